@@ -1,0 +1,1 @@
+"""The encoders that come with cmsearch, one file each."""

@@ -1,0 +1,173 @@
+"""`lite`: the encoder whose weights come with the installation, with no network.
+
+EfficientNet-Lite2 sees, all-MiniLM-L6-v2 reads, and a convex combination of semantic embeddings
+(ConSE: Norouzi et al. 2013, arXiv 1312.5650) puts what is seen where it is read: an image becomes
+the mean of the sentence vectors of the ImageNet classes, weighted by their probabilities. No pair
+of an image and a text was used to align the two. This module runs the exported graphs and imports
+no torch; `lite_export` is the reference, and makes them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmsearch.encoders.onnx import Sessions, cpu_count, export_key, published
+from cmsearch.errors import StoreMismatchError
+from cmsearch.text import pieces
+from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
+
+if TYPE_CHECKING:
+    import tokenizers
+
+IMAGE_SIZE = 260
+MAX_TOKENS = 256
+"""Word pieces that all-MiniLM-L6-v2 was trained to read, [CLS] and [SEP] among them."""
+STORED_WORDS = 10
+DIM = 384
+FIRST_WORD = 1996
+"""The id of "the", the first whole word of BERT's vocabulary, which is in order of frequency."""
+
+# Chosen on the train2017 half of a set of 159 photographs with captions; docs/encoders.md has the
+# figures. Temperatures of the softmax over classes for the whole picture and for its 3 x 3 cells,
+# the share of the cells in the picture's vector, and how far the class vectors are whitened.
+TEMPERATURE = 2.25
+CELL_TEMPERATURE = 1.5
+CELL_SHARE = 0.1
+WHITENING = 0.3
+RECIPE = (
+    f"squash{IMAGE_SIZE}-bicubic conse t{TEMPERATURE} cells3x3 t{CELL_TEMPERATURE} "
+    f"s{CELL_SHARE} centred whiten{WHITENING} v1"
+)
+VISION_DIGEST = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+TEXT_DIGEST = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+SPACE = Space("lite", "", f"{VISION_DIGEST[:16]}+{TEXT_DIGEST[:16]}", RECIPE, DIM)
+
+
+class Words(NamedTuple):
+    """A prepared text: its word pieces, and for each piece the number of its word or None."""
+
+    ids: list[int]
+    words: list[int | None]
+
+
+class LiteEncoder:
+    """Text and images in 384 dimensions, with tokens and features, through ONNX Runtime."""
+
+    def __init__(self) -> None:
+        folder = published(f"lite-{export_key(SPACE.weights, RECIPE)}", _build)
+        self._sessions = Sessions(folder)
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._tokenizer_: tokenizers.Tokenizer | None = None
+        self.space = SPACE
+        self.capabilities = Capabilities(
+            modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
+            image_size=IMAGE_SIZE,
+            batch_size=8,
+            workers=cpu_count(),
+        )
+
+    def split(self, text: str) -> list[str]:
+        return pieces(text, lambda piece: len(self._tokenizer.encode(piece).ids) <= MAX_TOKENS)
+
+    def prepare(self, content: Any, modality: Modality) -> Any:
+        if modality is Modality.IMAGE:
+            return prepare_image(content)
+        encoding = self._tokenizer.encode(content)
+        return Words(encoding.ids[:MAX_TOKENS], encoding.word_ids[:MAX_TOKENS])
+
+    def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
+        if modality is Modality.IMAGE:
+            vectors, tokens, features = self._sessions.run("image", np.stack(batch))
+            return Encoding(vectors, tokens, np.ones(tokens.shape[:2], np.float32), features)
+        ids, mask = pad([text.ids for text in batch])
+        vectors, pieces_ = self._sessions.run("text", ids, mask)
+        tokens, weights = self._words(batch, pieces_, None if role is Role.QUERY else STORED_WORDS)
+        return Encoding(vectors, tokens, weights)
+
+    @property
+    def _tokenizer(self) -> tokenizers.Tokenizer:
+        with self._lock:
+            if self._tokenizer_ is None:
+                from tokenizers import Tokenizer
+
+                tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+                tokenizer.no_padding()
+                tokenizer.no_truncation()  # `split` sees to the length, and cuts nothing away
+                self._tokenizer_ = tokenizer
+            return self._tokenizer_
+
+    def _words(
+        self, batch: Sequence[Words], vectors: FloatArray, most: int | None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Word vectors `(n, t, dim)`, the mean of each word's pieces, and their idf weights.
+
+        Of each text the `most` heaviest words, in their order.
+        """
+        found = [_words_of(text, vectors[row], most) for row, text in enumerate(batch)]
+        length = max(1, *(len(weights) for _, weights in found))
+        tokens = np.zeros((len(batch), length, DIM), np.float32)
+        all_weights = np.zeros((len(batch), length), np.float32)
+        for row, (word_vectors, weights) in enumerate(found):
+            tokens[row, : len(weights)] = word_vectors
+            all_weights[row, : len(weights)] = weights
+        return tokens, all_weights
+
+
+def load(model: str, *, device: str | None = None, space: Space | None = None) -> LiteEncoder:
+    """The encoder; `space`, if given, is the one that a store was made with."""
+    if space is not None and space != SPACE:
+        raise StoreMismatchError(
+            "The store was made with another version of lite. Index the folder again into a new "
+            "store (--store DIR), or use the version of cmsearch that made it."
+        )
+    return LiteEncoder()
+
+
+def prepare_image(image: Any) -> NDArray[np.uint8]:
+    """The picture squashed to a square `(260, 260, 3)`, so that nothing is cropped away."""
+    from PIL.Image import Resampling
+
+    return np.asarray(image.resize((IMAGE_SIZE, IMAGE_SIZE), Resampling.BICUBIC))
+
+
+def pad(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids `(n, t)` filled up with zeros, and the mask of what is not filling."""
+    ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
+    mask = np.zeros_like(ids)
+    for row, values in enumerate(rows):
+        ids[row, : len(values)] = values
+        mask[row, : len(values)] = 1
+    return ids, mask
+
+
+def _words_of(
+    text: Words, vectors: FloatArray, most: int | None
+) -> tuple[FloatArray, FloatArray]:
+    numbers = np.array([-1 if word is None else word for word in text.words])
+    kept = numbers >= 0
+    _, column = np.unique(numbers[kept], return_inverse=True)
+    weights = np.zeros(column.max(initial=-1) + 1, np.float32)
+    np.maximum.at(weights, column, _idf(np.array(text.ids)[kept]))
+    sums = np.zeros((len(weights), DIM), np.float32)
+    np.add.at(sums, column, vectors[: len(numbers)][kept])
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    heaviest = np.sort(np.argsort(-weights, kind="stable")[:most])
+    return (sums / np.maximum(norms, 1e-12))[heaviest], weights[heaviest]
+
+
+def _idf(ids: NDArray[np.int64]) -> FloatArray:
+    """Inverse document frequency by Zipf's law: a word's frequency falls as 1 / its rank."""
+    return np.log(np.maximum(ids - FIRST_WORD + 1, 1)).astype(np.float32)
+
+
+def _build(folder: Path) -> None:
+    from cmsearch.encoders import lite_export
+
+    lite_export.build(folder)

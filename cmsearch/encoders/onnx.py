@@ -1,0 +1,163 @@
+"""Exporting torch modules to ONNX once, and running them without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import platformdirs
+
+from cmsearch.errors import ModelError
+
+if TYPE_CHECKING:
+    import onnxruntime
+    import torch
+
+_EXPORTERS = ("onnx", "onnxruntime", "onnxscript", "timm", "torch", "transformers")
+
+
+def cache_dir() -> Path:
+    """The folder for exported models: `CMSEARCH_CACHE`, or the user's cache directory."""
+    return Path(os.environ.get("CMSEARCH_CACHE") or platformdirs.user_cache_dir("cmsearch"))
+
+
+def cpu_count() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def export_key(*identity: str) -> str:
+    """A digest of what an export depends on: `identity` and the versions of what makes it."""
+    versions = [f"{name}={version(name)}" for name in _EXPORTERS]
+    return hashlib.sha256(json.dumps([*identity, *versions]).encode()).hexdigest()[:20]
+
+
+def published(name: str, build: Callable[[Path], None]) -> Path:
+    """The cached folder `name`, made by `build(folder)` if it isn't there.
+
+    It is built beside its place and appears by one rename, so that it is whole or absent, and two
+    processes that build it at once both end up with one of the two.
+    """
+    place = cache_dir() / name
+    if place.is_dir():
+        return place
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=".building-", dir=place.parent))
+    except OSError as error:
+        raise ModelError(
+            f"The cache directory {place.parent} can't be written ({error.strerror}). "
+            "Name another one in the environment variable CMSEARCH_CACHE."
+        ) from error
+    try:
+        build(building)
+        building.rename(place)
+    except OSError as error:
+        if not place.is_dir():
+            raise ModelError(f"The model could not be kept in {place}: {error}.") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return place
+
+
+def export(
+    module: torch.nn.Module,
+    example: tuple[torch.Tensor, ...],
+    path: Path,
+    axes: tuple[str, ...] = ("batch",),
+) -> None:
+    """Write `module` as an ONNX graph whose inputs, named input_0 …, have free leading axes.
+
+    Raises `ModelError` where torch can't export the module.
+    """
+    import torch
+
+    free = {axis: torch.export.Dim(name) for axis, name in enumerate(axes)}
+    fastpath = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with warnings.catch_warnings(), _quiet("torch.onnx", "onnxscript", "onnx_ir"):
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                module.eval(),
+                example,
+                path,
+                dynamo=True,
+                verbose=False,
+                external_data=False,
+                input_names=[f"input_{i}" for i in range(len(example))],
+                dynamic_shapes=tuple(free for _ in example),
+            )
+    except Exception as error:  # the exporter raises whatever its passes raise
+        raise ModelError(f"The model can't be exported to ONNX: {error}") from error
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fastpath)
+
+
+class _quiet:
+    """Silences loggers that report progress of an export as warnings."""
+
+    def __init__(self, *names: str) -> None:
+        self._loggers = [logging.getLogger(name) for name in names]
+
+    def __enter__(self) -> None:
+        self._levels = [logger.level for logger in self._loggers]
+        for logger in self._loggers:
+            logger.setLevel(logging.CRITICAL)
+
+    def __exit__(self, *exc: object) -> None:
+        for logger, level in zip(self._loggers, self._levels, strict=True):
+            logger.setLevel(level)
+
+
+class Sessions:
+    """The ONNX graphs of a folder, each opened at its first use, safe from threads.
+
+    Each call runs on one thread: an encoder is kept busy by several calls at once, which costs no
+    synchronisation within an operator.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, onnxruntime.InferenceSession] = {}
+        self._lock = threading.Lock()
+
+    def run(self, name: str, *inputs: np.ndarray[Any, Any]) -> list[Any]:
+        """The outputs of the graph `NAME.onnx` for its inputs in order."""
+        feeds: Mapping[str, Any] = {f"input_{i}": array for i, array in enumerate(inputs)}
+        return list(self.get(name).run(None, feeds))
+
+    def get(self, name: str) -> onnxruntime.InferenceSession:
+        with self._lock:
+            if name not in self._open:
+                self._open[name] = _session(self._folder / f"{name}.onnx")
+            return self._open[name]
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime has no public base class for its errors
+        raise ModelError(
+            f"The exported model {path} can't be opened ({error}). Delete {path.parent} "
+            "and index again: it is made anew."
+        ) from error

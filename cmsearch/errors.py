@@ -1,0 +1,56 @@
+"""The errors of cmsearch: each says what went wrong, where, and what to do next.
+
+    CmsearchError                    1
+    ├── StoreError                   1   a store can't be used
+    │   ├── StoreNotFoundError       1   there is none
+    │   └── StoreMismatchError       1   it was made with another model
+    ├── ModelError                   1   a model can't be used
+    │   ├── UnknownModelError        2   no such name
+    │   └── ModelUnavailableError    1   its weights are not here, or not what they should be
+    ├── MediaError                   1   a file can't be read
+    └── QueryError                   2   a search, or a call, that can't be meant
+
+The number is the exit code that the command line ends with.
+"""
+
+
+class CmsearchError(Exception):
+    """The head of the tree."""
+
+    exit_code = 1
+
+
+class StoreError(CmsearchError):
+    """A store can't be opened, read or written."""
+
+
+class StoreNotFoundError(StoreError):
+    """There is no store at, or above, the given folder."""
+
+
+class StoreMismatchError(StoreError):
+    """The store holds the vectors of another model than the one asked for."""
+
+
+class ModelError(CmsearchError):
+    """A model can't be loaded or run."""
+
+
+class UnknownModelError(ModelError):
+    """The name stands for no model."""
+
+    exit_code = 2
+
+
+class ModelUnavailableError(ModelError):
+    """The model's weights are missing, damaged, or can't be fetched."""
+
+
+class MediaError(CmsearchError):
+    """A file is not what its name says, is damaged, or is too large."""
+
+
+class QueryError(CmsearchError):
+    """A query can't be answered as it was asked."""
+
+    exit_code = 2

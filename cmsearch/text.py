@@ -1,0 +1,107 @@
+"""Cutting text into sentences, passages and pieces that fit a model; making it safe to show."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+
+PASSAGE_WORDS = 80
+"""Words after which a passage ends with its sentence: a few sentences, one thought."""
+
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of `text`, in order, without surrounding white space."""
+    return [part for part in map(str.strip, _SENTENCE_END.split(text)) if part]
+
+
+def passages(lines: Iterable[str]) -> Iterator[tuple[int, int, str]]:
+    """Passages of whole sentences with their first and last line, counted from 1.
+
+    A passage stays within a paragraph (lines up to an empty one) and ends with the sentence that
+    brings it to `PASSAGE_WORDS` words.
+    """
+    paragraph: list[tuple[int, str]] = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            paragraph.append((number, line.strip()))
+        elif paragraph:
+            yield from _passages(paragraph)
+            paragraph = []
+    if paragraph:
+        yield from _passages(paragraph)
+
+
+def _passages(paragraph: list[tuple[int, str]]) -> Iterator[tuple[int, int, str]]:
+    text = " ".join(line for _, line in paragraph)
+    starts = _line_starts(paragraph)
+    found: list[str] = []
+    words, begin, cursor = 0, 0, 0
+    for sentence in sentences(text):
+        at = text.index(sentence, cursor)
+        if not found:
+            begin = at
+        cursor = at + len(sentence)
+        found.append(sentence)
+        words += len(sentence.split())
+        if words >= PASSAGE_WORDS:
+            yield _line_at(starts, begin), _line_at(starts, cursor - 1), " ".join(found)
+            found, words = [], 0
+    if found:
+        yield _line_at(starts, begin), _line_at(starts, cursor - 1), " ".join(found)
+
+
+def _line_starts(paragraph: list[tuple[int, str]]) -> list[tuple[int, int]]:
+    starts, offset = [], 0
+    for number, line in paragraph:
+        starts.append((offset, number))
+        offset += len(line) + 1
+    return starts
+
+
+def _line_at(starts: list[tuple[int, int]], offset: int) -> int:
+    return max(number for start, number in starts if start <= offset)
+
+
+def pieces(text: str, fits: Callable[[str], bool]) -> list[str]:
+    """Cut `text` so that each piece fits: between sentences where possible, else words.
+
+    A single word that doesn't fit is cut in halves. Joined by spaces, the pieces have every
+    character of the text but white space.
+    """
+    if fits(text):
+        return [text]
+    for units in (sentences(text), text.split()):
+        if len(units) > 1:
+            return [piece for run in _runs(units, fits) for piece in pieces(run, fits)]
+    middle = len(text.strip()) // 2
+    if middle == 0:
+        return [text]
+    word = text.strip()
+    return pieces(word[:middle], fits) + pieces(word[middle:], fits)
+
+
+def _runs(units: list[str], fits: Callable[[str], bool]) -> Iterator[str]:
+    """The longest runs of units that fit, and units that don't fit by themselves."""
+    start = 0
+    while start < len(units):
+        low, high = start + 1, len(units)
+        while low < high:  # the most units that fit, by bisection
+            middle = (low + high + 1) // 2
+            if fits(" ".join(units[start:middle])):
+                low = middle
+            else:
+                high = middle - 1
+        yield " ".join(units[start:low])
+        start = low
+
+
+def printable(text: str) -> str:
+    """`text` on one line and without control characters, which could steer a terminal."""
+    return "".join(
+        " " if char.isspace() else char
+        for char in text
+        if char.isspace() or unicodedata.category(char)[0] != "C"
+    )

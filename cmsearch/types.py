@@ -1,0 +1,195 @@
+"""The nouns of cmsearch and the protocols of its plug points; data without logic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+IdArray = NDArray[np.int64]
+
+
+class Modality(StrEnum):
+    """What kind of signal a piece of content is."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    AUDIO = "audio"
+    VIDEO = "video"
+
+
+class Role(StrEnum):
+    """Whether content is asked with or searched among; some encoders treat the two differently."""
+
+    QUERY = "query"
+    DOCUMENT = "document"
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The identity of an embedding space; vectors of two spaces are never compared.
+
+    `weights` is a digest, `recipe` names preprocessing, pooling, prompts and alignment constants.
+    """
+
+    encoder: str
+    model: str
+    weights: str
+    recipe: str
+    dim: int
+    adapter: str | None = None
+    metric: str = "cosine"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an encoder can do and how it likes to be fed."""
+
+    modalities: frozenset[Modality]
+    image_size: int
+    """Pixels of the square that an image is brought to; a decoder may shrink images to twice it."""
+    batch_size: int = 16
+    workers: int = 1
+    """How many `encode` calls may usefully run at once."""
+    runtime: str = "onnxruntime"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file as last seen. `path` is POSIX and relative to the store's root."""
+
+    path: str
+    kind: str
+    size: int
+    mtime_ns: int | None
+    """Nanoseconds; None while its items are not all in the catalog, so that it is read again."""
+    digest: str | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The unit that is returned: a photo, a caption, a passage."""
+
+    id: int
+    path: str
+    modality: Modality
+    kind: str
+    text: str | None
+    about: str | None
+    locator: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a reader finds in a file: content of one modality that becomes an item.
+
+    `about` is the path of the image that a caption describes, as its file writes it (relative to
+    the file's own folder); `content` is a string, or an upright RGB `PIL.Image.Image`.
+    """
+
+    modality: Modality
+    kind: str
+    content: Any
+    about: str | None = None
+    locator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What an encoder gives for a batch of n.
+
+    `vectors (n, dim)` have unit length; `tokens (n, t, dim)` are words, patches or frames with
+    `weights (n, t)`, 0 where a row has fewer than t; `features (n, f)` come from before the last
+    projection, for learning.
+    """
+
+    vectors: FloatArray
+    tokens: FloatArray | None = None
+    weights: FloatArray | None = None
+    features: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An answer to a query.
+
+    `path` is absolute: for a caption the image that it describes. `source` is the file (and line)
+    that the item stands in. `score` orders the answer: the cosine of query and item, or, over
+    several modalities, that cosine standardised against its direction's background. `stages` has
+    the score of each stage by name.
+    """
+
+    rank: int
+    score: float
+    path: Path
+    source: str
+    modality: Modality
+    kind: str
+    text: str | None
+    stages: Mapping[str, float] = field(default_factory=dict)
+
+
+class Encoder(Protocol):
+    """Puts text and images into one space. An encoder may be called from several threads."""
+
+    @property
+    def space(self) -> Space: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def split(self, text: str) -> list[str]:
+        """Cut `text` into pieces that the model takes whole; nothing of it is lost."""
+        ...
+
+    def prepare(self, content: Any, modality: Modality) -> Any:
+        """Bring a string (one piece of `split`) or an upright RGB picture into the model's form.
+
+        Runs on a CPU thread.
+        """
+        ...
+
+    def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
+        """Encode n prepared contents of one modality, on the device."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """Finds the vectors with the highest inner product among those of one space and modality."""
+
+    @property
+    def snapshot(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def sync(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray, snapshot: int) -> None:
+        """Add vectors `(m, dim)` under their ids `(m,)`, drop ids, and note the snapshot."""
+        ...
+
+    def search(
+        self, queries: FloatArray, k: int, *, allow: IdArray | None = None
+    ) -> tuple[FloatArray, IdArray]:
+        """Give scores and ids `(n, min(k, found))` for queries `(n, dim)`, the best first.
+
+        With `allow` only those ids are considered. Missing places hold the id -1.
+        """
+        ...
+
+
+class Reader(Protocol):
+    """Reads files of some kinds into parts."""
+
+    @property
+    def suffixes(self) -> frozenset[str]: ...
+
+    def read(self, path: Path) -> Iterator[Part]:
+        """Give the parts of the file; raises `MediaError` where it can't be read."""
+        ...
