@@ -103,6 +103,15 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file, or a line of one, that was left out, and why."""
+
+    path: str
+    reason: str
+    locator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Encoding:
     """What an encoder gives for a batch of n.
 
@@ -190,6 +199,11 @@ class Reader(Protocol):
     @property
     def suffixes(self) -> frozenset[str]: ...
 
-    def read(self, path: Path) -> Iterator[Part]:
-        """Give the parts of the file; raises `MediaError` where it can't be read."""
+    def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
+        """Give the parts of the file, and the lines of it that can't be used.
+
+        Pictures are upright and RGB, and may be decoded no larger than twice `image_size` pixels.
+        Raises `MediaError` where the whole file can't be read. A file that has the suffix but is
+        none of the reader's gives nothing.
+        """
         ...

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.encoders.onnx import Sessions, cpu_count, export_key, published
-from cmsearch.errors import StoreMismatchError
+from cmsearch.errors import StoreMismatchError, UnknownModelError
 from cmsearch.text import pieces
 from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
 
@@ -120,8 +120,12 @@ class LiteEncoder:
         return tokens, all_weights
 
 
-def load(model: str, *, device: str | None = None, space: Space | None = None) -> LiteEncoder:
+def load(
+    model: str, *, device: str | None = None, space: Space | None = None, download: bool = False
+) -> LiteEncoder:
     """The encoder; `space`, if given, is the one that a store was made with."""
+    if model:
+        raise UnknownModelError(f"lite is one model and takes no name after it, such as {model!r}.")
     if space is not None and space != SPACE:
         raise StoreMismatchError(
             "The store was made with another version of lite. Index the folder again into a new "

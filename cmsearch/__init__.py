@@ -1,0 +1,57 @@
+"""cmsearch: find photographs, captions and documents by a sentence or by a picture."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cmsearch.errors import (
+        CmsearchError,
+        MediaError,
+        ModelError,
+        ModelUnavailableError,
+        QueryError,
+        StoreError,
+        StoreMismatchError,
+        StoreNotFoundError,
+        UnknownModelError,
+    )
+    from cmsearch.searcher import Engine, open
+    from cmsearch.types import Encoding, Hit, Modality, Role, Space
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CmsearchError",
+    "Encoding",
+    "Engine",
+    "Hit",
+    "MediaError",
+    "Modality",
+    "ModelError",
+    "ModelUnavailableError",
+    "QueryError",
+    "Role",
+    "Space",
+    "StoreError",
+    "StoreMismatchError",
+    "StoreNotFoundError",
+    "UnknownModelError",
+    "open",
+]
+
+_HOMES = {"Engine": "searcher", "open": "searcher"} | dict.fromkeys(
+    ("Encoding", "Hit", "Modality", "Role", "Space"), "types"
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for at its first use, so that `import cmsearch` costs nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

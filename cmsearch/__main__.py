@@ -1,0 +1,5 @@
+"""`python -m cmsearch`."""
+
+from cmsearch.cli import main
+
+main()

@@ -1,0 +1,158 @@
+"""Measuring retrieval: recall, MRR and nDCG of an engine on pairs of captions and pictures."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmsearch.errors import MediaError, QueryError
+from cmsearch.searcher import Engine
+from cmsearch.types import Hit
+
+CUTOFFS = (1, 5, 10)
+DEPTH = 1000
+"""Hits that are looked at; a right one below counts as not found."""
+BOOTSTRAP = 1000
+_TIMED = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """A caption and the picture that it describes, by its path from the store's root."""
+
+    image: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A mean over queries, with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One direction's figures: `recall@1`, `recall@5`, `recall@10`, `mrr` and `ndcg@10`.
+
+    `milliseconds` is the median of single queries on a warm engine, `ranks` the place of the first
+    right hit for each query, counted from 1, 0 where there is none.
+    """
+
+    name: str
+    queries: int
+    measures: dict[str, Measure]
+    milliseconds: float
+    ranks: tuple[int, ...]
+
+
+def read_gold(path: Path, root: Path) -> list[Gold]:
+    """The pairs of a `captions.jsonl`, whose paths are relative to its own folder.
+
+    Raises `MediaError`.
+    """
+    gold = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for line in filter(str.strip, lines):
+            pair = json.loads(line)
+            image = (path.parent / pair["image"]).resolve().relative_to(root.resolve())
+            gold.append(Gold(image.as_posix(), pair["caption"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MediaError(
+            f'{path} is not a file of lines {{"image": …, "caption": …}} about pictures in {root}: '
+            f"{error}."
+        ) from error
+    return gold
+
+
+def evaluate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Direction]:
+    """Both directions' figures on `gold`, or on the captions in the store.
+
+    Text→image ranks every picture of the store for each caption, by the picture alone: captions
+    have no part in it. Image→text ranks every caption of the store for each picture; any caption
+    of the picture is right. The query's own vector is computed anew, and neither the query nor
+    its picture's captions are part of any statistic that the ranking uses. Raises `QueryError`.
+    """
+    pairs = gold or [Gold(*pair) for pair in engine.store.catalog.captions()]
+    if not pairs:
+        raise QueryError("There are no captions to measure with. Give some with --captions FILE.")
+    captions = [pair.caption for pair in pairs]
+    right = [pair.image for pair in pairs]
+    images = sorted(set(right))
+    files = [engine.store.absolute(image) for image in images]
+    return [
+        _direction(
+            "text→image",
+            captions,
+            right,
+            lambda some: engine.search(some, target="image", k=DEPTH),
+            lambda image, hit: hit.path == engine.store.absolute(image),
+        ),
+        _direction(
+            "image→text",
+            files,
+            images,
+            lambda some: engine.search(image=some, target="caption", k=DEPTH),
+            lambda image, hit: hit.path == engine.store.absolute(image),
+        ),
+    ]
+
+
+def _direction(
+    name: str,
+    queries: Sequence[object],
+    images: Sequence[str],
+    ask: Callable[[Sequence[object]], list[list[Hit]]],
+    is_right: Callable[[str, Hit], bool],
+) -> Direction:
+    """Ask every query at once for the figures, and some one by one for the time."""
+    relevant = [
+        np.array([is_right(image, hit) for hit in hits], bool)
+        for image, hits in zip(images, ask(queries), strict=True)
+    ]
+    ranks = np.array([int(row.argmax()) + 1 if row.any() else 0 for row in relevant])
+    scores = {f"recall@{k}": (ranks > 0) & (ranks <= k) for k in CUTOFFS}
+    per_query = {**scores, "mrr": np.where(ranks > 0, 1 / np.maximum(ranks, 1), 0)}
+    per_query["ndcg@10"] = np.array([ndcg(row, 10) for row in relevant])
+    return Direction(
+        name,
+        len(queries),
+        {key: _measure(values.astype(float)) for key, values in per_query.items()},
+        _median_milliseconds(queries, ask),
+        tuple(ranks.tolist()),
+    )
+
+
+def ndcg(relevant: NDArray[np.bool_], k: int) -> float:
+    """nDCG@k of a whole ranking with binary relevance (Järvelin and Kekäläinen 2002)."""
+    discounts = 1 / np.log2(np.arange(2, k + 2))
+    ideal = discounts[: min(k, int(relevant.sum()))].sum()
+    gain = (relevant[:k] * discounts[: len(relevant[:k])]).sum()
+    return float(gain / ideal) if ideal else 0.0
+
+
+def _measure(values: NDArray[np.float64]) -> Measure:
+    random = np.random.default_rng(0)
+    samples = random.integers(0, len(values), (BOOTSTRAP, len(values)))
+    low, high = np.percentile(values[samples].mean(axis=1), [2.5, 97.5])
+    return Measure(float(values.mean()), float(low), float(high))
+
+
+def _median_milliseconds(
+    queries: Sequence[object], ask: Callable[[Sequence[object]], list[list[Hit]]]
+) -> float:
+    times = []
+    for query in queries[:_TIMED]:
+        start = time.perf_counter()
+        ask([query])
+        times.append(time.perf_counter() - start)
+    return float(np.median(times)) * 1000

@@ -1,0 +1,167 @@
+"""Vector indexes: exact scoring in NumPy (the oracle), and FAISS."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmsearch.types import FloatArray, IdArray
+
+EXACT_LIMIT = 50_000
+"""Vectors up to which FAISS compares a query with every one."""
+FACTORY = "HNSW32,SQfp16"
+RECALL = 0.97
+"""The share of the true ten nearest that the approximate index has to find when it is tuned."""
+_DEPTHS = (32, 64, 128, 256, 512, 1024)
+_HELD_OUT = 256
+
+
+class ExactIndex:
+    """Every vector compared with every query; ties go to the lower id."""
+
+    def __init__(self, dim: int) -> None:
+        self._ids = np.empty(0, np.int64)
+        self._vectors = np.empty((0, dim), np.float32)
+        self.snapshot = 0
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def sync(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray, snapshot: int) -> None:
+        ids, vectors = upserts
+        keep = ~np.isin(self._ids, np.concatenate([deletes, ids]))
+        new = ~np.isin(ids, deletes)
+        self._ids = np.concatenate([self._ids[keep], ids[new]])
+        self._vectors = np.concatenate([self._vectors[keep], vectors[new]])
+        self.snapshot = snapshot
+
+    def search(
+        self, queries: FloatArray, k: int, *, allow: IdArray | None = None
+    ) -> tuple[FloatArray, IdArray]:
+        ids, vectors = self._ids, self._vectors
+        if allow is not None:
+            allowed = np.isin(ids, allow)
+            ids, vectors = ids[allowed], vectors[allowed]
+        order = np.argsort(ids, kind="stable")
+        scores = queries @ vectors[order].T
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(scores, best, 1), ids[order][best]
+
+
+class FaissIndex:
+    """FAISS: a main index that is built once, and a small exact one for what came after it.
+
+    The main one compares every vector up to `EXACT_LIMIT`, and is an HNSW graph of float16 vectors
+    above that. What is deleted stays in it and is hidden.
+    """
+
+    def __init__(self, dim: int, *, main: Any = None, ids: IdArray | None = None) -> None:
+        self._dim = dim
+        self._main = main
+        self._ids = np.empty(0, np.int64) if ids is None else ids
+        self._alive = np.ones(len(self._ids), bool)
+        self._delta = ExactIndex(dim)
+        self._last = int(self._ids.max(initial=0))
+        self._lock = threading.Lock()
+        self.snapshot = 0
+
+    def __len__(self) -> int:
+        return int(self._alive.sum()) + len(self._delta)
+
+    @property
+    def last(self) -> int:
+        """The highest id that it was ever given."""
+        return self._last
+
+    def sync(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray, snapshot: int) -> None:
+        with self._lock:
+            alive = self._alive & ~np.isin(self._ids, np.concatenate([deletes, upserts[0]]))
+            self._alive = alive
+            self._delta.sync(upserts, deletes, snapshot)
+            self._last = int(upserts[0].max(initial=self._last))
+            self.snapshot = snapshot
+
+    def search(
+        self, queries: FloatArray, k: int, *, allow: IdArray | None = None
+    ) -> tuple[FloatArray, IdArray]:
+        with self._lock:
+            alive = self._alive
+            delta = self._delta.search(queries, k, allow=allow)
+        wanted = alive if allow is None else alive & np.isin(self._ids, allow)
+        found = int(wanted.sum())
+        if not found:
+            return delta
+        scores, rows = _search(self._main, np.ascontiguousarray(queries, np.float32), k, wanted)
+        ids = np.where(rows >= 0, self._ids[rows], -1)
+        scores = np.concatenate([np.where(rows >= 0, scores, -np.inf), delta[0]], 1)
+        ids = np.concatenate([ids, delta[1]], 1)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(scores, best, 1), np.take_along_axis(ids, best, 1)
+
+
+def _search(
+    index: Any, queries: FloatArray, k: int, wanted: NDArray[np.bool_]
+) -> tuple[FloatArray, IdArray]:
+    """Search the rows that are wanted: through the graph where they are many, else one by one.
+
+    A graph whose rows are mostly unwanted loses results.
+    """
+    import faiss
+
+    found = int(wanted.sum())
+    options: dict[str, Any] = {}
+    if found < len(wanted):
+        bits = np.packbits(wanted, bitorder="little")
+        options["sel"] = faiss.IDSelectorBitmap(len(wanted), faiss.swig_ptr(bits))
+    k = min(k, found)
+    if not isinstance(index, faiss.IndexHNSW):
+        return index.search(queries, k, params=faiss.SearchParameters(**options))  # type: ignore[no-any-return]
+    if found <= EXACT_LIMIT:
+        storage = faiss.downcast_index(index.storage)
+        return storage.search(queries, k, params=faiss.SearchParameters(**options))  # type: ignore[no-any-return]
+    depth = max(index.hnsw.efSearch, k)
+    params = faiss.SearchParametersHNSW(efSearch=depth, **options)
+    return index.search(queries, k, params=params)  # type: ignore[no-any-return]
+
+
+def flat(vectors: FloatArray) -> Any:
+    """A FAISS index that compares every vector `(n, dim)`."""
+    import faiss
+
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors, np.float32))
+    return index
+
+
+def graph(vectors: FloatArray) -> Any:
+    """A FAISS graph of `vectors (n, dim)` whose `efSearch` finds `RECALL` of the true nearest.
+
+    It is tuned on vectors that are held out of it, and added once it is tuned.
+    """
+    import faiss
+
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    index = faiss.index_factory(vectors.shape[1], FACTORY, faiss.METRIC_INNER_PRODUCT)
+    held_out = min(_HELD_OUT, len(vectors) // 2)
+    rest, queries = vectors[:-held_out], vectors[-held_out:]
+    index.train(rest)
+    index.add(rest)
+    truth = flat(rest).search(queries, 10)[1]
+    faiss.downcast_index(index).hnsw.efSearch = _tuned(index, queries, truth)
+    index.add(queries)
+    return index
+
+
+def _tuned(index: Any, queries: FloatArray, truth: IdArray) -> int:
+    import faiss
+
+    for depth in _DEPTHS:
+        params = faiss.SearchParametersHNSW(efSearch=depth)
+        found = index.search(queries, truth.shape[1], params=params)[1]
+        hits = [np.isin(row, right).sum() for row, right in zip(found, truth, strict=True)]
+        if sum(hits) >= RECALL * truth.size:
+            break
+    return depth

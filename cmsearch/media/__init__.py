@@ -1,0 +1,1 @@
+"""Readers: how files become parts of one modality each."""

@@ -1,0 +1,145 @@
+"""Reading captions and documents: sidecars, JSON lines, CSV, COCO's JSON, plain text, Markdown."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from cmsearch.errors import MediaError
+from cmsearch.text import passages
+from cmsearch.types import Modality, Part, Skipped
+
+MAX_BYTES = 512 * 2**20
+"""A text file larger than this is a log or a dump, not captions or prose."""
+
+_MARKUP = re.compile(r"^\s*(?:#+|>+|[-*+]|\d+\.)\s+")
+
+
+class SidecarReader:
+    """Reads `NAME.txt` beside a picture: each line that isn't empty is a caption of it."""
+
+    suffixes = frozenset({".txt"})
+
+    def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
+        for number, line in enumerate(_lines(path), 1):
+            if line.strip():
+                yield _caption(line.strip(), None, number)
+
+
+class CaptionsReader:
+    """Reads caption files: JSON lines and CSV with `image` and `caption`, and COCO's JSON.
+
+    Other JSON and CSV gives nothing.
+    """
+
+    suffixes = frozenset({".csv", ".json", ".jsonl"})
+
+    def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
+        read = {".jsonl": _json_lines, ".csv": _csv, ".json": _coco}[path.suffix.lower()]
+        return read(path)
+
+
+class DocumentReader:
+    """Reads `.txt` and `.md` as passages of whole sentences."""
+
+    suffixes = frozenset({".md", ".txt"})
+
+    def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
+        lines = _lines(path)
+        if path.suffix.lower() == ".md":
+            lines = [_MARKUP.sub("", line) for line in lines]
+        for first, last, text in passages(lines):
+            locator = str(first) if first == last else f"{first}-{last}"
+            yield Part(Modality.TEXT, "passage", text, None, locator)
+
+
+def _caption(text: str, image: str | None, line: int) -> Part:
+    return Part(Modality.TEXT, "caption", text, image, str(line))
+
+
+def _json_lines(path: Path) -> Iterator[Part | Skipped]:
+    lines = [(number, line) for number, line in enumerate(_lines(path), 1) if line.strip()]
+    if not any(_is_pair(_parsed(line)) for _, line in islice(lines, 20)):
+        return
+    for number, line in lines:
+        value = _parsed(line)
+        if _is_pair(value):
+            yield _caption(value["caption"].strip(), value["image"], number)
+        else:
+            reason = 'not {"image": "…", "caption": "…"}'
+            yield Skipped(path.name, reason, str(number))
+
+
+def _csv(path: Path) -> Iterator[Part | Skipped]:
+    rows = csv.DictReader(_lines(path))
+    try:
+        if not {"image", "caption"} <= set(rows.fieldnames or ()):
+            return
+        for row in rows:
+            if _is_pair(row):
+                yield _caption(row["caption"].strip(), row["image"], rows.line_num)
+            else:
+                yield Skipped(path.name, "no image or no caption", str(rows.line_num))
+    except csv.Error as error:
+        raise MediaError(f"not CSV: {error}") from error
+
+
+def _coco(path: Path) -> Iterator[Part | Skipped]:
+    """COCO's captions; their locator is the annotation's number, since there are no lines."""
+    data = _bytes(path)
+    if b'"annotations"' not in data or b'"caption"' not in data:
+        return
+    try:
+        value = json.loads(data)
+        names = {image["id"]: image["file_name"] for image in value["images"]}
+        annotations = list(value["annotations"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MediaError(f"not COCO's captions ({error})") from error
+    for number, annotation in enumerate(annotations, 1):
+        pair = annotation if isinstance(annotation, dict) else {}
+        pair = {"image": names.get(pair.get("image_id")), "caption": pair.get("caption")}
+        if _is_pair(pair):
+            yield _caption(pair["caption"].strip(), pair["image"], number)
+        else:
+            yield Skipped(path.name, "an annotation without image or caption", str(number))
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(value.get(key), str) and value[key].strip() for key in ("image", "caption")
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    data = _bytes(path)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = data.decode("utf-16", errors="replace")
+    elif b"\0" in data:
+        raise MediaError("not text: it contains zero bytes")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = data.decode("cp1252", errors="replace")
+    return text.splitlines()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise MediaError(f"larger than {MAX_BYTES // 2**20} MiB")
+        return path.read_bytes()
+    except OSError as error:
+        raise MediaError(f"can't be read: {error.strerror}") from error

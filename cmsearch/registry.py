@@ -1,0 +1,143 @@
+"""Plug points by name: built-in ones are rows of import strings, others come by entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from cmsearch.errors import UnknownModelError
+from cmsearch.types import Encoder, Reader, Space
+
+
+class Registry:
+    """Import strings `module:attribute` by name, the built-in ones first.
+
+    A package adds its own through the entry point group of the same name; a built-in name can't be
+    replaced.
+    """
+
+    def __init__(self, group: str, rows: Mapping[str, str]) -> None:
+        self.group = group
+        self._rows = rows
+
+    def rows(self) -> dict[str, str]:
+        """All names and their import strings."""
+        found = {point.name: point.value for point in entry_points(group=self.group)}
+        return {**found, **self._rows}
+
+    def load(self, name: str) -> Any:
+        """What `name` stands for; raises `KeyError` for a name that isn't there."""
+        row = self._rows.get(name) or self.rows()[name]
+        module, _, attribute = row.partition(":")
+        return getattr(import_module(module), attribute)
+
+
+encoders = Registry(
+    "cmsearch.encoders",
+    {
+        "lite": "cmsearch.encoders.lite:load",
+        "open_clip": "cmsearch.encoders.open_clip:load",
+    },
+)
+"""Functions `load(model, *, device, space, download) -> Encoder`."""
+
+indexes = Registry(
+    "cmsearch.indexes",
+    {
+        "exact": "cmsearch.indexes:ExactIndex",
+        "faiss": "cmsearch.indexes:FaissIndex",
+    },
+)
+"""Classes made as `Index(dim)`."""
+
+readers = Registry(
+    "cmsearch.readers",
+    {
+        "image": "cmsearch.media.images:ImageReader",
+        "sidecar": "cmsearch.media.texts:SidecarReader",
+        "captions": "cmsearch.media.texts:CaptionsReader",
+        "document": "cmsearch.media.texts:DocumentReader",
+    },
+)
+"""Classes made without arguments, by the kind of file that they read."""
+
+SHORT_NAMES = {
+    "clip": "open_clip:ViT-B-32-256/datacomp_s34b_b86k",
+    "best": "open_clip:ViT-B-16-SigLIP2/webli",
+}
+_SCHEMES = ("hf-hub:", "local-dir:")
+
+
+def canonical_name(name: str) -> str:
+    """The one form in which a model's name is stored: `lite`, or `encoder:model`.
+
+    Accepts the ways in which the ecosystem writes it: `ViT-B-32/laion2b_s34b_b79k`,
+    `open_clip/ViT-B-32/…`, `ViT-B-32__laion2b-s34b-b79k`, `ViT-B-32::…`, `hf-hub:org/repo`,
+    `local-dir:/path`. Raises `UnknownModelError`.
+    """
+    name = name.strip()
+    name = SHORT_NAMES.get(name, name)
+    if name.startswith(_SCHEMES):
+        name = f"open_clip:{name}"
+    encoder, colon, model = name.partition(":")
+    if encoder in encoders.rows() and (colon or encoder == "lite"):
+        if encoder == "open_clip":
+            return f"open_clip:{_open_clip_model(model)}"
+        return name
+    return f"open_clip:{_open_clip_model(name.removeprefix('open_clip/'))}"
+
+
+def load_encoder(
+    name: str,
+    *,
+    device: str | None = None,
+    space: Space | None = None,
+    download: bool = False,
+) -> Encoder:
+    """The encoder for a model's name, on a `device` as torch names them or the best there is.
+
+    `space` is the one it must have, where a store has it. Weights that aren't here are fetched
+    only if `download` is true. Raises `ModelError`, `StoreMismatchError`.
+    """
+    encoder, _, model = canonical_name(name).partition(":")
+    load = encoders.load(encoder)
+    loaded: Encoder = load(model, device=device, space=space, download=download)
+    return loaded
+
+
+def model_name(space: Space) -> str:
+    """The canonical name of the model that a space is of."""
+    return f"{space.encoder}:{space.model}" if space.model else space.encoder
+
+
+def make_reader(kind: str) -> Reader:
+    """A reader for one kind of file."""
+    reader: Reader = readers.load(kind)()
+    return reader
+
+
+def _open_clip_model(model: str) -> str:
+    if model.startswith(_SCHEMES):
+        scheme, _, place = model.partition(":")
+        if place.strip() and scheme == "local-dir":
+            return f"{scheme}:{_absolute(place.strip())}"
+        if place.strip():
+            return f"{scheme}:{place.strip()}"
+        raise UnknownModelError(f"The name {model!r} ends after {scheme}:. Give a place after it.")
+    for separator in ("::", "__", "/"):
+        architecture, found, weights = model.partition(separator)
+        if found and architecture and weights:
+            if any(mark in weights for mark in "/\\."):
+                return f"{architecture}/{_absolute(weights)}"
+            return f"{architecture}/{weights.lower().replace('-', '_')}"
+    raise UnknownModelError(
+        f"There is no model {model!r}. Names look like ViT-B-32/laion2b_s34b_b79k, hf-hub:org/repo "
+        "or local-dir:/path; `cmsearch models` lists some worth choosing."
+    )
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().resolve())

@@ -1,0 +1,211 @@
+"""A store: the catalog of a folder, and the indexes that are derived from it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from cmsearch import vectors
+from cmsearch.catalog import Catalog
+from cmsearch.errors import StoreError, StoreNotFoundError
+from cmsearch.indexes import FaissIndex
+from cmsearch.types import FloatArray, IdArray, Modality, Space, VectorIndex
+
+DIRECTORY = ".cmsearch"
+CATALOG = "catalog.db"
+_SAMPLE = 256
+_TARGETS = 50_000
+
+log = logging.getLogger("cmsearch")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a store shows at one moment: an index for each modality, and the background."""
+
+    version: int
+    indexes: Mapping[Modality, VectorIndex]
+    background: vectors.Background
+
+
+class Store:
+    """An open store. Reading is safe from threads; `close` it, or use it in a `with` block."""
+
+    def __init__(self, path: Path, root: Path | None = None) -> None:
+        """Open the store in the directory `path`, making one for the folder `root` if given."""
+        self.path = path
+        if root is not None:
+            _make(path)
+        self.read_only = not os.access(path, os.W_OK)
+        self.catalog = Catalog(path / CATALOG, read_only=self.read_only)
+        if root is not None and self.catalog.setting("root") is None:
+            with self.catalog.writing() as writer:
+                writer.set("root", str(root.resolve()))
+        self.root = path.resolve().parent if path.name == DIRECTORY else self._recorded_root()
+        self._lock = threading.Lock()
+        self._manifest: vectors.Manifest | None = None
+        self._version: int | None = None
+        self._mains: dict[Modality, FaissIndex] = {}
+        self._view = View(0, {}, {})
+
+    @property
+    def space(self) -> Space | None:
+        """The space that it serves; None while nothing was indexed."""
+        found = self.catalog.space()
+        return found and found[1]
+
+    def close(self) -> None:
+        """Release the files."""
+        self.catalog.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def absolute(self, path: str) -> Path:
+        """Where an asset is; raises `StoreError` for a path that leaves the root."""
+        relative = PurePosixPath(path)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise StoreError(f"The store {self.path} names a file outside its folder: {path!r}.")
+        return self.root / relative
+
+    def view(self) -> View:
+        """The current state, brought up to date if anything was committed since the last call."""
+        with self._lock:
+            version = self.catalog.version()
+            if version != self._version:
+                self._refresh(version)
+                self._version = version
+            return self._view
+
+    def snapshot(self) -> int:
+        """The number of the newest publication; 0 before the first."""
+        manifest = vectors.newest(self.path)
+        return manifest.snapshot if manifest else 0
+
+    def publish(self) -> None:
+        """Lay the catalog's vectors out in files, unless few rows changed since the last time."""
+        found = self.catalog.space()
+        manifest = vectors.newest(self.path)
+        if found is None or not self._is_due(manifest):
+            return
+        number, space = found
+        last = self.catalog.last_embedding()
+        content = {
+            (number, modality): self.catalog.embeddings(number, modality, space.dim)
+            for modality in self.catalog.modalities(number)
+        }
+        snapshot = manifest.snapshot + 1 if manifest else 1
+        background = self._background(number, content)
+        vectors.publish(self.path, snapshot, last, content, background)
+        with self.catalog.writing() as writer:
+            writer.forget_tombstones(snapshot - 1)
+
+    def _is_due(self, manifest: vectors.Manifest | None) -> bool:
+        if manifest is None or not vectors.are_whole(self.path, manifest):
+            return True
+        rows = sum(index.rows for index in manifest.indexes)
+        changed = self.catalog.last_embedding() - manifest.last_embedding
+        changed += len(self.catalog.tombstones())
+        return changed > rows // 20
+
+    def _background(
+        self, space: int, content: Mapping[tuple[int, Modality], tuple[IdArray, FloatArray]]
+    ) -> vectors.Background:
+        subjects = {modality: self.catalog.subjects(space, modality)[1] for _, modality in content}
+        found = {modality: rows[1] for (_, modality), rows in content.items()}
+        return {
+            query: {
+                target: statistics
+                for target in found
+                if (
+                    statistics := _unrelated_best(
+                        found[query], subjects[query], found[target], subjects[target]
+                    )
+                )
+            }
+            for query in found
+        }
+
+    def _refresh(self, version: int) -> None:
+        manifest = vectors.newest(self.path)
+        if manifest is None or self._manifest is None or manifest.snapshot != self._manifest.snapshot:
+            self._manifest = manifest
+            self._mains = self._open_indexes(manifest)
+        found = self.catalog.space()
+        if found is None:
+            return
+        number, space = found
+        deletes = self.catalog.tombstones()
+        shown: dict[Modality, VectorIndex] = {}
+        for modality in self.catalog.modalities(number):
+            index = self._mains.setdefault(modality, FaissIndex(space.dim))
+            upserts = self.catalog.embeddings(number, modality, space.dim, index.last)
+            index.sync(upserts, deletes, manifest.snapshot if manifest else 0)
+            shown[modality] = index
+        self._view = View(version, shown, manifest.background if manifest else {})
+
+    def _open_indexes(self, manifest: vectors.Manifest | None) -> dict[Modality, FaissIndex]:
+        opened = {}
+        for files in manifest.indexes if manifest else ():
+            try:
+                opened[files.modality] = vectors.open_index(self.path, files)
+            except StoreError as error:
+                log.warning("%s The catalog is used in its place; index again to mend it.", error)
+        return opened
+
+    def _recorded_root(self) -> Path:
+        root = self.catalog.setting("root")
+        if root is None:
+            raise StoreError(f"The store {self.path} doesn't say which folder it is of.")
+        return Path(root)
+
+
+def find(start: Path) -> Path:
+    """The directory of the store that is at, in, or above `start`."""
+    for folder in (start, *start.resolve().parents):
+        for place in (folder, folder / DIRECTORY):
+            if (place / CATALOG).is_file():
+                return place
+    raise StoreNotFoundError(
+        f"There is no index in {start} or above it. Make one with `cmsearch index FOLDER`."
+    )
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The directory {path} can't be made ({error.strerror}). Name another place for the "
+            "index with --store DIR."
+        ) from error
+    if not os.access(path, os.W_OK):
+        raise StoreError(f"{path} can't be written. Name another place with --store DIR.")
+
+
+def _unrelated_best(
+    queries: FloatArray, query_subjects: IdArray, targets: FloatArray, target_subjects: IdArray
+) -> tuple[float, float] | None:
+    """Mean and deviation, over a sample of queries, of the best score among unrelated targets.
+
+    Related are an image, its captions, and passages of one file. None where too few are left.
+    """
+    random = np.random.default_rng(0)
+    rows = random.permutation(len(queries))[:_SAMPLE]
+    columns = random.permutation(len(targets))[:_TARGETS]
+    scores = queries[rows] @ targets[columns].T
+    scores[query_subjects[rows][:, None] == target_subjects[columns]] = -np.inf
+    best = scores.max(axis=1, initial=-np.inf)
+    best = best[np.isfinite(best)]
+    if len(best) < 3:
+        return None
+    return float(best.mean()), max(float(best.std()), 0.02)

@@ -1,0 +1,41 @@
+"""Comparing a folder with the catalog: what is new, changed, gone, or as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cmsearch.types import Asset, Skipped
+from indexer.scan import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The files to read, the number of those as before, and the paths that are gone.
+
+    `skipped` are files that could not be read the last time and haven't changed since.
+    """
+
+    added: Sequence[Found]
+    changed: Sequence[Found]
+    unchanged: int
+    removed: Sequence[str]
+    skipped: Sequence[Skipped]
+
+
+def compare(files: Sequence[Found], assets: Mapping[str, Asset]) -> Changes:
+    """What happened since the catalog last saw the files; only their `stat` is looked at."""
+    added, changed, skipped = [], [], []
+    unchanged = 0
+    for file in files:
+        asset = assets.get(file.path)
+        if asset is None:
+            added.append(file)
+        elif (file.size, file.mtime_ns, file.kind) != (asset.size, asset.mtime_ns, asset.kind):
+            changed.append(file)
+        elif asset.error is not None:
+            skipped.append(Skipped(file.path, asset.error))
+        else:
+            unchanged += 1
+    removed = sorted(assets.keys() - {file.path for file in files})
+    return Changes(added, changed, unchanged, removed, skipped)

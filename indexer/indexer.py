@@ -1,0 +1,167 @@
+"""The indexer: brings a store up to date with its folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from cmsearch.encoders.onnx import cpu_count
+from cmsearch.errors import StoreMismatchError
+from cmsearch.models import choose
+from cmsearch.registry import load_encoder, model_name
+from cmsearch.store import DIRECTORY, Store
+from cmsearch.types import Encoder, Skipped
+from indexer.changes import Changes, compare
+from indexer.load import Loader
+from indexer.pipeline import Clock, Counter, ordered_map
+from indexer.scan import Found, scan
+from indexer.stages import Stages, batched, units
+
+log = logging.getLogger("cmsearch")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage is: `done` of `total` items (of files, before they are read)."""
+
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run did: numbers of files, the items now in the store by kind, and the time.
+
+    `seconds` has the wall time by stage, added up over threads for `read` and `encode`.
+    """
+
+    model: str
+    store: Path
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+    skipped: tuple[Skipped, ...]
+    items: dict[str, int]
+    seconds: dict[str, float]
+
+
+class Indexer:
+    """Indexes a folder into its store, `FOLDER/.cmsearch` unless another is given.
+
+    `model` is a name as `cmsearch models` lists them; None or `auto` takes the store's own, or
+    chooses one. Raises `StoreError`, `ModelError`.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        store: str | Path | None = None,
+        model: str | None = None,
+        device: str | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self.store = self.folder / DIRECTORY if store is None else Path(store)
+        self._model = model
+        self._device = device
+        self._clock = Clock()
+
+    def run(self, progress: Callable[[Progress], object] | None = None) -> Report:
+        """Index what is new or changed, forget what is gone, and say what was done."""
+        self._clock = Clock()
+        tell = progress or (lambda event: None)
+        with self._clock("scan"):
+            files, skipped = scan(self.folder)
+        with Store(self.store, self.folder) as store:
+            self._check_root(store)
+            name = self._chosen(store)
+            changes = self._removed(store, files)
+            skipped += self._index(store, name, changes, files, tell)
+            with self._clock("publish"):
+                tell(Progress("publish", 0, 1))
+                store.publish()
+                tell(Progress("publish", 1, 1))
+            return Report(
+                model=name,
+                store=store.path,
+                added=len(changes.added),
+                changed=len(changes.changed),
+                unchanged=changes.unchanged,
+                removed=len(changes.removed),
+                skipped=(*skipped, *changes.skipped),
+                items=store.catalog.counts(),
+                seconds=self._clock.seconds,
+            )
+
+    def _check_root(self, store: Store) -> None:
+        if store.root.resolve() != self.folder.resolve():
+            raise StoreMismatchError(
+                f"{store.path} is the index of {store.root}, not of {self.folder}. Name another "
+                "place with --store DIR."
+            )
+
+    def _chosen(self, store: Store) -> str:
+        choice = choose(self._model, store.space)
+        log.info("Model %s: %s.", choice.name, choice.reason)
+        if store.space is not None and choice.name != model_name(store.space):
+            raise StoreMismatchError(
+                f"{store.path} was made with {model_name(store.space)}, and vectors of two models "
+                f"can't be compared. Index without --model to go on with it, or make another "
+                f"index: --store DIR --model {self._model}."
+            )
+        return choice.name
+
+    def _removed(self, store: Store, files: Sequence[Found]) -> Changes:
+        """What changed, after the files that are gone have left the catalog."""
+        first = compare(files, store.catalog.assets())
+        if not first.removed:
+            return first
+        snapshot = store.snapshot()
+        with store.catalog.writing() as writer:
+            for path in first.removed:
+                writer.remove_asset(path, snapshot)
+        again = compare(files, store.catalog.assets())
+        return Changes(again.added, again.changed, again.unchanged, first.removed, again.skipped)
+
+    def _index(
+        self,
+        store: Store,
+        name: str,
+        changes: Changes,
+        files: Sequence[Found],
+        tell: Callable[[Progress], object],
+    ) -> list[Skipped]:
+        """Read, batch, encode and write what is new or changed; returns what was left out."""
+        work = sorted([*changes.added, *changes.changed], key=lambda file: file.order)
+        if not work:
+            return []
+        encoder = self._encoder(store, name, tell)
+        pictures = frozenset(file.path for file in files if file.kind == "image")
+        loader = Loader(self.folder, encoder, pictures)
+        stages = Stages(store, encoder, loader, self._clock)
+        size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
+        counter = Counter(len(work), lambda done, total: tell(Progress("index", done, total)))
+        skipped: list[Skipped] = []
+        with ThreadPoolExecutor(cpu_count()) as readers, ThreadPoolExecutor(workers) as encoders:
+            loaded = ordered_map(stages.read, work, readers, ahead=4 * size)
+            batches = batched(units(loaded, counter), size)
+            for batch in ordered_map(stages.encode, batches, encoders, ahead=workers):
+                skipped += stages.write(batch)
+                counter.advance(len(batch))
+        return skipped
+
+    def _encoder(self, store: Store, name: str, tell: Callable[[Progress], object]) -> Encoder:
+        """The model, and its space as the one that the store serves."""
+        tell(Progress("load the model", 0, 1))
+        with self._clock("load the model"):
+            encoder = load_encoder(name, device=self._device, space=store.space, download=True)
+        if store.space is None:
+            with store.catalog.writing() as writer:
+                writer.add_generation(encoder.space, encoder.capabilities.runtime)
+        tell(Progress("load the model", 1, 1))
+        return encoder

@@ -1,0 +1,63 @@
+"""Generators that keep processors busy without running ahead of what is wanted."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from threading import Lock
+from typing import TypeVar
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+def ordered_map(
+    function: Callable[[In], Out], inputs: Iterable[In], pool: Executor, ahead: int
+) -> Iterator[Out]:
+    """`map` on a pool, in order, with at most `ahead` inputs taken before their turn."""
+    waiting: deque[Future[Out]] = deque()
+    try:
+        for value in inputs:
+            waiting.append(pool.submit(function, value))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+class Counter:
+    """Counts what is done of a total that grows as files turn out to hold many items."""
+
+    def __init__(self, total: int, tell: Callable[[int, int], object]) -> None:
+        self._done, self._total, self._tell = 0, total, tell
+        tell(0, total)
+
+    def found(self, more: int) -> None:
+        self._total += more
+
+    def advance(self, done: int) -> None:
+        self._done += done
+        self._tell(self._done, self._total)
+
+
+class Clock:
+    """Adds up the wall time of each stage, over all threads."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._lock = Lock()
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.seconds[stage] += time.perf_counter() - start

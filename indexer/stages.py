@@ -1,0 +1,160 @@
+"""The stages of indexing: read files, encode batches of their items, write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cmsearch.catalog import NewItem, Writer
+from cmsearch.store import Store
+from cmsearch.types import Asset, Encoder, Encoding, FloatArray, Modality, Role, Skipped
+from indexer.load import Loaded, LoadedItem, Loader
+from indexer.pipeline import Clock, Counter
+from indexer.scan import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One new item of a file, or none; the last unit of a file closes it."""
+
+    loaded: Loaded
+    item: LoadedItem | None
+    first: bool
+    last: bool
+
+
+Encoded = list[tuple[Unit, Encoding | None]]
+
+
+class Stages:
+    """What happens to each file and batch on its way from the folder into the store."""
+
+    def __init__(self, store: Store, encoder: Encoder, loader: Loader, clock: Clock) -> None:
+        self._catalog = store.catalog
+        self._encoder = encoder
+        self._loader = loader
+        self._clock = clock
+        served = store.catalog.space()
+        assert served is not None, "a generation is added before the first file is read"
+        self._space = served[0]
+        self._snapshot = store.snapshot()
+
+    def read(self, file: Found) -> Loaded:
+        """Read one file; on a reading thread."""
+        with self._clock("read"):
+            return self._loader.load(file, self._catalog.item_digests(file.path))
+
+    def encode(self, batch: list[Unit]) -> Encoded:
+        """Encode the items of a batch, which are of one modality; on an encoding thread."""
+        with self._clock("encode"):
+            items = [unit.item for unit in batch if unit.item is not None]
+            encodings = iter(encode_items(self._encoder, items))
+            return [(unit, None if unit.item is None else next(encodings)) for unit in batch]
+
+    def write(self, batch: Encoded) -> list[Skipped]:
+        """Write a batch in one transaction; returns what was left out of the files it closes."""
+        skipped: list[Skipped] = []
+        with self._clock("write"), self._catalog.writing() as writer:
+            for unit, encoding in batch:
+                self._write(writer, unit, encoding)
+                if unit.last:
+                    skipped += _left_out(unit.loaded)
+        return skipped
+
+    def _write(self, writer: Writer, unit: Unit, encoding: Encoding | None) -> None:
+        loaded, item = unit.loaded, unit.item
+        file = loaded.file
+        whole = unit.last and loaded.final
+        asset = Asset(
+            file.path,
+            file.kind,
+            file.size,
+            file.mtime_ns if whole else None,
+            loaded.digest,
+            loaded.error,
+        )
+        number = writer.put_asset(asset)
+        if item is not None and encoding is not None:
+            new = NewItem(item.part, item.about, item.digest, encoding)
+            writer.add_item(number, self._space, new)
+        if unit.last:
+            writer.keep_items(number, loaded.locators, self._snapshot)
+
+
+def units(files: Iterable[Loaded], counter: Counter) -> Iterator[Unit]:
+    """The new items of files one by one, with one unit for a file that has none."""
+    for loaded in files:
+        items: Sequence[LoadedItem | None] = loaded.new or [None]
+        counter.found(len(items) - 1)
+        for place, item in enumerate(items):
+            yield Unit(loaded, item, place == 0, place == len(items) - 1)
+
+
+def batched(found: Iterable[Unit], size: int) -> Iterator[list[Unit]]:
+    """Units in batches of at most `size`, each of one modality, in order."""
+    batch: list[Unit] = []
+    modality: Modality | None = None
+    for unit in found:
+        own = unit.item.part.modality if unit.item else modality
+        if batch and (len(batch) >= size or (modality is not None and own is not modality)):
+            yield batch
+            batch = []
+        modality = own
+        batch.append(unit)
+    if batch:
+        yield batch
+
+
+def encode_items(encoder: Encoder, items: Sequence[LoadedItem]) -> Iterator[Encoding]:
+    """An encoding for each item; a text longer than the model takes has a row for each piece."""
+    if not items:
+        return
+    modality = items[0].part.modality
+    rows: list[list[Any]] = [_prepared(encoder, item) for item in items]
+    flat = [row for own in rows for row in own]
+    size = encoder.capabilities.batch_size
+    found = [
+        encoder.encode(flat[start : start + size], modality, Role.DOCUMENT)
+        for start in range(0, len(flat), size)
+    ]
+    places = [(batch, row) for batch in found for row in range(len(batch.vectors))]
+    start = 0
+    for own in rows:
+        yield _joined(places[start : start + len(own)])
+        start += len(own)
+
+
+def _prepared(encoder: Encoder, item: LoadedItem) -> list[Any]:
+    content = item.part.content
+    if item.part.modality is Modality.TEXT:
+        return [encoder.prepare(piece, Modality.TEXT) for piece in encoder.split(content)]
+    return [content]
+
+
+def _joined(places: Sequence[tuple[Encoding, int]]) -> Encoding:
+    """The given rows of encodings as one encoding."""
+
+    def rows(name: str) -> FloatArray | None:
+        if getattr(places[0][0], name) is None:
+            return None
+        picked = [getattr(batch, name)[row] for batch, row in places]
+        if name == "vectors" or name == "features":
+            return np.stack(picked)
+        longest = max(len(value) for value in picked)
+        filled = np.zeros((len(picked), longest, *picked[0].shape[1:]), np.float32)
+        for target, value in zip(filled, picked, strict=True):
+            target[: len(value)] = value
+        return filled
+
+    vectors = rows("vectors")
+    assert vectors is not None
+    return Encoding(vectors, rows("tokens"), rows("weights"), rows("features"))
+
+
+def _left_out(loaded: Loaded) -> list[Skipped]:
+    if loaded.error is not None:
+        return [Skipped(loaded.file.path, loaded.error)]
+    return loaded.skipped
