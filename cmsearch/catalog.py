@@ -104,7 +104,9 @@ class Catalog:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self._read_only = read_only
-        uri = f"file:{_quoted(path)}?" + ("mode=ro&immutable=1&uri=true" if read_only else "uri=true")
+        uri = f"file:{_quoted(path)}?" + (
+            "mode=ro&immutable=1&uri=true" if read_only else "uri=true"
+        )
         self._engine = sa.create_engine(f"sqlite:///{uri}", pool_size=16)
         sa.event.listen(self._engine, "connect", _set_pragmas(read_only))
         with _translated(path):
@@ -139,7 +141,8 @@ class Catalog:
 
     def setting(self, name: str) -> str | None:
         query = sa.select(_settings.c.value).where(_settings.c.name == name)
-        return self._scalar(query)
+        value: str | None = self._scalar(query)
+        return value
 
     def space(self) -> tuple[int, Space] | None:
         """The space that the newest generation serves, with its number."""
@@ -163,20 +166,20 @@ class Catalog:
 
     def item_digests(self, path: str) -> frozenset[str]:
         """The digests of the items of one asset."""
-        query = (
-            sa.select(_items.c.digest).join(_assets, _items.c.asset == _assets.c.id)
-        ).where(_assets.c.path == path)
+        query = (sa.select(_items.c.digest).join(_assets, _items.c.asset == _assets.c.id)).where(
+            _assets.c.path == path
+        )
         return frozenset(row[0] for row in self._rows(query))
 
     def counts(self) -> dict[str, int]:
         """How many items there are of each kind."""
         query = sa.select(_items.c.kind, sa.func.count()).group_by(_items.c.kind)
-        return {kind: count for kind, count in self._rows(query)}
+        return {row[0]: row[1] for row in self._rows(query)}
 
     def embeddings(
         self, space: int, modality: Modality, dim: int, after: int = 0
     ) -> tuple[IdArray, FloatArray]:
-        """Ids `(n,)` and vectors `(n, dim)` of the embeddings with an id above `after`, in order."""
+        """Ids `(n,)`, in order, and vectors `(n, dim)` of embeddings with an id above `after`."""
         where = _embeddings.c.space == space, _embeddings.c.modality == modality
         query = sa.select(_embeddings.c.id, _embeddings.c.vector).where(
             *where, _embeddings.c.id > after
@@ -238,9 +241,7 @@ class Catalog:
     def subjects(self, space: int, modality: Modality) -> tuple[IdArray, IdArray]:
         """Embedding ids and, for each, the asset that its item describes or is."""
         query = (
-            sa.select(
-                _embeddings.c.id, sa.func.coalesce(_items.c.about, _items.c.asset)
-            )
+            sa.select(_embeddings.c.id, sa.func.coalesce(_items.c.about, _items.c.asset))
             .join(_items, _embeddings.c.item == _items.c.id)
             .where(_embeddings.c.space == space, _embeddings.c.modality == modality)
             .order_by(_embeddings.c.id)

@@ -56,7 +56,7 @@ SUMMARIES = {
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="cmsearch")
 def cli() -> None:
-    """Search pictures, captions and documents by a sentence or by a picture.
+    r"""Search pictures, captions and documents by a sentence or by a picture.
 
     \b
     Example:
@@ -96,16 +96,34 @@ def main() -> None:
     show_default=True,
     help="What to find; text is captions and passages of documents.",
 )
-@click.option("-k", "--top", "k", type=click.IntRange(1), default=10, show_default=True, metavar="N",
-              help="How many hits.")
-@click.option("--store", type=click.Path(path_type=Path), metavar="DIR",
-              help="The index; by default the one in this folder or the nearest above it.")
-@click.option("--format", "style", type=click.Choice(["table", "json", "paths"]), default="table",
-              show_default=True, help="json is one object a line, paths one path a line.")
+@click.option(
+    "-k",
+    "--top",
+    "k",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="How many hits.",
+)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The index; by default the one in this folder or the nearest above it.",
+)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json", "paths"]),
+    default="table",
+    show_default=True,
+    help="json is one object a line, paths one path a line.",
+)
 def search(
     text: str | None, image: str | None, target: str, k: int, store: Path | None, style: str
 ) -> None:
-    """Find pictures and text by a sentence or by a picture.
+    r"""Find pictures and text by a sentence or by a picture.
 
     \b
     Examples:
@@ -139,10 +157,11 @@ def print_hits(hits: Sequence[Any], style: str) -> None:
 
 @click.command(short_help=SUMMARIES["models"])
 @click.option("--all", "everything", is_flag=True, help="Every name that open_clip knows.")
-@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table",
-              show_default=True)
+@click.option(
+    "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
 def models(everything: bool, style: str) -> None:
-    """List the models worth choosing, with what is published of them.
+    r"""List the models worth choosing, with what is published of them.
 
     \b
     Example:
@@ -178,13 +197,15 @@ def _model_fields(model: Any) -> dict[str, Any]:
         "source": model.source,
         "languages": model.languages,
         "licence": model.licence,
-        "cached": known.is_cached(model),
+        "cached": known.is_here(model),
     }
 
 
 def _print_models(rows: list[dict[str, Any]]) -> None:
     width = max(len(row["name"].removeprefix("open_clip:")) for row in rows)
-    click.echo(f"  {'MODEL':<{width}} {'SHORT':5} {'DIM':>5} {'MB':>5} {'R@1':>6}  LANGUAGES  LICENCE")
+    click.echo(
+        f"  {'MODEL':<{width}} {'SHORT':5} {'DIM':>5} {'MB':>5} {'R@1':>6}  LANGUAGES  LICENCE"
+    )
     for row in rows:
         name = row["name"].removeprefix("open_clip:")
         short = row["short"] if row["short"] != row["name"] else ""
@@ -235,6 +256,7 @@ def _log_to_stderr() -> None:
     logger = logging.getLogger("cmsearch")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    logger.propagate = False  # libraries put handlers of their own on the root
 
 
 def _fail(message: str, status: int) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from cmsearch.errors import MediaError, QueryError
 from cmsearch.searcher import Engine
 from cmsearch.types import Hit
 
+Query = TypeVar("Query")
 CUTOFFS = (1, 5, 10)
 DEPTH = 1000
 """Hits that are looked at; a right one below counts as not found."""
@@ -109,9 +111,9 @@ def evaluate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Directi
 
 def _direction(
     name: str,
-    queries: Sequence[object],
+    queries: Sequence[Query],
     images: Sequence[str],
-    ask: Callable[[Sequence[object]], list[list[Hit]]],
+    ask: Callable[[Sequence[Query]], list[list[Hit]]],
     is_right: Callable[[str, Hit], bool],
 ) -> Direction:
     """Ask every query at once for the figures, and some one by one for the time."""
@@ -148,7 +150,7 @@ def _measure(values: NDArray[np.float64]) -> Measure:
 
 
 def _median_milliseconds(
-    queries: Sequence[object], ask: Callable[[Sequence[object]], list[list[Hit]]]
+    queries: Sequence[Query], ask: Callable[[Sequence[Query]], list[list[Hit]]]
 ) -> float:
     times = []
     for query in queries[:_TIMED]:

@@ -117,14 +117,15 @@ def _search(
         bits = np.packbits(wanted, bitorder="little")
         options["sel"] = faiss.IDSelectorBitmap(len(wanted), faiss.swig_ptr(bits))
     k = min(k, found)
-    if not isinstance(index, faiss.IndexHNSW):
-        return index.search(queries, k, params=faiss.SearchParameters(**options))  # type: ignore[no-any-return]
-    if found <= EXACT_LIMIT:
-        storage = faiss.downcast_index(index.storage)
-        return storage.search(queries, k, params=faiss.SearchParameters(**options))  # type: ignore[no-any-return]
-    depth = max(index.hnsw.efSearch, k)
-    params = faiss.SearchParametersHNSW(efSearch=depth, **options)
-    return index.search(queries, k, params=params)  # type: ignore[no-any-return]
+    params = faiss.SearchParameters(**options)
+    if isinstance(index, faiss.IndexHNSW):
+        if found <= EXACT_LIMIT:
+            index = faiss.downcast_index(index.storage)
+        else:
+            depth = max(index.hnsw.efSearch, k)
+            params = faiss.SearchParametersHNSW(efSearch=depth, **options)
+    scores, rows = index.search(queries, k, params=params)
+    return scores, rows
 
 
 def flat(vectors: FloatArray) -> Any:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from dataclasses import dataclass
 
+from cmsearch import hub
 from cmsearch.registry import SHORT_NAMES, canonical_name, model_name
 from cmsearch.types import Space
 
 RECOMMENDED = SHORT_NAMES["clip"]
 HUB_SECONDS = 3.0
-_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-
-log = logging.getLogger("cmsearch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +89,9 @@ def find(name: str) -> Model | None:
     return next((model for model in MODELS if model.name == name), None)
 
 
-def is_cached(model: Model) -> bool:
+def is_here(model: Model) -> bool:
     """Whether the weights are on this machine."""
-    if not model.hub:
-        return True
-    from huggingface_hub import try_to_load_from_cache
-
-    return any(isinstance(try_to_load_from_cache(model.hub, name), str) for name in _WEIGHTS)
+    return not model.hub or hub.is_cached(model.hub)
 
 
 def all_names() -> list[str]:
@@ -120,37 +112,13 @@ def choose(name: str | None, space: Space | None) -> Choice:
         return Choice(model_name(space), "the index was made with it")
     recommended = find(RECOMMENDED)
     assert recommended is not None
-    if is_cached(recommended):
+    if is_here(recommended):
         return Choice(RECOMMENDED, "the recommended one, and its weights are here")
-    if hub_answers(recommended):
-        reason = f"the recommended one, {recommended.megabytes} MB to fetch once"
-        return Choice(RECOMMENDED, f"{reason}; --model lite needs none")
+    if size := hub.megabytes(recommended.hub, HUB_SECONDS):
+        reason = f"the recommended one, {size} MB to fetch once; --model lite fetches nothing"
+        return Choice(RECOMMENDED, reason)
     return Choice(
         "lite",
         "it comes with cmsearch, and the model hub can't be reached. Better results: index with "
         f"--model clip ({recommended.megabytes} MB) when it can",
     )
-
-
-def hub_answers(model: Model, seconds: float = HUB_SECONDS) -> bool:
-    """Whether the model hub has the model and says so within `seconds`.
-
-    Honours `HF_HUB_OFFLINE` and `HF_ENDPOINT`.
-    """
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    answers = threading.Event()
-
-    def ask() -> None:
-        try:
-            get_hf_file_metadata(hf_hub_url(model.hub, "open_clip_config.json"), timeout=seconds)
-            answers.set()
-        except Exception as error:  # whatever a network can do; no answer is an answer
-            log.debug("the hub: %s", error)
-
-    thread = threading.Thread(target=ask, daemon=True)  # a name look-up has no time-out of its own
-    thread.start()
-    thread.join(seconds)
-    return answers.is_set()

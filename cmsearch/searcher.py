@@ -62,7 +62,9 @@ class Engine:
     def __init__(self, store: stores.Store, *, device: str | None = None) -> None:
         space = store.space
         if space is None:
-            raise StoreError(f"Nothing is indexed in {store.path} yet. Run `cmsearch index FOLDER`.")
+            raise StoreError(
+                f"Nothing is indexed in {store.path} yet. Run `cmsearch index FOLDER`."
+            )
         self.store = store
         self.space: Space = space
         self._device = device
@@ -91,9 +93,13 @@ class Engine:
             return self._loaded
 
     @overload
-    def search(
-        self, query: str | None = None, *, image: Picture | None = None,
-        target: str = "any", k: int = 10,
+    def search(  # type: ignore[overload-overlap]  # a str is a sequence of str; this one wins
+        self,
+        query: str | None = None,
+        *,
+        image: Picture | None = None,
+        target: str = "any",
+        k: int = 10,
     ) -> list[Hit]: ...
     @overload
     def search(
@@ -231,16 +237,16 @@ class Engine:
         total, depth = len(index), k + 8
         while True:
             scores, ids = index.search(vectors, depth, allow=allow)
-            scores = np.round(scores.astype(np.float64), _DECIMALS)
+            rounded = np.round(scores.astype(np.float64), _DECIMALS)
             missing = set(ids[ids >= 0].tolist()) - known.keys()
             known |= self.store.catalog.items(missing)
             found = [
                 _collapsed(zip(row_scores, row_ids, strict=True), known, own[row] if own else ())
                 for row, (row_scores, row_ids) in enumerate(
-                    zip(scores.tolist(), ids.tolist(), strict=True)
+                    zip(rounded.tolist(), ids.tolist(), strict=True)
                 )
             ]
-            ends = scores[:, -1] if scores.shape[1] else np.full(len(scores), -np.inf)
+            ends = rounded[:, -1] if rounded.shape[1] else np.full(len(rounded), -np.inf)
             if depth >= total or all(
                 len(hits) >= k and hits[k - 1].cosine > end
                 for hits, end in zip(found, ends, strict=True)

@@ -137,7 +137,11 @@ class Store:
 
     def _refresh(self, version: int) -> None:
         manifest = vectors.newest(self.path)
-        if manifest is None or self._manifest is None or manifest.snapshot != self._manifest.snapshot:
+        if (
+            manifest is None
+            or self._manifest is None
+            or manifest.snapshot != self._manifest.snapshot
+        ):
             self._manifest = manifest
             self._mains = self._open_indexes(manifest)
         found = self.catalog.space()

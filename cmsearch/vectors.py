@@ -20,7 +20,9 @@ from cmsearch.types import FloatArray, IdArray, Modality
 FORMAT = 1
 _BLOCK = 2**20
 _MANIFEST = re.compile(r"manifest-(\d+)\.json")
-_DERIVED = re.compile(r"(?:manifest|vectors|ids|index)-(?:.*-)?(\d+)\.(?:json|f16|i64|faiss)(?:\.new)?")
+_DERIVED = re.compile(
+    r"(?:manifest|vectors|ids|index)-(?:.*-)?(\d+)\.(?:json|f16|i64|faiss)(?:\.new)?"
+)
 
 Background = Mapping[str, Mapping[str, tuple[float, float]]]
 """By query modality and target modality, mean and deviation of the best unrelated score."""
@@ -83,7 +85,9 @@ def publish(
 
 def newest(folder: Path) -> Manifest | None:
     """The newest manifest that can be read."""
-    numbers = [int(match[1]) for path in folder.iterdir() if (match := _MANIFEST.fullmatch(path.name))]
+    numbers = [
+        int(match[1]) for path in folder.iterdir() if (match := _MANIFEST.fullmatch(path.name))
+    ]
     for number in sorted(numbers, reverse=True):
         try:
             return _parsed(json.loads((folder / f"manifest-{number}.json").read_text()))

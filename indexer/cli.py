@@ -24,21 +24,33 @@ _PLAIN_SECONDS = 10.0
 
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 _model = click.option("--model", metavar="NAME", help="As `cmsearch models` lists them, or auto.")
-_device = click.option("--device", metavar="NAME", help="cpu, cuda, …; by default the best there is.")
+_device = click.option(
+    "--device", metavar="NAME", help="cpu, cuda, …; by default the best there is."
+)
 
 
 @click.command(short_help=SUMMARIES["index"])
 @click.argument("folder", type=_folder, default=".")
 @_model
 @_device
-@click.option("--store", type=click.Path(path_type=Path), metavar="DIR",
-              help="Where to keep the index; by default in FOLDER/.cmsearch.")
-@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table",
-              show_default=True, help="How to print the report.")
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where to keep the index; by default in FOLDER/.cmsearch.",
+)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print the report.",
+)
 def index(
     folder: Path, model: str | None, device: str | None, store: Path | None, style: str
 ) -> int:
-    """Index a folder of pictures, captions and documents, or bring its index up to date.
+    r"""Index a folder of pictures, captions and documents, or bring its index up to date.
 
     Ends with the exit code 3 if some files had to be skipped.
 
@@ -60,12 +72,21 @@ def index(
 @click.argument("folder", type=_folder, default=".")
 @_model
 @_device
-@click.option("--store", type=click.Path(path_type=Path), metavar="DIR",
-              help="The index to measure; by default the folder's own, or else one made for this.")
-@click.option("--captions", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              metavar="FILE", help='Lines {"image", "caption"}; by default the captions in the index.')
-@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table",
-              show_default=True)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The index to measure; by default the folder's own, or else one made for this.",
+)
+@click.option(
+    "--captions",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help='Lines {"image", "caption"}; by default the captions in the index.',
+)
+@click.option(
+    "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
 def evaluate(
     folder: Path,
     model: str | None,
@@ -74,19 +95,19 @@ def evaluate(
     captions: Path | None,
     style: str,
 ) -> None:
-    """Measure how well the captions and the pictures of FOLDER find each other.
+    r"""Measure how well the captions and the pictures of FOLDER find each other.
 
     \b
     Example:
       cmsearch eval ~/Pictures --model lite --captions captions.jsonl
     """
     from cmsearch import evaluate as measuring
-    from cmsearch import searcher
+    from cmsearch import registry, searcher
 
     with _evaluated_store(folder, model, device, store) as place, searcher.open(place) as engine:
         gold = measuring.read_gold(captions, engine.store.root) if captions else None
         directions = measuring.evaluate(engine, gold)
-        name = searcher.model_name(engine.space)
+        name = registry.model_name(engine.space)
     if style == "json":
         for direction in directions:
             fields = {key: asdict(measure) for key, measure in direction.measures.items()}
@@ -164,7 +185,9 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
         if bar is None or bar.desc != event.stage:
             if bar is not None:
                 bar.close()
-            bar = tqdm(desc=event.stage, total=event.total, unit=" items", leave=False, file=sys.stderr)
+            bar = tqdm(
+                desc=event.stage, total=event.total, unit=" items", leave=False, file=sys.stderr
+            )
             bar.desc = event.stage
         bar.total = event.total
         bar.update(event.done - bar.n)

@@ -12,8 +12,8 @@ from cmsearch.encoders.onnx import cpu_count
 from cmsearch.errors import StoreMismatchError
 from cmsearch.models import choose
 from cmsearch.registry import load_encoder, model_name
-from cmsearch.store import DIRECTORY, Store
-from cmsearch.types import Encoder, Skipped
+from cmsearch.store import CATALOG, DIRECTORY, Store
+from cmsearch.types import Encoder, Skipped, Space
 from indexer.changes import Changes, compare
 from indexer.load import Loader
 from indexer.pipeline import Clock, Counter, ordered_map
@@ -70,6 +70,7 @@ class Indexer:
         self._model = model
         self._device = device
         self._clock = Clock()
+        self._encoder: Encoder | None = None
 
     def run(self, progress: Callable[[Progress], object] | None = None) -> Report:
         """Index what is new or changed, forget what is gone, and say what was done."""
@@ -77,9 +78,10 @@ class Indexer:
         tell = progress or (lambda event: None)
         with self._clock("scan"):
             files, skipped = scan(self.folder)
+        name = None if (self.store / CATALOG).exists() else self._started(tell)
         with Store(self.store, self.folder) as store:
             self._check_root(store)
-            name = self._chosen(store)
+            name = name or self._chosen(store.space)
             changes = self._removed(store, files)
             skipped += self._index(store, name, changes, files, tell)
             with self._clock("publish"):
@@ -105,12 +107,18 @@ class Indexer:
                 "place with --store DIR."
             )
 
-    def _chosen(self, store: Store) -> str:
-        choice = choose(self._model, store.space)
+    def _started(self, tell: Callable[[Progress], object]) -> str:
+        """Load the model of a store that isn't there yet, so that a mistake leaves none behind."""
+        name = self._chosen(None)
+        self._load(name, None, tell)
+        return name
+
+    def _chosen(self, space: Space | None) -> str:
+        choice = choose(self._model, space)
         log.info("Model %s: %s.", choice.name, choice.reason)
-        if store.space is not None and choice.name != model_name(store.space):
+        if space is not None and choice.name != model_name(space):
             raise StoreMismatchError(
-                f"{store.path} was made with {model_name(store.space)}, and vectors of two models "
+                f"{self.store} was made with {model_name(space)}, and vectors of two models "
                 f"can't be compared. Index without --model to go on with it, or make another "
                 f"index: --store DIR --model {self._model}."
             )
@@ -140,7 +148,7 @@ class Indexer:
         work = sorted([*changes.added, *changes.changed], key=lambda file: file.order)
         if not work:
             return []
-        encoder = self._encoder(store, name, tell)
+        encoder = self._served(store, name, tell)
         pictures = frozenset(file.path for file in files if file.kind == "image")
         loader = Loader(self.folder, encoder, pictures)
         stages = Stages(store, encoder, loader, self._clock)
@@ -155,13 +163,18 @@ class Indexer:
                 counter.advance(len(batch))
         return skipped
 
-    def _encoder(self, store: Store, name: str, tell: Callable[[Progress], object]) -> Encoder:
+    def _served(self, store: Store, name: str, tell: Callable[[Progress], object]) -> Encoder:
         """The model, and its space as the one that the store serves."""
-        tell(Progress("load the model", 0, 1))
-        with self._clock("load the model"):
-            encoder = load_encoder(name, device=self._device, space=store.space, download=True)
+        encoder = self._load(name, store.space, tell)
         if store.space is None:
             with store.catalog.writing() as writer:
                 writer.add_generation(encoder.space, encoder.capabilities.runtime)
-        tell(Progress("load the model", 1, 1))
         return encoder
+
+    def _load(self, name: str, space: Space | None, tell: Callable[[Progress], object]) -> Encoder:
+        if self._encoder is None:
+            tell(Progress("load the model", 0, 1))
+            with self._clock("load the model"):
+                self._encoder = load_encoder(name, device=self._device, space=space, download=True)
+            tell(Progress("load the model", 1, 1))
+        return self._encoder

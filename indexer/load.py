@@ -107,4 +107,3 @@ class Loader:
             return item
         content = self._encoder.prepare(item.part.content, item.part.modality)
         return replace(item, part=replace(item.part, content=content))
-

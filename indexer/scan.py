@@ -96,7 +96,9 @@ def _walk(
         own = _rules(folder)
     except OSError as error:
         if not prefix:
-            raise StoreNotFoundError(f"The folder {folder} can't be read: {error.strerror}.") from error
+            raise StoreNotFoundError(
+                f"The folder {folder} can't be read: {error.strerror}."
+            ) from error
         skipped.append(Skipped(prefix, f"the folder can't be read: {error.strerror}"))
         return
     rules = (*rules, (prefix, own)) if own else rules
@@ -121,12 +123,12 @@ def _rules(folder: Path) -> GitIgnoreSpec | None:
     try:
         return GitIgnoreSpec.from_lines(lines)
     except ValueError as error:
-        raise CmsearchError(f"{folder / IGNORE_FILE} has a rule that can't be read: {error}.") from error
+        raise CmsearchError(
+            f"{folder / IGNORE_FILE} has a rule that can't be read: {error}."
+        ) from error
 
 
-def _is_ignored(
-    path: str, is_folder: bool, rules: tuple[tuple[str, GitIgnoreSpec], ...]
-) -> bool:
+def _is_ignored(path: str, is_folder: bool, rules: tuple[tuple[str, GitIgnoreSpec], ...]) -> bool:
     """The innermost ignore file with something to say about the path decides."""
     for prefix, spec in reversed(rules):
         verdict = spec.check_file(path[len(prefix) :] + ("/" if is_folder else "")).include

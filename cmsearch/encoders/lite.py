@@ -151,9 +151,7 @@ def pad(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.in
     return ids, mask
 
 
-def _words_of(
-    text: Words, vectors: FloatArray, most: int | None
-) -> tuple[FloatArray, FloatArray]:
+def _words_of(text: Words, vectors: FloatArray, most: int | None) -> tuple[FloatArray, FloatArray]:
     numbers = np.array([-1 if word is None else word for word in text.words])
     kept = numbers >= 0
     _, column = np.unique(numbers[kept], return_inverse=True)

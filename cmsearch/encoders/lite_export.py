@@ -7,7 +7,6 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import timm
 import torch
 from timm.data import ImageNetInfo

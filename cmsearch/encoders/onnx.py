@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import shutil
 import tempfile
 import threading
-import warnings
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -18,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import platformdirs
 
+from cmsearch.encoders.quiet import quiet
 from cmsearch.errors import ModelError
 
 if TYPE_CHECKING:
     import onnxruntime
     import torch
 
+_INLINE_BYTES = 1_500_000_000
+"""Weights above this lie beside the graph, which a single file of 2 GB can't hold."""
 _EXPORTERS = ("onnx", "onnxruntime", "onnxscript", "timm", "torch", "transformers")
 
 
@@ -43,15 +44,21 @@ def export_key(*identity: str) -> str:
     return hashlib.sha256(json.dumps([*identity, *versions]).encode()).hexdigest()[:20]
 
 
+def exported(name: str) -> Path | None:
+    """The cached folder `name`, if it is there."""
+    place = cache_dir() / name
+    return place if place.is_dir() else None
+
+
 def published(name: str, build: Callable[[Path], None]) -> Path:
     """The cached folder `name`, made by `build(folder)` if it isn't there.
 
     It is built beside its place and appears by one rename, so that it is whole or absent, and two
     processes that build it at once both end up with one of the two.
     """
+    if (found := exported(name)) is not None:
+        return found
     place = cache_dir() / name
-    if place.is_dir():
-        return place
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=place.parent))
@@ -84,18 +91,18 @@ def export(
     import torch
 
     free = {axis: torch.export.Dim(name) for axis, name in enumerate(axes)}
+    size = sum(tensor.nbytes for tensor in module.state_dict().values())
     fastpath = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with warnings.catch_warnings(), _quiet("torch.onnx", "onnxscript", "onnx_ir"):
-            warnings.simplefilter("ignore")
+        with quiet("torch.onnx", "onnxscript", "onnx_ir"):
             torch.onnx.export(
                 module.eval(),
                 example,
                 path,
                 dynamo=True,
                 verbose=False,
-                external_data=False,
+                external_data=size > _INLINE_BYTES,
                 input_names=[f"input_{i}" for i in range(len(example))],
                 dynamic_shapes=tuple(free for _ in example),
             )
@@ -103,22 +110,6 @@ def export(
         raise ModelError(f"The model can't be exported to ONNX: {error}") from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
-
-
-class _quiet:
-    """Silences loggers that report progress of an export as warnings."""
-
-    def __init__(self, *names: str) -> None:
-        self._loggers = [logging.getLogger(name) for name in names]
-
-    def __enter__(self) -> None:
-        self._levels = [logger.level for logger in self._loggers]
-        for logger in self._loggers:
-            logger.setLevel(logging.CRITICAL)
-
-    def __exit__(self, *exc: object) -> None:
-        for logger, level in zip(self._loggers, self._levels, strict=True):
-            logger.setLevel(level)
 
 
 class Sessions:
@@ -153,9 +144,7 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no public base class for its errors
         raise ModelError(
             f"The exported model {path} can't be opened ({error}). Delete {path.parent} "
