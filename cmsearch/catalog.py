@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, String, Table
+from sqlalchemy.dialects.sqlite import insert
 
 from cmsearch.errors import StoreError
 from cmsearch.types import Asset, Encoding, FloatArray, IdArray, Item, Modality, Part, Space
@@ -85,6 +86,11 @@ _tombstones = Table(
     Column("snapshot", Integer, nullable=False),
 )
 sa.Index("embeddings_by_space", _embeddings.c.space, _embeddings.c.modality, _embeddings.c.id)
+_put = insert(_assets)
+_PUT_ASSET = _put.on_conflict_do_update(
+    index_elements=["path"], set_={name: _put.excluded[name] for name in Asset.__dataclass_fields__}
+).returning(_assets.c.id)
+_INSERT = {table.name: sa.insert(table) for table in _meta.tables.values()}
 _CHUNK = 500  # SQLite takes at most 999 variables in a statement in its older builds
 
 
@@ -299,12 +305,8 @@ class Writer:
 
     def put_asset(self, asset: Asset) -> int:
         """Add the asset, or bring the one at its path up to date; returns its number."""
-        row = asdict(asset)
-        number = self._asset(asset.path)
-        if number is None:
-            return self._insert(_assets, row)
-        self._connection.execute(sa.update(_assets).where(_assets.c.id == number).values(row))
-        return number
+        row = {name: getattr(asset, name) for name in Asset.__dataclass_fields__}
+        return int(self._connection.execute(_PUT_ASSET, row).scalar_one())
 
     def add_item(self, asset: int, space: int, item: NewItem) -> None:
         """Add an item of an asset with its embeddings."""
@@ -315,9 +317,8 @@ class Writer:
         row |= {"about": about, "locator": part.locator, "digest": item.digest}
         number = self._insert(_items, row)
         common = {"item": number, "space": space, "modality": part.modality}
-        self._connection.execute(
-            sa.insert(_embeddings), [{**common, **blobs} for blobs in _blobs(item.encoding)]
-        )
+        rows = [{**common, **blobs} for blobs in _blobs(item.encoding)]
+        self._connection.execute(_INSERT["embeddings"], rows)
 
     def keep_items(self, asset: int, locators: dict[str, str], snapshot: int) -> None:
         """Delete the asset's items whose digest isn't among `locators`; move the others."""
@@ -364,7 +365,7 @@ class Writer:
             self._connection.execute(sa.delete(_items).where(_items.c.id.in_(chunk)))
 
     def _insert(self, table: Table, row: dict[str, Any]) -> int:
-        key = self._connection.execute(sa.insert(table), row).inserted_primary_key
+        key = self._connection.execute(_INSERT[table.name], row).inserted_primary_key
         assert key is not None
         return int(key[0])
 

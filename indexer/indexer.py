@@ -155,10 +155,10 @@ class Indexer:
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
         counter = Counter(len(work), lambda done, total: tell(Progress("index", done, total)))
         skipped: list[Skipped] = []
-        with ThreadPoolExecutor(cpu_count()) as readers, ThreadPoolExecutor(workers) as encoders:
-            loaded = ordered_map(stages.read, work, readers, ahead=4 * size)
+        with ThreadPoolExecutor(cpu_count()) as pool:
+            loaded = ordered_map(stages.read, work, pool, ahead=4 * size)
             batches = batched(units(loaded, counter), size)
-            for batch in ordered_map(stages.encode, batches, encoders, ahead=workers):
+            for batch in ordered_map(stages.encode, batches, pool, ahead=workers):
                 skipped += stages.write(batch)
                 counter.advance(len(batch))
         return skipped

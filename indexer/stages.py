@@ -41,11 +41,14 @@ class Stages:
         assert served is not None, "a generation is added before the first file is read"
         self._space = served[0]
         self._snapshot = store.snapshot()
+        self._known = self._catalog.assets().keys()
 
     def read(self, file: Found) -> Loaded:
         """Read one file; on a reading thread."""
         with self._clock("read"):
-            return self._loader.load(file, self._catalog.item_digests(file.path))
+            known = file.path in self._known
+            digests = self._catalog.item_digests(file.path) if known else frozenset()
+            return self._loader.load(file, digests)
 
     def encode(self, batch: list[Unit]) -> Encoded:
         """Encode the items of a batch, which are of one modality; on an encoding thread."""
@@ -80,7 +83,7 @@ class Stages:
         if item is not None and encoding is not None:
             new = NewItem(item.part, item.about, item.digest, encoding)
             writer.add_item(number, self._space, new)
-        if unit.last:
+        if unit.last and file.path in self._known:
             writer.keep_items(number, loaded.locators, self._snapshot)
 
 

@@ -69,7 +69,7 @@ class LiteEncoder:
         self.capabilities = Capabilities(
             modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
             image_size=IMAGE_SIZE,
-            batch_size=8,
+            batch_size=4,
             workers=cpu_count(),
         )
 
