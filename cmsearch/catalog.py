@@ -110,6 +110,7 @@ class Catalog:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self._read_only = read_only
+        self._wrote = False
         uri = f"file:{_quoted(path)}?" + (
             "mode=ro&immutable=1&uri=true" if read_only else "uri=true"
         )
@@ -134,7 +135,7 @@ class Catalog:
     def close(self) -> None:
         """Release the file, its write-ahead log folded into it."""
         self._watch.close()
-        if not self._read_only:
+        if self._wrote:  # a reader would wait for other readers here
             with self._engine.connect() as connection:
                 connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
         self._engine.dispose()
@@ -272,6 +273,7 @@ class Catalog:
         """One transaction: all that the writer does in it, or nothing."""
         if self._read_only:
             raise StoreError(f"{self.path} can't be written. Name another store with --store DIR.")
+        self._wrote = True
         with _translated(self.path), self._engine.begin() as connection:
             yield Writer(connection)
 

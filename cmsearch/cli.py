@@ -79,8 +79,10 @@ def main() -> None:
         _fail("Interrupted. What was indexed is kept; run the command again to go on.", 1)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        _fail(f"{error.strerror or error}: {error.filename or 'the system said so'}.", 1)
+    except Exception as error:  # a mistake of ours, or something that no code foresaw
+        if "CMSEARCH_DEBUG" in os.environ:
+            raise
+        _fail(f"{type(error).__name__}: {error}. Set CMSEARCH_DEBUG=1 to see where.", 1)
     else:
         sys.exit(status if isinstance(status, int) else 0)
 

@@ -152,10 +152,12 @@ def _print_direction(direction: Any) -> None:
 def _print_report(report: Report) -> None:
     counts = {"added": report.added, "changed": report.changed, "unchanged": report.unchanged,
               "removed": report.removed, "skipped": len(report.skipped)}  # fmt: skip
-    items = ", ".join(f"{count} {kind}s" for kind, count in sorted(report.items.items()))
-    click.echo(", ".join(f"{count} {name}" for name, count in counts.items() if count) + " files"
-               if any(counts.values()) else "no files")  # fmt: skip
-    click.echo(f"{items or 'nothing'} in {report.store}, with {report.model}")
+    files = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    items = ", ".join(
+        f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(report.items.items())
+    )
+    click.echo(f"files: {files or 'none'}")
+    click.echo(f"index: {items or 'empty'}, with {report.model}, in {report.store}")
     for skipped in report.skipped[:SHOWN_SKIPPED]:
         place = f"{skipped.path}:{skipped.locator}" if skipped.locator else skipped.path
         click.echo(f"skipped {printable(place)}: {printable(skipped.reason)}", err=True)

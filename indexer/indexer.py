@@ -36,6 +36,8 @@ class Progress:
 class Report:
     """What a run did: numbers of files, the items now in the store by kind, and the time.
 
+    A file that could not be read is only among the `skipped`.
+
     `seconds` has the wall time by stage, added up over threads for `read` and `encode`.
     """
 
@@ -91,13 +93,13 @@ class Indexer:
             return Report(
                 model=name,
                 store=store.path,
-                added=len(changes.added),
-                changed=len(changes.changed),
+                added=_read(changes.added, skipped),
+                changed=_read(changes.changed, skipped),
                 unchanged=changes.unchanged,
                 removed=len(changes.removed),
                 skipped=(*skipped, *changes.skipped),
                 items=store.catalog.counts(),
-                seconds=self._clock.seconds,
+                seconds=dict(self._clock.seconds),
             )
 
     def _check_root(self, store: Store) -> None:
@@ -178,3 +180,9 @@ class Indexer:
                 self._encoder = load_encoder(name, device=self._device, space=space, download=True)
             tell(Progress("load the model", 1, 1))
         return self._encoder
+
+
+def _read(files: Sequence[Found], skipped: Sequence[Skipped]) -> int:
+    """How many of the files could be read, if perhaps not every line of them."""
+    failed = {one.path for one in skipped if not one.locator}
+    return sum(file.path not in failed for file in files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -31,6 +32,9 @@ _EXPORTERS = ("onnx", "onnxruntime", "onnxscript", "timm", "torch", "transformer
 def cache_dir() -> Path:
     """The folder for exported models: `CMSEARCH_CACHE`, or the user's cache directory."""
     return Path(os.environ.get("CMSEARCH_CACHE") or platformdirs.user_cache_dir("cmsearch"))
+
+
+log = logging.getLogger("cmsearch")
 
 
 def cpu_count() -> int:
@@ -68,6 +72,7 @@ def published(name: str, build: Callable[[Path], None]) -> Path:
             "Name another one in the environment variable CMSEARCH_CACHE."
         ) from error
     try:
+        log.info("Preparing the model for this machine; this is done once and takes a while.")
         build(building)
         building.rename(place)
     except OSError as error:

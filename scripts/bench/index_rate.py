@@ -114,9 +114,7 @@ def _limit(files: list[Path]) -> float:
     encoder = lite.load("")
     size = encoder.capabilities.image_size
     start = time.thread_time()
-    prepared = [
-        encoder.prepare(decode(path.read_bytes(), size), Modality.IMAGE) for path in files
-    ]
+    prepared = [encoder.prepare(decode(path.read_bytes(), size), Modality.IMAGE) for path in files]
     step = encoder.capabilities.batch_size
     encoder.encode(prepared[:1], Modality.IMAGE, Role.DOCUMENT)
     middle = time.thread_time()

@@ -1,0 +1,78 @@
+"""Short ways to fill a catalog and a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cmsearch.catalog import Catalog, NewItem
+from cmsearch.types import Asset, Encoding, Modality, Part, Space
+
+
+def space(dim: int) -> Space:
+    return Space("fake", "colours", "0", "made for a test", dim)
+
+
+def asset(path: str, kind: str = "image", **changes: Any) -> Asset:
+    return replace(Asset(path, kind, size=1, mtime_ns=2, digest=path), **changes)
+
+
+def photo(vectors: Any, digest: str = "photo") -> NewItem:
+    """A photo with one embedding for each row."""
+    part = Part(Modality.IMAGE, "photo", None)
+    return NewItem(part, None, digest, Encoding(np.atleast_2d(vectors).astype(np.float32)))
+
+
+def caption(text: str, vectors: Any, about: str, locator: str = "1") -> NewItem:
+    part = Part(Modality.TEXT, "caption", text, about, locator)
+    digest = hashlib.sha256(f"{about}\0{text}".encode()).hexdigest()
+    return NewItem(part, about, digest, Encoding(np.atleast_2d(vectors).astype(np.float32)))
+
+
+def serve(catalog: Catalog, dim: int) -> int:
+    """Let the catalog serve a space; returns the space's number."""
+    with catalog.writing() as writer:
+        return writer.add_generation(space(dim), "numpy")
+
+
+def put(catalog: Catalog, number: int, path: str, *items: NewItem, kind: str = "image") -> int:
+    """Write a file with its items in one transaction; returns the asset's number."""
+    with catalog.writing() as writer:
+        asset_number = writer.put_asset(asset(path, kind))
+        for item in items:
+            writer.add_item(asset_number, number, item)
+    return asset_number
+
+
+def remove(catalog: Catalog, *paths: str, snapshot: int = 0) -> None:
+    with catalog.writing() as writer:
+        for path in paths:
+            writer.remove_asset(path, snapshot)
+
+
+def write_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:
+    """Write files by their relative paths, in UTF-8; returns the folder."""
+    for path, content in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+def write_picture(path: Path, colour: str = "red", size: tuple[int, int] = (8, 8)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+def flip_byte(path: Path, at: int = -1) -> None:
+    """Damage a file as a failing disk does: one byte, the length unchanged."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0xFF
+    path.write_bytes(data)

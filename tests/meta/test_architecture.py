@@ -1,0 +1,115 @@
+"""The shape of the project: which module may import which, and what an import costs."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import cmsearch
+import indexer
+from tests.commands import python
+
+ROOT = Path(__file__).parents[2]
+LIBRARIES = {"torch", "open_clip", "transformers", "timm", "onnx", "onnxscript"}
+
+# What each part of cmsearch may import from cmsearch; a part is a module or a package of it.
+ARROWS = {
+    "__init__": {"errors", "searcher", "types"},
+    "__main__": {"cli"},
+    "types": set(),
+    "errors": set(),
+    "text": set(),
+    "hub": set(),
+    "registry": {"errors", "types"},
+    "models": {"hub", "registry", "types"},
+    "indexes": {"types"},
+    "catalog": {"errors", "types"},
+    "vectors": {"errors", "indexes", "types"},
+    "store": {"catalog", "errors", "indexes", "types", "vectors"},
+    "encoders": {"errors", "hub", "text", "types"},
+    "media": {"errors", "text", "types"},
+    "searcher": {
+        "catalog", "errors", "media", "registry", "store", "types", "vectors",
+    },
+    "evaluate": {"errors", "searcher", "types"},
+    "cli": {"__init__", "errors", "models", "searcher", "text"},
+}  # fmt: skip
+
+
+def part(path: Path) -> str:
+    """The part of a package that a file belongs to."""
+    relative = path.relative_to(ROOT / "cmsearch")
+    return relative.parts[0].removesuffix(".py")
+
+
+def imported(path: Path, package: str) -> set[str]:
+    """The parts of `package` that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            own = module == package
+            names = [f"{module}.{alias.name}" for alias in node.names] if own else [module]
+        else:
+            continue
+        found |= {
+            [*name.split("."), "__init__"][1] for name in names if name.split(".")[0] == package
+        }
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "cmsearch").rglob("*.py")), ids=str)
+def test_arrows_point_one_way(path: Path) -> None:
+    known = set(ARROWS)
+    allowed = ARROWS[part(path)] | {part(path)}
+    used = {name if name in known else "__init__" for name in imported(path, "cmsearch")}
+    assert used <= allowed, f"{path.name} imports {used - allowed}"
+    assert not imported(path, "indexer"), "cmsearch never imports indexer"
+
+
+def test_every_part_has_its_arrows() -> None:
+    parts = {part(path) for path in (ROOT / "cmsearch").rglob("*.py")}
+    assert parts == set(ARROWS)
+
+
+@pytest.mark.parametrize("package", [cmsearch, indexer])
+def test_public_names_are_sorted_and_there(package: object) -> None:
+    names = package.__all__  # type: ignore[attr-defined]
+    assert names == sorted(names)
+    assert all(getattr(package, name).__doc__ for name in names)
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("import cmsearch", LIBRARIES | {"numpy", "sqlalchemy", "faiss", "onnxruntime", "click"}),
+        ("import indexer", LIBRARIES | {"numpy", "sqlalchemy", "faiss", "onnxruntime"}),
+        (
+            "import sys; sys.argv = ['cmsearch', '--help']\n"
+            "import contextlib, io\n"
+            "from cmsearch.cli import main\n"
+            "with contextlib.suppress(SystemExit):\n"
+            "    with contextlib.redirect_stdout(io.StringIO()): main()",
+            LIBRARIES | {"numpy", "sqlalchemy", "faiss", "onnxruntime"},
+        ),
+    ],
+    ids=["import cmsearch", "import indexer", "--help"],
+)  # fmt: skip
+def test_imports_pull_in_nothing_heavy(code: str, heavy: set[str]) -> None:
+    found = python(f"{code}\nimport sys; print(sorted({heavy!r} & set(sys.modules)))")
+    assert found.strip() == "[]"
+
+
+def test_only_the_command_line_prints_and_exits() -> None:
+    for package in ("cmsearch", "indexer"):
+        for path in (ROOT / package).rglob("*.py"):
+            if path.name == "cli.py":
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call):
+                    called = ast.unparse(node.func)
+                    assert called not in ("print", "sys.exit", "exit", "click.echo"), path

@@ -1,0 +1,85 @@
+"""What the documents say is what the program does."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from cmsearch.cli import COMMANDS, SUMMARIES, cli
+from tests.commands import cmsearch
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_page_of_the_command_line_is_made_from_its_help() -> None:
+    page = runpy.run_path(str(ROOT / "scripts" / "cli_page.py"))["page"]
+    assert (ROOT / "docs" / "cli.md").read_text() == page(), "run scripts/docs"
+
+
+def test_every_command_is_documented_with_an_example() -> None:
+    assert set(COMMANDS) == set(SUMMARIES)
+    page = (ROOT / "docs" / "cli.md").read_text()
+    for name in COMMANDS:
+        command = cli.get_command(None, name)  # type: ignore[arg-type]
+        assert command is not None and command.help is not None
+        assert "Example" in command.help
+        assert command.short_help == SUMMARIES[name]
+        assert f"## cmsearch {name}\n" in page
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `photos/` and `cat.jpg`, as the README supposes."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    shutil.copytree(ROOT / "sample_data" / "photos", folder / "photos")
+    shutil.copy(folder / "photos" / "tabby_cat.jpg", folder / "cat.jpg")
+    return folder
+
+
+def test_the_python_of_the_readme_runs(newcomer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(newcomer)
+    assert blocks("python")
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def test_the_commands_of_the_readme_run(newcomer: Path) -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    commands = [line for line in lines if line.startswith("cmsearch ")]
+    assert len(commands) >= 3
+    for line in commands:
+        result = cmsearch(*shlex.split(line.split("|")[0], comments=True)[1:], cwd=newcomer)
+        assert result.returncode == 0, f"{line}: {result.stderr}"
+
+
+def test_links_of_the_documents_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            if not target.startswith(("http:", "https:")):
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_dependency_has_its_reason() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    for requirement in [one for group in groups for one in group]:
+        name = re.split(r"[<>=!\[;]", requirement)[0]
+        assert f"`{name}`" in page, name
+
+
+def test_the_tests_run_on_the_python_that_is_promised() -> None:
+    assert sys.version_info >= (3, 11)

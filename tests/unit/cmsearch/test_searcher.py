@@ -1,0 +1,191 @@
+"""The engine: directions, order, ties, exclusions, lists and errors."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cmsearch
+from cmsearch import Engine, MediaError, Modality, QueryError, StoreError, StoreMismatchError
+from cmsearch.store import Store
+from indexer import Indexer
+from tests.builders import write_files, write_picture
+
+
+@pytest.fixture
+def folder(tmp_path: Path, fake_model: str) -> Path:
+    """Pictures in three colours, two of them the same; captions, and a document."""
+    for name in ("b", "a"):
+        write_picture(tmp_path / "reds" / f"{name}.png", "red")
+    write_picture(tmp_path / "green.png", "green")
+    write_picture(tmp_path / "blue.png", "blue")
+    write_files(
+        tmp_path,
+        {
+            "green.txt": "green green meadow\n\nthe sea is blue\n",
+            "captions.jsonl": '{"image": "reds/a.png", "caption": "red"}\n',
+            "note.md": "# Colours\n\nA red house. " + "green " * 20 + ".\n",
+        },
+    )
+    Indexer(tmp_path, model=fake_model).run()
+    return tmp_path
+
+
+@pytest.fixture
+def engine(folder: Path) -> Engine:
+    return cmsearch.open(folder)
+
+
+def test_a_text_finds_pictures_the_best_first_and_ties_by_path(
+    engine: Engine, folder: Path
+) -> None:
+    hits = engine.search("red", target="image")
+    names = ["reds/a.png", "reds/b.png", "blue.png", "green.png"]
+    assert [hit.path for hit in hits] == [folder / name for name in names]
+    assert [hit.rank for hit in hits] == [1, 2, 3, 4]
+    assert [hit.score for hit in hits] == pytest.approx([1, 1, 0, 0], abs=1e-3)
+    assert all(hit.modality is Modality.IMAGE and hit.kind == "photo" for hit in hits)
+    assert hits[0].text is None
+    assert hits[0].stages == {"cosine": hits[0].score}
+
+
+def test_a_picture_finds_captions_with_the_picture_they_describe(
+    engine: Engine, folder: Path
+) -> None:
+    hit = engine.search(image=folder / "green.png", target="caption")[0]
+    assert (hit.path, hit.source) == (folder / "green.png", "green.txt:1")
+    assert (hit.text, hit.kind) == ("green green meadow", "caption")
+    other = engine.search("sea blue", target="caption")[0]
+    assert (other.path, other.source) == (folder / "green.png", "green.txt:3")
+
+
+def test_a_picture_does_not_find_its_own_content(engine: Engine, folder: Path) -> None:
+    data = (folder / "reds" / "a.png").read_bytes()
+    for image in (folder / "reds" / "a.png", str(folder / "reds" / "b.png"), data):
+        found = engine.search(image=image, target="image")
+        assert {hit.path.name for hit in found} == {"green.png", "blue.png"}
+    changed = Image.new("RGB", (9, 9), "red")
+    assert engine.search(image=changed, target="image", k=1)[0].path.name == "a.png"
+
+
+def test_captions_and_passages_are_told_apart(engine: Engine) -> None:
+    assert {hit.kind for hit in engine.search("red", target="caption")} == {"caption"}
+    assert {hit.kind for hit in engine.search("red", target="passage")} == {"passage"}
+    assert {hit.kind for hit in engine.search("red", target="text")} == {"caption", "passage"}
+    assert {hit.kind for hit in engine.search("red")} == {"photo", "caption", "passage"}
+
+
+def test_the_best_piece_of_a_long_text_counts(engine: Engine) -> None:
+    """The last passage is longer than the model takes: it has several vectors, and is one hit."""
+    hits = engine.search("green", target="passage")
+    assert len({hit.source for hit in hits}) == len(hits)
+    assert hits[0].score == pytest.approx(1, abs=1e-3)
+
+
+def test_fewer_hits_are_the_beginning_of_more(engine: Engine) -> None:
+    for target in ("any", "image", "text"):
+        many = engine.search("red house", target=target, k=15)
+        for k in range(1, 8):
+            assert engine.search("red house", target=target, k=k) == many[:k]
+
+
+def test_any_standardises_each_direction(engine: Engine) -> None:
+    hits = engine.search("red", k=20)
+    background = engine.store.view().background["text"]
+    assert {"image", "text"} == set(background)
+    for hit in hits:
+        mean, deviation = background[hit.modality]
+        assert hit.score == pytest.approx((hit.stages["cosine"] - mean) / deviation, abs=1e-5)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_a_list_gives_a_list_of_lists(engine: Engine, folder: Path) -> None:
+    one, two = engine.search(["red", "blue"], target="image", k=2)
+    assert one == engine.search("red", target="image", k=2)
+    assert two[0].path.name == "blue.png"
+    pictures = [folder / "blue.png", folder / "green.png"]
+    assert [hits[0].text for hits in engine.search(image=pictures, target="caption")] == [
+        "the sea is blue",
+        "green green meadow",
+    ]
+    assert engine.search([], target="image") == []
+
+
+def test_a_string_is_literal_text(engine: Engine, folder: Path) -> None:
+    """Even one that is the path of a picture, or looks like a query language."""
+    assert len(engine.search(str(folder / "blue.png"), target="image")) == 4
+    assert len(engine.search("red - green + 2:blue", target="image")) == 4
+
+
+def test_embed_gives_unit_rows(engine: Engine, folder: Path) -> None:
+    vectors = engine.embed(["red", "word " * 40])
+    assert vectors.shape == (2, engine.space.dim)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1])
+    assert engine.embed(image=folder / "blue.png").shape == (1, engine.space.dim)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"query": " "}, "empty"),
+        ({}, "one of the two"),
+        ({"query": "x", "image": "x"}, "one of the two"),
+        ({"query": "x", "target": "sound"}, "passage"),
+        ({"query": "x", "k": 0}, "at least 1"),
+        ({"query": [1]}, "empty"),
+    ],
+)
+def test_bad_queries_are_errors(engine: Engine, arguments: dict[str, object], said: str) -> None:
+    with pytest.raises(QueryError, match=said):
+        engine.search(**arguments)  # type: ignore[call-overload]
+
+
+def test_pictures_that_cannot_be_read_are_errors(engine: Engine, folder: Path) -> None:
+    with pytest.raises(MediaError, match=r"no\.jpg.*No such file"):
+        engine.search(image="no.jpg")
+    with pytest.raises(MediaError, match=r"note\.md.*not a picture"):
+        engine.search(image=folder / "note.md")
+
+
+def test_an_open_engine_sees_what_is_indexed_later(
+    engine: Engine, folder: Path, fake_model: str
+) -> None:
+    assert len(engine.search("red", target="image")) == 4
+    write_picture(folder / "new.png", "red")
+    (folder / "reds" / "a.png").unlink()
+    Indexer(folder, model=fake_model).run()
+    names = [hit.path.name for hit in engine.search("red", target="image")]
+    assert names == ["new.png", "b.png", "blue.png", "green.png"]
+    assert "red" not in {hit.text for hit in engine.search("red", target="caption")}
+
+
+def test_threads_get_the_same_answers(engine: Engine) -> None:
+    expected = {query: engine.search(query) for query in ("red", "green", "blue sea")}
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [(query, pool.submit(engine.search, query)) for query in list(expected) * 20]
+        assert all(job.result() == expected[query] for query, job in jobs)
+
+
+def test_another_model_is_refused(folder: Path, fake_model: str) -> None:
+    with pytest.raises(StoreMismatchError, match="--store"):
+        cmsearch.open(folder, model="lite")
+    with cmsearch.open(folder, model=fake_model) as engine:
+        assert engine.search("red", k=1)
+
+
+def test_an_empty_store_says_so(tmp_path: Path) -> None:
+    Store(tmp_path / ".cmsearch", tmp_path).close()
+    with pytest.raises(StoreError, match="Nothing is indexed"):
+        cmsearch.open(tmp_path)
+
+
+def test_a_folder_without_pictures_finds_no_pictures(tmp_path: Path, fake_model: str) -> None:
+    write_files(tmp_path, {"a.txt": "red"})
+    Indexer(tmp_path, model=fake_model).run()
+    with cmsearch.open(tmp_path) as engine:
+        assert engine.search("red", target="image") == []
+        assert len(engine.search("red")) == 1

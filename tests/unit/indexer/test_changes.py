@@ -1,0 +1,63 @@
+"""What happened to a folder since the catalog saw it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cmsearch.types import Asset, Skipped
+from indexer.changes import Changes, compare
+from indexer.scan import Found
+from tests.builders import asset
+
+
+def found(path: str, kind: str = "image", size: int = 1, mtime_ns: int = 2) -> Found:
+    return Found(path, kind, size, mtime_ns)
+
+
+def assets(*known: Asset) -> dict[str, Asset]:
+    return {one.path: one for one in known}
+
+
+def test_nothing_happened() -> None:
+    changes = compare([found("a.jpg"), found("b.jpg")], assets(asset("a.jpg"), asset("b.jpg")))
+    assert changes == Changes([], [], 2, [], [])
+
+
+def test_everything_is_new() -> None:
+    files = [found("b.jpg"), found("a.jpg")]
+    assert compare(files, {}) == Changes(files, [], 0, [], [])
+
+
+def test_what_is_gone_is_named_in_order() -> None:
+    changes = compare([], assets(asset("b.jpg"), asset("a.jpg")))
+    assert changes == Changes([], [], 0, ["a.jpg", "b.jpg"], [])
+
+
+@pytest.mark.parametrize(
+    "before",
+    [{"size": 2}, {"mtime_ns": 3}, {"mtime_ns": 1}, {"mtime_ns": None}, {"kind": "document"}],
+)
+def test_a_file_has_changed(before: dict[str, Any]) -> None:
+    file = found("a.txt", "sidecar")
+    changes = compare([file], assets(replace(asset("a.txt", "sidecar"), **before)))
+    assert changes == Changes([], [file], 0, [], [])
+
+
+def test_a_file_that_could_not_be_read_is_skipped_again() -> None:
+    changes = compare([found("a.jpg")], assets(asset("a.jpg", error="damaged")))
+    assert changes == Changes([], [], 0, [], [Skipped("a.jpg", "damaged")])
+
+
+def test_a_file_that_could_not_be_read_and_has_changed_is_read_again() -> None:
+    file = found("a.jpg", size=9)
+    changes = compare([file], assets(asset("a.jpg", error="damaged")))
+    assert changes == Changes([], [file], 0, [], [])
+
+
+def test_another_time_with_an_older_date_is_a_change() -> None:
+    """Files that are copied back from a backup are older than what they replace."""
+    file = found("a.jpg", mtime_ns=1)
+    assert compare([file], assets(asset("a.jpg", mtime_ns=2))).changed == [file]

@@ -1,0 +1,210 @@
+"""Indexing a folder again and again while it changes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import cmsearch
+from cmsearch import registry
+from cmsearch.errors import StoreMismatchError, UnknownModelError
+from cmsearch.store import Store
+from indexer import Indexer, Progress, Report
+from tests.builders import write_files, write_picture
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    for colour in ("red", "green", "blue"):
+        write_picture(folder / f"{colour}.png", colour)
+    write_files(
+        folder, {"red.txt": "a red thing\n", "list.csv": "image,caption\ngreen.png,some green\n"}
+    )
+    return folder
+
+
+def run(folder: Path, model: str) -> Report:
+    return Indexer(folder, model=model).run()
+
+
+def embeddings(folder: Path) -> set[int]:
+    """The ids of all embeddings: one that is kept was not encoded again."""
+    with Store(folder / ".cmsearch") as store:
+        found = store.catalog.space()
+        assert found is not None
+        number, space = found
+        return {
+            int(row)
+            for modality in store.catalog.modalities(number)
+            for row in store.catalog.embeddings(number, modality, space.dim)[0]
+        }
+
+
+def test_a_report_says_what_was_done(folder: Path, fake_model: str) -> None:
+    report = run(folder, fake_model)
+    assert (report.added, report.changed, report.unchanged, report.removed) == (5, 0, 0, 0)
+    assert report.items == {"photo": 3, "caption": 2}
+    assert report.skipped == ()
+    assert report.model == fake_model
+    assert report.store == folder / ".cmsearch"
+    assert {"scan", "read", "encode", "write", "publish"} <= set(report.seconds)
+
+
+def test_nothing_is_read_or_loaded_when_nothing_changed(
+    folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(folder, fake_model)
+    before = embeddings(folder)
+    monkeypatch.setitem(registry.encoders._rows, "fake", "tests.fakes:missing")  # type: ignore[index]
+    report = Indexer(folder).run()
+    assert (report.unchanged, report.added, report.changed) == (5, 0, 0)
+    assert embeddings(folder) == before
+
+
+def test_only_what_changed_is_encoded(folder: Path, fake_model: str) -> None:
+    run(folder, fake_model)
+    before = embeddings(folder)
+    write_picture(folder / "blue.png", "yellow", (9, 9))
+    report = run(folder, fake_model)
+    assert (report.changed, report.unchanged) == (1, 4)
+    after = embeddings(folder)
+    assert len(after) == len(before) and len(after - before) == 1
+
+
+def test_a_touched_file_is_not_encoded_again(folder: Path, fake_model: str) -> None:
+    run(folder, fake_model)
+    before = embeddings(folder)
+    (folder / "blue.png").touch()
+    assert run(folder, fake_model).changed == 1
+    assert embeddings(folder) == before
+    assert run(folder, fake_model).unchanged == 5
+
+
+def test_a_changed_sidecar_changes_only_its_own_lines(folder: Path, fake_model: str) -> None:
+    write_files(folder, {"red.txt": "one\ntwo\nthree\n"})
+    run(folder, fake_model)
+    before = embeddings(folder)
+    write_files(folder, {"red.txt": "one\n\nthree\nfour words of it\n"})
+    run(folder, fake_model)
+    after = embeddings(folder)
+    assert (len(before - after), len(after - before)) == (1, 1)
+    with cmsearch.open(folder) as engine:
+        found = {hit.text: hit.source for hit in engine.search("x", target="caption")}
+    assert found["three"] == "red.txt:3"
+    assert "two" not in found
+
+
+def test_what_is_deleted_leaves_with_its_captions_and_comes_back_with_them(
+    folder: Path, fake_model: str
+) -> None:
+    run(folder, fake_model)
+    shutil.move(folder / "green.png", folder.parent / "green.png")
+    report = run(folder, fake_model)
+    assert report.removed == 1
+    assert report.items == {"photo": 2, "caption": 1}
+    assert [skipped.path for skipped in report.skipped] == ["list.csv"]
+    shutil.move(folder.parent / "green.png", folder / "green.png")
+    report = run(folder, fake_model)
+    assert report.items == {"photo": 3, "caption": 2}
+    assert report.skipped == ()
+
+
+def test_a_sidecar_whose_picture_is_gone_becomes_a_document(folder: Path, fake_model: str) -> None:
+    run(folder, fake_model)
+    (folder / "red.png").unlink()
+    assert run(folder, fake_model).items == {"photo": 2, "caption": 1, "passage": 1}
+
+
+def test_bad_files_are_reported_each_time_and_the_others_indexed(
+    folder: Path, fake_model: str
+) -> None:
+    write_files(folder, {"broken.jpg": b"\xff\xd8\xff\xe0 nothing", "empty.png": b""})
+    for _ in range(2):
+        report = run(folder, fake_model)
+        assert report.items["photo"] == 3
+        reasons = {skipped.path: skipped.reason for skipped in report.skipped}
+        assert set(reasons) == {"broken.jpg", "empty.png"}
+        assert "empty" in reasons["empty.png"]
+    write_picture(folder / "empty.png", "black")
+    assert run(folder, fake_model).items["photo"] == 4
+
+
+def test_a_long_text_is_one_item_with_several_embeddings(folder: Path, fake_model: str) -> None:
+    write_files(folder, {"long.txt": " ".join(f"w{n}" for n in range(30))})
+    before = run(folder, fake_model)
+    assert before.items["passage"] == 1
+    assert len(embeddings(folder)) == 3 + 2 + 3  # 30 words in pieces of at most 12
+
+
+def test_progress_reaches_its_total(folder: Path, fake_model: str) -> None:
+    write_files(folder, {"red.txt": "\n".join(f"line {n}" for n in range(40))})
+    events: list[Progress] = []
+    Indexer(folder, model=fake_model).run(progress=events.append)
+    assert [event.stage for event in events[:2]] == ["load the model"] * 2
+    last = [event for event in events if event.stage == "index"][-1]
+    assert last.done == last.total == 3 + 40 + 1
+    assert all(event.done <= event.total for event in events)
+
+
+def test_a_store_elsewhere_belongs_to_one_folder(
+    folder: Path, fake_model: str, tmp_path: Path
+) -> None:
+    Indexer(folder, store=tmp_path / "store", model=fake_model).run()
+    assert not (folder / ".cmsearch").exists()
+    with cmsearch.open(tmp_path / "store") as engine:
+        assert engine.search("red", target="image", k=1)[0].path == folder / "red.png"
+    write_picture(tmp_path / "other" / "x.png")
+    with pytest.raises(StoreMismatchError, match="--store"):
+        Indexer(tmp_path / "other", store=tmp_path / "store", model=fake_model).run()
+
+
+def test_another_model_is_refused_and_nothing_lost(folder: Path, fake_model: str) -> None:
+    run(folder, fake_model)
+    before = embeddings(folder)
+    with pytest.raises(StoreMismatchError, match="--store"):
+        Indexer(folder, model="lite").run()
+    assert embeddings(folder) == before
+
+
+def test_a_mistaken_model_leaves_no_store_behind(folder: Path) -> None:
+    with pytest.raises(UnknownModelError):
+        Indexer(folder, model="nonsense").run()
+    assert not (folder / ".cmsearch").exists()
+
+
+def test_a_moved_folder_keeps_its_store(folder: Path, fake_model: str, tmp_path: Path) -> None:
+    run(folder, fake_model)
+    before = embeddings(folder)
+    moved = folder.rename(tmp_path / "moved")
+    assert run(moved, fake_model).unchanged == 5
+    assert embeddings(moved) == before
+    with cmsearch.open(moved) as engine:
+        assert engine.search("blue", target="image", k=1)[0].path == moved / "blue.png"
+
+
+def test_interrupted_runs_go_on_where_they_were(
+    folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from indexer.stages import Stages
+
+    write_files(folder, {"red.txt": "\n".join(f"line {n}" for n in range(20))})
+    write, calls = Stages.write, []
+
+    def failing(self: Stages, batch: object) -> object:
+        calls.append(batch)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return write(self, batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Stages, "write", failing)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, fake_model)
+    monkeypatch.setattr(Stages, "write", write)
+    kept = embeddings(folder)
+    assert kept
+    report = run(folder, fake_model)
+    assert report.items == {"photo": 3, "caption": 21}
+    assert kept <= embeddings(folder)

@@ -1,0 +1,200 @@
+"""Files become the items that the catalog is to have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmsearch.catalog import content_digest
+from cmsearch.types import Modality
+from indexer.load import Loaded, Loader
+from indexer.scan import Found, scan
+from tests.builders import write_files, write_picture
+from tests.fakes import CELLS, DIM, FakeEncoder
+
+
+def loaded(folder: Path, path: str, known: frozenset[str] = frozenset()) -> Loaded:
+    """One file of a folder, as the indexer would load it."""
+    files, _ = scan(folder)
+    pictures = frozenset(file.path for file in files if file.kind == "image")
+    (file,) = [file for file in files if file.path == path]
+    return Loader(folder, FakeEncoder(), pictures).load(file, known)
+
+
+def pairs(found: Loaded) -> list[tuple[str, str | None]]:
+    return [(item.part.content, item.about) for item in found.new]
+
+
+def lines(*captions: tuple[str, str]) -> str:
+    return "".join(
+        json.dumps({"image": image, "caption": caption}) + "\n" for image, caption in captions
+    )
+
+
+def coco(*captions: tuple[str, str]) -> str:
+    images = [{"id": number, "file_name": name} for number, (name, _) in enumerate(captions)]
+    annotations = [
+        {"image_id": number, "caption": text} for number, (_, text) in enumerate(captions)
+    ]
+    return json.dumps({"images": images, "annotations": annotations})
+
+
+def test_a_picture_is_prepared_by_the_encoder(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", "red")
+    found = loaded(tmp_path, "a.png")
+    (item,) = found.new
+    assert (item.part.modality, item.part.kind, item.about) == (Modality.IMAGE, "photo", None)
+    np.testing.assert_allclose(item.part.content, np.tile(np.eye(DIM)[0], (CELLS * CELLS, 1)))
+    assert found.digest == content_digest((tmp_path / "a.png").read_bytes())
+    assert (found.error, found.skipped, found.final) == (None, [], True)
+    assert found.locators == {item.digest: ""}
+
+
+def test_what_is_known_is_not_prepared_again_but_kept(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png")
+    first = loaded(tmp_path, "a.png")
+    again = loaded(tmp_path, "a.png", frozenset(first.locators))
+    assert again.new == []
+    assert again.locators == first.locators
+
+
+def test_a_changed_line_is_the_only_new_item(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png")
+    write_files(tmp_path, {"a.txt": "One.\nTwo.\nThree.\n"})
+    known = frozenset(loaded(tmp_path, "a.txt").locators)
+    write_files(tmp_path, {"a.txt": "Zero.\nOne.\n2.\nThree.\n"})
+    again = loaded(tmp_path, "a.txt", known)
+    assert pairs(again) == [("Zero.", "a.png"), ("2.", "a.png")]
+    assert sorted(again.locators.values()) == ["1", "2", "3", "4"]
+
+
+def test_equal_pictures_are_two_items_with_one_digest_of_content(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        write_picture(tmp_path / name)
+    first, second = loaded(tmp_path, "a.png"), loaded(tmp_path, "b.png")
+    assert first.digest == second.digest
+    assert len(first.new) == len(second.new) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture"])
+def test_a_bad_picture_has_an_error_and_is_final(tmp_path: Path, content: bytes) -> None:
+    write_files(tmp_path, {"a.jpg": content})
+    found = loaded(tmp_path, "a.jpg")
+    assert found.error
+    assert (found.new, found.locators, found.final) == ([], {}, True)
+    assert found.digest == content_digest(content)
+
+
+def test_a_file_that_went_away_is_read_again_by_the_next_run(tmp_path: Path) -> None:
+    loader = Loader(tmp_path, FakeEncoder(), frozenset())
+    found = loader.load(Found("gone.jpg", "image", 1, 1), frozenset())
+    assert found.error == "can't be read: No such file or directory"
+    assert (found.digest, found.final) == (None, False)
+
+
+def test_captions_belong_to_their_pictures(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png")
+    write_picture(tmp_path / "sub/b.png")
+    captions = lines(("a.png", "of a"), ("sub/b.png", "of b"), ("./sub/../a.png", "of a too"))
+    write_files(
+        tmp_path, {"captions.jsonl": captions, "sub/back.csv": "image,caption\n..\\a.png,up\n"}
+    )
+    found = loaded(tmp_path, "captions.jsonl")
+    assert pairs(found) == [("of a", "a.png"), ("of b", "sub/b.png"), ("of a too", "a.png")]
+    assert pairs(loaded(tmp_path, "sub/back.csv")) == [("up", "a.png")]
+
+
+def test_a_sidecar_belongs_to_its_picture(tmp_path: Path) -> None:
+    write_picture(tmp_path / "sub/b.png")
+    write_files(tmp_path, {"sub/b.txt": "of b\n"})
+    assert pairs(loaded(tmp_path, "sub/b.txt")) == [("of b", "sub/b.png")]
+
+
+def test_a_document_belongs_to_nothing(tmp_path: Path) -> None:
+    write_files(tmp_path, {"walk.md": "# A walk\n\nIt rained.\n"})
+    found = loaded(tmp_path, "walk.md")
+    assert pairs(found) == [("A walk", None), ("It rained.", None)]
+    assert list(found.locators.values()) == ["1", "3"]
+
+
+@pytest.mark.parametrize("image", ["b.png", "../a.png", "/a.png", "A.PNG", "sub/a.png", "a.png/b"])
+def test_a_caption_of_a_missing_picture_is_skipped_and_waited_for(
+    tmp_path: Path, image: str
+) -> None:
+    write_picture(tmp_path / "a.png")
+    write_files(tmp_path, {"captions.jsonl": lines(("a.png", "here"), (image, "missing"))})
+    found = loaded(tmp_path, "captions.jsonl")
+    assert pairs(found) == [("here", "a.png")]
+    ((path, reason, locator),) = [(one.path, one.reason, one.locator) for one in found.skipped]
+    assert (path, locator) == ("captions.jsonl", "2")
+    assert image in reason
+    assert (found.final, found.error) == (False, None)
+
+
+def test_the_picture_came(tmp_path: Path) -> None:
+    write_files(tmp_path, {"captions.jsonl": lines(("a.png", "of a"))})
+    assert not loaded(tmp_path, "captions.jsonl").final
+    write_picture(tmp_path / "a.png")
+    found = loaded(tmp_path, "captions.jsonl")
+    assert found.final
+    assert pairs(found) == [("of a", "a.png")]
+
+
+def test_bad_lines_are_skipped_under_the_path_of_the_file(tmp_path: Path) -> None:
+    write_picture(tmp_path / "sub/a.png")
+    write_files(tmp_path, {"sub/captions.jsonl": lines(("a.png", "of a")) + "no JSON\n"})
+    found = loaded(tmp_path, "sub/captions.jsonl")
+    assert [(one.path, one.locator) for one in found.skipped] == [("sub/captions.jsonl", "2")]
+    assert found.final  # it stays bad until the file changes
+
+
+def test_coco_names_pictures_in_other_folders_by_their_name(tmp_path: Path) -> None:
+    for path in ("train/1.png", "val/2.png", "train/3.png", "val/3.png"):
+        write_picture(tmp_path / path)
+    captions = coco(
+        ("1.png", "of 1"), ("2.png", "of 2"), ("3.png", "of which?"), ("4.png", "of none")
+    )
+    write_files(tmp_path, {"annotations/captions.json": captions})
+    found = loaded(tmp_path, "annotations/captions.json")
+    assert pairs(found) == [("of 1", "train/1.png"), ("of 2", "val/2.png")]
+    assert [one.locator for one in found.skipped] == ["3", "4"]
+    assert not found.final
+
+
+def test_coco_prefers_the_picture_at_the_very_path(tmp_path: Path) -> None:
+    for path in ("annotations/1.png", "train/1.png"):
+        write_picture(tmp_path / path)
+    write_files(tmp_path, {"annotations/captions.json": coco(("1.png", "of 1"))})
+    assert pairs(loaded(tmp_path, "annotations/captions.json")) == [("of 1", "annotations/1.png")]
+
+
+def test_only_coco_looks_in_other_folders(tmp_path: Path) -> None:
+    write_picture(tmp_path / "train/1.png")
+    write_files(tmp_path, {"captions.jsonl": lines(("1.png", "of 1"))})
+    assert loaded(tmp_path, "captions.jsonl").new == []
+
+
+def test_a_caption_that_stands_there_twice_is_one_item(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        write_picture(tmp_path / name)
+    captions = lines(("a.png", "same"), ("b.png", "same"), ("a.png", "same"))
+    write_files(tmp_path, {"captions.jsonl": captions})
+    found = loaded(tmp_path, "captions.jsonl")
+    assert pairs(found) == [("same", "a.png"), ("same", "b.png")]
+    assert list(found.locators.values()) == ["1", "2"]
+
+
+def test_a_damaged_caption_file_has_an_error(tmp_path: Path) -> None:
+    write_files(tmp_path, {"captions.json": coco(("a.png", "of a"))[:-3]})
+    found = loaded(tmp_path, "captions.json")
+    assert "not COCO's captions" in str(found.error)
+    assert found.final
+
+
+def test_long_text_is_one_item_and_cut_later(tmp_path: Path) -> None:
+    text = " ".join(["word"] * 30)
+    write_files(tmp_path, {"a.txt": text})
+    assert pairs(loaded(tmp_path, "a.txt")) == [(text, None)]
