@@ -38,6 +38,7 @@ _assets = Table(
     Column("mtime_ns", Integer),
     Column("digest", String, index=True),
     Column("error", String),
+    Column("about", String),
 )
 _items = Table(
     "items",
@@ -111,10 +112,10 @@ class Catalog:
         self.path = path
         self._read_only = read_only
         self._wrote = False
-        uri = f"file:{_quoted(path)}?" + (
-            "mode=ro&immutable=1&uri=true" if read_only else "uri=true"
-        )
-        self._engine = sa.create_engine(f"sqlite:///{uri}", pool_size=16)
+        query = {"uri": "true"} | ({"mode": "ro", "immutable": "1"} if read_only else {})
+        # Made from its parts: as one string it would be unquoted before SQLite reads it.
+        url = sa.URL.create("sqlite", database=f"file:{_quoted(path)}", query=query)
+        self._engine = sa.create_engine(url, pool_size=16)
         sa.event.listen(self._engine, "connect", _set_pragmas(read_only))
         with _translated(path):
             self._open()
@@ -129,6 +130,8 @@ class Catalog:
                     f"{VERSION}). Upgrade cmsearch."
                 )
             if found == 0:
+                if set(sa.inspect(connection).get_table_names()) - _meta.tables.keys():
+                    raise StoreError(f"{self.path} is the database of another program.")
                 _meta.create_all(connection)
                 connection.execute(sa.text(f"PRAGMA user_version = {VERSION}"))
 
@@ -206,9 +209,12 @@ class Catalog:
         query = sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'embeddings'")
         return int(self._scalar(query) or 0)
 
-    def tombstones(self) -> IdArray:
-        """The ids of embeddings that are gone, as far as a snapshot may still hold them."""
-        rows = self._rows(sa.select(_tombstones.c.embedding))
+    def tombstones(self, since: int = 0) -> IdArray:
+        """The ids of embeddings that are gone, as far as a snapshot may still hold them.
+
+        With `since`, those that went after that snapshot was published.
+        """
+        rows = self._rows(sa.select(_tombstones.c.embedding).where(_tombstones.c.snapshot >= since))
         return np.array([row[0] for row in rows], np.int64)
 
     def embedding_ids(self, space: int, kind: str) -> IdArray:
@@ -338,6 +344,8 @@ class Writer:
         The files that those captions stand in will be read again, in case the asset comes back.
         """
         asset = self._asset(path)
+        if asset is None:
+            return
         described = self._connection.execute(
             sa.select(_items.c.id, _items.c.asset).where(_items.c.about == asset)
         ).fetchall()

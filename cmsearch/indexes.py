@@ -163,7 +163,8 @@ def _moved_away(vectors: FloatArray) -> FloatArray:
     noise = np.random.default_rng(0).normal(size=vectors.shape).astype(np.float32)
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
     moved: FloatArray = vectors + 2 * noise
-    return moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+    return moved
 
 
 def _tuned(index: Any, queries: FloatArray, truth: IdArray) -> int:

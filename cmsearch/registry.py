@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -83,10 +84,10 @@ def canonical_name(name: str) -> str:
     if name.startswith(_SCHEMES):
         name = f"open_clip:{name}"
     encoder, colon, model = name.partition(":")
-    if encoder in encoders.rows() and (colon or encoder == "lite"):
-        if encoder == "open_clip":
-            return f"open_clip:{_open_clip_model(model)}"
-        return name
+    if encoder == "open_clip" and colon:
+        return f"open_clip:{_open_clip_model(model)}"
+    if encoder != "open_clip" and encoder in encoders.rows():
+        return name if model else encoder
     return f"open_clip:{_open_clip_model(name.removeprefix('open_clip/'))}"
 
 
@@ -127,12 +128,12 @@ def _open_clip_model(model: str) -> str:
         if place.strip():
             return f"{scheme}:{place.strip()}"
         raise UnknownModelError(f"The name {model!r} ends after {scheme}:. Give a place after it.")
-    for separator in ("::", "__", "/"):
-        architecture, found, weights = model.partition(separator)
-        if found and architecture and weights:
-            if any(mark in weights for mark in "/\\."):
-                return f"{architecture}/{_absolute(weights)}"
-            return f"{architecture}/{weights.lower().replace('-', '_')}"
+    architecture, *rest = re.split(r"::|__|/", model, maxsplit=1)
+    if architecture and rest and rest[0]:
+        (weights,) = rest
+        if any(mark in weights for mark in "/\\."):
+            return f"{architecture}/{_absolute(weights)}"
+        return f"{architecture}/{weights.lower().replace('-', '_')}"
     raise UnknownModelError(
         f"There is no model {model!r}. Names look like ViT-B-32/laion2b_s34b_b79k, hf-hub:org/repo "
         "or local-dir:/path; `cmsearch models` lists some worth choosing."
@@ -140,4 +141,7 @@ def _open_clip_model(model: str) -> str:
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().resolve())
+    try:
+        return str(Path(path).expanduser().resolve())
+    except RuntimeError as error:
+        raise UnknownModelError(f"The home directory in {path!r} is unknown.") from error

@@ -47,7 +47,8 @@ class Store:
         if root is not None and self.catalog.setting("root") is None:
             with self.catalog.writing() as writer:
                 writer.set("root", str(root.resolve()))
-        self.root = path.resolve().parent if path.name == DIRECTORY else self._recorded_root()
+        place = path.resolve()
+        self.root = place.parent if place.name == DIRECTORY else self._recorded_root()
         self._lock = threading.Lock()
         self._manifest: vectors.Manifest | None = None
         self._version: int | None = None
@@ -114,7 +115,7 @@ class Store:
             return True
         rows = sum(index.rows for index in manifest.indexes)
         changed = self.catalog.last_embedding() - manifest.last_embedding
-        changed += len(self.catalog.tombstones())
+        changed += len(self.catalog.tombstones(since=manifest.snapshot))
         return changed > rows // 20
 
     def _background(
@@ -176,7 +177,7 @@ class Store:
 def find(start: Path) -> Path:
     """The directory of the store that is at, in, or above `start`."""
     for folder in (start, *start.resolve().parents):
-        for place in (folder, folder / DIRECTORY):
+        for place in (folder / DIRECTORY, folder):
             if (place / CATALOG).is_file():
                 return place
     raise StoreNotFoundError(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from operator import itemgetter
 
 PASSAGE_WORDS = 80
 """Words after which a passage ends with its sentence: a few sentences, one thought."""
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
+_SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*(?=\s)|[。！？]")
 
 
 def sentences(text: str) -> list[str]:
     """The sentences of `text`, in order, without surrounding white space."""
-    return [part for part in map(str.strip, _SENTENCE_END.split(text)) if part]
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    parts = (text[start:end].strip() for start, end in pairwise([0, *ends, len(text)]))
+    return [part for part in parts if part]
 
 
 def passages(lines: Iterable[str]) -> Iterator[tuple[int, int, str]]:
@@ -62,7 +67,7 @@ def _line_starts(paragraph: list[tuple[int, str]]) -> list[tuple[int, int]]:
 
 
 def _line_at(starts: list[tuple[int, int]], offset: int) -> int:
-    return max(number for start, number in starts if start <= offset)
+    return starts[bisect_right(starts, offset, key=itemgetter(0)) - 1][1]
 
 
 def pieces(text: str, fits: Callable[[str], bool]) -> list[str]:
@@ -76,10 +81,10 @@ def pieces(text: str, fits: Callable[[str], bool]) -> list[str]:
     for units in (sentences(text), text.split()):
         if len(units) > 1:
             return [piece for run in _runs(units, fits) for piece in pieces(run, fits)]
-    middle = len(text.strip()) // 2
-    if middle == 0:
-        return [text]
     word = text.strip()
+    if len(word) < 2 or fits(word):
+        return [word]
+    middle = len(word) // 2
     return pieces(word[:middle], fits) + pieces(word[middle:], fits)
 
 

@@ -71,6 +71,8 @@ class Asset:
     """Nanoseconds; None while its items are not all in the catalog, so that it is read again."""
     digest: str | None
     error: str | None = None
+    about: str | None = None
+    """The picture that a sidecar belongs to."""
 
 
 @dataclass(frozen=True, slots=True)

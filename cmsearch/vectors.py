@@ -91,7 +91,7 @@ def newest(folder: Path) -> Manifest | None:
     for number in sorted(numbers, reverse=True):
         try:
             return _parsed(json.loads((folder / f"manifest-{number}.json").read_text()))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             continue
     return None
 
@@ -119,7 +119,7 @@ def open_index(folder: Path, files: IndexFiles) -> indexes.FaissIndex:
         main = faiss.read_index(str(folder / files.graph.name))
     else:
         main = indexes.flat(read_vectors(folder, files))
-    if not len(ids) == main.ntotal == files.rows:
+    if not len(ids) == main.ntotal == files.rows or main.d != files.dim:
         raise StoreError(f"{files.ids.name} and its index have different lengths.")
     return indexes.FaissIndex(files.dim, main=main, ids=ids)
 
@@ -127,6 +127,8 @@ def open_index(folder: Path, files: IndexFiles) -> indexes.FaissIndex:
 def read_vectors(folder: Path, files: IndexFiles) -> FloatArray:
     """All vectors `(rows, dim)` in row order."""
     rows = np.fromfile(folder / files.vectors.name, "<f2").astype(np.float32)
+    if rows.size != files.rows * files.dim:
+        raise StoreError(f"{files.vectors.name} isn't as long as its manifest says.")
     return rows.reshape(files.rows, files.dim)
 
 
@@ -189,4 +191,8 @@ def _parsed(value: dict[str, Any]) -> Manifest:
         for name in ("vectors", "ids", "graph"):
             index[name] = index[name] and File(**index[name])
     value["indexes"] = [IndexFiles(**index) for index in value["indexes"]]
+    value["background"] = {
+        query: {target: (float(mean), float(std)) for target, (mean, std) in own.items()}
+        for query, own in value["background"].items()
+    }
     return Manifest(**value)

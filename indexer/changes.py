@@ -31,7 +31,7 @@ def compare(files: Sequence[Found], assets: Mapping[str, Asset]) -> Changes:
         asset = assets.get(file.path)
         if asset is None:
             added.append(file)
-        elif (file.size, file.mtime_ns, file.kind) != (asset.size, asset.mtime_ns, asset.kind):
+        elif _seen(file) != _seen(asset):
             changed.append(file)
         elif asset.error is not None:
             skipped.append(Skipped(file.path, asset.error))
@@ -39,3 +39,7 @@ def compare(files: Sequence[Found], assets: Mapping[str, Asset]) -> Changes:
             unchanged += 1
     removed = sorted(assets.keys() - {file.path for file in files})
     return Changes(added, changed, unchanged, removed, skipped)
+
+
+def _seen(file: Found | Asset) -> tuple[object, ...]:
+    return file.size, file.mtime_ns, file.kind, file.about

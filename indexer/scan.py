@@ -111,17 +111,24 @@ def _walk(
             continue
         if is_folder:
             yield from _walk(Path(entry.path), path + "/", rules, skipped)
-        elif entry.is_file():
+        elif _is_file(entry):
             yield path, entry
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
 
 
 def _rules(folder: Path) -> GitIgnoreSpec | None:
     try:
-        lines = (folder / IGNORE_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
+        text = (folder / IGNORE_FILE).read_text(encoding="utf-8-sig", errors="replace")
     except FileNotFoundError:
         return None
     try:
-        return GitIgnoreSpec.from_lines(lines)
+        return GitIgnoreSpec.from_lines(text.splitlines())
     except ValueError as error:
         raise CmsearchError(
             f"{folder / IGNORE_FILE} has a rule that can't be read: {error}."

@@ -78,6 +78,7 @@ class Stages:
             file.mtime_ns if whole else None,
             loaded.digest,
             loaded.error,
+            file.about,
         )
         number = writer.put_asset(asset)
         if item is not None and encoding is not None:

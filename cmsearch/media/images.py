@@ -16,8 +16,9 @@ from cmsearch.types import Modality, Part, Skipped
 MAX_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs: twice its `MAX_IMAGE_PIXELS`."""
 
-# Pillow warns from half of that bound on; pictures up to the bound are wanted.
+# Pillow warns from half of that bound on, and of damaged EXIF; both kinds of pictures are wanted.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 class ImageReader:
@@ -50,7 +51,7 @@ def decode(data: bytes, size: int | None = None) -> Image.Image:
             if size is not None:
                 image.draft("RGB", (2 * size, 2 * size))
             image.load()
-            return _on_white(ImageOps.exif_transpose(image))
+            return _on_white(_upright(image))
     except UnidentifiedImageError as error:
         raise MediaError("not a picture in a format that can be read") from error
     except Image.DecompressionBombError as error:
@@ -63,8 +64,15 @@ def decode(data: bytes, size: int | None = None) -> Image.Image:
         raise MediaError(f"damaged ({str(error) or type(error).__name__})") from error
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF says nothing about the pixels
+        return image.copy()
+
+
 def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
+    if image.mode == "RGB" and not image.has_transparency_data:
         return image
     if image.mode == "I" or image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))

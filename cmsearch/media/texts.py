@@ -17,6 +17,7 @@ from cmsearch.types import Modality, Part, Skipped
 MAX_BYTES = 512 * 2**20
 """A text file larger than this is a log or a dump, not captions or prose."""
 
+_LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines has more, which JSON may hold
 _MARKUP = re.compile(r"^\s*(?:#+|>+|[-*+]|\d+\.)\s+")
 
 
@@ -76,7 +77,7 @@ def _json_lines(path: Path) -> Iterator[Part | Skipped]:
 
 
 def _csv(path: Path) -> Iterator[Part | Skipped]:
-    rows = csv.DictReader(_lines(path))
+    rows = csv.DictReader([line + "\n" for line in _lines(path)])
     try:
         if not {"image", "caption"} <= set(rows.fieldnames or ()):
             return
@@ -102,7 +103,9 @@ def _coco(path: Path) -> Iterator[Part | Skipped]:
         raise MediaError(f"not COCO's captions ({error})") from error
     for number, annotation in enumerate(annotations, 1):
         pair = annotation if isinstance(annotation, dict) else {}
-        pair = {"image": names.get(pair.get("image_id")), "caption": pair.get("caption")}
+        number_of = pair.get("image_id")
+        image = names.get(number_of) if isinstance(number_of, int | str) else None
+        pair = {"image": image, "caption": pair.get("caption")}
         if _is_pair(pair):
             yield _caption(pair["caption"].strip(), pair["image"], number)
         else:
@@ -118,8 +121,14 @@ def _parsed(line: str) -> Any:
 
 def _is_pair(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(value.get(key), str) and value[key].strip() for key in ("image", "caption")
+        isinstance(value.get(key), str) and value[key].strip() and _is_unicode(value[key])
+        for key in ("image", "caption")
     )
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether no half of a surrogate pair, which JSON can escape, is in it."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _lines(path: Path) -> list[str]:
@@ -133,7 +142,7 @@ def _lines(path: Path) -> list[str]:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = data.decode("cp1252", errors="replace")
-    return text.splitlines()
+    return _LINE_END.split(text)
 
 
 def _bytes(path: Path) -> bytes:

@@ -118,6 +118,15 @@ def test_a_sidecar_whose_picture_is_gone_becomes_a_document(folder: Path, fake_m
     assert run(folder, fake_model).items == {"photo": 2, "caption": 1, "passage": 1}
 
 
+def test_a_sidecar_goes_over_to_a_picture_that_comes_before(folder: Path, fake_model: str) -> None:
+    run(folder, fake_model)
+    write_picture(folder / "red.bmp", "red")
+    run(folder, fake_model)
+    with cmsearch.open(folder) as engine:
+        hits = engine.search("a red thing", target="caption")
+    assert [hit.path.name for hit in hits if hit.text == "a red thing"] == ["red.bmp"]
+
+
 def test_bad_files_are_reported_each_time_and_the_others_indexed(
     folder: Path, fake_model: str
 ) -> None:
