@@ -23,8 +23,13 @@ class Changes:
     skipped: Sequence[Skipped]
 
 
-def compare(files: Sequence[Found], assets: Mapping[str, Asset]) -> Changes:
-    """What happened since the catalog last saw the files; only their `stat` is looked at."""
+def compare(
+    files: Sequence[Found], assets: Mapping[str, Asset], unread: Sequence[Skipped] = ()
+) -> Changes:
+    """What happened since the catalog last saw the files; only their `stat` is looked at.
+
+    What is `unread`, a file or a folder with a slash at its end, is not gone.
+    """
     added, changed, skipped = [], [], []
     unchanged = 0
     for file in files:
@@ -37,7 +42,10 @@ def compare(files: Sequence[Found], assets: Mapping[str, Asset]) -> Changes:
             skipped.append(Skipped(file.path, asset.error))
         else:
             unchanged += 1
-    removed = sorted(assets.keys() - {file.path for file in files})
+    hidden = {one.path for one in unread}
+    folders = tuple(path for path in hidden if path.endswith("/"))
+    gone = assets.keys() - {file.path for file in files} - hidden
+    removed = sorted(path for path in gone if not path.startswith(folders))
     return Changes(added, changed, unchanged, removed, skipped)
 
 

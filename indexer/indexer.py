@@ -84,7 +84,7 @@ class Indexer:
         with Store(self.store, self.folder) as store:
             self._check_root(store)
             name = name or self._chosen(store.space)
-            changes = self._removed(store, files)
+            changes = self._removed(store, files, skipped)
             skipped += self._index(store, name, changes, files, tell)
             with self._clock("publish"):
                 tell(Progress("publish", 0, 1))
@@ -126,16 +126,16 @@ class Indexer:
             )
         return choice.name
 
-    def _removed(self, store: Store, files: Sequence[Found]) -> Changes:
+    def _removed(self, store: Store, files: Sequence[Found], unread: Sequence[Skipped]) -> Changes:
         """What changed, after the files that are gone have left the catalog."""
-        first = compare(files, store.catalog.assets())
+        first = compare(files, store.catalog.assets(), unread)
         if not first.removed:
             return first
         snapshot = store.snapshot()
         with store.catalog.writing() as writer:
             for path in first.removed:
                 writer.remove_asset(path, snapshot)
-        again = compare(files, store.catalog.assets())
+        again = compare(files, store.catalog.assets(), unread)
         return Changes(again.added, again.changed, again.unchanged, first.removed, again.skipped)
 
     def _index(

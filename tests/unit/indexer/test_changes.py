@@ -61,3 +61,9 @@ def test_another_time_with_an_older_date_is_a_change() -> None:
     """Files that are copied back from a backup are older than what they replace."""
     file = found("a.jpg", mtime_ns=1)
     assert compare([file], assets(asset("a.jpg", mtime_ns=2))).changed == [file]
+
+
+def test_what_could_not_be_looked_at_is_not_gone() -> None:
+    known = assets(asset("a/1.jpg"), asset("a/b/2.jpg"), asset("ab.jpg"), asset("c.jpg"))
+    unread = [Skipped("a/", "the folder can't be read"), Skipped("c.jpg", "can't be read")]
+    assert compare([], known, unread).removed == ["ab.jpg"]
