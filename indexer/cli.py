@@ -210,7 +210,7 @@ def _lines() -> Callable[[Progress], None]:
         now = time.monotonic()
         if event.done == 0:
             start = last = now
-        elif now - last >= _PLAIN_SECONDS:
+        elif now - last >= _PLAIN_SECONDS and event.done < event.total:
             last = now
             rate = event.done / (now - start)
             left = (event.total - event.done) / rate
