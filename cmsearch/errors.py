@@ -3,7 +3,8 @@
     CmsearchError                    1
     ├── StoreError                   1   a store can't be used
     │   ├── StoreNotFoundError       1   there is none
-    │   └── StoreMismatchError       1   it was made with another model
+    │   ├── StoreMismatchError       1   it was made with another model
+    │   └── StoreLockedError         1   another process is writing it
     ├── ModelError                   1   a model can't be used
     │   ├── UnknownModelError        2   no such name
     │   └── ModelUnavailableError    1   its weights are not here, or not what they should be
@@ -30,6 +31,10 @@ class StoreNotFoundError(StoreError):
 
 class StoreMismatchError(StoreError):
     """The store holds the vectors of another model than the one asked for."""
+
+
+class StoreLockedError(StoreError):
+    """Another process is writing the store."""
 
 
 class ModelError(CmsearchError):

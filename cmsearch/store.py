@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
+from socket import gethostname
 
 import numpy as np
 
 from cmsearch import vectors
 from cmsearch.catalog import Catalog
-from cmsearch.errors import StoreError, StoreNotFoundError
+from cmsearch.errors import StoreError, StoreLockedError, StoreNotFoundError
 from cmsearch.indexes import FaissIndex
 from cmsearch.types import FloatArray, IdArray, Modality, Space, VectorIndex
 
@@ -77,6 +81,29 @@ class Store:
         if relative.is_absolute() or ".." in relative.parts:
             raise StoreError(f"The store {self.path} names a file outside its folder: {path!r}.")
         return self.root / relative
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only writer; raises `StoreLockedError` where another process is.
+
+        The operating system frees the lock of a process that has died.
+        """
+        from filelock import FileLock, Timeout
+
+        holder = self.path / "writer.json"
+        try:
+            with FileLock(self.path / "writer.lock", timeout=0):
+                now = datetime.now().astimezone().isoformat(" ", "seconds")
+                holder.write_text(
+                    json.dumps({"process": os.getpid(), "host": gethostname(), "since": now})
+                )
+                yield
+                holder.unlink(missing_ok=True)
+        except Timeout as error:
+            raise StoreLockedError(
+                f"{self.path} is being written by {_described(holder)}. Wait until it is done, or "
+                "end it, and run the command again."
+            ) from error
 
     def view(self) -> View:
         """The current state, brought up to date if anything was committed since the last call."""
@@ -183,6 +210,15 @@ def find(start: Path) -> Path:
     raise StoreNotFoundError(
         f"There is no index in {start} or above it. Make one with `cmsearch index FOLDER`."
     )
+
+
+def _described(holder: Path) -> str:
+    """Who holds the lock and since when, as far as is known."""
+    try:
+        found = json.loads(holder.read_text())
+        return f"process {found['process']} on {found['host']} since {found['since']}"
+    except (OSError, ValueError, LookupError, TypeError):
+        return "another process"
 
 
 def _make(path: Path) -> None:

@@ -81,7 +81,7 @@ class Indexer:
         with self._clock("scan"):
             files, skipped = scan(self.folder)
         name = None if (self.store / CATALOG).exists() else self._started(tell)
-        with Store(self.store, self.folder) as store:
+        with Store(self.store, self.folder) as store, store.locked():
             self._check_root(store)
             name = name or self._chosen(store.space)
             changes = self._removed(store, files, skipped)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import cmsearch
 from cmsearch import registry
-from cmsearch.errors import StoreMismatchError, UnknownModelError
+from cmsearch.errors import StoreLockedError, StoreMismatchError, UnknownModelError
 from cmsearch.store import Store
 from indexer import Indexer, Progress, Report
 from tests.builders import write_files, write_picture
@@ -217,3 +220,28 @@ def test_interrupted_runs_go_on_where_they_were(
     report = run(folder, fake_model)
     assert report.items == {"photo": 3, "caption": 21}
     assert kept <= embeddings(folder)
+
+
+def test_a_second_writer_is_told_who_the_first_is(folder: Path, fake_model: str) -> None:
+    run(folder, fake_model)
+    with Store(folder / ".cmsearch") as store, store.locked():
+        with pytest.raises(StoreLockedError, match=rf"process {os.getpid()} on .* since 20"):
+            run(folder, fake_model)
+        with cmsearch.open(folder) as engine:  # who reads needs no lock
+            assert engine.search("red")
+    assert run(folder, fake_model).unchanged == 5
+
+
+def test_the_lock_of_a_process_that_died_is_taken_over(folder: Path, fake_model: str) -> None:
+    run(folder, fake_model)
+    code = f"""
+import os
+from pathlib import Path
+from cmsearch.store import Store
+with Store(Path({str(folder / ".cmsearch")!r})) as store, store.locked():
+    os.kill(os.getpid(), 9)
+"""
+    died = subprocess.run([sys.executable, "-c", code], check=False)
+    assert died.returncode == -9
+    assert (folder / ".cmsearch" / "writer.json").exists()
+    assert run(folder, fake_model).unchanged == 5
