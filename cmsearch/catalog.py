@@ -356,6 +356,19 @@ class Writer:
         self._delete_items([row[0] for row in (*own, *described)], snapshot)
         self._connection.execute(sa.delete(_assets).where(_assets.c.id == asset))
 
+    def move_asset(self, path: str, asset: Asset) -> None:
+        """Bring the asset at `path` to where `asset` is, with all its items.
+
+        Other files whose captions name it by its path will be read again.
+        """
+        number = self._asset(path)
+        self._connection.execute(
+            sa.update(_assets).where(_assets.c.id == number).values(asdict(asset))
+        )
+        own = sa.select(_items.c.asset).where(_items.c.about == number)
+        stale = sa.update(_assets).where(_assets.c.id.in_(own), _assets.c.about.is_(None))
+        self._connection.execute(stale.values(mtime_ns=None))
+
     def forget_tombstones(self, before: int) -> None:
         """Drop the tombstones from when a snapshot older than `before` was the newest."""
         self._connection.execute(sa.delete(_tombstones).where(_tombstones.c.snapshot < before))
@@ -383,6 +396,12 @@ class Writer:
 def content_digest(data: bytes) -> str:
     """The digest by which content is known again: SHA-256, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """The `content_digest` of a file; raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def pack_tokens(tokens: FloatArray, weights: FloatArray) -> bytes:

@@ -150,8 +150,8 @@ def _print_direction(direction: Any) -> None:
 
 
 def _print_report(report: Report) -> None:
-    counts = {"added": report.added, "changed": report.changed, "unchanged": report.unchanged,
-              "removed": report.removed, "skipped": len(report.skipped)}  # fmt: skip
+    names = ("added", "changed", "unchanged", "moved", "removed")
+    counts = {name: getattr(report, name) for name in names} | {"skipped": len(report.skipped)}
     files = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     items = ", ".join(
         f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(report.items.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cmsearch.encoders.onnx import cpu_count
@@ -13,8 +13,8 @@ from cmsearch.errors import StoreMismatchError
 from cmsearch.models import choose
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.store import CATALOG, DIRECTORY, Store
-from cmsearch.types import Encoder, Skipped, Space
-from indexer.changes import Changes, compare
+from cmsearch.types import Asset, Encoder, Skipped, Space
+from indexer.changes import Changes, compare, find_moved
 from indexer.load import Loader
 from indexer.pipeline import Clock, Counter, ordered_map
 from indexer.scan import Found, scan
@@ -46,6 +46,7 @@ class Report:
     added: int
     changed: int
     unchanged: int
+    moved: int
     removed: int
     skipped: tuple[Skipped, ...]
     items: dict[str, int]
@@ -84,7 +85,7 @@ class Indexer:
         with Store(self.store, self.folder) as store, store.locked():
             self._check_root(store)
             name = name or self._chosen(store.space)
-            changes = self._removed(store, files, skipped)
+            changes = self._settled(store, files, skipped)
             skipped += self._index(store, name, changes, files, tell)
             with self._clock("publish"):
                 tell(Progress("publish", 0, 1))
@@ -96,6 +97,7 @@ class Indexer:
                 added=_read(changes.added, skipped),
                 changed=_read(changes.changed, skipped),
                 unchanged=changes.unchanged,
+                moved=len(changes.moved),
                 removed=len(changes.removed),
                 skipped=(*skipped, *changes.skipped),
                 items=store.catalog.counts(),
@@ -126,17 +128,25 @@ class Indexer:
             )
         return choice.name
 
-    def _removed(self, store: Store, files: Sequence[Found], unread: Sequence[Skipped]) -> Changes:
-        """What changed, after the files that are gone have left the catalog."""
-        first = compare(files, store.catalog.assets(), unread)
+    def _settled(self, store: Store, files: Sequence[Found], unread: Sequence[Skipped]) -> Changes:
+        """What is to be read, after the catalog has followed what was moved or is gone."""
+        assets = store.catalog.assets()
+        first = compare(files, assets, unread)
         if not first.removed:
             return first
+        moved = find_moved(self.folder, first, assets)
+        removed = [path for path in first.removed if path not in moved]
         snapshot = store.snapshot()
         with store.catalog.writing() as writer:
-            for path in first.removed:
+            for path, file in moved.items():
+                writer.move_asset(path, _moved_asset(assets[path], file))
+            for path in removed:
                 writer.remove_asset(path, snapshot)
         again = compare(files, store.catalog.assets(), unread)
-        return Changes(again.added, again.changed, again.unchanged, first.removed, again.skipped)
+        read = {file.path for file in again.changed}
+        kept = [file for file in moved.values() if file.path not in read]
+        unchanged = again.unchanged - len(kept)
+        return replace(again, unchanged=unchanged, removed=removed, moved=moved)
 
     def _index(
         self,
@@ -180,6 +190,10 @@ class Indexer:
                 self._encoder = load_encoder(name, device=self._device, space=space, download=True)
             tell(Progress("load the model", 1, 1))
         return self._encoder
+
+
+def _moved_asset(asset: Asset, file: Found) -> Asset:
+    return replace(asset, path=file.path, mtime_ns=file.mtime_ns, about=file.about)
 
 
 def _read(files: Sequence[Found], skipped: Sequence[Skipped]) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
-from cmsearch.catalog import content_digest
+from cmsearch.catalog import content_digest, file_digest
 from cmsearch.errors import MediaError
 from cmsearch.registry import make_reader
 from cmsearch.types import Encoder, Modality, Part, Skipped
@@ -54,8 +53,7 @@ class Loader:
         """Read `file`; items whose digest is `known` are in the catalog and aren't prepared."""
         path = self._folder / file.path
         try:
-            with path.open("rb") as opened:
-                digest = hashlib.file_digest(opened, "sha256").hexdigest()
+            digest = file_digest(path)
         except OSError as error:
             return Loaded(file, None, error=f"can't be read: {error.strerror}", final=False)
         loaded = Loaded(file, digest)

@@ -197,6 +197,45 @@ def test_a_moved_folder_keeps_its_store(folder: Path, fake_model: str, tmp_path:
         assert engine.search("blue", target="image", k=1)[0].path == moved / "blue.png"
 
 
+def test_what_is_moved_or_renamed_keeps_its_embeddings(folder: Path, fake_model: str) -> None:
+    run(folder, fake_model)
+    before = embeddings(folder)
+    (folder / "sub").mkdir()
+    for name in ("red.png", "red.txt"):
+        (folder / name).rename(folder / "sub" / name)
+    (folder / "blue.png").rename(folder / "azure.png")
+    report = run(folder, fake_model)
+    assert (report.moved, report.added, report.removed, report.unchanged) == (3, 0, 0, 2)
+    assert embeddings(folder) == before
+    with cmsearch.open(folder) as engine:
+        assert engine.search("blue", target="image", k=1)[0].path == folder / "azure.png"
+        hit = engine.search("a red thing", target="caption", k=1)[0]
+    assert (hit.path, hit.source) == (folder / "sub" / "red.png", "sub/red.txt:1")
+    assert run(folder, fake_model).unchanged == 5
+
+
+def test_a_caption_file_does_not_follow_a_picture_that_moved(folder: Path, fake_model: str) -> None:
+    run(folder, fake_model)
+    before = embeddings(folder)
+    (folder / "green.png").rename(folder / "verdant.png")
+    report = run(folder, fake_model)
+    assert (report.moved, report.changed, report.removed) == (1, 1, 0)
+    assert [skipped.path for skipped in report.skipped] == ["list.csv"]
+    assert report.items == {"photo": 3, "caption": 1}
+    assert embeddings(folder) < before
+
+
+def test_a_file_of_the_same_size_is_not_taken_for_one_that_moved(
+    folder: Path, fake_model: str
+) -> None:
+    write_files(folder, {"one.txt": "red apple"})
+    run(folder, fake_model)
+    (folder / "one.txt").unlink()
+    write_files(folder, {"two.txt": "red grape"})
+    report = run(folder, fake_model)
+    assert (report.moved, report.added, report.removed) == (0, 1, 1)
+
+
 def test_interrupted_runs_go_on_where_they_were(
     folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
