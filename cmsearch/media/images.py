@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -22,10 +23,13 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 class ImageReader:
-    """Reads the common picture formats through Pillow, each file as one photo."""
+    """Reads the common picture formats through Pillow and pi-heif, each file as one photo."""
 
     suffixes = frozenset(
-        {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+        {
+            *(".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif"),
+            *(".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
+        }
     )
 
     def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
@@ -44,6 +48,7 @@ def decode(data: bytes, size: int | None = None) -> Image.Image:
     """
     if not data:
         raise MediaError("the file is empty")
+    _add_heif()
     try:
         with Image.open(BytesIO(data)) as image:
             if image.width * image.height > MAX_PIXELS:
@@ -62,6 +67,14 @@ def decode(data: bytes, size: int | None = None) -> Image.Image:
         raise
     except Exception as error:  # Pillow's plug-ins raise whatever a damaged file leads them to
         raise MediaError(f"damaged ({str(error) or type(error).__name__})") from error
+
+
+@cache
+def _add_heif() -> None:
+    """Let Pillow read HEIC and HEIF."""
+    from pi_heif import register_heif_opener
+
+    register_heif_opener()
 
 
 def _upright(image: Image.Image) -> Image.Image:

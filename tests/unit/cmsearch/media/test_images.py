@@ -223,3 +223,37 @@ def test_the_reader_says_why_a_file_cannot_be_read(tmp_path: Path) -> None:
         list(ImageReader().read(tmp_path / "letter.jpg", 260))
     with pytest.raises(MediaError, match="can't be read: No such file"):
         list(ImageReader().read(tmp_path / "gone.jpg", 260))
+
+
+def corners(image: Image.Image) -> dict[tuple[int, int], tuple[int, ...]]:
+    """The colour in the middle of each quarter."""
+    places = {0: 1, -1: 3}
+    return {
+        (column, row): image.getpixel(
+            (image.width * places[column] // 4, image.height * places[row] // 4)
+        )
+        for column, row in CORNERS
+    }
+
+
+@pytest.mark.parametrize("style", ["AVIF", "BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP"])
+def test_each_format_keeps_its_colours_and_its_way_up(style: str) -> None:
+    image = decode(saved(Image.fromarray(quarters()), style))
+    assert image.mode == "RGB" and image.size == (48, 32)
+    for place, colour in corners(image).items():
+        assert colour == pytest.approx(CORNERS[place], abs=6)
+
+
+def test_heic_keeps_its_colours() -> None:
+    """The file was made once with libheif's encoder, which is not among the dependencies."""
+    image = decode((Path(__file__).parents[3] / "data" / "quarters.heic").read_bytes())
+    assert image.mode == "RGB" and image.size == (64, 48)
+    for place, colour in corners(image).items():
+        assert colour == pytest.approx(CORNERS[place], abs=10)
+
+
+def test_the_first_frame_of_an_animation_is_taken() -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, BLUE)]
+    for style in ("GIF", "WEBP", "PNG"):
+        data = saved(frames[0], style, save_all=True, append_images=frames[1:], lossless=True)
+        assert decode(data).getpixel((4, 4)) == pytest.approx(RED, abs=2)
