@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         UnknownModelError,
     )
     from cmsearch.searcher import Engine, open
-    from cmsearch.types import Encoding, Hit, Modality, Role, Space
+    from cmsearch.types import Encoding, Filter, Hit, Modality, Role, Space
 
 __version__ = "0.1.0"
 
@@ -27,6 +27,7 @@ __all__ = [
     "CmsearchError",
     "Encoding",
     "Engine",
+    "Filter",
     "Hit",
     "MediaError",
     "Modality",
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {"Engine": "searcher", "open": "searcher"} | dict.fromkeys(
-    ("Encoding", "Hit", "Modality", "Role", "Space"), "types"
+    ("Encoding", "Filter", "Hit", "Modality", "Role", "Space"), "types"
 )
 
 

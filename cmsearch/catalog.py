@@ -7,17 +7,29 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, String, Table
+from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, String, Table
 from sqlalchemy.dialects.sqlite import insert
 
 from cmsearch.errors import StoreError
-from cmsearch.types import Asset, Encoding, FloatArray, IdArray, Item, Modality, Part, Space
+from cmsearch.types import (
+    Asset,
+    Encoding,
+    Filter,
+    FloatArray,
+    IdArray,
+    Item,
+    Modality,
+    Part,
+    Shot,
+    Space,
+)
 
 VERSION = 1
 """The schema's version, in `PRAGMA user_version`."""
@@ -39,6 +51,10 @@ _assets = Table(
     Column("digest", String, index=True),
     Column("error", String),
     Column("about", String),
+    Column("taken", String, index=True),
+    Column("camera", String),
+    Column("latitude", Float),
+    Column("longitude", Float),
 )
 _items = Table(
     "items",
@@ -87,9 +103,12 @@ _tombstones = Table(
     Column("snapshot", Integer, nullable=False),
 )
 sa.Index("embeddings_by_space", _embeddings.c.space, _embeddings.c.modality, _embeddings.c.id)
+EARTH_KM = 6371.0
+_described = _items.alias()
 _put = insert(_assets)
 _PUT_ASSET = _put.on_conflict_do_update(
-    index_elements=["path"], set_={name: _put.excluded[name] for name in Asset.__dataclass_fields__}
+    index_elements=["path"],
+    set_={column.name: _put.excluded[column.name] for column in _assets.c if column.name != "id"},
 ).returning(_assets.c.id)
 _INSERT = {table.name: sa.insert(table) for table in _meta.tables.values()}
 _CHUNK = 500  # SQLite takes at most 999 variables in a statement in its older builds
@@ -166,8 +185,8 @@ class Catalog:
 
     def assets(self) -> dict[str, Asset]:
         """Every asset by its path."""
-        columns = [_assets.c[name] for name in Asset.__dataclass_fields__]
-        return {row[0]: Asset(*row) for row in self._rows(sa.select(*columns))}
+        columns = [_assets.c[name] for name in _asset_row(Asset("", "", 0, None, None))]
+        return {row[0]: _asset(row) for row in self._rows(sa.select(*columns))}
 
     def paths_with_digest(self, digest: str) -> set[str]:
         """The assets whose content has this digest."""
@@ -217,14 +236,22 @@ class Catalog:
         rows = self._rows(sa.select(_tombstones.c.embedding).where(_tombstones.c.snapshot >= since))
         return np.array([row[0] for row in rows], np.int64)
 
-    def embedding_ids(self, space: int, kind: str) -> IdArray:
-        """The embeddings of the items of one kind."""
+    def embedding_ids(
+        self, space: int, modality: Modality, kind: str | None, wanted: Filter
+    ) -> IdArray:
+        """The embeddings of a modality whose items are of one kind, if given, and as wanted."""
+        subject = sa.func.coalesce(_items.c.about, _items.c.asset)
         query = (
-            sa.select(_embeddings.c.id)
+            sa.select(_embeddings.c.id, _assets.c.latitude, _assets.c.longitude)
             .join(_items, _embeddings.c.item == _items.c.id)
-            .where(_embeddings.c.space == space, _items.c.kind == kind)
+            .join(_assets, _assets.c.id == subject)
+            .where(_embeddings.c.space == space, _embeddings.c.modality == modality)
+            .where(*_conditions(wanted))
         )
-        return np.array([row[0] for row in self._rows(query)], np.int64)
+        if kind is not None:
+            query = query.where(_items.c.kind == kind)
+        rows = self._rows(query)
+        return np.array([row[0] for row in rows if _is_near(wanted, row[1], row[2])], np.int64)
 
     def items(self, embeddings: Iterable[int]) -> dict[int, Item]:
         """The items of embeddings, by the embedding's id; ids that are gone are missing."""
@@ -240,6 +267,7 @@ class Catalog:
                 described.c.path,
                 _items.c.locator,
                 _items.c.digest,
+                sa.func.coalesce(described.c.taken, _assets.c.taken),
             )
             .join(_items, _embeddings.c.item == _items.c.id)
             .join(_assets, _items.c.asset == _assets.c.id)
@@ -248,7 +276,11 @@ class Catalog:
         found = {}
         for chunk in _chunks(sorted(set(embeddings))):
             for row in self._rows(query.where(_embeddings.c.id.in_(chunk))):
-                found[row[0]] = Item(row[1], row[2], Modality(row[3]), *row[4:])
+                taken = row[9] and datetime.fromisoformat(row[9])
+                number, path, modality, kind, text, about, locator, digest = row[1:9]
+                found[row[0]] = Item(
+                    number, path, Modality(modality), kind, text, about, locator, digest, taken
+                )
         return found
 
     def subjects(self, space: int, modality: Modality) -> tuple[IdArray, IdArray]:
@@ -313,8 +345,7 @@ class Writer:
 
     def put_asset(self, asset: Asset) -> int:
         """Add the asset, or bring the one at its path up to date; returns its number."""
-        row = {name: getattr(asset, name) for name in Asset.__dataclass_fields__}
-        return int(self._connection.execute(_PUT_ASSET, row).scalar_one())
+        return int(self._connection.execute(_PUT_ASSET, _asset_row(asset)).scalar_one())
 
     def add_item(self, asset: int, space: int, item: NewItem) -> None:
         """Add an item of an asset with its embeddings."""
@@ -363,7 +394,7 @@ class Writer:
         """
         number = self._asset(path)
         self._connection.execute(
-            sa.update(_assets).where(_assets.c.id == number).values(asdict(asset))
+            sa.update(_assets).where(_assets.c.id == number).values(_asset_row(asset))
         )
         own = sa.select(_items.c.asset).where(_items.c.about == number)
         stale = sa.update(_assets).where(_assets.c.id.in_(own), _assets.c.about.is_(None))
@@ -423,6 +454,35 @@ def unpack_tokens(blob: bytes, dim: int) -> tuple[FloatArray, FloatArray]:
     return rows[:, 4:] * heads[:, :1], heads[:, 1]
 
 
+def _conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
+    """A filter as conditions on the asset that an item is about; all but the distance."""
+    if wanted.path is not None:
+        glob = f"/{wanted.path}" if "/" in wanted.path else f"*/{wanted.path}"
+        yield sa.literal("/").concat(_assets.c.path).op("GLOB")(glob)
+    if wanted.since is not None:
+        yield _assets.c.taken >= wanted.since.isoformat()
+    if wanted.until is not None:
+        yield _assets.c.taken < (wanted.until + timedelta(days=1)).isoformat()
+    if wanted.camera is not None:
+        yield _assets.c.camera.icontains(wanted.camera, autoescape=True)
+    if wanted.near is not None:
+        yield _assets.c.latitude.is_not(None)
+    if wanted.has_caption is not None:
+        captioned = sa.select(_described.c.about).where(_described.c.about == _assets.c.id)
+        yield captioned.exists() if wanted.has_caption else ~captioned.exists()
+
+
+def _is_near(wanted: Filter, latitude: float | None, longitude: float | None) -> bool:
+    """Whether a place is within the wanted distance, on a sphere (the haversine formula)."""
+    if wanted.near is None or latitude is None or longitude is None:
+        return wanted.near is None
+    north, east, kilometres = wanted.near
+    one, other = radians(north), radians(latitude)
+    half = sin((other - one) / 2) ** 2
+    half += cos(one) * cos(other) * sin(radians(longitude - east) / 2) ** 2
+    return 2 * EARTH_KM * asin(min(1.0, sqrt(half))) <= kilometres
+
+
 def _blobs(encoding: Encoding) -> Iterator[dict[str, Any]]:
     for part, vector in enumerate(encoding.vectors):
         tokens = None
@@ -437,6 +497,33 @@ def _blobs(encoding: Encoding) -> Iterator[dict[str, Any]]:
             "features": features,
             "tokens": tokens,
         }
+
+
+def _asset_row(asset: Asset) -> dict[str, Any]:
+    """An asset's columns, in the order of its fields; one without a date has its file's."""
+    shot = asset.shot
+    taken = shot.taken
+    if taken is None and asset.mtime_ns is not None:
+        taken = datetime.fromtimestamp(asset.mtime_ns / 1e9)
+    return {
+        "path": asset.path,
+        "kind": asset.kind,
+        "size": asset.size,
+        "mtime_ns": asset.mtime_ns,
+        "digest": asset.digest,
+        "error": asset.error,
+        "about": asset.about,
+        "taken": taken and taken.isoformat(" ", "seconds"),
+        "camera": shot.camera,
+        "latitude": shot.latitude,
+        "longitude": shot.longitude,
+    }
+
+
+def _asset(row: Sequence[Any]) -> Asset:
+    path, kind, size, mtime_ns, digest, error, about, taken, camera, latitude, longitude = row
+    shot = Shot(taken and datetime.fromisoformat(taken), camera, latitude, longitude)
+    return Asset(path, kind, size, mtime_ns, digest, error, about, shot)
 
 
 def _canonical(value: dict[str, Any]) -> str:

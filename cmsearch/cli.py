@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,24 @@ class LazyGroup(click.Group):
             formatter.write_dl(sorted(SUMMARIES.items()))
 
 
+class Place(click.ParamType[tuple[float, float, float]]):
+    """Degrees north, degrees east and kilometres, separated by commas."""
+
+    name = "place"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float, float]:
+        try:
+            north, east, kilometres = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not LAT,LON,KM, such as 48.86,2.35,10.", param, ctx)
+        if not (abs(north) <= 90 and abs(east) <= 180 and kilometres >= 0):
+            self.fail(f"{value!r} is nowhere on Earth.", param, ctx)
+        return north, east, kilometres
+
+
+DAY = click.DateTime(["%Y-%m-%d"])
 SUMMARIES = {
     "eval": "Measure how well captions and pictures find each other.",
     "index": "Index a folder of pictures, captions and documents.",
@@ -122,8 +141,28 @@ def main() -> None:
     show_default=True,
     help="json is one object a line, paths one path a line.",
 )
+@click.option("--path", metavar="GLOB", help="Only what lies there: 2024/*, *.png, IMG_1*.")
+@click.option("--since", metavar="DAY", type=DAY, help="Only from this day on: 2024-05-31.")
+@click.option("--until", metavar="DAY", type=DAY, help="Only up to this day, included.")
+@click.option("--camera", metavar="NAME", help="Only by this camera; a part of its name will do.")
+@click.option("--near", metavar="LAT,LON,KM", type=Place(), help="Only within so many kilometres.")
+@click.option("--has-caption/--no-caption", default=None, help="Only with, or without, captions.")
+@click.option(
+    "--sort",
+    type=click.Choice(["score", "date"]),
+    default="score",
+    show_default=True,
+    help="date puts the hits in the order of their days, the newest first.",
+)
 def search(
-    text: str | None, image: str | None, target: str, k: int, store: Path | None, style: str
+    text: str | None,
+    image: str | None,
+    target: str,
+    k: int,
+    store: Path | None,
+    style: str,
+    sort: str,
+    **where: Any,
 ) -> None:
     r"""Find pictures and text by a sentence or by a picture.
 
@@ -131,17 +170,22 @@ def search(
     Examples:
       cmsearch search "a dog on the beach"
       cmsearch search --image cat.jpg --for text
+      cmsearch search "snow" --since 2024-01-01 --near 46.0,7.7,30 --sort date
       cmsearch search "sunset" --for image --format paths | xargs -d '\\n' cp -t best/
     """
     from cmsearch import searcher
+    from cmsearch.types import Filter
 
     if (text is None) == (image is None):
         raise click.UsageError("Give a TEXT to search for, or --image FILE: one of the two.")
     picture = sys.stdin.buffer.read() if image == "-" else image
+    days = {name: where[name] and where[name].date() for name in ("since", "until")}
     with searcher.open(store or ".") as engine:
-        hits = engine.search(text, image=picture, target=target, k=k)
+        hits = engine.search(text, image=picture, target=target, k=k, where=Filter(**where | days))
     if not hits:
-        click.echo(f"Nothing of the kind {target} is in the index.", err=True)
+        click.echo(f"Nothing of the kind {target} that passes the filters is here.", err=True)
+    if sort == "date":
+        hits = sorted(hits, key=lambda hit: hit.taken or datetime.min, reverse=True)
     print_hits(hits, style)
 
 
@@ -230,6 +274,7 @@ def _json(hit: Any) -> str:
             "modality": hit.modality,
             "kind": hit.kind,
             "text": hit.text,
+            "taken": hit.taken and hit.taken.isoformat(" "),
             "stages": dict(hit.stages),
         },
         ensure_ascii=False,

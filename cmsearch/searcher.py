@@ -17,6 +17,7 @@ from cmsearch.errors import MediaError, QueryError, StoreError, StoreMismatchErr
 from cmsearch.registry import canonical_name, load_encoder, model_name
 from cmsearch.types import (
     Encoder,
+    Filter,
     FloatArray,
     Hit,
     IdArray,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 TARGETS = ("any", "image", "text", "caption", "passage")
 _DECIMALS = 6  # scores are told apart at this many, so that equal vectors tie
+EVERYTHING = Filter()
 _KINDS = {"caption": "text", "passage": "text"}
 _NUMBER = re.compile(r"\d+")
 
@@ -70,7 +72,7 @@ class Engine:
         self._device = device
         self._lock = threading.Lock()
         self._loaded: Encoder | None = None
-        self._allowed: dict[tuple[int, str], IdArray] = {}
+        self._allowed: dict[tuple[Any, ...], IdArray] = {}
 
     def close(self) -> None:
         """Release the store."""
@@ -100,20 +102,38 @@ class Engine:
         image: Picture | None = None,
         target: str = "any",
         k: int = 10,
+        where: Filter = EVERYTHING,
     ) -> list[Hit]: ...
     @overload
     def search(
-        self, query: Sequence[str], *, target: str = "any", k: int = 10
+        self,
+        query: Sequence[str],
+        *,
+        target: str = "any",
+        k: int = 10,
+        where: Filter = EVERYTHING,
     ) -> list[list[Hit]]: ...
     @overload
     def search(
-        self, *, image: Sequence[Picture], target: str = "any", k: int = 10
+        self,
+        *,
+        image: Sequence[Picture],
+        target: str = "any",
+        k: int = 10,
+        where: Filter = EVERYTHING,
     ) -> list[list[Hit]]: ...
 
     def search(
-        self, query: Any = None, *, image: Any = None, target: str = "any", k: int = 10
+        self,
+        query: Any = None,
+        *,
+        image: Any = None,
+        target: str = "any",
+        k: int = 10,
+        where: Filter = EVERYTHING,
     ) -> Any:
-        """The `k` best hits for a text, or for a picture.
+        """The `k` best hits for a text, or for a picture, among those that pass the filter
+        `where`.
 
         `query` is literal text, or a list of texts; `image` is a path, the bytes of a file, a
         `PIL.Image.Image`, or a list of these. A list gives a list of lists of hits. `target` is
@@ -125,7 +145,7 @@ class Engine:
         if k < 1:
             raise QueryError(f"k is the number of hits and at least 1, not {k}.")
         queries, is_list = self._encoded(query, image)
-        answers = self._answers(queries, target, k)
+        answers = self._answers(queries, target, k, where)
         return answers if is_list else answers[0]
 
     def embed(self, query: Any = None, *, image: Any = None) -> FloatArray:
@@ -190,18 +210,20 @@ class Engine:
 
     # --- searching ---
 
-    def _answers(self, queries: EncodedQueries, target: str, k: int) -> list[list[Hit]]:
+    def _answers(
+        self, queries: EncodedQueries, target: str, k: int, wanted: Filter
+    ) -> list[list[Hit]]:
         view = self.store.view()
-        wanted = _KINDS.get(target, target)
+        kind = target if target in _KINDS else None
         searched = [
             (modality, index)
             for modality, index in view.indexes.items()
-            if wanted in ("any", modality) and len(index)
+            if _KINDS.get(target, target) in ("any", modality) and len(index)
         ]
         standards = _standards(view.background, queries.modality, [m for m, _ in searched])
         answers: list[list[Answer]] = [[] for _ in queries.vectors]
         for modality, index in searched:
-            allow = self._allow(view.version, target) if target in _KINDS else None
+            allow = self._allow(view.version, modality, kind, wanted)
             skip = queries.own if modality is Modality.IMAGE else None
             found = self._search(index, queries.vectors, k, allow, skip)
             for answer, hits in zip(answers, found, strict=True):
@@ -211,15 +233,21 @@ class Engine:
             for answer in answers
         ]
 
-    def _allow(self, version: int, kind: str) -> IdArray:
-        """The embeddings of one kind of text."""
+    def _allow(
+        self, version: int, modality: Modality, kind: str | None, wanted: Filter
+    ) -> IdArray | None:
+        """The embeddings to search among, remembered for the next query; None for all."""
+        if kind is None and wanted == EVERYTHING:
+            return None
+        key = (version, modality, kind, wanted)
         with self._lock:
-            if (version, kind) not in self._allowed:
-                number = self.store.catalog.space()
-                assert number is not None
-                ids = self.store.catalog.embedding_ids(number[0], kind)
-                self._allowed = {(version, kind): ids}
-            return self._allowed[version, kind]
+            if key not in self._allowed:
+                served = self.store.catalog.space()
+                assert served is not None
+                ids = self.store.catalog.embedding_ids(served[0], modality, kind, wanted)
+                kept = {old: ids for old, ids in self._allowed.items() if old[0] == version}
+                self._allowed = {**dict(list(kept.items())[-7:]), key: ids}
+            return self._allowed[key]
 
     def _search(
         self,
@@ -264,6 +292,7 @@ class Engine:
             modality=item.modality,
             kind=item.kind,
             text=item.text,
+            taken=item.taken,
             stages={"cosine": answer.cosine},
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,6 +62,19 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Shot:
+    """What a camera noted beside a picture: local time, model, and degrees north and east."""
+
+    taken: datetime | None = None
+    camera: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+UNKNOWN_SHOT = Shot()
+
+
+@dataclass(frozen=True, slots=True)
 class Asset:
     """A file as last seen. `path` is POSIX and relative to the store's root."""
 
@@ -73,6 +87,7 @@ class Asset:
     error: str | None = None
     about: str | None = None
     """The picture that a sidecar belongs to."""
+    shot: Shot = UNKNOWN_SHOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +102,8 @@ class Item:
     about: str | None
     locator: str
     digest: str
+    taken: datetime | None
+    """Of the picture that it is or is about, else of its file: the camera's, or the last change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +119,7 @@ class Part:
     content: Any
     about: str | None = None
     locator: str = ""
+    shot: Shot = UNKNOWN_SHOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +147,30 @@ class Encoding:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """What hits have to be, besides relevant; captions are judged by the picture they describe.
+
+    `path` is a glob over the path from the store's folder, in which `*` matches slashes too; one
+    without a slash is matched with the file's name. `since` and `until` are days, both included,
+    of the time when a picture was taken, or else its file was changed. `camera` is a part of the
+    camera's name, in any case. `near` is degrees north, degrees east, and kilometres.
+    """
+
+    path: str | None = None
+    since: date | None = None
+    until: date | None = None
+    camera: str | None = None
+    near: tuple[float, float, float] | None = None
+    has_caption: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """An answer to a query.
 
     `path` is absolute: for a caption the image that it describes. `source` is the file (and line)
-    that the item stands in. `score` orders the answer: the cosine of query and item, or, over
+    that the item stands in; `taken` is the local
+    time of its picture. `score` orders the answer: the cosine of query and item, or, over
     several modalities, that cosine standardised against its direction's background. `stages` has
     the score of each stage by name.
     """
@@ -145,6 +182,7 @@ class Hit:
     modality: Modality
     kind: str
     text: str | None
+    taken: datetime | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -9,7 +9,7 @@ from posixpath import normpath
 from cmsearch.catalog import content_digest, file_digest
 from cmsearch.errors import MediaError
 from cmsearch.registry import make_reader
-from cmsearch.types import Encoder, Modality, Part, Skipped
+from cmsearch.types import UNKNOWN_SHOT, Encoder, Modality, Part, Shot, Skipped
 from indexer.scan import Found
 
 
@@ -36,6 +36,7 @@ class Loaded:
     skipped: list[Skipped] = field(default_factory=list)
     error: str | None = None
     final: bool = True
+    shot: Shot = UNKNOWN_SHOT
 
 
 class Loader:
@@ -63,13 +64,13 @@ class Loader:
             return Loaded(file, digest, error=str(error))
 
     def _read(self, path: Path, loaded: Loaded, known: frozenset[str]) -> Loaded:
-        file, final = loaded.file, True
+        file, final, shot = loaded.file, True, UNKNOWN_SHOT
         size = self._encoder.capabilities.image_size
         for part in make_reader(file.kind).read(path, size):
             if isinstance(part, Skipped):
                 loaded.skipped.append(replace(part, path=file.path))
                 continue
-            about = self._about(file, part)
+            about, shot = self._about(file, part), part.shot
             if part.about is not None and about is None:
                 reason = f"describes {part.about}, which is not among the pictures here"
                 loaded.skipped.append(Skipped(file.path, reason, part.locator))
@@ -79,7 +80,7 @@ class Loader:
             if item.digest not in loaded.locators and item.digest not in known:
                 loaded.new.append(self._prepared(item))
             loaded.locators.setdefault(item.digest, part.locator)
-        return replace(loaded, final=final)
+        return replace(loaded, final=final, shot=shot)
 
     def _about(self, file: Found, part: Part) -> str | None:
         """The picture that a caption describes, by its path from the folder that is indexed."""

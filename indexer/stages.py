@@ -79,6 +79,7 @@ class Stages:
             loaded.digest,
             loaded.error,
             file.about,
+            loaded.shot,
         )
         number = writer.put_asset(asset)
         if item is not None and encoding is not None:

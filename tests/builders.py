@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import numpy as np
 from PIL import Image
 
 from cmsearch.catalog import Catalog, NewItem
-from cmsearch.types import Asset, Encoding, Modality, Part, Space
+from cmsearch.types import Asset, Encoding, Modality, Part, Shot, Space
+
+SHOT = Shot(datetime(2020, 2, 2, 20, 20), "Canon EOS R5", 48.5, -2.25)
 
 
 def space(dim: int) -> Space:
@@ -20,7 +23,7 @@ def space(dim: int) -> Space:
 
 
 def asset(path: str, kind: str = "image", **changes: Any) -> Asset:
-    return replace(Asset(path, kind, size=1, mtime_ns=2, digest=path), **changes)
+    return replace(Asset(path, kind, size=1, mtime_ns=2, digest=path, shot=SHOT), **changes)
 
 
 def photo(vectors: Any, digest: str = "photo") -> NewItem:

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cmsearch.errors import MediaError
-from cmsearch.types import Modality, Part, Skipped
+from cmsearch.media.exif import read_shot
+from cmsearch.types import Modality, Part, Shot, Skipped
 
 MAX_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs: twice its `MAX_IMAGE_PIXELS`."""
@@ -37,7 +38,8 @@ class ImageReader:
             data = path.read_bytes()
         except OSError as error:
             raise MediaError(f"can't be read: {error.strerror}") from error
-        yield Part(Modality.IMAGE, "photo", decode(data, image_size))
+        image, shot = decode_shot(data, image_size)
+        yield Part(Modality.IMAGE, "photo", image, shot=shot)
 
 
 def decode(data: bytes, size: int | None = None) -> Image.Image:
@@ -46,6 +48,11 @@ def decode(data: bytes, size: int | None = None) -> Image.Image:
     With `size`, in pixels, a JPEG is decoded no larger than its short side needs to be at least
     twice that, which the format does at a fraction of the cost. Raises `MediaError`.
     """
+    return decode_shot(data, size)[0]
+
+
+def decode_shot(data: bytes, size: int | None = None) -> tuple[Image.Image, Shot]:
+    """What `decode` gives, and what the camera noted beside it."""
     if not data:
         raise MediaError("the file is empty")
     _add_heif()
@@ -56,7 +63,7 @@ def decode(data: bytes, size: int | None = None) -> Image.Image:
             if size is not None:
                 image.draft("RGB", (2 * size, 2 * size))
             image.load()
-            return _on_white(_upright(image))
+            return _on_white(_upright(image)), read_shot(image)
     except UnidentifiedImageError as error:
         raise MediaError("not a picture in a format that can be read") from error
     except Image.DecompressionBombError as error:

@@ -15,7 +15,7 @@ from tests.builders import write_files, write_picture
 from tests.commands import cmsearch, python
 
 GOLDEN = Path(__file__).parent / "golden"
-FIELDS = ["rank", "score", "path", "source", "modality", "kind", "text", "stages"]
+FIELDS = ["rank", "score", "path", "source", "modality", "kind", "text", "taken", "stages"]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,9 @@ def test_a_picture_may_come_through_a_pipe(sample: Path) -> None:
         (["search", "x", "--for", "sound"], 2, "sound"),
         (["search", "--image", "none.jpg"], 1, "none.jpg"),
         (["search", "--image", "queries.jsonl"], 1, "not a picture"),
+        (["search", "x", "--near", "91,0,1"], 2, "nowhere on Earth"),
+        (["search", "x", "--near", "here"], 2, "LAT,LON,KM"),
+        (["search", "x", "--since", "May"], 2, "%Y-%m-%d"),
         (["index", "nowhere"], 2, "nowhere"),
         (["index", "--model", "nonsense"], 2, "cmsearch models"),
         (["index", "--model", "hf-hub:"], 2, "hf-hub"),
@@ -216,3 +219,20 @@ def test_the_figures_of_lite_on_coco159(coco159: Path) -> None:
     for direction, least in floors.items():
         recalls = [found[direction][f"recall@{k}"]["value"] for k in (1, 5, 10)]
         assert all(value >= floor for value, floor in zip(recalls, least, strict=True)), recalls
+
+
+def test_filters_and_the_order_of_days(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for name, day in (("old", "2001"), ("older", "1999"), ("new", "2020")):
+        exif = Image.Exif()
+        exif[0x0132] = f"{day}:06:01 12:00:00"
+        Image.new("RGB", (8, 8), "red").save(tmp_path / f"{name}.jpg", exif=exif)
+    assert cmsearch("index", tmp_path, "--model", "lite").returncode == 0
+    found = cmsearch("search", "red", "--until", "2001-06-01", "--sort", "date", "--format", "json",
+                     cwd=tmp_path)  # fmt: skip
+    hits = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [Path(hit["path"]).name for hit in hits] == ["old.jpg", "older.jpg"]
+    assert hits[0]["taken"] == "2001-06-01 12:00:00"
+    none = cmsearch("search", "red", "--camera", "Leica", cwd=tmp_path)
+    assert none.stdout == "" and "filters" in none.stderr and none.returncode == 0

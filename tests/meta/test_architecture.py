@@ -34,7 +34,7 @@ ARROWS = {
         "catalog", "errors", "media", "registry", "store", "types", "vectors",
     },
     "evaluate": {"errors", "searcher", "types"},
-    "cli": {"__init__", "errors", "models", "searcher", "text"},
+    "cli": {"__init__", "errors", "models", "searcher", "text", "types"},
 }  # fmt: skip
 
 

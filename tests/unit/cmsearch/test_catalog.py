@@ -12,7 +12,7 @@ import pytest
 
 from cmsearch.catalog import VERSION, Catalog, NewItem, content_digest, pack_tokens
 from cmsearch.errors import StoreError
-from cmsearch.types import Encoding, FloatArray, Modality, Part
+from cmsearch.types import Encoding, Filter, FloatArray, Modality, Part
 from tests.builders import asset, caption, photo, put, remove, serve, space
 
 DIM = 4
@@ -108,8 +108,8 @@ def test_embeddings_are_known_by_the_kind_of_their_item(catalog: Catalog) -> Non
     number = serve(catalog, DIM)
     put(catalog, number, "a.jpg", photo(AXES[0]))
     put(catalog, number, "a.txt", caption("A dog.", AXES[:2], "a.jpg"))
-    assert catalog.embedding_ids(number, "caption").tolist() == [2, 3]
-    assert catalog.embedding_ids(number, "passage").tolist() == []
+    assert catalog.embedding_ids(number, Modality.TEXT, "caption", Filter()).tolist() == [2, 3]
+    assert catalog.embedding_ids(number, Modality.TEXT, "passage", Filter()).tolist() == []
 
 
 def test_subjects_are_what_is_described_or_the_asset_itself(catalog: Catalog) -> None:

@@ -1,0 +1,119 @@
+"""Filtered searches against brute force: the same hits as ranking all and leaving some out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from fnmatch import fnmatchcase
+from math import acos, cos, radians, sin
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cmsearch import indexes, registry
+from cmsearch.searcher import Engine
+from cmsearch.store import Store
+from cmsearch.types import Filter, Hit, Shot
+from tests import fakes
+from tests.builders import asset, caption, photo
+
+FOLDERS = ["", "2023/", "2024/alps/", "2024/sea/"]
+CAMERAS = [None, "Canon EOS R5", "NIKON D750", "Leica 100% Q_2"]
+COUNT = 60
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Sixty pictures with all there is to filter by, half in a published graph, half newer."""
+    random = np.random.default_rng(0)
+    place = tmp_path_factory.mktemp("filters")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+        patch.setattr(indexes, "EXACT_LIMIT", 16)
+        store = Store(place / ".cmsearch", place)
+        with store.catalog.writing() as writer:
+            space = writer.add_generation(fakes.SPACE, "numpy")
+        for number in range(COUNT):
+            vectors = random.normal(size=(2, fakes.DIM)).astype(np.float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            path = f"{FOLDERS[number % 4]}IMG_{number}.{'jpg' if number % 3 else 'png'}"
+            shot = Shot(
+                datetime(2023, 12, 20) + timedelta(hours=11 * number),
+                CAMERAS[number % 4],
+                *((45 + number / 50, 7 + number / 40) if number % 5 else (None, None)),
+            )
+            with store.catalog.writing() as writer:
+                own = writer.put_asset(asset(path, shot=shot))
+                writer.add_item(own, space, photo(vectors[0], f"photo {number}"))
+                if number % 2:
+                    text = writer.put_asset(asset(f"{path}.txt", "sidecar"))
+                    item = caption(f"caption {number}", vectors[1], path)
+                    writer.add_item(text, space, item)
+            if number == COUNT // 2:
+                store.publish()
+        with Engine(store) as opened:
+            yield opened
+
+
+days = st.dates(date(2023, 12, 18), date(2024, 1, 20))
+globs = st.sampled_from(
+    ["*", "2024/*", "*.png", "IMG_1*", "*/sea/*", "2023/IMG_?.jpg", "none", "["]
+)
+near = st.tuples(st.floats(44, 47), st.floats(6, 9), st.floats(0, 200))
+filters = st.builds(
+    Filter,
+    path=st.none() | globs,
+    since=st.none() | days,
+    until=st.none() | days,
+    camera=st.none() | st.sampled_from(["canon", "NIKON d", "%", "_", "leica"]),
+    near=st.none() | near,
+    has_caption=st.none() | st.booleans(),
+)
+
+
+def passes(hit: Hit, wanted: Filter, engine: Engine, captioned: set[str]) -> bool:
+    path = hit.path.relative_to(engine.store.root).as_posix()
+    shot = engine.store.catalog.assets()[path].shot
+    assert shot.taken is not None
+    name = path if wanted.path and "/" in wanted.path else Path(path).name
+    return all(
+        (
+            wanted.path is None or fnmatchcase(name, wanted.path),
+            wanted.since is None or shot.taken.date() >= wanted.since,
+            wanted.until is None or shot.taken.date() <= wanted.until,
+            wanted.camera is None or wanted.camera.lower() in (shot.camera or "").lower(),
+            wanted.near is None or distance(shot, wanted.near) <= wanted.near[2],
+            wanted.has_caption is None or (path in captioned) is wanted.has_caption,
+        )
+    )
+
+
+def distance(shot: Shot, near: tuple[float, float, float]) -> float:
+    """By the spherical law of cosines, which the program doesn't use."""
+    if shot.latitude is None or shot.longitude is None:
+        return float("inf")
+    one, other = radians(near[0]), radians(shot.latitude)
+    angle = sin(one) * sin(other) + cos(one) * cos(other) * cos(radians(shot.longitude - near[1]))
+    return 6371.0 * acos(max(-1.0, min(1.0, angle)))
+
+
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(wanted=filters, k=st.integers(1, 70), target=st.sampled_from(["image", "caption"]))
+def test_filters_leave_exactly_what_brute_force_leaves(
+    engine: Engine, wanted: Filter, k: int, target: str
+) -> None:
+    everything = engine.search("red", target=target, k=1000)
+    captioned = {path for path, _ in engine.store.catalog.captions()}
+    expected = [hit for hit in everything if passes(hit, wanted, engine, captioned)][:k]
+    found = engine.search("red", target=target, k=k, where=wanted)
+    assert found == [replace(hit, rank=rank) for rank, hit in enumerate(expected, 1)]
+
+
+def test_the_pictures_are_as_different_as_the_filters_suppose(engine: Engine) -> None:
+    assert len(engine.search("red", target="image", k=1000)) == COUNT
+    assert len(engine.search("red", target="image", k=1000, where=Filter(camera="100% q"))) == 15
+    assert len(engine.search("red", target="image", k=1000, where=Filter(camera="100_"))) == 0
