@@ -75,7 +75,7 @@ SUMMARIES = {
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="cmsearch")
 def cli() -> None:
-    r"""Search pictures, captions and documents by a sentence or by a picture.
+    """Search pictures, captions and documents by a sentence or by a picture.
 
     \b
     Example:
@@ -164,7 +164,7 @@ def search(
     sort: str,
     **where: Any,
 ) -> None:
-    r"""Find pictures and text by a sentence or by a picture.
+    """Find pictures and text by a sentence or by a picture.
 
     \b
     Examples:
@@ -207,7 +207,7 @@ def print_hits(hits: Sequence[Any], style: str) -> None:
     "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 def models(everything: bool, style: str) -> None:
-    r"""List the models worth choosing, with what is published of them.
+    """List the models worth choosing, with what is published of them.
 
     \b
     Example:
@@ -250,7 +250,7 @@ def _model_fields(model: Any) -> dict[str, Any]:
 def _print_models(rows: list[dict[str, Any]]) -> None:
     width = max(len(row["name"].removeprefix("open_clip:")) for row in rows)
     click.echo(
-        f"  {'MODEL':<{width}} {'SHORT':5} {'DIM':>5} {'MB':>5} {'R@1':>6}  LANGUAGES  LICENCE"
+        f"  {'MODEL':<{width}} {'SHORT':5} {'DIM':>5} {'MB':>5} {'R@1':>6}  LANGUAGES     LICENCE"
     )
     for row in rows:
         name = row["name"].removeprefix("open_clip:")
@@ -259,7 +259,7 @@ def _print_models(rows: list[dict[str, Any]]) -> None:
         here = "*" if row["cached"] else " "
         click.echo(
             f"{here} {name:<{width}} {short:5} {row['dim']:>5} {row['megabytes']:>5} {recall:>6}  "
-            f"{row['languages']:9}  {row['licence']}"
+            f"{row['languages']:12}  {row['licence']}"
         )
     click.echo("* on this machine")
 

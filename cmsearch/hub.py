@@ -7,14 +7,18 @@ import threading
 _WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
-def is_cached(repository: str) -> bool:
-    """Whether the weights of an open_clip model are in the hub's cache on this machine."""
+def is_cached(repository: str, file: str | None = None) -> bool:
+    """Whether the weights of an open_clip model are in the hub's cache on this machine.
+
+    They are in `file`, or in one of the names that open_clip looks for.
+    """
     from huggingface_hub import try_to_load_from_cache
 
-    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in _WEIGHTS)
+    names = _WEIGHTS if file is None else (file,)
+    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in names)
 
 
-def megabytes(repository: str, seconds: float) -> int | None:
+def megabytes(repository: str, seconds: float, file: str | None = None) -> int | None:
     """The size of the weights, 0 if the hub doesn't tell, None if it doesn't answer in `seconds`.
 
     Honours `HF_HUB_OFFLINE` and `HF_ENDPOINT`.
@@ -27,7 +31,7 @@ def megabytes(repository: str, seconds: float) -> int | None:
     sizes: list[int] = []
 
     def ask() -> None:
-        for name in _WEIGHTS:
+        for name in _WEIGHTS if file is None else (file,):
             try:
                 size = get_hf_file_metadata(hf_hub_url(repository, name), timeout=seconds).size
             except HfHubHTTPError:  # an answer: the file isn't there, or isn't for everybody

@@ -60,12 +60,12 @@ MODELS = (
     Model("open_clip:ViT-B-32-256/datacomp_s34b_b86k", 512, 256, 605, "MIT", "en",
           39.9, "a", "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K"),
     Model("open_clip:xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k", 512, 224, 1460, "MIT",
-          "about 100", 37.8, "a", "laion/CLIP-ViT-B-32-xlm-roberta-base-laion5B-s13B-b90k"),
+          "multilingual", 37.8, "a", "laion/CLIP-ViT-B-32-xlm-roberta-base-laion5B-s13B-b90k"),
     Model("open_clip:ViT-B-16/datacomp_xl_s13b_b90k", 512, 224, 599, "MIT", "en",
           40.2, "a", "laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K"),
     Model("open_clip:ViT-B-16-SigLIP/webli", 768, 224, 813, "Apache-2.0", "en",
           47.8, "a", "timm/ViT-B-16-SigLIP"),
-    Model("open_clip:ViT-B-16-SigLIP2/webli", 768, 224, 1501, "Apache-2.0", "about 100",
+    Model("open_clip:ViT-B-16-SigLIP2/webli", 768, 224, 1501, "Apache-2.0", "multilingual",
           52.1, "c", "timm/ViT-B-16-SigLIP2"),
     Model("open_clip:ViT-L-14/datacomp_xl_s13b_b90k", 768, 224, 1710, "MIT", "en",
           45.7, "a", "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K"),
@@ -73,8 +73,8 @@ MODELS = (
           54.2, "a", "timm/ViT-SO400M-14-SigLIP-384"),
     Model("open_clip:ViT-H-14/laion2b_s32b_b79k", 1024, 224, 3944, "MIT", "en",
           49.5, "a", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"),
-    Model("open_clip:ViT-SO400M-16-SigLIP2-384/webli", 1152, 384, 4544, "Apache-2.0", "about 100",
-          56.0, "c", "timm/ViT-SO400M-16-SigLIP2-384"),
+    Model("open_clip:ViT-SO400M-16-SigLIP2-384/webli", 1152, 384, 4544, "Apache-2.0",
+          "multilingual", 56.0, "c", "timm/ViT-SO400M-16-SigLIP2-384"),
 )  # fmt: skip
 """Sorted by nothing but taste: from small to large. docs/encoders.md says where each figure is."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from socket import gethostname
+from uuid import uuid4
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from cmsearch.types import FloatArray, IdArray, Modality, Space, VectorIndex
 
 DIRECTORY = ".cmsearch"
 CATALOG = "catalog.db"
+LOCK = "writer.lock"
 _SAMPLE = 256
 _TARGETS = 50_000
 
@@ -44,13 +46,10 @@ class Store:
     def __init__(self, path: Path, root: Path | None = None) -> None:
         """Open the store in the directory `path`, making one for the folder `root` if given."""
         self.path = path
-        if root is not None:
-            _make(path)
+        if root is not None and not (path / CATALOG).exists():
+            _make(path, root)
         self.read_only = not os.access(path, os.W_OK)
         self.catalog = Catalog(path / CATALOG, read_only=self.read_only)
-        if root is not None and self.catalog.setting("root") is None:
-            with self.catalog.writing() as writer:
-                writer.set("root", str(root.resolve()))
         place = path.resolve()
         self.root = place.parent if place.name == DIRECTORY else self._recorded_root()
         self._lock = threading.Lock()
@@ -88,22 +87,8 @@ class Store:
 
         The operating system frees the lock of a process that has died.
         """
-        from filelock import FileLock, Timeout
-
-        holder = self.path / "writer.json"
-        try:
-            with FileLock(self.path / "writer.lock", timeout=0):
-                now = datetime.now().astimezone().isoformat(" ", "seconds")
-                holder.write_text(
-                    json.dumps({"process": os.getpid(), "host": gethostname(), "since": now})
-                )
-                yield
-                holder.unlink(missing_ok=True)
-        except Timeout as error:
-            raise StoreLockedError(
-                f"{self.path} is being written by {_described(holder)}. Wait until it is done, or "
-                "end it, and run the command again."
-            ) from error
+        with _lock(self.path, timeout=0):
+            yield
 
     def view(self) -> View:
         """The current state, brought up to date if anything was committed since the last call."""
@@ -119,11 +104,20 @@ class Store:
         manifest = vectors.newest(self.path)
         return manifest.snapshot if manifest else 0
 
+    def _tokens(self) -> list[str]:
+        """The tokens of the last two publications, of which the last may not have come about."""
+        tokens: list[str] = json.loads(self.catalog.setting("snapshots") or "[]")
+        return tokens
+
+    def _published(self) -> vectors.Manifest | None:
+        """The newest manifest, if it is of this catalog and not of one that it took the place of."""
+        manifest = vectors.newest(self.path)
+        return manifest if manifest and manifest.token in self._tokens() else None
+
     def publish(self) -> None:
         """Lay the catalog's vectors out in files, unless few rows changed since the last time."""
         found = self.catalog.space()
-        manifest = vectors.newest(self.path)
-        if found is None or not self._is_due(manifest):
+        if found is None or not self._is_due(self._published()):
             return
         number, space = found
         last = self.catalog.last_embedding()
@@ -131,9 +125,11 @@ class Store:
             (number, modality): self.catalog.embeddings(number, modality, space.dim)
             for modality in self.catalog.modalities(number)
         }
-        snapshot = manifest.snapshot + 1 if manifest else 1
+        snapshot, token = self.snapshot() + 1, uuid4().hex
+        with self.catalog.writing() as writer:
+            writer.set("snapshots", json.dumps([*self._tokens()[-1:], token]))
         background = self._background(number, content)
-        vectors.publish(self.path, snapshot, last, content, background)
+        vectors.publish(self.path, snapshot, token, last, content, background)
         with self.catalog.writing() as writer:
             writer.forget_tombstones(snapshot - 1)
 
@@ -164,12 +160,8 @@ class Store:
         }
 
     def _refresh(self, version: int) -> None:
-        manifest = vectors.newest(self.path)
-        if (
-            manifest is None
-            or self._manifest is None
-            or manifest.snapshot != self._manifest.snapshot
-        ):
+        manifest = self._published()
+        if manifest is None or self._manifest is None or manifest.token != self._manifest.token:
             self._manifest = manifest
             self._mains = self._open_indexes(manifest)
         found = self.catalog.space()
@@ -212,6 +204,28 @@ def find(start: Path) -> Path:
     )
 
 
+@contextmanager
+def _lock(path: Path, timeout: float) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    holder = path / "writer.json"
+    lock = FileLock(path / LOCK, timeout=timeout)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise StoreLockedError(
+            f"{path} is being written by {_described(holder)}. Wait until it is done, or end it, "
+            "and run the command again."
+        ) from error
+    now = datetime.now().astimezone().isoformat(" ", "seconds")
+    try:
+        holder.write_text(json.dumps({"process": os.getpid(), "host": gethostname(), "since": now}))
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
 def _described(holder: Path) -> str:
     """Who holds the lock and since when, as far as is known."""
     try:
@@ -221,7 +235,8 @@ def _described(holder: Path) -> str:
         return "another process"
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, root: Path) -> None:
+    """Make the directory of a store, and in it an empty catalog of the folder `root`."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -231,6 +246,16 @@ def _make(path: Path) -> None:
         ) from error
     if not os.access(path, os.W_OK):
         raise StoreError(f"{path} can't be written. Name another place with --store DIR.")
+    with _lock(path, timeout=10):
+        if (path / CATALOG).exists():
+            return
+        beside = path / f"{CATALOG}.new"
+        beside.unlink(missing_ok=True)
+        catalog = Catalog(beside)
+        with catalog.writing() as writer:
+            writer.set("root", str(root.resolve()))
+        catalog.close()
+        beside.replace(path / CATALOG)
 
 
 def _unrelated_best(

@@ -53,9 +53,13 @@ class IndexFiles:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One publication: what was in the catalog up to and with `last_embedding`."""
+    """One publication: what was in the catalog up to and with `last_embedding`.
+
+    The catalog knows its `token`: files that came from another catalog are not taken for its own.
+    """
 
     snapshot: int
+    token: str
     last_embedding: int
     indexes: list[IndexFiles]
     background: Background
@@ -64,6 +68,7 @@ class Manifest:
 def publish(
     folder: Path,
     snapshot: int,
+    token: str,
     last_embedding: int,
     content: Mapping[tuple[int, Modality], tuple[IdArray, FloatArray]],
     background: Background,
@@ -73,7 +78,7 @@ def publish(
         _publish_index(folder, snapshot, space, modality, *rows)
         for (space, modality), rows in content.items()
     ]
-    manifest = Manifest(snapshot, last_embedding, files, background)
+    manifest = Manifest(snapshot, token, last_embedding, files, background)
     text = json.dumps({"format": FORMAT, **asdict(manifest)})
     _write(folder / f"manifest-{snapshot}.json", lambda path: path.write_text(text))
     for path in folder.iterdir():

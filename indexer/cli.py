@@ -50,7 +50,7 @@ _device = click.option(
 def index(
     folder: Path, model: str | None, device: str | None, store: Path | None, style: str
 ) -> int:
-    r"""Index a folder of pictures, captions and documents, or bring its index up to date.
+    """Index a folder of pictures, captions and documents, or bring its index up to date.
 
     Ends with the exit code 3 if some files had to be skipped.
 
@@ -95,7 +95,7 @@ def evaluate(
     captions: Path | None,
     style: str,
 ) -> None:
-    r"""Measure how well the captions and the pictures of FOLDER find each other.
+    """Measure how well the captions and the pictures of FOLDER find each other.
 
     \b
     Example:

@@ -11,6 +11,7 @@ from pathspec import GitIgnoreSpec
 
 from cmsearch.errors import CmsearchError, StoreNotFoundError
 from cmsearch.registry import make_reader, readers
+from cmsearch.store import CATALOG, LOCK
 from cmsearch.types import Skipped
 
 IGNORE_FILE = ".cmsearchignore"
@@ -42,7 +43,8 @@ def scan(folder: Path) -> tuple[list[Found], list[Skipped]]:
     """The files to index, pictures first and each kind in the order of paths; and what was not.
 
     Hidden files, the folders of `ALWAYS_IGNORED`, links to folders, and what a `.cmsearchignore`
-    names (with gitignore's syntax, for its own folder and those below) are passed over.
+    names (with gitignore's syntax, for its own folder and those below) are passed over, and so
+    are stores.
     """
     kinds = _kinds_by_suffix()
     files: list[Found] = []
@@ -100,6 +102,8 @@ def _walk(
                 f"The folder {folder} can't be read: {error.strerror}."
             ) from error
         skipped.append(Skipped(prefix, f"the folder can't be read: {error.strerror}"))
+        return
+    if {CATALOG, LOCK} <= {entry.name for entry in entries}:
         return
     rules = (*rules, (prefix, own)) if own else rules
     for entry in entries:

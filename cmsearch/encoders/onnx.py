@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 _INLINE_BYTES = 1_500_000_000
 """Weights above this lie beside the graph, which a single file of 2 GB can't hold."""
-_EXPORTERS = ("onnx", "onnxruntime", "onnxscript", "timm", "torch", "transformers")
+_EXPORTERS = (
+    *("onnx", "onnxruntime", "onnxscript", "open_clip_torch", "timm", "torch", "transformers"),
+)
 
 
 def cache_dir() -> Path:

@@ -262,18 +262,22 @@ def _options(model: str) -> tuple[str, dict[str, Any]]:
     )
 
 
-def _hub(path: str, options: dict[str, Any]) -> str | None:
-    """The hub's name of where the weights are; None where they are files here."""
+def _hub(path: str, options: dict[str, Any]) -> tuple[str, str | None] | None:
+    """The hub's repository with the weights, and their file in it if open_clip names one.
+
+    None where they are files of this machine.
+    """
     if path.startswith("hf-hub:"):
-        return path.removeprefix("hf-hub:")
+        return path.removeprefix("hf-hub:"), None
     config = open_clip.get_pretrained_cfg(path, options.get("pretrained", ""))
-    repository = str(config.get("hf_hub", "")).rstrip("/") if config else ""
-    return repository or None
+    owner, _, rest = str(config.get("hf_hub", "") if config else "").partition("/")
+    name, _, file = rest.partition("/")
+    return (f"{owner}/{name}", file or None) if name else None
 
 
 def _require_cached(model: str, path: str, options: dict[str, Any]) -> None:
-    repository = _hub(path, options)
-    if repository is not None and not hub.is_cached(repository):
+    place = _hub(path, options)
+    if place is not None and not hub.is_cached(*place):
         raise ModelUnavailableError(
             f"The index was made with {model}, whose weights are not on this machine. Fetch them "
             "by indexing: `cmsearch index FOLDER`."
@@ -282,10 +286,10 @@ def _require_cached(model: str, path: str, options: dict[str, Any]) -> None:
 
 def _announce(model: str, path: str, options: dict[str, Any]) -> None:
     """Say how much will be fetched, if anything; raises `ModelUnavailableError` if it can't be."""
-    repository = _hub(path, options)
-    if repository is None or hub.is_cached(repository):
+    place = _hub(path, options)
+    if place is None or hub.is_cached(*place):
         return
-    size = hub.megabytes(repository, HUB_SECONDS)
+    size = hub.megabytes(place[0], HUB_SECONDS, place[1])
     if size is None:
         raise ModelUnavailableError(
             f"The weights of {model} are not on this machine, and the model hub can't be reached. "

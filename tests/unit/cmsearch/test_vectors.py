@@ -29,7 +29,7 @@ def content(count: int = COUNT) -> tuple[IdArray, FloatArray]:
 def publish(folder: Path, snapshot: int = 1, count: int = COUNT) -> Manifest:
     """A publication of as many images, and of three texts."""
     found = {(1, Modality.IMAGE): content(count), (1, Modality.TEXT): content(3)}
-    return vectors.publish(folder, snapshot, 5 + count, found, BACKGROUND)
+    return vectors.publish(folder, snapshot, "token", 5 + count, found, BACKGROUND)
 
 
 @pytest.fixture(params=["flat", "graph"])
@@ -135,7 +135,7 @@ def test_a_flipped_byte_in_a_later_block_is_noticed(tmp_path: Path) -> None:
     files = {(1, Modality.IMAGE): (np.arange(2**20), rows)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(indexes, "EXACT_LIMIT", 2**20)
-        manifest = vectors.publish(tmp_path, 1, 0, files, {})
+        manifest = vectors.publish(tmp_path, 1, "token", 0, files, {})
     assert len(manifest.indexes[0].vectors.blocks) == 2**20 * 2 // 2**20
     flip_byte(tmp_path / manifest.indexes[0].vectors.name)
     assert not vectors.are_whole(tmp_path, manifest)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -284,3 +285,39 @@ with Store(Path({str(folder / ".cmsearch")!r})) as store, store.locked():
     assert died.returncode == -9
     assert (folder / ".cmsearch" / "writer.json").exists()
     assert run(folder, fake_model).unchanged == 5
+
+
+def test_a_store_in_the_folder_is_not_indexed(folder: Path, fake_model: str) -> None:
+    for _ in range(2):
+        report = Indexer(folder, store=folder / "index", model=fake_model).run()
+        assert report.added + report.unchanged == 5
+
+
+def test_two_first_runs_at_once_make_one_store(folder: Path, fake_model: str) -> None:
+    """One of them indexes; the other does so after it, or is told to wait."""
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(run, folder, fake_model) for _ in range(4)]
+        errors = [job.exception() for job in jobs]
+    assert None in errors
+    assert {type(error) for error in errors} <= {type(None), StoreLockedError}, errors
+    assert run(folder, fake_model).items == {"photo": 3, "caption": 2}
+
+
+def test_files_of_another_catalog_are_not_taken_for_its_own(folder: Path, fake_model: str) -> None:
+    """As when somebody deletes the database alone, or puts an older one in its place."""
+    run(folder, fake_model)
+    store = folder / ".cmsearch"
+    old = (store / "catalog.db").read_bytes()
+    for name in ("red.png", "green.png"):
+        (folder / name).unlink()
+    write_picture(folder / "cyan.png", "cyan")
+    write_picture(folder / "a.png", "blue", (9, 9))
+    run(folder, fake_model)
+    (store / "catalog.db").unlink()
+    for content in (None, old):
+        if content is not None:
+            (store / "catalog.db").write_bytes(content)
+        run(folder, fake_model)
+        with cmsearch.open(folder) as engine:
+            names = [hit.path.name for hit in engine.search("blue", target="image")]
+        assert names == ["a.png", "blue.png", "cyan.png"]
