@@ -87,6 +87,8 @@ class Store:
 
         The operating system frees the lock of a process that has died.
         """
+        if self.read_only:
+            raise StoreError(f"{self.path} can't be written. Name another place with --store DIR.")
         with _lock(self.path, timeout=0):
             yield
 
@@ -110,7 +112,7 @@ class Store:
         return tokens
 
     def _published(self) -> vectors.Manifest | None:
-        """The newest manifest, if it is of this catalog and not of one that it took the place of."""
+        """The newest manifest, if it is of this catalog, not of one that was here before."""
         manifest = vectors.newest(self.path)
         return manifest if manifest and manifest.token in self._tokens() else None
 

@@ -14,12 +14,13 @@ This page is made from `--help` by `scripts/docs`.
 
 def page() -> str:
     """The whole page as Markdown."""
-    context = click.Context(cli, info_name="cmsearch", terminal_width=88)
+    settings = {"terminal_width": 88, **cli.context_settings}
+    context = click.Context(cli, info_name="cmsearch", **settings)
     blocks = [_block(cli, context)]
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
         assert command is not None
-        blocks.append(_block(command, click.Context(command, context, name, terminal_width=88)))
+        blocks.append(_block(command, click.Context(command, context, name, **settings)))
     return "\n".join([HEAD, *blocks])
 
 
