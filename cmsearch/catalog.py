@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
 from typing import Any
@@ -462,7 +462,7 @@ def _conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.since is not None:
         yield _assets.c.taken >= wanted.since.isoformat()
     if wanted.until is not None:
-        yield _assets.c.taken < (wanted.until + timedelta(days=1)).isoformat()
+        yield _assets.c.taken <= f"{wanted.until.isoformat()} 23:59:59"
     if wanted.camera is not None:
         yield _assets.c.camera.icontains(wanted.camera, autoescape=True)
     if wanted.near is not None:

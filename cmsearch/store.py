@@ -257,6 +257,8 @@ def _make(path: Path, root: Path) -> None:
         with catalog.writing() as writer:
             writer.set("root", str(root.resolve()))
         catalog.close()
+        for left in ("-wal", "-shm"):  # of a catalog that was deleted alone
+            (path / f"{CATALOG}{left}").unlink(missing_ok=True)
         beside.replace(path / CATALOG)
 
 

@@ -169,10 +169,9 @@ class Hit:
     """An answer to a query.
 
     `path` is absolute: for a caption the image that it describes. `source` is the file (and line)
-    that the item stands in; `taken` is the local
-    time of its picture. `score` orders the answer: the cosine of query and item, or, over
-    several modalities, that cosine standardised against its direction's background. `stages` has
-    the score of each stage by name.
+    that the item stands in, `taken` the local time of its picture or file. `score` orders the
+    answer: the cosine of query and item, or, over several modalities, that cosine standardised
+    against its direction's background. `stages` has the score of each stage by name.
     """
 
     rank: int

@@ -193,7 +193,9 @@ class Indexer:
 
 
 def _moved_asset(asset: Asset, file: Found) -> Asset:
-    return replace(asset, path=file.path, mtime_ns=file.mtime_ns, about=file.about)
+    # What a file of captions names is relative to it, and has to be looked at again.
+    mtime_ns = None if file.kind == "captions" else file.mtime_ns
+    return replace(asset, path=file.path, mtime_ns=mtime_ns, about=file.about)
 
 
 def _read(files: Sequence[Found], skipped: Sequence[Skipped]) -> int:

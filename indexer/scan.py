@@ -103,7 +103,7 @@ def _walk(
             ) from error
         skipped.append(Skipped(prefix, f"the folder can't be read: {error.strerror}"))
         return
-    if {CATALOG, LOCK} <= {entry.name for entry in entries}:
+    if _is_store({entry.name for entry in entries}):
         return
     rules = (*rules, (prefix, own)) if own else rules
     for entry in entries:
@@ -117,6 +117,11 @@ def _walk(
             yield from _walk(Path(entry.path), path + "/", rules, skipped)
         elif _is_file(entry):
             yield path, entry
+
+
+def _is_store(names: set[str]) -> bool:
+    """Whether a folder with these files is a store: the lock or a manifest is beside a catalog."""
+    return CATALOG in names and any(name == LOCK or name.startswith("manifest-") for name in names)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

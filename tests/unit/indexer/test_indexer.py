@@ -226,6 +226,15 @@ def test_a_caption_file_does_not_follow_a_picture_that_moved(folder: Path, fake_
     assert embeddings(folder) < before
 
 
+def test_a_caption_file_that_moved_is_read_again(folder: Path, fake_model: str) -> None:
+    run(folder, fake_model)
+    (folder / "sub").mkdir()
+    (folder / "list.csv").rename(folder / "sub" / "list.csv")
+    report = run(folder, fake_model)
+    assert [skipped.path for skipped in report.skipped] == ["sub/list.csv"]
+    assert report.items == {"photo": 3, "caption": 1}
+
+
 def test_a_file_of_the_same_size_is_not_taken_for_one_that_moved(
     folder: Path, fake_model: str
 ) -> None:
