@@ -131,7 +131,7 @@ class Catalog:
         self.path = path
         self._read_only = read_only
         self._wrote = False
-        query = {"uri": "true"} | ({"mode": "ro", "immutable": "1"} if read_only else {})
+        query = {"uri": "true"} | (_reading(path) if read_only else {})
         # Made from its parts: as one string it would be unquoted before SQLite reads it.
         url = sa.URL.create("sqlite", database=f"file:{_quoted(path)}", query=query)
         self._engine = sa.create_engine(url, pool_size=16)
@@ -166,7 +166,8 @@ class Catalog:
 
     def version(self) -> int:
         """A number that changes whenever another connection has committed."""
-        return int(self._watch.execute(sa.text("PRAGMA data_version")).scalar_one())
+        with _translated(self.path):
+            return int(self._watch.execute(sa.text("PRAGMA data_version")).scalar_one())
 
     def setting(self, name: str) -> str | None:
         query = sa.select(_settings.c.value).where(_settings.c.name == name)
@@ -460,9 +461,9 @@ def _conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
         glob = f"/{wanted.path}" if "/" in wanted.path else f"*/{wanted.path}"
         yield sa.literal("/").concat(_assets.c.path).op("GLOB")(glob)
     if wanted.since is not None:
-        yield _assets.c.taken >= wanted.since.isoformat()
+        yield _assets.c.taken >= wanted.since.isoformat()[:10]
     if wanted.until is not None:
-        yield _assets.c.taken <= f"{wanted.until.isoformat()} 23:59:59"
+        yield _assets.c.taken <= f"{wanted.until.isoformat()[:10]} 23:59:59"
     if wanted.camera is not None:
         yield _assets.c.camera.icontains(wanted.camera, autoescape=True)
     if wanted.near is not None:
@@ -541,6 +542,12 @@ def _quoted(path: Path) -> str:
     return quote(str(path.resolve()))
 
 
+def _reading(path: Path) -> dict[str, str]:
+    """How to open what can't be written: past a log that a writer is using, or has left."""
+    logged = path.with_name(f"{path.name}-wal").exists()
+    return {"mode": "ro"} if logged else {"mode": "ro", "immutable": "1"}
+
+
 def _set_pragmas(read_only: bool) -> Any:
     def on_connect(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
@@ -556,5 +563,7 @@ def _set_pragmas(read_only: bool) -> Any:
 def _translated(path: Path) -> Iterator[None]:
     try:
         yield
+    except sa.exc.ResourceClosedError as error:
+        raise StoreError(f"The store of {path} is closed.") from error
     except sa.exc.DatabaseError as error:
         raise StoreError(f"The catalog {path} can't be used: {error.orig}.") from error

@@ -96,8 +96,6 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail("Interrupted. What was indexed is kept; run the command again to go on.", 1)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:  # a mistake of ours, or something that no code foresaw
         if "CMSEARCH_DEBUG" in os.environ:
             raise
@@ -176,7 +174,7 @@ def search(
     from cmsearch import searcher
     from cmsearch.types import Filter
 
-    if (text is None) == (image is None):
+    if (text is None) == (not image):
         raise click.UsageError("Give a TEXT to search for, or --image FILE: one of the two.")
     picture = sys.stdin.buffer.read() if image == "-" else image
     days = {name: where[name] and where[name].date() for name in ("since", "until")}

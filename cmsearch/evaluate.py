@@ -67,8 +67,10 @@ def read_gold(path: Path, root: Path) -> list[Gold]:
         for line in filter(str.strip, lines):
             pair = json.loads(line)
             image = (path.parent / pair["image"]).resolve().relative_to(root.resolve())
+            if not pair["caption"].strip():
+                raise ValueError("an empty caption")
             gold.append(Gold(image.as_posix(), pair["caption"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise MediaError(
             f'{path} is not a file of lines {{"image": …, "caption": …}} about pictures in {root}: '
             f"{error}."
@@ -84,11 +86,12 @@ def evaluate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Directi
     of the picture is right. The query's own vector is computed anew, and neither the query nor
     its picture's captions are part of any statistic that the ranking uses. Raises `QueryError`.
     """
-    pairs = gold or [Gold(*pair) for pair in engine.store.catalog.captions()]
-    if not pairs:
+    if gold is None:
+        gold = [Gold(*pair) for pair in engine.store.catalog.captions()]
+    if not gold:
         raise QueryError("There are no captions to measure with. Give some with --captions FILE.")
-    captions = [pair.caption for pair in pairs]
-    right = [pair.image for pair in pairs]
+    captions = [pair.caption for pair in gold]
+    right = [pair.image for pair in gold]
     images = sorted(set(right))
     files = [engine.store.absolute(image) for image in images]
     return [

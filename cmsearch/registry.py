@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from cmsearch.errors import UnknownModelError
+from cmsearch.errors import ModelError, UnknownModelError
 from cmsearch.types import Encoder, Reader, Space
 
 
@@ -106,6 +106,11 @@ def load_encoder(
     encoder, _, model = canonical_name(name).partition(":")
     load = encoders.load(encoder)
     loaded: Encoder = load(model, device=device, space=space, download=download)
+    if model_name(loaded.space) != canonical_name(name):
+        raise ModelError(
+            f"The encoder of {name} names its space {model_name(loaded.space)}; the two have to "
+            "be the same."
+        )
     return loaded
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import threading
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -13,7 +15,7 @@ import numpy as np
 
 from cmsearch import store as stores
 from cmsearch.catalog import content_digest
-from cmsearch.errors import MediaError, QueryError, StoreError, StoreMismatchError
+from cmsearch.errors import CmsearchError, MediaError, QueryError, StoreError, StoreMismatchError
 from cmsearch.registry import canonical_name, load_encoder, model_name
 from cmsearch.types import (
     Encoder,
@@ -142,8 +144,8 @@ class Engine:
         """
         if target not in TARGETS:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
-        if k < 1:
-            raise QueryError(f"k is the number of hits and at least 1, not {k}.")
+        k = _number(k)
+        _check_filter(where)
         queries, is_list = self._encoded(query, image)
         answers = self._answers(queries, target, k, where)
         return answers if is_list else answers[0]
@@ -169,8 +171,7 @@ class Engine:
 
     def _encoded_texts(self, texts: list[str]) -> EncodedQueries:
         for text in texts:
-            if not isinstance(text, str) or not text.strip():
-                raise QueryError("The text to search for is empty.")
+            _check_text(text)
         pieces = [self.encoder.split(text) for text in texts]
         vectors = self._encode([piece for found in pieces for piece in found], Modality.TEXT)
         ends = np.cumsum([len(found) for found in pieces])[:-1]
@@ -196,10 +197,15 @@ class Engine:
 
     def _read(self, picture: Picture) -> tuple[PIL.Image.Image, frozenset[str]]:
         """The decoded picture, and the assets of the store that have its content."""
-        from cmsearch.media.images import decode
+        import PIL.Image
 
+        from cmsearch.media.images import decode, flattened
+
+        if isinstance(picture, PIL.Image.Image):
+            return flattened(picture), frozenset()
         if not isinstance(picture, str | Path | bytes):
-            return picture.convert("RGB"), frozenset()
+            kind = type(picture).__name__
+            raise QueryError(f"A picture is a path, bytes, or a PIL.Image.Image, not {kind}.")
         data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
         name = "The picture" if isinstance(picture, bytes) else str(picture)
         try:
@@ -303,7 +309,12 @@ def open(path: str | Path = ".", *, model: str | None = None, device: str | None
     `model`, if given, has to be the one that the store was made with. Raises `StoreNotFoundError`
     and `StoreMismatchError`.
     """
-    engine = Engine(stores.Store(stores.find(Path(path))), device=device)
+    store = stores.Store(stores.find(Path(path)))
+    try:
+        engine = Engine(store, device=device)
+    except CmsearchError:
+        store.close()
+        raise
     own = model_name(engine.space)
     if model not in (None, "auto") and canonical_name(str(model)) != own:
         engine.close()
@@ -356,8 +367,47 @@ def _standardised(answer: Answer, standard: tuple[float, float] | None) -> Answe
     return answer._replace(score=round((answer.cosine - mean) / deviation, _DECIMALS))
 
 
+def _number(k: Any) -> int:
+    try:
+        number = operator.index(k)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise QueryError(f"k is the number of hits and at least 1, not {k!r}.")
+    return number
+
+
+def _check_text(text: Any) -> None:
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise QueryError(f"A query is a string or a list of strings, not {kind}.")
+    if not text.strip():
+        raise QueryError("The text to search for is empty.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError("The text to search for is not valid Unicode.") from error
+
+
+_FILTER_TYPES: dict[str, Any] = {
+    "path": str, "since": date, "until": date, "camera": str, "near": tuple, "has_caption": bool,
+}  # fmt: skip
+
+
+def _check_filter(where: Any) -> None:
+    if not isinstance(where, Filter):
+        raise QueryError(f"where is a cmsearch.Filter, not {type(where).__name__}.")
+    for name, kind in _FILTER_TYPES.items():
+        value = getattr(where, name)
+        if value is not None and not isinstance(value, kind):
+            raise QueryError(f"The filter {name} is a {kind.__name__}, not {value!r}.")
+    if where.near is not None and len(where.near) != 3:
+        raise QueryError("The filter near is degrees north, degrees east, and kilometres.")
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise MediaError(f"The picture {path} can't be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise MediaError(f"The picture {path} can't be read: {reason}.") from error

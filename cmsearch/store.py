@@ -50,8 +50,9 @@ class Store:
             _make(path, root)
         self.read_only = not os.access(path, os.W_OK)
         self.catalog = Catalog(path / CATALOG, read_only=self.read_only)
-        place = path.resolve()
-        self.root = place.parent if place.name == DIRECTORY else self._recorded_root()
+        self._place = path.resolve()  # the process may go to another folder
+        own = self._place.name == DIRECTORY
+        self.root = self._place.parent if own else self._recorded_root()
         self._lock = threading.Lock()
         self._manifest: vectors.Manifest | None = None
         self._version: int | None = None
@@ -89,7 +90,7 @@ class Store:
         """
         if self.read_only:
             raise StoreError(f"{self.path} can't be written. Name another place with --store DIR.")
-        with _lock(self.path, timeout=0):
+        with _lock(self._place, timeout=0):
             yield
 
     def view(self) -> View:
@@ -103,7 +104,7 @@ class Store:
 
     def snapshot(self) -> int:
         """The number of the newest publication; 0 before the first."""
-        manifest = vectors.newest(self.path)
+        manifest = vectors.newest(self._place)
         return manifest.snapshot if manifest else 0
 
     def _tokens(self) -> list[str]:
@@ -113,7 +114,7 @@ class Store:
 
     def _published(self) -> vectors.Manifest | None:
         """The newest manifest, if it is of this catalog, not of one that was here before."""
-        manifest = vectors.newest(self.path)
+        manifest = vectors.newest(self._place)
         return manifest if manifest and manifest.token in self._tokens() else None
 
     def publish(self) -> None:
@@ -131,12 +132,12 @@ class Store:
         with self.catalog.writing() as writer:
             writer.set("snapshots", json.dumps([*self._tokens()[-1:], token]))
         background = self._background(number, content)
-        vectors.publish(self.path, snapshot, token, last, content, background)
+        vectors.publish(self._place, snapshot, token, last, content, background)
         with self.catalog.writing() as writer:
             writer.forget_tombstones(snapshot - 1)
 
     def _is_due(self, manifest: vectors.Manifest | None) -> bool:
-        if manifest is None or not vectors.are_whole(self.path, manifest):
+        if manifest is None or not vectors.are_whole(self._place, manifest):
             return True
         rows = sum(index.rows for index in manifest.indexes)
         changed = self.catalog.last_embedding() - manifest.last_embedding
@@ -183,7 +184,7 @@ class Store:
         opened = {}
         for files in manifest.indexes if manifest else ():
             try:
-                opened[files.modality] = vectors.open_index(self.path, files)
+                opened[files.modality] = vectors.open_index(self._place, files)
             except StoreError as error:
                 log.warning("%s The catalog is used in its place; index again to mend it.", error)
         return opened

@@ -90,9 +90,11 @@ def publish(
 
 def newest(folder: Path) -> Manifest | None:
     """The newest manifest that can be read."""
-    numbers = [
-        int(match[1]) for path in folder.iterdir() if (match := _MANIFEST.fullmatch(path.name))
-    ]
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError as error:
+        raise StoreError(f"The store {folder} can't be read: {error.strerror}.") from error
+    numbers = [int(match[1]) for name in names if (match := _MANIFEST.fullmatch(name))]
     for number in sorted(numbers, reverse=True):
         try:
             return _parsed(json.loads((folder / f"manifest-{number}.json").read_text()))

@@ -158,6 +158,8 @@ def _print_report(report: Report) -> None:
     )
     click.echo(f"files: {files or 'none'}")
     click.echo(f"index: {items or 'empty'}, with {report.model}, in {report.store}")
+    if not report.items:
+        click.echo("There is nothing here that can be indexed.", err=True)
     for skipped in report.skipped[:SHOWN_SKIPPED]:
         place = f"{skipped.path}:{skipped.locator}" if skipped.locator else skipped.path
         click.echo(f"skipped {printable(place)}: {printable(skipped.reason)}", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,7 +84,8 @@ class Indexer:
         name = None if (self.store / CATALOG).exists() else self._started(tell)
         with Store(self.store, self.folder) as store, store.locked():
             self._check_root(store)
-            name = name or self._chosen(store.space)
+            if name is None or store.space is not None:  # another run may have been faster
+                name = self._chosen(store.space)
             changes = self._settled(store, files, skipped)
             skipped += self._index(store, name, changes, files, tell)
             with self._clock("publish"):
@@ -139,7 +140,7 @@ class Indexer:
         snapshot = store.snapshot()
         with store.catalog.writing() as writer:
             for path, file in moved.items():
-                writer.move_asset(path, _moved_asset(assets[path], file))
+                writer.move_asset(path, _moved_asset(assets[path], file, moved))
             for path in removed:
                 writer.remove_asset(path, snapshot)
         again = compare(files, store.catalog.assets(), unread)
@@ -192,9 +193,11 @@ class Indexer:
         return self._encoder
 
 
-def _moved_asset(asset: Asset, file: Found) -> Asset:
-    # What a file of captions names is relative to it, and has to be looked at again.
-    mtime_ns = None if file.kind == "captions" else file.mtime_ns
+def _moved_asset(asset: Asset, file: Found, moved: Mapping[str, Found]) -> Asset:
+    """The asset at its new place, to be read again where its captions may be of other pictures."""
+    picture = moved.get(asset.about or "")
+    parted = file.about is not None and (picture is None or picture.path != file.about)
+    mtime_ns = None if file.kind == "captions" or parted else file.mtime_ns
     return replace(asset, path=file.path, mtime_ns=mtime_ns, about=file.about)
 
 

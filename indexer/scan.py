@@ -18,6 +18,7 @@ IGNORE_FILE = ".cmsearchignore"
 ALWAYS_IGNORED = frozenset(
     {"$RECYCLE.BIN", "@eaDir", "__MACOSX", "node_modules", "System Volume Information"}
 )
+_LAST_NS = 2**63 - 1  # the last time that SQLite can hold, in 2262
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def scan(folder: Path) -> tuple[list[Found], list[Skipped]]:
         except OSError as error:
             skipped.append(Skipped(path, f"can't be read: {error.strerror}"))
             continue
-        files.append(Found(path, kind, status.st_size, status.st_mtime_ns))
+        files.append(Found(path, kind, status.st_size, min(status.st_mtime_ns, _LAST_NS)))
     pictures = {_stem(file.path): file.path for file in reversed(files) if file.kind == "image"}
     files = [_as_sidecar(file, pictures) for file in files]
     return sorted(files, key=lambda file: file.order), skipped

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cmsearch.catalog import NewItem, Writer
+from cmsearch.errors import ModelError
 from cmsearch.store import Store
 from cmsearch.types import Asset, Encoder, Encoding, FloatArray, Modality, Role, Skipped
 from indexer.load import Loaded, LoadedItem, Loader
@@ -85,7 +86,8 @@ class Stages:
         if item is not None and encoding is not None:
             new = NewItem(item.part, item.about, item.digest, encoding)
             writer.add_item(number, self._space, new)
-        if unit.last and file.path in self._known:
+        was_read = loaded.digest is not None  # what can't be read at the moment keeps its items
+        if unit.last and was_read and file.path in self._known:
             writer.keep_items(number, loaded.locators, self._snapshot)
 
 
@@ -122,14 +124,27 @@ def encode_items(encoder: Encoder, items: Sequence[LoadedItem]) -> Iterator[Enco
     flat = [row for own in rows for row in own]
     size = encoder.capabilities.batch_size
     found = [
-        encoder.encode(flat[start : start + size], modality, Role.DOCUMENT)
-        for start in range(0, len(flat), size)
+        _checked(encoder, encoder.encode(batch, modality, Role.DOCUMENT), len(batch))
+        for batch in (flat[start : start + size] for start in range(0, len(flat), size))
     ]
     places = [(batch, row) for batch in found for row in range(len(batch.vectors))]
     start = 0
     for own in rows:
         yield _joined(places[start : start + len(own)])
         start += len(own)
+
+
+def _checked(encoder: Encoder, encoding: Encoding, rows: int) -> Encoding:
+    """The encoding, if it is what an encoder promises; one by somebody else may have a mistake."""
+    vectors = encoding.vectors
+    if vectors.shape != (rows, encoder.space.dim) or not np.allclose(
+        np.linalg.norm(vectors, axis=1), 1, atol=1e-2
+    ):
+        raise ModelError(
+            f"The encoder {encoder.space.encoder} did not give {rows} vectors of length 1 and "
+            f"dimension {encoder.space.dim}."
+        )
+    return encoding
 
 
 def _prepared(encoder: Encoder, item: LoadedItem) -> list[Any]:

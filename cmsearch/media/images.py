@@ -76,6 +76,15 @@ def decode_shot(data: bytes, size: int | None = None) -> tuple[Image.Image, Shot
         raise MediaError(f"damaged ({str(error) or type(error).__name__})") from error
 
 
+def flattened(image: Image.Image) -> Image.Image:
+    """An opened picture as `decode` gives it: upright, RGB, on white. Raises `MediaError`."""
+    try:
+        image.load()
+        return _on_white(_upright(image))
+    except Exception as error:  # as for files
+        raise MediaError(f"damaged ({str(error) or type(error).__name__})") from error
+
+
 @cache
 def _add_heif() -> None:
     """Let Pillow read HEIC and HEIF."""

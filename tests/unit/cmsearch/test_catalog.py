@@ -352,3 +352,15 @@ def test_a_read_only_catalog_is_not_made(tmp_path: Path) -> None:
 def test_the_digest_is_sha_256() -> None:
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert content_digest(b"") == empty  # FIPS 180-4, of the empty message
+
+
+def test_who_only_reads_sees_what_is_still_in_the_log(tmp_path: Path) -> None:
+    """As while a writer is at work, or after it was killed."""
+    writing = Catalog(tmp_path / "catalog.db")
+    number = serve(writing, DIM)
+    put(writing, number, "a.jpg", photo(AXES[0]))
+    assert (tmp_path / "catalog.db-wal").stat().st_size > 0
+    reading = Catalog(tmp_path / "catalog.db", read_only=True)
+    assert set(reading.assets()) == {"a.jpg"}
+    reading.close()
+    writing.close()

@@ -67,7 +67,16 @@ def test_gold_may_come_from_a_file(colours: Path) -> None:
         assert evaluate(engine, gold)[0].ranks == (1,)
 
 
-@pytest.mark.parametrize("line", ["no json", '{"image": "../outside.png", "caption": "x"}', "{}"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no json",
+        '{"image": "a.png", "caption": 7}',
+        '{"image": "a.png", "caption": " "}',
+        '{"image": "../outside.png", "caption": "x"}',
+        "{}",
+    ],
+)
 def test_bad_gold_is_an_error(tmp_path: Path, line: str) -> None:
     write_files(tmp_path, {"gold.jsonl": line})
     with pytest.raises(MediaError, match=r"gold\.jsonl"):
@@ -79,3 +88,8 @@ def test_a_store_without_captions_cannot_be_measured(tmp_path: Path, fake_model:
     Indexer(tmp_path, model=fake_model).run()
     with cmsearch.open(tmp_path) as engine, pytest.raises(QueryError, match="--captions"):
         evaluate(engine)
+
+
+def test_no_gold_is_not_taken_for_the_captions_in_the_store(colours: Path) -> None:
+    with cmsearch.open(colours) as engine, pytest.raises(QueryError, match="no captions"):
+        evaluate(engine, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,15 @@ import pytest
 from PIL import Image
 
 import cmsearch
-from cmsearch import Engine, MediaError, Modality, QueryError, StoreError, StoreMismatchError
+from cmsearch import (
+    Engine,
+    Filter,
+    MediaError,
+    Modality,
+    QueryError,
+    StoreError,
+    StoreMismatchError,
+)
 from cmsearch.store import Store
 from indexer import Indexer
 from tests.builders import write_files, write_picture
@@ -136,7 +145,14 @@ def test_embed_gives_unit_rows(engine: Engine, folder: Path) -> None:
         ({"query": "x", "image": "x"}, "one of the two"),
         ({"query": "x", "target": "sound"}, "passage"),
         ({"query": "x", "k": 0}, "at least 1"),
-        ({"query": [1]}, "empty"),
+        ({"query": [1]}, "not int"),
+        ({"query": b"red"}, "not bytes"),
+        ({"query": "\udcff"}, "Unicode"),
+        ({"query": "x", "k": 2.5}, "at least 1"),
+        ({"query": "x", "where": {"path": "*"}}, "cmsearch.Filter"),
+        ({"query": "x", "where": Filter(since="2024-01-01")}, "since is a date"),
+        ({"query": "x", "where": Filter(near=(1, 2))}, "kilometres"),
+        ({"image": 5}, "not int"),
     ],
 )
 def test_bad_queries_are_errors(engine: Engine, arguments: dict[str, object], said: str) -> None:
@@ -189,3 +205,35 @@ def test_a_folder_without_pictures_finds_no_pictures(tmp_path: Path, fake_model:
     with cmsearch.open(tmp_path) as engine:
         assert engine.search("red", target="image") == []
         assert len(engine.search("red")) == 1
+
+
+def test_a_day_may_be_given_with_its_time(engine: Engine) -> None:
+    now = datetime.now()
+    assert len(engine.search("red", target="image", where=Filter(since=now, until=now))) == 4
+
+
+def test_an_open_picture_is_searched_like_its_file(engine: Engine, tmp_path: Path) -> None:
+    """Transparent, and to be turned."""
+    pixels = np.zeros((30, 60, 4), np.uint8)
+    pixels[:, :20] = (255, 0, 0, 255)
+    path = tmp_path / "clear.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(path, exif=exif)
+    with Image.open(path) as opened:
+        assert engine.embed(image=opened) == pytest.approx(engine.embed(image=path))
+
+
+def test_an_engine_survives_that_its_process_goes_elsewhere(
+    folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    with cmsearch.open(folder.name) as engine:
+        monkeypatch.chdir("/")
+        assert engine.search("blue", target="image", k=1)[0].path == folder / "blue.png"
+
+
+def test_a_closed_engine_says_so(engine: Engine) -> None:
+    engine.close()
+    with pytest.raises(StoreError, match="closed"):
+        engine.search("red")

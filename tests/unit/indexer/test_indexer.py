@@ -7,15 +7,18 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import cmsearch
 from cmsearch import registry
-from cmsearch.errors import StoreLockedError, StoreMismatchError, UnknownModelError
+from cmsearch.errors import ModelError, StoreLockedError, StoreMismatchError, UnknownModelError
 from cmsearch.store import Store
+from cmsearch.types import Encoding
 from indexer import Indexer, Progress, Report
+from tests import fakes
 from tests.builders import write_files, write_picture
 
 
@@ -287,6 +290,7 @@ def test_the_lock_of_a_process_that_died_is_taken_over(folder: Path, fake_model:
 import os
 from pathlib import Path
 from cmsearch.store import Store
+from cmsearch.types import Encoding
 with Store(Path({str(folder / ".cmsearch")!r})) as store, store.locked():
     os.kill(os.getpid(), 9)
 """
@@ -330,3 +334,84 @@ def test_files_of_another_catalog_are_not_taken_for_its_own(folder: Path, fake_m
         with cmsearch.open(folder) as engine:
             names = [hit.path.name for hit in engine.search("blue", target="image")]
         assert names == ["a.png", "blue.png", "cyan.png"]
+
+
+def test_a_store_that_another_run_made_meanwhile_keeps_its_model(
+    folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one run loads its model, another makes the store with another one."""
+    load = Indexer._load
+
+    def slowly(self: Indexer, *arguments: object) -> object:
+        if not (folder / ".cmsearch").exists():
+            run(folder, fake_model)
+        return load(self, *arguments)  # type: ignore[arg-type]
+
+    slow = Indexer(folder, model="lite")
+    monkeypatch.setattr(slow, "_load", slowly.__get__(slow))
+    with pytest.raises(StoreMismatchError):
+        slow.run()
+    assert run(folder, fake_model).unchanged == 5
+
+
+def test_a_sidecar_that_goes_over_to_another_picture_is_read_again(
+    folder: Path, fake_model: str
+) -> None:
+    run(folder, fake_model)
+    (folder / "red.txt").rename(folder / "blue.txt")
+    run(folder, fake_model)
+    with cmsearch.open(folder) as engine:
+        hits = engine.search("a red thing", target="caption")
+    assert [hit.path.name for hit in hits if hit.text == "a red thing"] == ["blue.png"]
+
+
+def test_a_file_that_cannot_be_read_now_keeps_its_items(
+    folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(folder, fake_model)
+    before = embeddings(folder)
+    write_picture(folder / "blue.png", "yellow", (9, 9))
+
+    def denied(path: Path) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:  # the tests may run as root, whom nothing is denied
+        patch.setattr("indexer.load.file_digest", denied)
+        report = run(folder, fake_model)
+    assert [skipped.reason for skipped in report.skipped] == ["can't be read: Permission denied"]
+    assert embeddings(folder) == before
+    assert run(folder, fake_model).changed == 1
+    assert embeddings(folder) != before
+
+
+def test_a_time_that_no_database_can_hold(folder: Path, fake_model: str) -> None:
+    os.utime(folder / "red.png", (2**34, 2**34))
+    assert run(folder, fake_model).items["photo"] == 3
+    assert run(folder, fake_model).unchanged == 5
+
+
+@pytest.mark.parametrize(
+    "vectors", ["vectors * 2", "vectors[:-1]", "vectors[:, :4]", "vectors * nan"]
+)
+def test_an_encoder_that_breaks_its_promise_is_an_error(
+    folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch, vectors: str
+) -> None:
+    encode = fakes.FakeEncoder.encode
+
+    def broken(self: fakes.FakeEncoder, *arguments: object) -> Encoding:
+        found = encode(self, *arguments)  # type: ignore[arg-type]
+        return replace(
+            found, vectors=eval(vectors, {"vectors": found.vectors, "nan": float("nan")})
+        )
+
+    monkeypatch.setattr(fakes.FakeEncoder, "encode", broken)
+    with pytest.raises(ModelError, match="vectors of length 1"):
+        run(folder, fake_model)
+
+
+def test_an_encoder_under_another_name_is_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.encoders._rows, "other", "tests.fakes:load")  # type: ignore[index]
+    with pytest.raises(ModelError, match="fake:colours"):
+        run(folder, "other:colours")
