@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cmsearch.encoders.onnx import cpu_count
-from cmsearch.errors import StoreMismatchError
+from cmsearch.errors import StoreError, StoreMismatchError
 from cmsearch.models import choose
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.store import CATALOG, DIRECTORY, Store
@@ -135,6 +135,12 @@ class Indexer:
         first = compare(files, assets, unread)
         if not first.removed:
             return first
+        if not files:
+            raise StoreError(
+                f"None of the {len(assets)} files that were indexed is in {self.folder} any more. "
+                "If its drive is not mounted, mount it and run the command again; if they were "
+                f"deleted, delete the index too: {store.path}."
+            )
         moved = find_moved(self.folder, first, assets)
         removed = [path for path in first.removed if path not in moved]
         snapshot = store.snapshot()

@@ -14,7 +14,13 @@ import pytest
 
 import cmsearch
 from cmsearch import registry
-from cmsearch.errors import ModelError, StoreLockedError, StoreMismatchError, UnknownModelError
+from cmsearch.errors import (
+    ModelError,
+    StoreError,
+    StoreLockedError,
+    StoreMismatchError,
+    UnknownModelError,
+)
 from cmsearch.store import Store
 from cmsearch.types import Encoding
 from indexer import Indexer, Progress, Report
@@ -415,3 +421,18 @@ def test_an_encoder_under_another_name_is_an_error(
     monkeypatch.setitem(registry.encoders._rows, "other", "tests.fakes:load")  # type: ignore[index]
     with pytest.raises(ModelError, match="fake:colours"):
         run(folder, "other:colours")
+
+
+def test_a_folder_that_lost_everything_does_not_empty_its_store(
+    folder: Path, fake_model: str, tmp_path: Path
+) -> None:
+    """As where a drive is not mounted."""
+    store = tmp_path / "store"
+    Indexer(folder, store=store, model=fake_model).run()
+    folder.rename(tmp_path / "elsewhere")
+    folder.mkdir()
+    with pytest.raises(StoreError, match="None of the 5 files"):
+        Indexer(folder, store=store).run()
+    folder.rmdir()
+    (tmp_path / "elsewhere").rename(folder)
+    assert Indexer(folder, store=store).run().unchanged == 5
