@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         StoreLockedError,
         StoreMismatchError,
         StoreNotFoundError,
+        StoreReadOnlyError,
         UnknownModelError,
     )
     from cmsearch.searcher import Engine, open
@@ -40,6 +41,7 @@ __all__ = [
     "StoreLockedError",
     "StoreMismatchError",
     "StoreNotFoundError",
+    "StoreReadOnlyError",
     "UnknownModelError",
     "open",
 ]

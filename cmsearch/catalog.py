@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, String, Table
 from sqlalchemy.dialects.sqlite import insert
 
-from cmsearch.errors import StoreError
+from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.types import (
     Asset,
     Encoding,
@@ -311,7 +311,7 @@ class Catalog:
     def writing(self) -> Iterator[Writer]:
         """One transaction: all that the writer does in it, or nothing."""
         if self._read_only:
-            raise StoreError(f"{self.path} can't be written. Name another store with --store DIR.")
+            raise StoreReadOnlyError(self.path)
         self._wrote = True
         with _translated(self.path), self._engine.begin() as connection:
             yield Writer(connection)

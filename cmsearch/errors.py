@@ -4,6 +4,7 @@
     ├── StoreError                   1   a store can't be used
     │   ├── StoreNotFoundError       1   there is none
     │   ├── StoreMismatchError       1   it was made with another model
+    │   ├── StoreReadOnlyError       1   its directory can't be written
     │   └── StoreLockedError         1   another process is writing it
     ├── ModelError                   1   a model can't be used
     │   ├── UnknownModelError        2   no such name
@@ -31,6 +32,13 @@ class StoreNotFoundError(StoreError):
 
 class StoreMismatchError(StoreError):
     """The store holds the vectors of another model than the one asked for."""
+
+
+class StoreReadOnlyError(StoreError):
+    """The store's directory can't be written."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(f"{path} can't be written. Name another place with --store DIR.")
 
 
 class StoreLockedError(StoreError):

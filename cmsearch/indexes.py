@@ -34,8 +34,10 @@ class ExactIndex:
         ids, vectors = upserts
         keep = ~np.isin(self._ids, np.concatenate([deletes, ids]))
         new = ~np.isin(ids, deletes)
-        self._ids = np.concatenate([self._ids[keep], ids[new]])
-        self._vectors = np.concatenate([self._vectors[keep], vectors[new]])
+        all_ids = np.concatenate([self._ids[keep], ids[new]])
+        order = np.argsort(all_ids, kind="stable")  # so that ties go to the lower id
+        self._ids = all_ids[order]
+        self._vectors = np.concatenate([self._vectors[keep], vectors[new]])[order]
         self.snapshot = snapshot
 
     def search(
@@ -45,10 +47,9 @@ class ExactIndex:
         if allow is not None:
             allowed = np.isin(ids, allow)
             ids, vectors = ids[allowed], vectors[allowed]
-        order = np.argsort(ids, kind="stable")
-        scores = queries @ vectors[order].T
+        scores = queries @ vectors.T
         best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(scores, best, 1), ids[order][best]
+        return np.take_along_axis(scores, best, 1), ids[best]
 
 
 class FaissIndex:
@@ -59,7 +60,6 @@ class FaissIndex:
     """
 
     def __init__(self, dim: int, *, main: Any = None, ids: IdArray | None = None) -> None:
-        self._dim = dim
         self._main = main
         self._ids = np.empty(0, np.int64) if ids is None else ids
         self._alive = np.ones(len(self._ids), bool)

@@ -18,7 +18,7 @@ import numpy as np
 
 from cmsearch import vectors
 from cmsearch.catalog import Catalog
-from cmsearch.errors import StoreError, StoreLockedError, StoreNotFoundError
+from cmsearch.errors import StoreError, StoreLockedError, StoreNotFoundError, StoreReadOnlyError
 from cmsearch.indexes import FaissIndex
 from cmsearch.types import FloatArray, IdArray, Modality, Space, VectorIndex
 
@@ -89,7 +89,7 @@ class Store:
         The operating system frees the lock of a process that has died.
         """
         if self.read_only:
-            raise StoreError(f"{self.path} can't be written. Name another place with --store DIR.")
+            raise StoreReadOnlyError(self.path)
         with _lock(self._place, timeout=0):
             yield
 
@@ -248,7 +248,7 @@ def _make(path: Path, root: Path) -> None:
             "index with --store DIR."
         ) from error
     if not os.access(path, os.W_OK):
-        raise StoreError(f"{path} can't be written. Name another place with --store DIR.")
+        raise StoreReadOnlyError(path)
     with _lock(path, timeout=10):
         if (path / CATALOG).exists():
             return

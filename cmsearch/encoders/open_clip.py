@@ -35,8 +35,6 @@ log = logging.getLogger("cmsearch")
 class Runtime(Protocol):
     """What runs the towers: prepares content, and encodes it into unit vectors `(n, dim)`."""
 
-    image_size: int
-
     @property
     def capabilities(self) -> Capabilities: ...
     def fits(self, text: str) -> bool: ...
@@ -70,11 +68,10 @@ class OnnxRuntime:
         self._folder = folder
         spec = json.loads((folder / "preprocessing.json").read_text())
         self._image, self._text = spec["image"], spec["text"]
-        self.image_size = max(self._image["size"])
         self._lock = threading.Lock()
         self.capabilities = Capabilities(
             modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
-            image_size=self.image_size,
+            image_size=max(self._image["size"]),
             batch_size=8,
             workers=cpu_count(),
         )

@@ -179,11 +179,10 @@ class TorchRuntime:
             self._model = reference.model.to(self._device)
         except (RuntimeError, AssertionError) as error:
             raise ModelError(f"The device {device!r} can't be used: {_brief(error)}") from error
-        self.image_size = max(reference.image_size())
         on_gpu = self._device.type != "cpu"
         self.capabilities = Capabilities(
             modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
-            image_size=self.image_size,
+            image_size=max(reference.image_size()),
             batch_size=64 if on_gpu else 8,
             workers=1,
             runtime=f"torch {self._device.type}",

@@ -113,3 +113,10 @@ def test_only_the_command_line_prints_and_exits() -> None:
                 if isinstance(node, ast.Call):
                     called = ast.unparse(node.func)
                     assert called not in ("print", "sys.exit", "exit", "click.echo"), path
+
+
+def test_the_command_line_knows_the_targets_of_the_engine() -> None:
+    """It has a copy, since importing the engine would cost `--help` its speed."""
+    from cmsearch import cli, searcher
+
+    assert cli.TARGETS == searcher.TARGETS

@@ -304,6 +304,7 @@ def test_a_catalog_whose_making_was_interrupted_is_finished(tmp_path: Path) -> N
     database.close()
     catalog = Catalog(path)
     put(catalog, serve(catalog, DIM), "a.jpg", photo(AXES[0]))
+    assert set(catalog.assets()) == {"a.jpg"}
     catalog.close()
 
 
