@@ -12,11 +12,6 @@ from cmsearch.types import FloatArray, IdArray
 
 EXACT_LIMIT = 50_000
 """Vectors up to which FAISS compares a query with every one."""
-FACTORY = "HNSW32,SQfp16"
-RECALL = 0.97
-"""The share of the true ten nearest that the approximate index has to find when it is tuned."""
-_DEPTHS = (32, 64, 128, 256, 512, 1024)
-_HELD_OUT = 256
 
 
 class ExactIndex:
@@ -135,45 +130,3 @@ def flat(vectors: FloatArray) -> Any:
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(np.ascontiguousarray(vectors, np.float32))
     return index
-
-
-def graph(vectors: FloatArray) -> Any:
-    """A FAISS graph of `vectors (n, dim)` whose `efSearch` finds `RECALL` of the true nearest.
-
-    It is tuned on vectors that are held out of it, and added once it is tuned. They are moved away
-    from the others as far as queries of another modality are: a graph finds those less easily.
-    """
-    import faiss
-
-    vectors = np.ascontiguousarray(vectors, np.float32)
-    index = faiss.index_factory(vectors.shape[1], FACTORY, faiss.METRIC_INNER_PRODUCT)
-    held_out = min(_HELD_OUT, len(vectors) // 2)
-    rest, last = vectors[:-held_out], vectors[-held_out:]
-    queries = _moved_away(last)
-    index.train(rest)
-    index.add(rest)
-    truth = flat(rest).search(queries, 10)[1]
-    faiss.downcast_index(index).hnsw.efSearch = _tuned(index, queries, truth)
-    index.add(last)
-    return index
-
-
-def _moved_away(vectors: FloatArray) -> FloatArray:
-    """Unit vectors with a cosine of about 0.45 to the given ones, in directions of chance."""
-    noise = np.random.default_rng(0).normal(size=vectors.shape).astype(np.float32)
-    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    moved: FloatArray = vectors + 2 * noise
-    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
-    return moved
-
-
-def _tuned(index: Any, queries: FloatArray, truth: IdArray) -> int:
-    import faiss
-
-    for depth in _DEPTHS:
-        params = faiss.SearchParametersHNSW(efSearch=depth)
-        found = index.search(queries, truth.shape[1], params=params)[1]
-        hits = [np.isin(row, right).sum() for row, right in zip(found, truth, strict=True)]
-        if sum(hits) >= RECALL * truth.size:
-            break
-    return depth

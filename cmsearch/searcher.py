@@ -6,7 +6,6 @@ import operator
 import re
 import threading
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 
 from cmsearch import store as stores
-from cmsearch.catalog import content_digest
-from cmsearch.errors import CmsearchError, MediaError, QueryError, StoreError, StoreMismatchError
+from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
+from cmsearch.queries import EncodedQueries, encode_queries
 from cmsearch.registry import canonical_name, load_encoder, model_name
 from cmsearch.types import (
     Encoder,
@@ -25,16 +24,13 @@ from cmsearch.types import (
     IdArray,
     Item,
     Modality,
-    Role,
     Space,
     VectorIndex,
 )
 from cmsearch.vectors import Background
 
 if TYPE_CHECKING:
-    import PIL.Image
-
-    Picture = str | Path | bytes | PIL.Image.Image
+    from cmsearch.queries import Picture
 
 TARGETS = ("any", "image", "text", "caption", "passage")
 _DECIMALS = 6  # scores are told apart at this many, so that equal vectors tie
@@ -51,26 +47,15 @@ class Answer(NamedTuple):
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedQueries:
-    """Queries of one modality as vectors `(n, dim)`, and for each the assets it is itself."""
-
-    modality: Modality
-    vectors: FloatArray
-    own: Sequence[frozenset[str]]
-
-
 class Engine:
     """Answers queries over a store. Safe from threads; `close` it, or use it in a `with` block."""
 
     def __init__(self, store: stores.Store, *, device: str | None = None) -> None:
-        space = store.space
-        if space is None:
+        if store.space is None:
             raise StoreError(
                 f"Nothing is indexed in {store.path} yet. Run `cmsearch index FOLDER`."
             )
         self.store = store
-        self.space: Space = space
         self._device = device
         self._lock = threading.Lock()
         self._loaded: Encoder | None = None
@@ -87,13 +72,21 @@ class Engine:
         self.close()
 
     @property
+    def space(self) -> Space:
+        """The space that the store serves now."""
+        space = self.store.view().space
+        assert space is not None, "a store that has served a space serves one"
+        return space
+
+    @property
     def encoder(self) -> Encoder:
-        """The store's own encoder, loaded at its first use."""
+        """The encoder of the store's space, loaded at its first use."""
+        return self._encoder(self.space)
+
+    def _encoder(self, space: Space) -> Encoder:
         with self._lock:
-            if self._loaded is None:
-                self._loaded = load_encoder(
-                    model_name(self.space), device=self._device, space=self.space
-                )
+            if self._loaded is None or self._loaded.space != space:
+                self._loaded = load_encoder(model_name(space), device=self._device, space=space)
             return self._loaded
 
     @overload
@@ -146,8 +139,9 @@ class Engine:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
         k = _number(k)
         _check_filter(where)
-        queries, is_list = self._encoded(query, image)
-        answers = self._answers(queries, target, k, where)
+        view = self.store.view()
+        queries, is_list = self._encoded(view, query, image)
+        answers = self._answers(view, queries, target, k, where)
         return answers if is_list else answers[0]
 
     def embed(self, query: Any = None, *, image: Any = None) -> FloatArray:
@@ -155,71 +149,17 @@ class Engine:
 
         Takes what `search` takes.
         """
-        return self._encoded(query, image)[0].vectors
+        return self._encoded(self.store.view(), query, image)[0].vectors
 
-    # --- encoding ---
-
-    def _encoded(self, query: Any, image: Any) -> tuple[EncodedQueries, bool]:
-        if (query is None) == (image is None):
-            raise QueryError("Ask with a text or with a picture: one of the two.")
-        content = query if image is None else image
-        is_list = isinstance(content, Sequence) and not isinstance(content, str | bytes)
-        contents = list(content) if is_list else [content]
-        if image is None:
-            return self._encoded_texts(contents), is_list
-        return self._encoded_pictures(contents), is_list
-
-    def _encoded_texts(self, texts: list[str]) -> EncodedQueries:
-        for text in texts:
-            _check_text(text)
-        pieces = [self.encoder.split(text) for text in texts]
-        vectors = self._encode([piece for found in pieces for piece in found], Modality.TEXT)
-        ends = np.cumsum([len(found) for found in pieces])[:-1]
-        means = [part.mean(0) for part in np.split(vectors, ends)] if texts else []
-        unit = np.array([mean / max(float(np.linalg.norm(mean)), 1e-12) for mean in means])
-        own: list[frozenset[str]] = [frozenset()] * len(texts)
-        return EncodedQueries(Modality.TEXT, self._shaped(unit), own)
-
-    def _encoded_pictures(self, pictures: list[Picture]) -> EncodedQueries:
-        read = [self._read(picture) for picture in pictures]
-        vectors = self._encode([image for image, _ in read], Modality.IMAGE)
-        return EncodedQueries(Modality.IMAGE, vectors, [own for _, own in read])
-
-    def _encode(self, contents: Sequence[Any], modality: Modality) -> FloatArray:
-        size = self.encoder.capabilities.batch_size
-        prepared = [self.encoder.prepare(content, modality) for content in contents]
-        batches = [prepared[start : start + size] for start in range(0, len(prepared), size)]
-        found = [self.encoder.encode(batch, modality, Role.QUERY).vectors for batch in batches]
-        return self._shaped(np.concatenate(found) if found else np.empty(0))
-
-    def _shaped(self, vectors: Any) -> FloatArray:
-        return np.asarray(vectors, np.float32).reshape(-1, self.space.dim)
-
-    def _read(self, picture: Picture) -> tuple[PIL.Image.Image, frozenset[str]]:
-        """The decoded picture, and the assets of the store that have its content."""
-        import PIL.Image
-
-        from cmsearch.media.images import decode, flattened
-
-        if isinstance(picture, PIL.Image.Image):
-            return flattened(picture), frozenset()
-        if not isinstance(picture, str | Path | bytes):
-            kind = type(picture).__name__
-            raise QueryError(f"A picture is a path, bytes, or a PIL.Image.Image, not {kind}.")
-        data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
-        name = "The picture" if isinstance(picture, bytes) else str(picture)
-        try:
-            image = decode(data, self.encoder.capabilities.image_size)
-        except MediaError as error:
-            raise MediaError(f"{name} can't be searched with: {error}.") from error
-        return image, frozenset(self.store.catalog.paths_with_digest(content_digest(data)))
+    def _encoded(self, view: stores.View, query: Any, image: Any) -> tuple[EncodedQueries, bool]:
+        assert view.space is not None, "a store that has served a space serves one"
+        return encode_queries(self._encoder(view.space), query, image)
 
     # --- searching ---
 
     def _answers(
-        self, queries: EncodedQueries, target: str, k: int, wanted: Filter
+        self, view: stores.View, queries: EncodedQueries, target: str, k: int, wanted: Filter
     ) -> list[list[Hit]]:
-        view = self.store.view()
         kind = target if target in _KINDS else None
         searched = [
             (modality, index)
@@ -228,9 +168,11 @@ class Engine:
         ]
         standards = _standards(view.background, queries.modality, [m for m, _ in searched])
         answers: list[list[Answer]] = [[] for _ in queries.vectors]
+        catalog = self.store.catalog
+        own = [catalog.paths_with_digest(one) if one else frozenset() for one in queries.digests]
         for modality, index in searched:
-            allow = self._allow(view.version, modality, kind, wanted)
-            skip = queries.own if modality is Modality.IMAGE else None
+            allow = self._allow(view, modality, kind, wanted)
+            skip = own if modality is Modality.IMAGE else None
             found = self._search(index, queries.vectors, k, allow, skip)
             for answer, hits in zip(answers, found, strict=True):
                 answer += [_standardised(hit, standards.get(modality)) for hit in hits]
@@ -240,18 +182,16 @@ class Engine:
         ]
 
     def _allow(
-        self, version: int, modality: Modality, kind: str | None, wanted: Filter
+        self, view: stores.View, modality: Modality, kind: str | None, wanted: Filter
     ) -> IdArray | None:
         """The embeddings to search among, remembered for the next query; None for all."""
         if kind is None and wanted == EVERYTHING:
             return None
-        key = (version, modality, kind, wanted)
+        key = (view.version, modality, kind, wanted)
         with self._lock:
             if key not in self._allowed:
-                served = self.store.catalog.space()
-                assert served is not None
-                ids = self.store.catalog.embedding_ids(served[0], modality, kind, wanted)
-                kept = {old: ids for old, ids in self._allowed.items() if old[0] == version}
+                ids = self.store.catalog.embedding_ids(view.space_id, modality, kind, wanted)
+                kept = {old: ids for old, ids in self._allowed.items() if old[0] == view.version}
                 self._allowed = {**dict(list(kept.items())[-7:]), key: ids}
             return self._allowed[key]
 
@@ -261,7 +201,7 @@ class Engine:
         vectors: FloatArray,
         k: int,
         allow: IdArray | None,
-        own: Sequence[frozenset[str]] | None,
+        own: Sequence[Container[str]] | None,
     ) -> list[list[Answer]]:
         """The k best items for each query; of an item with several embeddings the best counts.
 
@@ -320,7 +260,7 @@ def open(path: str | Path = ".", *, model: str | None = None, device: str | None
         engine.close()
         raise StoreMismatchError(
             f"The index was made with {own}, not with {model}. Search it without naming a model, "
-            f"or index again into another store with --store DIR --model {model}."
+            f"or let it have both: `cmsearch index FOLDER --model {model}`."
         )
     return engine
 
@@ -377,18 +317,6 @@ def _number(k: Any) -> int:
     return number
 
 
-def _check_text(text: Any) -> None:
-    if not isinstance(text, str):
-        kind = type(text).__name__
-        raise QueryError(f"A query is a string or a list of strings, not {kind}.")
-    if not text.strip():
-        raise QueryError("The text to search for is empty.")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise QueryError("The text to search for is not valid Unicode.") from error
-
-
 _FILTER_TYPES: dict[str, Any] = {
     "path": str, "since": date, "until": date, "camera": str, "near": tuple, "has_caption": bool,
 }  # fmt: skip
@@ -403,11 +331,3 @@ def _check_filter(where: Any) -> None:
             raise QueryError(f"The filter {name} is a {kind.__name__}, not {value!r}.")
     if where.near is not None and len(where.near) != 3:
         raise QueryError("The filter near is degrees north, degrees east, and kilometres.")
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        reason = getattr(error, "strerror", None) or error
-        raise MediaError(f"The picture {path} can't be read: {reason}.") from error

@@ -20,6 +20,7 @@ from cmsearch import vectors
 from cmsearch.catalog import Catalog
 from cmsearch.errors import StoreError, StoreLockedError, StoreNotFoundError, StoreReadOnlyError
 from cmsearch.indexes import FaissIndex
+from cmsearch.text import native
 from cmsearch.types import FloatArray, IdArray, Modality, Space, VectorIndex
 
 DIRECTORY = ".cmsearch"
@@ -33,9 +34,11 @@ log = logging.getLogger("cmsearch")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a store shows at one moment: an index for each modality, and the background."""
+    """What a store shows at one moment: a space, an index for each modality, the background."""
 
     version: int
+    space_id: int
+    space: Space | None
     indexes: Mapping[Modality, VectorIndex]
     background: vectors.Background
 
@@ -57,7 +60,7 @@ class Store:
         self._manifest: vectors.Manifest | None = None
         self._version: int | None = None
         self._mains: dict[Modality, FaissIndex] = {}
-        self._view = View(0, {}, {})
+        self._view = View(0, 0, None, {}, {})
 
     @property
     def space(self) -> Space | None:
@@ -77,7 +80,7 @@ class Store:
 
     def absolute(self, path: str) -> Path:
         """Where an asset is; raises `StoreError` for a path that leaves the root."""
-        relative = PurePosixPath(path)
+        relative = PurePosixPath(native(path))
         if relative.is_absolute() or ".." in relative.parts:
             raise StoreError(f"The store {self.path} names a file outside its folder: {path!r}.")
         return self.root / relative
@@ -112,15 +115,20 @@ class Store:
         tokens: list[str] = json.loads(self.catalog.setting("snapshots") or "[]")
         return tokens
 
-    def _published(self) -> vectors.Manifest | None:
-        """The newest manifest, if it is of this catalog, not of one that was here before."""
+    def _published(self, space: int) -> vectors.Manifest | None:
+        """The newest manifest, if it is of this space of this catalog.
+
+        There may be files of a catalog that was here before, or of the space served before.
+        """
         manifest = vectors.newest(self._place)
-        return manifest if manifest and manifest.token in self._tokens() else None
+        if manifest is None or manifest.token not in self._tokens():
+            return None
+        return manifest if all(one.space == space for one in manifest.indexes) else None
 
     def publish(self) -> None:
         """Lay the catalog's vectors out in files, unless few rows changed since the last time."""
         found = self.catalog.space()
-        if found is None or not self._is_due(self._published()):
+        if found is None or not self._is_due(self._published(found[0])):
             return
         number, space = found
         last = self.catalog.last_embedding()
@@ -163,14 +171,13 @@ class Store:
         }
 
     def _refresh(self, version: int) -> None:
-        manifest = self._published()
-        if manifest is None or self._manifest is None or manifest.token != self._manifest.token:
-            self._manifest = manifest
-            self._mains = self._open_indexes(manifest)
         found = self.catalog.space()
         if found is None:
             return
         number, space = found
+        manifest = self._published(number)
+        if number != self._view.space_id or _token(manifest) != _token(self._manifest):
+            self._manifest, self._mains = manifest, self._open_indexes(manifest, space.dim)
         deletes = self.catalog.tombstones()
         shown: dict[Modality, VectorIndex] = {}
         for modality in self.catalog.modalities(number):
@@ -178,13 +185,15 @@ class Store:
             upserts = self.catalog.embeddings(number, modality, space.dim, index.last)
             index.sync(upserts, deletes, manifest.snapshot if manifest else 0)
             shown[modality] = index
-        self._view = View(version, shown, manifest.background if manifest else {})
+        self._view = View(version, number, space, shown, manifest.background if manifest else {})
 
-    def _open_indexes(self, manifest: vectors.Manifest | None) -> dict[Modality, FaissIndex]:
+    def _open_indexes(
+        self, manifest: vectors.Manifest | None, dim: int
+    ) -> dict[Modality, FaissIndex]:
         opened = {}
         for files in manifest.indexes if manifest else ():
             try:
-                opened[files.modality] = vectors.open_index(self._place, files)
+                opened[files.modality] = vectors.open_index(self._place, files, dim)
             except StoreError as error:
                 log.warning("%s The catalog is used in its place; index again to mend it.", error)
         return opened
@@ -194,6 +203,10 @@ class Store:
         if root is None:
             raise StoreError(f"The store {self.path} doesn't say which folder it is of.")
         return Path(root)
+
+
+def _token(manifest: vectors.Manifest | None) -> str | None:
+    return manifest.token if manifest else None
 
 
 def find(start: Path) -> Path:

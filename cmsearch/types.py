@@ -49,6 +49,22 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
+class Generation:
+    """A space that a store has, or had, its items in.
+
+    The one with the highest `served` is searched; None is one that was never whole.
+    """
+
+    id: int
+    served: int | None
+    created: str
+    """The time in UTC, in ISO 8601."""
+    space_id: int
+    space: Space
+    runtime: str
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What an encoder can do and how it likes to be fed."""
 
@@ -237,6 +253,11 @@ class Reader(Protocol):
 
     @property
     def suffixes(self) -> frozenset[str]: ...
+
+    @property
+    def missing(self) -> str | None:
+        """The extra of cmsearch that has to be installed before it can read; None if none has."""
+        ...
 
     def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
         """Give the parts of the file, and the lines of it that can't be used.

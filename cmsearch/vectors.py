@@ -9,11 +9,12 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cmsearch import indexes
+from cmsearch import graphs, indexes
 from cmsearch.errors import StoreError
 from cmsearch.types import FloatArray, IdArray, Modality
 
@@ -21,7 +22,7 @@ FORMAT = 1
 _BLOCK = 2**20
 _MANIFEST = re.compile(r"manifest-(\d+)\.json")
 _DERIVED = re.compile(
-    r"(?:manifest|vectors|ids|index)-(?:.*-)?(\d+)\.(?:json|f16|i64|faiss)(?:\.new)?"
+    r"(?:manifest|vectors|ids|graph)-(?:.*-)?(\d+)\.(?:json|f16|i64|i32)(?:\.new)?"
 )
 
 Background = Mapping[str, Mapping[str, tuple[float, float]]]
@@ -80,7 +81,7 @@ def publish(
     ]
     manifest = Manifest(snapshot, token, last_embedding, files, background)
     text = json.dumps({"format": FORMAT, **asdict(manifest)})
-    _write(folder / f"manifest-{snapshot}.json", lambda path: path.write_text(text))
+    _write(folder / f"manifest-{snapshot}.json", lambda file: file.write(text.encode()))
     for path in folder.iterdir():
         match = _DERIVED.fullmatch(path.name)
         if match and int(match[1]) < snapshot:
@@ -115,62 +116,78 @@ def are_whole(folder: Path, manifest: Manifest) -> bool:
     return True
 
 
-def open_index(folder: Path, files: IndexFiles) -> indexes.FaissIndex:
-    """The index of checked files; raises `StoreError` where they aren't what was written."""
-    for file in (files.ids, files.graph or files.vectors):
+def open_index(folder: Path, files: IndexFiles, dim: int) -> indexes.FaissIndex:
+    """The index of checked files, with vectors of dimension `dim`.
+
+    Raises `StoreError` where they aren't what was written.
+    """
+    for file in filter(None, (files.ids, files.vectors, files.graph)):
         _check(folder, file)
     ids = np.fromfile(folder / files.ids.name, "<i8").astype(np.int64)
-    if files.graph is not None:
-        import faiss
-
-        main = faiss.read_index(str(folder / files.graph.name))
+    if len(ids) != files.rows or files.dim != dim:
+        raise StoreError(f"{files.ids.name} isn't of the shape that its manifest says.")
+    vectors = _codes(folder, files)
+    if files.graph is None:
+        main = indexes.flat(vectors.astype(np.float32).reshape(files.rows, files.dim))
     else:
-        main = indexes.flat(read_vectors(folder, files))
-    if not len(ids) == main.ntotal == files.rows or main.d != files.dim:
-        raise StoreError(f"{files.ids.name} and its index have different lengths.")
+        main = _graph(folder / files.graph.name, vectors, files.dim)
     return indexes.FaissIndex(files.dim, main=main, ids=ids)
 
 
-def read_vectors(folder: Path, files: IndexFiles) -> FloatArray:
-    """All vectors `(rows, dim)` in row order."""
-    rows = np.fromfile(folder / files.vectors.name, "<f2").astype(np.float32)
-    if rows.size != files.rows * files.dim:
+def _graph(path: Path, vectors: NDArray[np.float16], dim: int) -> Any:
+    links = np.fromfile(path, "<i4").astype(np.int32)
+    try:
+        return graphs.from_links(links, vectors.view(np.uint8), dim)
+    except ValueError as error:
+        raise StoreError(f"{path.name} is not a graph of these vectors: {error}.") from error
+
+
+def _codes(folder: Path, files: IndexFiles) -> NDArray[np.float16]:
+    """All vectors `(rows × dim,)` in row order."""
+    codes = np.fromfile(folder / files.vectors.name, "<f2")
+    if codes.size != files.rows * files.dim:
         raise StoreError(f"{files.vectors.name} isn't as long as its manifest says.")
-    return rows.reshape(files.rows, files.dim)
+    return codes
 
 
 def _publish_index(
     folder: Path, snapshot: int, space: int, modality: Modality, ids: IdArray, vectors: FloatArray
 ) -> IndexFiles:
     name = f"{space}-{modality}-{snapshot}"
+    rows = vectors.astype("<f2")
     graph = None
     if len(ids) > indexes.EXACT_LIMIT:
-        import faiss
-
-        index = indexes.graph(vectors)
-        graph = _write(
-            folder / f"index-{name}.faiss", lambda path: faiss.write_index(index, str(path))
-        )
+        links = graphs.links(graphs.graph(rows.astype(np.float32))).astype("<i4")
+        graph = _write(folder / f"graph-{name}.i32", lambda file: file.write(links.tobytes()))
     return IndexFiles(
         space,
         modality,
-        len(ids),
-        vectors.shape[1],
-        _write(folder / f"vectors-{name}.f16", lambda path: vectors.astype("<f2").tofile(path)),
-        _write(folder / f"ids-{name}.i64", lambda path: ids.astype("<i8").tofile(path)),
+        len(rows),
+        rows.shape[1],
+        _write(folder / f"vectors-{name}.f16", lambda file: file.write(rows.tobytes())),
+        _write(folder / f"ids-{name}.i64", lambda file: file.write(ids.astype("<i8").tobytes())),
         graph,
-        indexes.FACTORY if graph else "Flat",
+        graphs.FACTORY if graph else "Flat",
     )
 
 
-def _write(path: Path, fill: Callable[[Path], Any]) -> File:
-    """Write beside, sync and rename."""
+def _write(path: Path, fill: Callable[[BinaryIO], Any]) -> File:
+    """Write beside, sync and rename; raises `StoreError` where that can't be done."""
     beside = path.with_name(path.name + ".new")
-    fill(beside)
-    with beside.open("rb+") as file:
-        os.fsync(file.fileno())
-        blocks = _checksums(file)
-    beside.replace(path)
+    try:
+        with beside.open("wb+") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+            file.seek(0)
+            blocks = _checksums(file)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StoreError(
+            f"{path} can't be written: {error.strerror}. What was indexed is kept and can be "
+            "searched; mend that and run the command again."
+        ) from error
     return File(path.name, path.stat().st_size, blocks)
 
 
@@ -193,13 +210,23 @@ def _check(folder: Path, file: File) -> None:
 def _parsed(value: dict[str, Any]) -> Manifest:
     if value.pop("format") != FORMAT:
         raise ValueError("another format")
-    for index in value["indexes"]:
-        index["modality"] = Modality(index["modality"])
-        for name in ("vectors", "ids", "graph"):
-            index[name] = index[name] and File(**index[name])
-    value["indexes"] = [IndexFiles(**index) for index in value["indexes"]]
+    value["indexes"] = [_parsed_index(**index) for index in value["indexes"]]
     value["background"] = {
         query: {target: (float(mean), float(std)) for target, (mean, std) in own.items()}
         for query, own in value["background"].items()
     }
     return Manifest(**value)
+
+
+def _parsed_index(
+    modality: str, rows: Any, dim: Any, vectors: Any, ids: Any, graph: Any, **rest: Any
+) -> IndexFiles:
+    files = {"vectors": _parsed_file(**vectors), "ids": _parsed_file(**ids)}
+    files["graph"] = graph and _parsed_file(**graph)
+    return IndexFiles(modality=Modality(modality), rows=int(rows), dim=int(dim), **files, **rest)
+
+
+def _parsed_file(name: Any, size: Any, blocks: Any) -> File:
+    if not isinstance(name, str):
+        raise TypeError("a name is a string")
+    return File(name, int(size), [int(block) for block in blocks])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from indexer.indexer import Indexer, Progress, Report
+    from indexer.indexer import Indexer, Plan, Progress, Report
 
-__all__ = ["Indexer", "Progress", "Report"]
+__all__ = ["Indexer", "Plan", "Progress", "Report"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from cmsearch.errors import StoreError, StoreMismatchError
 from cmsearch.models import choose
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.store import CATALOG, DIRECTORY, Store
-from cmsearch.types import Asset, Encoder, Skipped, Space
+from cmsearch.types import Asset, Encoder, Generation, Skipped, Space
 from indexer.changes import Changes, compare, find_moved
 from indexer.load import Loader
 from indexer.pipeline import Clock, Counter, ordered_map
@@ -36,7 +36,9 @@ class Progress:
 class Report:
     """What a run did: numbers of files, the items now in the store by kind, and the time.
 
-    A file that could not be read is only among the `skipped`.
+    A file that could not be read is only among the `skipped`. `reencoded` are files that were as
+    before and that this model had not encoded; `waiting` are those that it still has to, for want
+    of reading them, before it can serve.
 
     `seconds` has the wall time by stage, added up over threads for `read` and `encode`.
     """
@@ -45,12 +47,30 @@ class Report:
     store: Path
     added: int
     changed: int
+    reencoded: int
     unchanged: int
     moved: int
     removed: int
     skipped: tuple[Skipped, ...]
+    waiting: int
     items: dict[str, int]
     seconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do: paths of files, and how many are as they were."""
+
+    model: str
+    store: Path
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    reencoded: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    moved: tuple[tuple[str, str], ...] = ()
+    """Where each file was, and where it is."""
+    unchanged: int = 0
+    skipped: tuple[Skipped, ...] = ()
 
 
 class Indexer:
@@ -76,18 +96,24 @@ class Indexer:
         self._encoder: Encoder | None = None
 
     def run(self, progress: Callable[[Progress], object] | None = None) -> Report:
-        """Index what is new or changed, forget what is gone, and say what was done."""
+        """Index what is new or changed, forget what is gone, and say what was done.
+
+        A model that the store doesn't serve yet encodes everything beside what there is, and
+        serves when that is whole.
+        """
         self._clock = Clock()
         tell = progress or (lambda event: None)
         with self._clock("scan"):
             files, skipped = scan(self.folder)
-        name = None if (self.store / CATALOG).exists() else self._started(tell)
+        if not (self.store / CATALOG).exists():
+            self._load(self._chosen(None), None, tell)  # so that a mistake leaves no store behind
         with Store(self.store, self.folder) as store, store.locked():
             self._check_root(store)
-            if name is None or store.space is not None:  # another run may have been faster
-                name = self._chosen(store.space)
-            changes = self._settled(store, files, skipped)
+            name = self._chosen(store.space)
+            target = self._target(store, name, tell)
+            changes = self._settled(store, target, files, skipped)
             skipped += self._index(store, name, changes, files, tell)
+            waiting = self._switch(store, name, tell)
             with self._clock("publish"):
                 tell(Progress("publish", 0, 1))
                 store.publish()
@@ -97,12 +123,37 @@ class Indexer:
                 store=store.path,
                 added=_read(changes.added, skipped),
                 changed=_read(changes.changed, skipped),
+                reencoded=_read(changes.lacking, skipped),
                 unchanged=changes.unchanged,
                 moved=len(changes.moved),
                 removed=len(changes.removed),
                 skipped=(*skipped, *changes.skipped),
+                waiting=waiting,
                 items=store.catalog.counts(),
                 seconds=dict(self._clock.seconds),
+            )
+
+    def plan(self) -> Plan:
+        """What `run` would do, as far as the files tell without being opened or encoded."""
+        files, skipped = scan(self.folder)
+        if not (self.store / CATALOG).exists():
+            paths = tuple(file.path for file in files)
+            return Plan(self._chosen(None), self.store, paths, skipped=tuple(skipped))
+        with Store(self.store) as store:
+            self._check_root(store)
+            name = self._chosen(store.space)
+            target = _generation(store, name)
+            changes = self._compared(store, target, files, skipped)
+            return Plan(
+                name,
+                store.path,
+                added=_paths(changes.added),
+                changed=_paths(changes.changed),
+                reencoded=_paths(changes.lacking),
+                removed=tuple(changes.removed),
+                moved=tuple((old, file.path) for old, file in changes.moved.items()),
+                unchanged=changes.unchanged,
+                skipped=(*skipped, *changes.skipped),
             )
 
     def _check_root(self, store: Store) -> None:
@@ -112,48 +163,74 @@ class Indexer:
                 "place with --store DIR."
             )
 
-    def _started(self, tell: Callable[[Progress], object]) -> str:
-        """Load the model of a store that isn't there yet, so that a mistake leaves none behind."""
-        name = self._chosen(None)
-        self._load(name, None, tell)
-        return name
-
     def _chosen(self, space: Space | None) -> str:
         choice = choose(self._model, space)
         log.info("Model %s: %s.", choice.name, choice.reason)
-        if space is not None and choice.name != model_name(space):
-            raise StoreMismatchError(
-                f"{self.store} was made with {model_name(space)}, and vectors of two models "
-                f"can't be compared. Index without --model to go on with it, or make another "
-                f"index: --store DIR --model {self._model}."
-            )
         return choice.name
 
-    def _settled(self, store: Store, files: Sequence[Found], unread: Sequence[Skipped]) -> Changes:
-        """What is to be read, after the catalog has followed what was moved or is gone."""
+    def _target(
+        self, store: Store, name: str, tell: Callable[[Progress], object]
+    ) -> Generation | None:
+        """The generation to bring up to date; None if it is still to be made.
+
+        A model that was asked for by name is loaded first: its weights may have changed.
+        """
+        if self._model in (None, "auto"):
+            return _generation(store, name)
+        space = self._load(name, store, tell).space
+        return next((one for one in store.catalog.generations() if one.space == space), None)
+
+    def _compared(
+        self,
+        store: Store,
+        target: Generation | None,
+        files: Sequence[Found],
+        unread: Sequence[Skipped],
+    ) -> Changes:
+        """What happened to the files since the last run."""
         assets = store.catalog.assets()
-        first = compare(files, assets, unread)
-        if not first.removed:
-            return first
+        lacking = store.catalog.lacking(target.space_id if target else 0)
+        changes = compare(files, assets, unread, lacking=lacking)
+        if not changes.removed:
+            return changes
         if not files:
             raise StoreError(
                 f"None of the {len(assets)} files that were indexed is in {self.folder} any more. "
                 "If its drive is not mounted, mount it and run the command again; if they were "
                 f"deleted, delete the index too: {store.path}."
             )
-        moved = find_moved(self.folder, first, assets)
-        removed = [path for path in first.removed if path not in moved]
+        moved = find_moved(self.folder, changes, assets)
+        places = {file.path for file in moved.values()}
+        return replace(
+            changes,
+            added=[file for file in changes.added if file.path not in places],
+            removed=[path for path in changes.removed if path not in moved],
+            moved=moved,
+        )
+
+    def _settled(
+        self,
+        store: Store,
+        target: Generation | None,
+        files: Sequence[Found],
+        unread: Sequence[Skipped],
+    ) -> Changes:
+        """What is to be read, after the catalog has followed what was moved or is gone."""
+        first = self._compared(store, target, files, unread)
+        if not first.removed and not first.moved:
+            return first
+        assets = store.catalog.assets()
         snapshot = store.snapshot()
         with store.catalog.writing() as writer:
-            for path, file in moved.items():
-                writer.move_asset(path, _moved_asset(assets[path], file, moved))
-            for path in removed:
+            for path, file in first.moved.items():
+                writer.move_asset(path, _moved_asset(assets[path], file, first.moved))
+            for path in first.removed:
                 writer.remove_asset(path, snapshot)
-        again = compare(files, store.catalog.assets(), unread)
-        read = {file.path for file in again.changed}
-        kept = [file for file in moved.values() if file.path not in read]
+        again = self._compared(store, target, files, unread)
+        read = {file.path for file in (*again.changed, *again.lacking)}
+        kept = [file for file in first.moved.values() if file.path not in read]
         unchanged = again.unchanged - len(kept)
-        return replace(again, unchanged=unchanged, removed=removed, moved=moved)
+        return replace(again, unchanged=unchanged, removed=first.removed, moved=first.moved)
 
     def _index(
         self,
@@ -164,13 +241,15 @@ class Indexer:
         tell: Callable[[Progress], object],
     ) -> list[Skipped]:
         """Read, batch, encode and write what is new or changed; returns what was left out."""
-        work = sorted([*changes.added, *changes.changed], key=lambda file: file.order)
+        work = sorted(
+            [*changes.added, *changes.changed, *changes.lacking], key=lambda file: file.order
+        )
         if not work:
             return []
-        encoder = self._served(store, name, tell)
+        encoder, space = self._ready(store, name, tell)
         pictures = frozenset(file.path for file in files if file.kind == "image")
         loader = Loader(self.folder, encoder, pictures)
-        stages = Stages(store, encoder, loader, self._clock)
+        stages = Stages(store, space, encoder, loader, self._clock)
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
         counter = Counter(len(work), lambda done, total: tell(Progress("index", done, total)))
         skipped: list[Skipped] = []
@@ -182,21 +261,61 @@ class Indexer:
                 counter.advance(len(batch))
         return skipped
 
-    def _served(self, store: Store, name: str, tell: Callable[[Progress], object]) -> Encoder:
-        """The model, and its space as the one that the store serves."""
-        encoder = self._load(name, store.space, tell)
+    def _ready(
+        self, store: Store, name: str, tell: Callable[[Progress], object]
+    ) -> tuple[Encoder, int]:
+        """The model, and the number of its space; the first one of a store serves at once."""
+        encoder = self._load(name, store, tell)
+        with store.catalog.writing() as writer:
+            space = writer.put_space(encoder.space, encoder.capabilities.runtime)
         if store.space is None:
-            with store.catalog.writing() as writer:
-                writer.add_generation(encoder.space, encoder.capabilities.runtime)
-        return encoder
+            self._switch(store, name, tell)
+        return encoder, space
 
-    def _load(self, name: str, space: Space | None, tell: Callable[[Progress], object]) -> Encoder:
-        if self._encoder is None:
-            tell(Progress("load the model", 0, 1))
-            with self._clock("load the model"):
-                self._encoder = load_encoder(name, device=self._device, space=space, download=True)
-            tell(Progress("load the model", 1, 1))
-        return self._encoder
+    def _switch(self, store: Store, name: str, tell: Callable[[Progress], object]) -> int:
+        """Let the model serve if all items are encoded with it, or none serves yet.
+
+        Returns the number of files that it has still to encode.
+        """
+        target = self._target(store, name, tell)
+        if target is None or target.space == store.space:
+            return 0
+        waiting = len(store.catalog.lacking(target.space_id))
+        if not waiting or store.space is None:
+            with store.catalog.writing() as writer:
+                writer.serve(target.id)
+        return waiting
+
+    def _load(self, name: str, store: Store | None, tell: Callable[[Progress], object]) -> Encoder:
+        """The model, as the store knows it.
+
+        One that was asked for by name may have other weights by now: that is a new generation.
+        """
+        if self._encoder is not None:
+            return self._encoder
+        known = store and _generation(store, name)
+        space = known.space if known else None
+        tell(Progress("load the model", 0, 1))
+        with self._clock("load the model"):
+            try:
+                loaded = load_encoder(name, device=self._device, space=space, download=True)
+            except StoreMismatchError:
+                if self._model in (None, "auto"):
+                    raise
+                loaded = load_encoder(name, device=self._device, download=True)
+        tell(Progress("load the model", 1, 1))
+        self._encoder = loaded
+        return loaded
+
+
+def _generation(store: Store, name: str) -> Generation | None:
+    """The generation of a model: the one that is served, if it is of it, else the newest."""
+    own = [one for one in store.catalog.generations() if model_name(one.space) == name]
+    return max(own, key=lambda one: (one.space == store.space, one.id), default=None)
+
+
+def _paths(files: Sequence[Found]) -> tuple[str, ...]:
+    return tuple(file.path for file in files)
 
 
 def _moved_asset(asset: Asset, file: Found, moved: Mapping[str, Found]) -> Asset:

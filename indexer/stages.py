@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from cmsearch.catalog import NewItem, Writer
 from cmsearch.errors import ModelError
 from cmsearch.store import Store
 from cmsearch.types import Asset, Encoder, Encoding, FloatArray, Modality, Role, Skipped
+from cmsearch.writer import NewItem, Writer
 from indexer.load import Loaded, LoadedItem, Loader
 from indexer.pipeline import Clock, Counter
 from indexer.scan import Found
@@ -33,14 +33,14 @@ Encoded = list[tuple[Unit, Encoding | None]]
 class Stages:
     """What happens to each file and batch on its way from the folder into the store."""
 
-    def __init__(self, store: Store, encoder: Encoder, loader: Loader, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, space: int, encoder: Encoder, loader: Loader, clock: Clock
+    ) -> None:
         self._catalog = store.catalog
         self._encoder = encoder
         self._loader = loader
         self._clock = clock
-        served = store.catalog.space()
-        assert served is not None, "a generation is added before the first file is read"
-        self._space = served[0]
+        self._space = space
         self._snapshot = store.snapshot()
         self._known = self._catalog.assets().keys()
 
@@ -48,7 +48,9 @@ class Stages:
         """Read one file; on a reading thread."""
         with self._clock("read"):
             known = file.path in self._known
-            digests = self._catalog.item_digests(file.path) if known else frozenset()
+            digests = frozenset[str]()
+            if known:
+                digests = self._catalog.item_digests(file.path, self._space)
             return self._loader.load(file, digests)
 
     def encode(self, batch: list[Unit]) -> Encoded:

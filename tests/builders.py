@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cmsearch.catalog import Catalog, NewItem
+from cmsearch.catalog import Catalog
+from cmsearch.writer import NewItem
 from cmsearch.types import Asset, Encoding, Modality, Part, Shot, Space
 
 SHOT = Shot(datetime(2020, 2, 2, 20, 20), "Canon EOS R5", 48.5, -2.25)
@@ -41,7 +42,11 @@ def caption(text: str, vectors: Any, about: str, locator: str = "1") -> NewItem:
 def serve(catalog: Catalog, dim: int) -> int:
     """Let the catalog serve a space; returns the space's number."""
     with catalog.writing() as writer:
-        return writer.add_generation(space(dim), "numpy")
+        number = writer.put_space(space(dim), "numpy")
+    (made,) = (one for one in catalog.generations() if one.space_id == number)
+    with catalog.writing() as writer:
+        writer.serve(made.id)
+    return number
 
 
 def put(catalog: Catalog, number: int, path: str, *items: NewItem, kind: str = "image") -> int:

@@ -1,6 +1,7 @@
 """A small real encoder that needs no weights: words are hashed, pictures are their colours.
 
-The words red, green and blue lie where those colours lie, so that words find pictures.
+The words red, green and blue lie where those colours lie, so that words find pictures. Its model
+`colours` has 8 dimensions; `shades` has one more, which is empty.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,9 @@ SPACE = Space("fake", "colours", "0", "hashed words, mean colours of 3x3 cells",
 class FakeEncoder:
     """Text and images in 8 dimensions, with a token for each word, or for each of 9 cells."""
 
-    space = SPACE
+    def __init__(self, space: Space = SPACE) -> None:
+        self.space = space
+
     capabilities = Capabilities(
         frozenset({Modality.TEXT, Modality.IMAGE}), image_size=16, batch_size=4, runtime="numpy"
     )
@@ -45,16 +49,19 @@ class FakeEncoder:
             padded[row, : len(tokens)] = tokens
             weights[row, : len(tokens)] = 1
         features = padded.reshape(len(batch), -1) if modality is Modality.IMAGE else None
-        return Encoding(_unit(padded.sum(1)), padded, weights, features)
+        vectors = np.pad(_unit(padded.sum(1)), ((0, 0), (0, self.space.dim - DIM)))
+        tokens = np.pad(padded, ((0, 0), (0, 0), (0, self.space.dim - DIM)))
+        return Encoding(vectors, tokens, weights, features)
 
 
 def load(
     model: str, *, device: str | None = None, space: Space | None = None, download: bool = False
 ) -> FakeEncoder:
-    """What a row `fake` of the registry names; its only model is `fake:colours`."""
-    if space not in (None, SPACE):
-        raise StoreMismatchError(f"The store was made with {space}, not with {SPACE}.")
-    return FakeEncoder()
+    """What a row `fake` of the registry names; its models are `colours` and `shades`."""
+    own = SPACE if model == "colours" else replace(SPACE, model="shades", dim=DIM + 1)
+    if space not in (None, own):
+        raise StoreMismatchError(f"The store was made with {space}, not with {own}.")
+    return FakeEncoder(own)
 
 
 def _words(text: str) -> FloatArray:

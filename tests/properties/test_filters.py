@@ -36,7 +36,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         patch.setattr(indexes, "EXACT_LIMIT", 16)
         store = Store(place / ".cmsearch", place)
         with store.catalog.writing() as writer:
-            space = writer.add_generation(fakes.SPACE, "numpy")
+            space = writer.put_space(fakes.SPACE, "numpy")
+            writer.serve(1)
         for number in range(COUNT):
             vectors = random.normal(size=(2, fakes.DIM)).astype(np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

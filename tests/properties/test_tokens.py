@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch.catalog import MAX_TOKENS, pack_tokens, unpack_tokens
+from cmsearch.tokens import MAX_TOKENS, pack_tokens, unpack_tokens
 from cmsearch.types import FloatArray
 
 HALF_EPSILON = 2**-11

@@ -10,7 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmsearch.catalog import VERSION, Catalog, NewItem, content_digest, pack_tokens
+from cmsearch.catalog import Catalog
+from cmsearch.digest import content_digest
+from cmsearch.schema import VERSION
+from cmsearch.tokens import pack_tokens
+from cmsearch.writer import NewItem
 from cmsearch.errors import StoreError
 from cmsearch.types import Encoding, Filter, FloatArray, Modality, Part
 from tests.builders import asset, caption, photo, put, remove, serve, space
@@ -53,10 +57,52 @@ def test_a_setting_is_the_last_one_that_was_set(catalog: Catalog) -> None:
     assert catalog.setting("root") == "/b"
 
 
-def test_the_newest_generation_is_served(catalog: Catalog) -> None:
+def test_the_generation_that_was_switched_to_last_is_served(catalog: Catalog) -> None:
+    assert catalog.space() is None
     first, second = serve(catalog, DIM), serve(catalog, DIM + 1)
     assert first != second
     assert catalog.space() == (second, space(DIM + 1))
+    assert serve(catalog, DIM) == first
+    assert catalog.space() == (first, space(DIM))
+    assert [one.served for one in catalog.generations()] == [3, 2]
+
+
+def test_a_space_that_never_served_is_not_served(catalog: Catalog) -> None:
+    with catalog.writing() as writer:
+        number = writer.put_space(space(DIM), "numpy")
+        assert writer.put_space(space(DIM), "numpy") == number
+    assert catalog.space() is None
+    (made,) = catalog.generations()
+    assert (made.served, made.space, made.runtime) == (None, space(DIM), "numpy")
+
+
+def test_an_item_is_one_in_two_spaces(catalog: Catalog) -> None:
+    first = serve(catalog, DIM)
+    put(catalog, first, "a.jpg", photo(AXES[0], "same"), photo(AXES[1], "other"))
+    second = serve(catalog, DIM + 1)
+    assert catalog.lacking(first) == set()
+    assert catalog.lacking(second) == {"a.jpg"}
+    put(catalog, second, "a.jpg", photo(np.ones(DIM + 1), "same"))
+    assert catalog.lacking(second) == {"a.jpg"}
+    assert catalog.item_digests("a.jpg", second) == {"same"}
+    put(catalog, second, "a.jpg", photo(np.ones(DIM + 1), "other"))
+    assert catalog.lacking(second) == set()
+    assert catalog.counts() == {"photo": 2}
+    assert catalog.size(second) == (2, 2 * 2 * (DIM + 1))
+
+
+def test_deleting_a_generation_leaves_the_other_whole(catalog: Catalog) -> None:
+    first = serve(catalog, DIM)
+    put(catalog, first, "a.jpg", photo(AXES[0], "same"))
+    second = serve(catalog, DIM + 1)
+    put(catalog, second, "a.jpg", photo(np.ones(DIM + 1), "same"))
+    old = catalog.generations()[0]
+    with catalog.writing() as writer:
+        writer.delete_generation(old.id, old.space_id)
+    assert catalog.size(first) == (0, 0)
+    assert catalog.size(second)[0] == 1
+    assert [one.space for one in catalog.generations()] == [space(DIM + 1)]
+    assert catalog.counts() == {"photo": 1}
 
 
 def test_an_asset_is_brought_up_to_date_at_its_path(catalog: Catalog) -> None:
@@ -87,7 +133,7 @@ def test_items_come_back_with_what_they_describe(catalog: Catalog) -> None:
     )  # fmt: skip
     assert catalog.counts() == {"photo": 1, "caption": 1}
     assert catalog.captions() == [("a.jpg", "A dog.")]
-    assert catalog.item_digests("a.jpg") == {image.digest}
+    assert catalog.item_digests("a.jpg", number) == {image.digest}
     assert catalog.modalities(number) == [Modality.IMAGE, Modality.TEXT]
 
 
@@ -207,7 +253,7 @@ def test_items_that_are_kept_move_to_their_new_places(catalog: Catalog) -> None:
     (item,) = catalog.items([2, 3]).values()
     assert (item.text, item.locator) == ("kept", "7")
     assert catalog.tombstones().tolist() == [3]
-    assert catalog.item_digests("a.txt") == {kept.digest}
+    assert catalog.item_digests("a.txt", number) == {kept.digest}
 
 
 def test_keeping_items_of_one_asset_leaves_the_others(catalog: Catalog) -> None:

@@ -9,8 +9,9 @@ import faiss
 import numpy as np
 import pytest
 
-from cmsearch import indexes
-from cmsearch.indexes import RECALL, ExactIndex, FaissIndex
+from cmsearch import graphs, indexes
+from cmsearch.graphs import RECALL
+from cmsearch.indexes import ExactIndex, FaissIndex
 from cmsearch.types import FloatArray, IdArray
 from tests.oracle import Oracle, assert_exact, clustered, filled, ids, recall, unit_vectors
 
@@ -47,7 +48,7 @@ def rows() -> FloatArray:
 @pytest.fixture(scope="module")
 def main_graph(rows: FloatArray) -> Any:
     """Built once: an index hides what changes and leaves its main one as it is."""
-    return indexes.graph(rows[:COUNT])
+    return graphs.graph(rows[:COUNT])
 
 
 @pytest.fixture

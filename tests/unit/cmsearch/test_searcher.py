@@ -187,7 +187,7 @@ def test_threads_get_the_same_answers(engine: Engine) -> None:
 
 
 def test_another_model_is_refused(folder: Path, fake_model: str) -> None:
-    with pytest.raises(StoreMismatchError, match="--store"):
+    with pytest.raises(StoreMismatchError, match="have both"):
         cmsearch.open(folder, model="lite")
     with cmsearch.open(folder, model=fake_model) as engine:
         assert engine.search("red", k=1)

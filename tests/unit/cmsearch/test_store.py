@@ -223,7 +223,7 @@ def test_an_open_store_follows_what_another_publishes(published: Store) -> None:
 def test_a_view_over_a_graph(opened: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexes, "EXACT_LIMIT", COUNT - 1)
     opened.publish()
-    assert list(opened.path.glob("index-1-image-1.faiss"))
+    assert list(opened.path.glob("graph-1-image-1.i32"))
     assert_shows(opened, (1, rows()))
 
 
@@ -272,11 +272,11 @@ def damage(path: Path) -> None:
     flip_byte(path, path.stat().st_size // 2)
 
 
-@pytest.mark.parametrize("start", ["vectors", "ids", "index", "manifest"])
+@pytest.mark.parametrize("start", ["vectors", "ids", "graph", "manifest"])
 def test_a_damaged_store_answers_from_its_catalog(
     opened: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, start: str
 ) -> None:
-    if start == "index":
+    if start == "graph":
         monkeypatch.setattr(indexes, "EXACT_LIMIT", COUNT - 1)
     opened.publish()
     (path,) = opened.path.glob(f"{start}-*")

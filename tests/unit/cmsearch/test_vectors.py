@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cmsearch import indexes, vectors
+from cmsearch import graphs, indexes, vectors
 from cmsearch.errors import StoreError
 from cmsearch.types import FloatArray, IdArray, Modality
 from cmsearch.vectors import Manifest
@@ -71,18 +73,17 @@ def test_what_is_published_can_be_read_again(tmp_path: Path, manifest: Manifest)
 
 def test_an_opened_index_answers_as_the_vectors_do(tmp_path: Path, manifest: Manifest) -> None:
     files = manifest.indexes[0]
-    index, oracle = vectors.open_index(tmp_path, files), Oracle()
+    index, oracle = vectors.open_index(tmp_path, files, DIM), Oracle()
     numbers, rows = content()
     filled(oracle, numbers, rows)
     assert (len(index), index.last) == (COUNT, 4 + COUNT)
     assert_exact(index, oracle, unit_vectors(np.random.default_rng(1), 5, DIM), 10)
-    np.testing.assert_array_equal(vectors.read_vectors(tmp_path, files), rows)
 
 
 def test_only_many_vectors_have_a_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexes, "EXACT_LIMIT", COUNT - 1)
     images, texts = publish(tmp_path).indexes
-    assert (images.factory, texts.factory) == (indexes.FACTORY, "Flat")
+    assert (images.factory, texts.factory) == (graphs.FACTORY, "Flat")
     assert images.graph is not None
     assert texts.graph is None
 
@@ -115,19 +116,19 @@ def test_the_newest_is_the_highest_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 17, -1])
-@pytest.mark.parametrize("start", ["vectors-1-image", "ids-1-image", "index-1-image"])
+@pytest.mark.parametrize("start", ["vectors-1-image", "ids-1-image", "graph-1-image"])
 def test_a_flipped_byte_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str, at: int
 ) -> None:
-    if start.startswith("index"):
+    if start.startswith("graph"):
         monkeypatch.setattr(indexes, "EXACT_LIMIT", COUNT - 1)
     manifest = publish(tmp_path)
     (path,) = derived(tmp_path, start)
     flip_byte(path, at)
     assert not vectors.are_whole(tmp_path, manifest)
     with pytest.raises(StoreError, match=f"{path.name} is not as it was written"):
-        vectors.open_index(tmp_path, manifest.indexes[0])
-    assert len(vectors.open_index(tmp_path, manifest.indexes[1])) == 3  # the texts are whole
+        vectors.open_index(tmp_path, manifest.indexes[0], DIM)
+    assert len(vectors.open_index(tmp_path, manifest.indexes[1], DIM)) == 3  # the texts are whole
 
 
 def test_a_flipped_byte_in_a_later_block_is_noticed(tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_a_shorter_or_missing_file_is_noticed(tmp_path: Path, start: str) -> Non
         damage()
         assert not vectors.are_whole(tmp_path, manifest)
         with pytest.raises(StoreError, match=path.name):
-            vectors.open_index(tmp_path, manifest.indexes[0])
+            vectors.open_index(tmp_path, manifest.indexes[0], DIM)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +185,7 @@ def test_a_manifest_that_contradicts_its_files(tmp_path: Path, changes: dict[str
     found = vectors.newest(tmp_path)
     if found is not None:
         with pytest.raises(StoreError):
-            vectors.open_index(tmp_path, found.indexes[0])
+            vectors.open_index(tmp_path, found.indexes[0], DIM)
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../b"])
@@ -193,10 +194,39 @@ def test_a_manifest_cannot_name_files_outside_the_store(tmp_path: Path, name: st
     for field in ("ids", "vectors"):
         moved = replace(files, **{field: replace(getattr(files, field), name=name)})
         with pytest.raises(StoreError, match="outside the store"):
-            vectors.open_index(tmp_path, moved)
+            vectors.open_index(tmp_path, moved, DIM)
 
 
 def test_ids_and_vectors_of_different_lengths(tmp_path: Path) -> None:
     images, texts = publish(tmp_path).indexes
-    with pytest.raises(StoreError, match="different lengths"):
-        vectors.open_index(tmp_path, replace(images, ids=texts.ids))
+    with pytest.raises(StoreError, match="the shape"):
+        vectors.open_index(tmp_path, replace(images, ids=texts.ids), DIM)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rows": "many"},
+        {"dim": None},
+        {"vectors": "a"},
+        {"ids": {"name": 5, "size": 0, "blocks": []}},
+    ],
+)
+def test_a_manifest_of_other_types_is_passed_over(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    publish(tmp_path)
+    edit_manifest(tmp_path, **changes)
+    assert vectors.newest(tmp_path) is None
+
+
+def test_a_disk_that_is_full_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    publish(tmp_path, 1)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"No space left on device.*kept"):
+        publish(tmp_path, 2)
+    assert newest_number(tmp_path) == 1
+    assert not derived(tmp_path, "vectors-1-image-2")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmsearch.catalog import pack_tokens
+from cmsearch.tokens import pack_tokens
 from cmsearch.encoders import lite
 from cmsearch.encoders.onnx import published
 from cmsearch.errors import ModelError, ModelUnavailableError, StoreMismatchError, UnknownModelError

@@ -1,0 +1,17 @@
+"""The digest by which content is known again."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+
+def content_digest(data: bytes) -> str:
+    """The digest by which content is known again: SHA-256, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """The `content_digest` of a file; raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,115 @@
+"""What is asked, as vectors: texts and pictures through the encoder of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cmsearch.digest import content_digest
+from cmsearch.errors import MediaError, QueryError
+from cmsearch.types import Encoder, FloatArray, Modality, Role
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    Picture = str | Path | bytes | PIL.Image.Image
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedQueries:
+    """Queries of one modality as vectors `(n, dim)`, and for each the digest of its own content.
+
+    A text, or a picture that came without its file, has the digest "".
+    """
+
+    modality: Modality
+    vectors: FloatArray
+    digests: Sequence[str]
+
+
+def encode_queries(encoder: Encoder, query: Any, image: Any) -> tuple[EncodedQueries, bool]:
+    """The texts `query` or the pictures `image`, and whether they were given as a list.
+
+    Raises `QueryError`, and `MediaError` for a picture that can't be read.
+    """
+    if (query is None) == (image is None):
+        raise QueryError("Ask with a text or with a picture: one of the two.")
+    content = query if image is None else image
+    is_list = isinstance(content, Sequence) and not isinstance(content, str | bytes)
+    contents = list(content) if is_list else [content]
+    encode = _encode_texts if image is None else _encode_pictures
+    return encode(encoder, contents), is_list
+
+
+def _encode_texts(encoder: Encoder, texts: list[str]) -> EncodedQueries:
+    """A text longer than the model takes becomes the mean of its pieces."""
+    for text in texts:
+        _check_text(text)
+    pieces = [encoder.split(text) for text in texts]
+    vectors = _encode(encoder, [piece for found in pieces for piece in found], Modality.TEXT)
+    ends = np.cumsum([len(found) for found in pieces])[:-1]
+    means = [part.mean(0) for part in np.split(vectors, ends)] if texts else []
+    unit = np.array([mean / max(float(np.linalg.norm(mean)), 1e-12) for mean in means])
+    return EncodedQueries(Modality.TEXT, _shaped(encoder, unit), [""] * len(texts))
+
+
+def _encode_pictures(encoder: Encoder, pictures: list[Picture]) -> EncodedQueries:
+    read = [_read(picture, encoder.capabilities.image_size) for picture in pictures]
+    vectors = _encode(encoder, [image for image, _ in read], Modality.IMAGE)
+    return EncodedQueries(Modality.IMAGE, vectors, [digest for _, digest in read])
+
+
+def _encode(encoder: Encoder, contents: Sequence[Any], modality: Modality) -> FloatArray:
+    size = encoder.capabilities.batch_size
+    prepared = [encoder.prepare(content, modality) for content in contents]
+    batches = [prepared[start : start + size] for start in range(0, len(prepared), size)]
+    found = [encoder.encode(batch, modality, Role.QUERY).vectors for batch in batches]
+    return _shaped(encoder, np.concatenate(found) if found else np.empty(0))
+
+
+def _shaped(encoder: Encoder, vectors: Any) -> FloatArray:
+    return np.asarray(vectors, np.float32).reshape(-1, encoder.space.dim)
+
+
+def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
+    """The decoded picture, and the digest of its file."""
+    import PIL.Image
+
+    from cmsearch.media.images import decode, flattened
+
+    if isinstance(picture, PIL.Image.Image):
+        return flattened(picture), ""
+    if not isinstance(picture, str | Path | bytes):
+        kind = type(picture).__name__
+        raise QueryError(f"A picture is a path, bytes, or a PIL.Image.Image, not {kind}.")
+    data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
+    name = "The picture" if isinstance(picture, bytes) else str(picture)
+    try:
+        image = decode(data, size)
+    except MediaError as error:
+        raise MediaError(f"{name} can't be searched with: {error}.") from error
+    return image, content_digest(data)
+
+
+def _check_text(text: Any) -> None:
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise QueryError(f"A query is a string or a list of strings, not {kind}.")
+    if not text.strip():
+        raise QueryError("The text to search for is empty.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError("The text to search for is not valid Unicode.") from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise MediaError(f"The picture {path} can't be read: {reason}.") from error

@@ -1,0 +1,191 @@
+"""The tables of a catalog, its versions, and how its SQLite file is opened."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, String, Table
+
+from cmsearch.errors import StoreError
+
+meta = sa.MetaData()
+settings = Table(
+    "settings", meta, Column("name", String, primary_key=True), Column("value", String)
+)
+assets = Table(
+    "assets",
+    meta,
+    Column("id", Integer, primary_key=True),
+    Column("path", String, nullable=False, unique=True),
+    Column("kind", String, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("mtime_ns", Integer),
+    Column("digest", String, index=True),
+    Column("error", String),
+    Column("about", String),
+    Column("taken", String, index=True),
+    Column("camera", String),
+    Column("latitude", Float),
+    Column("longitude", Float),
+)
+items = Table(
+    "items",
+    meta,
+    Column("id", Integer, primary_key=True),
+    Column("asset", ForeignKey(assets.c.id), nullable=False),
+    Column("modality", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("text", String),
+    Column("about", ForeignKey(assets.c.id), index=True),
+    Column("locator", String, nullable=False),
+    Column("digest", String, nullable=False),
+    sa.Index("items_by_digest", "asset", "digest"),
+)
+spaces = Table(
+    "spaces",
+    meta,
+    Column("id", Integer, primary_key=True),
+    Column("description", String, nullable=False, unique=True),
+    Column("runtime", String, nullable=False),
+    Column("created", String, nullable=False),
+)
+generations = Table(
+    "generations",
+    meta,
+    Column("id", Integer, primary_key=True),
+    Column("spaces", String, nullable=False),
+    Column("created", String, nullable=False),
+    Column("served", Integer),
+)
+embeddings = Table(
+    "embeddings",
+    meta,
+    Column("id", Integer, primary_key=True),
+    Column("item", ForeignKey(items.c.id), nullable=False),
+    Column("space", ForeignKey(spaces.c.id), nullable=False),
+    Column("modality", String, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Column("features", LargeBinary),
+    Column("tokens", LargeBinary),
+    sa.Index("embeddings_by_item", "item", "space"),
+    sa.Index("embeddings_by_space", "space", "modality", "id"),
+    sqlite_autoincrement=True,
+)
+tombstones = Table(
+    "tombstones",
+    meta,
+    Column("embedding", Integer, primary_key=True),
+    Column("snapshot", Integer, nullable=False),
+)
+
+_MIGRATIONS = {
+    1: (
+        "ALTER TABLE generations ADD COLUMN served INTEGER",
+        "UPDATE generations SET served = id",
+        "DROP INDEX ix_items_asset",
+        "CREATE INDEX items_by_digest ON items (asset, digest)",
+        "DROP INDEX ix_embeddings_item",
+        "CREATE INDEX embeddings_by_item ON embeddings (item, space)",
+    ),
+}
+"""By the version that they start from, the statements that lead to the next one."""
+VERSION = max(_MIGRATIONS) + 1
+"""The schema's version, in `PRAGMA user_version`."""
+_CHUNK = 500  # SQLite takes at most 999 variables in a statement in its older builds
+
+
+def engine(path: Path, *, read_only: bool) -> sa.Engine:
+    """An engine for the SQLite file at `path`."""
+    query = {"uri": "true"} | (_reading(path) if read_only else {})
+    # Made from its parts: as one string it would be unquoted before SQLite reads it.
+    url = sa.URL.create("sqlite", database=f"file:{quote(str(path.resolve()))}", query=query)
+    made = sa.create_engine(url, pool_size=16)
+    sa.event.listen(made, "connect", _prepare_connection)
+    return made
+
+
+def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) -> None:
+    """Make the tables of a new catalog, or bring an older one to this version.
+
+    Raises `StoreError` for a newer one, and for another program's database.
+    """
+    found = _version(connection)
+    if found == VERSION:
+        return
+    if found > VERSION:
+        raise StoreError(
+            f"{path} was made by a newer cmsearch (format {found}, this one reads {VERSION}). "
+            "Upgrade cmsearch."
+        )
+    if read_only:
+        raise StoreError(
+            f"{path} was made by an older cmsearch and can't be brought up to date where it is "
+            "read-only. Copy the folder to where it can be written, and run `cmsearch info` there."
+        )
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # SQLite's driver begins none for these
+    found = _version(connection)  # another process may have been faster
+    if found == 0:
+        if set(sa.inspect(connection).get_table_names()) - meta.tables.keys():
+            raise StoreError(f"{path} is the database of another program.")
+        meta.create_all(connection)
+    for version in range(found or VERSION, VERSION):
+        for statement in _MIGRATIONS[version]:
+            connection.execute(sa.text(statement))
+    connection.execute(sa.text(f"PRAGMA user_version = {VERSION}"))
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise `StoreError` in place of what SQLAlchemy and SQLite raise."""
+    try:
+        yield
+    except sa.exc.ResourceClosedError as error:
+        raise StoreError(f"The store of {path} is closed.") from error
+    except sa.exc.DatabaseError as error:
+        raise StoreError(f"The catalog {path} can't be used: {error.orig}.{_advice(error)}") from (
+            error
+        )
+
+
+def chunks(values: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The values in pieces that fit into one statement."""
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]
+
+
+def nfc(text: str) -> str:
+    """The composed form of a name, in which the two forms of `é` are one; also SQL's `nfc()`."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _version(connection: sa.Connection) -> int:
+    return int(connection.execute(sa.text("PRAGMA user_version")).scalar_one())
+
+
+def _advice(error: sa.exc.DatabaseError) -> str:
+    reason = str(error.orig)
+    if "full" in reason:
+        return " Make room on its disk and run the command again; what was indexed is kept."
+    if "malformed" in reason or "not a database" in reason:
+        return " Run `cmsearch doctor` to see what is damaged."
+    return ""
+
+
+def _reading(path: Path) -> dict[str, str]:
+    """How to open what can't be written: past a log that a writer is using, or has left."""
+    logged = path.with_name(f"{path.name}-wal").exists()
+    return {"mode": "ro"} if logged else {"mode": "ro", "immutable": "1"}
+
+
+def _prepare_connection(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.create_function("nfc", 1, nfc, deterministic=True)

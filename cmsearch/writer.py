@@ -1,0 +1,219 @@
+"""What can be done to a catalog within one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Table
+from sqlalchemy.dialects.sqlite import insert
+
+from cmsearch import schema
+from cmsearch.tokens import pack_tokens
+from cmsearch.types import Asset, Encoding, Modality, Part, Space
+
+_put = insert(schema.assets)
+_PUT_ASSET = _put.on_conflict_do_update(
+    index_elements=["path"],
+    set_={
+        column.name: _put.excluded[column.name] for column in schema.assets.c if column.name != "id"
+    },
+).returning(schema.assets.c.id)
+_INSERT = {table.name: sa.insert(table) for table in schema.meta.tables.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """A part of a file with its digest and the row of encodings `(m, …)` that it became."""
+
+    part: Part
+    about: str | None
+    digest: str
+    encoding: Encoding
+
+
+class Writer:
+    """What can be done to a catalog within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def set(self, name: str, value: str) -> None:
+        self._connection.execute(
+            sa.insert(schema.settings).prefix_with("OR REPLACE"), {"name": name, "value": value}
+        )
+
+    def put_space(self, space: Space, runtime: str) -> int:
+        """The number of a space, added with a generation of its own if it is new here.
+
+        A new generation doesn't serve yet.
+        """
+        description = _canonical(asdict(space))
+        query = sa.select(schema.spaces.c.id).where(schema.spaces.c.description == description)
+        number = self._connection.execute(query).scalar()
+        if number is not None:
+            return int(number)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        row = {"description": description, "runtime": runtime, "created": now}
+        number = self._insert(schema.spaces, row)
+        self._insert(schema.generations, {"spaces": json.dumps([number]), "created": now})
+        return number
+
+    def serve(self, generation: int) -> None:
+        """Let searches use this generation from now on."""
+        table = schema.generations
+        last = self._connection.execute(sa.select(sa.func.max(table.c.served))).scalar() or 0
+        change = sa.update(table).where(table.c.id == generation)
+        self._connection.execute(change.values(served=last + 1))
+
+    def delete_generation(self, generation: int, space: int) -> None:
+        """Delete a generation with its space and the embeddings in it."""
+        self._delete(schema.embeddings, schema.embeddings.c.space == space)
+        self._delete(schema.generations, schema.generations.c.id == generation)
+        self._delete(schema.spaces, schema.spaces.c.id == space)
+
+    def put_asset(self, asset: Asset) -> int:
+        """Add the asset, or bring the one at its path up to date; returns its number."""
+        return int(self._connection.execute(_PUT_ASSET, asset_row(asset)).scalar_one())
+
+    def add_item(self, asset: int, space: int, item: NewItem) -> None:
+        """Add the embeddings of an item of an asset, and the item itself if it isn't there."""
+        number = self._item(asset, item.digest)
+        if number is None:
+            number = self._insert(schema.items, self._item_row(asset, item))
+        common = {"item": number, "space": space, "modality": item.part.modality}
+        rows = [{**common, **blobs} for blobs in _blobs(item.encoding)]
+        self._connection.execute(_INSERT["embeddings"], rows)
+
+    def _item(self, asset: int, digest: str) -> int | None:
+        table = schema.items
+        query = sa.select(table.c.id).where(table.c.asset == asset, table.c.digest == digest)
+        return self._connection.execute(query).scalar()
+
+    def _item_row(self, asset: int, item: NewItem) -> dict[str, Any]:
+        part = item.part
+        return {
+            "asset": asset,
+            "modality": part.modality,
+            "kind": part.kind,
+            "text": part.content if part.modality is Modality.TEXT else None,
+            "about": None if item.about is None else self._asset(item.about),
+            "locator": part.locator,
+            "digest": item.digest,
+        }
+
+    def keep_items(self, asset: int, locators: dict[str, str], snapshot: int) -> None:
+        """Delete the asset's items whose digest isn't among `locators`; move the others."""
+        query = sa.select(schema.items.c.id, schema.items.c.digest, schema.items.c.locator)
+        rows = self._connection.execute(query.where(schema.items.c.asset == asset)).fetchall()
+        self._delete_items([row[0] for row in rows if row[1] not in locators], snapshot)
+        for number, digest, locator in rows:
+            if digest in locators and locators[digest] != locator:
+                change = sa.update(schema.items).where(schema.items.c.id == number)
+                self._connection.execute(change.values(locator=locators[digest]))
+
+    def remove_asset(self, path: str, snapshot: int) -> None:
+        """Delete an asset, its items, and the captions that describe it.
+
+        The files that those captions stand in will be read again, in case the asset comes back.
+        """
+        asset = self._asset(path)
+        if asset is None:
+            return
+        described = self._connection.execute(
+            sa.select(schema.items.c.id, schema.items.c.asset).where(schema.items.c.about == asset)
+        ).fetchall()
+        for chunk in schema.chunks(sorted({row[1] for row in described})):
+            stale = sa.update(schema.assets).where(schema.assets.c.id.in_(chunk))
+            self._connection.execute(stale.values(mtime_ns=None))
+        own = self._connection.execute(
+            sa.select(schema.items.c.id).where(schema.items.c.asset == asset)
+        )
+        self._delete_items([row[0] for row in (*own, *described)], snapshot)
+        self._delete(schema.assets, schema.assets.c.id == asset)
+
+    def move_asset(self, path: str, asset: Asset) -> None:
+        """Bring the asset at `path` to where `asset` is, with all its items.
+
+        Other files whose captions name it by its path will be read again.
+        """
+        number = self._asset(path)
+        self._connection.execute(
+            sa.update(schema.assets).where(schema.assets.c.id == number).values(asset_row(asset))
+        )
+        own = sa.select(schema.items.c.asset).where(schema.items.c.about == number)
+        stale = sa.update(schema.assets).where(
+            schema.assets.c.id.in_(own), schema.assets.c.about.is_(None)
+        )
+        self._connection.execute(stale.values(mtime_ns=None))
+
+    def forget_tombstones(self, before: int) -> None:
+        """Drop the tombstones from when a snapshot older than `before` was the newest."""
+        self._delete(schema.tombstones, schema.tombstones.c.snapshot < before)
+
+    def _asset(self, path: str) -> int | None:
+        query = sa.select(schema.assets.c.id).where(schema.assets.c.path == path)
+        return self._connection.execute(query).scalar()
+
+    def _delete_items(self, items: list[int], snapshot: int) -> None:
+        for chunk in schema.chunks(items):
+            gone = schema.embeddings.c.item.in_(chunk)
+            query = sa.select(schema.embeddings.c.id, sa.literal(snapshot)).where(gone)
+            self._connection.execute(
+                sa.insert(schema.tombstones).from_select(["embedding", "snapshot"], query)
+            )
+            self._delete(schema.embeddings, gone)
+            self._delete(schema.items, schema.items.c.id.in_(chunk))
+
+    def _delete(self, table: Table, where: sa.ColumnElement[bool]) -> None:
+        self._connection.execute(sa.delete(table).where(where))
+
+    def _insert(self, table: Table, row: dict[str, Any]) -> int:
+        key = self._connection.execute(_INSERT[table.name], row).inserted_primary_key
+        assert key is not None
+        return int(key[0])
+
+
+def asset_row(asset: Asset) -> dict[str, Any]:
+    """An asset's columns, in the order of its fields; one without a date has its file's."""
+    shot = asset.shot
+    taken = shot.taken
+    if taken is None and asset.mtime_ns is not None:
+        taken = datetime.fromtimestamp(asset.mtime_ns / 1e9)
+    return {
+        "path": asset.path,
+        "kind": asset.kind,
+        "size": asset.size,
+        "mtime_ns": asset.mtime_ns,
+        "digest": asset.digest,
+        "error": asset.error,
+        "about": asset.about,
+        "taken": taken and taken.isoformat(" ", "seconds"),
+        "camera": shot.camera,
+        "latitude": shot.latitude,
+        "longitude": shot.longitude,
+    }
+
+
+def _blobs(encoding: Encoding) -> Iterator[dict[str, Any]]:
+    for part, vector in enumerate(encoding.vectors):
+        tokens = None
+        if encoding.tokens is not None and encoding.weights is not None:
+            tokens = pack_tokens(encoding.tokens[part], encoding.weights[part])
+        features = None
+        if encoding.features is not None:
+            features = encoding.features[part].astype("<f2").tobytes()
+        yield {
+            "part": part,
+            "vector": vector.astype("<f2").tobytes(),
+            "features": features,
+            "tokens": tokens,
+        }
+
+
+def _canonical(value: dict[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True)
