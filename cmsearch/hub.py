@@ -1,8 +1,14 @@
-"""What the model hub's client knows without fetching: what is cached here, what the hub offers."""
+"""What the model hub's client knows without fetching: what is cached here, what the hub offers.
+
+`fetch` is the one function that brings files here.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
 
 _WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
@@ -18,31 +24,78 @@ def is_cached(repository: str, file: str | None = None) -> bool:
     return any(isinstance(try_to_load_from_cache(repository, name), str) for name in names)
 
 
+def cached_folder(repository: str, file: str) -> Path | None:
+    """The folder of a repository in the hub's cache on this machine, if `file` is in it."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repository, file)
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def fetch(repository: str, files: Sequence[str]) -> Path:
+    """The folder with the files of a repository that match the patterns, fetched if need be.
+
+    Raises what the hub's client raises.
+    """
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(repository, allow_patterns=list(files)))
+
+
 def megabytes(repository: str, seconds: float, file: str | None = None) -> int | None:
     """The size of the weights, 0 if the hub doesn't tell, None if it doesn't answer in `seconds`.
 
     Honours `HF_HUB_OFFLINE` and `HF_ENDPOINT`.
     """
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
+
+    def ask() -> int:
+        for name in _WEIGHTS if file is None else (file,):
+            try:
+                size = get_hf_file_metadata(hf_hub_url(repository, name), timeout=seconds).size
+            except HfHubHTTPError:  # an answer: the file isn't there, or isn't for everybody
+                continue
+            return size or 0
+        return 0
+
+    return _answer(ask, seconds)
+
+
+def megabytes_matching(repository: str, files: Sequence[str], seconds: float) -> int | None:
+    """The size of the files that match the patterns, or 0 or None like `megabytes`."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    def ask() -> int:
+        try:
+            info = HfApi().model_info(repository, timeout=seconds, files_metadata=True)
+        except HfHubHTTPError:  # an answer: it isn't there, or isn't for everybody
+            return 0
+        return sum(
+            one.size or 0
+            for one in info.siblings or []
+            if any(fnmatch(one.rfilename, pattern) for pattern in files)
+        )
+
+    return _answer(ask, seconds)
+
+
+def _answer(ask: Callable[[], int], seconds: float) -> int | None:
+    """The megabytes of the bytes that `ask` finds, None if it raises or takes longer."""
+    from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
         return None
     sizes: list[int] = []
 
-    def ask() -> None:
-        for name in _WEIGHTS if file is None else (file,):
-            try:
-                size = get_hf_file_metadata(hf_hub_url(repository, name), timeout=seconds).size
-            except HfHubHTTPError:  # an answer: the file isn't there, or isn't for everybody
-                sizes.append(0)
-            except Exception:  # whatever a network can do
-                return
-            else:
-                sizes.append(size or 0)
-                return
+    def answer() -> None:
+        try:
+            sizes.append(ask())
+        except Exception:  # whatever a network can do
+            return
 
-    thread = threading.Thread(target=ask, daemon=True)  # a name look-up has no time-out of its own
+    thread = threading.Thread(target=answer, daemon=True)  # a name look-up has no time-out
     thread.start()
     thread.join(seconds)
-    return round(max(sizes) / 1e6) if sizes else None
+    return round(sizes[0] / 1e6) if sizes else None

@@ -41,6 +41,7 @@ encoders = Registry(
     {
         "lite": "cmsearch.encoders.lite:load",
         "open_clip": "cmsearch.encoders.open_clip:load",
+        "transformers": "cmsearch.encoders.transformers:load",
     },
 )
 """Functions `load(model, *, device, space, download) -> Encoder`."""
@@ -77,7 +78,8 @@ def canonical_name(name: str) -> str:
 
     Accepts the ways in which the ecosystem writes it: `ViT-B-32/laion2b_s34b_b79k`,
     `open_clip/ViT-B-32/…`, `ViT-B-32__laion2b-s34b-b79k`, `ViT-B-32::…`, `hf-hub:org/repo`,
-    `local-dir:/path`. Raises `UnknownModelError`.
+    `local-dir:/path`; and `transformers:org/name` or `transformers:/path`. Raises
+    `UnknownModelError`.
     """
     name = name.strip()
     name = SHORT_NAMES.get(name, name)
@@ -86,6 +88,8 @@ def canonical_name(name: str) -> str:
     encoder, colon, model = name.partition(":")
     if encoder == "open_clip" and colon:
         return f"open_clip:{_open_clip_model(model)}"
+    if encoder == "transformers":
+        return f"transformers:{_transformers_model(model.strip())}"
     if encoder != "open_clip" and encoder in encoders.rows():
         return name if model else encoder
     return f"open_clip:{_open_clip_model(name.removeprefix('open_clip/'))}"
@@ -142,6 +146,17 @@ def _open_clip_model(model: str) -> str:
     raise UnknownModelError(
         f"There is no model {model!r}. Names look like ViT-B-32/laion2b_s34b_b79k, hf-hub:org/repo "
         "or local-dir:/path; `cmsearch models` lists some worth choosing."
+    )
+
+
+def _transformers_model(model: str) -> str:
+    if model.startswith(("/", "~", ".")):
+        return _absolute(model)
+    if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model, re.ASCII):
+        return model
+    raise UnknownModelError(
+        f"There is no model transformers:{model}. Names look like transformers:org/name, as on the "
+        "model hub, or transformers:/path, ./path or ~/path of a folder."
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from cmsearch import registry
+from tests.checkpoints import write_checkpoint
 from tests.commands import cmsearch
 
 # No deadline: the first example pays for imports and caches, and a busy machine is no failure.
@@ -58,6 +59,12 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
             },
         },
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny_naflex(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small SigLIP 2 with random weights, in a folder as `transformers:` takes it."""
+    return write_checkpoint(tmp_path_factory.mktemp("tiny-naflex"), "naflex")
 
 
 def write_clip(folder: Path, config: dict[str, object], **preprocessing: object) -> Path:

@@ -114,7 +114,8 @@ def export(
                 dynamic_shapes=tuple(free for _ in example),
             )
     except Exception as error:  # the exporter raises whatever its passes raise
-        raise ModelError(f"The model can't be exported to ONNX: {error}") from error
+        reason = str(error.__cause__ or error).strip().split("\n")[0].rstrip(".")
+        raise ModelError(f"The model can't be exported to ONNX: {reason}.") from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
 

@@ -16,12 +16,19 @@ from cmsearch.registry import load_encoder, model_name
 from cmsearch.types import Encoder, Encoding, Modality, Role, Space
 
 TEXTS = ["a cat", "Two dogs run along a wide and sandy beach at sunset.", "snow", "ü & é", "."]
-MODELS = ("lite", "open_clip", "fake")
+MODELS = ("lite", "open_clip", "transformers", "fake")
 
 
 @pytest.fixture(params=MODELS)
-def encoder(request: pytest.FixtureRequest, tiny_clip: Path, fake_model: str) -> Encoder:
-    names = {"lite": "lite", "open_clip": f"local-dir:{tiny_clip}", "fake": fake_model}
+def encoder(
+    request: pytest.FixtureRequest, tiny_clip: Path, tiny_naflex: Path, fake_model: str
+) -> Encoder:
+    names = {
+        "lite": "lite",
+        "open_clip": f"local-dir:{tiny_clip}",
+        "transformers": f"transformers:{tiny_naflex}",
+        "fake": fake_model,
+    }
     return load_encoder(names[request.param])
 
 

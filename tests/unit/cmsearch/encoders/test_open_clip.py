@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from cmsearch.encoders import open_clip as runtime
-from cmsearch.encoders.open_clip_export import Reference, TorchRuntime, _bpe, _options
+from cmsearch.encoders.open_clip import load
+from cmsearch.encoders.open_clip_export import OpenClipReference, _bpe, _options
+from cmsearch.encoders.towers import TowersEncoder, clean, exported, folder_name
+from cmsearch.encoders.towers_export import TorchRuntime
 from cmsearch.errors import (
     ModelError,
     ModelUnavailableError,
@@ -60,7 +62,7 @@ def worst_difference(encoder: Encoder, name: str) -> float:
 
 
 def test_a_small_model_equals_open_clip(tiny_clip: Path) -> None:
-    encoder = runtime.load(f"local-dir:{tiny_clip}")
+    encoder = load(f"local-dir:{tiny_clip}")
     assert encoder.capabilities.runtime == "onnxruntime"
     assert worst_difference(encoder, f"local-dir:{tiny_clip}") < 1e-4
 
@@ -71,27 +73,27 @@ def test_vit_b_32_in_full_shape_equals_open_clip(
     monkeypatch.setenv("CMSEARCH_CACHE", str(tmp_path / "cache"))  # 600 MB, not to be kept
     config = open_clip.get_model_config("ViT-B-32")
     folder = write_clip(tmp_path, config)
-    encoder = runtime.load(f"local-dir:{folder}")
+    encoder = load(f"local-dir:{folder}")
     assert encoder.capabilities.runtime == "onnxruntime"
     assert encoder.space.dim == 512
     assert worst_difference(encoder, f"local-dir:{folder}") < 1e-4
 
 
 def test_torch_on_a_device_equals_open_clip(tiny_clip: Path) -> None:
-    reference = Reference(f"local-dir:{tiny_clip}", download=False)
-    encoder = runtime.OpenClipEncoder(reference.space, TorchRuntime(reference, "cpu"))
+    reference = OpenClipReference(f"local-dir:{tiny_clip}", download=False)
+    encoder = TowersEncoder(reference.space, TorchRuntime(reference, "cpu"))
     assert worst_difference(encoder, f"local-dir:{tiny_clip}") < 1e-4
 
 
 def test_an_unknown_device_is_an_error(tiny_clip: Path) -> None:
     with pytest.raises(ModelError, match="warp9"):
-        runtime.load(f"local-dir:{tiny_clip}", device="warp9")
+        load(f"local-dir:{tiny_clip}", device="warp9")
 
 
 def test_a_checkpoint_file_is_loaded_by_its_path(tmp_path: Path) -> None:
     model = open_clip.create_model("RN50")
     torch.save(model.state_dict(), tmp_path / "weights.pt")
-    reference = Reference(f"RN50/{tmp_path / 'weights.pt'}", download=False)
+    reference = OpenClipReference(f"RN50/{tmp_path / 'weights.pt'}", download=False)
     assert torch.equal(reference.model.visual.conv1.weight, model.visual.conv1.weight)
 
 
@@ -104,7 +106,7 @@ def test_what_cannot_be_exported_runs_in_torch_and_says_so(
     config["preprocess_cfg"] = {"resize_mode": "longest"}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     with caplog.at_level(logging.WARNING, "cmsearch"):
-        encoder = runtime.load(f"local-dir:{folder}")
+        encoder = load(f"local-dir:{folder}")
     assert encoder.capabilities.runtime == "torch cpu"
     assert "runs in torch" in caplog.text
     assert worst_difference(encoder, f"local-dir:{folder}") < 1e-4
@@ -115,19 +117,19 @@ def test_changed_weights_are_noticed(tmp_path: Path, tiny_clip: Path) -> None:
 
     folder = tmp_path / "model"
     shutil.copytree(tiny_clip, folder)
-    before = runtime.load(f"local-dir:{folder}").space
+    before = load(f"local-dir:{folder}").space
     weights = load_file(folder / "open_clip_model.safetensors")
     weights["logit_scale"] += 1
     save_file(weights, folder / "open_clip_model.safetensors")
-    after = runtime.load(f"local-dir:{folder}").space
+    after = load(f"local-dir:{folder}").space
     assert after.weights != before.weights
-    shutil.rmtree(runtime.exported(runtime._folder_name(before)))
+    shutil.rmtree(exported(folder_name(before)))
     with pytest.raises(StoreMismatchError, match="not those"):
-        runtime.load(f"local-dir:{folder}", space=before)
+        load(f"local-dir:{folder}", space=before)
 
 
 def test_an_exported_model_is_searched_with_neither_torch_nor_open_clip(tiny_clip: Path) -> None:
-    space = runtime.load(f"local-dir:{tiny_clip}").space
+    space = load(f"local-dir:{tiny_clip}").space
     code = f"""
 import sys
 from cmsearch.encoders.open_clip import load
@@ -147,7 +149,7 @@ assigned = st.characters(codec="utf-8", exclude_categories=["Cn", "Co", "Cs"])
 def test_clips_tokens_are_open_clips(text: str) -> None:
     if "_of_text>" in text:
         return  # the names of CLIP's special tokens are read as such by open_clip only
-    ids = BPE.encode(runtime.clean(text, "lower"), add_special_tokens=False).ids
+    ids = BPE.encode(clean(text, "lower"), add_special_tokens=False).ids
     assert ids == SIMPLE.encode(text)
 
 
@@ -155,7 +157,7 @@ def test_clips_tokens_are_open_clips(text: str) -> None:
 def test_text_is_cleaned_as_open_clip_does(text: str, how: str) -> None:
     from open_clip.tokenizer import get_clean_fn
 
-    assert runtime.clean(text, how) == get_clean_fn(how)(text)
+    assert clean(text, how) == get_clean_fn(how)(text)
 
 
 def test_weights_trained_with_quick_gelu_get_a_model_with_it() -> None:
@@ -173,13 +175,13 @@ def test_weights_trained_with_quick_gelu_get_a_model_with_it() -> None:
 )
 def test_unknown_names_are_answered_with_known_ones(name: str, said: str) -> None:
     with pytest.raises(UnknownModelError, match=said):
-        Reference(name, download=True)
+        OpenClipReference(name, download=True)
 
 
 def test_weights_that_cannot_be_had_are_an_error_that_says_what_to_do() -> None:
     with pytest.raises(ModelUnavailableError, match="--model lite"):
-        Reference("ViT-B-32/laion2b_s34b_b79k", download=True)
+        OpenClipReference("ViT-B-32/laion2b_s34b_b79k", download=True)
     with pytest.raises(ModelUnavailableError, match="cmsearch index"):
-        Reference("ViT-B-32/laion2b_s34b_b79k", download=False)
+        OpenClipReference("ViT-B-32/laion2b_s34b_b79k", download=False)
     with pytest.raises(ModelUnavailableError, match="not found"):
-        Reference("local-dir:/no/such/folder", download=True)
+        OpenClipReference("local-dir:/no/such/folder", download=True)

@@ -1,0 +1,182 @@
+"""Models of two towers, for text and for images, whose vectors meet in one space.
+
+This module imports no torch. An exported model is a folder with `text.onnx`, `image.onnx`,
+`tokenizer.json` and `preprocessing.json`; `towers_export` writes it from a reference in torch.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+import string
+import threading
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmsearch.encoders.onnx import Sessions, cpu_count, export_key, exported, published
+from cmsearch.encoders.pixels import prepare_image
+from cmsearch.errors import ModelError, StoreMismatchError
+from cmsearch.text import pieces
+from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
+
+if TYPE_CHECKING:
+    import tokenizers
+
+    from cmsearch.encoders.towers_export import Reference
+
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_FORMAT = "2"
+"""Of the exported folder; raise it when what is read here changes."""
+
+log = logging.getLogger("cmsearch")
+
+
+class Runtime(Protocol):
+    """What runs the towers: prepares content, and encodes it into unit vectors `(n, dim)`."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+    def fits(self, text: str) -> bool: ...
+    def prepare(self, content: Any, modality: Modality) -> Any: ...
+    def encode(self, batch: Sequence[Any], modality: Modality) -> FloatArray: ...
+
+
+class TowersEncoder:
+    """Text and images in a model's joint space; vectors equal those of the model's own library."""
+
+    def __init__(self, space: Space, runtime: Runtime) -> None:
+        self.space = space
+        self.capabilities = runtime.capabilities
+        self._runtime = runtime
+
+    def split(self, text: str) -> list[str]:
+        return pieces(text, self._runtime.fits)
+
+    def prepare(self, content: Any, modality: Modality) -> Any:
+        return self._runtime.prepare(content, modality)
+
+    def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
+        return Encoding(self._runtime.encode(batch, modality))
+
+
+class OnnxRuntime:
+    """The exported towers of a folder, with the library's preprocessing written out."""
+
+    def __init__(self, folder: Path) -> None:
+        self._sessions = Sessions(folder)
+        self._folder = folder
+        spec = json.loads((folder / "preprocessing.json").read_text())
+        self._image, self._text = spec["image"], spec["text"]
+        self._lock = threading.Lock()
+        self.capabilities = Capabilities(
+            modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
+            image_size=max(self._image["size"]),
+            batch_size=8,
+            workers=cpu_count(),
+        )
+
+    @cached_property
+    def _tokenizer(self) -> tokenizers.Tokenizer:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    def fits(self, text: str) -> bool:
+        return len(self._ids(text)) <= int(self._text["context_length"])
+
+    def prepare(self, content: Any, modality: Modality) -> tuple[NDArray[Any], ...]:
+        if modality is Modality.IMAGE:
+            return prepare_image(content, self._image)
+        length = self._text["context_length"]
+        ids = self._ids(content)[:length]
+        place = slice(length - len(ids), None) if self._text["pad_left"] else slice(len(ids))
+        row, mask = np.full(length, self._text["pad"], np.int64), np.zeros(length, np.int64)
+        row[place], mask[place] = ids, 1
+        return (row, mask) if self._text["mask"] else (row,)
+
+    def encode(self, batch: Sequence[Any], modality: Modality) -> FloatArray:
+        inputs = [np.stack(column) for column in zip(*batch, strict=True)]
+        vectors: FloatArray = self._sessions.run(modality.value, *inputs)[0]
+        return vectors
+
+    def _ids(self, text: str) -> list[int]:
+        spec = self._text
+        with self._lock:
+            tokenizer = self._tokenizer
+        ids = tokenizer.encode(clean(text, spec["clean"]), add_special_tokens=spec["special"]).ids
+        ids = [0 if number == spec["zeroed"] else number for number in ids]
+        return [*spec["before"], *ids, *spec["after"]]
+
+
+def load_towers(
+    open_reference: Callable[[str, bool], Reference],
+    model: str,
+    *,
+    device: str | None,
+    space: Space | None,
+    download: bool,
+) -> TowersEncoder:
+    """The encoder of a `model`, whose reference `open_reference(model, download)` opens.
+
+    Where a store's `space` was exported before, the reference isn't opened, and torch not imported.
+    """
+    if space is not None and device in (None, "cpu") and not (download and _has_gpu()):
+        folder = exported(folder_name(space))
+        if folder is not None:
+            return TowersEncoder(space, OnnxRuntime(folder))
+    reference = open_reference(model, download)
+    from cmsearch.encoders.towers_export import TorchRuntime, best_device
+
+    if space is not None and space != reference.space:
+        raise StoreMismatchError(
+            f"The weights of {model}, or how it is used, are not those that the index was made "
+            "with. Index the folder again into a new store (--store DIR)."
+        )
+    device = device or best_device()
+    if device != "cpu":
+        return TowersEncoder(reference.space, TorchRuntime(reference, device))
+    try:
+        folder = published(folder_name(reference.space), reference.export)
+    except ModelError as error:
+        log.warning("%s It runs in torch, which is slower.", error)
+        return TowersEncoder(reference.space, TorchRuntime(reference, device))
+    return TowersEncoder(reference.space, OnnxRuntime(folder))
+
+
+def clean(text: str, how: str) -> str:
+    """Text as a library cleans it before its tokenizer.
+
+    `lower`, `whitespace` and `canonicalize` are open_clip's. `lowercase` only lowers, and `siglip`
+    is what transformers does for SigLIP's own vocabulary. An empty `how` leaves the text.
+    """
+    if how in ("", "lowercase"):
+        return text.lower() if how else text
+    if how == "siglip":
+        return " ".join(text.lower().translate(_PUNCTUATION).split())
+    import ftfy
+
+    text = html.unescape(html.unescape(ftfy.fix_text(text)))
+    if how == "canonicalize":
+        text = text.replace("_", " ").translate(_PUNCTUATION)
+    text = " ".join(text.split())
+    return text if how == "whitespace" else text.lower()
+
+
+def folder_name(space: Space) -> str:
+    """The name of the cached folder for a space."""
+    return f"{space.encoder}-{export_key(space.weights, space.recipe, _FORMAT)}"
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()

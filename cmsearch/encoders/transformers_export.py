@@ -1,0 +1,234 @@
+"""The reference of `transformers` in torch: loading CLIP, SigLIP and SigLIP 2, exporting them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from PIL.Image import Resampling
+from torch import Tensor, nn
+
+from cmsearch.encoders import towers_export
+from cmsearch.encoders.checkpoints import checkpoint, model_type
+from cmsearch.encoders.naflex import Patches, grid_positions
+from cmsearch.encoders.quiet import quiet
+from cmsearch.encoders.towers_export import AsIs, Pixels, Tower, brief, digest
+from cmsearch.encoders.unigram import unigram
+from cmsearch.errors import ModelError, ModelUnavailableError
+from cmsearch.types import Modality, Space
+
+_CLASSES = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}
+_LOCAL = {"local_files_only": True, "trust_remote_code": False}
+_OF_IMAGES = (
+    *("do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale"),
+    *("rescale_factor", "do_normalize", "image_mean", "image_std", "do_pad", "patch_size"),
+    "max_num_patches",
+)
+
+
+class TransformersReference:
+    """A CLIP, SigLIP or SigLIP 2 of transformers with its tokenizer and its image processor.
+
+    The image processor is the one that uses Pillow. Raises `UnknownModelError` for a name that the
+    hub doesn't have, `ModelUnavailableError` where the weights can't be had, and `ModelError` for
+    models of other types.
+    """
+
+    def __init__(self, model: str, *, download: bool) -> None:
+        self.name = model
+        folder = checkpoint(model, tuple(_CLASSES), download=download)
+        self.kind = model_type(folder)
+        try:
+            with quiet("", "huggingface_hub", "transformers"), _no_progress():
+                self._load(folder)
+        except ModelError:
+            raise
+        except Exception as error:  # transformers raises many kinds
+            raise ModelUnavailableError(
+                f"The model {model} can't be loaded: {brief(error)} It has to be as "
+                "save_pretrained of transformers writes it, with tokenizer and image processor."
+            ) from error
+        self.space = self._space()
+        self.image_size = self._image_size()
+
+    def _load(self, folder: Path) -> None:
+        kind = getattr(transformers, _CLASSES[self.kind])
+        self.model, found = kind.from_pretrained(
+            folder,
+            use_safetensors=True,
+            local_files_only=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+        if missing := sorted(found["missing_keys"]):
+            raise ModelUnavailableError(
+                f"The weights of {self.name} are incomplete: {len(missing)} are missing, such as "
+                f"{missing[0]}."
+            )
+        self.model.eval()
+        # The first option says it to transformers 5, the second to 4.
+        self.processor = transformers.AutoImageProcessor.from_pretrained(
+            folder, backend="pil", use_fast=False, **_LOCAL
+        )
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **_LOCAL)
+        self._lower = self._has_to_lower()
+
+    def fits(self, text: str) -> bool:
+        return len(self._ids(text)) <= self._context_length()
+
+    def prepare(self, content: Any, modality: Modality) -> tuple[Tensor, ...]:
+        if modality is Modality.IMAGE:
+            found = self.processor(images=content, return_tensors="pt")
+            names: tuple[str, ...] = ("pixel_values",)
+            if self.kind == "siglip2":
+                names = ("pixel_values", "pixel_attention_mask", "spatial_shapes")
+        else:
+            found = self.tokenizer(
+                self._cased(content),
+                padding="max_length",
+                truncation=True,
+                max_length=self._context_length(),
+                return_tensors="pt",
+            )
+            names = ("input_ids", "attention_mask") if self._has_mask() else ("input_ids",)
+        return tuple(found[name][0] for name in names)
+
+    def features(self, inputs: Sequence[Tensor], modality: Modality) -> Tensor:
+        of_images = modality is Modality.IMAGE
+        run = self.model.get_image_features if of_images else self.model.get_text_features
+        found = run(*inputs)
+        vectors: Tensor = getattr(found, "pooler_output", found)  # transformers 4 gives the tensor
+        return vectors
+
+    def export(self, folder: Path) -> None:
+        image, pixels = self._image_spec()
+        spec = {"image": image, "text": self._text_spec(folder)}
+        run = {one: partial(self.features, modality=one) for one in Modality}
+        towers = {
+            Modality.IMAGE: Tower(self.model, pixels, run[Modality.IMAGE]),
+            Modality.TEXT: Tower(self.model, AsIs(), run[Modality.TEXT]),
+        }
+        if self.kind == "siglip2":
+            embeddings = self.model.vision_model.embeddings
+            towers[Modality.IMAGE].features = partial(
+                grid_positions, embeddings, run[Modality.IMAGE]
+            )
+        towers_export.write(self, towers, spec, folder)
+
+    def _has_to_lower(self) -> bool:
+        """Whether text has to be lowered before the tokenizer, which ought to do it and doesn't.
+
+        SigLIP 2 was trained on lower case. Its tokenizer is Gemma's, which in transformers keeps
+        the case, whatever `do_lower_case` of its configuration says.
+        """
+        own = self.tokenizer
+        declared = own.init_kwargs.get("do_lower_case", type(own).__name__.startswith("Gemma"))
+        return bool(declared) and own("A Cat")["input_ids"] != own("a cat")["input_ids"]
+
+    def _cased(self, text: str) -> str:
+        return text.lower() if self._lower else text
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(self._cased(text), verbose=False)["input_ids"]
+        return ids
+
+    def _has_mask(self) -> bool:
+        return "attention_mask" in self.tokenizer.model_input_names
+
+    def _context_length(self) -> int:
+        positions = self.model.config.text_config.max_position_embeddings
+        return int(min(positions, self.tokenizer.model_max_length))
+
+    def _image_size(self) -> int:
+        config = self.model.config.vision_config
+        if self.kind == "siglip2":
+            return int(self.processor.patch_size * self.processor.max_num_patches**0.5)
+        return int(config.image_size)
+
+    def _space(self) -> Space:
+        config = self._image_config()
+        known = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
+        mask = "-mask" if self._has_mask() else ""
+        recipe = (
+            f"{self.kind} pil-{known} text{self._context_length()}{mask}{'-lower' * self._lower} v1"
+        )
+        with torch.no_grad():
+            ids = [one[None] for one in self.prepare("a", Modality.TEXT)]
+            dim = self.features(ids, Modality.TEXT).shape[1]
+        return Space("transformers", self.name, digest(self.model), recipe, dim)
+
+    def _image_config(self) -> dict[str, Any]:
+        found = self.processor.to_dict()
+        plain = {name: found[name] for name in _OF_IMAGES if found.get(name) is not None}
+        for name in {"size", "crop_size"} & set(plain):
+            plain[name] = {edge: int(n) for edge, n in dict(plain[name]).items() if n is not None}
+        return {**plain, "resample": int(plain.get("resample", Resampling.BILINEAR))}
+
+    def _image_spec(self) -> tuple[dict[str, Any], nn.Module]:
+        """How pictures become bytes, and what makes the model's inputs of them."""
+        config = self._image_config()
+        factor = config["rescale_factor"] if config.get("do_rescale") else 1.0
+        mean, std = [0.0] * 3, [1.0] * 3
+        if config.get("do_normalize"):
+            mean, std = config["image_mean"], config["image_std"]
+        interpolation = Resampling(config["resample"]).name.lower()
+        spec: dict[str, Any] = {"interpolation": interpolation, "crop": "floor"}
+        if config.get("do_pad") or not config.get("do_resize"):
+            raise ModelError(f"The image processor of {self.name} is left to transformers.")
+        if self.kind == "siglip2":
+            side, most = config["patch_size"], config["max_num_patches"]
+            size = [self._image_size()] * 2
+            spec |= {"resize": "patches", "patch": side, "patches": most, "size": size}
+            return spec, Patches(mean, std, factor)
+        return {**spec, **self._resizing(config)}, Pixels(mean, std, factor)
+
+    def _resizing(self, config: dict[str, Any]) -> dict[str, Any]:
+        size, crop = config["size"], config.get("crop_size", {})
+        whole = {"height", "width"}
+        if set(size) == whole and (not config.get("do_center_crop") or crop == size):
+            return {"resize": "squash", "size": [size["height"], size["width"]]}
+        if set(size) == {"shortest_edge"} and config.get("do_center_crop") and set(crop) == whole:
+            edge = size["shortest_edge"]
+            if edge >= max(crop.values()):
+                return {"resize": "shortest", "edge": edge, "size": [crop["height"], crop["width"]]}
+        raise ModelError(f"The image processor of {self.name} is left to transformers.")
+
+    def _text_spec(self, folder: Path) -> dict[str, Any]:
+        """Write the tokenizer as one of the `tokenizers` library, and say how it is used."""
+        own = self.tokenizer
+        backend = getattr(own, "backend_tokenizer", None)
+        how = "lowercase" if self._lower else ""
+        if backend is None:
+            backend, how = unigram(own), "siglip"
+        backend.save(str(folder / "tokenizer.json"))
+        return {
+            "clean": how,
+            "context_length": self._context_length(),
+            "pad": own.pad_token_id,
+            "pad_left": own.padding_side == "left",
+            "mask": self._has_mask(),
+            "special": True,
+            "before": [],
+            "after": [],
+            "zeroed": None,
+        }
+
+
+@contextmanager
+def _no_progress() -> Iterator[None]:
+    """No bars of transformers' own, for a while."""
+    logging = transformers.utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
