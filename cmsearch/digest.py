@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from cmsearch.files import open_file
+
 
 def content_digest(data: bytes) -> str:
     """The digest by which content is known again: SHA-256, in hexadecimal."""
@@ -12,6 +14,6 @@ def content_digest(data: bytes) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """The `content_digest` of a file; raises `OSError`."""
-    with path.open("rb") as file:
+    """The `content_digest` of a regular file; raises `OSError`."""
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -59,6 +59,7 @@ readers = Registry(
     "cmsearch.readers",
     {
         "image": "cmsearch.media.images:ImageReader",
+        "raw": "cmsearch.media.raw:RawReader",
         "sidecar": "cmsearch.media.texts:SidecarReader",
         "captions": "cmsearch.media.texts:CaptionsReader",
         "document": "cmsearch.media.texts:DocumentReader",

@@ -12,6 +12,12 @@ from operator import itemgetter
 PASSAGE_WORDS = 80
 """Words after which a passage ends with its sentence: a few sentences, one thought."""
 
+_BYTES = range(0x80, 0x100)  # those that can be no UTF-8
+_TO_PRIVATE = {0xDC00 + byte: 0x10FF00 + byte for byte in _BYTES}
+_TO_SURROGATE = {private: surrogate for surrogate, private in _TO_PRIVATE.items()}
+_TO_QUESTION = dict.fromkeys([*_TO_PRIVATE, *_TO_SURROGATE], "\ufffd")
+_NOT_STORABLE = re.compile("[\ud800-\udc7f\udd00-\udfff\U0010ff80-\U0010ffff]")
+
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*(?=\s)|[。！？]")
 
 
@@ -104,9 +110,38 @@ def _runs(units: list[str], fits: Callable[[str], bool]) -> Iterator[str]:
 
 
 def printable(text: str) -> str:
-    """`text` on one line and without control characters, which could steer a terminal."""
+    """`text` on one line and without control characters, which could steer a terminal.
+
+    Bytes of a name that are no UTF-8, in either of their two forms, are shown as �.
+    """
     return "".join(
         " " if char.isspace() else char
-        for char in text
+        for char in text.translate(_TO_QUESTION)
         if char.isspace() or unicodedata.category(char)[0] != "C"
     )
+
+
+def storable(name: str) -> str:
+    """A file's name as Unicode that databases, tokenizers and JSON take.
+
+    Bytes that are no UTF-8 become private characters, U+10FF80 to U+10FFFF, where Python has
+    halves of surrogate pairs (PEP 383). `native` is the way back. Raises `ValueError` for a name
+    that has such private characters itself, or another half of a surrogate pair.
+    """
+    if _NOT_STORABLE.search(name):
+        raise ValueError("its name has characters that can't be told from other names; rename it")
+    return name.translate(_TO_PRIVATE)
+
+
+def native(name: str) -> str:
+    """The name by which the operating system opens what `storable` gave."""
+    return name.translate(_TO_SURROGATE)
+
+
+def caseless(name: str) -> str:
+    """The form in which names are equal that differ in case, or in how accents are written.
+
+    As Windows writes a name in capitals, and macOS an accent as a character of its own.
+    """
+    folded = unicodedata.normalize("NFD", name).casefold()
+    return unicodedata.normalize("NFC", folded)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from cmsearch.catalog import file_digest
+from cmsearch.digest import file_digest
+from cmsearch.text import native
 from cmsearch.types import Asset, Skipped
 from indexer.scan import Found
 
@@ -16,7 +17,8 @@ class Changes:
     """The files to read, the number of those as before, and the paths that are gone.
 
     `moved` has the old path of each file that is at a new one with the same content.
-    `skipped` are files that could not be read the last time and haven't changed since.
+    `skipped` are files that could not be read the last time and haven't changed since, `lacking`
+    those that are as before, but with items that the model has not encoded yet.
     """
 
     added: Sequence[Found]
@@ -25,16 +27,22 @@ class Changes:
     removed: Sequence[str]
     skipped: Sequence[Skipped]
     moved: Mapping[str, Found] = field(default_factory=dict)
+    lacking: Sequence[Found] = ()
 
 
 def compare(
-    files: Sequence[Found], assets: Mapping[str, Asset], unread: Sequence[Skipped] = ()
+    files: Sequence[Found],
+    assets: Mapping[str, Asset],
+    unread: Sequence[Skipped] = (),
+    *,
+    lacking: Container[str] = frozenset(),
 ) -> Changes:
     """What happened since the catalog last saw the files; only their `stat` is looked at.
 
-    What is `unread`, a file or a folder with a slash at its end, is not gone.
+    What is `unread` is not gone, nor what is below it: a link whose target is not mounted may have
+    led to a file or to a folder.
     """
-    added, changed, skipped = [], [], []
+    added, changed, skipped, again = [], [], [], []
     unchanged = 0
     for file in files:
         asset = assets.get(file.path)
@@ -44,13 +52,14 @@ def compare(
             changed.append(file)
         elif asset.error is not None:
             skipped.append(Skipped(file.path, asset.error))
+        elif file.path in lacking:
+            again.append(file)
         else:
             unchanged += 1
-    hidden = {one.path for one in unread}
-    folders = tuple(path for path in hidden if path.endswith("/"))
-    gone = assets.keys() - {file.path for file in files} - hidden
-    removed = sorted(path for path in gone if not path.startswith(folders))
-    return Changes(added, changed, unchanged, removed, skipped)
+    hidden = {one.path.rstrip("/") for one in unread}
+    gone = assets.keys() - {file.path for file in files}
+    removed = sorted(path for path in gone if not _is_below(path, hidden))
+    return Changes(added, changed, unchanged, removed, skipped, lacking=tuple(again))
 
 
 def find_moved(folder: Path, changes: Changes, assets: Mapping[str, Asset]) -> dict[str, Found]:
@@ -67,10 +76,15 @@ def find_moved(folder: Path, changes: Changes, assets: Mapping[str, Asset]) -> d
     moved: dict[str, Found] = {}
     for file in changes.added:
         if (file.size, file.kind) in sizes:
-            paths = gone.get((file.size, file.kind, _digest(folder / file.path)))
+            paths = gone.get((file.size, file.kind, _digest(folder / native(file.path))))
             if paths:
                 moved[paths.pop(0)] = file
     return moved
+
+
+def _is_below(path: str, places: Container[str]) -> bool:
+    """Whether a path is among `places`, or one of the folders that it is in."""
+    return path in places or any(str(folder) in places for folder in PurePosixPath(path).parents)
 
 
 def _digest(path: Path) -> str | None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
-from cmsearch.catalog import content_digest, file_digest
+from cmsearch.digest import content_digest, file_digest
 from cmsearch.errors import MediaError
 from cmsearch.registry import make_reader
+from cmsearch.text import caseless, native, storable
 from cmsearch.types import UNKNOWN_SHOT, Encoder, Modality, Part, Shot, Skipped
-from indexer.scan import Found
+from indexer.scan import Found, grouped
+
+MAX_REASON = 300
+"""Characters of a library's message that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +52,13 @@ class Loader:
         self._folder = folder
         self._encoder = encoder
         self._pictures = pictures
-        self._by_name: dict[str, list[str]] = {}
-        for path in sorted(pictures):
-            self._by_name.setdefault(PurePosixPath(path).name, []).append(path)
+        self._by_name = grouped((PurePosixPath(path).name, path) for path in pictures)
+        self._alike = grouped((caseless(path), path) for path in pictures)
+        self._named_alike = grouped((caseless(PurePosixPath(path).name), path) for path in pictures)
 
     def load(self, file: Found, known: frozenset[str]) -> Loaded:
         """Read `file`; items whose digest is `known` are in the catalog and aren't prepared."""
-        path = self._folder / file.path
+        path = self._folder / native(file.path)
         try:
             digest = file_digest(path)
         except OSError as error:
@@ -61,7 +67,7 @@ class Loader:
         try:
             return self._read(path, loaded, known)
         except MediaError as error:
-            return Loaded(file, digest, error=str(error))
+            return Loaded(file, digest, error=_shown(error))
 
     def _read(self, path: Path, loaded: Loaded, known: frozenset[str]) -> Loaded:
         file, final, shot = loaded.file, True, UNKNOWN_SHOT
@@ -90,9 +96,20 @@ class Loader:
         path = normpath(str(folder / part.about.replace("\\", "/")))
         if path in self._pictures:
             return path
-        named = self._by_name.get(PurePosixPath(path).name, [])
+        found = self._linked(path) or _only(self._alike.get(caseless(path)))
+        if found is not None or not file.path.lower().endswith(".json"):
+            return found
         # COCO keeps its annotations in a folder of their own and names pictures without theirs.
-        return named[0] if file.path.endswith(".json") and len(named) == 1 else None
+        name = PurePosixPath(path).name
+        return _only(self._by_name.get(name) or self._named_alike.get(caseless(name)))
+
+    def _linked(self, path: str) -> str | None:
+        """The picture to which a link leads that was passed over for it."""
+        with suppress(OSError, ValueError):
+            place = Path(os.path.realpath(self._folder / native(path), strict=True))
+            found = storable(place.relative_to(self._folder.resolve()).as_posix())
+            return found if found in self._pictures else None
+        return None
 
     def _item(self, loaded: Loaded, part: Part, about: str | None) -> LoadedItem:
         content = str(loaded.digest)
@@ -106,3 +123,14 @@ class Loader:
             return item
         content = self._encoder.prepare(item.part.content, item.part.modality)
         return replace(item, part=replace(item.part, content=content))
+
+
+def _only(paths: list[str] | None) -> str | None:
+    """The one path; several are not told apart by guessing."""
+    return paths[0] if paths and len(paths) == 1 else None
+
+
+def _shown(error: MediaError) -> str:
+    """What is wrong, as text that the catalog takes: libraries quote from what they read."""
+    reason = str(error).encode("utf-8", "replace").decode()
+    return reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}…"

@@ -14,7 +14,14 @@ from cmsearch.types import Shot
 def read_shot(image: Image.Image) -> Shot:
     """When, with what and where a picture was taken, as far as it says."""
     try:
-        exif = image.getexif()
+        return shot_of(image.getexif())
+    except Exception:  # damaged EXIF says nothing
+        return Shot()
+
+
+def shot_of(exif: Image.Exif) -> Shot:
+    """What a picture's EXIF says of when, with what and where it was taken."""
+    try:
         more = exif.get_ifd(ExifTags.IFD.Exif)
         place = exif.get_ifd(ExifTags.IFD.GPSInfo)
     except Exception:  # damaged EXIF says nothing

@@ -1,22 +1,34 @@
-"""Decoding pictures: upright, RGB, transparent ones on white, bounded, and quickly."""
+"""Decoding pictures: upright, sRGB, transparent ones on white, bounded, and quickly."""
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from cmsearch.errors import MediaError
+from cmsearch.files import open_file
 from cmsearch.media.exif import read_shot
+from cmsearch.media.pixels import normalised
 from cmsearch.types import Modality, Part, Shot, Skipped
 
 MAX_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs: twice its `MAX_IMAGE_PIXELS`."""
+MAX_BYTES = 512 * 2**20
+"""Files of formats that are read whole; of the others only what is needed is read."""
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
+"""As Pillow names them. Others it can read by running programs."""
+
+_LARGE = 2**25  # pixels: 32 megapixels, more than most cameras have
+_one_large = threading.Lock()
+_FIRST = {"AVIF": "frame", "GIF": "frame", "PNG": "frame", "TIFF": "page", "WEBP": "frame"}
 
 # Pillow warns from half of that bound on, and of damaged EXIF; both kinds of pictures are wanted.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -32,38 +44,43 @@ class ImageReader:
             *(".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
         }
     )
+    missing: str | None = None
 
     def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
         try:
-            data = path.read_bytes()
+            with open_file(path) as file:
+                image, shot, locator = read_picture(file, image_size)
         except OSError as error:
             raise MediaError(f"can't be read: {error.strerror}") from error
-        image, shot = decode_shot(data, image_size)
-        yield Part(Modality.IMAGE, "photo", image, shot=shot)
+        yield Part(Modality.IMAGE, "photo", image, locator=locator, shot=shot)
 
 
 def decode(data: bytes, size: int | None = None) -> Image.Image:
     """The picture in `data`, upright and RGB.
 
-    With `size`, in pixels, a JPEG is decoded no larger than its short side needs to be at least
-    twice that, which the format does at a fraction of the cost. Raises `MediaError`.
+    With `size`, in pixels, it is decoded no larger than its short side needs to be at least twice
+    that, which JPEG does at a fraction of the cost. Raises `MediaError`.
     """
-    return decode_shot(data, size)[0]
+    return read_picture(BytesIO(data), size)[0]
 
 
-def decode_shot(data: bytes, size: int | None = None) -> tuple[Image.Image, Shot]:
-    """What `decode` gives, and what the camera noted beside it."""
-    if not data:
+def read_picture(file: BinaryIO, size: int | None = None) -> tuple[Image.Image, Shot, str]:
+    """What `decode` gives of a file, what the camera noted beside it, and which frame it is."""
+    head = file.read(16)
+    if not head:
         raise MediaError("the file is empty")
+    if (head[4:8] == b"ftyp" or head[:4] == b"RIFF") and file.seek(0, 2) > MAX_BYTES:
+        raise MediaError(f"larger than {MAX_BYTES // 2**20} MiB")
+    file.seek(0)
     _add_heif()
     try:
-        with Image.open(BytesIO(data)) as image:
+        with Image.open(file, formats=FORMATS) as image, in_turn(image.width * image.height):
             if image.width * image.height > MAX_PIXELS:
                 raise MediaError(f"{image.width} x {image.height} pixels are too many")
             if size is not None:
                 image.draft("RGB", (2 * size, 2 * size))
             image.load()
-            return _on_white(_upright(image)), read_shot(image)
+            return normalised(image, size), read_shot(image), _locator(image)
     except UnidentifiedImageError as error:
         raise MediaError("not a picture in a format that can be read") from error
     except Image.DecompressionBombError as error:
@@ -73,16 +90,25 @@ def decode_shot(data: bytes, size: int | None = None) -> tuple[Image.Image, Shot
     except MediaError:
         raise
     except Exception as error:  # Pillow's plug-ins raise whatever a damaged file leads them to
-        raise MediaError(f"damaged ({str(error) or type(error).__name__})") from error
+        raise _damaged(error) from error
 
 
 def flattened(image: Image.Image) -> Image.Image:
     """An opened picture as `decode` gives it: upright, RGB, on white. Raises `MediaError`."""
     try:
         image.load()
-        return _on_white(_upright(image))
+        return normalised(image, None)
     except Exception as error:  # as for files
-        raise MediaError(f"damaged ({str(error) or type(error).__name__})") from error
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> MediaError:
+    return MediaError(f"damaged ({str(error) or type(error).__name__})")
+
+
+def in_turn(pixels: int) -> AbstractContextManager[object]:
+    """Lets a large picture wait until no other one is being decoded, to bound the memory."""
+    return _one_large if pixels > _LARGE else nullcontext()
 
 
 @cache
@@ -93,20 +119,14 @@ def _add_heif() -> None:
     register_heif_opener()
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _locator(image: Image.Image) -> str:
+    """Which of several frames or pages was read; nothing where there is one.
+
+    They aren't counted, which would mean to read them all. The further pictures that phones put
+    into a JPEG or HEIC are not meant to be seen.
+    """
     try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # damaged EXIF says nothing about the pixels
-        return image.copy()
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB" and not image.has_transparency_data:
-        return image
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
+        first = _FIRST.get(str(image.format))
+        return f"first {first}" if first and getattr(image, "is_animated", False) else ""
+    except Exception:  # a damaged second frame
+        return ""

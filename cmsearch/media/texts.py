@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cmsearch.errors import MediaError
+from cmsearch.files import read_file
 from cmsearch.text import passages
 from cmsearch.types import Modality, Part, Skipped
 
@@ -25,6 +26,7 @@ class SidecarReader:
     """Reads `NAME.txt` beside a picture: each line that isn't empty is a caption of it."""
 
     suffixes = frozenset({".txt"})
+    missing: str | None = None
 
     def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
         for number, line in enumerate(_lines(path), 1):
@@ -39,6 +41,7 @@ class CaptionsReader:
     """
 
     suffixes = frozenset({".csv", ".json", ".jsonl"})
+    missing: str | None = None
 
     def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
         read = {".jsonl": _json_lines, ".csv": _csv, ".json": _coco}[path.suffix.lower()]
@@ -49,6 +52,7 @@ class DocumentReader:
     """Reads `.txt` and `.md` as passages of whole sentences."""
 
     suffixes = frozenset({".md", ".txt"})
+    missing: str | None = None
 
     def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
         lines = _lines(path)
@@ -147,8 +151,6 @@ def _lines(path: Path) -> list[str]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise MediaError(f"larger than {MAX_BYTES // 2**20} MiB")
-        return path.read_bytes()
+        return read_file(path, MAX_BYTES)
     except OSError as error:
         raise MediaError(f"can't be read: {error.strerror}") from error

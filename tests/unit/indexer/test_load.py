@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmsearch.catalog import content_digest
+from cmsearch.digest import content_digest
 from cmsearch.types import Modality
 from indexer.load import Loaded, Loader
 from indexer.scan import Found, scan
@@ -120,7 +120,7 @@ def test_a_document_belongs_to_nothing(tmp_path: Path) -> None:
     assert list(found.locators.values()) == ["1", "3"]
 
 
-@pytest.mark.parametrize("image", ["b.png", "../a.png", "/a.png", "A.PNG", "sub/a.png", "a.png/b"])
+@pytest.mark.parametrize("image", ["b.png", "../a.png", "/a.png", "sub/a.png", "a.png/b"])
 def test_a_caption_of_a_missing_picture_is_skipped_and_waited_for(
     tmp_path: Path, image: str
 ) -> None:

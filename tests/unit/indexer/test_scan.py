@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from cmsearch.errors import CmsearchError, StoreNotFoundError
-from indexer.scan import ALWAYS_IGNORED, IGNORE_FILE, Found, scan
+from cmsearch.media.images import ImageReader
+from cmsearch.text import native
+from indexer.scan import Found, scan
+from indexer.walk import ALWAYS_IGNORED, IGNORE_FILE
 from tests.builders import write_files
+
+NFC, NFD = "é\u00e5", "e\u0301a\u030a"
 
 
 def made(folder: Path, *paths: str, ignore: str | None = None) -> Path:
@@ -171,17 +178,61 @@ def test_a_rule_that_cannot_be_read(tmp_path: Path) -> None:
         scan(tmp_path)
 
 
-# --- odd names and links ---
+# --- texts whose names are alike but for case or accents ---
 
 
-def test_a_name_that_is_no_unicode_is_skipped(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("picture", "text"),
+    [
+        ("img_1.jpg", "IMG_1.TXT"),
+        ("IMG_1.JPG", "img_1.txt"),
+        (NFC + ".jpg", NFD + ".txt"),
+        (NFD + ".jpg", NFC.upper() + ".txt"),
+        ("straße.jpg", "STRASSE.txt"),
+    ],
+)
+def test_a_sidecar_may_be_written_otherwise(tmp_path: Path, picture: str, text: str) -> None:
+    made(tmp_path, f"b/{picture}", f"b/{text}", f"c/{text}")
+    found = kinds(tmp_path)
+    assert found[f"b/{text}"] == ("sidecar", f"b/{picture}")
+    assert found[f"c/{text}"] == ("document", None)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a.jpg", "A.jpg", "ä.jpg", "Ä.TXT", "ä.txt"),  # the picture has its own
+        ("é1.jpg", "É1.jpg", "e\u03011.txt"),  # two pictures
+        ("a.jpg", "A.txt", "A.TXT"),  # two texts
+    ],
+)
+def test_nothing_is_guessed_of_names_that_are_alike(tmp_path: Path, names: tuple[str, ...]) -> None:
+    made(tmp_path, *names)
+    (odd,) = {path for path, (kind, _) in kinds(tmp_path).items() if kind == "document"} & {
+        "Ä.TXT", "e\u03011.txt", "A.txt",
+    }  # fmt: skip
+    assert kinds(tmp_path)[odd] == ("document", None)
+
+
+# --- odd names ---
+
+
+def test_a_name_that_is_no_unicode_has_a_form_that_is(tmp_path: Path) -> None:
     made(tmp_path, "a.jpg")
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg")).touch()
+    folder = os.fsencode(tmp_path) + b"/\xff"
+    Path(os.fsdecode(folder)).mkdir()
+    Path(os.fsdecode(folder + b"/caf\xe9.jpg")).touch()
+    found = paths(tmp_path)
+    assert found == ["a.jpg", "\U0010ffff/caf\U0010ffe9.jpg"]
+    assert (tmp_path / native(found[1])).is_file()
+
+
+def test_a_name_that_looks_like_such_a_form_is_skipped(tmp_path: Path) -> None:
+    made(tmp_path, "caf\U0010ffe9.jpg", "\U0010ff80/a.jpg", "\U0010ff80.xyz", "\U0010ff7f.jpg")
     files, skipped = scan(tmp_path)
-    assert [file.path for file in files] == ["a.jpg"]
-    assert [(one.path, one.reason) for one in skipped] == [
-        ("caf?.jpg", "its name is not valid Unicode; rename it")
-    ]
+    assert [file.path for file in files] == ["\U0010ff7f.jpg"]
+    assert [one.path for one in skipped] == ["caf\U0010ffe9.jpg", "\U0010ff80"]
+    assert all("rename it" in one.reason for one in skipped)
 
 
 def test_other_files_with_such_names_are_none_of_ours(tmp_path: Path) -> None:
@@ -190,36 +241,164 @@ def test_other_files_with_such_names_are_none_of_ours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["東京.jpg", "a b.jpg", "a\nb.jpg", "a'\"\\b.jpg", "#a.jpg", "!a.jpg"]
+    "name",
+    ["東京.jpg", "a b.jpg", "a\nb.jpg", "a'\"\\b.jpg", "#a.jpg", "!a.jpg", "-a.jpg", "a .jpg"],
 )
 def test_odd_names_are_taken_as_they_are(tmp_path: Path, name: str) -> None:
     made(tmp_path, name, ignore="*.png\n")
     assert paths(tmp_path) == [name]
 
 
-def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path: Path) -> None:
+def test_folders_may_be_deep(tmp_path: Path) -> None:
+    """Deeper than functions may call themselves."""
+    depth = 1500
+    folders = [tmp_path / ("d/" * level) for level in range(1, depth + 1)]
+    for folder in folders:
+        folder.mkdir()
+    (folders[-1] / "a.jpg").touch()
+    assert paths(tmp_path) == ["d/" * depth + "a.jpg"]
+    (folders[-1] / "a.jpg").unlink()
+    for folder in reversed(folders):  # pytest's own clearing away calls itself
+        folder.rmdir()
+
+
+# --- links ---
+
+
+def links(folder: Path, **targets: str | Path) -> None:
+    for name, target in targets.items():
+        (folder / name.replace("_", ".")).symlink_to(target)
+
+
+def reasons(folder: Path) -> dict[str, str]:
+    return {one.path: one.reason for one in scan(folder)[1]}
+
+
+def test_linked_files_and_folders_are_read(tmp_path: Path) -> None:
     outside, folder = tmp_path / "outside", tmp_path / "folder"
-    made(outside, "a.jpg")
-    made(folder, "b.jpg")
-    (folder / "link.jpg").symlink_to(outside / "a.jpg")
-    (folder / "link").symlink_to(outside)
-    (folder / "self").symlink_to(folder)
-    assert paths(folder) == ["b.jpg", "link.jpg"]
+    made(outside, "a.jpg", "b/c.jpg", "b/d.txt", "b/d.jpg")
+    made(folder, "x.jpg")
+    links(folder, link_jpg=outside / "a.jpg", link=outside / "b")
+    assert paths(folder) == ["link.jpg", "link/c.jpg", "link/d.jpg", "x.jpg", "link/d.txt"]
+    assert kinds(folder)["link/d.txt"] == ("sidecar", "link/d.jpg")
 
 
-def test_a_link_to_nothing_is_passed_over(tmp_path: Path) -> None:
-    made(tmp_path, "a.jpg")
-    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
-    assert paths(tmp_path) == ["a.jpg"]
+def test_real_places_come_before_linked_ones(tmp_path: Path) -> None:
+    folder = made(tmp_path / "folder", "z/a.jpg", "z/b/c.jpg")
+    links(folder, a=folder / "z", b=folder / "z" / "b", c_jpg=folder / "z" / "a.jpg")
+    assert paths(folder) == ["z/a.jpg", "z/b/c.jpg"]
 
 
-def test_a_link_to_itself_stops_nothing(tmp_path: Path) -> None:
-    made(tmp_path, "a.jpg")
-    (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
-    assert [file.path for file in scan(tmp_path)[0]] == ["a.jpg"]
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    made(outside, "o.jpg")
+    made(folder, "a.jpg", "sub/b.jpg")
+    links(folder, self=folder, up=tmp_path, root=".")
+    links(folder / "sub", back="..", away=outside)
+    links(outside, home=folder, self=outside)
+    assert paths(folder) == ["a.jpg", "sub/b.jpg", "up/outside/o.jpg"]
 
 
-def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
+def test_two_links_to_one_place_count_once(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", made(tmp_path / "folder")
+    folder.mkdir()
+    made(outside, "a.jpg", "b/c.jpg")
+    links(folder, one_jpg=outside / "a.jpg", two_jpg=outside / "a.jpg")
+    links(folder, three=outside / "b", four=outside / "b")
+    assert paths(folder) == ["four/c.jpg", "one.jpg"]
+
+
+def test_a_text_beside_a_link_is_the_sidecar_of_the_picture(tmp_path: Path) -> None:
+    made(tmp_path, "all/a.jpg", "train/a.txt")
+    links(tmp_path / "train", a_jpg="../all/a.jpg")
+    assert kinds(tmp_path)["train/a.txt"] == ("sidecar", "all/a.jpg")
+
+
+def test_rules_count_for_links_too(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    made(outside, "a.jpg", "b.png", "drafts/c.jpg", ignore="b.*\n")
+    made(folder, "x.png", ignore="drafts/\n/gone\n")
+    links(folder, link=outside, drafts=outside / "drafts", gone="nowhere", _hidden_jpg="x.png")
+    assert paths(folder) == ["link/a.jpg", "x.png"]
+
+
+def test_a_link_into_a_store_is_passed_over(tmp_path: Path) -> None:
+    made(tmp_path / "store", "catalog.db", "writer.lock", "a.jpg")
+    made(tmp_path / "folder", "x.jpg")
+    links(tmp_path / "folder", index=tmp_path / "store")
+    assert paths(tmp_path / "folder") == ["x.jpg"]
+
+
+def test_links_that_lead_nowhere_are_reported(tmp_path: Path) -> None:
+    made(tmp_path, "a.jpg", "b.png")
+    links(tmp_path, gone_jpg="nothing", gone="/mnt/drive", loop_jpg="loop.jpg", odd_jpg="a.jpg/b")
+    assert paths_and_reasons(tmp_path) == (
+        ["a.jpg", "b.png"],
+        {
+            "gone": "a link to /mnt/drive, which is not there",
+            "gone.jpg": "a link to nothing, which is not there",
+            "loop.jpg": "can't be read: Too many levels of symbolic links",
+            "odd.jpg": "can't be read: Not a directory",
+        },
+    )
+
+
+def paths_and_reasons(folder: Path) -> tuple[list[str], dict[str, str]]:
+    return [file.path for file in scan(folder)[0]], reasons(folder)
+
+
+def test_what_is_no_file_is_reported_and_not_opened(tmp_path: Path) -> None:
     made(tmp_path, "folder.jpg/a.jpg")
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert paths(tmp_path) == ["folder.jpg/a.jpg"]
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(tmp_path):
+        server.bind("socket.txt")
+    links(tmp_path, zero_jpg="/dev/zero", link_png="pipe.jpg", null="/dev/null")
+    assert paths_and_reasons(tmp_path) == (
+        ["folder.jpg/a.jpg"],
+        {
+            "link.png": "not a file but a named pipe",
+            "pipe.jpg": "not a file but a named pipe",
+            "socket.txt": "not a file but a socket",
+            "zero.jpg": "not a file but a device",
+        },
+    )
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_an_ignore_file_that_is_none_hides_its_folder(tmp_path: Path, kind: str) -> None:
+    """What it was to hide is not known."""
+    made(tmp_path, "a.jpg", "b/c.jpg")
+    place = tmp_path / "b" / IGNORE_FILE
+    os.mkfifo(place) if kind == "pipe" else place.mkdir()
+    found, why = paths_and_reasons(tmp_path)
+    assert found == ["a.jpg"]
+    assert why == {"b/": f"can't be read: not a regular file ({IGNORE_FILE} in it)"}
+
+
+# --- extras ---
+
+
+class Missing(ImageReader):
+    """A reader that lacks what it needs."""
+
+    suffixes = frozenset({".dng"})
+    missing = "raw"
+
+
+def test_files_that_need_an_extra_are_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cmsearch.media.raw.RawReader", Missing)
+    made(tmp_path, "a.jpg", "b.DNG")
+    assert paths_and_reasons(tmp_path) == (
+        ["a.jpg"],
+        {"b.DNG": "needs cmsearch[raw]: pip install 'cmsearch[raw]'"},
+    )
+
+
+def test_a_sidecar_of_a_raw_picture_and_its_jpeg_belongs_to_the_jpeg(tmp_path: Path) -> None:
+    made(tmp_path, "a.dng", "a.jpg", "a.txt", "b.dng", "b.txt")
+    found = kinds(tmp_path)
+    assert (found["a.txt"], found["b.txt"]) == (("sidecar", "a.jpg"), ("sidecar", "b.dng"))
+    assert [file.path for file in scan(tmp_path)[0]][:3] == ["a.dng", "a.jpg", "b.dng"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image
 
-from cmsearch.media.images import decode_shot
+from cmsearch.media.images import read_picture
 from cmsearch.types import Shot
 
 
@@ -23,7 +23,8 @@ def shot(
     written.get_ifd(ExifTags.IFD.GPSInfo).update(place or {})
     buffer = BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "JPEG", exif=written)
-    return decode_shot(buffer.getvalue(), 100)[1]
+    buffer.seek(0)
+    return read_picture(buffer, 100)[1]
 
 
 def test_the_time_of_the_shot_counts_before_that_of_the_last_edit() -> None:

@@ -1,0 +1,133 @@
+"""Decoding the raw pictures of cameras: their preview where it is large enough, else developed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import ExifTags, Image
+
+from cmsearch.errors import MediaError
+from cmsearch.files import read_file
+from cmsearch.media.exif import shot_of
+from cmsearch.media.images import MAX_PIXELS, in_turn, read_picture
+from cmsearch.media.pixels import normalised, turned
+from cmsearch.types import UNKNOWN_SHOT, Modality, Part, Shot, Skipped
+
+if TYPE_CHECKING:
+    import rawpy
+
+MAX_BYTES = 2**30
+_ORIENTATIONS = (1, 2, 4, 3, 5, 8, 6, 7)  # EXIF's, by LibRaw's flip
+_TIFF = {b"II*\0", b"MM\0*", b"IIRO", b"IIRS", b"MMOR", b"IIU\0"}  # of Olympus and Panasonic too
+
+
+class RawReader:
+    """Reads raw pictures through rawpy, which the extra `raw` installs, each file as one photo."""
+
+    suffixes = frozenset(
+        {
+            *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".iiq", ".nef", ".nrw", ".orf"),
+            *(".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw"),
+        }
+    )
+
+    @property
+    def missing(self) -> str | None:
+        return None if find_spec("rawpy") else "raw"
+
+    def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
+        try:
+            data = read_file(path, MAX_BYTES)
+        except OSError as error:
+            raise MediaError(f"can't be read: {error.strerror}") from error
+        image, shot = decode_raw(data, image_size)
+        yield Part(Modality.IMAGE, "photo", image, shot=shot)
+
+
+def decode_raw(data: bytes, size: int) -> tuple[Image.Image, Shot]:
+    """The raw picture in `data`, upright and RGB, and what the camera noted.
+
+    The preview in the file is taken if its short side is at least twice `size` pixels: it is what
+    the photographer saw, at a tenth of the cost. Else the picture is developed, at half its size
+    where that is enough, with the camera's white balance. Raises `MediaError`.
+    """
+    import rawpy
+
+    if not data:
+        raise MediaError("the file is empty")
+    try:
+        with rawpy.imread(BytesIO(data)) as raw:
+            pixels = raw.sizes.raw_width * raw.sizes.raw_height
+            if pixels > MAX_PIXELS:
+                raise MediaError(f"{pixels:,} pixels are too many")
+            with in_turn(pixels):
+                preview, noted = _preview(raw, size)
+                return preview or _developed(raw, size), _shot(data, noted)
+    except rawpy.LibRawFileUnsupportedError as error:
+        raise MediaError("not a raw picture in a format that can be read") from error
+    except MemoryError as error:
+        raise MediaError("too large for the memory") from error
+    except MediaError:
+        raise
+    except Exception as error:  # rawpy's, and NumPy's and Pillow's of what it gives
+        raise MediaError(f"damaged ({_said(error)})") from error
+
+
+def _preview(raw: rawpy.RawPy, size: int) -> tuple[Image.Image | None, Shot]:
+    """The largest preview, unless it is too small or damaged, and what is noted beside it.
+
+    LibRaw writes the orientation of the raw picture into previews without EXIF.
+    """
+    from rawpy import LibRawError, NotSupportedError, ThumbFormat
+
+    orientation = _ORIENTATIONS[raw.sizes.flip]
+    try:
+        preview = raw.extract_thumb()
+        data: Any = preview.data
+        if preview.format is ThumbFormat.BITMAP:
+            image = turned(Image.fromarray(data), orientation)
+            return (image if _is_enough(image, size) else None), UNKNOWN_SHOT
+        with Image.open(BytesIO(data), formats=["JPEG"]) as image:
+            exif = image.getexif()
+            if not _is_enough(image, size):
+                return None, shot_of(exif)
+        image, shot, _ = read_picture(BytesIO(data), size)
+    except (LibRawError, NotSupportedError, MediaError, OSError, SyntaxError, ValueError):
+        return None, UNKNOWN_SHOT
+    return (image if ExifTags.Base.Orientation in exif else turned(image, orientation)), shot
+
+
+def _is_enough(image: Image.Image, size: int) -> bool:
+    return min(image.size) >= 2 * size
+
+
+def _developed(raw: rawpy.RawPy, size: int) -> Image.Image:
+    half = min(raw.sizes.width, raw.sizes.height) >= 4 * size
+    pixels = raw.postprocess(half_size=half, use_camera_wb=True, output_bps=8)
+    if pixels.shape[-1] == 1:
+        pixels = pixels[..., 0]
+    return normalised(Image.fromarray(pixels), size)
+
+
+def _shot(data: bytes, preview: Shot) -> Shot:
+    """What the file itself notes, where it is built like a TIFF and has a time, or its preview."""
+    own = UNKNOWN_SHOT
+    if data[:4] in _TIFF:
+        exif = Image.Exif()
+        try:
+            exif.load((b"II*\0" if data[:1] == b"I" else b"MM\0*") + data[4:])
+            own = shot_of(exif)
+        except Exception:  # as for pictures: damaged EXIF says nothing
+            own = UNKNOWN_SHOT
+    return preview if own.taken is None and preview.taken is not None else own
+
+
+def _said(error: Exception) -> str:
+    """The message of an error; LibRaw's are bytes."""
+    said = error.args[0] if error.args else ""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return text or type(error).__name__

@@ -1,0 +1,205 @@
+"""Walking a folder: each file once, real places before links, no rule and no loop overlooked."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from pathspec import GitIgnoreSpec
+
+from cmsearch.errors import CmsearchError, StoreNotFoundError
+from cmsearch.files import read_file
+from cmsearch.store import CATALOG, LOCK
+from cmsearch.text import storable
+from cmsearch.types import Skipped
+
+IGNORE_FILE = ".cmsearchignore"
+ALWAYS_IGNORED = frozenset(
+    {"$RECYCLE.BIN", "@eaDir", "__MACOSX", "node_modules", "System Volume Information"}
+)
+_MAX_RULES = 16 * 2**20  # bytes
+_ODD = {
+    stat.S_IFBLK: "a device",
+    stat.S_IFCHR: "a device",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+Rules = tuple[tuple[str, GitIgnoreSpec], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """The files of a folder by their paths from it, in the form of `storable`.
+
+    `aliases` are links to files that are here anyway, and the paths of those. What is `skipped`
+    could not be looked at, and what is below it neither.
+    """
+
+    files: dict[str, os.stat_result] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+def walk(folder: Path, suffixes: frozenset[str]) -> Walked:
+    """The files of `folder` that end in one of `suffixes`, in small or capital letters.
+
+    Hidden files, the folders of `ALWAYS_IGNORED`, stores, and what a `.cmsearchignore` names
+    (with gitignore's syntax, for its own folder and those below) are passed over. Links are
+    followed after all else, and lead to each file and folder once. Raises `StoreNotFoundError`
+    where the folder itself can't be read, and `CmsearchError` for a rule that can't be.
+    """
+    walker = _Walker(suffixes)
+    try:
+        walker.list_folder(_Place(os.path.realpath(folder, strict=True), "", ()))
+    except OSError as error:
+        raise StoreNotFoundError(f"The folder {folder} can't be read: {error.strerror}.") from error
+    walker.go_on()
+    return walker.found
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder or a link that is to be seen to: where it is, its path here, and its rules."""
+
+    place: str
+    path: str
+    rules: Rules
+
+
+class _Walker:
+    """Folders are known again by their real paths; links wait until all else is seen."""
+
+    def __init__(self, suffixes: frozenset[str]) -> None:
+        self.found = Walked()
+        self._suffixes = suffixes
+        self._folders: deque[_Place] = deque()  # no recursion: folders may be 2,000 deep
+        self._links: deque[_Place] = deque()
+        self._prefixes: dict[str, str] = {}
+        self._linked: dict[str, str] = {}
+
+    def go_on(self) -> None:
+        """See to the folders and links that were found, and to those that are found then."""
+        while self._folders or self._links:
+            waiting = self._folders or self._links
+            see = self.list_folder if waiting is self._folders else self._follow
+            one = waiting.popleft()
+            try:
+                see(one)
+            except OSError as error:
+                self._skip(one.path, f"can't be read: {error.strerror}")
+
+    def list_folder(self, folder: _Place) -> None:
+        """Take the files of a folder, and note its folders and links; raises `OSError`."""
+        if folder.place in self._prefixes:
+            return
+        with os.scandir(folder.place) as listed:
+            entries = sorted(listed, key=lambda entry: entry.name)
+        if _is_store({entry.name for entry in entries}):
+            return
+        self._prefixes[folder.place] = folder.path
+        own = _rules(Path(folder.place))
+        rules = (*folder.rules, (folder.path, own)) if own else folder.rules
+        for entry in entries:
+            if not entry.name.startswith(".") and entry.name not in ALWAYS_IGNORED:
+                self._see(entry, folder.path, rules)
+
+    def _see(self, entry: os.DirEntry[str], prefix: str, rules: Rules) -> None:
+        try:
+            is_link, is_folder = entry.is_symlink(), entry.is_dir(follow_symlinks=False)
+            if not (is_link or is_folder or self._is_wanted(entry.name)):
+                return
+            path = prefix + storable(entry.name)
+            if is_link:
+                self._links.append(_Place(entry.path, path, rules))
+            elif _is_ignored(path, is_folder, rules):
+                return
+            elif is_folder:
+                self._folders.append(_Place(entry.path, f"{path}/", rules))
+            else:
+                self._take(path, entry.stat())
+        except ValueError as error:
+            self._skip(prefix + entry.name, str(error))
+        except OSError as error:
+            self._skip(prefix + storable(entry.name), f"can't be read: {error.strerror}")
+
+    def _follow(self, link: _Place) -> None:
+        """See to what a link leads to, unless it was seen already; raises `OSError`."""
+        if _is_ignored(link.path, False, link.rules):
+            return
+        try:
+            real = os.path.realpath(link.place, strict=True)
+            status = Path(real).stat()
+        except FileNotFoundError:
+            self._skip(link.path, f"a link to {Path(link.place).readlink()}, which is not there")
+            return
+        if stat.S_ISDIR(status.st_mode):
+            if not _is_ignored(link.path, True, link.rules):
+                self._folders.append(_Place(real, f"{link.path}/", link.rules))
+        elif self._is_wanted(link.path):
+            known = self._known(real)
+            if known is None:
+                self._linked[real] = link.path
+                self._take(link.path, status)
+            else:
+                self.found.aliases[link.path] = known
+
+    def _known(self, real: str) -> str | None:
+        """The path by which a file was found already."""
+        folder, name = os.path.split(real)
+        with suppress(KeyError, ValueError):
+            path = self._prefixes[folder] + storable(name)
+            if path in self.found.files:
+                return path
+        return self._linked.get(real)
+
+    def _take(self, path: str, status: os.stat_result) -> None:
+        if stat.S_ISREG(status.st_mode):
+            self.found.files[path] = status
+        else:
+            kind = _ODD.get(stat.S_IFMT(status.st_mode), "something else")
+            self._skip(path, f"not a file but {kind}")
+
+    def _skip(self, path: str, reason: str) -> None:
+        self.found.skipped.append(Skipped(_valid(path), _valid(reason)))
+
+    def _is_wanted(self, name: str) -> bool:
+        return PurePosixPath(name).suffix.lower() in self._suffixes
+
+
+def _valid(text: str) -> str:
+    """`text` with question marks for what is no Unicode."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _is_store(names: set[str]) -> bool:
+    """Whether a folder with these files is a store: the lock or a manifest is beside a catalog."""
+    return CATALOG in names and any(name == LOCK or name.startswith("manifest-") for name in names)
+
+
+def _rules(folder: Path) -> GitIgnoreSpec | None:
+    try:
+        data = read_file(folder / IGNORE_FILE, _MAX_RULES)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror} ({IGNORE_FILE} in it)") from error
+    try:
+        return GitIgnoreSpec.from_lines(data.decode("utf-8-sig", "replace").splitlines())
+    except ValueError as error:
+        raise CmsearchError(
+            f"{folder / IGNORE_FILE} has a rule that can't be read: {error}."
+        ) from error
+
+
+def _is_ignored(path: str, is_folder: bool, rules: Rules) -> bool:
+    """The innermost ignore file with something to say about the path decides."""
+    for prefix, spec in reversed(rules):
+        verdict = spec.check_file(path[len(prefix) :] + ("/" if is_folder else "")).include
+        if verdict is not None:
+            return verdict
+    return False
