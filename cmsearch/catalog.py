@@ -104,16 +104,22 @@ class Catalog:
         )
         return {row[0] for row in self._rows(query)}
 
-    def size(self, space: int) -> tuple[int, int]:
-        """The number of embeddings in a space, and their bytes."""
+    def sizes(self, space: int) -> dict[Modality, tuple[int, int]]:
+        """By modality the number of embeddings in a space, and their bytes."""
         table = schema.embeddings.c
-        blobs = (
-            sa.func.length(sa.func.coalesce(one, b"")) for one in (table.tokens, table.features)
-        )
-        length = sum(blobs, sa.func.length(table.vector))
-        query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(length), 0))
-        row = self._rows(query.where(table.space == space))[0]
-        return int(row[0]), int(row[1])
+        blobs = (table.vector, table.tokens, table.features)
+        length = sum(sa.func.coalesce(sa.func.length(blob), 0) for blob in blobs)
+        query = sa.select(table.modality, sa.func.count(), sa.func.sum(length))
+        rows = self._rows(query.where(table.space == space).group_by(table.modality))
+        return {Modality(row[0]): (int(row[1]), int(row[2])) for row in rows}
+
+    def days(self) -> tuple[str, str] | None:
+        """The first and the last day of the pictures: their cameras', or of their last change."""
+        assets, items = schema.assets.c, schema.items.c
+        pictures = sa.select(items.asset).where(items.modality == Modality.IMAGE)
+        query = sa.select(sa.func.min(assets.taken), sa.func.max(assets.taken))
+        first, last = self._rows(query.where(assets.id.in_(pictures)))[0]
+        return None if first is None else (first[:10], last[:10])
 
     def assets(self) -> dict[str, Asset]:
         """Every asset by its path."""
@@ -143,12 +149,18 @@ class Catalog:
     def embeddings(
         self, space: int, modality: Modality, dim: int, after: int = 0
     ) -> tuple[IdArray, FloatArray]:
-        """Ids `(n,)`, in order, and vectors `(n, dim)` of embeddings with an id above `after`."""
-        where = schema.embeddings.c.space == space, schema.embeddings.c.modality == modality
-        query = sa.select(schema.embeddings.c.id, schema.embeddings.c.vector).where(
-            *where, schema.embeddings.c.id > after
+        """Ids `(n,)`, in order, and vectors `(n, dim)` of embeddings with an id above `after`.
+
+        A vector of another length, which is damaged, is left out.
+        """
+        table = schema.embeddings.c
+        query = (
+            sa.select(table.id, table.vector)
+            .where(table.space == space, table.modality == modality, table.id > after)
+            .where(sa.func.length(table.vector) == 2 * dim)
+            .order_by(table.id)
         )
-        rows = self._rows(query.order_by(schema.embeddings.c.id))
+        rows = self._rows(query)
         ids = np.array([row[0] for row in rows], np.int64)
         vectors = np.frombuffer(b"".join(row[1] for row in rows), "<f2")
         return ids, vectors.reshape(len(ids), dim).astype(np.float32)
@@ -224,11 +236,54 @@ class Catalog:
                 )
         return found
 
+    def stored(self, space: int, after: int, count: int) -> Sequence[Any]:
+        """The next `count` embeddings of a space by their ids, as rows of (id, vector, tokens)."""
+        table = schema.embeddings.c
+        query = sa.select(table.id, table.vector, table.tokens)
+        query = query.where(table.space == space, table.id > after).order_by(table.id)
+        return self._rows(query.limit(count))
+
+    def item_vectors(
+        self, path: str, space: int, dim: int
+    ) -> dict[str, list[tuple[int, FloatArray]]]:
+        """By the digest of each item of an asset its embeddings' ids and vectors `(dim,)`."""
+        table = schema.embeddings.c
+        query = (
+            sa.select(schema.items.c.digest, table.id, table.vector)
+            .join(schema.items, table.item == schema.items.c.id)
+            .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
+            .where(schema.assets.c.path == path, table.space == space)
+            .where(sa.func.length(table.vector) == 2 * dim)
+            .order_by(table.item, table.part)
+        )
+        found: dict[str, list[tuple[int, FloatArray]]] = {}
+        for digest, number, vector in self._rows(query):
+            values = np.frombuffer(vector, "<f2").astype(np.float32)
+            found.setdefault(digest, []).append((number, values))
+        return found
+
+    def integrity(self) -> list[str]:
+        """What SQLite finds wrong with its own file, at most 20 findings."""
+        with translated(self.path), self._engine.connect() as connection:
+            checked = connection.exec_driver_sql("PRAGMA integrity_check(20)").fetchall()
+            foreign = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)
+        found = [str(row[0]) for row in checked if row[0] != "ok"]
+        return [
+            *found,
+            *(f"a row of {row[0]} refers to a missing one of {row[2]}" for row in foreign),
+        ]
+
+    def reindex(self) -> None:
+        """Make SQLite's own indexes anew from its tables."""
+        with translated(self.path), self._engine.connect() as connection:
+            connection.exec_driver_sql("REINDEX")
+
     def subjects(self, space: int, modality: Modality) -> tuple[IdArray, IdArray]:
-        """Embedding ids and, for each, the asset that its item describes or is."""
+        """Embedding ids, in order, and for each the asset that its item describes or is."""
         query = (
             sa.select(
-                schema.embeddings.c.id, sa.func.coalesce(schema.items.c.about, schema.items.c.asset)
+                schema.embeddings.c.id,
+                sa.func.coalesce(schema.items.c.about, schema.items.c.asset),
             )
             .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
             .where(schema.embeddings.c.space == space, schema.embeddings.c.modality == modality)
@@ -259,6 +314,11 @@ class Catalog:
         self._wrote = True
         with translated(self.path), self._engine.begin() as connection:
             yield Writer(connection)
+
+    def shrink(self) -> None:
+        """Give the room of what was deleted back to the disk."""
+        with translated(self.path), self._engine.connect() as connection:
+            connection.exec_driver_sql("VACUUM")
 
     def _settle_journal(self) -> None:
         """A write-ahead log, which readers go on beside; it doesn't work over a network."""

@@ -110,12 +110,17 @@ class Store:
         manifest = vectors.newest(self._place)
         return manifest.snapshot if manifest else 0
 
+    def disown_files(self) -> None:
+        """Let the derived files count as those of another catalog, so that they are made anew."""
+        with self.catalog.writing() as writer:
+            writer.set("snapshots", "[]")
+
     def _tokens(self) -> list[str]:
         """The tokens of the last two publications, of which the last may not have come about."""
         tokens: list[str] = json.loads(self.catalog.setting("snapshots") or "[]")
         return tokens
 
-    def _published(self, space: int) -> vectors.Manifest | None:
+    def published(self, space: int) -> vectors.Manifest | None:
         """The newest manifest, if it is of this space of this catalog.
 
         There may be files of a catalog that was here before, or of the space served before.
@@ -128,19 +133,20 @@ class Store:
     def publish(self) -> None:
         """Lay the catalog's vectors out in files, unless few rows changed since the last time."""
         found = self.catalog.space()
-        if found is None or not self._is_due(self._published(found[0])):
+        if found is None or not self._is_due(self.published(found[0])):
             return
         number, space = found
         last = self.catalog.last_embedding()
         content = {
-            (number, modality): self.catalog.embeddings(number, modality, space.dim)
+            modality: self.catalog.embeddings(number, modality, space.dim)
             for modality in self.catalog.modalities(number)
         }
         snapshot, token = self.snapshot() + 1, uuid4().hex
         with self.catalog.writing() as writer:
             writer.set("snapshots", json.dumps([*self._tokens()[-1:], token]))
         background = self._background(number, content)
-        vectors.publish(self._place, snapshot, token, last, content, background)
+        rows = {(number, modality): found for modality, found in content.items()}
+        vectors.publish(self._place, snapshot, token, last, rows, background)
         with self.catalog.writing() as writer:
             writer.forget_tombstones(snapshot - 1)
 
@@ -153,21 +159,23 @@ class Store:
         return changed > rows // 20
 
     def _background(
-        self, space: int, content: Mapping[tuple[int, Modality], tuple[IdArray, FloatArray]]
+        self, space: int, content: Mapping[Modality, tuple[IdArray, FloatArray]]
     ) -> vectors.Background:
-        subjects = {modality: self.catalog.subjects(space, modality)[1] for _, modality in content}
-        found = {modality: rows[1] for (_, modality), rows in content.items()}
+        subjects = {
+            modality: _aligned(rows[0], *self.catalog.subjects(space, modality))
+            for modality, rows in content.items()
+        }
         return {
             query: {
                 target: statistics
-                for target in found
+                for target in content
                 if (
                     statistics := _unrelated_best(
-                        found[query], subjects[query], found[target], subjects[target]
+                        content[query][1], subjects[query], content[target][1], subjects[target]
                     )
                 )
             }
-            for query in found
+            for query in content
         }
 
     def _refresh(self, version: int) -> None:
@@ -175,27 +183,38 @@ class Store:
         if found is None:
             return
         number, space = found
-        manifest = self._published(number)
-        if number != self._view.space_id or _token(manifest) != _token(self._manifest):
+        manifest = self.published(number)
+        if manifest is None or manifest != self._manifest:
             self._manifest, self._mains = manifest, self._open_indexes(manifest, space.dim)
         deletes = self.catalog.tombstones()
         shown: dict[Modality, VectorIndex] = {}
+        newer = {}
         for modality in self.catalog.modalities(number):
             index = self._mains.setdefault(modality, FaissIndex(space.dim))
-            upserts = self.catalog.embeddings(number, modality, space.dim, index.last)
-            index.sync(upserts, deletes, manifest.snapshot if manifest else 0)
+            newer[modality] = self.catalog.embeddings(number, modality, space.dim, index.last)
+            index.sync(newer[modality], deletes, manifest.snapshot if manifest else 0)
             shown[modality] = index
-        self._view = View(version, number, space, shown, manifest.background if manifest else {})
+        background = manifest.background if manifest else self._background(number, newer)
+        self._view = View(version, number, space, shown, background)
 
     def _open_indexes(
         self, manifest: vectors.Manifest | None, dim: int
     ) -> dict[Modality, FaissIndex]:
+        if manifest is None and self._tokens():
+            log.warning(
+                "The files beside the catalog in %s are missing, damaged or of another model. The "
+                "catalog is used in their place; `cmsearch doctor --repair` makes them anew.",
+                self.path,
+            )
         opened = {}
         for files in manifest.indexes if manifest else ():
             try:
                 opened[files.modality] = vectors.open_index(self._place, files, dim)
             except StoreError as error:
-                log.warning("%s The catalog is used in its place; index again to mend it.", error)
+                log.warning(
+                    "%s The catalog is used in its place; `cmsearch doctor --repair` mends it.",
+                    error,
+                )
         return opened
 
     def _recorded_root(self) -> Path:
@@ -203,10 +222,6 @@ class Store:
         if root is None:
             raise StoreError(f"The store {self.path} doesn't say which folder it is of.")
         return Path(root)
-
-
-def _token(manifest: vectors.Manifest | None) -> str | None:
-    return manifest.token if manifest else None
 
 
 def find(start: Path) -> Path:
@@ -274,6 +289,15 @@ def _make(path: Path, root: Path) -> None:
         for left in ("-wal", "-shm"):  # of a catalog that was deleted alone
             (path / f"{CATALOG}{left}").unlink(missing_ok=True)
         beside.replace(path / CATALOG)
+
+
+def _aligned(ids: IdArray, known: IdArray, subjects: IdArray) -> IdArray:
+    """The subjects of `ids`; 0 for one that was deleted meanwhile."""
+    places = np.searchsorted(known, ids).clip(max=max(len(known) - 1, 0))
+    if not len(known):
+        return np.zeros_like(ids)
+    found: IdArray = np.where(known[places] == ids, subjects[places], 0)
+    return found
 
 
 def _unrelated_best(

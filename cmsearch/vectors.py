@@ -6,7 +6,7 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,7 +18,7 @@ from cmsearch import graphs, indexes
 from cmsearch.errors import StoreError
 from cmsearch.types import FloatArray, IdArray, Modality
 
-FORMAT = 1
+FORMAT = 2
 _BLOCK = 2**20
 _MANIFEST = re.compile(r"manifest-(\d+)\.json")
 _DERIVED = re.compile(
@@ -80,7 +80,7 @@ def publish(
         for (space, modality), rows in content.items()
     ]
     manifest = Manifest(snapshot, token, last_embedding, files, background)
-    text = json.dumps({"format": FORMAT, **asdict(manifest)})
+    text = _sealed({"format": FORMAT, **asdict(manifest)})
     _write(folder / f"manifest-{snapshot}.json", lambda file: file.write(text.encode()))
     for path in folder.iterdir():
         match = _DERIVED.fullmatch(path.name)
@@ -104,16 +104,35 @@ def newest(folder: Path) -> Manifest | None:
     return None
 
 
+def derived_bytes(folder: Path) -> int:
+    """What all derived files take, left-over ones too."""
+    return sum(path.stat().st_size for path in folder.iterdir() if _DERIVED.fullmatch(path.name))
+
+
 def are_whole(folder: Path, manifest: Manifest) -> bool:
     """Whether every file of the snapshot is as it was written."""
-    try:
-        for index in manifest.indexes:
-            for file in (index.vectors, index.ids, index.graph):
-                if file is not None:
-                    _check(folder, file)
-    except StoreError:
-        return False
-    return True
+    return not any(damages(folder, manifest))
+
+
+def damages(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """What is wrong with each file of the snapshot that is not as it was written."""
+    for index in manifest.indexes:
+        for file in filter(None, (index.vectors, index.ids, index.graph)):
+            try:
+                _check(folder, file)
+            except StoreError as error:
+                yield str(error)
+
+
+def read_rows(folder: Path, files: IndexFiles) -> tuple[IdArray, FloatArray]:
+    """Ids `(rows,)` and vectors `(rows, dim)` of checked files; raises `StoreError`."""
+    for file in (files.ids, files.vectors):
+        _check(folder, file)
+    ids = np.fromfile(folder / files.ids.name, "<i8").astype(np.int64)
+    if len(ids) != files.rows:
+        raise StoreError(f"{files.ids.name} isn't of the shape that its manifest says.")
+    rows = _codes(folder, files).astype(np.float32).reshape(files.rows, files.dim)
+    return ids, rows
 
 
 def open_index(folder: Path, files: IndexFiles, dim: int) -> indexes.FaissIndex:
@@ -207,9 +226,16 @@ def _check(folder: Path, file: File) -> None:
         raise StoreError(f"{file.name} is not as it was written.")
 
 
+def _sealed(value: dict[str, Any]) -> str:
+    """The manifest's text, with the CRC-32 of the rest of it as the last field."""
+    return json.dumps({**value, "checksum": zlib.crc32(json.dumps(value).encode())})
+
+
 def _parsed(value: dict[str, Any]) -> Manifest:
-    if value.pop("format") != FORMAT:
-        raise ValueError("another format")
+    checksum = value.pop("checksum")
+    if value["format"] != FORMAT or zlib.crc32(json.dumps(value).encode()) != checksum:
+        raise ValueError("another format, or damaged")
+    del value["format"]
     value["indexes"] = [_parsed_index(**index) for index in value["indexes"]]
     value["background"] = {
         query: {target: (float(mean), float(std)) for target, (mean, std) in own.items()}
@@ -221,9 +247,15 @@ def _parsed(value: dict[str, Any]) -> Manifest:
 def _parsed_index(
     modality: str, rows: Any, dim: Any, vectors: Any, ids: Any, graph: Any, **rest: Any
 ) -> IndexFiles:
-    files = {"vectors": _parsed_file(**vectors), "ids": _parsed_file(**ids)}
-    files["graph"] = graph and _parsed_file(**graph)
-    return IndexFiles(modality=Modality(modality), rows=int(rows), dim=int(dim), **files, **rest)
+    return IndexFiles(
+        modality=Modality(modality),
+        rows=int(rows),
+        dim=int(dim),
+        vectors=_parsed_file(**vectors),
+        ids=_parsed_file(**ids),
+        graph=_parsed_file(**graph) if graph else None,
+        **rest,
+    )
 
 
 def _parsed_file(name: Any, size: Any, blocks: Any) -> File:

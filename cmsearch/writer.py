@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects.sqlite import insert
 
 from cmsearch import schema
+from cmsearch.schema import chunks
 from cmsearch.tokens import pack_tokens
 from cmsearch.types import Asset, Encoding, Modality, Part, Space
 
@@ -127,7 +128,7 @@ class Writer:
         described = self._connection.execute(
             sa.select(schema.items.c.id, schema.items.c.asset).where(schema.items.c.about == asset)
         ).fetchall()
-        for chunk in schema.chunks(sorted({row[1] for row in described})):
+        for chunk in chunks(sorted({row[1] for row in described})):
             stale = sa.update(schema.assets).where(schema.assets.c.id.in_(chunk))
             self._connection.execute(stale.values(mtime_ns=None))
         own = self._connection.execute(
@@ -151,6 +152,11 @@ class Writer:
         )
         self._connection.execute(stale.values(mtime_ns=None))
 
+    def delete_embeddings(self, numbers: Sequence[int], snapshot: int) -> None:
+        """Delete embeddings; the files of their items are read again."""
+        for chunk in chunks(numbers):
+            self._delete_embeddings(schema.embeddings.c.id.in_(chunk), snapshot)
+
     def forget_tombstones(self, before: int) -> None:
         """Drop the tombstones from when a snapshot older than `before` was the newest."""
         self._delete(schema.tombstones, schema.tombstones.c.snapshot < before)
@@ -159,15 +165,17 @@ class Writer:
         query = sa.select(schema.assets.c.id).where(schema.assets.c.path == path)
         return self._connection.execute(query).scalar()
 
-    def _delete_items(self, items: list[int], snapshot: int) -> None:
-        for chunk in schema.chunks(items):
-            gone = schema.embeddings.c.item.in_(chunk)
-            query = sa.select(schema.embeddings.c.id, sa.literal(snapshot)).where(gone)
-            self._connection.execute(
-                sa.insert(schema.tombstones).from_select(["embedding", "snapshot"], query)
-            )
-            self._delete(schema.embeddings, gone)
+    def _delete_items(self, numbers: Sequence[int], snapshot: int) -> None:
+        for chunk in chunks(numbers):
+            self._delete_embeddings(schema.embeddings.c.item.in_(chunk), snapshot)
             self._delete(schema.items, schema.items.c.id.in_(chunk))
+
+    def _delete_embeddings(self, gone: sa.ColumnElement[bool], snapshot: int) -> None:
+        query = sa.select(schema.embeddings.c.id, sa.literal(snapshot)).where(gone)
+        self._connection.execute(
+            sa.insert(schema.tombstones).from_select(["embedding", "snapshot"], query)
+        )
+        self._delete(schema.embeddings, gone)
 
     def _delete(self, table: Table, where: sa.ColumnElement[bool]) -> None:
         self._connection.execute(sa.delete(table).where(where))

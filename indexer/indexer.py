@@ -17,7 +17,7 @@ from cmsearch.types import Asset, Encoder, Generation, Skipped, Space
 from indexer.changes import Changes, compare, find_moved
 from indexer.load import Loader
 from indexer.pipeline import Clock, Counter, ordered_map
-from indexer.scan import Found, scan
+from indexer.scan import PICTURES, Found, scan
 from indexer.stages import Stages, batched, units
 
 log = logging.getLogger("cmsearch")
@@ -94,12 +94,13 @@ class Indexer:
         self._device = device
         self._clock = Clock()
         self._encoder: Encoder | None = None
+        self._told = ""
 
     def run(self, progress: Callable[[Progress], object] | None = None) -> Report:
         """Index what is new or changed, forget what is gone, and say what was done.
 
-        A model that the store doesn't serve yet encodes everything beside what there is, and
-        serves when that is whole.
+        It can be run again, and keeps its model loaded. A model that the store doesn't serve yet
+        encodes everything beside what there is, and serves when that is whole.
         """
         self._clock = Clock()
         tell = progress or (lambda event: None)
@@ -165,7 +166,9 @@ class Indexer:
 
     def _chosen(self, space: Space | None) -> str:
         choice = choose(self._model, space)
-        log.info("Model %s: %s.", choice.name, choice.reason)
+        if choice.name != self._told:
+            log.info("Model %s: %s.", choice.name, choice.reason)
+            self._told = choice.name
         return choice.name
 
     def _target(
@@ -247,7 +250,7 @@ class Indexer:
         if not work:
             return []
         encoder, space = self._ready(store, name, tell)
-        pictures = frozenset(file.path for file in files if file.kind == "image")
+        pictures = frozenset(file.path for file in files if file.kind in PICTURES)
         loader = Loader(self.folder, encoder, pictures)
         stages = Stages(store, space, encoder, loader, self._clock)
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers

@@ -58,7 +58,8 @@ def edit_manifest(folder: Path, **changes: Any) -> None:
     (path,) = derived(folder, "manifest-")
     value = json.loads(path.read_text())
     value["indexes"][0] |= changes
-    path.write_text(json.dumps(value))
+    del value["checksum"]
+    path.write_text(vectors._sealed(value))
 
 
 def test_nothing_is_published_yet(tmp_path: Path) -> None:
@@ -230,3 +231,14 @@ def test_a_disk_that_is_full_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         publish(tmp_path, 2)
     assert newest_number(tmp_path) == 1
     assert not derived(tmp_path, "vectors-1-image-2")
+
+
+@pytest.mark.parametrize("at", range(0, 400, 7))
+def test_a_changed_digit_of_a_manifest_is_noticed(tmp_path: Path, at: int) -> None:
+    publish(tmp_path)
+    (path,) = derived(tmp_path, "manifest-")
+    data = bytearray(path.read_bytes())
+    at = [place for place, byte in enumerate(data) if chr(byte).isdigit()][at % 200]
+    data[at] = ord("1") if data[at] != ord("1") else ord("2")
+    path.write_bytes(data)
+    assert vectors.newest(tmp_path) is None

@@ -1,0 +1,24 @@
+"""The command `completion`."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from cmsearch.cli import SUMMARIES, cli
+
+
+@click.command(short_help=SUMMARIES["completion"])
+@click.argument("shell", type=click.Choice(["bash", "fish", "zsh"]))
+def completion(shell: str) -> None:
+    """Print a script that completes cmsearch's commands and options in SHELL.
+
+    \b
+    Example:
+      cmsearch completion bash > ~/.local/share/bash-completion/completions/cmsearch
+      cmsearch completion zsh > ~/.zfunc/_cmsearch
+      cmsearch completion fish > ~/.config/fish/completions/cmsearch.fish
+    """
+    made = get_completion_class(shell)
+    assert made is not None, "click knows the three"
+    click.echo(made(cli, {}, "cmsearch", "_CMSEARCH_COMPLETE").source())

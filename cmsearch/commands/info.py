@@ -1,0 +1,78 @@
+"""The command `info`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cmsearch.cli import SUMMARIES
+from cmsearch.commands.options import format_option, store_option
+
+if TYPE_CHECKING:
+    from cmsearch.inventory import Inventory
+
+
+@click.command(short_help=SUMMARIES["info"])
+@store_option
+@format_option
+def info(store: Path | None, style: str) -> None:
+    """Say what is in an index: files, items, vectors, model, bytes and dates.
+
+    \b
+    Example:
+      cmsearch info
+      cmsearch info --store ~/Pictures --format json
+    """
+    from cmsearch.inventory import take_inventory
+    from cmsearch.store import Store, find
+
+    with Store(find(store or Path())) as opened:
+        found = take_inventory(opened)
+    if style == "json":
+        click.echo(json.dumps(_fields(found)))
+        return
+    for name, value in _rows(found):
+        click.echo(f"{name:8} {value}")
+
+
+def _fields(found: Inventory) -> dict[str, Any]:
+    fields = asdict(found) | {"store": str(found.store), "folder": str(found.folder)}
+    serving = fields.pop("serving")
+    names = ("model", "dim", "runtime")
+    own = {name: serving and serving[name] for name in names}
+    return {**own, "generation": serving and serving["id"], **fields}
+
+
+def _rows(found: Inventory) -> list[tuple[str, str]]:
+    serving = found.serving
+    sizes = f"{_megabytes(found.catalog_bytes)} and {_megabytes(found.derived_bytes)} derived"
+    model = "none yet"
+    if serving is not None:
+        model = f"{serving.model}, {serving.dim} dimensions, generation {serving.id}"
+        model += f" of {found.generations}" if found.generations > 1 else ""
+    skipped = f"; {found.skipped} skipped" if found.skipped else ""
+    rows = [
+        ("folder", str(found.folder)),
+        ("index", f"{found.store}, {sizes}, changed {found.changed[:16].replace('T', ' ')} UTC"),
+        ("model", model),
+        ("files", _counts(found.files) + skipped),
+        ("items", _counts(found.items)),
+        ("vectors", _counts(found.vectors)),
+    ]
+    if found.first_day is not None:
+        rows.append(("pictures", f"from {found.first_day} to {found.last_day}"))
+    if serving is not None and serving.lacking:
+        rows.append(("lacking", f"{serving.lacking} files; run `cmsearch index`"))
+    return rows
+
+
+def _counts(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in numbers.items()) or "none"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,72 @@
+"""The command `models`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from cmsearch.cli import SUMMARIES
+from cmsearch.commands.options import format_option
+
+
+@click.command(short_help=SUMMARIES["models"])
+@click.option("--all", "everything", is_flag=True, help="Every name that open_clip knows.")
+@format_option
+def models(everything: bool, style: str) -> None:
+    """List the models worth choosing, with what is published of them.
+
+    \b
+    Example:
+      cmsearch models
+      cmsearch index ~/Pictures --model clip
+    """
+    from cmsearch import models as known
+
+    if everything:
+        for name in known.all_names():
+            click.echo(json.dumps({"name": name}) if style == "json" else name)
+        return
+    rows = [_model_fields(model) for model in known.MODELS]
+    if style == "json":
+        for row in rows:
+            click.echo(json.dumps(row))
+        return
+    _print_models(rows)
+    click.echo("\nR@1: text→image recall@1 on COCO captions' 5,000 test images, in per cent, from")
+    for letter, source in known.SOURCES.items():
+        click.echo(f"  {letter}  {source}")
+
+
+def _model_fields(model: Any) -> dict[str, Any]:
+    from cmsearch import models as known
+
+    return {
+        "name": model.name,
+        "short": known.short_name(model.name),
+        "dim": model.dim,
+        "megabytes": model.megabytes,
+        "recall_at_1": model.recall,
+        "source": model.source,
+        "languages": model.languages,
+        "licence": model.licence,
+        "cached": known.is_here(model),
+    }
+
+
+def _print_models(rows: list[dict[str, Any]]) -> None:
+    width = max(len(row["name"].removeprefix("open_clip:")) for row in rows)
+    click.echo(
+        f"  {'MODEL':<{width}} {'SHORT':5} {'DIM':>5} {'MB':>5} {'R@1':>6}  LANGUAGES     LICENCE"
+    )
+    for row in rows:
+        name = row["name"].removeprefix("open_clip:")
+        short = row["short"] if row["short"] != row["name"] else ""
+        recall = "-" if row["recall_at_1"] is None else f"{row['recall_at_1']}{row['source']}"
+        here = "*" if row["cached"] else " "
+        click.echo(
+            f"{here} {name:<{width}} {short:5} {row['dim']:>5} {row['megabytes']:>5} {recall:>6}  "
+            f"{row['languages']:12}  {row['licence']}"
+        )
+    click.echo("* on this machine")

@@ -1,0 +1,36 @@
+"""Options and types that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The index; by default the one in this folder or the nearest above it.",
+)
+format_option = click.option(
+    "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+class Place(click.ParamType[tuple[float, float, float]]):
+    """Degrees north, degrees east and kilometres, separated by commas."""
+
+    name = "place"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float, float]:
+        try:
+            north, east, kilometres = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not LAT,LON,KM, such as 48.86,2.35,10.", param, ctx)
+        if not (abs(north) <= 90 and abs(east) <= 180 and kilometres >= 0):
+            self.fail(f"{value!r} is nowhere on Earth.", param, ctx)
+        return north, east, kilometres

@@ -1,0 +1,1 @@
+"""The commands that read the media; the lazy group imports them by name."""

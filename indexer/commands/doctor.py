@@ -1,0 +1,68 @@
+"""The command `doctor`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from cmsearch.cli import SUMMARIES
+from cmsearch.commands.options import format_option, store_option
+from cmsearch.store import Store, find
+from cmsearch.text import printable
+from indexer.commands.options import device_option
+from indexer.doctor import SAMPLES, Finding, encode_missing, examine, repair
+
+
+@click.command(short_help=SUMMARIES["doctor"])
+@store_option
+@click.option("--repair", "mend", is_flag=True, help="Make anew what is damaged.")
+@click.option(
+    "--samples",
+    type=click.IntRange(0),
+    default=SAMPLES,
+    show_default=True,
+    metavar="N",
+    help="Encode so many files again and compare; 0 needs neither the model nor the files.",
+)
+@device_option
+@format_option
+def doctor(store: Path | None, mend: bool, samples: int, device: str | None, style: str) -> int:
+    """Prove that catalog, vectors and derived files of an index agree.
+
+    Ends with the exit code 1 if something is wrong and was not mended.
+
+    \b
+    Example:
+      cmsearch doctor
+      cmsearch doctor --repair
+    """
+    with Store(find(store or Path())) as opened:
+        findings = examine(opened, samples=samples, device=device)
+        if not (findings and mend):
+            _print(findings, style)
+            return 1 if findings else 0
+        repair(opened, findings)
+        if any(one.embeddings or one.check == "items" for one in findings):
+            encode_missing(opened, device)
+        left = examine(opened, samples=samples, device=device)
+    _print(findings, style, mended=True)
+    for one in left:
+        click.echo(f"still wrong: {printable(one.what)}", err=True)
+    return 1 if left else 0
+
+
+def _print(findings: Sequence[Finding], style: str, *, mended: bool = False) -> None:
+    if style == "json":
+        for one in findings:
+            fields = {"check": one.check, "what": one.what, "embeddings": len(one.embeddings)}
+            click.echo(json.dumps({**fields, "mended": mended}))
+        return
+    for one in findings:
+        click.echo(f"{'mended' if mended else 'wrong'}: {one.check}: {printable(one.what)}")
+    if not findings:
+        click.echo("Everything agrees.")
+    elif not mended:
+        click.echo("`cmsearch doctor --repair` makes anew what is damaged.", err=True)

@@ -1,0 +1,126 @@
+"""The command `index`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from cmsearch.cli import SUMMARIES
+from cmsearch.commands.options import format_option
+from cmsearch.text import printable
+from cmsearch.types import Skipped
+from indexer.commands.options import (
+    device_option,
+    folder_argument,
+    model_option,
+    place_option,
+    progress,
+)
+from indexer.indexer import Indexer, Plan, Report
+
+SHOWN = 20
+
+
+@click.command(short_help=SUMMARIES["index"])
+@folder_argument
+@model_option
+@device_option
+@place_option
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@format_option
+def index(
+    folder: Path,
+    model: str | None,
+    device: str | None,
+    store: Path | None,
+    dry_run: bool,
+    style: str,
+) -> int:
+    """Index a folder of pictures, captions and documents, or bring its index up to date.
+
+    A model that the index wasn't made with encodes everything anew beside what there is, which
+    serves until that is done. Ends with the exit code 3 if some files had to be skipped.
+
+    \b
+    Examples:
+      cmsearch index ~/Pictures
+      cmsearch index ~/Pictures --dry-run
+      cmsearch index ~/Pictures --model clip
+    """
+    indexer = Indexer(folder, store=store, model=model, device=device)
+    if dry_run:
+        plan = indexer.plan()
+        print_plan(plan) if style == "table" else print_json(plan)
+        return 0
+    with progress() as show:
+        report = indexer.run(show)
+    print_report(report) if style == "table" else print_json(report)
+    return 3 if report.skipped else 0
+
+
+def print_json(done: Report | Plan) -> None:
+    """Write a report as one JSON object on one line."""
+    click.echo(json.dumps({**asdict(done), "store": str(done.store)}))
+
+
+def print_report(report: Report) -> None:
+    """Write what a run did to stdout, and what it skipped to stderr."""
+    names = ("added", "changed", "reencoded", "unchanged", "moved", "removed", "skipped")
+    items = ", ".join(
+        f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(report.items.items())
+    )
+    click.echo(f"files: {counted(report, names) or 'none'}")
+    click.echo(f"index: {items or 'empty'}, with {report.model}, in {report.store}")
+    if report.waiting:
+        click.echo(
+            f"{report.model} does not serve yet: {report.waiting} files could not be read. The "
+            "former model serves until they are, or are gone; then index again.",
+            err=True,
+        )
+    if not report.items:
+        click.echo("There is nothing here that can be indexed.", err=True)
+    print_skipped(report.skipped)
+
+
+def print_plan(plan: Plan) -> None:
+    """Write what a run would do: the counts, and the first paths of each kind."""
+    paths = {
+        "add": plan.added,
+        "encode again": plan.changed,
+        f"encode with {plan.model}": plan.reencoded,
+        "move": [f"{old} → {new}" for old, new in plan.moved],
+        "forget": plan.removed,
+    }
+    for verb, found in paths.items():
+        for path in found[:SHOWN]:
+            click.echo(f"would {verb}: {printable(path)}")
+        if len(found) > SHOWN:
+            click.echo(f"… and {len(found) - SHOWN} more; --format json has them all")
+    counts = {f"to {verb}": len(found) for verb, found in paths.items()}
+    counts["unchanged"] = plan.unchanged
+    click.echo(f"files: {_listed(counts) or 'none'}")
+    print_skipped(plan.skipped)
+
+
+def counted(report: Report, names: Sequence[str]) -> str:
+    """The numbers of a report that aren't 0, as `3 added, 1 skipped`."""
+    found = {name: getattr(report, name) for name in names}
+    return _listed({name: one if isinstance(one, int) else len(one) for name, one in found.items()})
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+
+
+def print_skipped(skipped: Sequence[Skipped]) -> None:
+    """Write to stderr what was left out and why."""
+    for one in skipped[:SHOWN]:
+        place = f"{one.path}:{one.locator}" if one.locator else one.path
+        click.echo(f"skipped {printable(place)}: {printable(one.reason)}", err=True)
+    if len(skipped) > SHOWN:
+        more = len(skipped) - SHOWN
+        click.echo(f"… and {more} more; --format json has them all", err=True)

@@ -1,0 +1,89 @@
+"""Options and the progress bar of the commands that fill a store."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from indexer.indexer import Progress
+
+_PLAIN_SECONDS = 10.0
+
+folder_argument = click.argument(
+    "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default="."
+)
+model_option = click.option(
+    "--model", metavar="NAME", help="As `cmsearch models` lists them, or auto."
+)
+device_option = click.option(
+    "--device", metavar="NAME", help="cpu, cuda, …; by default the best there is."
+)
+place_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where to keep the index; by default in FOLDER/.cmsearch.",
+)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Progress], None]]:
+    """A bar on a terminal's stderr, else a plain line every ten seconds."""
+    if sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _lines()
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Progress], None]]:
+    from tqdm import tqdm
+
+    bar: tqdm[Any] | None = None
+
+    def show(event: Progress) -> None:
+        nonlocal bar
+        if bar is None or bar.desc != event.stage:
+            if bar is not None:
+                bar.close()
+            bar = tqdm(
+                desc=event.stage, total=event.total, unit=" items", leave=False, file=sys.stderr
+            )
+            bar.desc = event.stage
+        bar.total = event.total
+        bar.update(event.done - bar.n)
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _lines() -> Callable[[Progress], None]:
+    start = time.monotonic()
+    last = start
+
+    def show(event: Progress) -> None:
+        nonlocal start, last
+        now = time.monotonic()
+        if event.done == 0:
+            start = last = now
+        elif now - last >= _PLAIN_SECONDS and event.done < event.total:
+            last = now
+            rate = event.done / (now - start)
+            left = (event.total - event.done) / rate
+            click.echo(
+                f"{event.stage}: {event.done} of {event.total}, {rate:.1f} a second, "
+                f"about {left:.0f} s left",
+                err=True,
+            )
+
+    return show

@@ -1,0 +1,83 @@
+"""The command `watch`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from cmsearch.cli import SUMMARIES
+from cmsearch.commands.options import format_option
+from cmsearch.errors import CmsearchError
+from cmsearch.types import Skipped
+from indexer.commands.index import counted, print_json, print_skipped
+from indexer.commands.options import (
+    device_option,
+    folder_argument,
+    model_option,
+    place_option,
+    progress,
+)
+from indexer.indexer import Indexer, Report
+from indexer.watch import follow
+
+
+@click.command(short_help=SUMMARIES["watch"])
+@folder_argument
+@model_option
+@device_option
+@place_option
+@click.option(
+    "--rescan",
+    type=click.FloatRange(1),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="Look at all files so often, even where nothing tells of a change.",
+)
+@click.option("--poll", is_flag=True, help="For folders, as on some networks, without events.")
+@format_option
+def watch(
+    folder: Path,
+    model: str | None,
+    device: str | None,
+    store: Path | None,
+    rescan: float,
+    poll: bool,
+    style: str,
+) -> None:
+    """Index a folder and keep its index current until it is interrupted.
+
+    Prints a line, or with --format json the report, for each run that changed something.
+
+    \b
+    Example:
+      cmsearch watch ~/Pictures
+    """
+    indexer = Indexer(folder, store=store, model=model, device=device)
+    known: set[Skipped] = set()
+    try:
+        with progress() as show:
+            for done in follow(indexer, rescan=rescan, poll=poll, progress=show):
+                if isinstance(done, CmsearchError):
+                    click.echo(f"{_now()}  {done}", err=True)
+                    continue
+                _print(done, known, style)
+                known = set(done.skipped)
+    except KeyboardInterrupt:
+        click.echo("Stopped. The index is as of the last line.", err=True)
+
+
+def _print(report: Report, known: set[Skipped], style: str) -> None:
+    news = counted(report, ("added", "changed", "reencoded", "moved", "removed"))
+    if style == "json" and (news or set(report.skipped) - known):
+        print_json(report)
+        return
+    if news:
+        click.echo(f"{_now()}  {news}")
+    print_skipped([one for one in report.skipped if one not in known])
+
+
+def _now() -> str:
+    return datetime.now().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,215 @@
+"""Proving that a store is whole: its catalog, its derived files, and the media they came from."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cmsearch import vectors
+from cmsearch.errors import StoreError
+from cmsearch.registry import load_encoder, model_name
+from cmsearch.store import Store
+from cmsearch.types import Asset, Encoder, FloatArray, IdArray, Modality, Space
+from indexer.changes import compare
+from indexer.indexer import Indexer
+from indexer.load import Loader
+from indexer.scan import PICTURES, Found, scan
+from indexer.stages import encode_items
+
+SAMPLES = 8
+CLOSE = 0.995
+"""The cosine that a vector has to have with itself encoded anew: float16 and other runtimes."""
+_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that isn't as it should be.
+
+    `check` is `catalog`, `paths`, `vectors`, `items`, `files` or `samples`; `embeddings` are the
+    ids of those that are to be made anew.
+    """
+
+    check: str
+    what: str
+    embeddings: tuple[int, ...] = ()
+
+
+def examine(store: Store, *, samples: int = SAMPLES, device: str | None = None) -> list[Finding]:
+    """What is wrong with a store; nothing, if it is whole.
+
+    Of `samples` files the vectors are compared with those that they have when they are encoded
+    again, which needs the model and the media.
+    """
+    findings = [Finding("catalog", text) for text in store.catalog.integrity()]
+    if findings:
+        return findings  # what else is read from it can't be relied on
+    findings += _check_paths(store)
+    served = store.catalog.space()
+    if served is None:
+        return findings
+    number, space = served
+    damaged = _check_vectors(store, number, space)
+    findings += damaged
+    findings += _check_items(store, number)
+    findings += _check_files(store, number, space)
+    if samples and not damaged:
+        findings += _check_samples(store, number, space, samples, device)
+    return findings
+
+
+def repair(store: Store, findings: Sequence[Finding]) -> None:
+    """Make anew what `examine` found damaged, in the catalog and beside it.
+
+    What is to be encoded again is left to the next run of an `Indexer`. Raises `StoreError` for
+    what can't be made anew.
+    """
+    with store.locked():
+        if any(one.check == "catalog" for one in findings):
+            store.catalog.reindex()
+            if store.catalog.integrity():
+                raise StoreError(
+                    f"The catalog {store.catalog.path} is damaged beyond repair. Restore a copy of "
+                    f"{store.path}, or move it away and run `cmsearch index` again."
+                )
+        damaged = sorted({number for one in findings for number in one.embeddings})
+        if damaged:
+            snapshot = store.snapshot()
+            with store.catalog.writing() as writer:
+                writer.delete_embeddings(damaged, snapshot)
+        store.disown_files()
+        store.publish()
+
+
+def encode_missing(store: Store, device: str | None = None) -> None:
+    """Encode what `repair` deleted, or what was never encoded, from the media."""
+    Indexer(store.root, store=store.path, device=device).run()
+
+
+def _check_paths(store: Store) -> Iterator[Finding]:
+    for path in store.catalog.assets():
+        try:
+            store.absolute(path)
+        except StoreError as error:
+            yield Finding("paths", str(error))
+
+
+def _check_vectors(store: Store, number: int, space: Space) -> list[Finding]:
+    """Embeddings whose blobs have another length, or whose vector isn't a unit vector."""
+    bad: list[int] = []
+    last = 0
+    while rows := store.catalog.stored(number, last, _ROWS):
+        last = int(rows[-1][0])
+        bad += [row[0] for row in rows if not _is_sound(row[1], row[2], space.dim)]
+    if not bad:
+        return []
+    return [Finding("vectors", f"{len(bad)} embeddings are damaged", tuple(bad))]
+
+
+def _is_sound(vector: bytes, tokens: bytes | None, dim: int) -> bool:
+    if len(vector) != 2 * dim or (tokens is not None and len(tokens) % (dim + 4)):
+        return False
+    norm = float(np.linalg.norm(np.frombuffer(vector, "<f2").astype(np.float32)))
+    return abs(norm - 1) < 0.01
+
+
+def _check_items(store: Store, number: int) -> Iterator[Finding]:
+    lacking = len(store.catalog.lacking(number))
+    if lacking:
+        yield Finding("items", f"{lacking} files have items that are not encoded")
+
+
+def _check_files(store: Store, number: int, space: Space) -> Iterator[Finding]:
+    """Compare the derived files with the catalog, row by row."""
+    manifest = store.published(number)
+    if manifest is None:
+        yield Finding("files", "there is no manifest of this catalog and model")
+        return
+    for damage in vectors.damages(store.path, manifest):
+        yield Finding("files", damage)
+    gone = store.catalog.tombstones()
+    shown = {files.modality: files for files in manifest.indexes}
+    for modality in {*store.catalog.modalities(number), *shown}:
+        ids, rows = store.catalog.embeddings(number, modality, space.dim)
+        old = ids <= manifest.last_embedding
+        if modality not in shown:
+            if old.any():
+                yield Finding("files", f"the {modality} vectors are not in the files")
+            continue
+        try:
+            kept = vectors.read_rows(store.path, shown[modality])
+        except StoreError:
+            continue  # a damage that was named above
+        yield from _compared(modality, kept, (ids[old], rows[old]), gone)
+
+
+def _compared(
+    modality: Modality,
+    kept: tuple[IdArray, FloatArray],
+    rows: tuple[IdArray, FloatArray],
+    gone: IdArray,
+) -> Iterator[Finding]:
+    """Compare ids `(n,)` and vectors `(n, dim)` in the files with those in the catalog."""
+    alive = ~np.isin(kept[0], gone)
+    if not np.array_equal(kept[0][alive], rows[0]):
+        yield Finding("files", f"the ids of the {modality} files are not those of the catalog")
+        return
+    other = (kept[1][alive] != rows[1]).any(axis=1)
+    if other.any():
+        # The files passed their checksums, so it may be the catalog that was damaged.
+        yield Finding(
+            "vectors",
+            f"{int(other.sum())} {modality} vectors differ between catalog and files",
+            tuple(rows[0][other].tolist()),
+        )
+
+
+def _check_samples(
+    store: Store, number: int, space: Space, samples: int, device: str | None
+) -> Iterator[Finding]:
+    """Encode some files again that haven't changed, and compare the vectors."""
+    assets = store.catalog.assets()
+    files = _unchanged(store, assets)
+    if not files:
+        return
+    encoder = load_encoder(model_name(space), device=device, space=space)
+    pictures = frozenset(path for path, asset in assets.items() if asset.kind in PICTURES)
+    loader = Loader(store.root, encoder, pictures)
+    for file in random.sample(files, min(samples, len(files))):
+        stored = store.catalog.item_vectors(file.path, number, space.dim)
+        bad = list(_differing(encoder, loader, file, stored))
+        if bad:
+            yield Finding(
+                "samples", f"{file.path} has other vectors when it is encoded again", tuple(bad)
+            )
+
+
+def _unchanged(store: Store, assets: dict[str, Asset]) -> list[Found]:
+    """The files that are as they were when they were indexed."""
+    try:
+        files, _ = scan(store.root)
+    except StoreError:  # the folder isn't here; only what is in the store can be examined
+        return []
+    changes = compare(files, assets)
+    other = {file.path for file in (*changes.added, *changes.changed)}
+    failed = {one.path for one in changes.skipped}
+    return [file for file in files if file.path not in other | failed]
+
+
+def _differing(
+    encoder: Encoder, loader: Loader, file: Found, stored: dict[str, list[tuple[int, FloatArray]]]
+) -> Iterator[int]:
+    """The embeddings of a file that it doesn't have when it is encoded again."""
+    items = loader.load(file, frozenset()).new
+    modalities = {item.part.modality for item in items}
+    for modality in sorted(modalities):
+        own = [item for item in items if item.part.modality is modality]
+        for item, encoding in zip(own, encode_items(encoder, own), strict=True):
+            for (number, vector), again in zip(
+                stored.get(item.digest, []), encoding.vectors, strict=False
+            ):
+                if float(vector @ again) < CLOSE:
+                    yield number

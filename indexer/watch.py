@@ -1,0 +1,87 @@
+"""Keeping a store current: indexing again whenever something in its folder has changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+
+from watchfiles import Change, watch
+
+from cmsearch.errors import CmsearchError, StoreError
+from indexer.indexer import Indexer, Progress, Report
+
+_TICK_MS = 500
+_LONGEST_WAIT = 30.0
+_RETRY = 10.0
+
+
+def follow(
+    indexer: Indexer,
+    *,
+    rescan: float,
+    poll: bool = False,
+    stop: Event | None = None,
+    progress: Callable[[Progress], object] | None = None,
+) -> Iterator[Report | CmsearchError]:
+    """What each run did, or why it failed: one at once, then one after each change.
+
+    A run waits until the folder has been quiet for a moment, at most for half a minute, and looks
+    at all files again: what was changed while many others were, when the system may drop events,
+    isn't missed. Every `rescan` seconds it runs without an event too, for what no event tells of.
+    With `poll` the files' times are looked at all the while, for folders without events. Ends when
+    `stop` is set. Raises `StoreError` where the folder can't be watched.
+    """
+    due = time.monotonic()
+    first_change: float | None = None
+    for changes in _events(indexer.folder, poll, stop):
+        now = time.monotonic()
+        if changes:
+            first_change = first_change or now
+        waited = first_change is not None and now - first_change >= _LONGEST_WAIT
+        settled = first_change is not None and not changes
+        if settled or waited or now >= due:
+            first_change = None
+            done = _attempt(indexer, progress)
+            due = time.monotonic() + (rescan if isinstance(done, Report) else _RETRY)
+            yield done
+
+
+def _attempt(
+    indexer: Indexer, progress: Callable[[Progress], object] | None
+) -> Report | CmsearchError:
+    """One run; an error of it, such as a drive that is away, may be over at the next one."""
+    try:
+        return indexer.run(progress)
+    except CmsearchError as error:
+        return error
+
+
+def _events(folder: Path, poll: bool, stop: Event | None) -> Iterator[set[tuple[Change, str]]]:
+    """The changes in the folder, or none after each tick without one."""
+    try:
+        yield from watch(
+            folder,
+            watch_filter=_Visible(folder),
+            step=100,
+            rust_timeout=_TICK_MS,
+            yield_on_timeout=True,
+            stop_event=stop,
+            force_polling=poll or None,
+        )
+    except OSError as error:
+        raise StoreError(
+            f"The folder {folder} can't be watched: {error}. If the system's number of watches is "
+            "exhausted, raise it (on Linux fs.inotify.max_user_watches), or watch with --poll."
+        ) from error
+
+
+class _Visible:
+    """Leaves out what is hidden, the store in its usual place too."""
+
+    def __init__(self, folder: Path) -> None:
+        self._parts = len(folder.resolve().parts)
+
+    def __call__(self, change: Change, path: str) -> bool:
+        return not any(part.startswith(".") for part in Path(path).parts[self._parts :])
