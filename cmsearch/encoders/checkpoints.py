@@ -11,13 +11,15 @@ from cmsearch import hub
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError
 
 HUB_SECONDS = 10.0
+_TOKENIZERS = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
+_PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 _FILES = (
-    *("config.json", "preprocessor_config.json", "processor_config.json"),
-    *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json"),
-    *("vocab.json", "merges.txt", "spiece.model", "tokenizer.model"),
+    *("config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("merges.txt", *_TOKENIZERS, *_PROCESSORS),
     *("model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors"),
 )
 """No code, and no weights in formats that may hold code."""
+_FOLDERS = "A folder is named by a path that begins with /, ./ or ~/."
 _SHARDS = "model.safetensors.index.json"
 
 log = logging.getLogger("cmsearch")
@@ -29,26 +31,20 @@ def checkpoint(model: str, types: Collection[str], *, download: bool) -> Path:
     Raises `UnknownModelError`, `ModelUnavailableError` where it isn't here and can't or mustn't be
     fetched, and `ModelError` for another type.
     """
-    folder: Path | None = Path(model)
-    if not Path(model).is_absolute():
-        folder = hub.cached_folder(model, "config.json")
-        if folder is None or not _has_weights(folder):
+    if Path(model).is_absolute():
+        folder = Path(model)
+        if not (folder / "config.json").is_file():
+            raise ModelUnavailableError(
+                f"There is no model in {model}: config.json is not found there. It has to be a "
+                "folder that save_pretrained of transformers wrote."
+            )
+    else:
+        cached = _cached(model)
+        if cached is None or _lacking(cached):
             return _fetched(model, types, download)
-    if folder is None or not (folder / "config.json").is_file():
-        raise ModelUnavailableError(
-            f"There is no model in {model}: config.json is not found there. It has to be a folder "
-            "that save_pretrained of transformers wrote."
-        )
+        folder = cached
     _check_type(model, folder, types)
-    if not _has_weights(folder):
-        raise ModelUnavailableError(_NO_WEIGHTS.format(model))
-    return folder
-
-
-_NO_WEIGHTS = (
-    "{} has no weights in model.safetensors, the only format that is read since it can't hold "
-    "code. save_pretrained of transformers writes it."
-)
+    return _complete(model, folder)
 
 
 def model_type(folder: Path) -> str:
@@ -59,6 +55,17 @@ def model_type(folder: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelUnavailableError(
             f"{folder / 'config.json'} doesn't say of what type the model is ({error!r})."
+        ) from error
+
+
+def _cached(model: str) -> Path | None:
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return hub.cached_folder(model, "config.json")
+    except HFValidationError as error:
+        raise UnknownModelError(
+            f"{model!r} can't be a name on the model hub: {str(error).rstrip('.')}. {_FOLDERS}"
         ) from error
 
 
@@ -77,22 +84,18 @@ def _fetched(model: str, types: Collection[str], download: bool) -> Path:
     _check_type(model, _fetch(model, ("config.json",)), types)
     told = f"{size} MB" if size else "of a size that the hub doesn't tell"
     log.info("Fetching the weights of %s, %s.", model, told)
-    folder = _fetch(model, _FILES)
-    if not _has_weights(folder):
-        raise ModelUnavailableError(_NO_WEIGHTS.format(model))
-    return folder
+    return _complete(model, _fetch(model, _FILES))
 
 
 def _fetch(model: str, files: tuple[str, ...]) -> Path:
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
         return hub.fetch(model, files)
-    except (RepositoryNotFoundError, HFValidationError) as error:
+    except RepositoryNotFoundError as error:
         raise UnknownModelError(
             f"The model hub has no model {model!r}, or it isn't for everybody: then accept its "
-            "terms on its page and set HF_TOKEN. A folder is named by a path that begins with "
-            "/, ./ or ~/."
+            f"terms on its page and set HF_TOKEN. {_FOLDERS}"
         ) from error
     except Exception as error:  # the hub's client raises many kinds
         reason = str(error).strip().split("\n")[0][:300].rstrip(".")
@@ -106,6 +109,23 @@ def _check_type(model: str, folder: Path, types: Collection[str]) -> None:
             f"{model} is a model of type {found!r}. Of transformers' models cmsearch runs those of "
             f"the types {', '.join(types)}."
         )
+
+
+def _complete(model: str, folder: Path) -> Path:
+    if lacking := _lacking(folder):
+        raise ModelUnavailableError(f"{model} has no {lacking}.")
+    return folder
+
+
+def _lacking(folder: Path) -> str | None:
+    """What a model lacks that transformers would make up, or read from files that may hold code."""
+    if not _has_weights(folder):
+        return "weights in model.safetensors, the only format of weights that is read"
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        return f"tokenizer: none of {', '.join(_TOKENIZERS)} is there"
+    if not any((folder / name).is_file() for name in _PROCESSORS):
+        return f"image processor: neither {' nor '.join(_PROCESSORS)} is there"
+    return None
 
 
 def _has_weights(folder: Path) -> bool:

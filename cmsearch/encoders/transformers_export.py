@@ -110,16 +110,16 @@ class TransformersReference:
     def export(self, folder: Path) -> None:
         image, pixels = self._image_spec()
         spec = {"image": image, "text": self._text_spec(folder)}
-        run = {one: partial(self.features, modality=one) for one in Modality}
-        towers = {
-            Modality.IMAGE: Tower(self.model, pixels, run[Modality.IMAGE]),
-            Modality.TEXT: Tower(self.model, AsIs(), run[Modality.TEXT]),
-        }
+        of_images, of_texts = (
+            partial(self.features, modality=one) for one in (Modality.IMAGE, Modality.TEXT)
+        )
         if self.kind == "siglip2":
             embeddings = self.model.vision_model.embeddings
-            towers[Modality.IMAGE].features = partial(
-                grid_positions, embeddings, run[Modality.IMAGE]
-            )
+            of_images = partial(grid_positions, embeddings, of_images)
+        towers = {
+            Modality.IMAGE: Tower(self.model, pixels, of_images),
+            Modality.TEXT: Tower(self.model, AsIs(), of_texts),
+        }
         towers_export.write(self, towers, spec, folder)
 
     def _has_to_lower(self) -> bool:

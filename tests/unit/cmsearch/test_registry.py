@@ -80,6 +80,23 @@ def test_a_local_directory_may_be_at_home(tmp_path: Path, monkeypatch: pytest.Mo
     assert canonical_name("local-dir:~/model") == expected
 
 
+@pytest.mark.parametrize("name", ["org/name", "org/Name-2_b.c", "name", " org/name "])
+def test_a_model_of_transformers_is_named_as_on_the_hub(name: str) -> None:
+    assert canonical_name(f"transformers:{name}") == f"transformers:{name.strip()}"
+
+
+@pytest.mark.parametrize("place", ["./model", "../{0}/model", "~/model", "{1}/a/../model"])
+def test_a_folder_of_transformers_is_made_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    expected = f"transformers:{tmp_path.resolve() / 'model'}"
+    place = place.format(tmp_path.name, tmp_path)
+    assert canonical_name(f"transformers:{place}") == expected
+    assert canonical_name(expected) == expected
+
+
 @pytest.mark.parametrize("path", ["a.pt", "./B-C.pt", "runs/a.pt", "my__own.pt", "runs/1::2.pt"])
 @pytest.mark.parametrize("separator", ["/", "::", "__"])
 def test_a_checkpoint_is_made_absolute_and_keeps_its_name(
@@ -108,6 +125,12 @@ def test_a_checkpoint_is_made_absolute_and_keeps_its_name(
         "hf-hub: ",
         "local-dir:",
         "local-dir:~there_is_no_such_user/model",
+        "transformers",
+        "transformers: ",
+        "transformers:org/",
+        "transformers:a/b/c",
+        "transformers:a b",
+        "transformers:~there_is_no_such_user/model",
     ],
 )
 def test_unknown_names(name: str) -> None:
@@ -115,7 +138,7 @@ def test_unknown_names(name: str) -> None:
         canonical_name(name)
 
 
-@pytest.mark.parametrize("name", ["lite", LAION, "open_clip:hf-hub:org/repo"])
+@pytest.mark.parametrize("name", ["lite", LAION, "open_clip:hf-hub:org/repo", "transformers:a/b"])
 def test_a_space_knows_the_name_of_its_model(name: str) -> None:
     encoder, _, model = name.partition(":")
     assert model_name(Space(encoder, model, "0", "", 4)) == name
