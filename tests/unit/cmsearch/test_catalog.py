@@ -88,7 +88,7 @@ def test_an_item_is_one_in_two_spaces(catalog: Catalog) -> None:
     put(catalog, second, "a.jpg", photo(np.ones(DIM + 1), "other"))
     assert catalog.lacking(second) == set()
     assert catalog.counts() == {"photo": 2}
-    assert catalog.size(second) == (2, 2 * 2 * (DIM + 1))
+    assert catalog.sizes(second) == {Modality.IMAGE: (2, 2 * 2 * (DIM + 1))}
 
 
 def test_deleting_a_generation_leaves_the_other_whole(catalog: Catalog) -> None:
@@ -99,8 +99,8 @@ def test_deleting_a_generation_leaves_the_other_whole(catalog: Catalog) -> None:
     old = catalog.generations()[0]
     with catalog.writing() as writer:
         writer.delete_generation(old.id, old.space_id)
-    assert catalog.size(first) == (0, 0)
-    assert catalog.size(second)[0] == 1
+    assert catalog.sizes(first) == {}
+    assert catalog.sizes(second)[Modality.IMAGE][0] == 1
     assert [one.space for one in catalog.generations()] == [space(DIM + 1)]
     assert catalog.counts() == {"photo": 1}
 

@@ -233,12 +233,12 @@ def test_a_disk_that_is_full_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not derived(tmp_path, "vectors-1-image-2")
 
 
-@pytest.mark.parametrize("at", range(0, 400, 7))
-def test_a_changed_digit_of_a_manifest_is_noticed(tmp_path: Path, at: int) -> None:
+def test_a_changed_digit_of_a_manifest_is_noticed(tmp_path: Path) -> None:
     publish(tmp_path)
     (path,) = derived(tmp_path, "manifest-")
-    data = bytearray(path.read_bytes())
-    at = [place for place, byte in enumerate(data) if chr(byte).isdigit()][at % 200]
-    data[at] = ord("1") if data[at] != ord("1") else ord("2")
-    path.write_bytes(data)
-    assert vectors.newest(tmp_path) is None
+    whole = path.read_bytes()
+    for at in (place for place, byte in enumerate(whole) if chr(byte).isdigit()):
+        data = bytearray(whole)
+        data[at] = ord("1") if data[at] != ord("1") else ord("2")
+        path.write_bytes(data)
+        assert vectors.newest(tmp_path) is None
