@@ -188,4 +188,5 @@ def _prepare_connection(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA busy_timeout = 10000")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA trusted_schema = OFF")  # a store may come from anywhere
     connection.create_function("nfc", 1, nfc, deterministic=True)
