@@ -19,7 +19,15 @@ from cmsearch.encoders import towers_export
 from cmsearch.encoders.checkpoints import checkpoint, model_type
 from cmsearch.encoders.naflex import Patches, grid_positions
 from cmsearch.encoders.quiet import quiet
-from cmsearch.encoders.towers_export import AsIs, Pixels, Tower, brief, digest
+from cmsearch.encoders.towers_export import (
+    PROBES,
+    AsIs,
+    Pixels,
+    Tower,
+    brief,
+    digest,
+    stacked,
+)
 from cmsearch.encoders.unigram import unigram
 from cmsearch.errors import ModelError, ModelUnavailableError
 from cmsearch.types import Modality, Space
@@ -153,15 +161,14 @@ class TransformersReference:
         return int(config.image_size)
 
     def _space(self) -> Space:
-        config = self._image_config()
-        known = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
-        mask = "-mask" if self._has_mask() else ""
+        texts = [self.prepare(text, Modality.TEXT) for text in PROBES]
+        tokens = [[one.tolist() for one in text] for text in texts]
         recipe = (
-            f"{self.kind} pil-{known} text{self._context_length()}{mask}{'-lower' * self._lower} v1"
+            f"{self.kind} pil-{_short_digest(self._image_config())} "
+            f"text{self._context_length()}-{_short_digest(tokens)} v1"
         )
         with torch.no_grad():
-            ids = [one[None] for one in self.prepare("a", Modality.TEXT)]
-            dim = self.features(ids, Modality.TEXT).shape[1]
+            dim = self.features(stacked(texts[:1]), Modality.TEXT).shape[1]
         return Space("transformers", self.name, digest(self.model), recipe, dim)
 
     def _image_config(self) -> dict[str, Any]:
@@ -219,6 +226,10 @@ class TransformersReference:
             "after": [],
             "zeroed": None,
         }
+
+
+def _short_digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
 
 
 @contextmanager

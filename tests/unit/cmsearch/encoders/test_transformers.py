@@ -231,6 +231,15 @@ def test_changed_preprocessing_is_noticed(tmp_path: Path, folders: dict[str, Pat
     assert after.recipe != before.recipe
 
 
+def test_changed_tokens_are_noticed(tmp_path: Path, folders: dict[str, Path]) -> None:
+    before = TransformersReference(str(folders["gemma"]), download=False).space
+    name = "tokenizer_config.json"
+    folder = rewritten(folders["gemma"], tmp_path / "model", name, do_lower_case=False)
+    after = TransformersReference(str(folder), download=False).space
+    assert after.weights == before.weights
+    assert after.recipe != before.recipe
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_exported_model_is_searched_without_its_library(
     folders: dict[str, Path], kind: str
