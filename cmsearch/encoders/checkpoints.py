@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from cmsearch import hub
@@ -70,21 +70,37 @@ def _cached(model: str) -> Path | None:
 
 
 def _fetched(model: str, types: Collection[str], download: bool) -> Path:
+    size = size_to_fetch(
+        model, download, lambda: hub.megabytes_matching(model, _FILES, HUB_SECONDS)
+    )
+    _check_type(model, _fetch(model, ("config.json",)), types)
+    announce(model, size)
+    return _complete(model, _fetch(model, _FILES))
+
+
+def size_to_fetch(model: str, download: bool, ask: Callable[[], int | None]) -> int:
+    """The megabytes that `ask` is told by the hub for a model that isn't here.
+
+    Raises `ModelUnavailableError` where it mustn't be fetched, or the hub doesn't answer.
+    """
     if not download:
         raise ModelUnavailableError(
             f"The index was made with {model}, whose weights are not on this machine. Fetch them "
             "by indexing: `cmsearch index FOLDER`."
         )
-    size = hub.megabytes_matching(model, _FILES, HUB_SECONDS)
+    size = ask()
     if size is None:
         raise ModelUnavailableError(
             f"The weights of {model} are not on this machine, and the model hub can't be reached. "
             "Try again with a network, or take --model lite, which needs none."
         )
-    _check_type(model, _fetch(model, ("config.json",)), types)
+    return size
+
+
+def announce(model: str, size: int) -> None:
+    """Say that a model is being fetched, and how large it is."""
     told = f"{size} MB" if size else "of a size that the hub doesn't tell"
     log.info("Fetching the weights of %s, %s.", model, told)
-    return _complete(model, _fetch(model, _FILES))
 
 
 def _fetch(model: str, files: tuple[str, ...]) -> Path:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cmsearch import hub
 from cmsearch.encoders import towers_export
-from cmsearch.encoders.checkpoints import HUB_SECONDS
+from cmsearch.encoders.checkpoints import HUB_SECONDS, announce, size_to_fetch
 from cmsearch.encoders.quiet import quiet
 from cmsearch.encoders.towers_export import AsIs, Pixels, Tower, brief, digest
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError
@@ -37,10 +37,7 @@ class OpenClipReference:
     def __init__(self, model: str, *, download: bool) -> None:
         self.name = model
         self._path, options = _options(model)
-        if not download:
-            _require_cached(model, self._path, options)
-        else:
-            _announce(model, self._path, options)
+        _announce(model, self._path, options, download)
         try:
             with quiet("", "huggingface_hub", "transformers"):
                 self.model, self.preprocess = open_clip.create_model_from_pretrained(
@@ -177,28 +174,16 @@ def _hub(path: str, options: dict[str, Any]) -> tuple[str, str | None] | None:
     return (f"{owner}/{name}", file or None) if name else None
 
 
-def _require_cached(model: str, path: str, options: dict[str, Any]) -> None:
-    place = _hub(path, options)
-    if place is not None and not hub.is_cached(*place):
-        raise ModelUnavailableError(
-            f"The index was made with {model}, whose weights are not on this machine. Fetch them "
-            "by indexing: `cmsearch index FOLDER`."
-        )
-
-
-def _announce(model: str, path: str, options: dict[str, Any]) -> None:
+def _announce(model: str, path: str, options: dict[str, Any], download: bool) -> None:
     """Say how much will be fetched, if anything; raises `ModelUnavailableError` if it can't be."""
     place = _hub(path, options)
     if place is None or hub.is_cached(*place):
         return
-    size = hub.megabytes(place[0], HUB_SECONDS, place[1])
-    if size is None:
-        raise ModelUnavailableError(
-            f"The weights of {model} are not on this machine, and the model hub can't be reached. "
-            "Try again with a network, or take --model lite, which needs none."
-        )
-    told = f"{size} MB" if size else "of a size that the hub doesn't tell"
-    log.info("Fetching the weights of %s, %s.", model, told)
+    repository, file = place
+    announce(
+        model,
+        size_to_fetch(model, download, lambda: hub.megabytes(repository, HUB_SECONDS, file)),
+    )
 
 
 def _bpe(own: SimpleTokenizer) -> Any:

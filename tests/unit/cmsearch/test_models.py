@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -16,12 +14,12 @@ from cmsearch import models
 from cmsearch.registry import canonical_name
 from cmsearch.types import Space
 from tests.commands import python
+from tests.servers import serving
 
 CHOOSE = "from cmsearch.models import choose; c = choose(None, None); print(c.name, c.reason)"
 
 
-@contextmanager
-def hub(status: int = 200, seconds: float = 0.0) -> Iterator[str]:
+def hub(status: int = 200, seconds: float = 0.0) -> AbstractContextManager[str]:
     """A model hub that knows the size of every file, or takes its time; gives its address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -33,17 +31,7 @@ def hub(status: int = 200, seconds: float = 0.0) -> Iterator[str]:
             self.send_header("Content-Length", "605000000")
             self.end_headers()
 
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    return serving(Handler)
 
 
 def chosen(tmp_path: Path, **env: str) -> str:

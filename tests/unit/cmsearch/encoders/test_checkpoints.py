@@ -6,10 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from cmsearch.encoders.checkpoints import checkpoint
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError
 from tests.checkpoints import write_checkpoint
 from tests.commands import python
+from tests.servers import serving
 
 TYPES = ("clip", "siglip", "siglip2")
 COMMIT = "0" * 40
@@ -40,8 +39,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_checkpoint(tmp_path_factory.mktemp("clip"), "clip")
 
 
-@contextmanager
-def hub(folder: Path, asked: list[str]) -> Iterator[str]:
+def hub(folder: Path, asked: list[str]) -> AbstractContextManager[str]:
     """A model hub that has a folder as `org/model` and nothing else; gives its address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,17 +80,7 @@ def hub(folder: Path, asked: list[str]) -> Iterator[str]:
             if self.command == "GET":
                 self.wfile.write(data)
 
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    return serving(Handler)
 
 
 def fetched(home: Path, address: str, model: str = "org/model") -> str:
