@@ -98,7 +98,10 @@ def _runs(units: list[str], fits: Callable[[str], bool]) -> Iterator[str]:
     """The longest runs of units that fit, and units that don't fit by themselves."""
     start = 0
     while start < len(units):
-        low, high = start + 1, len(units)
+        low, step = start + 1, 1
+        while low + step <= len(units) and fits(" ".join(units[start : low + step])):
+            low, step = low + step, 2 * step
+        high = min(low + step - 1, len(units))
         while low < high:  # the most units that fit, by bisection
             middle = (low + high + 1) // 2
             if fits(" ".join(units[start:middle])):

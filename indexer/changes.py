@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from cmsearch.digest import file_digest
 from cmsearch.text import native
 from cmsearch.types import Asset, Skipped
+from indexer.notes import is_of_lines, named
 from indexer.scan import Found
 
 
@@ -17,8 +18,9 @@ class Changes:
     """The files to read, the number of those as before, and the paths that are gone.
 
     `moved` has the old path of each file that is at a new one with the same content.
-    `skipped` are files that could not be read the last time and haven't changed since, `lacking`
-    those that are as before, but with items that the model has not encoded yet.
+    `skipped` are files, and lines of them, that could not be read the last time and haven't
+    changed since, `lacking` those that are as before, but with items that the model has not
+    encoded yet.
     """
 
     added: Sequence[Found]
@@ -50,12 +52,11 @@ def compare(
             added.append(file)
         elif _seen(file) != _seen(asset):
             changed.append(file)
-        elif asset.error is not None:
-            skipped.append(Skipped(file.path, asset.error))
-        elif file.path in lacking:
+        elif _was_read(asset) and file.path in lacking:
             again.append(file)
         else:
-            unchanged += 1
+            unchanged += _was_read(asset)
+            skipped += named(file.path, asset.error)
     hidden = {one.path.rstrip("/") for one in unread}
     gone = assets.keys() - {file.path for file in files}
     removed = sorted(path for path in gone if not _is_below(path, hidden))
@@ -70,7 +71,7 @@ def find_moved(folder: Path, changes: Changes, assets: Mapping[str, Asset]) -> d
     gone: dict[tuple[int, str, str | None], list[str]] = {}
     for path in changes.removed:
         asset = assets[path]
-        if asset.error is None and asset.mtime_ns is not None:
+        if _was_read(asset) and asset.mtime_ns is not None:
             gone.setdefault((asset.size, asset.kind, asset.digest), []).append(path)
     sizes = {key[:2] for key in gone}
     moved: dict[str, Found] = {}
@@ -85,6 +86,11 @@ def find_moved(folder: Path, changes: Changes, assets: Mapping[str, Asset]) -> d
 def _is_below(path: str, places: Container[str]) -> bool:
     """Whether a path is among `places`, or one of the folders that it is in."""
     return path in places or any(str(folder) in places for folder in PurePosixPath(path).parents)
+
+
+def _was_read(asset: Asset) -> bool:
+    """Whether the file could be read, if perhaps not every line of it."""
+    return asset.error is None or is_of_lines(asset.error)
 
 
 def _digest(path: Path) -> str | None:

@@ -13,6 +13,7 @@ from cmsearch.errors import MediaError
 from cmsearch.registry import make_reader
 from cmsearch.text import caseless, native, storable
 from cmsearch.types import UNKNOWN_SHOT, Encoder, Modality, Part, Shot, Skipped
+from indexer.notes import noted
 from indexer.scan import Found, grouped
 
 MAX_REASON = 300
@@ -43,6 +44,11 @@ class Loaded:
     error: str | None = None
     final: bool = True
     shot: Shot = UNKNOWN_SHOT
+
+    @property
+    def noted(self) -> str | None:
+        """What the catalog keeps of why the file, or lines of it, could not be read."""
+        return noted(self.skipped) if self.error is None and self.final else self.error
 
 
 class Loader:

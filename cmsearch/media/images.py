@@ -28,6 +28,7 @@ FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
 
 _LARGE = 2**25  # pixels: 32 megapixels, more than most cameras have
 _one_large = threading.Lock()
+_BEGINNINGS = (b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"\x89PNG", b"\xff\xd8\xff")
 _FIRST = {"AVIF": "frame", "GIF": "frame", "PNG": "frame", "TIFF": "page", "WEBP": "frame"}
 
 # Pillow warns from half of that bound on, and of damaged EXIF; both kinds of pictures are wanted.
@@ -82,7 +83,11 @@ def read_picture(file: BinaryIO, size: int | None = None) -> tuple[Image.Image, 
             image.load()
             return normalised(image, size), read_shot(image), _locator(image)
     except UnidentifiedImageError as error:
-        raise MediaError("not a picture in a format that can be read") from error
+        if head.startswith(_BEGINNINGS) or head[4:8] == b"ftyp":
+            reason = "a damaged picture, or one of a kind that can't be read"
+        else:
+            reason = "not a picture in a format that can be read"
+        raise MediaError(reason) from error
     except Image.DecompressionBombError as error:
         raise MediaError(f"too many pixels ({error})") from error
     except MemoryError as error:

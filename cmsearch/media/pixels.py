@@ -65,8 +65,8 @@ def _scaled(values: np.ndarray) -> np.ndarray:
     low, high = float(values.min()), float(values.max())
     if low >= 0 and high <= 65535:
         white = next(bound for bound in (1, 255, 65535) if high <= bound)
-        return (values * (255 / white)).astype(np.uint8)
-    return ((values - low) * (255 / (high - low))).astype(np.uint8)
+        return (values * (255 / white) + 0.5).astype(np.uint8)
+    return ((values - low) * (255 / (high - low)) + 0.5).astype(np.uint8)
 
 
 def _middle(image: Image.Image) -> Image.Image:

@@ -55,6 +55,8 @@ def decode_raw(data: bytes, size: int) -> tuple[Image.Image, Shot]:
     the photographer saw, at a tenth of the cost. Else the picture is developed, at half its size
     where that is enough, with the camera's white balance. Raises `MediaError`.
     """
+    if not find_spec("rawpy"):
+        raise MediaError("raw pictures need cmsearch[raw]: pip install 'cmsearch[raw]'")
     import rawpy
 
     if not data:
@@ -67,8 +69,9 @@ def decode_raw(data: bytes, size: int) -> tuple[Image.Image, Shot]:
             with in_turn(pixels):
                 preview, noted = _preview(raw, size)
                 return preview or _developed(raw, size), _shot(data, noted)
-    except rawpy.LibRawFileUnsupportedError as error:
-        raise MediaError("not a raw picture in a format that can be read") from error
+    except (rawpy.LibRawFileUnsupportedError, rawpy.LibRawIOError) as error:
+        reason = "not a raw picture in a format that can be read, or cut short"
+        raise MediaError(reason) from error
     except MemoryError as error:
         raise MediaError("too large for the memory") from error
     except MediaError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch.text import passages, pieces, printable, sentences
+from cmsearch.text import caseless, native, passages, pieces, printable, sentences, storable
 
 # Mostly what sentences end with, so that few examples see many ends.
 prose = st.text(st.sampled_from("ab .!…\"'”) 。\n\t"), max_size=200) | st.text(max_size=200)
@@ -64,3 +65,21 @@ def test_printable_text_is_one_line_without_control_characters(text: str) -> Non
     assert len(shown.splitlines()) <= 1
     assert not any(unicodedata.category(char).startswith("C") for char in shown)
     assert printable(shown) == shown
+
+
+@given(st.binary())
+def test_any_name_of_a_file_has_a_form_that_leads_back_to_it(name: bytes) -> None:
+    try:
+        form = storable(os.fsdecode(name))
+    except ValueError:
+        assert any(char >= "\U0010ff80" for char in name.decode(errors="replace"))
+        return
+    assert form.encode().decode() == form
+    assert os.fsencode(native(form)) == name
+
+
+@given(st.text())
+def test_what_is_alike_stays_alike(name: str) -> None:
+    assert caseless(caseless(name)) == caseless(name)
+    for form in ("NFC", "NFD"):
+        assert caseless(unicodedata.normalize(form, name)) == caseless(name)  # type: ignore[arg-type]

@@ -1,10 +1,20 @@
 """Cutting text, and making it safe to show."""
 
+import os
 import time
 
 import pytest
 
-from cmsearch.text import PASSAGE_WORDS, passages, pieces, printable, sentences
+from cmsearch.text import (
+    PASSAGE_WORDS,
+    caseless,
+    native,
+    passages,
+    pieces,
+    printable,
+    sentences,
+    storable,
+)
 
 
 def words(count: int, word: str = "word") -> str:
@@ -94,3 +104,52 @@ def test_white_space_around_a_text_does_not_cut_it() -> None:
 )
 def test_printable(text: str, expected: str) -> None:
     assert printable(text) == expected
+
+
+def test_a_text_without_sentences_is_not_tried_as_a_whole_again_and_again() -> None:
+    """What is asked of the tokenizer grows with the text, not with its square."""
+    asked = 0
+
+    def fits(piece: str) -> bool:
+        nonlocal asked
+        asked += len(piece)
+        return len(piece) <= 1000
+
+    text = "word " * 100_000
+    assert len(pieces(text, fits)) == 500
+    assert asked < 20 * len(text)
+
+
+def test_bytes_that_are_no_utf8_have_a_form_that_is_shown() -> None:
+    name = os.fsdecode(b"caf\xe9\x80.jpg")
+    assert storable(name) == "caf\U0010ffe9\U0010ff80.jpg"
+    assert printable(storable(name)) == printable(name) == "caf\ufffd\ufffd.jpg"
+
+
+@pytest.mark.parametrize("name", ["\U0010ff80", "a\U0010ffff", "\ud800", "\udfff", "\udc7f\udce9"])
+def test_names_that_could_be_confused_have_no_form(name: str) -> None:
+    with pytest.raises(ValueError, match="rename it"):
+        storable(name)
+
+
+def test_native_leaves_other_names_alone() -> None:
+    assert native("caf\u00e9\U0010ff7f.jpg") == "caf\u00e9\U0010ff7f.jpg"
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("IMG_1.JPG", "img_1.jpg"),
+        ("\u00e9", "e\u0301"),
+        ("\u00c9", "e\u0301"),
+        ("STRASSE", "stra\u00dfe"),
+        ("\u01c5\u0323", "\u01c6\u0323"),
+    ],
+)
+def test_names_that_are_alike(name: str, other: str) -> None:
+    assert caseless(name) == caseless(other)
+
+
+@pytest.mark.parametrize(("name", "other"), [("a", "b"), ("e", "\u00e9"), ("a.jpg", "a.jpeg")])
+def test_names_that_are_not_alike(name: str, other: str) -> None:
+    assert caseless(name) != caseless(other)

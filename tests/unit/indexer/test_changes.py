@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cmsearch.digest import content_digest
 from cmsearch.types import Asset, Skipped
-from indexer.changes import Changes, compare
+from indexer.changes import Changes, compare, find_moved
+from indexer.notes import noted
 from indexer.scan import Found
 from tests.builders import asset
 
@@ -67,3 +70,28 @@ def test_what_could_not_be_looked_at_is_not_gone() -> None:
     known = assets(asset("a/1.jpg"), asset("a/b/2.jpg"), asset("ab.jpg"), asset("c.jpg"))
     unread = [Skipped("a/", "the folder can't be read"), Skipped("c.jpg", "can't be read")]
     assert compare([], known, unread).removed == ["ab.jpg"]
+
+
+def test_what_a_link_led_to_is_not_gone_while_it_leads_nowhere() -> None:
+    """A link may have led to a file or to a folder; its drive may not be mounted."""
+    known = assets(asset("a.jpg"), asset("drive/b/2.jpg"), asset("drive.jpg"))
+    unread = [Skipped("a.jpg", "a link to nothing"), Skipped("drive", "a link to nothing")]
+    assert compare([], known, unread).removed == ["drive.jpg"]
+
+
+def test_lines_that_were_left_out_are_named_again() -> None:
+    lines = [Skipped("a.csv", "no caption", "2"), Skipped("a.csv", "no image", "5")]
+    known = assets(asset("a.csv", "captions", error=noted(lines)), asset("b.csv", "captions"))
+    files = [found("a.csv", "captions"), found("b.csv", "captions")]
+    assert compare(files, known) == Changes([], [], 2, [], lines)
+    assert compare(files, known, lacking={"a.csv"}) == Changes(
+        [], [], 1, [], [], lacking=(files[0],)
+    )
+
+
+def test_a_file_whose_lines_were_left_out_is_known_again_when_it_moved(tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_bytes(b"x")
+    moved = found("new.csv", "captions")
+    error = noted([Skipped("old.csv", "no caption", "2")])
+    old = asset("old.csv", "captions", error=error, digest=content_digest(b"x"))
+    assert find_moved(tmp_path, compare([moved], assets(old)), assets(old)) == {"old.csv": moved}

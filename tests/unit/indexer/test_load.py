@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cmsearch.digest import content_digest
+from cmsearch.errors import MediaError
 from cmsearch.types import Modality
-from indexer.load import Loaded, Loader
-from indexer.scan import Found, scan
+from indexer.load import MAX_REASON, Loaded, Loader
+from indexer.notes import noted
+from indexer.scan import PICTURES, Found, scan
 from tests.builders import write_files, write_picture
 from tests.fakes import CELLS, DIM, FakeEncoder
 
@@ -19,7 +22,7 @@ from tests.fakes import CELLS, DIM, FakeEncoder
 def loaded(folder: Path, path: str, known: frozenset[str] = frozenset()) -> Loaded:
     """One file of a folder, as the indexer would load it."""
     files, _ = scan(folder)
-    pictures = frozenset(file.path for file in files if file.kind == "image")
+    pictures = frozenset(file.path for file in files if file.kind in PICTURES)
     (file,) = [file for file in files if file.path == path]
     return Loader(folder, FakeEncoder(), pictures).load(file, known)
 
@@ -198,3 +201,100 @@ def test_long_text_is_one_item_and_cut_later(tmp_path: Path) -> None:
     text = " ".join(["word"] * 30)
     write_files(tmp_path, {"a.txt": text})
     assert pairs(loaded(tmp_path, "a.txt")) == [(text, None)]
+
+
+# --- names that are written otherwise ---
+
+NFC, NFD = "Stra\u00dfe \u00e9", "Stra\u00dfe e\u0301"
+
+
+@pytest.mark.parametrize(
+    ("picture", "named"),
+    [
+        ("a.png", "A.PNG"),
+        ("sub/A.png", "Sub/a.png"),
+        (f"{NFC}.png", f"{NFD}.png"),
+        (f"{NFD}.png", f"{NFC}.png"),
+        (f"{NFD}.png", "STRASSE \u00c9.PNG"),
+    ],
+)
+def test_a_caption_may_name_its_picture_in_another_case_or_form(
+    tmp_path: Path, picture: str, named: str
+) -> None:
+    write_picture(tmp_path / picture)
+    write_files(tmp_path, {"captions.jsonl": lines((named, "of it"))})
+    assert pairs(loaded(tmp_path, "captions.jsonl")) == [("of it", picture)]
+
+
+def test_the_very_name_counts_first_and_nothing_is_guessed(tmp_path: Path) -> None:
+    for name in ("a.png", "A.png", "b.png"):
+        write_picture(tmp_path / name)
+    captions = lines(("A.png", "exact"), ("a.PNG", "which?"), ("B.png", "b"))
+    write_files(tmp_path, {"captions.jsonl": captions})
+    found = loaded(tmp_path, "captions.jsonl")
+    assert pairs(found) == [("exact", "A.png"), ("b", "b.png")]
+    assert [one.locator for one in found.skipped] == ["2"]
+
+
+def test_coco_may_write_a_name_in_another_folder_otherwise(tmp_path: Path) -> None:
+    for path in ("train/A.png", "train/B.png", "val/b.png", "val/c.png"):
+        write_picture(tmp_path / path)
+    captions = coco(("a.png", "of a"), ("b.png", "exact"), ("B.PNG", "which?"))
+    write_files(tmp_path, {"annotations/captions.json": captions})
+    found = loaded(tmp_path, "annotations/captions.json")
+    assert pairs(found) == [("of a", "train/A.png"), ("exact", "val/b.png")]
+
+
+def test_a_caption_may_name_a_link_to_its_picture(tmp_path: Path) -> None:
+    write_picture(tmp_path / "all/a.png")
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/b.png").symlink_to("../all/a.png")
+    (tmp_path / "test").symlink_to("all")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    captions = lines(("train/b.png", "one"), ("test/a.png", "two"), ("loop.png", "none"))
+    write_files(tmp_path, {"captions.jsonl": captions})
+    found = loaded(tmp_path, "captions.jsonl")
+    assert pairs(found) == [("one", "all/a.png"), ("two", "all/a.png")]
+
+
+def test_a_file_whose_name_is_no_unicode_is_opened(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png").rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))
+    found = loaded(tmp_path, "\U0010ffff.png")
+    assert (found.error, len(found.new)) == (None, 1)
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    """As where it was put there after the scan."""
+    os.mkfifo(tmp_path / "a.png")
+    file = Found("a.png", "image", 1, 1)
+    found = Loader(tmp_path, FakeEncoder(), frozenset()).load(file, frozenset())
+    assert found.error == "can't be read: not a regular file"
+    assert not found.final
+
+
+def test_what_a_library_says_is_cut_and_made_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(self: object, path: Path, size: int) -> None:
+        raise MediaError("\ud800" + "x" * 1000)
+
+    monkeypatch.setattr("cmsearch.media.images.ImageReader.read", read)
+    write_files(tmp_path, {"a.jpg": "x"})
+    assert loaded(tmp_path, "a.jpg").error == "?" + "x" * (MAX_REASON - 1) + "…"
+
+
+def test_what_was_left_out_is_noted(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png")
+    write_files(
+        tmp_path,
+        {
+            "bad.jpg": "",
+            "lines.jsonl": lines(("a.png", "A")) + "no JSON\n",
+            "waits.jsonl": lines(("b.png", "B")) + "no JSON\n",
+        },
+    )
+    assert loaded(tmp_path, "a.png").noted is None
+    assert loaded(tmp_path, "bad.jpg").noted == "the file is empty"
+    of_lines = loaded(tmp_path, "lines.jsonl")
+    assert of_lines.noted == noted(of_lines.skipped) is not None
+    assert loaded(tmp_path, "waits.jsonl").noted is None  # it is read again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -13,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from cmsearch.errors import MediaError
-from cmsearch.media.images import MAX_PIXELS, ImageReader, decode
+from cmsearch.media import images
+from cmsearch.media.images import MAX_PIXELS, ImageReader, decode, read_picture
 from cmsearch.types import Modality, Part
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -72,7 +74,7 @@ def png_of_size(width: int, height: int) -> bytes:
     )
 
 
-@pytest.mark.parametrize("style", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("style", ["AVIF", "JPEG", "PNG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", SIDES)
 def test_a_picture_is_turned_upright(orientation: int, style: str) -> None:
     exif = Image.Exif()
@@ -257,3 +259,199 @@ def test_the_first_frame_of_an_animation_is_taken() -> None:
     for style in ("GIF", "WEBP", "PNG"):
         data = saved(frames[0], style, save_all=True, append_images=frames[1:], lossless=True)
         assert decode(data).getpixel((4, 4)) == pytest.approx(RED, abs=2)
+
+
+# --- which frame ---
+
+
+@pytest.mark.parametrize("style", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
+def test_the_part_says_that_there_is_more(tmp_path: Path, style: str) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, BLUE)]
+    several = saved(frames[0], style, save_all=True, append_images=frames[1:])
+    (tmp_path / "several").write_bytes(several)
+    (tmp_path / "one").write_bytes(saved(frames[0], style))
+    found = {part.locator for part in ImageReader().read(tmp_path / "several", 8)}
+    assert found == {"first page" if style == "TIFF" else "first frame"}
+    assert {part.locator for part in ImageReader().read(tmp_path / "one", 8)} == {""}
+
+
+def test_what_phones_put_behind_a_picture_is_not_meant(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, BLUE)]
+    several = saved(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    image, _, locator = read_picture(BytesIO(several), 8)
+    assert image.getpixel((4, 4)) == pytest.approx(RED, abs=3)
+    assert locator == ""
+
+
+def test_only_the_first_frame_is_read() -> None:
+    """Of a GIF, as of what never ends: the rest of the file is not touched."""
+    data = saved(Image.new("RGB", (8, 8), RED), "GIF", save_all=True,
+                 append_images=[Image.new("RGB", (8, 8), BLUE)])  # fmt: skip
+    frame = data[data.rindex(b"\x21\xf9") : -1]
+
+    class Counted(BytesIO):
+        far = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            found = super().read(size)
+            self.far = max(self.far, self.tell())
+            return found
+
+    file = Counted(data[:-1] + frame * 10_000)
+    image, _, locator = read_picture(file, 8)
+    assert (image.getpixel((0, 0)), locator) == (RED, "first frame")
+    assert file.far < 2**17 < len(data) + 9_999 * len(frame)  # Pillow reads 64 KiB at a time
+
+
+# --- colours ---
+
+
+def png16(kind: int, *samples: int) -> bytes:
+    """A PNG of one pixel with samples of 16 bits."""
+    header = struct.pack(">IIBBBBB", 1, 1, 16, kind, 0, 0, 0)
+    row = zlib.compress(b"\0" + struct.pack(f">{len(samples)}H", *samples))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in ((b"IHDR", header), (b"IDAT", row), (b"IEND", b""))
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "colour"),
+    [
+        (png16(0, 100 * 257), (100, 100, 100)),
+        (png16(2, 65535, 100 * 257, 0), (255, 100, 0)),
+        (png16(4, 100 * 257, 0), WHITE),
+        (png16(4, 100 * 257, 65535), (100, 100, 100)),
+        (png16(6, 65535, 0, 0, 51 * 257), (255, 204, 204)),
+    ],
+    ids=["grey", "RGB", "transparent grey", "opaque grey", "RGBA"],
+)
+def test_sixteen_bits_of_each_kind(data: bytes, colour: tuple[int, ...]) -> None:
+    assert decode(data).getpixel((0, 0)) == pytest.approx(colour, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "greys"),
+    [
+        ([0, 0.5, 1], [0, 128, 255]),
+        ([0, 100, 255], [0, 100, 255]),
+        ([0, 257, 65535], [0, 1, 255]),
+        ([-1, 0, 1], [0, 128, 255]),
+        ([0, 1e6, 2e6], [0, 128, 255]),
+        ([float("nan"), 1, float("inf")], [0, 255, 0]),
+        ([0, 0, 0], [0, 0, 0]),
+    ],
+)
+def test_floating_point_is_scaled_to_eight_bits(values: list[float], greys: list[int]) -> None:
+    data = saved(Image.fromarray(np.array([values], np.float32)), "TIFF")
+    image = decode(data)
+    for column, grey in enumerate(greys):
+        assert image.getpixel((column, 0)) == pytest.approx((grey,) * 3, abs=1)
+
+
+def test_cmyk_as_adobe_writes_it_with_luma_and_chroma() -> None:
+    """YCCK: Pillow writes the four planes as they are; one byte says what they are."""
+    upright = 255 - quarters()
+    luma = np.asarray(Image.fromarray(upright).convert("YCbCr"))
+    planes = np.dstack([255 - luma, np.zeros_like(luma[..., 0])])
+    data = saved(Image.fromarray(planes, "CMYK"), "JPEG", quality=95, subsampling=0)
+    place = data.index(b"Adobe") + 11
+    data = data[:place] + b"\2" + data[place + 1 :]
+    for place_, colour in corners(decode(data)).items():
+        assert colour == pytest.approx(CORNERS[place_], abs=6)
+
+
+# Display P3, adapted to D50: Apple's profile.
+P3 = [(0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407)]
+SRGB = [(0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410)]
+
+
+def profile(primaries: list[tuple[float, ...]] | None = None) -> bytes:
+    """An sRGB profile, or one like it with other primaries."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    for name, values in zip((b"rXYZ", b"gXYZ", b"bXYZ"), primaries or (), strict=bool(primaries)):
+        start = struct.unpack_from(">I", data, data.index(name) + 4)[0]
+        struct.pack_into(">3i", data, start + 8, *(round(value * 65536) for value in values))
+    return bytes(data)
+
+
+def in_p3(colour: tuple[int, ...]) -> tuple[int, ...]:
+    """A colour of sRGB by its numbers in Display P3, which has the same curve."""
+    value = np.array(colour) / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    other = np.linalg.solve(np.array(P3).T, np.array(SRGB).T @ linear).clip(0, 1)
+    curved = np.where(other <= 0.0031308, other * 12.92, 1.055 * other ** (1 / 2.4) - 0.055)
+    return tuple(round(float(part) * 255) for part in curved)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+@pytest.mark.parametrize("colour", [(230, 40, 40), (40, 200, 60), (60, 60, 220), (128, 128, 128)])
+def test_colours_of_another_profile_become_srgb(colour: tuple[int, ...], mode: str) -> None:
+    assert mode == "P" or colour == (128,) * 3 or in_p3(colour) != colour
+    image = Image.new("RGB", (4, 4), in_p3(colour))
+    image = image.quantize() if mode == "P" else image.convert(mode)
+    data = saved(image, icc_profile=profile(P3))
+    assert decode(data).getpixel((0, 0)) == pytest.approx(colour, abs=2)
+
+
+@pytest.mark.parametrize("icc", [profile(), profile(SRGB), b"", b"no profile", profile(P3)[:300]])
+def test_srgb_and_damaged_profiles_change_nothing(icc: bytes) -> None:
+    for mode in ("RGB", "L"):
+        image = Image.new("RGB", (4, 4), (200, 50, 90)).convert(mode)
+        plain = decode(saved(image))
+        assert decode(saved(image, icc_profile=icc)).getpixel((0, 0)) == plain.getpixel((0, 0))
+    ink = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    assert decode(saved(ink, "JPEG", icc_profile=icc)).getpixel((4, 4)) == pytest.approx(RED, abs=3)
+
+
+# --- bounds ---
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "CMYK", "I;16", "F"])
+def test_a_large_picture_is_shrunk_but_stays_large_enough(mode: str) -> None:
+    image = Image.new("RGB", (900, 700), WHITE).convert("L" if mode in ("I;16", "F") else mode)
+    if mode in ("I;16", "F"):
+        image = Image.fromarray(np.asarray(image).astype(np.uint16 if mode == "I;16" else "f4"))
+    data = saved(image, "TIFF")
+    shrunk = decode(data, 100)
+    assert shrunk.size == ((900, 700) if mode == "1" else (300, 234))
+    assert decode(data, 200).size == (900, 700)
+
+
+@pytest.mark.parametrize("size", [(100_000, 1), (1, 100_000)])
+def test_of_a_strip_the_middle_is_taken(size: tuple[int, int]) -> None:
+    """Resized by its short side it would not fit into any memory."""
+    image = Image.new("L", size)
+    width, height = size
+    image.paste(255, (max(0, width // 2 - 25), max(0, height // 2 - 25), width // 2 + 25, height))
+    image = decode(saved(image, "PNG"), 260)
+    assert sorted(image.size) == [1, 50]
+    assert image.getpixel((0, 0)) == WHITE
+
+
+def test_a_file_of_a_format_that_is_read_whole_may_not_be_huge(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(images, "MAX_BYTES", 100)
+    picture = Image.effect_noise((64, 64), 50)
+    for style in ("WEBP", "AVIF"):
+        with pytest.raises(MediaError, match="larger than 0 MiB"):
+            decode(saved(picture, style))
+    assert decode(saved(picture, "PNG")).size == (64, 64)
+
+
+def test_no_program_is_run_to_read_a_picture() -> None:
+    """Pillow would hand PostScript to Ghostscript."""
+    buffer = BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "EPS")
+    with pytest.raises(MediaError, match="not a picture"):
+        decode(buffer.getvalue())
+
+
+def test_only_files_are_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    for name in ("pipe.jpg", "zero.jpg"):
+        with pytest.raises(MediaError, match="not a regular file"):
+            list(ImageReader().read(tmp_path / name, 8))
