@@ -56,6 +56,7 @@ class TransformersReference:
         try:
             with quiet("", "huggingface_hub", "transformers"), _no_progress():
                 self._load(folder)
+                self.space = self._space()
         except ModelError:
             raise
         except Exception as error:  # transformers raises many kinds
@@ -63,7 +64,6 @@ class TransformersReference:
                 f"The model {model} can't be loaded: {brief(error)} It has to be as "
                 "save_pretrained of transformers writes it, with tokenizer and image processor."
             ) from error
-        self.space = self._space()
         self.image_size = self._image_size()
 
     def _load(self, folder: Path) -> None:

@@ -282,6 +282,12 @@ def test_a_model_whose_image_processor_is_unknown_is_an_error(
         load(str(folder))
 
 
+def test_a_tokenizer_that_cannot_pad_is_an_error(tmp_path: Path, folders: dict[str, Path]) -> None:
+    folder = rewritten(folders["clip"], tmp_path / "model", "tokenizer_config.json", pad_token=None)
+    with pytest.raises(ModelUnavailableError, match=r"can't be loaded.*pad"):
+        load(str(folder))
+
+
 def test_an_unknown_device_is_an_error(folders: dict[str, Path]) -> None:
     with pytest.raises(ModelError, match="warp9"):
         load(str(folders["clip"]), device="warp9")
