@@ -6,7 +6,10 @@ from functools import lru_cache
 from io import BytesIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
+
+from cmsearch.types import FloatArray
 
 MAX_RATIO = 50
 """Of what is longer than this many times its width, only the middle can be seen as a picture."""
@@ -52,21 +55,28 @@ def _orientation(image: Image.Image) -> int:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Greys of 16 bits, of 32 bits that hold 16, and of floating point, as 8 bits."""
     if image.mode == "F":
-        return Image.fromarray(_scaled(np.asarray(image)))
+        return Image.fromarray(_scaled(np.array(image)))
     if image.mode == "I" or image.mode.startswith("I;16"):
-        values = np.asarray(image).clip(0, 65535) // 257
+        values = np.array(image)
+        np.clip(values, 0, 65535, out=values)
+        values //= 257
         return Image.fromarray(values.astype(np.uint8))
     return image
 
 
-def _scaled(values: np.ndarray) -> np.ndarray:
-    """Floats as bytes: of 0 to 1, to 255 or to 65535 as they are meant, others by their range."""
-    values = np.nan_to_num(values, nan=0, posinf=0, neginf=0)
+def _scaled(values: FloatArray) -> NDArray[np.uint8]:
+    """Floats as bytes: of 0 to 1, to 255 or to 65535 as they are meant, others by their range.
+
+    Changes them in place: there may be as many as memory holds.
+    """
+    np.nan_to_num(values, copy=False, nan=0, posinf=0, neginf=0)
     low, high = float(values.min()), float(values.max())
     if low >= 0 and high <= 65535:
-        white = next(bound for bound in (1, 255, 65535) if high <= bound)
-        return (values * (255 / white) + 0.5).astype(np.uint8)
-    return ((values - low) * (255 / (high - low)) + 0.5).astype(np.uint8)
+        low, high = 0, next(bound for bound in (1, 255, 65535) if high <= bound)
+    values -= low
+    values *= 255 / (high - low)
+    values += 0.5
+    return values.astype(np.uint8)
 
 
 def _middle(image: Image.Image) -> Image.Image:
