@@ -56,6 +56,7 @@ class Loader:
 
     def __init__(self, folder: Path, encoder: Encoder, pictures: frozenset[str]) -> None:
         self._folder = folder
+        self._real_folder = folder.resolve()
         self._encoder = encoder
         self._pictures = pictures
         self._by_name = grouped((PurePosixPath(path).name, path) for path in pictures)
@@ -113,7 +114,7 @@ class Loader:
         """The picture to which a link leads that was passed over for it."""
         with suppress(OSError, ValueError):
             place = Path(os.path.realpath(self._folder / native(path), strict=True))
-            found = storable(place.relative_to(self._folder.resolve()).as_posix())
+            found = storable(place.relative_to(self._real_folder).as_posix())
             return found if found in self._pictures else None
         return None
 

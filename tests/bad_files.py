@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 import struct
 import zipfile
 import zlib
-from contextlib import chdir
+from contextlib import chdir, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,9 @@ def make_odd(folder: Path) -> dict[str, str]:
         "hidden/": "not a regular file",
         "private\U0010ff80.jpg": "rename it",
     }
+    with suppress(PermissionError):
+        os.mknod(folder / "null.png", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+        found["null.png"] = "a device"
     if os.geteuid() != 0:  # root reads all the same
         (folder / "secret.jpg").write_bytes(saved("JPEG"))
         (folder / "secret.jpg").chmod(0)
