@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -201,6 +201,37 @@ class Hit:
     stages: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedQuery:
+    """One text or picture as a query: its `vector (dim,)`, and where the encoder gives them its
+    `tokens (t, dim)` with their `weights (t,)`.
+
+    `content` is the string or the picture itself, `digest` that of its file, or "".
+    """
+
+    modality: Modality
+    content: Any
+    vector: FloatArray
+    tokens: FloatArray | None = None
+    weights: FloatArray | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a first stage found for one query: n items, the best first, with `scores (n,)`.
+
+    What they consist of is fetched when it is asked for: `vectors()` are `(n, dim)`, `tokens()`
+    has for each item its `(t, dim)` and their weights `(t,)`, and `paths` where their files are.
+    """
+
+    items: Sequence[Item]
+    scores: FloatArray
+    paths: Sequence[Path]
+    vectors: Callable[[], FloatArray]
+    tokens: Callable[[], Sequence[tuple[FloatArray, FloatArray]]]
+
+
 class Encoder(Protocol):
     """Puts text and images into one space. An encoder may be called from several threads."""
 
@@ -266,4 +297,21 @@ class Reader(Protocol):
         Raises `MediaError` where the whole file can't be read. A file that has the suffix but is
         none of the reader's gives nothing.
         """
+        ...
+
+
+class Reranker(Protocol):
+    """Scores the candidates of a first stage by a closer look at each of them."""
+
+    @property
+    def directions(self) -> frozenset[tuple[Modality, Modality]]:
+        """The pairs of a query's and a target's modality that it can score."""
+        ...
+
+    def cost(self, n: int) -> float:
+        """About how many seconds scoring n candidates takes on this machine."""
+        ...
+
+    def score(self, query: EncodedQuery, candidates: Candidates) -> FloatArray:
+        """Scores `(n,)` to be added to those of the first stage, in units of a cosine."""
         ...
