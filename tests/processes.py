@@ -1,0 +1,73 @@
+"""Processes that know the fake models: the command line itself, and runs that can be killed.
+
+python -m tests.processes ARGUMENTS is `cmsearch ARGUMENTS` with the encoder `fake`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from cmsearch import registry
+
+ROOT = Path(__file__).parents[1]
+
+
+def faked(
+    *arguments: object,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+    status: int | None = 0,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `cmsearch ARGUMENTS` with the fake models; a traceback is a failure of any test."""
+    done = subprocess.run(
+        command(*arguments), cwd=cwd, env=environment(env), capture_output=True, timeout=120,
+        check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert b"Traceback" not in done.stderr, done.stderr.decode()
+    assert b"CMSEARCH_DEBUG" not in done.stderr, done.stderr.decode()
+    assert status in (None, done.returncode), (done.returncode, done.stderr.decode())
+    return done
+
+
+def started(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """`cmsearch ARGUMENTS` with the fake models, at work; its output can be read as text."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command(*arguments), env=environment(), **{**pipes, **options})
+
+
+def script(code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """A Python script at work that can import the tests and knows the fake models."""
+    setup = "from tests.processes import know_fake; know_fake()\n"
+    line = [sys.executable, "-W", "error", "-c", setup + code, *map(str, arguments)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(line, env=environment(), text=True, **{**pipes, **options})
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "tests.processes", *map(str, arguments)]
+
+
+def environment(more: dict[str, str] | None = None) -> dict[str, str]:
+    """This process's environment, with the tests to be found wherever a process is started."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), **(more or {})}
+
+
+def know_fake() -> None:
+    """Let this process know the encoder `fake`."""
+    registry.encoders._rows["fake"] = "tests.fakes:load"  # type: ignore[index]
+
+
+def json_lines(done: subprocess.CompletedProcess[bytes]) -> list[Any]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+if __name__ == "__main__":
+    from cmsearch.cli import main
+
+    know_fake()
+    main()
