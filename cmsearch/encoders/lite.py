@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +30,12 @@ IMAGE_SIZE = 260
 MAX_TOKENS = 256
 """Word pieces that all-MiniLM-L6-v2 was trained to read, [CLS] and [SEP] among them."""
 STORED_WORDS = 10
+PROMPT = "a photo of a"
+"""What a word stands after to get its own vector: as the names of classes do."""
+GRAPHS = "2"
+"""The form of the exported graphs."""
+_PROMPTS = 32
+_KNOWN_WORDS = 20_000
 DIM = 384
 FIRST_WORD = 1996
 """The id of "the", the first whole word of BERT's vocabulary, which is in order of frequency."""
@@ -50,21 +57,22 @@ SPACE = Space("lite", "", f"{VISION_DIGEST[:16]}+{TEXT_DIGEST[:16]}", RECIPE, DI
 
 
 class Words(NamedTuple):
-    """A prepared text: its word pieces, and for each piece the number of its word or None."""
+    """A prepared text: its word pieces, and the pieces of each of its words."""
 
     ids: list[int]
-    words: list[int | None]
+    words: list[tuple[int, ...]]
 
 
 class LiteEncoder:
     """Text and images in 384 dimensions, with tokens and features, through ONNX Runtime."""
 
     def __init__(self) -> None:
-        folder = published(f"lite-{export_key(SPACE.weights, RECIPE)}", _build)
+        folder = published(f"lite-{export_key(SPACE.weights, RECIPE, GRAPHS)}", _build)
         self._sessions = Sessions(folder)
         self._folder = folder
         self._lock = threading.Lock()
         self._tokenizer_: tokenizers.Tokenizer | None = None
+        self._word_vectors: dict[tuple[int, ...], FloatArray] = {}
         self.space = SPACE
         self.capabilities = Capabilities(
             modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
@@ -80,15 +88,18 @@ class LiteEncoder:
         if modality is Modality.IMAGE:
             return prepare_image(content)
         encoding = self._tokenizer.encode(content)
-        return Words(encoding.ids[:MAX_TOKENS], encoding.word_ids[:MAX_TOKENS])
+        words: dict[int, tuple[int, ...]] = {}
+        for piece, word in zip(encoding.ids[:MAX_TOKENS], encoding.word_ids, strict=False):
+            if word is not None:
+                words[word] = (*words.get(word, ()), piece)
+        return Words(encoding.ids[:MAX_TOKENS], list(words.values()))
 
     def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
         if modality is Modality.IMAGE:
             vectors, tokens, features = self._sessions.run("image", np.stack(batch))
             return Encoding(vectors, tokens, np.ones(tokens.shape[:2], np.float32), features)
-        ids, mask = pad([text.ids for text in batch])
-        vectors, pieces_ = self._sessions.run("text", ids, mask)
-        tokens, weights = self._words(batch, pieces_, None if role is Role.QUERY else STORED_WORDS)
+        vectors = self._sentences([text.ids for text in batch])
+        tokens, weights = self._words(batch, None if role is Role.QUERY else STORED_WORDS)
         return Encoding(vectors, tokens, weights)
 
     @property
@@ -103,21 +114,45 @@ class LiteEncoder:
                 self._tokenizer_ = tokenizer
             return self._tokenizer_
 
-    def _words(
-        self, batch: Sequence[Words], vectors: FloatArray, most: int | None
-    ) -> tuple[FloatArray, FloatArray]:
-        """Word vectors `(n, t, dim)`, the mean of each word's pieces, and their idf weights.
+    def _sentences(self, rows: Sequence[Sequence[int]]) -> FloatArray:
+        vectors: FloatArray = self._sessions.run("text", *pad(rows))[0]
+        return vectors
+
+    def _words(self, batch: Sequence[Words], most: int | None) -> tuple[FloatArray, FloatArray]:
+        """The vector of each word in a prompt `(n, t, dim)`, and the words' weights `(n, t)`.
 
         Of each text the `most` heaviest words, in their order.
         """
-        found = [_words_of(text, vectors[row], most) for row, text in enumerate(batch)]
-        length = max(1, *(len(weights) for _, weights in found))
+        found = [_heaviest(text.words, most) for text in batch]
+        vectors = self._prompted({word for words, _ in found for word in words})
+        length = max(1, *(len(words) for words, _ in found))
         tokens = np.zeros((len(batch), length, DIM), np.float32)
         all_weights = np.zeros((len(batch), length), np.float32)
-        for row, (word_vectors, weights) in enumerate(found):
-            tokens[row, : len(weights)] = word_vectors
+        for row, (words, weights) in enumerate(found):
+            for column, word in enumerate(words):
+                tokens[row, column] = vectors[word]
             all_weights[row, : len(weights)] = weights
         return tokens, all_weights
+
+    def _prompted(self, words: set[tuple[int, ...]]) -> dict[tuple[int, ...], FloatArray]:
+        """The vector of each word in the prompt, remembered: texts share most of their words."""
+        known = self._word_vectors
+        new = sorted(words - known.keys(), key=len)
+        found = {word: known[word] for word in words if word in known}
+        start, end = self._prompt
+        for batch in (new[at : at + _PROMPTS] for at in range(0, len(new), _PROMPTS)):
+            vectors = self._sentences([(*start, *word, *end) for word in batch])
+            found |= dict(zip(batch, vectors, strict=True))
+        if len(known) + len(new) > _KNOWN_WORDS:
+            known = {}
+        self._word_vectors = {**known, **found} if new else known
+        return found
+
+    @cached_property
+    def _prompt(self) -> tuple[list[int], list[int]]:
+        """The word pieces before and after a word in the prompt."""
+        ids = self._tokenizer.encode(PROMPT).ids
+        return ids[:-1], ids[-1:]
 
 
 def load(
@@ -151,17 +186,13 @@ def pad(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.in
     return ids, mask
 
 
-def _words_of(text: Words, vectors: FloatArray, most: int | None) -> tuple[FloatArray, FloatArray]:
-    numbers = np.array([-1 if word is None else word for word in text.words])
-    kept = numbers >= 0
-    _, column = np.unique(numbers[kept], return_inverse=True)
-    weights = np.zeros(column.max(initial=-1) + 1, np.float32)
-    np.maximum.at(weights, column, _idf(np.array(text.ids)[kept]))
-    sums = np.zeros((len(weights), DIM), np.float32)
-    np.add.at(sums, column, vectors[: len(numbers)][kept])
-    norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    heaviest = np.sort(np.argsort(-weights, kind="stable")[:most])
-    return (sums / np.maximum(norms, 1e-12))[heaviest], weights[heaviest]
+def _heaviest(
+    words: Sequence[tuple[int, ...]], most: int | None
+) -> tuple[list[tuple[int, ...]], FloatArray]:
+    """The words of the largest weights, in their order, and their weights."""
+    weights = np.array([_idf(np.array(word)).max() ** 2 for word in words], np.float32)
+    kept = np.sort(np.argsort(-weights, kind="stable")[:most])
+    return [words[place] for place in kept], weights[kept]
 
 
 def _idf(ids: NDArray[np.int64]) -> FloatArray:

@@ -50,7 +50,7 @@ class ImageTower(nn.Module):
 
 
 class TextTower(nn.Module):
-    """Word pieces `(n, t)` and their mask to vectors and to the pieces' own `(n, t, dim)`."""
+    """Word pieces `(n, t)` and their mask to vectors `(n, dim)`."""
 
     mean: Tensor
     whitening: Tensor
@@ -63,14 +63,11 @@ class TextTower(nn.Module):
         self.register_buffer("mean", torch.zeros(lite.DIM))
         self.register_buffer("whitening", torch.eye(lite.DIM))
 
-    def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         states = self.bert(input_ids=ids, attention_mask=mask).last_hidden_state
         weights = mask[..., None].float()
         pooled = (states * weights).sum(1) / weights.sum(1)
-        return self.align(pooled), self.align(states)
-
-    def align(self, vectors: Tensor) -> Tensor:
-        return normalize((normalize(vectors, dim=-1) - self.mean) @ self.whitening, dim=-1)
+        return normalize((normalize(pooled, dim=-1) - self.mean) @ self.whitening, dim=-1)
 
 
 @torch.no_grad()
@@ -117,7 +114,7 @@ def _sentence_vectors(text: TextTower, sentences: list[str]) -> Tensor:
     found = []
     for start in range(0, len(sentences), 64):
         batch = tokenizer(sentences[start : start + 64], padding=True, return_tensors="pt")
-        found.append(text(batch["input_ids"], batch["attention_mask"])[0])
+        found.append(text(batch["input_ids"], batch["attention_mask"]))
     return torch.cat(found)
 
 

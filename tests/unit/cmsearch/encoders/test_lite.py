@@ -53,7 +53,7 @@ def test_text_tower_equals_the_reference(encoder, towers) -> None:  # type: igno
     batch = [encoder.prepare(text, Modality.TEXT) for text in TEXTS]
     ids, mask = lite.pad([text.ids for text in batch])
     with torch.no_grad():
-        expected, _ = towers[1](torch.from_numpy(ids), torch.from_numpy(mask))
+        expected = towers[1](torch.from_numpy(ids), torch.from_numpy(mask))
     found = encoder.encode(batch, Modality.TEXT, Role.QUERY)
     assert np.abs(found.vectors - expected.numpy()).max() < 1e-4
 
@@ -79,6 +79,16 @@ def test_a_word_in_pieces_is_one_token(encoder) -> None:  # type: ignore[no-unty
     prepared = encoder.prepare("hummingbirds", Modality.TEXT)
     assert len(prepared.ids) > 3  # [CLS], several pieces, [SEP]
     assert encoder.encode([prepared], Modality.TEXT, Role.QUERY).tokens.shape == (1, 1, 384)
+
+
+def test_a_word_has_the_vector_of_its_prompt(encoder) -> None:  # type: ignore[no-untyped-def]
+    batch = [encoder.prepare(f"a photo of a {word}", Modality.TEXT) for word in ("cat", "giraffes")]
+    prompts = encoder.encode(batch, Modality.TEXT, Role.DOCUMENT).vectors
+    query = encoder.prepare("two giraffes, no cat", Modality.TEXT)
+    tokens = encoder.encode([query], Modality.TEXT, Role.QUERY).tokens[0]
+    assert len(tokens) == 5  # the comma is one
+    for word, prompt in ((4, prompts[0]), (1, prompts[1])):
+        assert np.abs(tokens[word] - prompt).max() < 1e-5
 
 
 def test_documents_keep_their_ten_heaviest_words_in_order(encoder) -> None:  # type: ignore[no-untyped-def]
