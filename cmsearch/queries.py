@@ -80,6 +80,7 @@ def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
     import PIL.Image
 
     from cmsearch.media.images import decode, flattened
+    from cmsearch.media.raw import decode_raw
 
     if isinstance(picture, PIL.Image.Image):
         return flattened(picture), ""
@@ -89,10 +90,17 @@ def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
     data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
     name = "The picture" if isinstance(picture, bytes) else str(picture)
     try:
-        image = decode(data, size)
+        image = decode_raw(data, size)[0] if _is_raw(picture) else decode(data, size)
     except MediaError as error:
         raise MediaError(f"{name} can't be searched with: {error}.") from error
     return image, content_digest(data)
+
+
+def _is_raw(picture: Picture) -> bool:
+    """Whether it is a file with the name of a camera's raw picture."""
+    from cmsearch.media.raw import RawReader
+
+    return isinstance(picture, str | Path) and Path(picture).suffix.lower() in RawReader.suffixes
 
 
 def _check_text(text: Any) -> None:

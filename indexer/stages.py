@@ -80,7 +80,7 @@ class Stages:
             file.size,
             file.mtime_ns if whole else None,
             loaded.digest,
-            loaded.error,
+            loaded.noted,
             file.about,
             loaded.shot,
         )
