@@ -7,6 +7,7 @@ state is a window of `WINDOW` numbers that begins at a multiple of `STEP`.
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def write(folder: str, seconds: float) -> None:
                     writer.serve(1 + commits % 2)
             if commits % 5 == 0:
                 store.publish()
-    print(json.dumps({"commits": commits, "wrong": []}))
+    sys.stdout.write(json.dumps({"commits": commits, "wrong": []}))
 
 
 def read(folder: str, seconds: float) -> None:
@@ -96,7 +97,7 @@ def read(folder: str, seconds: float) -> None:
                 wrong.append(f"a state from before: {found[0]} after {former}")
             else:
                 former = found[0]
-    print(json.dumps({"answers": answers, "wrong": wrong[:5]}))
+    sys.stdout.write(json.dumps({"answers": answers, "wrong": wrong[:5]}))
 
 
 def is_window(found: list[int]) -> bool:
@@ -130,5 +131,3 @@ def _photo(number: int, dim: int) -> NewItem:
 
 def _name(number: int) -> str:
     return f"{number:06}.jpg"
-
-

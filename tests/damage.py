@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,6 @@ def assert_right(folder: Path, text: str) -> None:
     """A search finds what the catalog says, in its order; equal scores may differ at 1e-6."""
     found, truth = answer(folder, text), oracle(folder, text)
     assert {path for _, path in found} == {path for _, path in truth}
-    scores = dict((path, score) for score, path in truth)
+    scores = {path: score for score, path in truth}
     assert all(abs(score - scores[path]) < 2e-6 for score, path in found)
-    assert all(one[0] >= other[0] for one, other in zip(found, found[1:], strict=False))
+    assert all(one[0] >= other[0] for one, other in pairwise(found))

@@ -141,14 +141,15 @@ def run_until(folder: str, model: str, last_call: str) -> None:
                 if calls == last:
                     os.kill(os.getpid(), signal.SIGKILL)
 
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     sys.stdin.readline()
     threading.setprofile(count)
     sys.setprofile(count)
     start = time.perf_counter()
     Indexer(folder, model=model).run()
     sys.setprofile(None)
-    print(calls, time.perf_counter() - start)
+    sys.stdout.write(f"{calls} {time.perf_counter() - start}")
 
 
 def _changes_disk(called: Any) -> bool:
@@ -280,5 +281,3 @@ def _searched(folder: Path) -> list[str]:
     found = answers(folder)
     paths = {path for hits in found.values() for _, _, path, _ in hits}
     return [f"{path} is not in the store" for path in sorted(paths - known.keys())]
-
-

@@ -53,7 +53,7 @@ def command(*arguments: object) -> list[str]:
 
 
 def environment(more: dict[str, str] | None = None) -> dict[str, str]:
-    """This process's environment, with the tests to be found wherever a process is started."""
+    """The environment of this process, with the tests to be found wherever a process is started."""
     return {**os.environ, "PYTHONPATH": str(ROOT), **(more or {})}
 
 

@@ -39,7 +39,8 @@ def main() -> int:
             unit = "time " if by_clock else "calls"
             failed += bool(one.wrong)
             killed += one.killed
-            print(f"{one.scenario:12} at {one.share:4.0%} of its {unit}  {one.state}  {one.wrong or 'equal'}")
+            when = f"{one.scenario:12} at {one.share:4.0%} of its {unit}"
+            print(f"{when}  {one.state}  {one.wrong or 'equal'}")
     print(f"{killed} of {arguments.kills} were killed at work, {failed} stores differ")
     return 1 if failed else 0
 
