@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -44,6 +45,7 @@ class Catalog:
         with translated(path), self._engine.begin() as connection:
             schema.bring_up_to_date(connection, path, read_only=read_only)
         self._watch = self._engine.connect()
+        self._reading = threading.local()
 
     def close(self) -> None:
         """Release the file, its write-ahead log folded into it."""
@@ -59,6 +61,24 @@ class Catalog:
         """A number that changes whenever another connection has committed."""
         with translated(self.path):
             return int(self._watch.execute(sa.text("PRAGMA data_version")).scalar_one())
+
+    @contextmanager
+    def reading(self) -> Iterator[int]:
+        """One state for all that this thread reads within; gives its version."""
+        with translated(self.path), self._engine.connect() as connection:
+            while True:
+                before = self.version()
+                connection.exec_driver_sql("BEGIN")
+                connection.execute(sa.select(schema.settings.c.name).limit(1)).fetchall()
+                if self.version() == before:  # the first read settled the state, and it is this one
+                    break
+                connection.rollback()
+            self._reading.connection = connection
+            try:
+                yield before
+            finally:
+                self._reading.connection = None
+                connection.rollback()
 
     def setting(self, name: str) -> str | None:
         query = sa.select(schema.settings.c.value).where(schema.settings.c.name == name)
@@ -327,6 +347,10 @@ class Catalog:
             connection.exec_driver_sql(f"PRAGMA journal_mode = {mode}")
 
     def _rows(self, query: sa.Executable) -> Sequence[Any]:
+        pinned: sa.Connection | None = getattr(self._reading, "connection", None)
+        if pinned is not None:
+            with translated(self.path):
+                return pinned.execute(query).fetchall()
         with translated(self.path), self._engine.connect() as connection:
             return connection.execute(query).fetchall()
 

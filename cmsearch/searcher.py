@@ -142,6 +142,11 @@ class Engine:
         view = self.store.view()
         queries, is_list = self._encoded(view, query, image)
         answers = self._answers(view, queries, target, k, where)
+        if not self.store.is_current(view):  # it may have seen a part of what was committed since
+            with self.store.still() as still:
+                if still.space != view.space:
+                    queries, is_list = self._encoded(still, query, image)
+                answers = self._answers(still, queries, target, k, where)
         return answers if is_list else answers[0]
 
     def embed(self, query: Any = None, *, image: Any = None) -> FloatArray:

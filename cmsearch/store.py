@@ -99,11 +99,28 @@ class Store:
     def view(self) -> View:
         """The current state, brought up to date if anything was committed since the last call."""
         with self._lock:
-            version = self.catalog.version()
+            if self.catalog.version() != self._version:
+                with self.catalog.reading() as version:
+                    self._refresh(version)
+                    self._version = version
+            return self._view
+
+    @contextmanager
+    def still(self) -> Iterator[View]:
+        """The current state, which stays as it is within: other threads' views wait.
+
+        Without it a search may find what is deleted before it is looked up.
+        """
+        with self._lock, self.catalog.reading() as version:
             if version != self._version:
                 self._refresh(version)
                 self._version = version
-            return self._view
+            yield self._view
+
+    def is_current(self, view: View) -> bool:
+        """Whether nothing was committed since the view was taken."""
+        with self._lock:
+            return view.version == self._version == self.catalog.version()
 
     def snapshot(self) -> int:
         """The number of the newest publication; 0 before the first."""
