@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         StoreReadOnlyError,
         UnknownModelError,
     )
+    from cmsearch.ranking import Ranking
     from cmsearch.searcher import Engine, open
     from cmsearch.types import Encoding, Filter, Hit, Modality, Role, Space
 
@@ -35,6 +36,7 @@ __all__ = [
     "ModelError",
     "ModelUnavailableError",
     "QueryError",
+    "Ranking",
     "Role",
     "Space",
     "StoreError",
@@ -46,7 +48,7 @@ __all__ = [
     "open",
 ]
 
-_HOMES = {"Engine": "searcher", "open": "searcher"} | dict.fromkeys(
+_HOMES = {"Engine": "searcher", "Ranking": "ranking", "open": "searcher"} | dict.fromkeys(
     ("Encoding", "Filter", "Hit", "Modality", "Role", "Space"), "types"
 )
 

@@ -7,16 +7,17 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
-from cmsearch import places, schema
+from cmsearch import places, schema, words
 from cmsearch.errors import StoreError, StoreReadOnlyError
+from cmsearch.filters import conditions, is_near
 from cmsearch.schema import chunks, translated
+from cmsearch.tokens import unpack_tokens
 from cmsearch.types import (
     Asset,
     Filter,
@@ -29,9 +30,6 @@ from cmsearch.types import (
     Space,
 )
 from cmsearch.writer import Writer, asset_row
-
-EARTH_KM = 6371.0
-_described = schema.items.alias()
 
 
 class Catalog:
@@ -180,10 +178,52 @@ class Catalog:
             .where(sa.func.length(table.vector) == 2 * dim)
             .order_by(table.id)
         )
-        rows = self._rows(query)
-        ids = np.array([row[0] for row in rows], np.int64)
-        vectors = np.frombuffer(b"".join(row[1] for row in rows), "<f2")
-        return ids, vectors.reshape(len(ids), dim).astype(np.float32)
+        return _matrix(self._rows(query), dim)
+
+    def sample(
+        self, space: int, modality: Modality, dim: int, count: int
+    ) -> tuple[IdArray, FloatArray]:
+        """Ids `(m,)` and vectors `(m, dim)` of at most `count` embeddings, spread by chance.
+
+        The same ones each time, as long as nothing changes.
+        """
+        table = schema.embeddings.c
+        query = (
+            sa.select(table.id, table.vector)
+            .where(table.space == space, table.modality == modality)
+            .where(table.id.in_(self._chosen(space, modality, count)))
+            .where(sa.func.length(table.vector) == 2 * dim)
+        )
+        return _matrix(self._rows(query), dim)
+
+    def _chosen(self, space: int, modality: Modality, count: int) -> sa.Select[tuple[int]]:
+        """The ids of which Knuth's multiplicative hash is the lowest."""
+        table = schema.embeddings.c
+        query = sa.select(table.id).where(table.space == space, table.modality == modality)
+        return query.order_by((table.id * 2654435761) % 2**32).limit(count)
+
+    def embeddings_with_digest(self, space: int, digest: str) -> IdArray:
+        """The embeddings of the items of assets whose content has this digest."""
+        query = (
+            sa.select(schema.embeddings.c.id)
+            .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
+            .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
+            .where(schema.embeddings.c.space == space, schema.assets.c.digest == digest)
+        )
+        return np.array([row[0] for row in self._rows(query)], np.int64)
+
+    def contents(
+        self, embeddings: Sequence[int], dim: int
+    ) -> dict[int, tuple[FloatArray, tuple[FloatArray, FloatArray]]]:
+        """By id the vector `(dim,)` of embeddings, and their tokens `(t, dim)` with weights."""
+        table = schema.embeddings.c
+        query = sa.select(table.id, table.vector, table.tokens)
+        found = {}
+        for chunk in chunks(embeddings):
+            for number, vector, tokens in self._rows(query.where(table.id.in_(chunk))):
+                values = np.frombuffer(vector, "<f2").astype(np.float32)
+                found[number] = values, unpack_tokens(tokens or b"", dim)
+        return found
 
     def modalities(self, space: int) -> list[Modality]:
         """The modalities that a space has embeddings of."""
@@ -219,12 +259,12 @@ class Catalog:
             .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
             .join(schema.assets, schema.assets.c.id == subject)
             .where(schema.embeddings.c.space == space, schema.embeddings.c.modality == modality)
-            .where(*_conditions(wanted))
+            .where(*conditions(wanted))
         )
         if kind is not None:
             query = query.where(schema.items.c.kind == kind)
         rows = self._rows(query)
-        return np.array([row[0] for row in rows if _is_near(wanted, row[1], row[2])], np.int64)
+        return np.array([row[0] for row in rows if is_near(wanted, row[1], row[2])], np.int64)
 
     def items(self, embeddings: Iterable[int]) -> dict[int, Item]:
         """The items of embeddings, by the embedding's id; ids that are gone are missing."""
@@ -322,6 +362,20 @@ class Catalog:
         )
         return [(row[0], row[1]) for row in self._rows(query)]
 
+    def match(self, text: str, limit: int, scope: words.Scope) -> list[words.Match]:
+        """The items within `scope` that have words of a text, at most `limit`, the best first.
+
+        A picture is found by the words of its own path and by those of its captions, of which the
+        best one counts. No sign in `text` has a meaning; one without a word finds nothing.
+        """
+        with translated(self.path), self._engine.connect() as connection:
+            return words.match(connection, text, limit, scope)
+
+    def words_agree(self) -> bool:
+        """Whether the words that `match` looks up are those of the items and paths."""
+        with translated(self.path), self._engine.connect() as connection:
+            return words.agree(connection)
+
     # --- changing it ---
 
     @contextmanager
@@ -334,6 +388,13 @@ class Catalog:
         self._wrote = True
         with translated(self.path), self._engine.begin() as connection:
             yield Writer(connection)
+
+    def rebuild_words(self) -> None:
+        """Make the words that `match` looks up anew, from the items and paths."""
+        if self._read_only:
+            raise StoreReadOnlyError(self.path)
+        with translated(self.path), self._engine.begin() as connection:
+            schema.make_words(connection)
 
     def shrink(self) -> None:
         """Give the room of what was deleted back to the disk."""
@@ -359,34 +420,11 @@ class Catalog:
         return rows[0][0] if rows else None
 
 
-def _conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
-    """A filter as conditions on the asset that an item is about; all but the distance."""
-    if wanted.path is not None:
-        glob = f"/{wanted.path}" if "/" in wanted.path else f"*/{wanted.path}"
-        path = sa.func.nfc(sa.literal("/").concat(schema.assets.c.path))
-        yield path.op("GLOB")(schema.nfc(glob))
-    if wanted.since is not None:
-        yield schema.assets.c.taken >= wanted.since.isoformat()[:10]
-    if wanted.until is not None:
-        yield schema.assets.c.taken <= f"{wanted.until.isoformat()[:10]} 23:59:59"
-    if wanted.camera is not None:
-        yield schema.assets.c.camera.icontains(wanted.camera, autoescape=True)
-    if wanted.near is not None:
-        yield schema.assets.c.latitude.is_not(None)
-    if wanted.has_caption is not None:
-        captioned = sa.select(_described.c.about).where(_described.c.about == schema.assets.c.id)
-        yield captioned.exists() if wanted.has_caption else ~captioned.exists()
-
-
-def _is_near(wanted: Filter, latitude: float | None, longitude: float | None) -> bool:
-    """Whether a place is within the wanted distance, on a sphere (the haversine formula)."""
-    if wanted.near is None or latitude is None or longitude is None:
-        return wanted.near is None
-    north, east, kilometres = wanted.near
-    one, other = radians(north), radians(latitude)
-    half = sin((other - one) / 2) ** 2
-    half += cos(one) * cos(other) * sin(radians(longitude - east) / 2) ** 2
-    return 2 * EARTH_KM * asin(min(1.0, sqrt(half))) <= kilometres
+def _matrix(rows: Sequence[Any], dim: int) -> tuple[IdArray, FloatArray]:
+    """Rows of (id, vector's bytes) as ids `(n,)` and vectors `(n, dim)`."""
+    ids = np.array([row[0] for row in rows], np.int64)
+    vectors = np.frombuffer(b"".join(row[1] for row in rows), "<f2")
+    return ids, vectors.reshape(len(ids), dim).astype(np.float32)
 
 
 def _asset(row: Sequence[Any]) -> Asset:

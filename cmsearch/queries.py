@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from cmsearch.digest import content_digest
 from cmsearch.errors import MediaError, QueryError
-from cmsearch.types import Encoder, FloatArray, Modality, Role
+from cmsearch.types import EncodedQuery, Encoder, FloatArray, Modality, Role
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -19,19 +19,7 @@ if TYPE_CHECKING:
     Picture = str | Path | bytes | PIL.Image.Image
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedQueries:
-    """Queries of one modality as vectors `(n, dim)`, and for each the digest of its own content.
-
-    A text, or a picture that came without its file, has the digest "".
-    """
-
-    modality: Modality
-    vectors: FloatArray
-    digests: Sequence[str]
-
-
-def encode_queries(encoder: Encoder, query: Any, image: Any) -> tuple[EncodedQueries, bool]:
+def encode_queries(encoder: Encoder, query: Any, image: Any) -> tuple[list[EncodedQuery], bool]:
     """The texts `query` or the pictures `image`, and whether they were given as a list.
 
     Raises `QueryError`, and `MediaError` for a picture that can't be read.
@@ -45,34 +33,53 @@ def encode_queries(encoder: Encoder, query: Any, image: Any) -> tuple[EncodedQue
     return encode(encoder, contents), is_list
 
 
-def _encode_texts(encoder: Encoder, texts: list[str]) -> EncodedQueries:
-    """A text longer than the model takes becomes the mean of its pieces."""
+def _encode_texts(encoder: Encoder, texts: list[str]) -> list[EncodedQuery]:
+    """A text longer than the model takes becomes the mean of its pieces, with all their tokens."""
     for text in texts:
         _check_text(text)
     pieces = [encoder.split(text) for text in texts]
-    vectors = _encode(encoder, [piece for found in pieces for piece in found], Modality.TEXT)
-    ends = np.cumsum([len(found) for found in pieces])[:-1]
-    means = [part.mean(0) for part in np.split(vectors, ends)] if texts else []
-    unit = np.array([mean / max(float(np.linalg.norm(mean)), 1e-12) for mean in means])
-    return EncodedQueries(Modality.TEXT, _shaped(encoder, unit), [""] * len(texts))
+    rows = _encode(encoder, [piece for found in pieces for piece in found], Modality.TEXT)
+    encoded = []
+    for text, found in zip(texts, pieces, strict=True):
+        own, rows = rows[: len(found)], rows[len(found) :]
+        mean = np.mean([row.vector for row in own], axis=0)
+        vector = mean / max(float(np.linalg.norm(mean)), 1e-12)
+        encoded.append(
+            EncodedQuery(
+                Modality.TEXT,
+                text,
+                vector.astype(np.float32),
+                _joined([row.tokens for row in own]),
+                _joined([row.weights for row in own]),
+            )
+        )
+    return encoded
 
 
-def _encode_pictures(encoder: Encoder, pictures: list[Picture]) -> EncodedQueries:
+def _encode_pictures(encoder: Encoder, pictures: list[Picture]) -> list[EncodedQuery]:
     read = [_read(picture, encoder.capabilities.image_size) for picture in pictures]
-    vectors = _encode(encoder, [image for image, _ in read], Modality.IMAGE)
-    return EncodedQueries(Modality.IMAGE, vectors, [digest for _, digest in read])
+    rows = _encode(encoder, [image for image, _ in read], Modality.IMAGE)
+    return [replace(row, digest=digest) for row, (_, digest) in zip(rows, read, strict=True)]
 
 
-def _encode(encoder: Encoder, contents: Sequence[Any], modality: Modality) -> FloatArray:
+def _encode(encoder: Encoder, contents: Sequence[Any], modality: Modality) -> list[EncodedQuery]:
     size = encoder.capabilities.batch_size
-    prepared = [encoder.prepare(content, modality) for content in contents]
-    batches = [prepared[start : start + size] for start in range(0, len(prepared), size)]
-    found = [encoder.encode(batch, modality, Role.QUERY).vectors for batch in batches]
-    return _shaped(encoder, np.concatenate(found) if found else np.empty(0))
+    found: list[EncodedQuery] = []
+    for start in range(0, len(contents), size):
+        some = contents[start : start + size]
+        prepared = [encoder.prepare(content, modality) for content in some]
+        batch = encoder.encode(prepared, modality, Role.QUERY)
+        for row, content in enumerate(some):
+            tokens = None if batch.tokens is None else batch.tokens[row]
+            weights = None if batch.weights is None else batch.weights[row]
+            found.append(EncodedQuery(modality, content, batch.vectors[row], tokens, weights))
+    return found
 
 
-def _shaped(encoder: Encoder, vectors: Any) -> FloatArray:
-    return np.asarray(vectors, np.float32).reshape(-1, encoder.space.dim)
+def _joined(rows: Sequence[FloatArray | None]) -> FloatArray | None:
+    """What several pieces have, one after the other."""
+    given = [row for row in rows if row is not None]
+    return np.concatenate(given) if given else None
 
 
 def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:

@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 import operator
-import re
 import threading
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from cmsearch import store as stores
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
-from cmsearch.queries import EncodedQueries, encode_queries
+from cmsearch.queries import encode_queries
+from cmsearch.ranking import Ranking, SecondStage, Stages, stages
 from cmsearch.registry import canonical_name, load_encoder, model_name
-from cmsearch.types import (
-    Encoder,
-    Filter,
-    FloatArray,
-    Hit,
-    IdArray,
-    Item,
-    Modality,
-    Space,
-    VectorIndex,
-)
+from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
+from cmsearch.types import EncodedQuery, Encoder, Filter, FloatArray, Hit, Modality, Space
 from cmsearch.vectors import Background
 
 if TYPE_CHECKING:
     from cmsearch.queries import Picture
 
 TARGETS = ("any", "image", "text", "caption", "passage")
-_DECIMALS = 6  # scores are told apart at this many, so that equal vectors tie
 EVERYTHING = Filter()
+DEFAULT = Ranking()
 _KINDS = {"caption": "text", "passage": "text"}
-_NUMBER = re.compile(r"\d+")
-
-
-class Answer(NamedTuple):
-    """An item with the cosine of its best embedding, and the score that orders it."""
-
-    item: Item
-    cosine: float
-    score: float
 
 
 class Engine:
@@ -59,7 +41,7 @@ class Engine:
         self._device = device
         self._lock = threading.Lock()
         self._loaded: Encoder | None = None
-        self._allowed: dict[tuple[Any, ...], IdArray] = {}
+        self._retriever = Retriever(store)
 
     def close(self) -> None:
         """Release the store."""
@@ -98,6 +80,7 @@ class Engine:
         target: str = "any",
         k: int = 10,
         where: Filter = EVERYTHING,
+        ranking: Ranking = DEFAULT,
     ) -> list[Hit]: ...
     @overload
     def search(
@@ -107,6 +90,7 @@ class Engine:
         target: str = "any",
         k: int = 10,
         where: Filter = EVERYTHING,
+        ranking: Ranking = DEFAULT,
     ) -> list[list[Hit]]: ...
     @overload
     def search(
@@ -116,6 +100,7 @@ class Engine:
         target: str = "any",
         k: int = 10,
         where: Filter = EVERYTHING,
+        ranking: Ranking = DEFAULT,
     ) -> list[list[Hit]]: ...
 
     def search(
@@ -126,6 +111,7 @@ class Engine:
         target: str = "any",
         k: int = 10,
         where: Filter = EVERYTHING,
+        ranking: Ranking = DEFAULT,
     ) -> Any:
         """The `k` best hits for a text, or for a picture, among those that pass the filter
         `where`.
@@ -133,7 +119,8 @@ class Engine:
         `query` is literal text, or a list of texts; `image` is a path, the bytes of a file, a
         `PIL.Image.Image`, or a list of these. A list gives a list of lists of hits. `target` is
         one of `any`, `image`, `text`, `caption` and `passage`. A picture never finds its own
-        content as an image. Raises `QueryError`, and `MediaError` for a picture that can't be read.
+        content as an image. `ranking` says what orders the hits after the first stage. Raises
+        `QueryError`, and `MediaError` for a picture that can't be read.
         """
         if target not in TARGETS:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
@@ -141,12 +128,12 @@ class Engine:
         _check_filter(where)
         view = self.store.view()
         queries, is_list = self._encoded(view, query, image)
-        answers = self._answers(view, queries, target, k, where)
+        answers = self._answers(view, queries, target, k, where, ranking)
         if not self.store.is_current(view):  # it may have seen a part of what was committed since
             with self.store.still() as still:
                 if still.space != view.space:
                     queries, is_list = self._encoded(still, query, image)
-                answers = self._answers(still, queries, target, k, where)
+                answers = self._answers(still, queries, target, k, where, ranking)
         return answers if is_list else answers[0]
 
     def embed(self, query: Any = None, *, image: Any = None) -> FloatArray:
@@ -154,84 +141,68 @@ class Engine:
 
         Takes what `search` takes.
         """
-        return self._encoded(self.store.view(), query, image)[0].vectors
+        queries, _ = self._encoded(self.store.view(), query, image)
+        rows = [one.vector for one in queries]
+        return np.array(rows, np.float32).reshape(-1, self.space.dim)
 
-    def _encoded(self, view: stores.View, query: Any, image: Any) -> tuple[EncodedQueries, bool]:
+    def _encoded(
+        self, view: stores.View, query: Any, image: Any
+    ) -> tuple[list[EncodedQuery], bool]:
         assert view.space is not None, "a store that has served a space serves one"
         return encode_queries(self._encoder(view.space), query, image)
 
     # --- searching ---
 
     def _answers(
-        self, view: stores.View, queries: EncodedQueries, target: str, k: int, wanted: Filter
+        self,
+        view: stores.View,
+        queries: Sequence[EncodedQuery],
+        target: str,
+        k: int,
+        where: Filter,
+        ranking: Ranking,
     ) -> list[list[Hit]]:
+        """First stage, second stage and merging, one direction after the other."""
+        if not queries:
+            return []
         kind = target if target in _KINDS else None
         searched = [
-            (modality, index)
+            modality
             for modality, index in view.indexes.items()
             if _KINDS.get(target, target) in ("any", modality) and len(index)
         ]
-        standards = _standards(view.background, queries.modality, [m for m, _ in searched])
-        answers: list[list[Answer]] = [[] for _ in queries.vectors]
-        catalog = self.store.catalog
-        own = [catalog.paths_with_digest(one) if one else frozenset() for one in queries.digests]
-        for modality, index in searched:
-            allow = self._allow(view, modality, kind, wanted)
-            skip = own if modality is Modality.IMAGE else None
-            found = self._search(index, queries.vectors, k, allow, skip)
+        standards = _standards(view.background, queries[0].modality, searched)
+        answers: list[list[Answer]] = [[] for _ in queries]
+        for modality in searched:
+            found = self._direction(view, queries, modality, kind, k, where, ranking)
             for answer, hits in zip(answers, found, strict=True):
-                answer += [_standardised(hit, standards.get(modality)) for hit in hits]
+                answer += _standardised(hits, standards.get(modality))
         return [
-            [self._hit(rank, best) for rank, best in enumerate(sorted(answer, key=_order)[:k], 1)]
+            [self._hit(rank, best) for rank, best in enumerate(sorted(answer, key=order)[:k], 1)]
             for answer in answers
         ]
 
-    def _allow(
-        self, view: stores.View, modality: Modality, kind: str | None, wanted: Filter
-    ) -> IdArray | None:
-        """The embeddings to search among, remembered for the next query; None for all."""
-        if kind is None and wanted == EVERYTHING:
-            return None
-        key = (view.version, modality, kind, wanted)
-        with self._lock:
-            if key not in self._allowed:
-                ids = self.store.catalog.embedding_ids(view.space_id, modality, kind, wanted)
-                kept = {old: ids for old, ids in self._allowed.items() if old[0] == view.version}
-                self._allowed = {**dict(list(kept.items())[-7:]), key: ids}
-            return self._allowed[key]
-
-    def _search(
+    def _direction(
         self,
-        index: VectorIndex,
-        vectors: FloatArray,
+        view: stores.View,
+        queries: Sequence[EncodedQuery],
+        modality: Modality,
+        kind: str | None,
         k: int,
-        allow: IdArray | None,
-        own: Sequence[Container[str]] | None,
+        where: Filter,
+        ranking: Ranking,
     ) -> list[list[Answer]]:
-        """The k best items for each query; of an item with several embeddings the best counts.
-
-        Searches deeper until k items are found and nothing beyond them ties with the last.
-        """
-        known: dict[int, Item] = {}
-        total, depth = len(index), k + 8
-        while True:
-            scores, ids = index.search(vectors, depth, allow=allow)
-            rounded = np.round(scores.astype(np.float64), _DECIMALS)
-            missing = set(ids[ids >= 0].tolist()) - known.keys()
-            known |= self.store.catalog.items(missing)
-            found = [
-                _collapsed(zip(row_scores, row_ids, strict=True), known, own[row] if own else ())
-                for row, (row_scores, row_ids) in enumerate(
-                    zip(rounded.tolist(), ids.tolist(), strict=True)
-                )
-            ]
-            ends = rounded[:, -1] if rounded.shape[1] else np.full(len(rounded), -np.inf)
-            if depth >= total or all(
-                len(hits) >= k and hits[k - 1].cosine > end
-                for hits, end in zip(found, ends, strict=True)
-            ):
-                return [hits[:k] for hits in found]
-            depth = min(4 * depth, total)
+        """The k best answers to each query in one modality, through both stages."""
+        assert view.space is not None
+        run = stages(ranking, view.space.encoder, queries[0].modality, modality)
+        depth = max(k, ranking.depth) if run != Stages() else k
+        found = self._retriever.search(view, queries, modality, kind, depth, where)
+        if run == Stages():
+            return found
+        second = SecondStage(self.store, view, run, ranking.depth)
+        return [
+            second.reranked(query, hits)[:k] for query, hits in zip(queries, found, strict=True)
+        ]
 
     def _hit(self, rank: int, answer: Answer) -> Hit:
         item = answer.item
@@ -244,7 +215,7 @@ class Engine:
             kind=item.kind,
             text=item.text,
             taken=item.taken,
-            stages={"cosine": answer.cosine},
+            stages={"cosine": answer.cosine, **answer.stages},
         )
 
 
@@ -268,48 +239,6 @@ def open(path: str | Path = ".", *, model: str | None = None, device: str | None
             f"or let it have both: `cmsearch index FOLDER --model {model}`."
         )
     return engine
-
-
-def _collapsed(
-    pairs: Iterable[tuple[float, int]], known: Mapping[int, Item], own: Container[str]
-) -> list[Answer]:
-    """The best score of each item, in order, without the items of the assets in `own`."""
-    best: dict[int, Answer] = {}
-    for cosine, number in pairs:
-        item = known.get(number)
-        if item is None or item.path in own:
-            continue
-        if item.id not in best or cosine > best[item.id].cosine:
-            best[item.id] = Answer(item, cosine, cosine)
-    return sorted(best.values(), key=_order)
-
-
-def _order(answer: Answer) -> tuple[Any, ...]:
-    """The best first; ties by path and by the place in the file."""
-    item = answer.item
-    places = tuple(int(number) for number in _NUMBER.findall(item.locator))
-    return (-answer.score, item.path, places, item.locator)
-
-
-def _standards(
-    background: Background, query: Modality, targets: Sequence[Modality]
-) -> dict[Modality, tuple[float, float]]:
-    """What to subtract from, and divide, each direction's cosines by; nothing for only one.
-
-    A direction without a background of its own takes the mean of the others'.
-    """
-    if len(targets) < 2:
-        return {}
-    known = background.get(query, {})
-    common = tuple(np.mean(list(known.values()), axis=0)) if known else (0.0, 1.0)
-    return {target: known.get(target, common) for target in targets}
-
-
-def _standardised(answer: Answer, standard: tuple[float, float] | None) -> Answer:
-    if standard is None:
-        return answer
-    mean, deviation = standard
-    return answer._replace(score=round((answer.cosine - mean) / deviation, _DECIMALS))
 
 
 def _number(k: Any) -> int:
@@ -336,3 +265,32 @@ def _check_filter(where: Any) -> None:
             raise QueryError(f"The filter {name} is a {kind.__name__}, not {value!r}.")
     if where.near is not None and len(where.near) != 3:
         raise QueryError("The filter near is degrees north, degrees east, and kilometres.")
+
+
+def _standards(
+    background: Background, query: Modality, targets: Sequence[Modality]
+) -> dict[Modality, tuple[float, float]]:
+    """What to subtract from, and divide, each direction's cosines by; nothing for only one.
+
+    A direction without a background of its own takes the mean of the others'.
+    """
+    if len(targets) < 2:
+        return {}
+    known = background.get(query, {})
+    common = tuple(np.mean(list(known.values()), axis=0)) if known else (0.0, 1.0)
+    return {target: known.get(target, common) for target in targets}
+
+
+def _standardised(answers: Sequence[Answer], standard: tuple[float, float] | None) -> list[Answer]:
+    """The answers, best first, with scores that compare with those of other directions.
+
+    Those are the standardised cosines, given out in the order that the second stage has made.
+    """
+    if standard is None:
+        return list(answers)
+    mean, deviation = standard
+    cosines = sorted((answer.cosine for answer in answers), reverse=True)
+    return [
+        answer._replace(score=round((cosine - mean) / deviation, DECIMALS))
+        for answer, cosine in zip(answers, cosines, strict=True)
+    ]

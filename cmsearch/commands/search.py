@@ -62,6 +62,27 @@ TEXT_WIDTH = 60
     show_default=True,
     help="date puts the hits in the order of their days, the newest first.",
 )
+@click.option(
+    "--rerank",
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    help="A second look at the best: auto (what is measured to help), attention, reciprocal, none.",
+)
+@click.option(
+    "--rerank-depth",
+    "depth",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="How many it looks at.",
+)
+@click.option(
+    "--correct/--no-correct",
+    default=True,
+    help="Correct hubness where that is measured to help; on by default.",
+)
 def search(
     text: str | None,
     image: str | None,
@@ -70,6 +91,9 @@ def search(
     store: Path | None,
     style: str,
     sort: str,
+    rerank: str,
+    depth: int,
+    correct: bool,
     **where: Any,
 ) -> None:
     """Find pictures and text by a sentence or by a picture.
@@ -82,6 +106,7 @@ def search(
       cmsearch search "sunset" --for image --format paths0 | xargs -0 cp -t best/
     """
     from cmsearch import searcher
+    from cmsearch.ranking import Ranking
     from cmsearch.types import Filter
 
     if (text is None) == (not image):
@@ -89,7 +114,14 @@ def search(
     picture = sys.stdin.buffer.read() if image == "-" else image
     days = {name: where[name] and where[name].date() for name in ("since", "until")}
     with searcher.open(store or ".") as engine:
-        hits = engine.search(text, image=picture, target=target, k=k, where=Filter(**where | days))
+        hits = engine.search(
+            text,
+            image=picture,
+            target=target,
+            k=k,
+            where=Filter(**where | days),
+            ranking=Ranking(rerank, depth, correct),
+        )
     if not hits:
         click.echo(f"Nothing of the kind {target} that passes the filters is here.", err=True)
     if sort == "date":

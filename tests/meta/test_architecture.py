@@ -16,13 +16,17 @@ LIBRARIES = {"torch", "open_clip", "transformers", "timm", "onnx", "onnxscript"}
 
 # What each part of cmsearch may import from cmsearch; a part is a module or a package of it.
 ARROWS = {
-    "__init__": {"errors", "searcher", "types"},
+    "__init__": {"errors", "ranking", "searcher", "types"},
     "__main__": {"cli"},
     "types": set(),
     "errors": set(),
     "text": set(),
     "files": set(),
     "hub": set(),
+    "quiet": set(),
+    "devices": {"errors"},
+    "checkpoints": {"errors", "hub"},
+    "pretrained": {"errors", "quiet"},
     "registry": {"errors", "types"},
     "models": {"hub", "registry", "types"},
     "indexes": {"types"},
@@ -31,20 +35,33 @@ ARROWS = {
     "places": set(),
     "schema": {"errors"},
     "writer": {"schema", "tokens", "types"},
-    "catalog": {"errors", "places", "schema", "types", "writer"},
+    "catalog": {"errors", "places", "schema", "tokens", "types", "writer"},
     "graphs": {"indexes", "types"},
     "vectors": {"errors", "graphs", "indexes", "types"},
     "store": {"catalog", "errors", "indexes", "text", "types", "vectors"},
-    "encoders": {"errors", "hub", "text", "types"},
+    "encoders": {
+        "checkpoints", "devices", "errors", "hub", "pretrained", "quiet", "text", "types",
+    },
+    "rerankers": {"checkpoints", "devices", "errors", "pretrained", "registry", "types"},
     "media": {"errors", "files", "text", "types"},
     "queries": {"digest", "errors", "media", "types"},
-    "searcher": {"catalog", "errors", "queries", "registry", "store", "types", "vectors"},
+    "attention": {"types"},
+    "hubness": {"types"},
+    "kreciprocal": {"types"},
+    "retrieval": {"store", "types"},
+    "ranking": {
+        "attention", "errors", "hubness", "kreciprocal", "retrieval", "store", "types",
+    },
+    "searcher": {
+        "errors", "queries", "ranking", "registry", "retrieval", "store", "types", "vectors",
+    },
     "evaluate": {"errors", "searcher", "types"},
     "generations": {"errors", "registry", "store"},
     "inventory": {"generations", "store", "vectors"},
     "cli": {"__init__", "errors"},
     "commands": {
-        "cli", "errors", "generations", "inventory", "models", "searcher", "store", "text", "types",
+        "cli", "errors", "generations", "inventory", "models", "ranking", "searcher", "store",
+        "text", "types",
     },
 }  # fmt: skip
 

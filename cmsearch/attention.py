@@ -1,0 +1,61 @@
+"""Late interaction: what each token of a query finds in an item when it may look where it wants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cmsearch.types import FloatArray
+
+Tokens = tuple[FloatArray, FloatArray]
+"""Vectors `(t, dim)` and weights `(t,)`."""
+
+
+def attend(query: Tokens, items: Sequence[Tokens], temperature: float) -> FloatArray:
+    """The mean attended similarity `(n,)` of a query's tokens to each of n items.
+
+    Scaled dot-product attention (Vaswani et al. 2017) of the query's tokens over an item's, where
+    the item's tokens are keys and values: token w gives `softmax(s_w / temperature) · s_w`, with
+    its similarities `s_w (t,)` to the item's tokens. As the temperature falls to 0 that is the best
+    of them, ColBERT's late interaction (Khattab and Zaharia 2020). The query's weights say how much
+    each of its tokens counts. A query or an item without tokens has 0.
+    """
+    vectors, weights = query
+    total = float(weights.sum())
+    if total <= 0 or not items:
+        return np.zeros(len(items), np.float32)
+    similarities = _similarities(vectors, items)
+    attention = _softmax(similarities / temperature)
+    attended = (attention * np.where(np.isfinite(similarities), similarities, 0)).sum(-1)
+    means: FloatArray = attended @ (weights / total)
+    return means
+
+
+def attention_map(query: Tokens, item: Tokens, temperature: float) -> FloatArray:
+    """How much each of the query's w tokens attends to each of the item's t `(w, t)`.
+
+    Rows sum to 1.
+    """
+    return _softmax(_similarities(query[0], [item])[0] / temperature)
+
+
+def _similarities(vectors: FloatArray, items: Sequence[Tokens]) -> FloatArray:
+    """`(n, w, t)`, where an item with fewer tokens than the others has -inf."""
+    longest = max(1, *(len(tokens) for tokens, _ in items))
+    padded = np.zeros((len(items), longest, vectors.shape[1]), np.float32)
+    present = np.zeros((len(items), longest), bool)
+    for row, (tokens, weights) in enumerate(items):
+        padded[row, : len(tokens)] = tokens
+        present[row, : len(tokens)] = weights > 0
+    flat = padded.reshape(-1, vectors.shape[1])
+    similarities = (vectors @ flat.T).reshape(len(vectors), len(items), longest).swapaxes(0, 1)
+    return np.where(present[:, None], similarities, -np.inf)
+
+
+def _softmax(values: FloatArray) -> FloatArray:
+    """Over the last axis; all zero where every value is -inf."""
+    best = values.max(-1, keepdims=True)
+    powers = np.exp(values - np.where(np.isfinite(best), best, 0))
+    shares: FloatArray = powers / np.maximum(powers.sum(-1, keepdims=True), 1e-30)
+    return shares

@@ -1,0 +1,164 @@
+"""The second stage of a search: which corrections and rerankers run, and what they add."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from cmsearch.attention import attend
+from cmsearch.errors import QueryError
+from cmsearch.hubness import nearest_neighbour_bias
+from cmsearch.kreciprocal import k_reciprocal_distances
+from cmsearch.retrieval import DECIMALS, Answer, order
+from cmsearch.store import Store, View
+from cmsearch.types import Candidates, EncodedQuery, FloatArray, Modality, Space
+
+RERANKERS = ("auto", "attention", "reciprocal", "none")
+DEPTH = 100
+BANK = 2048
+"""Queries at most that hubness is measured with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """How a search orders what it finds.
+
+    `rerank` is `auto` for what was measured to help, `attention`, `reciprocal` (a picture among
+    pictures), `none`, or `itm` with a model's name after a colon. It looks at the best `depth`
+    candidates. `correct` takes hubness away where that was measured to help.
+    """
+
+    rerank: str = "auto"
+    depth: int = DEPTH
+    correct: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Attended similarities count `share` times as much as the first stage's cosine."""
+
+    share: float
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hubness:
+    """Of the mean of an item's k best scores against the bank, `strength` is taken away."""
+
+    strength: float
+    k: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What runs after the first stage in one direction."""
+
+    attention: Attention | None = None
+    hubness: Hubness | None = None
+    reciprocal: bool = False
+
+
+MEASURED: Mapping[tuple[str, Modality, Modality], Stages] = {
+    ("lite", Modality.TEXT, Modality.IMAGE): Stages(attention=Attention(1.0, 0.03)),
+    ("lite", Modality.IMAGE, Modality.TEXT): Stages(hubness=Hubness(0.75, 4)),
+}
+"""By encoder, query and target what was measured to help; docs/reranking.md has the figures."""
+UNMEASURED = Attention(0.5, 0.05)
+"""For `attention` by name where nothing was measured."""
+
+
+def stages(ranking: Ranking, encoder: str, query: Modality, target: Modality) -> Stages:
+    """What runs in a direction. Raises `QueryError` for a reranker that isn't known."""
+    measured = MEASURED.get((encoder, query, target), Stages())
+    if not ranking.correct:
+        measured = replace(measured, hubness=None)
+    if ranking.rerank == "auto":
+        return measured
+    plain = replace(measured, attention=None)
+    if ranking.rerank == "none":
+        return plain
+    if ranking.rerank == "attention":
+        return replace(plain, attention=measured.attention or UNMEASURED)
+    if ranking.rerank == "reciprocal":
+        return replace(plain, reciprocal=query is target is Modality.IMAGE)
+    raise QueryError(
+        f"There is no reranker {ranking.rerank!r}; it is one of {', '.join(RERANKERS)}."
+    )
+
+
+class SecondStage:
+    """What runs after the first stage in one direction, with what it needs of the store."""
+
+    def __init__(self, store: Store, view: View, run: Stages, depth: int) -> None:
+        self._store = store
+        self._view = view
+        self._run = run
+        self._depth = depth
+
+    def reranked(self, query: EncodedQuery, answers: Sequence[Answer]) -> list[Answer]:
+        """The answers in their new order, with what each stage added to their scores.
+
+        What lies beyond the depth stays behind, in the order of the first stage.
+        """
+        head, tail = answers[: self._depth], answers[self._depth :]
+        if not head:
+            return []
+        added = self._added(query, self._candidates(head))
+        totals = np.array([answer.cosine for answer in head]) + sum(added.values())
+        best = sorted(
+            (
+                answer._replace(
+                    score=round(float(totals[row]), DECIMALS),
+                    stages={name: float(values[row]) for name, values in added.items()},
+                )
+                for row, answer in enumerate(head)
+            ),
+            key=order,
+        )
+        down = max(0.0, tail[0].score - best[-1].score) if tail else 0.0
+        return best + [answer._replace(score=answer.score - down) for answer in tail]
+
+    def _added(self, query: EncodedQuery, candidates: Candidates) -> dict[str, FloatArray]:
+        """What each stage adds to the candidates' scores, by its name, each `(n,)`."""
+        run, added = self._run, {}
+        if run.hubness is not None:
+            bias = nearest_neighbour_bias(candidates.vectors(), self._bank(query), run.hubness.k)
+            added["hubness"] = -run.hubness.strength * bias
+        if run.attention is not None and query.tokens is not None and query.weights is not None:
+            tokens = query.tokens, query.weights
+            attended = attend(tokens, candidates.tokens(), run.attention.temperature)
+            added["attention"] = run.attention.share * attended
+        if run.reciprocal:
+            vectors = np.concatenate([query.vector[None], candidates.vectors()])
+            # In place of the cosines, which are a part of these distances.
+            added["reciprocal"] = 1 - k_reciprocal_distances(vectors) - candidates.scores
+        return added
+
+    def _candidates(self, answers: Sequence[Answer]) -> Candidates:
+        ids = [answer.embedding for answer in answers]
+        dim = self._space.dim
+        stored = cache(lambda: self._store.catalog.contents(ids, dim))
+        return Candidates(
+            [answer.item for answer in answers],
+            np.array([answer.cosine for answer in answers], np.float32),
+            [self._store.absolute(answer.item.about or answer.item.path) for answer in answers],
+            vectors=lambda: np.stack([stored()[one][0] for one in ids]),
+            tokens=lambda: [stored()[one][1] for one in ids],
+        )
+
+    @property
+    def _space(self) -> Space:
+        assert self._view.space is not None, "a view that was searched has a space"
+        return self._view.space
+
+    def _bank(self, query: EncodedQuery) -> FloatArray:
+        """Other queries `(m, dim)` of the query's modality: the store's own items."""
+        view = self._view
+        ids, vectors = self._store.catalog.sample(
+            view.space_id, query.modality, self._space.dim, BANK
+        )
+        own = self._store.catalog.embeddings_with_digest(view.space_id, query.digest)
+        return vectors[~np.isin(ids, own)]

@@ -1,0 +1,127 @@
+"""The first stage of a search: nearest neighbours by cosine, filtered, one answer an item."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cmsearch.store import Store, View
+from cmsearch.types import EncodedQuery, Filter, FloatArray, IdArray, Item, Modality, VectorIndex
+
+DECIMALS = 6
+"""Scores are told apart at this many, so that equal vectors tie."""
+EVERYTHING = Filter()
+_NUMBER = re.compile(r"\d+")
+
+
+class Answer(NamedTuple):
+    """An item with its best embedding and that one's cosine.
+
+    `score` orders it, and `stages` are what was added to the cosine, by name.
+    """
+
+    item: Item
+    embedding: int
+    cosine: float
+    score: float
+    stages: Mapping[str, float]
+
+
+class Retriever:
+    """Finds candidates in a store. Safe from threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._allowed: dict[tuple[Any, ...], IdArray] = {}
+
+    def search(
+        self,
+        view: View,
+        queries: Sequence[EncodedQuery],
+        modality: Modality,
+        kind: str | None,
+        k: int,
+        where: Filter,
+    ) -> list[list[Answer]]:
+        """For each query the k best items of a modality, and of one kind, if given."""
+        allow = self._allow(view, modality, kind, where)
+        own = [self._own(query) if modality is Modality.IMAGE else () for query in queries]
+        vectors = np.stack([query.vector for query in queries])
+        return self._search(view.indexes[modality], vectors, k, allow, own)
+
+    def _own(self, query: EncodedQuery) -> Container[str]:
+        """The assets that a query is itself."""
+        return self._store.catalog.paths_with_digest(query.digest) if query.digest else ()
+
+    def _allow(
+        self, view: View, modality: Modality, kind: str | None, wanted: Filter
+    ) -> IdArray | None:
+        """The embeddings to search among, remembered for the next query; None for all."""
+        if kind is None and wanted == EVERYTHING:
+            return None
+        key = (view.version, modality, kind, wanted)
+        with self._lock:
+            if key not in self._allowed:
+                ids = self._store.catalog.embedding_ids(view.space_id, modality, kind, wanted)
+                kept = {old: ids for old, ids in self._allowed.items() if old[0] == view.version}
+                self._allowed = {**dict(list(kept.items())[-7:]), key: ids}
+            return self._allowed[key]
+
+    def _search(
+        self,
+        index: VectorIndex,
+        vectors: FloatArray,
+        k: int,
+        allow: IdArray | None,
+        own: Sequence[Container[str]],
+    ) -> list[list[Answer]]:
+        """The k best items for each query; of an item with several embeddings the best counts.
+
+        Searches deeper until k items are found and nothing beyond them ties with the last.
+        """
+        known: dict[int, Item] = {}
+        total, depth = len(index), k + 8
+        while True:
+            scores, ids = index.search(vectors, depth, allow=allow)
+            rounded = np.round(scores.astype(np.float64), DECIMALS)
+            missing = set(ids[ids >= 0].tolist()) - known.keys()
+            known |= self._store.catalog.items(missing)
+            found = [
+                _collapsed(zip(row_scores, row_ids, strict=True), known, own[row])
+                for row, (row_scores, row_ids) in enumerate(
+                    zip(rounded.tolist(), ids.tolist(), strict=True)
+                )
+            ]
+            ends = rounded[:, -1] if rounded.shape[1] else np.full(len(rounded), -np.inf)
+            if depth >= total or all(
+                len(hits) >= k and hits[k - 1].cosine > end
+                for hits, end in zip(found, ends, strict=True)
+            ):
+                return [hits[:k] for hits in found]
+            depth = min(4 * depth, total)
+
+
+def _collapsed(
+    pairs: Iterable[tuple[float, int]], known: Mapping[int, Item], own: Container[str]
+) -> list[Answer]:
+    """The best score of each item, in order, without the items of the assets in `own`."""
+    best: dict[int, Answer] = {}
+    for cosine, number in pairs:
+        item = known.get(number)
+        if item is None or item.path in own:
+            continue
+        if item.id not in best or cosine > best[item.id].cosine:
+            best[item.id] = Answer(item, number, cosine, cosine, {})
+    return sorted(best.values(), key=order)
+
+
+def order(answer: Answer) -> tuple[Any, ...]:
+    """The best first; ties by path and by the place in the file."""
+    item = answer.item
+    places = tuple(int(number) for number in _NUMBER.findall(item.locator))
+    return (-answer.score, item.path, places, item.locator)
