@@ -67,3 +67,8 @@ class QueryError(CmsearchError):
     """A query can't be answered as it was asked."""
 
     exit_code = 2
+
+
+def brief(error: BaseException) -> str:
+    """The first line of an error's message, as a sentence."""
+    return str(error).strip().split("\n")[0][:300].rstrip(".") + "."

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import platformdirs
 
-from cmsearch.encoders.quiet import quiet
 from cmsearch.errors import ModelError
+from cmsearch.quiet import quiet
 
 if TYPE_CHECKING:
     import onnxruntime

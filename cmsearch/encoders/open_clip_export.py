@@ -15,11 +15,11 @@ from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor
 
 from cmsearch import hub
+from cmsearch.checkpoints import HUB_SECONDS, announce, size_to_fetch
 from cmsearch.encoders import towers_export
-from cmsearch.encoders.checkpoints import HUB_SECONDS, announce, size_to_fetch
-from cmsearch.encoders.quiet import quiet
-from cmsearch.encoders.towers_export import AsIs, Pixels, Tower, brief, digest
-from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError
+from cmsearch.encoders.towers_export import AsIs, Pixels, Tower, digest
+from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
+from cmsearch.quiet import quiet
 from cmsearch.types import Modality, Space
 
 _SCHEMES = ("hf-hub:", "local-dir:")

@@ -134,7 +134,8 @@ def load_towers(
         if folder is not None:
             return TowersEncoder(space, OnnxRuntime(folder))
     reference = open_reference(model, download)
-    from cmsearch.encoders.towers_export import TorchRuntime, best_device
+    from cmsearch.devices import best_device
+    from cmsearch.encoders.towers_export import TorchRuntime
 
     if space is not None and space != reference.space:
         raise StoreMismatchError(

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from cmsearch.devices import move_to
 from cmsearch.encoders.onnx import export
 from cmsearch.encoders.towers import OnnxRuntime
 from cmsearch.errors import ModelError
@@ -112,11 +113,7 @@ class TorchRuntime:
     def __init__(self, reference: Reference, device: str) -> None:
         self._reference = reference
         self._lock = threading.Lock()  # the tokenizers' padding is a state that threads would share
-        try:
-            self._device = torch.device(device)
-            reference.model.to(self._device)
-        except (RuntimeError, AssertionError) as error:
-            raise ModelError(f"The device {device!r} can't be used: {brief(error)}") from error
+        self._device = move_to(reference.model, device)
         on_gpu = self._device.type != "cpu"
         self.capabilities = Capabilities(
             modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
@@ -204,13 +201,6 @@ def stacked(batch: Sequence[Sequence[Tensor]]) -> list[Tensor]:
     return [torch.stack(column) for column in zip(*batch, strict=True)]
 
 
-def best_device() -> str:
-    """The fastest kind of device of this machine."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
 def digest(model: nn.Module) -> str:
     """A digest of all weights of a model, with their names and types."""
     found = hashlib.sha256()
@@ -218,8 +208,3 @@ def digest(model: nn.Module) -> str:
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         found.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
     return found.hexdigest()[:32]
-
-
-def brief(error: BaseException) -> str:
-    """The first line of an error's message, as a sentence."""
-    return str(error).strip().split("\n")[0][:300].rstrip(".") + "."

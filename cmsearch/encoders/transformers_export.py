@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,23 @@ import transformers
 from PIL.Image import Resampling
 from torch import Tensor, nn
 
+from cmsearch.checkpoints import checkpoint, model_type
 from cmsearch.encoders import towers_export
-from cmsearch.encoders.checkpoints import checkpoint, model_type
 from cmsearch.encoders.naflex import Patches, grid_positions
-from cmsearch.encoders.quiet import quiet
 from cmsearch.encoders.towers_export import (
     PROBES,
     AsIs,
     Pixels,
     Tower,
-    brief,
     digest,
     stacked,
 )
 from cmsearch.encoders.unigram import unigram
-from cmsearch.errors import ModelError, ModelUnavailableError
+from cmsearch.errors import ModelError
+from cmsearch.pretrained import load_image_processor, load_model, load_tokenizer, loading
 from cmsearch.types import Modality, Space
 
 _CLASSES = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}
-_LOCAL = {"local_files_only": True, "trust_remote_code": False}
 _OF_IMAGES = (
     *("do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale"),
     *("rescale_factor", "do_normalize", "image_mean", "image_std", "do_pad", "patch_size"),
@@ -53,40 +50,13 @@ class TransformersReference:
         self.name = model
         folder = checkpoint(model, tuple(_CLASSES), download=download)
         self.kind = model_type(folder)
-        try:
-            with quiet("", "huggingface_hub", "transformers"), _no_progress():
-                self._load(folder)
-                self.space = self._space()
-        except ModelError:
-            raise
-        except Exception as error:  # transformers raises many kinds
-            raise ModelUnavailableError(
-                f"The model {model} can't be loaded: {brief(error)} It has to be as "
-                "save_pretrained of transformers writes it, with tokenizer and image processor."
-            ) from error
+        with loading(model):
+            self.model = load_model(getattr(transformers, _CLASSES[self.kind]), folder, model)
+            self.processor = load_image_processor(folder)
+            self.tokenizer = load_tokenizer(folder)
+            self._lower = self._has_to_lower()
+            self.space = self._space()
         self.image_size = self._image_size()
-
-    def _load(self, folder: Path) -> None:
-        kind = getattr(transformers, _CLASSES[self.kind])
-        self.model, found = kind.from_pretrained(
-            folder,
-            use_safetensors=True,
-            local_files_only=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
-        if missing := sorted(found["missing_keys"]):
-            raise ModelUnavailableError(
-                f"The weights of {self.name} are incomplete: {len(missing)} are missing, such as "
-                f"{missing[0]}."
-            )
-        self.model.eval()
-        # The first option says it to transformers 5, the second to 4.
-        self.processor = transformers.AutoImageProcessor.from_pretrained(
-            folder, backend="pil", use_fast=False, **_LOCAL
-        )
-        self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **_LOCAL)
-        self._lower = self._has_to_lower()
 
     def fits(self, text: str) -> bool:
         return len(self._ids(text)) <= self._context_length()
@@ -230,16 +200,3 @@ class TransformersReference:
 
 def _short_digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
-
-
-@contextmanager
-def _no_progress() -> Iterator[None]:
-    """No bars of transformers' own, for a while."""
-    logging = transformers.utils.logging
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

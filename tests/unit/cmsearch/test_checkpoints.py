@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch.encoders.checkpoints import checkpoint
+from cmsearch.checkpoints import checkpoint
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError
 from tests.checkpoints import write_checkpoint
 from tests.commands import python
@@ -22,7 +22,7 @@ TYPES = ("clip", "siglip", "siglip2")
 COMMIT = "0" * 40
 FETCH = """
 import logging, sys
-from cmsearch.encoders.checkpoints import checkpoint
+from cmsearch.checkpoints import checkpoint
 from cmsearch.errors import ModelError
 logging.basicConfig(format="%(message)s", stream=sys.stdout)
 logging.getLogger("cmsearch").setLevel(logging.INFO)

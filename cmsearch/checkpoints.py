@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from cmsearch import hub
-from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError
+from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
 
 HUB_SECONDS = 10.0
-_TOKENIZERS = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
+_TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model")
 _PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 _FILES = (
     *("config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
@@ -25,7 +26,26 @@ _SHARDS = "model.safetensors.index.json"
 log = logging.getLogger("cmsearch")
 
 
-def checkpoint(model: str, types: Collection[str], *, download: bool) -> Path:
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What to do where a `{model}` can't be had, which depends on what it is for."""
+
+    absent: str
+    """Where it isn't on this machine and mustn't be fetched; sentences."""
+    offline: str
+    """Where the model hub can't be reached; follows "Try again with a network, or"."""
+
+
+ENCODER = Purpose(
+    "The index was made with {model}, whose weights are not on this machine. Fetch them by "
+    "indexing: `cmsearch index FOLDER`.",
+    "take --model lite, which needs none",
+)
+
+
+def checkpoint(
+    model: str, types: Collection[str], *, download: bool, purpose: Purpose = ENCODER
+) -> Path:
     """The folder of a `model` of one of the `types`, by its path or its name on the hub.
 
     Raises `UnknownModelError`, `ModelUnavailableError` where it isn't here and can't or mustn't be
@@ -41,7 +61,7 @@ def checkpoint(model: str, types: Collection[str], *, download: bool) -> Path:
     else:
         cached = _cached(model)
         if cached is None or _lacking(cached):
-            return _fetched(model, types, download)
+            return _fetched(model, types, download, purpose)
         folder = cached
     _check_type(model, folder, types)
     return _complete(model, folder)
@@ -69,30 +89,29 @@ def _cached(model: str) -> Path | None:
         ) from error
 
 
-def _fetched(model: str, types: Collection[str], download: bool) -> Path:
+def _fetched(model: str, types: Collection[str], download: bool, purpose: Purpose) -> Path:
     size = size_to_fetch(
-        model, download, lambda: hub.megabytes_matching(model, _FILES, HUB_SECONDS)
+        model, download, lambda: hub.megabytes_matching(model, _FILES, HUB_SECONDS), purpose
     )
     _check_type(model, _fetch(model, ("config.json",)), types)
     announce(model, size)
     return _complete(model, _fetch(model, _FILES))
 
 
-def size_to_fetch(model: str, download: bool, ask: Callable[[], int | None]) -> int:
+def size_to_fetch(
+    model: str, download: bool, ask: Callable[[], int | None], purpose: Purpose = ENCODER
+) -> int:
     """The megabytes that `ask` is told by the hub for a model that isn't here.
 
     Raises `ModelUnavailableError` where it mustn't be fetched, or the hub doesn't answer.
     """
     if not download:
-        raise ModelUnavailableError(
-            f"The index was made with {model}, whose weights are not on this machine. Fetch them "
-            "by indexing: `cmsearch index FOLDER`."
-        )
+        raise ModelUnavailableError(purpose.absent.format(model=model))
     size = ask()
     if size is None:
         raise ModelUnavailableError(
             f"The weights of {model} are not on this machine, and the model hub can't be reached. "
-            "Try again with a network, or take --model lite, which needs none."
+            f"Try again with a network, or {purpose.offline}."
         )
     return size
 
@@ -114,16 +133,17 @@ def _fetch(model: str, files: tuple[str, ...]) -> Path:
             f"terms on its page and set HF_TOKEN. {_FOLDERS}"
         ) from error
     except Exception as error:  # the hub's client raises many kinds
-        reason = str(error).strip().split("\n")[0][:300].rstrip(".")
-        raise ModelUnavailableError(f"The model {model} can't be fetched: {reason}.") from error
+        raise ModelUnavailableError(
+            f"The model {model} can't be fetched: {brief(error)}"
+        ) from error
 
 
 def _check_type(model: str, folder: Path, types: Collection[str]) -> None:
     found = model_type(folder)
     if found not in types:
         raise ModelError(
-            f"{model} is a model of type {found!r}. Of transformers' models cmsearch runs those of "
-            f"the types {', '.join(types)}."
+            f"{model} is a model of type {found!r}. Of transformers' models only these types can "
+            f"be taken here: {', '.join(types)}."
         )
 
 
@@ -136,7 +156,10 @@ def _complete(model: str, folder: Path) -> Path:
 def _lacking(folder: Path) -> str | None:
     """What a model lacks that transformers would make up, or read from files that may hold code."""
     if not _has_weights(folder):
-        return "weights in model.safetensors, the only format of weights that is read"
+        return (
+            "weights in model.safetensors, the only format of weights that is read; "
+            "save_pretrained of transformers writes it"
+        )
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         return f"tokenizer: none of {', '.join(_TOKENIZERS)} is there"
     if not any((folder / name).is_file() for name in _PROCESSORS):
