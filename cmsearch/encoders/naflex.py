@@ -33,8 +33,10 @@ class Patches(nn.Module):
 
 
 def grid_positions(
-    embeddings: Any, run: Callable[[Sequence[Tensor]], Tensor], inputs: Sequence[Tensor]
-) -> Tensor:
+    embeddings: Any,
+    run: Callable[[Sequence[Tensor]], tuple[Tensor, ...]],
+    inputs: Sequence[Tensor],
+) -> tuple[Tensor, ...]:
     """What `run` gives with the position embeddings of all grids computed at once.
 
     transformers resizes them picture by picture, in a loop over the batch that a graph can't have.

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import open_clip
+import timm
 import torch
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
+from open_clip.transformer import VisionTransformer
+from timm.layers import AttentionPoolLatent
 from torch import Tensor
 
 from cmsearch import hub
 from cmsearch.checkpoints import HUB_SECONDS, announce, size_to_fetch
 from cmsearch.encoders import towers_export
+from cmsearch.encoders.cells import cell_means, keep_places
 from cmsearch.encoders.towers_export import AsIs, Pixels, Tower, digest
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
 from cmsearch.quiet import quiet
@@ -50,6 +54,7 @@ class OpenClipReference:
                 "there is, and what is on this machine."
             ) from error
         self.model.eval()
+        self._with_cells = _with_cells(self.model)
         self.space = self._space()
         self.image_size = max(self._size())
 
@@ -61,10 +66,15 @@ class OpenClipReference:
             return (self.preprocess(content),)
         return (self.tokenizer([content])[0],)
 
-    def features(self, inputs: Sequence[Tensor], modality: Modality) -> Tensor:
+    @property
+    def has_tokens(self) -> bool:
+        return self._with_cells is not None
+
+    def features(self, inputs: Sequence[Tensor], modality: Modality) -> tuple[Tensor, ...]:
+        if modality is Modality.IMAGE and self._with_cells is not None:
+            return self._with_cells(*inputs)
         run = self.model.encode_image if modality is Modality.IMAGE else self.model.encode_text
-        vectors: Tensor = run(*inputs)
-        return vectors
+        return (run(*inputs),)
 
     def export(self, folder: Path) -> None:
         step = self.preprocess.transforms[-1]
@@ -132,6 +142,50 @@ class OpenClipReference:
             spec["zeroed"] = own.tokenizer.sep_token_id
         pad = own.tokenizer.pad_token_id
         return {**spec, "before": [], "after": [], "special": True, "pad": pad}
+
+
+def _with_cells(model: Any) -> Callable[[Tensor], tuple[Tensor, Tensor]] | None:
+    """What gives the vectors of pictures and of their cells, if the tower has a way to them."""
+    visual = model.visual
+    if type(model) not in (open_clip.CLIP, open_clip.CustomTextCLIP):
+        return None
+    if isinstance(visual, VisionTransformer):
+        if visual.attn_pool is not None or visual.pool_type not in ("tok", "avg"):
+            return None
+        if visual.pool_type == "tok":
+            keep_places(visual.transformer.resblocks[-1], "attn_mask")
+        return partial(_of_transformer, visual)
+    trunk = getattr(visual, "trunk", None)
+    if not isinstance(trunk, timm.models.VisionTransformer) or trunk.num_prefix_tokens:
+        return None
+    pool = trunk.attn_pool
+    if not isinstance(pool, AttentionPoolLatent) or pool.pos_embed is not None:
+        return None
+    return partial(_of_pooled, visual)
+
+
+def _of_transformer(visual: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """By the class token, or the mean of the patches: then a cell is the mean of its own."""
+    found = visual.forward_intermediates(pixels, indices=1, output_fmt="NLC")
+    patches = found["image_intermediates"][0]
+    grids = torch.tensor([visual.grid_size], device=pixels.device)
+    if visual.final_ln_after_pool:
+        means = visual.ln_post(cell_means(patches, grids))
+    else:
+        means = cell_means(visual.ln_post(patches), grids)
+    return found["image_features"], means @ visual.proj
+
+
+def _of_pooled(visual: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """By an attention over the patches, which is given in full to the mean of a cell."""
+    trunk = visual.trunk
+    patches = trunk.forward_features(pixels)
+    means = cell_means(patches, torch.tensor([trunk.patch_embed.grid_size], device=pixels.device))
+    vectors, cells = (
+        visual.head(trunk.forward_head(states))
+        for states in (patches, means.flatten(0, 1)[:, None])
+    )
+    return vectors, cells.unflatten(0, means.shape[:2])
 
 
 def _options(model: str) -> tuple[str, dict[str, Any]]:

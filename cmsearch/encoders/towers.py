@@ -12,15 +12,16 @@ import logging
 import string
 import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.encoders.onnx import Sessions, cpu_count, export_key, exported, published
 from cmsearch.encoders.pixels import prepare_image
+from cmsearch.encoders.words import PROMPT, WordTokens, content_words
 from cmsearch.errors import ModelError, StoreMismatchError
 from cmsearch.text import pieces
 from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
@@ -30,39 +31,94 @@ if TYPE_CHECKING:
 
     from cmsearch.encoders.towers_export import Reference
 
+_MOST_WORDS = {Role.QUERY: 16, Role.DOCUMENT: 10}
+"""The words of a text that become tokens: each that is new costs a run of the text tower."""
+_KNOWN_WEIGHTS = 10_000
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
-_FORMAT = "2"
+_FORMAT = "3"
 """Of the exported folder; raise it when what is read here changes."""
 
 log = logging.getLogger("cmsearch")
 
 
 class Runtime(Protocol):
-    """What runs the towers: prepares content, and encodes it into unit vectors `(n, dim)`."""
+    """What runs the towers: prepares content, and encodes it into unit vectors `(n, dim)`.
+
+    Where it `has_tokens`, it gives those of images too, `(n, 10, dim)`.
+    """
 
     @property
     def capabilities(self) -> Capabilities: ...
+    @property
+    def has_tokens(self) -> bool: ...
     def fits(self, text: str) -> bool: ...
     def prepare(self, content: Any, modality: Modality) -> Any: ...
-    def encode(self, batch: Sequence[Any], modality: Modality) -> FloatArray: ...
+    def encode(self, batch: Sequence[Any], modality: Modality) -> tuple[FloatArray, ...]: ...
+
+
+class Text(NamedTuple):
+    """A prepared text: what its tower takes, and its words with their weights."""
+
+    inputs: Any
+    words: list[tuple[str, float]]
 
 
 class TowersEncoder:
-    """Text and images in a model's joint space; vectors equal those of the model's own library."""
+    """Text and images in a model's joint space; vectors equal those of the model's own library.
+
+    Tokens are a picture's 3 x 3 cells and the whole of it, and a text's words, each encoded by
+    itself in a prompt. Texts have them where pictures do.
+    """
 
     def __init__(self, space: Space, runtime: Runtime) -> None:
         self.space = space
         self.capabilities = runtime.capabilities
         self._runtime = runtime
+        self._words = WordTokens(self._prompted, space.dim)
+        self._weight = lru_cache(_KNOWN_WEIGHTS)(self._weight_of)
 
     def split(self, text: str) -> list[str]:
         return pieces(text, self._runtime.fits)
 
     def prepare(self, content: Any, modality: Modality) -> Any:
-        return self._runtime.prepare(content, modality)
+        inputs = self._runtime.prepare(content, modality)
+        if modality is Modality.IMAGE:
+            return inputs
+        words = content_words(content) if self._runtime.has_tokens else []
+        return Text(inputs, [(word, self._weight(word)) for word in words])
 
     def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
-        return Encoding(self._runtime.encode(batch, modality))
+        if modality is Modality.IMAGE:
+            vectors, *cells = self._runtime.encode(batch, modality)
+            tokens = cells[0] if cells else None
+            weights = np.ones(tokens.shape[:2], np.float32) if tokens is not None else None
+            return Encoding(vectors, tokens, weights)
+        vectors = self._runtime.encode([text.inputs for text in batch], modality)[0]
+        if not self._runtime.has_tokens:
+            return Encoding(vectors)
+        return Encoding(vectors, *self._words.of([text.words for text in batch], _MOST_WORDS[role]))
+
+    def _prompted(self, words: Sequence[str]) -> FloatArray:
+        """The vectors `(n, dim)` of words, each in the prompt."""
+        inputs = [self._runtime.prepare(f"{PROMPT} {word}", Modality.TEXT) for word in words]
+        size = self.capabilities.batch_size
+        batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
+        return np.concatenate([self._runtime.encode(one, Modality.TEXT)[0] for one in batches])
+
+    def _weight_of(self, word: str) -> float:
+        """The square of a word's inverse document frequency by Zipf's law.
+
+        A vocabulary lists its pieces from the most frequent on, more or less, and a word is as
+        rare as the rarest of its pieces. One that the model doesn't take whole weighs nothing.
+        """
+        prompt = f"{PROMPT} {word}"
+        if not self._runtime.fits(prompt):
+            return 0.0
+        with_it, without = (
+            np.asarray(self._runtime.prepare(text, Modality.TEXT)[0]) for text in (prompt, PROMPT)
+        )
+        pieces = np.setdiff1d(with_it, without)
+        return float(np.log1p(pieces.max(initial=0)) ** 2)
 
 
 class OnnxRuntime:
@@ -73,6 +129,7 @@ class OnnxRuntime:
         self._folder = folder
         spec = json.loads((folder / "preprocessing.json").read_text())
         self._image, self._text = spec["image"], spec["text"]
+        self.has_tokens = bool(spec["tokens"])
         self._lock = threading.Lock()
         self.capabilities = Capabilities(
             modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
@@ -103,10 +160,9 @@ class OnnxRuntime:
         row[place], mask[place] = ids, 1
         return (row, mask) if self._text["mask"] else (row,)
 
-    def encode(self, batch: Sequence[Any], modality: Modality) -> FloatArray:
+    def encode(self, batch: Sequence[Any], modality: Modality) -> tuple[FloatArray, ...]:
         inputs = [np.stack(column) for column in zip(*batch, strict=True)]
-        vectors: FloatArray = self._sessions.run(modality.value, *inputs)[0]
-        return vectors
+        return tuple(self._sessions.run(modality.value, *inputs))
 
     def _ids(self, text: str) -> list[int]:
         spec = self._text
@@ -174,7 +230,7 @@ def clean(text: str, how: str) -> str:
 
 def folder_name(space: Space) -> str:
     """The name of the cached folder for a space."""
-    return f"{space.encoder}-{export_key(space.weights, space.recipe, _FORMAT)}"
+    return f"{space.encoder}-{export_key(space.model, space.weights, space.recipe, _FORMAT)}"
 
 
 def _has_gpu() -> bool:

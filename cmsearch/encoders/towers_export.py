@@ -21,7 +21,7 @@ from cmsearch.errors import ModelError
 from cmsearch.types import Capabilities, FloatArray, Modality, Space
 
 TOLERANCE = 1e-4
-"""The largest difference in a component between an exported model's vectors and the reference's."""
+"""The largest difference in a component between what an exported model and its reference give."""
 PROBES = (
     "a photo of a cat",
     "Two dogs, running — on a beach; it's 8:25!",
@@ -54,8 +54,16 @@ class Reference(Protocol):
         """What the library makes of one content, without the axis of the batch."""
         ...
 
-    def features(self, inputs: Sequence[Tensor], modality: Modality) -> Tensor:
-        """The vectors `(n, dim)`, of any length, of a batch of what `prepare` gives."""
+    @property
+    def has_tokens(self) -> bool:
+        """Whether the image tower gives vectors of the cells of a picture."""
+        ...
+
+    def features(self, inputs: Sequence[Tensor], modality: Modality) -> tuple[Tensor, ...]:
+        """The vectors `(n, dim)`, of any length, of a batch of what `prepare` gives.
+
+        With tokens, then those `(n, 9, dim)` of the 3 x 3 cells of each picture.
+        """
         ...
 
     def export(self, folder: Path) -> None:
@@ -64,22 +72,31 @@ class Reference(Protocol):
 
 
 class Tower(nn.Module):
-    """One half of a model as it is exported: from what `OnnxRuntime.prepare` gives to unit vectors.
+    """One half of a model as it is exported: from what `OnnxRuntime.prepare` gives to `outputs`.
 
     `inputs` turns that into what the reference prepares, and `features` that into vectors.
     """
 
     def __init__(
-        self, model: nn.Module, inputs: nn.Module, features: Callable[[Sequence[Tensor]], Tensor]
+        self, model: nn.Module, inputs: nn.Module, features: Callable[..., tuple[Tensor, ...]]
     ) -> None:
         super().__init__()
         self.model = model
         self.inputs = inputs
         self.features = features
 
-    def forward(self, first: Tensor, second: Tensor | None = None) -> Tensor:
+    def forward(self, first: Tensor, second: Tensor | None = None) -> tuple[Tensor, ...]:
         prepared = (first,) if second is None else (first, second)
-        return torch.nn.functional.normalize(self.features(self.inputs(*prepared)), dim=-1)
+        return outputs(self.features(self.inputs(*prepared)))
+
+
+def outputs(features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Unit vectors `(n, dim)` and, of pictures with cells, the tokens `(n, 10, dim)`.
+
+    The tokens are the unit vectors of the cells, and that of the whole.
+    """
+    vectors, *cells = (torch.nn.functional.normalize(one.float(), dim=-1) for one in features)
+    return (vectors, *(torch.cat([one, vectors[:, None]], 1) for one in cells))
 
 
 class AsIs(nn.Module):
@@ -115,6 +132,7 @@ class TorchRuntime:
         self._lock = threading.Lock()  # the tokenizers' padding is a state that threads would share
         self._device = move_to(reference.model, device)
         on_gpu = self._device.type != "cpu"
+        self.has_tokens = reference.has_tokens
         self.capabilities = Capabilities(
             modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
             image_size=reference.image_size,
@@ -133,14 +151,12 @@ class TorchRuntime:
         with self._lock:
             return self._reference.prepare(content, modality)
 
-    def encode(self, batch: Sequence[Any], modality: Modality) -> FloatArray:
+    def encode(self, batch: Sequence[Any], modality: Modality) -> tuple[FloatArray, ...]:
         inputs = [tensor.to(self._device) for tensor in stacked(batch)]
         gpu = self._device.type == "cuda"
         with torch.inference_mode(), torch.autocast(self._device.type, enabled=gpu):
-            vectors = self._reference.features(inputs, modality)
-        unit = torch.nn.functional.normalize(vectors.float(), dim=-1)
-        found: FloatArray = unit.cpu().numpy()
-        return found
+            features = self._reference.features(inputs, modality)
+            return tuple(one.cpu().numpy() for one in outputs(features))
 
 
 @torch.no_grad()
@@ -153,8 +169,9 @@ def write(
     """Export the towers to a folder that has the tokenizer; raises `ModelError`.
 
     `spec` says how contents are prepared. What was written is compared with the reference before it
-    is used: prepared pictures and texts, then vectors.
+    is used: prepared pictures and texts, then vectors and tokens.
     """
+    spec = {**spec, "tokens": reference.has_tokens}
     (folder / "preprocessing.json").write_text(json.dumps(spec))
     exported = OnnxRuntime(folder)
     for modality, tower in towers.items():
@@ -168,11 +185,12 @@ def write(
             raise ModelError(
                 f"How {reference.space.model} prepares {_PLURAL[modality]} is left to its library."
             )
-        expected = torch.nn.functional.normalize(
-            reference.features(stacked(theirs), modality), dim=-1
-        )
+        expected = outputs(reference.features(stacked(theirs), modality))
         export(tower, tuple(tensor[:2] for tensor in prepared), folder / f"{modality}.onnx")
-        difference = float(np.abs(exported.encode(own, modality) - expected.numpy()).max())
+        difference = max(
+            float(np.abs(found - one.numpy()).max())
+            for found, one in zip(exported.encode(own, modality), expected, strict=True)
+        )
         if not difference <= TOLERANCE:
             raise ModelError(
                 f"The exported {modality} tower differs by {difference:.1g} from the model."

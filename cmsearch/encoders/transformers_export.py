@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from cmsearch.checkpoints import checkpoint, model_type
 from cmsearch.encoders import towers_export
+from cmsearch.encoders.cells import cell_means, keep_places
 from cmsearch.encoders.naflex import Patches, grid_positions
 from cmsearch.encoders.towers_export import (
     PROBES,
@@ -46,12 +47,17 @@ class TransformersReference:
     models of other types.
     """
 
+    has_tokens = True
+
     def __init__(self, model: str, *, download: bool) -> None:
         self.name = model
         folder = checkpoint(model, tuple(_CLASSES), download=download)
         self.kind = model_type(folder)
         with loading(model):
             self.model = load_model(getattr(transformers, _CLASSES[self.kind]), folder, model)
+            if self.kind == "clip":
+                layers = self.model.vision_model.encoder.layers
+                keep_places(layers[-1].self_attn, "attention_mask")
             self.processor = load_image_processor(folder)
             self.tokenizer = load_tokenizer(folder)
             self._lower = self._has_to_lower()
@@ -78,12 +84,21 @@ class TransformersReference:
             names = ("input_ids", "attention_mask") if self._has_mask() else ("input_ids",)
         return tuple(found[name][0] for name in names)
 
-    def features(self, inputs: Sequence[Tensor], modality: Modality) -> Tensor:
-        of_images = modality is Modality.IMAGE
-        run = self.model.get_image_features if of_images else self.model.get_text_features
-        found = run(*inputs)
-        vectors: Tensor = getattr(found, "pooler_output", found)  # transformers 4 gives the tensor
-        return vectors
+    def features(self, inputs: Sequence[Tensor], modality: Modality) -> tuple[Tensor, ...]:
+        if modality is Modality.TEXT:
+            found = self.model.get_text_features(*inputs)
+            return (getattr(found, "pooler_output", found),)  # transformers 4 gives the tensor
+        vision = self.model.vision_model
+        found = vision(*inputs)
+        grids = inputs[-1] if self.kind == "siglip2" else self._grid(inputs[0])
+        if self.kind == "clip":
+            patches = vision.post_layernorm(found.last_hidden_state[:, 1:])
+            project = self.model.visual_projection
+            return project(found.pooler_output), project(cell_means(patches, grids))
+        # To one patch the pooling head attends in full: this is what it makes of a cell's mean.
+        means = cell_means(found.last_hidden_state, grids)
+        cells = vision.head(means.flatten(0, 1)[:, None])
+        return found.pooler_output, cells.unflatten(0, means.shape[:2])
 
     def export(self, folder: Path) -> None:
         image, pixels = self._image_spec()
@@ -124,6 +139,11 @@ class TransformersReference:
         positions = self.model.config.text_config.max_position_embeddings
         return int(min(positions, self.tokenizer.model_max_length))
 
+    def _grid(self, pixels: Tensor) -> Tensor:
+        side = self.model.config.vision_config.patch_size
+        rows, columns = (length // side for length in pixels.shape[-2:])
+        return torch.tensor([[rows, columns]], device=pixels.device)
+
     def _image_size(self) -> int:
         config = self.model.config.vision_config
         if self.kind == "siglip2":
@@ -138,7 +158,7 @@ class TransformersReference:
             f"text{self._context_length()}-{_short_digest(tokens)} v1"
         )
         with torch.no_grad():
-            dim = self.features(stacked(texts[:1]), Modality.TEXT).shape[1]
+            dim = self.features(stacked(texts[:1]), Modality.TEXT)[0].shape[1]
         return Space("transformers", self.name, digest(self.model), recipe, dim)
 
     def _image_config(self) -> dict[str, Any]:

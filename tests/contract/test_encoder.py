@@ -77,8 +77,25 @@ def test_tokens_have_weights_and_features_have_rows(encoder: Encoder, modality: 
     if encoding.tokens is not None and encoding.weights is not None:
         assert encoding.tokens.shape == (*encoding.weights.shape, encoder.space.dim)
         assert (encoding.weights >= 0).all()
+        lengths = np.linalg.norm(encoding.tokens[encoding.weights > 0], axis=1)
+        assert lengths == pytest.approx(np.ones(len(lengths)), abs=1e-5)
     if encoding.features is not None:
         assert len(encoding.features) == 5
+
+
+@pytest.mark.parametrize("modality", [Modality.TEXT, Modality.IMAGE])
+def test_tokens_do_not_depend_on_the_batch(encoder: Encoder, modality: Modality) -> None:
+    together, alone = encode(encoder, modality, 5), encode(encoder, modality, 1)
+    if together.tokens is None:
+        assert alone.tokens is None
+        return
+    assert alone.tokens is not None
+    assert together.weights is not None
+    assert alone.weights is not None
+    first = alone.tokens.shape[1]  # that of the first batch, whose text may be the shorter
+    assert np.abs(together.tokens[:1, :first] - alone.tokens).max() < 1e-5
+    assert np.abs(together.weights[:1, :first] - alone.weights).max() < 1e-5
+    assert not together.weights[:1, first:].any()
 
 
 def test_split_loses_nothing_and_keeps_short_texts(encoder: Encoder) -> None:

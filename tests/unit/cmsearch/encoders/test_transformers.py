@@ -196,7 +196,7 @@ def test_threads_share_a_tokenizer_in_torch(folders: dict[str, Path]) -> None:
 
     def tokens(number: int) -> list[int]:
         encoder.split("a cat " * number)
-        found: list[int] = encoder.prepare(f"a cat {number}", Modality.TEXT)[0].tolist()
+        found: list[int] = encoder.prepare(f"a cat {number}", Modality.TEXT).inputs[0].tolist()
         return found
 
     alone = [tokens(number) for number in range(40)]
