@@ -368,12 +368,12 @@ class Catalog:
         A picture is found by the words of its own path and by those of its captions, of which the
         best one counts. No sign in `text` has a meaning; one without a word finds nothing.
         """
-        with translated(self.path), self._engine.connect() as connection:
+        with self._connected() as connection:
             return words.match(connection, text, limit, scope)
 
     def words_agree(self) -> bool:
         """Whether the words that `match` looks up are those of the items and paths."""
-        with translated(self.path), self._engine.connect() as connection:
+        with self.reading(), self._connected() as connection:
             return words.agree(connection)
 
     # --- changing it ---
@@ -391,10 +391,8 @@ class Catalog:
 
     def rebuild_words(self) -> None:
         """Make the words that `match` looks up anew, from the items and paths."""
-        if self._read_only:
-            raise StoreReadOnlyError(self.path)
-        with translated(self.path), self._engine.begin() as connection:
-            schema.make_words(connection)
+        with self.writing() as writer:
+            writer.rebuild_words()
 
     def shrink(self) -> None:
         """Give the room of what was deleted back to the disk."""
@@ -408,12 +406,19 @@ class Catalog:
             connection.exec_driver_sql(f"PRAGMA journal_mode = {mode}")
 
     def _rows(self, query: sa.Executable) -> Sequence[Any]:
-        pinned: sa.Connection | None = getattr(self._reading, "connection", None)
-        if pinned is not None:
-            with translated(self.path):
-                return pinned.execute(query).fetchall()
-        with translated(self.path), self._engine.connect() as connection:
+        with self._connected() as connection:
             return connection.execute(query).fetchall()
+
+    @contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        """The connection of `reading`, if this thread is in it, or one for now."""
+        pinned: sa.Connection | None = getattr(self._reading, "connection", None)
+        with translated(self.path):
+            if pinned is not None:
+                yield pinned
+                return
+            with self._engine.connect() as connection:
+                yield connection
 
     def _scalar(self, query: sa.Executable) -> Any:
         rows = self._rows(query)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, String, Table
 
 from cmsearch.errors import StoreError
+from cmsearch.terms import path_terms, terms
 
 meta = sa.MetaData()
 settings = Table(
@@ -84,7 +86,25 @@ tombstones = Table(
     Column("embedding", Integer, primary_key=True),
     Column("snapshot", Integer, nullable=False),
 )
+words = sa.table("words", Column("rowid", Integer), Column("text", String))
+"""One row for each item, under its id: the words of its text, or of its picture's path."""
+WORDS_OF = """
+    SELECT items.id, CASE items.modality
+        WHEN 'text' THEN text_words(items.text) ELSE path_words(assets.path) END AS text
+    FROM items JOIN assets ON assets.id = items.asset"""
+FILL_WORDS = f"INSERT INTO words (rowid, text) {WORDS_OF}"
 
+# Its words stand in it with spaces between them, at which alone the tokenizer `ascii` divides
+# what `terms` gives. It keeps them, so that a row is deleted by its id: an FTS5 table without
+# content of its own must be told, and told exactly, what stood in a row that goes.
+_MAKE_WORDS = (
+    "DROP TABLE IF EXISTS words",
+    "CREATE VIRTUAL TABLE words USING fts5(text, tokenize = 'ascii')",
+    f"{FILL_WORDS} ORDER BY items.id",
+)
+_WORDS_TABLES = {
+    "words", "words_config", "words_content", "words_data", "words_docsize", "words_idx",
+}  # fmt: skip
 _MIGRATIONS = {
     1: (
         "ALTER TABLE generations ADD COLUMN served INTEGER",
@@ -94,6 +114,7 @@ _MIGRATIONS = {
         "DROP INDEX ix_embeddings_item",
         "CREATE INDEX embeddings_by_item ON embeddings (item, space)",
     ),
+    2: _MAKE_WORDS,
 }
 """By the version that they start from, the statements that lead to the next one."""
 VERSION = max(_MIGRATIONS) + 1
@@ -105,7 +126,9 @@ def engine(path: Path, *, read_only: bool) -> sa.Engine:
     """An engine for the SQLite file at `path`."""
     query = {"uri": "true"} | (_reading(path) if read_only else {})
     # Made from its parts: as one string it would be unquoted before SQLite reads it.
-    url = sa.URL.create("sqlite", database=f"file:{quote(str(path.resolve()))}", query=query)
+    url = sa.URL.create(
+        "sqlite", database=f"file:{quote(os.fsencode(path.resolve()))}", query=query
+    )
     made = sa.create_engine(url, pool_size=16)
     sa.event.listen(made, "connect", _prepare_connection)
     return made
@@ -132,13 +155,19 @@ def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) 
     connection.exec_driver_sql("BEGIN IMMEDIATE")  # SQLite's driver begins none for these
     found = _version(connection)  # another process may have been faster
     if found == 0:
-        if set(sa.inspect(connection).get_table_names()) - meta.tables.keys():
+        if set(sa.inspect(connection).get_table_names()) - meta.tables.keys() - _WORDS_TABLES:
             raise StoreError(f"{path} is the database of another program.")
         meta.create_all(connection)
+        _execute(connection, _MAKE_WORDS)
     for version in range(found or VERSION, VERSION):
-        for statement in _MIGRATIONS[version]:
-            connection.execute(sa.text(statement))
+        _execute(connection, _MIGRATIONS[version])
     connection.execute(sa.text(f"PRAGMA user_version = {VERSION}"))
+
+
+def make_words(connection: sa.Connection) -> None:
+    """Make the table `words` anew from the items and their assets, as a transaction begins."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    _execute(connection, _MAKE_WORDS)
 
 
 @contextmanager
@@ -165,16 +194,38 @@ def nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def text_words(text: str) -> str:
+    """The words of a text with spaces between them; SQL's `text_words()`."""
+    return " ".join(terms(text))
+
+
+def path_words(path: str) -> str:
+    """The words of a path with spaces between them; SQL's `path_words()`."""
+    return " ".join(path_terms(path))
+
+
+def _execute(connection: sa.Connection, statements: Sequence[str]) -> None:
+    for statement in statements:
+        connection.execute(sa.text(statement))
+
+
 def _version(connection: sa.Connection) -> int:
     return int(connection.execute(sa.text("PRAGMA user_version")).scalar_one())
 
 
 def _advice(error: sa.exc.DatabaseError) -> str:
     reason = str(error.orig)
-    if "full" in reason:
-        return " Make room on its disk and run the command again; what was indexed is kept."
+    if "full" in reason or "disk I/O" in reason:
+        return (
+            " If its disk is full, make room and run the command again; what was indexed is kept."
+        )
     if "malformed" in reason or "not a database" in reason:
-        return " Run `cmsearch doctor` to see what is damaged."
+        return (
+            " Restore a copy of the index, or move it away and run `cmsearch index` again; "
+            "`cmsearch doctor` may tell more."
+        )
+    if "no such module" in reason:
+        return " Use a Python whose SQLite has the extension FTS5, as most builds have."
     return ""
 
 
@@ -189,4 +240,5 @@ def _prepare_connection(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA busy_timeout = 10000")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA trusted_schema = OFF")  # a store may come from anywhere
-    connection.create_function("nfc", 1, nfc, deterministic=True)
+    for function in (nfc, text_words, path_words):
+        connection.create_function(function.__name__, 1, function, deterministic=True)

@@ -24,6 +24,12 @@ _PUT_ASSET = _put.on_conflict_do_update(
         column.name: _put.excluded[column.name] for column in schema.assets.c if column.name != "id"
     },
 ).returning(schema.assets.c.id)
+_FILL_ITEM = sa.text(f"{schema.FILL_WORDS} WHERE items.id = :item")
+_PICTURES = "items.asset = :asset AND items.modality <> 'text'"
+_FILL_PICTURES = sa.text(f"{schema.FILL_WORDS} WHERE {_PICTURES}")
+_EMPTY_PICTURES = sa.text(
+    f"DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {_PICTURES})"
+)
 _INSERT = {table.name: sa.insert(table) for table in schema.meta.tables.values()}
 
 
@@ -86,6 +92,7 @@ class Writer:
         number = self._item(asset, item.digest)
         if number is None:
             number = self._insert(schema.items, self._item_row(asset, item))
+            self._connection.execute(_FILL_ITEM, {"item": number})
         common = {"item": number, "space": space, "modality": item.part.modality}
         rows = [{**common, **blobs} for blobs in _blobs(item.encoding)]
         self._connection.execute(_INSERT["embeddings"], rows)
@@ -146,6 +153,8 @@ class Writer:
         self._connection.execute(
             sa.update(schema.assets).where(schema.assets.c.id == number).values(asset_row(asset))
         )
+        for statement in (_EMPTY_PICTURES, _FILL_PICTURES):
+            self._connection.execute(statement, {"asset": number})
         own = sa.select(schema.items.c.asset).where(schema.items.c.about == number)
         stale = sa.update(schema.assets).where(
             schema.assets.c.id.in_(own), schema.assets.c.about.is_(None)
@@ -156,6 +165,10 @@ class Writer:
         """Delete embeddings; the files of their items are read again."""
         for chunk in chunks(numbers):
             self._delete_embeddings(schema.embeddings.c.id.in_(chunk), snapshot)
+
+    def rebuild_words(self) -> None:
+        """Make the words of all items anew; the first that may be done in a transaction."""
+        schema.make_words(self._connection)
 
     def forget_tombstones(self, before: int) -> None:
         """Drop the tombstones from when a snapshot older than `before` was the newest."""
@@ -168,6 +181,7 @@ class Writer:
     def _delete_items(self, numbers: Sequence[int], snapshot: int) -> None:
         for chunk in chunks(numbers):
             self._delete_embeddings(schema.embeddings.c.item.in_(chunk), snapshot)
+            self._connection.execute(sa.delete(schema.words).where(schema.words.c.rowid.in_(chunk)))
             self._delete(schema.items, schema.items.c.id.in_(chunk))
 
     def _delete_embeddings(self, gone: sa.ColumnElement[bool], snapshot: int) -> None:
