@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cmsearch.errors import ModelError, UnknownModelError
-from cmsearch.types import Encoder, Reader, Space
+from cmsearch.types import Encoder, Reader, Reranker, Space
 
 
 class Registry:
@@ -67,6 +67,9 @@ readers = Registry(
 )
 """Classes made without arguments, by the kind of file that they read."""
 
+rerankers = Registry("cmsearch.rerankers", {"itm": "cmsearch.rerankers.itm:load"})
+"""Functions `load(model, *, device, download) -> Reranker`; for an empty `model` their own."""
+
 SHORT_NAMES = {
     "clip": "open_clip:ViT-B-32-256/datacomp_s34b_b86k",
     "best": "open_clip:ViT-B-16-SigLIP2/webli",
@@ -90,7 +93,7 @@ def canonical_name(name: str) -> str:
     if encoder == "open_clip" and colon:
         return f"open_clip:{_open_clip_model(model)}"
     if encoder == "transformers":
-        return f"transformers:{_transformers_model(model.strip())}"
+        return f"transformers:{hub_name(encoder, model)}"
     if encoder != "open_clip" and encoder in encoders.rows():
         return name if model else encoder
     return f"open_clip:{_open_clip_model(name.removeprefix('open_clip/'))}"
@@ -116,6 +119,20 @@ def load_encoder(
             f"The encoder of {name} names its space {model_name(loaded.space)}; the two have to "
             "be the same."
         )
+    return loaded
+
+
+def load_reranker(name: str, *, device: str | None = None, download: bool = False) -> Reranker:
+    """The reranker `itm` with its own model, or `itm:ORG/NAME` or `itm:PATH` with another one.
+
+    It runs on a `device` as torch names them or the best there is. Weights that aren't here are
+    fetched only if `download` is true. Raises `ModelError`.
+    """
+    kind, _, model = name.strip().partition(":")
+    if kind not in rerankers.rows():
+        known = ", ".join(sorted(rerankers.rows()))
+        raise UnknownModelError(f"No model reranks by the name {name!r}; there is {known}.")
+    loaded: Reranker = rerankers.load(kind)(model.strip(), device=device, download=download)
     return loaded
 
 
@@ -150,14 +167,18 @@ def _open_clip_model(model: str) -> str:
     )
 
 
-def _transformers_model(model: str) -> str:
+def hub_name(prefix: str, model: str) -> str:
+    """A model's name on the model hub, or the absolute path of its folder, as written after a
+    `prefix` and a colon. Raises `UnknownModelError`.
+    """
+    model = model.strip()
     if model.startswith(("/", "~", ".")):
         return _absolute(model)
     if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model, re.ASCII):
         return model
     raise UnknownModelError(
-        f"There is no model transformers:{model}. Names look like transformers:org/name, as on the "
-        "model hub, or transformers:/path, ./path or ~/path of a folder."
+        f"There is no model {prefix}:{model}. Names look like {prefix}:org/name, as on the model "
+        f"hub, or {prefix}:/path, ./path or ~/path of a folder."
     )
 
 

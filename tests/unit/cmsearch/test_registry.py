@@ -16,6 +16,7 @@ from cmsearch.registry import (
     make_reader,
     model_name,
     readers,
+    rerankers,
 )
 from cmsearch.types import Space
 
@@ -144,7 +145,9 @@ def test_a_space_knows_the_name_of_its_model(name: str) -> None:
     assert model_name(Space(encoder, model, "0", "", 4)) == name
 
 
-@pytest.mark.parametrize("registry", [encoders, indexes, readers], ids=lambda one: one.group)
+@pytest.mark.parametrize(
+    "registry", [encoders, indexes, readers, rerankers], ids=lambda one: one.group
+)
 def test_every_row_can_be_imported(registry: Registry) -> None:
     assert all(callable(registry.load(name)) for name in registry.rows())
 

@@ -1,0 +1,1 @@
+"""Rerankers that are models of their own, one file each."""
