@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cmsearch import vectors
 from cmsearch.generations import Listed, listed
+from cmsearch.notes import is_of_lines
 from cmsearch.store import Store
 
 
@@ -43,6 +44,7 @@ def take_inventory(store: Store) -> Inventory:
     serving = next((one for one in generations if one.state == "serves"), None)
     sizes = catalog.sizes(serving.space_id) if serving else {}
     assets = catalog.assets().values()
+    failed = [one for one in assets if one.error is not None and not is_of_lines(one.error)]
     status = catalog.path.stat()
     days = catalog.days() or (None, None)
     return Inventory(
@@ -50,8 +52,12 @@ def take_inventory(store: Store) -> Inventory:
         folder=store.root,
         serving=serving,
         generations=len(generations),
-        files=dict(sorted(Counter(one.kind for one in assets if one.error is None).items())),
-        skipped=sum(one.error is not None for one in assets),
+        files=dict(
+            sorted(
+                (Counter(one.kind for one in assets) - Counter(one.kind for one in failed)).items()
+            )
+        ),
+        skipped=len(failed),
         items=catalog.counts(),
         vectors={str(modality): count for modality, (count, _) in sorted(sizes.items())},
         catalog_bytes=status.st_size,

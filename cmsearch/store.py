@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -20,7 +20,7 @@ from cmsearch import vectors
 from cmsearch.catalog import Catalog
 from cmsearch.errors import StoreError, StoreLockedError, StoreNotFoundError, StoreReadOnlyError
 from cmsearch.indexes import FaissIndex
-from cmsearch.text import native
+from cmsearch.text import native, storable
 from cmsearch.types import FloatArray, IdArray, Modality, Space, VectorIndex
 
 DIRECTORY = ".cmsearch"
@@ -44,7 +44,10 @@ class View:
 
 
 class Store:
-    """An open store. Reading is safe from threads; `close` it, or use it in a `with` block."""
+    """An open store. Reading is safe from threads; `close` it, or use it in a `with` block.
+
+    One that `is_beside` lies in the folder that it is of; any other only says which that is.
+    """
 
     def __init__(self, path: Path, root: Path | None = None) -> None:
         """Open the store in the directory `path`, making one for the folder `root` if given."""
@@ -54,8 +57,8 @@ class Store:
         self.read_only = not os.access(path, os.W_OK)
         self.catalog = Catalog(path / CATALOG, read_only=self.read_only)
         self._place = path.resolve()  # the process may go to another folder
-        own = self._place.name == DIRECTORY
-        self.root = self._place.parent if own else self._recorded_root()
+        self.is_beside = self._place.name == DIRECTORY
+        self.root = self._place.parent if self.is_beside else self._recorded_root()
         self._lock = threading.Lock()
         self._manifest: vectors.Manifest | None = None
         self._version: int | None = None
@@ -238,7 +241,7 @@ class Store:
         root = self.catalog.setting("root")
         if root is None:
             raise StoreError(f"The store {self.path} doesn't say which folder it is of.")
-        return Path(root)
+        return Path(native(root))
 
 
 def find(start: Path) -> Path:
@@ -265,13 +268,19 @@ def _lock(path: Path, timeout: float) -> Iterator[None]:
             f"{path} is being written by {_described(holder)}. Wait until it is done, or end it, "
             "and run the command again."
         ) from error
-    now = datetime.now().astimezone().isoformat(" ", "seconds")
     try:
-        holder.write_text(json.dumps({"process": os.getpid(), "host": gethostname(), "since": now}))
+        _sign(holder)
         yield
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _sign(holder: Path) -> None:
+    """Leave word of who holds the lock, for those who wait; a full disk has no room for it."""
+    now = datetime.now().astimezone().isoformat(" ", "seconds")
+    with suppress(OSError):
+        holder.write_text(json.dumps({"process": os.getpid(), "host": gethostname(), "since": now}))
 
 
 def _described(holder: Path) -> str:
@@ -298,10 +307,11 @@ def _make(path: Path, root: Path) -> None:
         if (path / CATALOG).exists():
             return
         beside = path / f"{CATALOG}.new"
-        beside.unlink(missing_ok=True)
+        for left in ("", "-wal", "-shm", "-journal"):  # of a run that was ended here
+            beside.with_name(beside.name + left).unlink(missing_ok=True)
         catalog = Catalog(beside)
         with catalog.writing() as writer:
-            writer.set("root", str(root.resolve()))
+            writer.set("root", storable(str(root.resolve())))
         catalog.close()
         for left in ("-wal", "-shm"):  # of a catalog that was deleted alone
             (path / f"{CATALOG}{left}").unlink(missing_ok=True)

@@ -22,7 +22,7 @@ FORMAT = 2
 _BLOCK = 2**20
 _MANIFEST = re.compile(r"manifest-(\d+)\.json")
 _DERIVED = re.compile(
-    r"(?:manifest|vectors|ids|graph)-(?:.*-)?(\d+)\.(?:json|f16|i64|i32)(?:\.new)?"
+    r"(?:manifest|vectors|ids|graph|index)-(?:.*-)?(\d+)\.(?:json|f16|i64|i32|faiss)(?:\.new)?"
 )
 
 Background = Mapping[str, Mapping[str, tuple[float, float]]]

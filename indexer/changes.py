@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from cmsearch.digest import file_digest
+from cmsearch.notes import is_of_lines, named
 from cmsearch.text import native
 from cmsearch.types import Asset, Skipped
-from indexer.notes import is_of_lines, named
 from indexer.scan import Found
 
 

@@ -85,7 +85,16 @@ def repair(store: Store, findings: Sequence[Finding]) -> None:
 
 
 def encode_missing(store: Store, device: str | None = None) -> None:
-    """Encode what `repair` deleted, or what was never encoded, from the media."""
+    """Encode what `repair` deleted, or what was never encoded, from the media.
+
+    Raises `StoreError` for a store that isn't beside its media: it may come from somebody else,
+    and which folder is read is not for it to say.
+    """
+    if not store.is_beside:
+        raise StoreError(
+            f"What is missing has to be encoded again: `cmsearch index {store.root} --store "
+            f"{store.path}`, if that is the folder that it is of."
+        )
     Indexer(store.root, store=store.path, device=device).run()
 
 

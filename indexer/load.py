@@ -10,10 +10,10 @@ from posixpath import normpath
 
 from cmsearch.digest import content_digest, file_digest
 from cmsearch.errors import MediaError
+from cmsearch.notes import noted
 from cmsearch.registry import make_reader
 from cmsearch.text import caseless, native, storable
 from cmsearch.types import UNKNOWN_SHOT, Encoder, Modality, Part, Shot, Skipped
-from indexer.notes import noted
 from indexer.scan import Found, grouped
 
 MAX_REASON = 300

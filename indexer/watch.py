@@ -31,9 +31,11 @@ def follow(
     at all files again: what was changed while many others were, when the system may drop events,
     isn't missed. Every `rescan` seconds it runs without an event too, for what no event tells of.
     With `poll` the files' times are looked at all the while, for folders without events. Ends when
-    `stop` is set. Raises `StoreError` where the folder can't be watched.
+    `stop` is set. Raises what the first run raises, and `StoreError` where the folder can't be
+    watched.
     """
-    due = time.monotonic()
+    yield indexer.run(progress)
+    due = time.monotonic()  # once more, for what happened before the watch began
     first_change: float | None = None
     for changes in _events(indexer.folder, poll, stop):
         now = time.monotonic()
@@ -61,15 +63,20 @@ def _attempt(
 def _events(folder: Path, poll: bool, stop: Event | None) -> Iterator[set[tuple[Change, str]]]:
     """The changes in the folder, or none after each tick without one."""
     try:
-        yield from watch(
-            folder,
-            watch_filter=_Visible(folder),
-            step=100,
-            rust_timeout=_TICK_MS,
-            yield_on_timeout=True,
-            stop_event=stop,
-            force_polling=poll or None,
-        )
+        while True:
+            try:
+                yield from watch(
+                    folder,
+                    watch_filter=_Visible(folder),
+                    step=100,
+                    rust_timeout=_TICK_MS,
+                    yield_on_timeout=True,
+                    stop_event=stop,
+                    force_polling=poll or None,
+                )
+                return
+            except RuntimeError:  # watchfiles gives up at a name that is not UTF-8
+                yield {(Change.modified, str(folder))}
     except OSError as error:
         raise StoreError(
             f"The folder {folder} can't be watched: {error}. If the system's number of watches is "

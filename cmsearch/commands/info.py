@@ -11,6 +11,7 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
+from cmsearch.text import printable
 
 if TYPE_CHECKING:
     from cmsearch.inventory import Inventory
@@ -54,10 +55,11 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
     if serving is not None:
         model = f"{serving.model}, {serving.dim} dimensions, generation {serving.id}"
         model += f" of {found.generations}" if found.generations > 1 else ""
+    store = f"{printable(str(found.store))}, {sizes}"
     skipped = f"; {found.skipped} skipped" if found.skipped else ""
     rows = [
-        ("folder", str(found.folder)),
-        ("index", f"{found.store}, {sizes}, changed {found.changed[:16].replace('T', ' ')} UTC"),
+        ("folder", printable(str(found.folder))),
+        ("index", f"{store}, changed {found.changed[:16].replace('T', ' ')} UTC"),
         ("model", model),
         ("files", _counts(found.files) + skipped),
         ("items", _counts(found.items)),

@@ -43,26 +43,24 @@ def doctor(store: Path | None, mend: bool, samples: int, device: str | None, sty
         findings = examine(opened, samples=samples, device=device)
         if not (findings and mend):
             _print(findings, style)
+            if findings:
+                click.echo("`cmsearch doctor --repair` makes anew what is damaged.", err=True)
+            elif style == "table":
+                click.echo("Everything agrees.")
             return 1 if findings else 0
         repair(opened, findings)
         if any(one.embeddings or one.check == "items" for one in findings):
             encode_missing(opened, device)
         left = examine(opened, samples=samples, device=device)
-    _print(findings, style, mended=True)
-    for one in left:
-        click.echo(f"still wrong: {printable(one.what)}", err=True)
+    _print([one for one in findings if one not in left], style, mended=True)
+    _print(left, style)
     return 1 if left else 0
 
 
 def _print(findings: Sequence[Finding], style: str, *, mended: bool = False) -> None:
-    if style == "json":
-        for one in findings:
+    for one in findings:
+        if style == "json":
             fields = {"check": one.check, "what": one.what, "embeddings": len(one.embeddings)}
             click.echo(json.dumps({**fields, "mended": mended}))
-        return
-    for one in findings:
-        click.echo(f"{'mended' if mended else 'wrong'}: {one.check}: {printable(one.what)}")
-    if not findings:
-        click.echo("Everything agrees.")
-    elif not mended:
-        click.echo("`cmsearch doctor --repair` makes anew what is damaged.", err=True)
+        else:
+            click.echo(f"{'mended' if mended else 'wrong'}: {one.check}: {printable(one.what)}")

@@ -74,7 +74,7 @@ def print_report(report: Report) -> None:
         f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(report.items.items())
     )
     click.echo(f"files: {counted(report, names) or 'none'}")
-    click.echo(f"index: {items or 'empty'}, with {report.model}, in {report.store}")
+    click.echo(f"index: {items or 'empty'}, with {report.model}, in {printable(str(report.store))}")
     if report.waiting:
         click.echo(
             f"{report.model} does not serve yet: {report.waiting} files could not be read. The "

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cmsearch.notes import MAX_LINES, is_of_lines, named, noted
 from cmsearch.types import Skipped
-from indexer.notes import MAX_LINES, is_of_lines, named, noted
 
 words = st.text(st.characters(exclude_categories=["Cs"]))
 
