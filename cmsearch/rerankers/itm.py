@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -87,7 +88,7 @@ class ItmReranker:
         self, query: EncodedQuery, candidates: Candidates
     ) -> Iterator[tuple[list[int], FloatArray]]:
         """The rows of each batch of pictures that can be read, and their scores."""
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             for batch in self._batches(range(len(candidates.items))):
                 started = time.perf_counter()
                 items = [candidates.items[row] for row in batch]
