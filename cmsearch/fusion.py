@@ -20,7 +20,8 @@ def rrf(
     as many weights as rankings.
     """
     scores: dict[Id, float] = {}
-    for ranking, weight in zip(rankings, weights or [1.0] * len(rankings), strict=True):
+    given = [1.0] * len(rankings) if weights is None else weights
+    for ranking, weight in zip(rankings, given, strict=True):
         for rank, one in enumerate(dict.fromkeys(ranking), 1):
             scores[one] = scores.get(one, 0.0) + weight / (k + rank)
     return sorted(scores.items(), key=lambda pair: -pair[1])

@@ -27,6 +27,7 @@ _RANK = sa.text(
 )
 _COUNTS = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_counts USING fts5vocab(main, words, row)"
 _WORDS_HELD = "SELECT rowid, text FROM words"
+_DAMAGES = ("malformed", "no such table", "vtable constructor failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,13 @@ def agree(connection: sa.Connection) -> bool:
             f"SELECT * FROM (SELECT * FROM ({schema.WORDS_OF}) EXCEPT {_WORDS_HELD}) UNION ALL "
             f"SELECT * FROM ({_WORDS_HELD} EXCEPT SELECT * FROM ({schema.WORDS_OF})) LIMIT 1"
         )
-        return wrong.first() is None and _indexed(connection) == _counted(connection)
+        lengths = connection.exec_driver_sql("SELECT count(*) FROM words_docsize").scalar_one()
+        held = connection.exec_driver_sql("SELECT count(*) FROM words").scalar_one()
+        if wrong.first() is not None or lengths != held:
+            return False
+        return _indexed(connection) == _counted(connection)
     except sa.exc.DatabaseError as error:
-        if "malformed" in str(error.orig) or "no such table: words" in str(error.orig):
+        if any(reason in str(error.orig) for reason in _DAMAGES):
             return False
         raise
 
