@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ from cmsearch.types import (
 )
 from cmsearch.writer import Writer, asset_row
 
+log = logging.getLogger("cmsearch")
+
 
 class Catalog:
     """One SQLite file. Reading is safe from threads; one thread writes."""
@@ -43,6 +46,7 @@ class Catalog:
         with translated(path), self._engine.begin() as connection:
             schema.bring_up_to_date(connection, path, read_only=read_only)
         self._watch = self._engine.connect()
+        self._watches = 0
         self._reading = threading.local()
 
     def close(self) -> None:
@@ -58,7 +62,8 @@ class Catalog:
     def version(self) -> int:
         """A number that changes whenever another connection has committed."""
         with translated(self.path):
-            return int(self._watch.execute(sa.text("PRAGMA data_version")).scalar_one())
+            found = int(self._watch.execute(sa.text("PRAGMA data_version")).scalar_one())
+            return self._watches * 2**32 + found  # each connection counts anew
 
     @contextmanager
     def reading(self) -> Iterator[int]:
@@ -169,13 +174,13 @@ class Catalog:
     ) -> tuple[IdArray, FloatArray]:
         """Ids `(n,)`, in order, and vectors `(n, dim)` of embeddings with an id above `after`.
 
-        A vector of another length, which is damaged, is left out.
+        A vector of another form or length than 1, which is damaged, is left out.
         """
         table = schema.embeddings.c
         query = (
             sa.select(table.id, table.vector)
             .where(table.space == space, table.modality == modality, table.id > after)
-            .where(sa.func.length(table.vector) == 2 * dim)
+            .where(_is_vector(table.vector, dim))
             .order_by(table.id)
         )
         return _matrix(self._rows(query), dim)
@@ -192,7 +197,7 @@ class Catalog:
             sa.select(table.id, table.vector)
             .where(table.space == space, table.modality == modality)
             .where(table.id.in_(self._chosen(space, modality, count)))
-            .where(sa.func.length(table.vector) == 2 * dim)
+            .where(_is_vector(table.vector, dim))
         )
         return _matrix(self._rows(query), dim)
 
@@ -303,6 +308,28 @@ class Catalog:
         query = query.where(table.space == space, table.id > after).order_by(table.id)
         return self._rows(query.limit(count))
 
+    def siblings(self, embeddings: Sequence[int]) -> dict[int, str]:
+        """The embeddings, and all others of their items in the same space, each with its file."""
+        given, table = schema.embeddings.alias(), schema.embeddings.c
+        query = (
+            sa.select(table.id, schema.assets.c.path)
+            .join(given, (given.c.item == table.item) & (given.c.space == table.space))
+            .join(schema.items, schema.items.c.id == table.item)
+            .join(schema.assets, schema.assets.c.id == schema.items.c.asset)
+        )
+        found: dict[int, str] = {}
+        for chunk in chunks(sorted(embeddings)):
+            found |= {row[0]: row[1] for row in self._rows(query.where(given.c.id.in_(chunk)))}
+        return found
+
+    def incomplete(self, space: int) -> list[int]:
+        """The embeddings of items of which an earlier piece is missing."""
+        table = schema.embeddings.c
+        whole = sa.func.count() == sa.func.max(table.part) + 1
+        items = sa.select(table.item).where(table.space == space).group_by(table.item)
+        query = sa.select(table.id).where(table.space == space)
+        return [row[0] for row in self._rows(query.where(table.item.in_(items.having(~whole))))]
+
     def item_vectors(
         self, path: str, space: int, dim: int
     ) -> dict[str, list[tuple[int, FloatArray]]]:
@@ -313,7 +340,7 @@ class Catalog:
             .join(schema.items, table.item == schema.items.c.id)
             .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
             .where(schema.assets.c.path == path, table.space == space)
-            .where(sa.func.length(table.vector) == 2 * dim)
+            .where(_is_vector(table.vector, dim))
             .order_by(table.item, table.part)
         )
         found: dict[str, list[tuple[int, FloatArray]]] = {}
@@ -400,10 +427,33 @@ class Catalog:
             connection.exec_driver_sql("VACUUM")
 
     def _settle_journal(self) -> None:
-        """A write-ahead log, which readers go on beside; it doesn't work over a network."""
-        mode = "DELETE" if places.is_remote(self.path.parent) else "WAL"
-        with translated(self.path), self._engine.connect() as connection:
-            connection.exec_driver_sql(f"PRAGMA journal_mode = {mode}")
+        """A write-ahead log, which readers go on beside; it doesn't work over a network.
+
+        Only a connection that is alone can change it, so one's own are closed. While another
+        process has the catalog open, it stays as it is.
+        """
+        mode = "delete" if places.is_remote(self.path.parent) else "wal"
+        with translated(self.path):
+            with self._engine.connect() as connection:
+                if connection.exec_driver_sql("PRAGMA journal_mode").scalar() == mode:
+                    return
+            self._watch.close()
+            self._engine.dispose()
+            try:
+                with self._engine.connect() as connection:
+                    connection.exec_driver_sql(f"PRAGMA journal_mode = {mode}")
+            except sa.exc.OperationalError as error:
+                if "locked" not in str(error.orig):
+                    raise
+                log.warning(
+                    "%s is open elsewhere, so its journal can't be changed to %s, which its file "
+                    "system needs; the next run tries again.",
+                    self.path,
+                    mode,
+                )
+            finally:
+                self._watch = self._engine.connect()
+                self._watches += 1
 
     def _rows(self, query: sa.Executable) -> Sequence[Any]:
         with self._connected() as connection:
@@ -425,11 +475,17 @@ class Catalog:
         return rows[0][0] if rows else None
 
 
+def _is_vector(column: sa.ColumnElement[bytes], dim: int) -> sa.ColumnElement[bool]:
+    return sa.and_(sa.func.typeof(column) == "blob", sa.func.length(column) == 2 * dim)
+
+
 def _matrix(rows: Sequence[Any], dim: int) -> tuple[IdArray, FloatArray]:
-    """Rows of (id, vector's bytes) as ids `(n,)` and vectors `(n, dim)`."""
+    """Rows of (id, vector's bytes) as ids `(n,)` and vectors `(n, dim)`, without damaged ones."""
     ids = np.array([row[0] for row in rows], np.int64)
-    vectors = np.frombuffer(b"".join(row[1] for row in rows), "<f2")
-    return ids, vectors.reshape(len(ids), dim).astype(np.float32)
+    halves = np.frombuffer(b"".join(row[1] for row in rows), "<f2").reshape(len(ids), dim)
+    vectors = halves.astype(np.float32)
+    sound = np.abs(np.einsum("nd,nd->n", vectors, vectors) - 1) < 0.02
+    return ids[sound], vectors[sound]
 
 
 def _asset(row: Sequence[Any]) -> Asset:

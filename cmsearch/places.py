@@ -23,5 +23,6 @@ def is_remote(path: Path) -> bool:
     ]
     if not mounts:
         return False
-    innermost = max(mounts, key=lambda one: len(one.mountpoint))
+    # Of several at one place the last one hides the others.
+    innermost = max(reversed(mounts), key=lambda one: len(one.mountpoint))
     return innermost.fstype.lower().startswith(REMOTE) or "remote" in innermost.opts.split(",")

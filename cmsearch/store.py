@@ -161,7 +161,7 @@ class Store:
             modality: self.catalog.embeddings(number, modality, space.dim)
             for modality in self.catalog.modalities(number)
         }
-        snapshot, token = self.snapshot() + 1, uuid4().hex
+        snapshot, token = vectors.next_snapshot(self._place), uuid4().hex
         with self.catalog.writing() as writer:
             writer.set("snapshots", json.dumps([*self._tokens()[-1:], token]))
         background = self._background(number, content)

@@ -104,6 +104,12 @@ def newest(folder: Path) -> Manifest | None:
     return None
 
 
+def next_snapshot(folder: Path) -> int:
+    """A number above that of every file here, of those without a manifest too."""
+    matches = (_DERIVED.fullmatch(path.name) for path in folder.iterdir())
+    return 1 + max((int(match[1]) for match in matches if match), default=0)
+
+
 def derived_bytes(folder: Path) -> int:
     """What all derived files take, left-over ones too."""
     return sum(path.stat().st_size for path in folder.iterdir() if _DERIVED.fullmatch(path.name))

@@ -50,6 +50,9 @@ def examine(store: Store, *, samples: int = SAMPLES, device: str | None = None) 
     findings += _check_paths(store)
     served = store.catalog.space()
     if served is None:
+        if vectors.newest(store.path) is not None:
+            what = "nothing is indexed, though there are files of an index; the catalog was emptied"
+            findings.append(Finding("items", f"{what}. Run `cmsearch index`"))
         return findings
     number, space = served
     damaged = _check_vectors(store, number, space)
@@ -64,8 +67,9 @@ def examine(store: Store, *, samples: int = SAMPLES, device: str | None = None) 
 def repair(store: Store, findings: Sequence[Finding]) -> None:
     """Make anew what `examine` found damaged, in the catalog and beside it.
 
-    What is to be encoded again is left to the next run of an `Indexer`. Raises `StoreError` for
-    what can't be made anew.
+    What is to be encoded again is left to the next run of an `Indexer`; it goes with all pieces
+    of its item, since only whole items are encoded. Raises `StoreError` for what can't be made
+    anew, before anything is deleted.
     """
     with store.locked():
         if any(one.check == "catalog" for one in findings):
@@ -75,13 +79,26 @@ def repair(store: Store, findings: Sequence[Finding]) -> None:
                     f"The catalog {store.catalog.path} is damaged beyond repair. Restore a copy of "
                     f"{store.path}, or move it away and run `cmsearch index` again."
                 )
-        damaged = sorted({number for one in findings for number in one.embeddings})
+        damaged = _all_pieces(store, findings)
         if damaged:
             snapshot = store.snapshot()
             with store.catalog.writing() as writer:
                 writer.delete_embeddings(damaged, snapshot)
         store.disown_files()
         store.publish()
+
+
+def _all_pieces(store: Store, findings: Sequence[Finding]) -> list[int]:
+    """The damaged embeddings with the others of their items, if their files are here."""
+    found = store.catalog.siblings([number for one in findings for number in one.embeddings])
+    for path in sorted(set(found.values())):
+        if not store.absolute(path).is_file():
+            raise StoreError(
+                f"{store.absolute(path)} is not there, and its vectors can't be made anew without "
+                "it. Mount its drive and run the command again; if the file was deleted, run "
+                "`cmsearch index` first."
+            )
+    return sorted(found)
 
 
 def encode_missing(store: Store, device: str | None = None) -> None:
@@ -108,18 +125,21 @@ def _check_paths(store: Store) -> Iterator[Finding]:
 
 def _check_vectors(store: Store, number: int, space: Space) -> list[Finding]:
     """Embeddings whose blobs have another length, or whose vector isn't a unit vector."""
-    bad: list[int] = []
+    bad = store.catalog.incomplete(number)
     last = 0
     while rows := store.catalog.stored(number, last, _ROWS):
         last = int(rows[-1][0])
         bad += [row[0] for row in rows if not _is_sound(row[1], row[2], space.dim)]
     if not bad:
         return []
+    bad = sorted(set(bad))
     return [Finding("vectors", f"{len(bad)} embeddings are damaged", tuple(bad))]
 
 
-def _is_sound(vector: bytes, tokens: bytes | None, dim: int) -> bool:
-    if len(vector) != 2 * dim or (tokens is not None and len(tokens) % (dim + 4)):
+def _is_sound(vector: object, tokens: object, dim: int) -> bool:
+    if not isinstance(vector, bytes) or len(vector) != 2 * dim:
+        return False
+    if tokens is not None and not (isinstance(tokens, bytes) and len(tokens) % (dim + 4) == 0):
         return False
     norm = float(np.linalg.norm(np.frombuffer(vector, "<f2").astype(np.float32)))
     return abs(norm - 1) < 0.01
@@ -217,8 +237,10 @@ def _differing(
     for modality in sorted(modalities):
         own = [item for item in items if item.part.modality is modality]
         for item, encoding in zip(own, encode_items(encoder, own), strict=True):
-            for (number, vector), again in zip(
-                stored.get(item.digest, []), encoding.vectors, strict=False
-            ):
-                if float(vector @ again) < CLOSE:
-                    yield number
+            own_rows = stored.get(item.digest, [])
+            cosines = [
+                float(vector @ again)
+                for (_, vector), again in zip(own_rows, encoding.vectors, strict=False)
+            ]
+            if len(own_rows) != len(encoding.vectors) or min(cosines, default=1) < CLOSE:
+                yield from (number for number, _ in own_rows)

@@ -37,7 +37,7 @@ def follow(
     yield indexer.run(progress)
     due = time.monotonic()  # once more, for what happened before the watch began
     first_change: float | None = None
-    for changes in _events(indexer.folder, poll, stop):
+    for changes in _events(indexer, poll, stop):
         now = time.monotonic()
         if changes:
             first_change = first_change or now
@@ -60,20 +60,27 @@ def _attempt(
         return error
 
 
-def _events(folder: Path, poll: bool, stop: Event | None) -> Iterator[set[tuple[Change, str]]]:
-    """The changes in the folder, or none after each tick without one."""
+def _events(indexer: Indexer, poll: bool, stop: Event | None) -> Iterator[set[tuple[Change, str]]]:
+    """The changes in the folder, or none after each tick without one.
+
+    They are sifted here: what the watch itself leaves out is no tick, and a store that is searched
+    without pause would hold all runs up.
+    """
+    folder = indexer.folder
+    is_visible = _Visible(folder, indexer.store)
     try:
         while True:
             try:
-                yield from watch(
+                for changes in watch(
                     folder,
-                    watch_filter=_Visible(folder),
+                    watch_filter=None,
                     step=100,
                     rust_timeout=_TICK_MS,
                     yield_on_timeout=True,
                     stop_event=stop,
                     force_polling=poll or None,
-                )
+                ):
+                    yield {one for one in changes if is_visible(one[1])}
                 return
             except RuntimeError:  # watchfiles gives up at a name that is not UTF-8
                 yield {(Change.modified, str(folder))}
@@ -85,10 +92,16 @@ def _events(folder: Path, poll: bool, stop: Event | None) -> Iterator[set[tuple[
 
 
 class _Visible:
-    """Leaves out what is hidden, the store in its usual place too."""
+    """Leaves out what is hidden, and the store wherever it is: each run writes in it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._parts = len(folder.resolve().parts)
+    def __init__(self, folder: Path, store: Path) -> None:
+        # Some systems give the path that was asked for, some that of the links' target.
+        self._folders = (folder.absolute(), folder.resolve())
+        self._stores = {store.absolute(), store.resolve()}
 
-    def __call__(self, change: Change, path: str) -> bool:
-        return not any(part.startswith(".") for part in Path(path).parts[self._parts :])
+    def __call__(self, path: str) -> bool:
+        place = Path(path)
+        if self._stores & {place, *place.parents}:
+            return False
+        own = [place.relative_to(one) for one in self._folders if place.is_relative_to(one)]
+        return not (own and any(part.startswith(".") for part in own[0].parts))
