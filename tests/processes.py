@@ -25,7 +25,7 @@ def faked(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run `cmsearch ARGUMENTS` with the fake models; a traceback is a failure of any test."""
     done = subprocess.run(
-        command(*arguments), cwd=cwd, env=environment(env), capture_output=True, timeout=120,
+        command(*arguments), cwd=cwd, env=environment(env), capture_output=True, timeout=600,
         check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert b"Traceback" not in done.stderr, done.stderr.decode()

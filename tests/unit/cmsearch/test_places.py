@@ -1,4 +1,4 @@
-"""On a network file system SQLite keeps a rollback journal: a write-ahead log doesn't work there."""
+"""On a network file system SQLite keeps a rollback journal: a log doesn't work there."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ ROOT = Mount("/dev/sda1", "/", "ext4")
 def test_the_innermost_mount_decides(
     monkeypatch: pytest.MonkeyPatch, mounts: Sequence[Mount], remote: bool
 ) -> None:
-    monkeypatch.setattr(psutil, "disk_partitions", lambda all=False: list(mounts))
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: list(mounts))
     assert is_remote(Path("/home/me/photos/.cmsearch")) is remote
 
 
