@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from cmsearch import places, schema, words
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.filters import conditions, is_near
-from cmsearch.schema import chunks, translated
+from cmsearch.schema import chunks, translated, understood
 from cmsearch.tokens import unpack_tokens
 from cmsearch.types import (
     Asset,
@@ -33,6 +33,8 @@ from cmsearch.types import (
 from cmsearch.writer import Writer, asset_row
 
 log = logging.getLogger("cmsearch")
+MAX_DIM = 65_536
+MAX_LOCATOR = 100
 
 
 class Catalog:
@@ -52,10 +54,12 @@ class Catalog:
     def close(self) -> None:
         """Release the file, its write-ahead log folded into it."""
         self._watch.close()
-        if self._wrote:  # a reader would wait for other readers here
-            with self._engine.connect() as connection:
-                connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
-        self._engine.dispose()
+        try:
+            if self._wrote:  # a reader would wait for other readers here
+                with translated(self.path), self._engine.connect() as connection:
+                    connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        finally:
+            self._engine.dispose()
 
     # --- what is in it ---
 
@@ -108,7 +112,7 @@ class Catalog:
         )
         try:
             return [
-                Generation(one, served, created, number, Space(**json.loads(space)), runtime)
+                Generation(one, served, created, number, _space(space), runtime)
                 for one, served, created, number, space, runtime in self._rows(query)
             ]
         except (TypeError, ValueError) as error:
@@ -134,7 +138,8 @@ class Catalog:
         length = sum(sa.func.coalesce(sa.func.length(blob), 0) for blob in blobs)
         query = sa.select(table.modality, sa.func.count(), sa.func.sum(length))
         rows = self._rows(query.where(table.space == space).group_by(table.modality))
-        return {Modality(row[0]): (int(row[1]), int(row[2])) for row in rows}
+        with understood(self.path):
+            return {Modality(row[0]): (int(row[1]), int(row[2])) for row in rows}
 
     def days(self) -> tuple[str, str] | None:
         """The first and the last day of the pictures: their cameras', or of their last change."""
@@ -147,7 +152,9 @@ class Catalog:
     def assets(self) -> dict[str, Asset]:
         """Every asset by its path."""
         columns = [schema.assets.c[name] for name in asset_row(Asset("", "", 0, None, None))]
-        return {row[0]: _asset(row) for row in self._rows(sa.select(*columns))}
+        rows = self._rows(sa.select(*columns))
+        with understood(self.path):
+            return {row[0]: _asset(row) for row in rows}
 
     def paths_with_digest(self, digest: str) -> set[str]:
         """The assets whose content has this digest."""
@@ -217,6 +224,31 @@ class Catalog:
         )
         return np.array([row[0] for row in self._rows(query)], np.int64)
 
+    def images_at(self, space: int, paths: Iterable[str]) -> dict[str, int]:
+        """By the path of an asset the first embedding of the picture that it is."""
+        return self._first_embeddings(space, schema.assets.c.path, sorted(set(paths)))
+
+    def embeddings_of(self, space: int, items: Iterable[int]) -> dict[int, int]:
+        """By item its first embedding in a space."""
+        return self._first_embeddings(space, schema.items.c.id, sorted(set(items)))
+
+    def _first_embeddings(
+        self, space: int, key: sa.ColumnElement[Any], values: Sequence[Any]
+    ) -> dict[Any, int]:
+        query = (
+            sa.select(key, sa.func.min(schema.embeddings.c.id))
+            .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
+            .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
+            .where(schema.embeddings.c.space == space)
+            .group_by(key)
+        )
+        if key is schema.assets.c.path:
+            query = query.where(schema.items.c.modality == Modality.IMAGE)
+        found: dict[Any, int] = {}
+        for chunk in chunks(values):
+            found |= {row[0]: row[1] for row in self._rows(query.where(key.in_(chunk)))}
+        return found
+
     def contents(
         self, embeddings: Sequence[int], dim: int
     ) -> dict[int, tuple[FloatArray, tuple[FloatArray, FloatArray]]]:
@@ -237,7 +269,9 @@ class Catalog:
             .where(schema.embeddings.c.space == space)
             .distinct()
         )
-        return sorted(Modality(row[0]) for row in self._rows(query))
+        rows = self._rows(query)
+        with understood(self.path):
+            return sorted(Modality(row[0]) for row in rows)
 
     def last_embedding(self) -> int:
         """The highest id that an embedding ever had."""
@@ -291,14 +325,11 @@ class Catalog:
             .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
             .join(described, schema.items.c.about == described.c.id, isouter=True)
         )
-        found = {}
+        found: dict[int, Item] = {}
         for chunk in chunks(sorted(set(embeddings))):
-            for row in self._rows(query.where(schema.embeddings.c.id.in_(chunk))):
-                taken = row[9] and datetime.fromisoformat(row[9])
-                number, path, modality, kind, text, about, locator, digest = row[1:9]
-                found[row[0]] = Item(
-                    number, path, Modality(modality), kind, text, about, locator, digest, taken
-                )
+            rows = self._rows(query.where(schema.embeddings.c.id.in_(chunk)))
+            with understood(self.path):
+                found |= {row[0]: _item(row) for row in rows}
         return found
 
     def stored(self, space: int, after: int, count: int) -> Sequence[Any]:
@@ -488,7 +519,31 @@ def _matrix(rows: Sequence[Any], dim: int) -> tuple[IdArray, FloatArray]:
     return ids[sound], vectors[sound]
 
 
+def _item(row: Sequence[Any]) -> Item:
+    number, path, modality, kind, text, about, locator, digest = row[1:9]
+    taken = row[9] and datetime.fromisoformat(row[9])
+    if not all(isinstance(one, str) for one in (path, kind, text or "", about or "", locator)):
+        raise TypeError("a text is a string")
+    if len(locator) > MAX_LOCATOR:
+        raise ValueError("a place in a file is a few numbers")
+    return Item(number, path, Modality(modality), kind, text, about, locator, digest, taken)
+
+
+def _space(description: str) -> Space:
+    """A space as it was described; raises `TypeError` and `ValueError` for what describes none."""
+    space = Space(**json.loads(description))
+    texts = [space.encoder, space.model, space.weights, space.recipe, space.metric]
+    texts.append(space.adapter or "")
+    if not all(isinstance(text, str) and "\0" not in text for text in texts):
+        raise TypeError("a name is a string without zero bytes")
+    if type(space.dim) is not int or not 1 <= space.dim <= MAX_DIM:
+        raise ValueError("no dimension")
+    return space
+
+
 def _asset(row: Sequence[Any]) -> Asset:
     path, kind, size, mtime_ns, digest, error, about, taken, camera, latitude, longitude = row
+    if not all(isinstance(one, str) for one in (path, kind, error or "", about or "")):
+        raise TypeError("a text is a string")
     shot = Shot(taken and datetime.fromisoformat(taken), camera, latitude, longitude)
     return Asset(path, kind, size, mtime_ns, digest, error, about, shot)

@@ -108,7 +108,9 @@ def _log_to_stderr() -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    click.echo(f"Error: {message}", err=True)
+    from cmsearch.text import printable  # messages quote names from stores and folders
+
+    click.echo(f"Error: {printable(message)}", err=True)
     sys.exit(status)
 
 

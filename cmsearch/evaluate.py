@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.errors import MediaError, QueryError
+from cmsearch.ranking import Ranking
 from cmsearch.searcher import Engine
 from cmsearch.types import Hit
 
@@ -21,6 +22,7 @@ CUTOFFS = (1, 5, 10)
 DEPTH = 1000
 """Hits that are looked at; a right one below counts as not found."""
 BOOTSTRAP = 1000
+BY_PICTURE = Ranking(match="picture")
 _TIMED = 30
 
 
@@ -99,7 +101,7 @@ def evaluate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Directi
             "text→image",
             captions,
             right,
-            lambda some: engine.search(some, target="image", k=DEPTH),
+            lambda some: engine.search(some, target="image", k=DEPTH, ranking=BY_PICTURE),
             lambda image, hit: hit.path == engine.store.absolute(image),
         ),
         _direction(

@@ -28,12 +28,15 @@ class Ranking:
 
     `rerank` is `auto` for what was measured to help, `attention`, `reciprocal` (a picture among
     pictures), `none`, or `itm` with a model's name after a colon. It looks at the best `depth`
-    candidates. `correct` takes hubness away where that was measured to help.
+    candidates. `correct` takes hubness away where that was measured to help. `match` says by what
+    a text finds pictures: `picture` by what they show, `caption` by what their captions say,
+    `words` by the exact words of captions and paths, or `all`.
     """
 
     rerank: str = "auto"
     depth: int = DEPTH
     correct: bool = True
+    match: str = "all"
 
 
 @dataclass(frozen=True, slots=True)

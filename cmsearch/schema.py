@@ -139,6 +139,7 @@ def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) 
 
     Raises `StoreError` for a newer one, and for another program's database.
     """
+    _check_no_code(connection, path)
     found = _version(connection)
     if found == VERSION:
         return
@@ -183,6 +184,18 @@ def translated(path: Path) -> Iterator[None]:
         )
 
 
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Raise `StoreError` where a catalog's values can't be what cmsearch wrote."""
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
+        raise StoreError(
+            f"The catalog {path} holds a value that cmsearch doesn't write: {error}. Restore a "
+            "copy of the index, or move it away and run `cmsearch index` again."
+        ) from error
+
+
 def chunks(values: Sequence[int]) -> Iterator[Sequence[int]]:
     """The values in pieces that fit into one statement."""
     for start in range(0, len(values), _CHUNK):
@@ -207,6 +220,16 @@ def path_words(path: str) -> str:
 def _execute(connection: sa.Connection, statements: Sequence[str]) -> None:
     for statement in statements:
         connection.execute(sa.text(statement))
+
+
+def _check_no_code(connection: sa.Connection, path: Path) -> None:
+    """A view may never end, and a trigger does what nobody asked for; a catalog has neither."""
+    query = "SELECT type FROM sqlite_master WHERE type IN ('view', 'trigger')"
+    odd = connection.exec_driver_sql(query).scalar()
+    if odd is not None:
+        raise StoreError(
+            f"{path} has a {odd} in it, which no catalog has: cmsearch didn't make it."
+        )
 
 
 def _version(connection: sa.Connection) -> int:

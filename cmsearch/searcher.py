@@ -13,6 +13,7 @@ import numpy as np
 
 from cmsearch import store as stores
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
+from cmsearch.matching import MATCHES, Matcher
 from cmsearch.queries import encode_queries
 from cmsearch.ranking import Ranking, SecondStage, Stages, stages
 from cmsearch.registry import canonical_name, load_encoder, model_name
@@ -124,6 +125,10 @@ class Engine:
         """
         if target not in TARGETS:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
+        if ranking.match not in MATCHES:
+            raise QueryError(
+                f"There is no match {ranking.match!r}; it is one of {', '.join(MATCHES)}."
+            )
         k = _number(k)
         _check_filter(where)
         view = self.store.view()
@@ -194,15 +199,19 @@ class Engine:
     ) -> list[list[Answer]]:
         """The k best answers to each query in one modality, through both stages."""
         assert view.space is not None
-        run = stages(ranking, view.space.encoder, queries[0].modality, modality)
-        depth = max(k, ranking.depth) if run != Stages() else k
+        asked = queries[0].modality
+        run = stages(ranking, view.space.encoder, asked, modality)
+        written = asked is Modality.TEXT and modality is Modality.IMAGE
+        written = written and ranking.match != "picture"
+        depth = max(k, ranking.depth) if run != Stages() or written else k
         found = self._retriever.search(view, queries, modality, kind, depth, where)
-        if run == Stages():
-            return found
-        second = SecondStage(self.store, view, run, ranking.depth)
-        return [
-            second.reranked(query, hits)[:k] for query, hits in zip(queries, found, strict=True)
-        ]
+        if run != Stages():
+            second = SecondStage(self.store, view, run, ranking.depth)
+            found = [second.reranked(*one) for one in zip(queries, found, strict=True)]
+        if written:
+            matcher = Matcher(self.store, view, self._retriever)
+            found = matcher.fused(queries, found, ranking.match, depth, where)
+        return [answers[:k] for answers in found]
 
     def _hit(self, rank: int, answer: Answer) -> Hit:
         item = answer.item

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from cmsearch import graphs, indexes
 from cmsearch.errors import StoreError
+from cmsearch.files import open_file, read_file
 from cmsearch.types import FloatArray, IdArray, Modality
 
 FORMAT = 2
 _BLOCK = 2**20
+_MAX_MANIFEST = 64 * _BLOCK
 _MANIFEST = re.compile(r"manifest-(\d+)\.json")
 _DERIVED = re.compile(
     r"(?:manifest|vectors|ids|graph|index)-(?:.*-)?(\d+)\.(?:json|f16|i64|i32|faiss)(?:\.new)?"
@@ -98,7 +100,8 @@ def newest(folder: Path) -> Manifest | None:
     numbers = [int(match[1]) for name in names if (match := _MANIFEST.fullmatch(name))]
     for number in sorted(numbers, reverse=True):
         try:
-            return _parsed(json.loads((folder / f"manifest-{number}.json").read_text()))
+            text = read_file(folder / f"manifest-{number}.json", _MAX_MANIFEST)
+            return _parsed(json.loads(text))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             continue
     return None
@@ -224,8 +227,9 @@ def _check(folder: Path, file: File) -> None:
     if Path(file.name).name != file.name:
         raise StoreError(f"The manifest names a file outside the store: {file.name!r}.")
     try:
-        with (folder / file.name).open("rb") as opened:
-            whole = _checksums(opened) == file.blocks
+        with open_file(folder / file.name) as opened:
+            is_as_long = os.fstat(opened.fileno()).st_size == file.size
+            whole = is_as_long and _checksums(opened) == file.blocks
     except OSError as error:
         raise StoreError(f"{file.name} can't be read: {error.strerror}.") from error
     if not whole:
@@ -244,10 +248,19 @@ def _parsed(value: dict[str, Any]) -> Manifest:
     del value["format"]
     value["indexes"] = [_parsed_index(**index) for index in value["indexes"]]
     value["background"] = {
-        query: {target: (float(mean), float(std)) for target, (mean, std) in own.items()}
+        query: {target: _parsed_scale(*scale) for target, scale in own.items()}
         for query, own in value["background"].items()
     }
+    for name in ("snapshot", "last_embedding"):
+        if type(value[name]) is not int or not 0 <= value[name] < 2**63:
+            raise ValueError(f"{name} is out of range")
     return Manifest(**value)
+
+
+def _parsed_scale(mean: Any, deviation: Any) -> tuple[float, float]:
+    if not (-1 <= mean <= 1 and 0.001 <= deviation <= 1):
+        raise ValueError("no mean and deviation of cosines")
+    return float(mean), float(deviation)
 
 
 def _parsed_index(
@@ -265,6 +278,6 @@ def _parsed_index(
 
 
 def _parsed_file(name: Any, size: Any, blocks: Any) -> File:
-    if not isinstance(name, str):
-        raise TypeError("a name is a string")
+    if not isinstance(name, str) or "\0" in name:
+        raise TypeError("a name is a string without zero bytes")
     return File(name, int(size), [int(block) for block in blocks])

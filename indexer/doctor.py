@@ -29,8 +29,8 @@ _ROWS = 10_000
 class Finding:
     """Something that isn't as it should be.
 
-    `check` is `catalog`, `paths`, `vectors`, `items`, `files` or `samples`; `embeddings` are the
-    ids of those that are to be made anew.
+    `check` is `catalog`, `paths`, `words`, `vectors`, `items`, `files` or `samples`; `embeddings`
+    are the ids of those that are to be made anew.
     """
 
     check: str
@@ -48,6 +48,8 @@ def examine(store: Store, *, samples: int = SAMPLES, device: str | None = None) 
     if findings:
         return findings  # what else is read from it can't be relied on
     findings += _check_paths(store)
+    if not store.catalog.words_agree():
+        findings.append(Finding("words", "the index of exact words is not that of the items"))
     served = store.catalog.space()
     if served is None:
         if vectors.newest(store.path) is not None:
@@ -79,6 +81,8 @@ def repair(store: Store, findings: Sequence[Finding]) -> None:
                     f"The catalog {store.catalog.path} is damaged beyond repair. Restore a copy of "
                     f"{store.path}, or move it away and run `cmsearch index` again."
                 )
+        if any(one.check == "words" for one in findings):
+            store.catalog.rebuild_words()
         damaged = _all_pieces(store, findings)
         if damaged:
             snapshot = store.snapshot()

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from cmsearch.catalog import Catalog
-from cmsearch.writer import NewItem
 from cmsearch.types import Asset, Encoding, Modality, Part, Shot, Space
+from cmsearch.writer import NewItem
 
 SHOT = Shot(datetime(2020, 2, 2, 20, 20), "Canon EOS R5", 48.5, -2.25)
 

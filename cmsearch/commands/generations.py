@@ -12,6 +12,7 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
+from cmsearch.text import printable
 
 
 @click.command(short_help=SUMMARIES["generations"])
@@ -39,7 +40,7 @@ def generations(store: Path | None, style: str) -> None:
         star = "*" if row["state"] == "serves" else " "
         click.echo(
             f"{star} {row['id']:>3}  {row['vectors']:>7}  {row['bytes'] / 1e6:>6.1f}  "
-            f"{row['created'][:10]}  {row['state']:13}  {row['model']}"
+            f"{printable(row['created'][:10])}  {row['state']:13}  {printable(row['model'])}"
         )
 
 
@@ -62,7 +63,7 @@ def rollback(generation: int | None, store: Path | None) -> None:
 
     with Store(find(store or Path())) as opened:
         served = switch(opened, generation)
-    click.echo(f"generation {served.id} serves: {served.model}")
+    click.echo(f"generation {served.id} serves: {printable(served.model)}")
     if served.lacking:
         click.echo(
             f"{served.lacking} files are not encoded with it yet: run `cmsearch index`.", err=True
@@ -92,7 +93,9 @@ def prune(numbers: Sequence[int], yes: bool, store: Path | None) -> None:
             click.echo("There is nothing to delete: every generation serves.")
             return
         for one in chosen:
-            click.echo(f"generation {one.id}, {one.model}, {one.bytes / 1e6:.1f} MB", err=True)
+            click.echo(
+                f"generation {one.id}, {printable(one.model)}, {one.bytes / 1e6:.1f} MB", err=True
+            )
         if not yes and not sys.stdin.isatty():
             raise click.UsageError("Say --yes to delete them, as nobody can be asked here.")
         if yes or click.confirm("Delete their vectors?", err=True):

@@ -53,7 +53,7 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
     sizes = f"{_megabytes(found.catalog_bytes)} and {_megabytes(found.derived_bytes)} derived"
     model = "none yet"
     if serving is not None:
-        model = f"{serving.model}, {serving.dim} dimensions, generation {serving.id}"
+        model = f"{printable(serving.model)}, {serving.dim} dimensions, generation {serving.id}"
         model += f" of {found.generations}" if found.generations > 1 else ""
     store = f"{printable(str(found.store))}, {sizes}"
     skipped = f"; {found.skipped} skipped" if found.skipped else ""

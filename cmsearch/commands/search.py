@@ -16,6 +16,7 @@ from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import DAY, Place, store_option
 
 TARGETS = ("any", "image", "text", "caption", "passage")
+MATCHES = ("all", "picture", "caption", "words")
 TEXT_WIDTH = 60
 
 
@@ -83,6 +84,13 @@ TEXT_WIDTH = 60
     default=True,
     help="Correct hubness where that is measured to help; on by default.",
 )
+@click.option(
+    "--match",
+    type=click.Choice(MATCHES),
+    default="all",
+    show_default=True,
+    help="By what TEXT finds pictures: what they show, their captions, or exact words.",
+)
 def search(
     text: str | None,
     image: str | None,
@@ -94,6 +102,7 @@ def search(
     rerank: str,
     depth: int,
     correct: bool,
+    match: str,
     **where: Any,
 ) -> None:
     """Find pictures and text by a sentence or by a picture.
@@ -120,7 +129,7 @@ def search(
             target=target,
             k=k,
             where=Filter(**where | days),
-            ranking=Ranking(rerank, depth, correct),
+            ranking=Ranking(rerank, depth, correct, match),
         )
     if not hits:
         click.echo(f"Nothing of the kind {target} that passes the filters is here.", err=True)

@@ -43,7 +43,7 @@ ARROWS = {
         "errors", "filters", "places", "schema", "tokens", "types", "words", "writer",
     },
     "graphs": {"indexes", "types"},
-    "vectors": {"errors", "graphs", "indexes", "types"},
+    "vectors": {"errors", "files", "graphs", "indexes", "types"},
     "store": {"catalog", "errors", "indexes", "text", "types", "vectors"},
     "encoders": {
         "checkpoints", "devices", "errors", "hub", "pretrained", "quiet", "text", "types",
@@ -58,10 +58,11 @@ ARROWS = {
     "ranking": {
         "attention", "errors", "hubness", "kreciprocal", "retrieval", "store", "types",
     },
+    "matching": {"fusion", "retrieval", "store", "types", "words"},
     "searcher": {
-        "errors", "queries", "ranking", "registry", "retrieval", "store", "types", "vectors",
+        "errors", "matching", "queries", "ranking", "registry", "retrieval", "store", "types", "vectors",
     },
-    "evaluate": {"errors", "searcher", "types"},
+    "evaluate": {"errors", "ranking", "searcher", "types"},
     "generations": {"errors", "registry", "store"},
     "notes": {"types"},
     "inventory": {"generations", "notes", "store", "vectors"},

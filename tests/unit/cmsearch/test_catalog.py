@@ -12,11 +12,11 @@ import pytest
 
 from cmsearch.catalog import Catalog
 from cmsearch.digest import content_digest
+from cmsearch.errors import StoreError
 from cmsearch.schema import VERSION
 from cmsearch.tokens import pack_tokens
-from cmsearch.writer import NewItem
-from cmsearch.errors import StoreError
 from cmsearch.types import Encoding, Filter, FloatArray, Modality, Part
+from cmsearch.writer import NewItem
 from tests.builders import asset, caption, photo, put, remove, serve, space
 
 DIM = 4

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from cmsearch.digest import content_digest
+from cmsearch.notes import noted
 from cmsearch.types import Asset, Skipped
 from indexer.changes import Changes, compare, find_moved
-from indexer.notes import noted
 from indexer.scan import Found
 from tests.builders import asset
 

@@ -11,9 +11,9 @@ import pytest
 
 from cmsearch.digest import content_digest
 from cmsearch.errors import MediaError
+from cmsearch.notes import noted
 from cmsearch.types import Modality
 from indexer.load import MAX_REASON, Loaded, Loader
-from indexer.notes import noted
 from indexer.scan import PICTURES, Found, scan
 from tests.builders import write_files, write_picture
 from tests.fakes import CELLS, DIM, FakeEncoder

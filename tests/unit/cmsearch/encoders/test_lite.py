@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmsearch.tokens import pack_tokens
 from cmsearch.encoders import lite
 from cmsearch.encoders.onnx import published
 from cmsearch.errors import ModelError, ModelUnavailableError, StoreMismatchError, UnknownModelError
+from cmsearch.tokens import pack_tokens
 from cmsearch.types import Modality, Role, Space
 
 PHOTOS = Path(__file__).parents[4] / "sample_data" / "photos"

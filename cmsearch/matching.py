@@ -1,0 +1,121 @@
+"""Finding a picture by what it shows, by what its captions say, and by exact words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import log
+from typing import NamedTuple
+
+import numpy as np
+
+from cmsearch.fusion import rrf
+from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
+from cmsearch.store import Store, View
+from cmsearch.types import EncodedQuery, Filter, Modality
+from cmsearch.words import Match, Scope
+
+MATCHES = ("all", "picture", "caption", "words")
+WORDS = 4.0
+"""How much more than a picture's own ranking that of exact words counts, if they are rare."""
+
+
+class Ways(NamedTuple):
+    """The photographs that one query finds, by each way: photo items by id, the best first.
+
+    `captions` has with each the cosine of its best caption, `words` the share of the query's words.
+    """
+
+    captions: Mapping[int, float]
+    words: Mapping[int, float]
+    rarity: float
+
+
+class Matcher:
+    """Joins to what the pictures show what was written about them."""
+
+    def __init__(self, store: Store, view: View, retriever: Retriever) -> None:
+        self._catalog = store.catalog
+        self._view = view
+        self._retriever = retriever
+
+    def fused(
+        self,
+        queries: Sequence[EncodedQuery],
+        pictures: Sequence[Sequence[Answer]],
+        how: str,
+        k: int,
+        where: Filter,
+    ) -> list[list[Answer]]:
+        """For each query the pictures that `how` finds, by reciprocal rank fusion if several do."""
+        captions: list[dict[int, float]] = [{} for _ in queries]
+        if how in ("all", "caption") and Modality.TEXT in self._view.indexes:
+            captions = self._by_captions(queries, k, where)
+        fused = []
+        for query, shown, spoken in zip(queries, pictures, captions, strict=True):
+            words = self._by_words(query, k, where) if how in ("all", "words") else []
+            ways = Ways(spoken, {one.item: one.share for one in words}, self._rarity(words))
+            fused.append(self._joined(query, shown if how in ("all", "picture") else [], ways))
+        return fused
+
+    def _by_captions(
+        self, queries: Sequence[EncodedQuery], k: int, where: Filter
+    ) -> list[dict[int, float]]:
+        """For each query the photo items of its k best captions, with their cosines."""
+        found = self._retriever.search(self._view, queries, Modality.TEXT, "caption", k, where)
+        paths = {hit.item.about for hits in found for hit in hits if hit.item.about}
+        space = self._view.space_id
+        images = self._catalog.images_at(space, paths)
+        items = self._catalog.items(images.values())
+        photos = {path: items[number].id for path, number in images.items() if number in items}
+        best: list[dict[int, float]] = []
+        for hits in found:
+            own: dict[int, float] = {}
+            for hit in hits:
+                if hit.item.about in photos:
+                    own.setdefault(photos[hit.item.about], hit.cosine)
+            best.append(own)
+        return best
+
+    def _by_words(self, query: EncodedQuery, k: int, where: Filter) -> list[Match]:
+        scope = Scope(self._view.space_id, Modality.IMAGE, None, where)
+        return self._catalog.match(query.content, k, scope)
+
+    def _rarity(self, words: Sequence[Match]) -> float:
+        """From 0 to 1, how few pictures have all the words that the best one has."""
+        total = max(len(self._view.indexes[Modality.IMAGE]), 2)
+        same = sum(one.share >= words[0].share for one in words) if words else total
+        return max(0.0, log(total / same) / log(total))
+
+    def _joined(self, query: EncodedQuery, shown: Sequence[Answer], ways: Ways) -> list[Answer]:
+        rankings = [[answer.item.id for answer in shown], list(ways.captions), list(ways.words)]
+        if not rankings[1] and not rankings[2]:
+            return list(shown)
+        best_share = max(ways.words.values(), default=0.0)
+        weights = [1.0, 1.0, WORDS * ways.rarity * best_share**2]
+        known = {answer.item.id: answer for answer in shown}
+        known |= self._answers(query, {*ways.captions, *ways.words} - known.keys())
+        joined = []
+        for number, score in rrf(rankings, weights):
+            if number not in known:
+                continue
+            answer = known[number]
+            stages = dict(answer.stages)
+            if number in ways.captions:
+                stages["caption"] = ways.captions[number]
+            if number in ways.words:
+                stages["words"] = ways.words[number]
+            joined.append(answer._replace(score=round(score, DECIMALS), stages=stages))
+        return sorted(joined, key=order)
+
+    def _answers(self, query: EncodedQuery, items: set[int]) -> dict[int, Answer]:
+        """Photo items that the pictures' own ranking didn't have, with their cosines."""
+        space = self._view.space
+        assert space is not None, "a view that was searched has a space"
+        numbers = self._catalog.embeddings_of(self._view.space_id, items)
+        found = self._catalog.items(numbers.values())
+        contents = self._catalog.contents(sorted(found), space.dim)
+        answers = {}
+        for number, item in found.items():
+            cosine = round(float(np.dot(contents[number][0], query.vector)), DECIMALS)
+            answers[item.id] = Answer(item, number, cosine, cosine, {})
+        return answers
