@@ -8,13 +8,13 @@ from functools import cache
 
 import numpy as np
 
-from cmsearch.attention import attend
+from cmsearch.attention import Tokens, attend
 from cmsearch.errors import QueryError
 from cmsearch.hubness import nearest_neighbour_bias
 from cmsearch.kreciprocal import k_reciprocal_distances
 from cmsearch.retrieval import DECIMALS, Answer, order
 from cmsearch.store import Store, View
-from cmsearch.types import Candidates, EncodedQuery, FloatArray, Modality, Space
+from cmsearch.types import Candidates, EncodedQuery, Encoder, FloatArray, Modality, Role, Space
 
 RERANKERS = ("auto", "attention", "reciprocal", "none")
 DEPTH = 100
@@ -95,8 +95,9 @@ def stages(ranking: Ranking, encoder: str, query: Modality, target: Modality) ->
 class SecondStage:
     """What runs after the first stage in one direction, with what it needs of the store."""
 
-    def __init__(self, store: Store, view: View, run: Stages, depth: int) -> None:
+    def __init__(self, store: Store, view: View, encoder: Encoder, run: Stages, depth: int) -> None:
         self._store = store
+        self._encoder = encoder
         self._view = view
         self._run = run
         self._depth = depth
@@ -130,8 +131,7 @@ class SecondStage:
         if run.hubness is not None:
             bias = nearest_neighbour_bias(candidates.vectors(), self._bank(query), run.hubness.k)
             added["hubness"] = -run.hubness.strength * bias
-        if run.attention is not None and query.tokens is not None and query.weights is not None:
-            tokens = query.tokens, query.weights
+        if run.attention is not None and (tokens := self._tokens(query)) is not None:
             attended = attend(tokens, candidates.tokens(), run.attention.temperature)
             added["attention"] = run.attention.share * attended
         if run.reciprocal:
@@ -139,6 +139,19 @@ class SecondStage:
             # In place of the cosines, which are a part of these distances.
             added["reciprocal"] = 1 - k_reciprocal_distances(vectors) - candidates.scores
         return added
+
+    def _tokens(self, query: EncodedQuery) -> Tokens | None:
+        """The query's tokens; an encoder may give a text's only to documents, for their cost."""
+        if query.tokens is not None and query.weights is not None:
+            return query.tokens, query.weights
+        if query.modality is not Modality.TEXT:
+            return None
+        pieces = self._encoder.split(query.content)
+        prepared = [self._encoder.prepare(piece, Modality.TEXT) for piece in pieces]
+        found = self._encoder.encode(prepared, Modality.TEXT, Role.DOCUMENT)
+        if found.tokens is None or found.weights is None:
+            return None
+        return np.concatenate(list(found.tokens)), np.concatenate(list(found.weights))
 
     def _candidates(self, answers: Sequence[Answer]) -> Candidates:
         ids = [answer.embedding for answer in answers]

@@ -206,7 +206,7 @@ class Engine:
         depth = max(k, ranking.depth) if run != Stages() or written else k
         found = self._retriever.search(view, queries, modality, kind, depth, where)
         if run != Stages():
-            second = SecondStage(self.store, view, run, ranking.depth)
+            second = SecondStage(self.store, view, self._encoder(view.space), run, ranking.depth)
             found = [second.reranked(*one) for one in zip(queries, found, strict=True)]
         if written:
             matcher = Matcher(self.store, view, self._retriever)

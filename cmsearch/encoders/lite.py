@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import cached_property
+from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.encoders.onnx import Sessions, cpu_count, export_key, published
+from cmsearch.encoders.words import PROMPT, WordTokens
 from cmsearch.errors import StoreMismatchError, UnknownModelError
 from cmsearch.text import pieces
 from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
@@ -30,12 +32,9 @@ IMAGE_SIZE = 260
 MAX_TOKENS = 256
 """Word pieces that all-MiniLM-L6-v2 was trained to read, [CLS] and [SEP] among them."""
 STORED_WORDS = 10
-PROMPT = "a photo of a"
-"""What a word stands after to get its own vector: as the names of classes do."""
 GRAPHS = "2"
 """The form of the exported graphs."""
 _PROMPTS = 32
-_KNOWN_WORDS = 20_000
 DIM = 384
 FIRST_WORD = 1996
 """The id of "the", the first whole word of BERT's vocabulary, which is in order of frequency."""
@@ -57,7 +56,7 @@ SPACE = Space("lite", "", f"{VISION_DIGEST[:16]}+{TEXT_DIGEST[:16]}", RECIPE, DI
 
 
 class Words(NamedTuple):
-    """A prepared text: its word pieces, and the pieces of each of its words."""
+    """A prepared text: its word pieces, and the pieces of each of its words, each word once."""
 
     ids: list[int]
     words: list[tuple[int, ...]]
@@ -72,7 +71,7 @@ class LiteEncoder:
         self._folder = folder
         self._lock = threading.Lock()
         self._tokenizer_: tokenizers.Tokenizer | None = None
-        self._word_vectors: dict[tuple[int, ...], FloatArray] = {}
+        self._words = WordTokens(self._prompted, DIM)
         self.space = SPACE
         self.capabilities = Capabilities(
             modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
@@ -92,15 +91,16 @@ class LiteEncoder:
         for piece, word in zip(encoding.ids[:MAX_TOKENS], encoding.word_ids, strict=False):
             if word is not None:
                 words[word] = (*words.get(word, ()), piece)
-        return Words(encoding.ids[:MAX_TOKENS], list(words.values()))
+        return Words(encoding.ids[:MAX_TOKENS], list(dict.fromkeys(words.values())))
 
     def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
         if modality is Modality.IMAGE:
             vectors, tokens, features = self._sessions.run("image", np.stack(batch))
             return Encoding(vectors, tokens, np.ones(tokens.shape[:2], np.float32), features)
         vectors = self._sentences([text.ids for text in batch])
-        tokens, weights = self._words(batch, None if role is Role.QUERY else STORED_WORDS)
-        return Encoding(vectors, tokens, weights)
+        words = [[(word, _weight(word)) for word in text.words] for text in batch]
+        most = STORED_WORDS if role is Role.DOCUMENT else MAX_TOKENS
+        return Encoding(vectors, *self._words.of(words, most))
 
     @property
     def _tokenizer(self) -> tokenizers.Tokenizer:
@@ -118,35 +118,18 @@ class LiteEncoder:
         vectors: FloatArray = self._sessions.run("text", *pad(rows))[0]
         return vectors
 
-    def _words(self, batch: Sequence[Words], most: int | None) -> tuple[FloatArray, FloatArray]:
-        """The vector of each word in a prompt `(n, t, dim)`, and the words' weights `(n, t)`.
-
-        Of each text the `most` heaviest words, in their order.
-        """
-        found = [_heaviest(text.words, most) for text in batch]
-        vectors = self._prompted({word for words, _ in found for word in words})
-        length = max(1, *(len(words) for words, _ in found))
-        tokens = np.zeros((len(batch), length, DIM), np.float32)
-        all_weights = np.zeros((len(batch), length), np.float32)
-        for row, (words, weights) in enumerate(found):
-            for column, word in enumerate(words):
-                tokens[row, column] = vectors[word]
-            all_weights[row, : len(weights)] = weights
-        return tokens, all_weights
-
-    def _prompted(self, words: set[tuple[int, ...]]) -> dict[tuple[int, ...], FloatArray]:
-        """The vector of each word in the prompt, remembered: texts share most of their words."""
-        known = self._word_vectors
-        new = sorted(words - known.keys(), key=len)
-        found = {word: known[word] for word in words if word in known}
+    def _prompted(self, words: Sequence[tuple[int, ...]]) -> FloatArray:
+        """The vectors `(n, dim)` of words, given as their pieces, each in the prompt."""
         start, end = self._prompt
-        for batch in (new[at : at + _PROMPTS] for at in range(0, len(new), _PROMPTS)):
-            vectors = self._sentences([(*start, *word, *end) for word in batch])
-            found |= dict(zip(batch, vectors, strict=True))
-        if len(known) + len(new) > _KNOWN_WORDS:
-            known = {}
-        self._word_vectors = {**known, **found} if new else known
-        return found
+        rows = sorted(((*start, *word, *end) for word in words), key=len)
+        found = {
+            row: vector
+            for at in range(0, len(rows), _PROMPTS)
+            for row, vector in zip(
+                rows[at : at + _PROMPTS], self._sentences(rows[at : at + _PROMPTS]), strict=True
+            )
+        }
+        return np.stack([found[(*start, *word, *end)] for word in words])
 
     @cached_property
     def _prompt(self) -> tuple[list[int], list[int]]:
@@ -186,18 +169,13 @@ def pad(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.in
     return ids, mask
 
 
-def _heaviest(
-    words: Sequence[tuple[int, ...]], most: int | None
-) -> tuple[list[tuple[int, ...]], FloatArray]:
-    """The words of the largest weights, in their order, and their weights."""
-    weights = np.array([_idf(np.array(word)).max() ** 2 for word in words], np.float32)
-    kept = np.sort(np.argsort(-weights, kind="stable")[:most])
-    return [words[place] for place in kept], weights[kept]
+def _weight(word: tuple[int, ...]) -> float:
+    """The square of a word's inverse document frequency, as both sides of tf-idf would have it.
 
-
-def _idf(ids: NDArray[np.int64]) -> FloatArray:
-    """Inverse document frequency by Zipf's law: a word's frequency falls as 1 / its rank."""
-    return np.log(np.maximum(ids - FIRST_WORD + 1, 1)).astype(np.float32)
+    By Zipf's law a word's frequency falls as 1 / its rank, which is its number in BERT's
+    vocabulary; it is as rare as the rarest of its pieces.
+    """
+    return log(max(*word, FIRST_WORD) - FIRST_WORD + 1) ** 2
 
 
 def _build(folder: Path) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from cmsearch.encoders.towers_export import Reference
 
-_MOST_WORDS = {Role.QUERY: 16, Role.DOCUMENT: 10}
+STORED_WORDS = 10
 """The words of a text that become tokens: each that is new costs a run of the text tower."""
 _KNOWN_WEIGHTS = 10_000
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -67,7 +67,8 @@ class TowersEncoder:
     """Text and images in a model's joint space; vectors equal those of the model's own library.
 
     Tokens are a picture's 3 x 3 cells and the whole of it, and a text's words, each encoded by
-    itself in a prompt. Texts have them where pictures do.
+    itself in a prompt. Texts have them where pictures do; queries don't, since each word costs as
+    much as the whole text, and a reranker that wants them encodes the query as a document.
     """
 
     def __init__(self, space: Space, runtime: Runtime) -> None:
@@ -94,9 +95,9 @@ class TowersEncoder:
             weights = np.ones(tokens.shape[:2], np.float32) if tokens is not None else None
             return Encoding(vectors, tokens, weights)
         vectors = self._runtime.encode([text.inputs for text in batch], modality)[0]
-        if not self._runtime.has_tokens:
+        if role is Role.QUERY or not self._runtime.has_tokens:
             return Encoding(vectors)
-        return Encoding(vectors, *self._words.of([text.words for text in batch], _MOST_WORDS[role]))
+        return Encoding(vectors, *self._words.of([text.words for text in batch], STORED_WORDS))
 
     def _prompted(self, words: Sequence[str]) -> FloatArray:
         """The vectors `(n, dim)` of words, each in the prompt."""

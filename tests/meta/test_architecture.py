@@ -60,7 +60,8 @@ ARROWS = {
     },
     "matching": {"fusion", "retrieval", "store", "types", "words"},
     "searcher": {
-        "errors", "matching", "queries", "ranking", "registry", "retrieval", "store", "types", "vectors",
+        "errors", "matching", "queries", "ranking", "registry", "retrieval", "store", "types",
+        "vectors",
     },
     "evaluate": {"errors", "ranking", "searcher", "types"},
     "generations": {"errors", "registry", "store"},

@@ -70,8 +70,7 @@ def test_an_image_takes_at_most_4_kb_of_tokens_and_2_6_kb_of_features(encoder, p
 def test_rarer_words_weigh_more_and_the_commonest_nothing(encoder) -> None:  # type: ignore[no-untyped-def]
     batch = [encoder.prepare("the house of a giraffe", Modality.TEXT)]
     weights = encoder.encode(batch, Modality.TEXT, Role.QUERY).weights[0]
-    the, house, of, a, giraffe = weights
-    assert the == a == 0
+    house, of, giraffe = weights  # and nothing for "the" and "a"
     assert 0 < of < house < giraffe
 
 
@@ -86,8 +85,8 @@ def test_a_word_has_the_vector_of_its_prompt(encoder) -> None:  # type: ignore[n
     prompts = encoder.encode(batch, Modality.TEXT, Role.DOCUMENT).vectors
     query = encoder.prepare("two giraffes, no cat", Modality.TEXT)
     tokens = encoder.encode([query], Modality.TEXT, Role.QUERY).tokens[0]
-    assert len(tokens) == 5  # the comma is one
-    for word, prompt in ((4, prompts[0]), (1, prompts[1])):
+    assert len(tokens) == 4
+    for word, prompt in ((3, prompts[0]), (1, prompts[1])):
         assert np.abs(tokens[word] - prompt).max() < 1e-5
 
 
@@ -96,7 +95,7 @@ def test_documents_keep_their_ten_heaviest_words_in_order(encoder) -> None:  # t
     batch = [encoder.prepare(text, Modality.TEXT)]
     query = encoder.encode(batch, Modality.TEXT, Role.QUERY)
     stored = encoder.encode(batch, Modality.TEXT, Role.DOCUMENT)
-    assert query.tokens.shape[1] == len(text.split())
+    assert query.tokens.shape[1] == len(set(text.split()))
     heaviest = np.sort(np.argsort(-query.weights[0], kind="stable")[:10])
     assert np.array_equal(stored.weights[0], query.weights[0][heaviest])
     assert np.array_equal(stored.tokens[0], query.tokens[0][heaviest])
