@@ -15,7 +15,9 @@ from cmsearch.types import EncodedQuery, Filter, Modality
 from cmsearch.words import Match, Scope
 
 MATCHES = ("all", "picture", "caption", "words")
-WORDS = 4.0
+CAPTIONS = 2.0
+"""How much the ranking by captions counts beside that by pictures."""
+WORDS = 8.0
 """How much more than a picture's own ranking that of exact words counts, if they are rare."""
 
 
@@ -91,7 +93,7 @@ class Matcher:
         if not rankings[1] and not rankings[2]:
             return list(shown)
         best_share = max(ways.words.values(), default=0.0)
-        weights = [1.0, 1.0, WORDS * ways.rarity * best_share**2]
+        weights = [1.0, CAPTIONS, WORDS * ways.rarity * best_share**2]
         known = {answer.item.id: answer for answer in shown}
         known |= self._answers(query, {*ways.captions, *ways.words} - known.keys())
         joined = []
