@@ -17,6 +17,8 @@ from cmsearch.words import Match, Scope
 MATCHES = ("all", "picture", "caption", "words")
 CAPTIONS = 2.0
 """How much the ranking by captions counts beside that by pictures."""
+LEAST_SHARE = 0.5
+"""What the words that are found have to weigh among all of the query's."""
 WORDS = 8.0
 """How much more than a picture's own ranking that of exact words counts, if they are rare."""
 
@@ -55,25 +57,31 @@ class Matcher:
         fused = []
         for query, shown, spoken in zip(queries, pictures, captions, strict=True):
             words = self._by_words(query, k, where) if how in ("all", "words") else []
-            ways = Ways(spoken, {one.item: one.share for one in words}, self._rarity(words))
+            shares = {one.item: one.share for one in words if one.share >= LEAST_SHARE}
+            ways = Ways(spoken, shares, self._rarity(words))
             fused.append(self._joined(query, shown if how in ("all", "picture") else [], ways))
         return fused
 
     def _by_captions(
         self, queries: Sequence[EncodedQuery], k: int, where: Filter
     ) -> list[dict[int, float]]:
-        """For each query the photo items of its k best captions, with their cosines."""
+        """For each query the photo items of its k best captions, with their cosines.
+
+        A caption has to be nearer to the query than the best of unrelated texts usually are: with
+        few captions there is always a best one, and it needn't be about what is asked for.
+        """
         found = self._retriever.search(self._view, queries, Modality.TEXT, "caption", k, where)
         paths = {hit.item.about for hits in found for hit in hits if hit.item.about}
         space = self._view.space_id
         images = self._catalog.images_at(space, paths)
         items = self._catalog.items(images.values())
         photos = {path: items[number].id for path, number in images.items() if number in items}
+        least = self._view.background.get("text", {}).get("text", (0.0, 1.0))[0]
         best: list[dict[int, float]] = []
         for hits in found:
             own: dict[int, float] = {}
             for hit in hits:
-                if hit.item.about in photos:
+                if hit.item.about in photos and hit.cosine > least:
                     own.setdefault(photos[hit.item.about], hit.cosine)
             best.append(own)
         return best

@@ -68,27 +68,30 @@ def _events(indexer: Indexer, poll: bool, stop: Event | None) -> Iterator[set[tu
     """
     folder = indexer.folder
     is_visible = _Visible(folder, indexer.store)
-    try:
-        while True:
-            try:
-                for changes in watch(
-                    folder,
-                    watch_filter=None,
-                    step=100,
-                    rust_timeout=_TICK_MS,
-                    yield_on_timeout=True,
-                    stop_event=stop,
-                    force_polling=poll or None,
-                ):
-                    yield {one for one in changes if is_visible(one[1])}
-                return
-            except RuntimeError:  # watchfiles gives up at a name that is not UTF-8
-                yield {(Change.modified, str(folder))}
-    except OSError as error:
-        raise StoreError(
-            f"The folder {folder} can't be watched: {error}. If the system's number of watches is "
-            "exhausted, raise it (on Linux fs.inotify.max_user_watches), or watch with --poll."
-        ) from error
+    while stop is None or not stop.is_set():
+        try:
+            for changes in watch(
+                folder,
+                watch_filter=None,
+                step=100,
+                rust_timeout=_TICK_MS,
+                yield_on_timeout=True,
+                stop_event=stop,
+                force_polling=poll or None,
+            ):
+                yield {one for one in changes if is_visible(one[1])}
+            return
+        except RuntimeError:  # watchfiles gives up at a name that is not UTF-8
+            yield {(Change.modified, str(folder))}
+        except FileNotFoundError:  # the folder is gone; it may be mounted again
+            time.sleep(_TICK_MS / 1000)
+            yield set()
+        except OSError as error:
+            raise StoreError(
+                f"The folder {folder} can't be watched: {error}. If the system's number of watches "
+                "is exhausted, raise it (on Linux fs.inotify.max_user_watches), or watch with "
+                "--poll."
+            ) from error
 
 
 class _Visible:

@@ -22,6 +22,8 @@ def unigram(own: Any) -> Tokenizer:
     steps: list[normalizers.Normalizer] = [normalizers.Replace(Regex(" {2,}"), " ")]
     if charsmap := proto.normalizer_spec.precompiled_charsmap:
         steps.insert(0, normalizers.Precompiled(charsmap))
+    if proto.normalizer_spec.remove_extra_whitespaces:
+        steps.append(normalizers.Strip())
     tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
     tokenizer.post_processor = processors.TemplateProcessing(

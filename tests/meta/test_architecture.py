@@ -67,7 +67,7 @@ ARROWS = {
     "generations": {"errors", "registry", "store"},
     "notes": {"types"},
     "inventory": {"generations", "notes", "store", "vectors"},
-    "cli": {"__init__", "errors"},
+    "cli": {"__init__", "errors", "text"},
     "commands": {
         "cli", "errors", "generations", "inventory", "models", "ranking", "searcher", "store",
         "text", "types",

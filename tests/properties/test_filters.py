@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cmsearch import indexes, registry
+from cmsearch.ranking import Ranking
 from cmsearch.searcher import Engine
 from cmsearch.store import Store
 from cmsearch.types import Filter, Hit, Shot
@@ -23,6 +24,7 @@ from tests.builders import asset, caption, photo
 
 FOLDERS = ["", "2023/", "2024/alps/", "2024/sea/"]
 CAMERAS = [None, "Canon EOS R5", "NIKON D750", "Leica 100% Q_2"]
+BY_PICTURE = Ranking(match="picture")
 COUNT = 60
 
 
@@ -107,10 +109,10 @@ def distance(shot: Shot, near: tuple[float, float, float]) -> float:
 def test_filters_leave_exactly_what_brute_force_leaves(
     engine: Engine, wanted: Filter, k: int, target: str
 ) -> None:
-    everything = engine.search("red", target=target, k=1000)
+    everything = engine.search("red", target=target, k=1000, ranking=BY_PICTURE)
     captioned = {path for path, _ in engine.store.catalog.captions()}
     expected = [hit for hit in everything if passes(hit, wanted, engine, captioned)][:k]
-    found = engine.search("red", target=target, k=k, where=wanted)
+    found = engine.search("red", target=target, k=k, where=wanted, ranking=BY_PICTURE)
     assert found == [replace(hit, rank=rank) for rank, hit in enumerate(expected, 1)]
 
 
