@@ -17,6 +17,8 @@ from tests.builders import flip_byte
 
 Answer = list[tuple[float, str]]
 
+BY_PICTURE = cmsearch.Ranking(match="picture")
+
 
 def derived(folder: Path) -> list[Path]:
     """The derived files of a folder's store, in the order of their names."""
@@ -52,7 +54,7 @@ def sql(folder: Path, *statements: str) -> None:
 def answer(folder: Path, text: str) -> Answer:
     """The pictures that a search finds, each with its score."""
     with cmsearch.open(folder) as engine:
-        hits = engine.search(text, target="image", k=1000)
+        hits = engine.search(text, target="image", k=1000, ranking=BY_PICTURE)
         return [(hit.score, hit.path.relative_to(folder.resolve()).as_posix()) for hit in hits]
 
 

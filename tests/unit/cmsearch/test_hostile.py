@@ -58,7 +58,7 @@ def folder(made: Path, tmp_path: Path, fake_model: str) -> Path:
 
 def search(folder: Path, text: str = "red") -> list[cmsearch.Hit]:
     with cmsearch.open(folder) as engine:
-        return engine.search(text, k=1000)
+        return engine.search(text, k=1000, ranking=cmsearch.Ranking(match="picture"))
 
 
 def use_everything(folder: Path) -> None:

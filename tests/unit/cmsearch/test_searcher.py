@@ -52,7 +52,7 @@ def engine(folder: Path) -> Engine:
 def test_a_text_finds_pictures_the_best_first_and_ties_by_path(
     engine: Engine, folder: Path
 ) -> None:
-    hits = engine.search("red", target="image")
+    hits = engine.search("red", target="image", ranking=cmsearch.Ranking(match="picture"))
     names = ["reds/a.png", "reds/b.png", "blue.png", "green.png"]
     assert [hit.path for hit in hits] == [folder / name for name in names]
     assert [hit.rank for hit in hits] == [1, 2, 3, 4]
