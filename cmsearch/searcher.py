@@ -13,6 +13,7 @@ import numpy as np
 
 from cmsearch import store as stores
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
+from cmsearch.explain import Explanation, explain
 from cmsearch.matching import MATCHES, Matcher
 from cmsearch.queries import encode_queries
 from cmsearch.ranking import Ranking, SecondStage, Stages, stages
@@ -149,6 +150,13 @@ class Engine:
         queries, _ = self._encoded(self.store.view(), query, image)
         rows = [one.vector for one in queries]
         return np.array(rows, np.float32).reshape(-1, self.space.dim)
+
+    def explain(self, query: str, path: str | Path) -> Explanation:
+        """Why a picture of the store ranks as it does for a text; see `Explanation`.
+
+        Raises `QueryError`, also for a path that is no picture of the store.
+        """
+        return explain(self, query, Path(path))
 
     def _encoded(
         self, view: stores.View, query: Any, image: Any

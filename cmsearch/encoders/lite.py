@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.encoders.onnx import Sessions, cpu_count, export_key, published
-from cmsearch.encoders.words import PROMPT, WordTokens
+from cmsearch.encoders.words import PROMPT, WordTokens, heaviest
 from cmsearch.errors import StoreMismatchError, UnknownModelError
 from cmsearch.text import pieces
 from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
@@ -98,9 +98,15 @@ class LiteEncoder:
             vectors, tokens, features = self._sessions.run("image", np.stack(batch))
             return Encoding(vectors, tokens, np.ones(tokens.shape[:2], np.float32), features)
         vectors = self._sentences([text.ids for text in batch])
-        words = [[(word, _weight(word)) for word in text.words] for text in batch]
-        most = STORED_WORDS if role is Role.DOCUMENT else MAX_TOKENS
-        return Encoding(vectors, *self._words.of(words, most))
+        return Encoding(vectors, *self._words.of([_weighed(text) for text in batch], _most(role)))
+
+    def words(self, batch: Sequence[Words], role: Role) -> list[list[str]]:
+        """The word that each token of n prepared texts stands for."""
+        kept = [heaviest(_weighed(text), _most(role)) for text in batch]
+        return [[self._tokenizer.decode(list(word)) for word, _ in words] for words in kept]
+
+    def crop(self) -> None:
+        """The cells cover the whole picture."""
 
     @property
     def _tokenizer(self) -> tokenizers.Tokenizer:
@@ -167,6 +173,15 @@ def pad(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.in
         ids[row, : len(values)] = values
         mask[row, : len(values)] = 1
     return ids, mask
+
+
+def _most(role: Role) -> int:
+    """How many words of a text become tokens."""
+    return STORED_WORDS if role is Role.DOCUMENT else MAX_TOKENS
+
+
+def _weighed(text: Words) -> list[tuple[tuple[int, ...], float]]:
+    return [(word, _weight(word)) for word in text.words]
 
 
 def _weight(word: tuple[int, ...]) -> float:

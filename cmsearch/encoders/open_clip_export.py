@@ -83,7 +83,7 @@ class OpenClipReference:
             modality: Tower(self.model, module, partial(self.features, modality=modality))
             for modality, module in inputs.items()
         }
-        spec = {"image": self._image_spec(), "text": self._text_spec(folder)}
+        spec = {"image": self.image_spec(), "text": self._text_spec(folder)}
         towers_export.write(self, towers, spec, folder)
 
     def _size(self) -> tuple[int, int]:
@@ -113,7 +113,7 @@ class OpenClipReference:
             dim = self.model.encode_text(self.tokenizer(["a"])).shape[1]
         return Space("open_clip", self.name, digest(self.model), recipe, dim)
 
-    def _image_spec(self) -> dict[str, Any]:
+    def image_spec(self) -> dict[str, Any]:
         config = self.model.visual.preprocess_cfg
         height, width = self._size()
         mode = config["resize_mode"]

@@ -34,6 +34,16 @@ def prepare_image(image: Image, spec: dict[str, Any]) -> tuple[NDArray[Any], ...
     return (np.asarray(image.crop((left, top, left + width, top + height))),)
 
 
+def centre_crop(spec: dict[str, Any]) -> tuple[float, float] | None:
+    """Width and height of the part in the middle that `prepare_image` keeps, in short sides of the
+    picture; None where it keeps the whole.
+    """
+    if spec["resize"] != "shortest":
+        return None
+    height, width = spec["size"]
+    return width / spec["edge"], height / spec["edge"]
+
+
 def _resize(image: Image, size: tuple[int, int], spec: dict[str, Any]) -> Image:
     from PIL.Image import Resampling
 

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.encoders.onnx import Sessions, cpu_count, export_key, exported, published
-from cmsearch.encoders.pixels import prepare_image
-from cmsearch.encoders.words import PROMPT, WordTokens, content_words
+from cmsearch.encoders.pixels import centre_crop, prepare_image
+from cmsearch.encoders.words import PROMPT, WordTokens, content_words, heaviest
 from cmsearch.errors import ModelError, StoreMismatchError
 from cmsearch.text import pieces
 from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
@@ -44,13 +44,15 @@ log = logging.getLogger("cmsearch")
 class Runtime(Protocol):
     """What runs the towers: prepares content, and encodes it into unit vectors `(n, dim)`.
 
-    Where it `has_tokens`, it gives those of images too, `(n, 10, dim)`.
+    Where it `has_tokens`, it gives those of images too, `(n, 10, dim)`. `image_spec` says how
+    `prepare_image` would prepare pictures; it raises `ModelError` where that is left to a library.
     """
 
     @property
     def capabilities(self) -> Capabilities: ...
     @property
     def has_tokens(self) -> bool: ...
+    def image_spec(self) -> dict[str, Any]: ...
     def fits(self, text: str) -> bool: ...
     def prepare(self, content: Any, modality: Modality) -> Any: ...
     def encode(self, batch: Sequence[Any], modality: Modality) -> tuple[FloatArray, ...]: ...
@@ -99,6 +101,17 @@ class TowersEncoder:
             return Encoding(vectors)
         return Encoding(vectors, *self._words.of([text.words for text in batch], STORED_WORDS))
 
+    def words(self, batch: Sequence[Text], role: Role) -> list[list[str]]:
+        """The word that each token of n prepared texts stands for; queries have none."""
+        most = STORED_WORDS if role is Role.DOCUMENT else 0
+        return [[word for word, _ in heaviest(text.words, most)] for text in batch]
+
+    def crop(self) -> tuple[float, float] | None:
+        """Width and height of the part in the middle that the cells cover, in short sides of the
+        picture; None for the whole. Raises `ModelError` where only the library knows.
+        """
+        return centre_crop(self._runtime.image_spec())
+
     def _prompted(self, words: Sequence[str]) -> FloatArray:
         """The vectors `(n, dim)` of words, each in the prompt."""
         inputs = [self._runtime.prepare(f"{PROMPT} {word}", Modality.TEXT) for word in words]
@@ -129,7 +142,8 @@ class OnnxRuntime:
         self._sessions = Sessions(folder)
         self._folder = folder
         spec = json.loads((folder / "preprocessing.json").read_text())
-        self._image, self._text = spec["image"], spec["text"]
+        self._image: dict[str, Any] = spec["image"]
+        self._text: dict[str, Any] = spec["text"]
         self.has_tokens = bool(spec["tokens"])
         self._lock = threading.Lock()
         self.capabilities = Capabilities(
@@ -147,6 +161,9 @@ class OnnxRuntime:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return tokenizer
+
+    def image_spec(self) -> dict[str, Any]:
+        return self._image
 
     def fits(self, text: str) -> bool:
         return len(self._ids(text)) <= int(self._text["context_length"])

@@ -46,6 +46,12 @@ class Reference(Protocol):
     @property
     def image_size(self) -> int: ...
 
+    def image_spec(self) -> dict[str, Any]:
+        """How `prepare_image` prepares pictures as the library does; raises `ModelError` where it
+        can't.
+        """
+        ...
+
     def fits(self, text: str) -> bool:
         """Whether the model takes the whole text."""
         ...
@@ -140,6 +146,9 @@ class TorchRuntime:
             workers=1,
             runtime=f"torch {self._device.type}",
         )
+
+    def image_spec(self) -> dict[str, Any]:
+        return self._reference.image_spec()
 
     def fits(self, text: str) -> bool:
         with self._lock:

@@ -101,7 +101,7 @@ class TransformersReference:
         return found.pooler_output, cells.unflatten(0, means.shape[:2])
 
     def export(self, folder: Path) -> None:
-        image, pixels = self._image_spec()
+        image, pixels = self._images()
         spec = {"image": image, "text": self._text_spec(folder)}
         of_images, of_texts = (
             partial(self.features, modality=one) for one in (Modality.IMAGE, Modality.TEXT)
@@ -168,7 +168,10 @@ class TransformersReference:
             plain[name] = {edge: int(n) for edge, n in dict(plain[name]).items() if n is not None}
         return {**plain, "resample": int(plain.get("resample", Resampling.BILINEAR))}
 
-    def _image_spec(self) -> tuple[dict[str, Any], nn.Module]:
+    def image_spec(self) -> dict[str, Any]:
+        return self._images()[0]
+
+    def _images(self) -> tuple[dict[str, Any], nn.Module]:
         """How pictures become bytes, and what makes the model's inputs of them."""
         config = self._image_config()
         factor = config["rescale_factor"] if config.get("do_rescale") else 1.0

@@ -58,7 +58,7 @@ class WordTokens(Generic[Word]):
 
         Of each text the `most` heaviest words, in its order.
         """
-        kept = [_heaviest(words, most) for words in texts]
+        kept = [heaviest(words, most) for words in texts]
         vectors = self._vectors(list(dict.fromkeys(word for words in kept for word, _ in words)))
         length = max(1, *(len(words) for words in kept))
         tokens = np.zeros((len(kept), length, self._dim), np.float32)
@@ -79,6 +79,7 @@ class WordTokens(Generic[Word]):
         return found
 
 
-def _heaviest(words: Sequence[tuple[Word, float]], most: int) -> list[tuple[Word, float]]:
+def heaviest(words: Sequence[tuple[Word, float]], most: int) -> list[tuple[Word, float]]:
+    """The `most` heaviest words, in their order, without those that weigh nothing."""
     order = sorted(range(len(words)), key=lambda place: -words[place][1])
     return [words[place] for place in sorted(order[:most]) if words[place][1] > 0]

@@ -59,9 +59,11 @@ ARROWS = {
         "attention", "errors", "hubness", "kreciprocal", "retrieval", "store", "types",
     },
     "matching": {"fusion", "retrieval", "store", "types", "words"},
+    "explain": {"attention", "errors", "ranking", "store", "text", "types", "words"},
+    "heatmap": {"errors", "explain", "registry", "text", "types"},
     "searcher": {
-        "errors", "matching", "queries", "ranking", "registry", "retrieval", "store", "types",
-        "vectors",
+        "errors", "explain", "matching", "queries", "ranking", "registry", "retrieval", "store",
+        "types", "vectors",
     },
     "evaluate": {"errors", "ranking", "searcher", "types"},
     "generations": {"errors", "registry", "store"},
@@ -69,8 +71,8 @@ ARROWS = {
     "inventory": {"generations", "notes", "store", "vectors"},
     "cli": {"__init__", "errors", "text"},
     "commands": {
-        "cli", "errors", "generations", "inventory", "models", "ranking", "searcher", "store",
-        "text", "types",
+        "cli", "errors", "explain", "generations", "heatmap", "inventory", "models", "ranking",
+        "searcher", "store", "text", "types",
     },
 }  # fmt: skip
 

@@ -1,0 +1,191 @@
+"""Drawing an explanation: what the words of a query look at, as heat over the picture."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from cmsearch.errors import MediaError, QueryError
+from cmsearch.explain import SIDE, Explanation, Word
+from cmsearch.registry import make_reader, readers
+from cmsearch.text import printable
+from cmsearch.types import FloatArray, Modality, Part
+
+SHOWN = 5
+"""Words with a panel of their own, the heaviest."""
+SIZE = 400
+"""Pictures are decoded with a short side of at least twice as many pixels, if they have them."""
+_LARGE, _SMALL = (640, 520), (208, 150)
+_MARGIN, _GAP, _HEAD, _LABEL, _FOOT = 24, 20, 78, 58, 66
+_PAPER, _INK, _GREY = "#ffffff", "#1f2328", "#59636e"
+_BAR = (160, 10)
+
+
+def read(path: Path) -> Image.Image:
+    """The picture at `path`, upright and RGB. Raises `MediaError`."""
+    for reader in map(make_reader, readers.rows()):
+        if path.suffix.lower() not in reader.suffixes:
+            continue
+        try:
+            parts = [one for one in reader.read(path, SIZE) if isinstance(one, Part)]
+        except MediaError as error:
+            raise MediaError(f"The picture {path} can't be read: {error}.") from error
+        for part in parts:
+            if part.modality is Modality.IMAGE:
+                picture: Image.Image = part.content
+                return picture
+    raise MediaError(f"There is no picture in {path}.")
+
+
+def draw(explanation: Explanation, picture: Image.Image) -> Image.Image:
+    """The picture under the attention of all words by their weights, beside the heaviest words.
+
+    Colours go from 0 to the highest attention of all words to a region, and in the panels of
+    words, which share a scale, to the highest of any of them. Between the centres of the 3 x 3
+    regions it is interpolated. What lies outside of the regions, and so isn't seen by the model,
+    is paler. Raises `QueryError` for an explanation without regions.
+    """
+    if not explanation.words:
+        raise QueryError("There are no regions to draw.")
+    heaviest = sorted(explanation.words, key=lambda word: -word.weight)[:SHOWN]
+    mean = np.sum([word.weight * word.attention for word in explanation.words], axis=0)
+    top = _highest(mean)
+    word_top = max(_highest(word.attention) for word in heaviest)
+    large, small = _fitted(picture, _LARGE), _fitted(picture, _SMALL)
+    columns = 1 if len(heaviest) <= SHOWN // 2 + 1 else 2
+    rows = -(-len(heaviest) // columns)
+    width = 2 * _MARGIN + large.width + columns * (_GAP + small.width)
+    below = max(large.height, rows * (small.height + _LABEL)) + _FOOT
+    sheet = Image.new("RGB", (width, _HEAD + below), _PAPER)
+    _write_head(sheet, explanation)
+    sheet.paste(_heated(large, mean / top, explanation.crop), (_MARGIN, _HEAD))
+    foot = sheet.height - _FOOT
+    _write_scale(sheet, (_MARGIN, foot), "of all words", top)
+    _write_scale(sheet, (_MARGIN + large.width + _GAP, foot), "of a word", word_top)
+    _write_stages(sheet, explanation, (_MARGIN, foot + 26))
+    for place, word in enumerate(heaviest):
+        left = _MARGIN + large.width + _GAP + place % columns * (small.width + _GAP)
+        corner = (left, _HEAD + place // columns * (small.height + _LABEL))
+        sheet.paste(_heated(small, word.attention / word_top, explanation.crop), corner)
+        _write_label(sheet, word, (left, corner[1] + small.height + 6), small.width)
+    return sheet
+
+
+def _highest(attention: FloatArray) -> float:
+    """The highest attention to a cell; at least so much that it can be divided by."""
+    return max(float(attention[: SIDE**2].max()), 1e-6)
+
+
+def _fitted(picture: Image.Image, box: tuple[int, int]) -> Image.Image:
+    scale = min(box[0] / picture.width, box[1] / picture.height)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+
+
+def _heated(
+    picture: Image.Image, shares: FloatArray, crop: tuple[float, float] | None
+) -> Image.Image:
+    """The picture with the colours of shares `(t,)`, from 0 to 1, of its regions."""
+    seen = (picture.width, picture.height)
+    if crop is not None:
+        short = min(seen)
+        seen = (round(crop[0] * short), round(crop[1] * short))
+    left, top = ((have - want) // 2 for have, want in zip(picture.size, seen, strict=True))
+    cells = Image.fromarray(shares[: SIDE**2].reshape(SIDE, SIDE).astype(np.float32))
+    heat = np.asarray(cells.resize(seen, Image.Resampling.BILINEAR)).clip(0, 1)
+    pixels = np.asarray(picture, np.float32)
+    grey = np.repeat(np.asarray(picture.convert("L"), np.float32)[..., None], 3, 2)
+    shown = 0.35 * grey + 0.65 * 255  # what isn't seen
+    here = (slice(top, top + seen[1]), slice(left, left + seen[0]))
+    base = 0.2 * pixels[here] + 0.65 * grey[here]
+    opacity = (0.3 + 0.35 * heat)[..., None]
+    colours = _colours()[(heat * 255).round().astype(int)]
+    shown[here] = (1 - opacity) * base + opacity * colours
+    return Image.fromarray(shown.round().clip(0, 255).astype(np.uint8))
+
+
+@cache
+def _colours() -> NDArray[np.uint8]:
+    """256 colours `(256, 3)` from dark violet over red to light yellow.
+
+    Their lightness rises evenly in OKLab, whose distances are those that are seen (Ottosson 2020,
+    https://bottosson.github.io/posts/oklab/).
+    """
+    share = np.linspace(0, 1, 256)
+    lightness, chroma = 0.24 + 0.7 * share, 0.11 + 0.07 * np.sin(np.pi * share)
+    hue = np.radians(295 + 170 * share)
+    lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], 1)
+    to_cones = np.array(
+        [
+            [1, 0.3963377774, 0.2158037573],
+            [1, -0.1055613458, -0.0638541728],
+            [1, -0.0894841775, -1.2914855480],
+        ]
+    )
+    to_linear = np.array(
+        [
+            [4.0767416621, -3.3077115913, 0.2309699292],
+            [-1.2684380046, 2.6097574011, -0.3413193965],
+            [-0.0041960863, -0.7034186147, 1.7076147010],
+        ]
+    )
+    linear = ((lab @ to_cones.T) ** 3 @ to_linear.T).clip(0, 1)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    colours: NDArray[np.uint8] = (encoded * 255).round().astype(np.uint8)
+    return colours
+
+
+def _write_head(sheet: Image.Image, explanation: Explanation) -> None:
+    room = sheet.width - 2 * _MARGIN
+    _write(sheet, (_MARGIN, 14), f"“{printable(explanation.query)}”", 24, _INK, room)
+    parts = [printable(explanation.path.name)]
+    if explanation.rank is not None:
+        parts.append(f"rank {explanation.rank} of {explanation.pictures}")
+    _write(sheet, (_MARGIN, 48), "   ".join(parts), 15, _GREY, room)
+
+
+def _write_scale(sheet: Image.Image, corner: tuple[int, int], whose: str, top: float) -> None:
+    left, upper = corner
+    bar = Image.fromarray(np.ascontiguousarray(_colours()[None])).resize(_BAR)
+    sheet.paste(bar, (left, upper + 4))
+    text = f"0 to {top:.0%} {whose}"
+    _write(sheet, (left + _BAR[0] + 10, upper), text, 14, _GREY, sheet.width - left - _BAR[0] - 10)
+
+
+def _write_stages(sheet: Image.Image, explanation: Explanation, corner: tuple[int, int]) -> None:
+    scores = [f"{name} {score:.3f}" for name, score in explanation.stages.items()]
+    _write(sheet, corner, "     ".join(scores), 14, _INK, sheet.width - 2 * _MARGIN)
+
+
+def _write_label(sheet: Image.Image, word: Word, corner: tuple[int, int], room: int) -> None:
+    """The word with its weight, then its similarity and its attention to the whole picture."""
+    left, top = corner
+    weight = f"weight {word.weight:.0%}"
+    taken = round(_font(13).getlength(weight)) + 1
+    _write(sheet, corner, printable(word.text), 15, _INK, room - taken - 6)
+    _write(sheet, (left + room - taken, top + 2), weight, 13, _GREY, taken)
+    found = f"similarity {word.similarity:.2f}"
+    if len(word.attention) > SIDE**2:
+        found += f",  whole {word.attention[-1]:.0%}"
+    _write(sheet, (left, top + 20), found, 13, _GREY, room)
+
+
+def _write(
+    sheet: Image.Image, corner: tuple[int, int], text: str, size: int, colour: str, room: int
+) -> None:
+    """One line of text, cut to the room in pixels that there is."""
+    font = _font(size)
+    if font.getlength(text) > room:
+        while text and font.getlength(f"{text}…") > room:
+            text = text[:-1]
+        text = f"{text}…"
+    ImageDraw.Draw(sheet).text(corner, text, colour, font)
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
