@@ -30,13 +30,15 @@ class Ranking:
     pictures), `none`, or `itm` with a model's name after a colon. It looks at the best `depth`
     candidates. `correct` takes hubness away where that was measured to help. `match` says by what
     a text finds pictures: `picture` by what they show, `caption` by what their captions say,
-    `words` by the exact words of captions and paths, or `all`.
+    `words` by the exact words of captions and paths, or `all`. Hits that are known to be less
+    relevant than `min_relevance` are left out.
     """
 
     rerank: str = "auto"
     depth: int = DEPTH
     correct: bool = True
     match: str = "all"
+    min_relevance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

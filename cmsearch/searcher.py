@@ -18,6 +18,7 @@ from cmsearch.matching import MATCHES, Matcher
 from cmsearch.queries import encode_queries
 from cmsearch.ranking import Ranking, SecondStage, Stages, stages
 from cmsearch.registry import canonical_name, load_encoder, model_name
+from cmsearch.relevance import relevance
 from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
 from cmsearch.types import EncodedQuery, Encoder, Filter, FloatArray, Hit, Modality, Space
 from cmsearch.vectors import Background
@@ -190,10 +191,24 @@ class Engine:
             found = self._direction(view, queries, modality, kind, k, where, ranking)
             for answer, hits in zip(answers, found, strict=True):
                 answer += _standardised(hits, standards.get(modality))
-        return [
-            [self._hit(rank, best) for rank, best in enumerate(sorted(answer, key=order)[:k], 1)]
-            for answer in answers
-        ]
+        return [self._hits(view, queries[0].modality, found, k, ranking) for found in answers]
+
+    def _hits(
+        self,
+        view: stores.View,
+        asked: Modality,
+        answers: Sequence[Answer],
+        k: int,
+        ranking: Ranking,
+    ) -> list[Hit]:
+        hits: list[Hit] = []
+        for answer in sorted(answers, key=order)[:k]:
+            likely = relevance(
+                view.background, asked, answer.item.modality, answer.cosine, answer.stages
+            )
+            if likely is None or likely >= ranking.min_relevance:
+                hits.append(self._hit(len(hits) + 1, answer, likely))
+        return hits
 
     def _direction(
         self,
@@ -221,7 +236,7 @@ class Engine:
             found = matcher.fused(queries, found, ranking.match, depth, where)
         return [answers[:k] for answers in found]
 
-    def _hit(self, rank: int, answer: Answer) -> Hit:
+    def _hit(self, rank: int, answer: Answer, likely: float | None) -> Hit:
         item = answer.item
         return Hit(
             rank=rank,
@@ -233,6 +248,7 @@ class Engine:
             text=item.text,
             taken=item.taken,
             stages={"cosine": answer.cosine, **answer.stages},
+            relevance=likely,
         )
 
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from cmsearch import vectors
+from cmsearch import bank, vectors
 from cmsearch.catalog import Catalog
 from cmsearch.errors import StoreError, StoreLockedError, StoreNotFoundError, StoreReadOnlyError
 from cmsearch.indexes import FaissIndex
@@ -181,21 +181,24 @@ class Store:
     def _background(
         self, space: int, content: Mapping[Modality, tuple[IdArray, FloatArray]]
     ) -> vectors.Background:
-        subjects = {
+        """Also for the bank of captions, which is about nothing here in particular."""
+        subjects: dict[str, IdArray] = {
             modality: _aligned(rows[0], *self.catalog.subjects(space, modality))
             for modality, rows in content.items()
         }
+        queries: dict[str, tuple[FloatArray, IdArray]] = {
+            query: (rows[1], subjects[query]) for query, rows in content.items()
+        }
+        dim = next((rows[1].shape[1] for rows in content.values()), 1)
+        vectors_of_bank = bank.unpack(self.catalog.setting(f"bank {space}") or "", dim)
+        queries["bank"] = vectors_of_bank, np.full(len(vectors_of_bank), -1)
         return {
             query: {
                 target: statistics
                 for target in content
-                if (
-                    statistics := _unrelated_best(
-                        content[query][1], subjects[query], content[target][1], subjects[target]
-                    )
-                )
+                if (statistics := _unrelated_best(*rows, content[target][1], subjects[target]))
             }
-            for query in content
+            for query, rows in queries.items()
         }
 
     def _refresh(self, version: int) -> None:

@@ -184,6 +184,8 @@ class Filter:
 class Hit:
     """An answer to a query.
 
+    `relevance`, from 0 to 1, says how likely it is that the hit is about the query, if that is
+    known: the share of ordinary queries whose best hit here scores lower.
     `path` is absolute: for a caption the image that it describes. `source` is the file (and line)
     that the item stands in, `taken` the local time of its picture or file. `score` orders the
     answer: the cosine of query and item, or, over several modalities, that cosine standardised
@@ -199,6 +201,7 @@ class Hit:
     text: str | None
     taken: datetime | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
+    relevance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cmsearch import bank
 from cmsearch.encoders.onnx import cpu_count
 from cmsearch.errors import StoreError, StoreMismatchError
 from cmsearch.models import choose
@@ -262,6 +263,10 @@ class Indexer:
             for batch in ordered_map(stages.encode, batches, pool, ahead=workers):
                 skipped += stages.write(batch)
                 counter.advance(len(batch))
+        if store.catalog.setting(f"bank {space}") is None:
+            vectors = bank.encoded(encoder)
+            with store.catalog.writing() as writer:
+                writer.set(f"bank {space}", bank.pack(vectors))
         return skipped
 
     def _ready(

@@ -91,6 +91,19 @@ TEXT_WIDTH = 60
     show_default=True,
     help="By what TEXT finds pictures: what they show, their captions, or exact words.",
 )
+@click.option(
+    "--min-relevance",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="Leave out what is less likely to be about the query, from 0 to 1.",
+)
+@click.option(
+    "--cutoff",
+    type=click.Choice(["none", "auto"]),
+    default="none",
+    show_default=True,
+    help="auto leaves out what is probably not about the query.",
+)
 def search(
     text: str | None,
     image: str | None,
@@ -103,6 +116,8 @@ def search(
     depth: int,
     correct: bool,
     match: str,
+    min_relevance: float | None,
+    cutoff: str,
     **where: Any,
 ) -> None:
     """Find pictures and text by a sentence or by a picture.
@@ -116,11 +131,13 @@ def search(
     """
     from cmsearch import searcher
     from cmsearch.ranking import Ranking
+    from cmsearch.relevance import DOUBTFUL
     from cmsearch.types import Filter
 
     if (text is None) == (not image):
         raise click.UsageError("Give a TEXT to search for, or --image FILE: one of the two.")
     picture = sys.stdin.buffer.read() if image == "-" else image
+    least = min_relevance if min_relevance is not None else DOUBTFUL if cutoff == "auto" else 0.0
     days = {name: where[name] and where[name].date() for name in ("since", "until")}
     with searcher.open(store or ".") as engine:
         hits = engine.search(
@@ -129,10 +146,12 @@ def search(
             target=target,
             k=k,
             where=Filter(**where | days),
-            ranking=Ranking(rerank, depth, correct, match),
+            ranking=Ranking(rerank, depth, correct, match, least),
         )
     if not hits:
         click.echo(f"Nothing of the kind {target} that passes the filters is here.", err=True)
+    elif all(hit.relevance is not None and hit.relevance < DOUBTFUL for hit in hits):
+        click.echo("Probably nothing here is about that; these come nearest.", err=True)
     if sort == "date":
         hits = sorted(hits, key=lambda hit: hit.taken or datetime.min, reverse=True)
     print_hits(hits, style)
@@ -161,6 +180,7 @@ def _json(hit: Any) -> bytes:
             "kind": hit.kind,
             "text": hit.text,
             "taken": hit.taken and hit.taken.isoformat(" "),
+            "relevance": hit.relevance,
             "stages": dict(hit.stages),
         },
         ensure_ascii=False,

@@ -44,7 +44,9 @@ ARROWS = {
     },
     "graphs": {"indexes", "types"},
     "vectors": {"errors", "files", "graphs", "indexes", "types"},
-    "store": {"catalog", "errors", "indexes", "text", "types", "vectors"},
+    "bank": {"types"},
+    "relevance": {"types", "vectors"},
+    "store": {"bank", "catalog", "errors", "indexes", "text", "types", "vectors"},
     "encoders": {
         "checkpoints", "devices", "errors", "hub", "pretrained", "quiet", "text", "types",
     },
@@ -61,7 +63,7 @@ ARROWS = {
     "matching": {"fusion", "retrieval", "store", "types", "words"},
     "explain": {"attention", "errors", "ranking", "store", "text", "types", "words"},
     "heatmap": {"errors", "explain", "registry", "text", "types"},
-    "searcher": {
+    "searcher": {"relevance",
         "errors", "explain", "matching", "queries", "ranking", "registry", "retrieval", "store",
         "types", "vectors",
     },
