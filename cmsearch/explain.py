@@ -12,7 +12,7 @@ import numpy as np
 
 from cmsearch.attention import attention_map
 from cmsearch.errors import QueryError
-from cmsearch.ranking import DEPTH, Ranking, stages
+from cmsearch.ranking import Ranking, stages
 from cmsearch.store import Store, View
 from cmsearch.text import storable
 from cmsearch.types import Encoder, Filter, FloatArray, Hit, Modality, Role
@@ -27,6 +27,7 @@ REGIONS = (
 )
 """A picture's tokens in their order: its cells row by row and, with most encoders, all of it."""
 EVERYTHING = Filter()
+_FIRST = 100  # hits looked through for the picture; then eight times as many
 _MOST = 10_000
 
 
@@ -160,7 +161,7 @@ def _names(store: Store, path: Path) -> Iterator[str]:
 
 def _hit(engine: Searcher, query: str, place: Path, target: str, where: Filter) -> Hit | None:
     """The best hit of a kind for the picture at `place`, however deep it is."""
-    k = DEPTH
+    k = _FIRST
     while True:
         hits = engine.search(query, target=target, k=k, where=where)
         found = next((hit for hit in hits if hit.path == place), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from cmsearch.text import printable
 from cmsearch.types import FloatArray, Modality, Part
 
 SHOWN = 5
-"""Words with a panel of their own, the heaviest."""
+"""Words at most with a panel of their own, the heaviest."""
 SIZE = 400
 """Pictures are decoded with a short side of at least twice as many pixels, if they have them."""
-_LARGE, _SMALL = (640, 520), (208, 150)
-_MARGIN, _GAP, _HEAD, _LABEL, _FOOT = 24, 20, 78, 58, 66
+_LARGE, _SMALL = (640, 480), (208, 150)
+_LEAST = (440, 192)
+"""Pixels in width that writing needs beside narrow pictures."""
+_MARGIN, _GAP, _HEAD, _LABEL, _SCALE, _LINE = 24, 20, 78, 58, 36, 21
 _PAPER, _INK, _GREY = "#ffffff", "#1f2328", "#59636e"
-_BAR = (160, 10)
+_BAR = (64, 10)
 
 
 def read(path: Path) -> Image.Image:
@@ -51,28 +54,37 @@ def draw(explanation: Explanation, picture: Image.Image) -> Image.Image:
     """
     if not explanation.words:
         raise QueryError("There are no regions to draw.")
-    heaviest = sorted(explanation.words, key=lambda word: -word.weight)[:SHOWN]
+    heaviest = _heaviest(explanation.words)
     mean = np.sum([word.weight * word.attention for word in explanation.words], axis=0)
     top = _highest(mean)
     word_top = max(_highest(word.attention) for word in heaviest)
     large, small = _fitted(picture, _LARGE), _fitted(picture, _SMALL)
+    room, panel = max(large.width, _LEAST[0]), max(small.width, _LEAST[1])
     columns = 1 if len(heaviest) <= SHOWN // 2 + 1 else 2
     rows = -(-len(heaviest) // columns)
-    width = 2 * _MARGIN + large.width + columns * (_GAP + small.width)
-    below = max(large.height, rows * (small.height + _LABEL)) + _FOOT
+    width = 2 * _MARGIN + room + columns * (_GAP + panel)
+    foot = large.height + _SCALE + _LINE * (len(explanation.stages) + 1)
+    below = max(foot, rows * (small.height + _LABEL) + _SCALE)
     sheet = Image.new("RGB", (width, _HEAD + below), _PAPER)
     _write_head(sheet, explanation)
     sheet.paste(_heated(large, mean / top, explanation.crop), (_MARGIN, _HEAD))
-    foot = sheet.height - _FOOT
-    _write_scale(sheet, (_MARGIN, foot), "of all words", top)
-    _write_scale(sheet, (_MARGIN + large.width + _GAP, foot), "of a word", word_top)
-    _write_stages(sheet, explanation, (_MARGIN, foot + 26))
+    foot = _HEAD + large.height + 12
+    _write_scale(sheet, (_MARGIN, foot), f"attention of all words, 0 to {top:.0%}", room)
+    _write_stages(sheet, explanation, (_MARGIN, foot + _SCALE), room)
+    foot = _HEAD + rows * (small.height + _LABEL)
+    _write_scale(sheet, (_MARGIN + room + _GAP, foot), f"a word, 0 to {word_top:.0%}", panel)
     for place, word in enumerate(heaviest):
-        left = _MARGIN + large.width + _GAP + place % columns * (small.width + _GAP)
+        left = _MARGIN + room + _GAP + place % columns * (panel + _GAP)
         corner = (left, _HEAD + place // columns * (small.height + _LABEL))
         sheet.paste(_heated(small, word.attention / word_top, explanation.crop), corner)
-        _write_label(sheet, word, (left, corner[1] + small.height + 6), small.width)
+        _write_label(sheet, word, (left, corner[1] + small.height + 6), panel)
     return sheet
+
+
+def _heaviest(words: Sequence[Word]) -> list[Word]:
+    """At most `SHOWN` words, without those that hardly count beside the heaviest."""
+    found = sorted(words, key=lambda word: -word.weight)[:SHOWN]
+    return [word for word in found if word.weight >= found[0].weight / 10]
 
 
 def _highest(attention: FloatArray) -> float:
@@ -101,8 +113,8 @@ def _heated(
     grey = np.repeat(np.asarray(picture.convert("L"), np.float32)[..., None], 3, 2)
     shown = 0.35 * grey + 0.65 * 255  # what isn't seen
     here = (slice(top, top + seen[1]), slice(left, left + seen[0]))
-    base = 0.2 * pixels[here] + 0.65 * grey[here]
-    opacity = (0.3 + 0.35 * heat)[..., None]
+    base = 0.15 * pixels[here] + 0.65 * grey[here]
+    opacity = (0.2 + 0.45 * heat)[..., None]
     colours = _colours()[(heat * 255).round().astype(int)]
     shown[here] = (1 - opacity) * base + opacity * colours
     return Image.fromarray(shown.round().clip(0, 255).astype(np.uint8))
@@ -148,17 +160,24 @@ def _write_head(sheet: Image.Image, explanation: Explanation) -> None:
     _write(sheet, (_MARGIN, 48), "   ".join(parts), 15, _GREY, room)
 
 
-def _write_scale(sheet: Image.Image, corner: tuple[int, int], whose: str, top: float) -> None:
+def _write_scale(sheet: Image.Image, corner: tuple[int, int], text: str, room: int) -> None:
     left, upper = corner
     bar = Image.fromarray(np.ascontiguousarray(_colours()[None])).resize(_BAR)
     sheet.paste(bar, (left, upper + 4))
-    text = f"0 to {top:.0%} {whose}"
-    _write(sheet, (left + _BAR[0] + 10, upper), text, 14, _GREY, sheet.width - left - _BAR[0] - 10)
+    _write(sheet, (left + _BAR[0] + 10, upper), text, 14, _GREY, room - _BAR[0] - 10)
 
 
-def _write_stages(sheet: Image.Image, explanation: Explanation, corner: tuple[int, int]) -> None:
-    scores = [f"{name} {score:.3f}" for name, score in explanation.stages.items()]
-    _write(sheet, corner, "     ".join(scores), 14, _INK, sheet.width - 2 * _MARGIN)
+def _write_stages(
+    sheet: Image.Image, explanation: Explanation, corner: tuple[int, int], room: int
+) -> None:
+    """A line for each stage: its name, its score, and what it found."""
+    left, top = corner
+    found = {"caption": explanation.caption or "", "words": " ".join(explanation.matched)}
+    for name, score in explanation.stages.items():
+        _write(sheet, (left, top), name, 14, _GREY, 80)
+        _write(sheet, (left + 84, top), f"{score:.3f}", 14, _INK, 60)
+        _write(sheet, (left + 140, top), printable(found.get(name, "")), 14, _GREY, room - 140)
+        top += _LINE
 
 
 def _write_label(sheet: Image.Image, word: Word, corner: tuple[int, int], room: int) -> None:

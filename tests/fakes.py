@@ -53,6 +53,15 @@ class FakeEncoder:
         tokens = np.pad(padded, ((0, 0), (0, 0), (0, self.space.dim - DIM)))
         return Encoding(vectors, tokens, weights, features)
 
+    def words(self, batch: Sequence[FloatArray], role: Role) -> list[list[str]]:
+        """The colour of each word, or its axis."""
+        names = {axis: colour for colour, axis in COLOURS.items()}
+        axes = [tokens.argmax(1).tolist() for tokens in batch]
+        return [[names.get(axis, f"axis {axis}") for axis in row] for row in axes]
+
+    def crop(self) -> None:
+        """The cells cover the whole picture."""
+
 
 def load(
     model: str, *, device: str | None = None, space: Space | None = None, download: bool = False
