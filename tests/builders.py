@@ -39,10 +39,10 @@ def caption(text: str, vectors: Any, about: str, locator: str = "1") -> NewItem:
     return NewItem(part, about, digest, Encoding(np.atleast_2d(vectors).astype(np.float32)))
 
 
-def serve(catalog: Catalog, dim: int) -> int:
-    """Let the catalog serve a space; returns the space's number."""
+def serve(catalog: Catalog, dim: int, served: Space | None = None) -> int:
+    """Let the catalog serve a space, if none is given one of `dim`; returns the space's number."""
     with catalog.writing() as writer:
-        number = writer.put_space(space(dim), "numpy")
+        number = writer.put_space(served or space(dim), "numpy")
     (made,) = (one for one in catalog.generations() if one.space_id == number)
     with catalog.writing() as writer:
         writer.serve(made.id)
