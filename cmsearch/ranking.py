@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from time import perf_counter
 
 import numpy as np
 
@@ -12,12 +13,28 @@ from cmsearch.attention import Tokens, attend
 from cmsearch.errors import QueryError
 from cmsearch.hubness import nearest_neighbour_bias
 from cmsearch.kreciprocal import k_reciprocal_distances
+from cmsearch.registry import rerankers
 from cmsearch.retrieval import DECIMALS, Answer, order
 from cmsearch.store import Store, View
-from cmsearch.types import Candidates, EncodedQuery, Encoder, FloatArray, Modality, Role, Space
+from cmsearch.types import (
+    Candidates,
+    EncodedQuery,
+    Encoder,
+    FloatArray,
+    Modality,
+    Reranker,
+    Role,
+    Space,
+)
 
 RERANKERS = ("auto", "attention", "reciprocal", "none")
 DEPTH = 100
+MODEL_DEPTH = 32
+"""Candidates that a model of its own looks at, unless told otherwise."""
+MODEL_SHARE = 0.5
+"""What such a model's probability of a match counts beside cosines; not measured."""
+ATTENTION_SECONDS = 0.0003
+"""About what attention takes for a candidate, fetching its tokens included."""
 BANK = 2048
 """Queries at most that hubness is measured with."""
 
@@ -27,18 +44,21 @@ class Ranking:
     """How a search orders what it finds.
 
     `rerank` is `auto` for what was measured to help, `attention`, `reciprocal` (a picture among
-    pictures), `none`, or `itm` with a model's name after a colon. It looks at the best `depth`
-    candidates. `correct` takes hubness away where that was measured to help. `match` says by what
+    pictures), `none`, or the name of a model as `load_reranker` takes it, such as `itm`. It looks
+    at the best `depth` candidates: `DEPTH`, or `MODEL_DEPTH` for a model, if none is given. With a
+    `budget` in seconds, a stage that can't be done in what is left of it is not begun. `correct`
+    takes hubness away where that was measured to help. `match` says by what
     a text finds pictures: `picture` by what they show, `caption` by what their captions say,
     `words` by the exact words of captions and paths, or `all`. Hits that are known to be less
     relevant than `min_relevance` are left out.
     """
 
     rerank: str = "auto"
-    depth: int = DEPTH
+    depth: int | None = None
     correct: bool = True
     match: str = "all"
     min_relevance: float = 0.0
+    budget: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +84,7 @@ class Stages:
     attention: Attention | None = None
     hubness: Hubness | None = None
     reciprocal: bool = False
+    model: str = ""
 
 
 MEASURED: Mapping[tuple[str, Modality, Modality], Stages] = {
@@ -89,20 +110,43 @@ def stages(ranking: Ranking, encoder: str, query: Modality, target: Modality) ->
         return replace(plain, attention=measured.attention or UNMEASURED)
     if ranking.rerank == "reciprocal":
         return replace(plain, reciprocal=query is target is Modality.IMAGE)
-    raise QueryError(
-        f"There is no reranker {ranking.rerank!r}; it is one of {', '.join(RERANKERS)}."
-    )
+    if ranking.rerank.partition(":")[0] in rerankers.rows():
+        return replace(plain, model=ranking.rerank if query is not target else "")
+    names = ", ".join([*RERANKERS, *sorted(rerankers.rows())])
+    raise QueryError(f"There is no reranker {ranking.rerank!r}; it is one of {names}.")
+
+
+def depth_of(ranking: Ranking, run: Stages) -> int:
+    """How many candidates the stages look at. Raises `QueryError` for what is no such number."""
+    if ranking.depth is None:
+        return MODEL_DEPTH if run.model else DEPTH
+    if not isinstance(ranking.depth, int) or ranking.depth < 1:
+        raise QueryError(f"depth is a number of candidates and at least 1, not {ranking.depth!r}.")
+    return ranking.depth
 
 
 class SecondStage:
     """What runs after the first stage in one direction, with what it needs of the store."""
 
-    def __init__(self, store: Store, view: View, encoder: Encoder, run: Stages, depth: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        view: View,
+        encoder: Encoder,
+        run: Stages,
+        depth: int,
+        *,
+        reranker: Reranker | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        """`deadline` is a time of `time.perf_counter`."""
         self._store = store
         self._encoder = encoder
         self._view = view
         self._run = run
         self._depth = depth
+        self._reranker = reranker
+        self._deadline = deadline
 
     def reranked(self, query: EncodedQuery, answers: Sequence[Answer]) -> list[Answer]:
         """The answers in their new order, with what each stage added to their scores.
@@ -124,7 +168,7 @@ class SecondStage:
             ),
             key=order,
         )
-        down = max(0.0, tail[0].score - best[-1].score) if tail else 0.0
+        down = max(0.0, tail[0].score - best[-1].score + 10**-DECIMALS) if tail else 0.0
         return best + [answer._replace(score=answer.score - down) for answer in tail]
 
     def _added(self, query: EncodedQuery, candidates: Candidates) -> dict[str, FloatArray]:
@@ -133,14 +177,23 @@ class SecondStage:
         if run.hubness is not None:
             bias = nearest_neighbour_bias(candidates.vectors(), self._bank(query), run.hubness.k)
             added["hubness"] = -run.hubness.strength * bias
-        if run.attention is not None and (tokens := self._tokens(query)) is not None:
-            attended = attend(tokens, candidates.tokens(), run.attention.temperature)
-            added["attention"] = run.attention.share * attended
+        n = len(candidates.items)
+        if run.attention is not None and self._has_time(n * ATTENTION_SECONDS):
+            tokens = self._tokens(query)
+            if tokens is not None:
+                attended = attend(tokens, candidates.tokens(), run.attention.temperature)
+                added["attention"] = run.attention.share * attended
+        if self._reranker is not None and self._has_time(self._reranker.cost(n)):
+            matched = self._reranker.score(query, candidates)
+            added[run.model.partition(":")[0]] = MODEL_SHARE * matched
         if run.reciprocal:
             vectors = np.concatenate([query.vector[None], candidates.vectors()])
             # In place of the cosines, which are a part of these distances.
             added["reciprocal"] = 1 - k_reciprocal_distances(vectors) - candidates.scores
         return added
+
+    def _has_time(self, seconds: float) -> bool:
+        return self._deadline is None or perf_counter() + seconds <= self._deadline
 
     def _tokens(self, query: EncodedQuery) -> Tokens | None:
         """The query's tokens; an encoder may give a text's only to documents, for their cost."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -16,11 +17,11 @@ from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatch
 from cmsearch.explain import Explanation, explain
 from cmsearch.matching import MATCHES, Matcher
 from cmsearch.queries import encode_queries
-from cmsearch.ranking import Ranking, SecondStage, Stages, stages
-from cmsearch.registry import canonical_name, load_encoder, model_name
+from cmsearch.ranking import Ranking, SecondStage, Stages, depth_of, stages
+from cmsearch.registry import canonical_name, load_encoder, load_reranker, model_name
 from cmsearch.relevance import relevance
 from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
-from cmsearch.types import EncodedQuery, Encoder, Filter, FloatArray, Hit, Modality, Space
+from cmsearch.types import EncodedQuery, Encoder, Filter, FloatArray, Hit, Modality, Reranker, Space
 from cmsearch.vectors import Background
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Engine:
         self._device = device
         self._lock = threading.Lock()
         self._loaded: Encoder | None = None
+        self._rerankers: dict[str, Reranker] = {}
         self._retriever = Retriever(store)
 
     def close(self) -> None:
@@ -73,6 +75,13 @@ class Engine:
             if self._loaded is None or self._loaded.space != space:
                 self._loaded = load_encoder(model_name(space), device=self._device, space=space)
             return self._loaded
+
+    def _reranker(self, name: str) -> Reranker:
+        with self._lock:
+            if name not in self._rerankers:
+                loaded = load_reranker(name, device=self._device, download=True)
+                self._rerankers = {name: loaded}
+            return self._rerankers[name]
 
     @overload
     def search(  # type: ignore[overload-overlap]  # a str is a sequence of str; this one wins
@@ -226,10 +235,20 @@ class Engine:
         run = stages(ranking, view.space.encoder, asked, modality)
         written = asked is Modality.TEXT and modality is Modality.IMAGE
         written = written and ranking.match != "picture"
-        depth = max(k, ranking.depth) if run != Stages() or written else k
+        deadline = None if ranking.budget is None else perf_counter() + ranking.budget
+        looked_at = depth_of(ranking, run)
+        depth = max(k, looked_at) if run != Stages() or written else k
         found = self._retriever.search(view, queries, modality, kind, depth, where)
         if run != Stages():
-            second = SecondStage(self.store, view, self._encoder(view.space), run, ranking.depth)
+            second = SecondStage(
+                self.store,
+                view,
+                self._encoder(view.space),
+                run,
+                looked_at,
+                reranker=self._reranker(run.model) if run.model else None,
+                deadline=deadline,
+            )
             found = [second.reranked(*one) for one in zip(queries, found, strict=True)]
         if written:
             matcher = Matcher(self.store, view, self._retriever)

@@ -19,6 +19,24 @@ format_option = click.option(
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
+class Seconds(click.ParamType[float]):
+    """A time as `300ms`, `2s` or `2`, in seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number, thousandth, _ = str(value).strip().partition("ms")
+        try:
+            seconds = float(number) / 1000 if thousandth else float(number.removesuffix("s"))
+        except ValueError:
+            self.fail(f"{value!r} is no time, such as 300ms or 2s.", param, ctx)
+        if not seconds > 0:
+            self.fail(f"{value!r} is not above zero.", param, ctx)
+        return seconds
+
+
 class Place(click.ParamType[tuple[float, float, float]]):
     """Degrees north, degrees east and kilometres, separated by commas."""
 

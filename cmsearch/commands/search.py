@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from cmsearch.cli import SUMMARIES
-from cmsearch.commands.options import DAY, Place, store_option
+from cmsearch.commands.options import DAY, Place, Seconds, store_option
 
 TARGETS = ("any", "image", "text", "caption", "passage")
 MATCHES = ("all", "picture", "caption", "words")
@@ -68,16 +68,15 @@ TEXT_WIDTH = 60
     metavar="NAME",
     default="auto",
     show_default=True,
-    help="A second look at the best: auto (what is measured to help), attention, reciprocal, none.",
+    help="A second look at the best: auto (what is measured to help), attention, reciprocal, itm "
+    "or itm:MODEL, none.",
 )
 @click.option(
     "--rerank-depth",
     "depth",
     type=click.IntRange(1),
-    default=100,
-    show_default=True,
     metavar="N",
-    help="How many it looks at.",
+    help="How many it looks at; by default 100, and 32 with itm.",
 )
 @click.option(
     "--correct/--no-correct",
@@ -104,6 +103,12 @@ TEXT_WIDTH = 60
     show_default=True,
     help="auto leaves out what is probably not about the query.",
 )
+@click.option(
+    "--budget",
+    type=Seconds(),
+    metavar="TIME",
+    help="As 300ms or 2s: a second look that would take longer is left out.",
+)
 def search(
     text: str | None,
     image: str | None,
@@ -113,11 +118,12 @@ def search(
     style: str,
     sort: str,
     rerank: str,
-    depth: int,
+    depth: int | None,
     correct: bool,
     match: str,
     min_relevance: float | None,
     cutoff: str,
+    budget: float | None,
     **where: Any,
 ) -> None:
     """Find pictures and text by a sentence or by a picture.
@@ -146,7 +152,7 @@ def search(
             target=target,
             k=k,
             where=Filter(**where | days),
-            ranking=Ranking(rerank, depth, correct, match, least),
+            ranking=Ranking(rerank, depth, correct, match, least, budget),
         )
     if not hits:
         click.echo(f"Nothing of the kind {target} that passes the filters is here.", err=True)

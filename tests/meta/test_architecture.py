@@ -58,7 +58,7 @@ ARROWS = {
     "kreciprocal": {"types"},
     "retrieval": {"store", "types"},
     "ranking": {
-        "attention", "errors", "hubness", "kreciprocal", "retrieval", "store", "types",
+        "attention", "errors", "hubness", "kreciprocal", "registry", "retrieval", "store", "types",
     },
     "matching": {"fusion", "retrieval", "store", "types", "words"},
     "explain": {"attention", "errors", "ranking", "store", "text", "types", "words"},
@@ -74,7 +74,7 @@ ARROWS = {
     "cli": {"__init__", "errors", "text"},
     "commands": {
         "cli", "errors", "explain", "generations", "heatmap", "inventory", "models", "ranking",
-        "searcher", "store", "text", "types",
+        "relevance", "searcher", "store", "text", "types",
     },
 }  # fmt: skip
 

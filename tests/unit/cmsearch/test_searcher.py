@@ -237,3 +237,26 @@ def test_a_closed_engine_says_so(engine: Engine) -> None:
     engine.close()
     with pytest.raises(StoreError, match="closed"):
         engine.search("red")
+
+
+@pytest.mark.parametrize("budget", [None, 60.0])
+def test_a_model_of_its_own_can_rerank(
+    engine: Engine, tmp_path: Path, budget: float | None
+) -> None:
+    from tests.blips import write_blip
+
+    blip = write_blip(tmp_path / "blip")
+    ranking = cmsearch.Ranking(rerank=f"itm:{blip}", match="picture", budget=budget)
+    hits = engine.search("red", target="image", ranking=ranking)
+    assert all(0 <= hit.stages["itm"] <= 0.5 for hit in hits)
+    assert [hit.score for hit in hits] == pytest.approx(
+        [hit.stages["cosine"] + hit.stages["itm"] for hit in hits], abs=1e-5
+    )
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_a_stage_that_cannot_be_done_in_time_is_not_begun(engine: Engine) -> None:
+    for budget, ran in ((1e-9, False), (60.0, True)):
+        ranking = cmsearch.Ranking(rerank="attention", match="picture", budget=budget)
+        hits = engine.search("red", target="image", ranking=ranking)
+        assert all(("attention" in hit.stages) is ran for hit in hits)
