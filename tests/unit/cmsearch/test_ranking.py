@@ -298,10 +298,6 @@ def test_a_filter_leaves_the_depth_to_what_passes_it(engine: Engine) -> None:
     assert engine.search("red", where=Filter(path="nowhere/*"), ranking=wanted) == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="those beyond the depth that tie with the last before it are sorted among them",
-)
 def test_what_is_corrected_stays_before_what_is_not(engine: Engine, folder: Path) -> None:
     """A correction may take the last that it looks at below the first that it doesn't."""
     pictures = ("c-red.png", "d-green.png", "e-blue.png")
@@ -315,9 +311,6 @@ def test_what_is_corrected_stays_before_what_is_not(engine: Engine, folder: Path
         assert scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a depth of 0 finds nothing, and what is no number is a TypeError"
-)
 @pytest.mark.parametrize("depth", [0, -1, 2.5, "10"])
 def test_a_depth_is_a_whole_number_above_0(engine: Engine, depth: Any) -> None:
     with pytest.raises(QueryError, match="depth"):
