@@ -106,14 +106,23 @@ def explain(engine: Searcher, query: str, path: Path) -> Explanation:
     """
     if not isinstance(query, str):
         raise QueryError(f"Only a text can be explained, not {type(query).__name__}.")
-    view = engine.store.view()
+    while True:  # until no other generation has begun to serve meanwhile
+        view, encoder = engine.store.view(), engine.encoder
+        if encoder.space == view.space:
+            found = _explained(engine, view, encoder, query, path)
+            if engine.store.view().space == view.space:
+                return found
+
+
+def _explained(
+    engine: Searcher, view: View, encoder: Encoder, query: str, path: Path
+) -> Explanation:
     name, embedding = _located(engine.store, view, path)
     place = engine.store.absolute(name)
     hit = _hit(engine, query, place, "image", EVERYTHING)
     found = hit.stages if hit else {}
     own = Filter(path=escape(name))
     caption = _hit(engine, query, place, "caption", own) if "caption" in found else None
-    encoder = engine.encoder
     words = _words(encoder, query, engine.store, embedding)
     return Explanation(
         query,

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import cmsearch
-from cmsearch import Engine, Modality, QueryError, Role
+from cmsearch import Engine, Hit, Modality, QueryError, Role
 from cmsearch.attention import attention_map
 from cmsearch.encoders import lite
 from cmsearch.encoders.open_clip import load as load_open_clip
+from cmsearch.encoders.open_clip_export import OpenClipReference
+from cmsearch.encoders.pixels import centre_crop
+from cmsearch.encoders.towers import TowersEncoder
+from cmsearch.encoders.towers_export import TorchRuntime
 from cmsearch.explain import REGIONS, Regional
 from cmsearch.ranking import MEASURED, UNMEASURED
 from indexer import Indexer
@@ -141,6 +146,23 @@ def test_without_regions_there_are_only_numbers(
     assert found.stages["cosine"] > 0
 
 
+def test_one_generation_answers(
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search, calls = engine.search, 0
+
+    def switching(*args: Any, **kwargs: Any) -> list[Hit]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            Indexer(folder, model="fake:shades").run()
+        return search(*args, **kwargs)
+
+    monkeypatch.setattr(engine, "search", switching)
+    assert engine.explain("red", folder / "corner[1].png").rank == 1
+    assert (calls, engine.space.model) == (2, "shades")
+
+
 def test_with_lite_the_words_add_up_to_the_stage(sample: Path) -> None:
     share = MEASURED["lite", Modality.TEXT, Modality.IMAGE].attention.share  # type: ignore[union-attr]
     with cmsearch.open(sample) as engine:
@@ -175,5 +197,21 @@ def test_words_are_named_in_the_order_of_their_tokens(tiny_clip: Path) -> None:
 
 def test_clip_sees_the_square_in_the_middle_lite_all(tiny_clip: Path) -> None:
     assert load_open_clip(f"local-dir:{tiny_clip}").crop() == (1.0, 1.0)
-    assert load_open_clip(f"local-dir:{tiny_clip}", device="cpu").crop() == (1.0, 1.0)
+    reference = OpenClipReference(f"local-dir:{tiny_clip}", download=False)
+    in_torch = TowersEncoder(reference.space, TorchRuntime(reference, "cpu"))
+    assert in_torch.crop() == (1.0, 1.0)
     assert lite.load("").crop() is None
+    spec = {"resize": "shortest", "edge": 256, "size": [224, 192]}
+    assert centre_crop(spec) == (0.75, 0.875)
+    assert centre_crop(spec | {"resize": "squash"}) is None
+
+
+def test_words_are_explained_where_attention_does_not_rank(tmp_path: Path, tiny_clip: Path) -> None:
+    write_picture(tmp_path / "a.png", "red", (90, 60))
+    Indexer(tmp_path, model=f"local-dir:{tiny_clip}").run()
+    with cmsearch.open(tmp_path) as engine:
+        found = engine.explain("two dogs on a beach", tmp_path / "a.png")
+    assert [word.text for word in found.words] == ["two", "dogs", "beach"]
+    assert all(len(word.attention) == len(REGIONS) for word in found.words)
+    assert (found.rank, found.crop) == (1, (1.0, 1.0))
+    assert list(found.stages) == ["cosine"]
