@@ -80,7 +80,9 @@ def read_gold(path: Path, root: Path) -> list[Gold]:
     return gold
 
 
-def evaluate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Direction]:
+def evaluate(
+    engine: Engine, gold: Sequence[Gold] | None = None, ranking: Ranking = BY_PICTURE
+) -> list[Direction]:
     """Both directions' figures on `gold`, or on the captions in the store.
 
     Text→image ranks every picture of the store for each caption, by the picture alone: captions
@@ -88,10 +90,7 @@ def evaluate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Directi
     of the picture is right. The query's own vector is computed anew, and neither the query nor
     its picture's captions are part of any statistic that the ranking uses. Raises `QueryError`.
     """
-    if gold is None:
-        gold = [Gold(*pair) for pair in engine.store.catalog.captions()]
-    if not gold:
-        raise QueryError("There are no captions to measure with. Give some with --captions FILE.")
+    gold = given_or_own(engine, gold)
     captions = [pair.caption for pair in gold]
     right = [pair.image for pair in gold]
     images = sorted(set(right))
@@ -101,17 +100,26 @@ def evaluate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Directi
             "text→image",
             captions,
             right,
-            lambda some: engine.search(some, target="image", k=DEPTH, ranking=BY_PICTURE),
+            lambda some: engine.search(some, target="image", k=DEPTH, ranking=ranking),
             lambda image, hit: hit.path == engine.store.absolute(image),
         ),
         _direction(
             "image→text",
             files,
             images,
-            lambda some: engine.search(image=some, target="caption", k=DEPTH),
+            lambda some: engine.search(image=some, target="caption", k=DEPTH, ranking=ranking),
             lambda image, hit: hit.path == engine.store.absolute(image),
         ),
     ]
+
+
+def given_or_own(engine: Engine, gold: Sequence[Gold] | None) -> Sequence[Gold]:
+    """The pairs, or else the captions in the store; raises `QueryError` where there are none."""
+    if gold is None:
+        gold = [Gold(*pair) for pair in engine.store.catalog.captions()]
+    if not gold:
+        raise QueryError("There are no captions to measure with. Give some with --captions FILE.")
+    return gold
 
 
 def _direction(
@@ -133,7 +141,7 @@ def _direction(
     return Direction(
         name,
         len(queries),
-        {key: _measure(values.astype(float)) for key, values in per_query.items()},
+        {key: measure(values.astype(float)) for key, values in per_query.items()},
         _median_milliseconds(queries, ask),
         tuple(ranks.tolist()),
     )
@@ -147,7 +155,8 @@ def ndcg(relevant: NDArray[np.bool_], k: int) -> float:
     return float(gain / ideal) if ideal else 0.0
 
 
-def _measure(values: NDArray[np.float64]) -> Measure:
+def measure(values: NDArray[np.float64]) -> Measure:
+    """The mean of a value for each query, with its interval."""
     random = np.random.default_rng(0)
     samples = random.integers(0, len(values), (BOOTSTRAP, len(values)))
     low, high = np.percentile(values[samples].mean(axis=1), [2.5, 97.5])

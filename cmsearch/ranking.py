@@ -50,7 +50,8 @@ class Ranking:
     takes hubness away where that was measured to help. `match` says by what
     a text finds pictures: `picture` by what they show, `caption` by what their captions say,
     `words` by the exact words of captions and paths, or `all`. Hits that are known to be less
-    relevant than `min_relevance` are left out.
+    relevant than `min_relevance` are left out. `stages` runs just these in place of `rerank` and
+    `correct`.
     """
 
     rerank: str = "auto"
@@ -59,6 +60,7 @@ class Ranking:
     match: str = "all"
     min_relevance: float = 0.0
     budget: float | None = None
+    stages: Stages | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ UNMEASURED = Attention(0.5, 0.05)
 
 def stages(ranking: Ranking, encoder: str, query: Modality, target: Modality) -> Stages:
     """What runs in a direction. Raises `QueryError` for a reranker that isn't known."""
+    if ranking.stages is not None:
+        return ranking.stages
     measured = MEASURED.get((encoder, query, target), Stages())
     if not ranking.correct:
         measured = replace(measured, hubness=None)

@@ -71,6 +71,7 @@ ARROWS = {
     "generations": {"errors", "registry", "store"},
     "notes": {"types"},
     "inventory": {"generations", "notes", "store", "vectors"},
+    "ablation": {"evaluate", "ranking", "searcher", "types"},
     "cli": {"__init__", "errors", "text"},
     "commands": {
         "cli", "errors", "explain", "generations", "heatmap", "inventory", "models", "ranking",
