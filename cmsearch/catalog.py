@@ -252,14 +252,18 @@ class Catalog:
     def contents(
         self, embeddings: Sequence[int], dim: int
     ) -> dict[int, tuple[FloatArray, tuple[FloatArray, FloatArray]]]:
-        """By id the vector `(dim,)` of embeddings, and their tokens `(t, dim)` with weights."""
+        """By id the vector `(dim,)` of embeddings, and their tokens `(t, dim)` with weights.
+
+        Raises `StoreError` for any that are damaged.
+        """
         table = schema.embeddings.c
         query = sa.select(table.id, table.vector, table.tokens)
         found = {}
         for chunk in chunks(embeddings):
-            for number, vector, tokens in self._rows(query.where(table.id.in_(chunk))):
-                values = np.frombuffer(vector, "<f2").astype(np.float32)
-                found[number] = values, unpack_tokens(tokens or b"", dim)
+            rows = self._rows(query.where(table.id.in_(chunk)))
+            with understood(self.path):
+                for number, vector, tokens in rows:
+                    found[number] = _content(vector, b"" if tokens is None else tokens, dim)
         return found
 
     def modalities(self, space: int) -> list[Modality]:
@@ -429,6 +433,11 @@ class Catalog:
         with self._connected() as connection:
             return words.match(connection, text, limit, scope)
 
+    def rows_with(self, found: Sequence[str]) -> int:
+        """How many items have every one of some words that `match` gave."""
+        with self._connected() as connection:
+            return words.rows_with(connection, found)
+
     def words_agree(self) -> bool:
         """Whether the words that `match` looks up are those of the items and paths."""
         with self.reading(), self._connected() as connection:
@@ -517,6 +526,14 @@ def _matrix(rows: Sequence[Any], dim: int) -> tuple[IdArray, FloatArray]:
     vectors = halves.astype(np.float32)
     sound = np.abs(np.einsum("nd,nd->n", vectors, vectors) - 1) < 0.02
     return ids[sound], vectors[sound]
+
+
+def _content(vector: Any, blob: Any, dim: int) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
+    values = np.frombuffer(vector, "<f2").astype(np.float32)
+    tokens, weights = unpack_tokens(blob, dim)
+    if len(values) != dim or not all(np.isfinite(one).all() for one in (values, tokens, weights)):
+        raise ValueError("an embedding is finite numbers, as many as its space has dimensions")
+    return values, (tokens, weights)
 
 
 def _item(row: Sequence[Any]) -> Item:

@@ -26,11 +26,11 @@ WORDS = 8.0
 class Ways(NamedTuple):
     """The photographs that one query finds, by each way: photo items by id, the best first.
 
-    `captions` has with each the cosine of its best caption, `words` the share of the query's words.
+    `captions` has with each the cosine of its best caption, `words` how its words matched.
     """
 
     captions: Mapping[int, float]
-    words: Mapping[int, float]
+    words: Mapping[int, Match]
     rarity: float
 
 
@@ -50,16 +50,22 @@ class Matcher:
         k: int,
         where: Filter,
     ) -> list[list[Answer]]:
-        """For each query the pictures that `how` finds, by reciprocal rank fusion if several do."""
+        """For each query the pictures that `how` finds, by reciprocal rank fusion if several do.
+
+        The `k` best of each ranking are fused; after them come the other pictures in their order.
+        """
         captions: list[dict[int, float]] = [{} for _ in queries]
         if how in ("all", "caption") and Modality.TEXT in self._view.indexes:
             captions = self._by_captions(queries, k, where)
         fused = []
         for query, shown, spoken in zip(queries, pictures, captions, strict=True):
             words = self._by_words(query, k, where) if how in ("all", "words") else []
-            shares = {one.item: one.share for one in words if one.share >= LEAST_SHARE}
-            ways = Ways(spoken, shares, self._rarity(words))
-            fused.append(self._joined(query, shown if how in ("all", "picture") else [], ways))
+            matched = {one.item: one for one in words if one.share >= LEAST_SHARE}
+            rarity = 1.0 if how == "words" else self._rarity(words, k)
+            ways = Ways(spoken, matched, rarity)
+            shown = shown if how in ("all", "picture") else []
+            best = self._joined(query, shown[:k], ways)
+            fused.append([*best, *_beyond(best, shown[k:])])
         return fused
 
     def _by_captions(
@@ -90,20 +96,29 @@ class Matcher:
         scope = Scope(self._view.space_id, Modality.IMAGE, None, where)
         return self._catalog.match(query.content, k, scope)
 
-    def _rarity(self, words: Sequence[Match]) -> float:
+    def _rarity(self, words: Sequence[Match], k: int) -> float:
         """From 0 to 1, how few pictures have all the words that the best one has."""
         total = max(len(self._view.indexes[Modality.IMAGE]), 2)
         same = sum(one.share >= words[0].share for one in words) if words else total
+        if len(words) >= k:  # there are more, of which the captions are counted one by one
+            same = max(same, self._catalog.rows_with(words[0].words))
         return max(0.0, log(total / same) / log(total))
 
     def _joined(self, query: EncodedQuery, shown: Sequence[Answer], ways: Ways) -> list[Answer]:
-        rankings = [[answer.item.id for answer in shown], list(ways.captions), list(ways.words)]
-        if not rankings[1] and not rankings[2]:
+        if not ways.captions and not ways.words:
             return list(shown)
-        best_share = max(ways.words.values(), default=0.0)
+        best_share = max((one.share for one in ways.words.values()), default=0.0)
         weights = [1.0, CAPTIONS, WORDS * ways.rarity * best_share**2]
         known = {answer.item.id: answer for answer in shown}
         known |= self._answers(query, {*ways.captions, *ways.words} - known.keys())
+        by_words = sorted(  # ties by path: those of BM25 come by row
+            (number for number in ways.words if number in known),
+            key=lambda number: (
+                -ways.words[number].score,
+                known[number].item.path,
+            ),
+        )
+        rankings = [[answer.item.id for answer in shown], list(ways.captions), by_words]
         joined = []
         for number, score in rrf(rankings, weights):
             if number not in known:
@@ -113,7 +128,7 @@ class Matcher:
             if number in ways.captions:
                 stages["caption"] = ways.captions[number]
             if number in ways.words:
-                stages["words"] = ways.words[number]
+                stages["words"] = ways.words[number].share
             joined.append(answer._replace(score=round(score, DECIMALS), stages=stages))
         return sorted(joined, key=order)
 
@@ -126,6 +141,16 @@ class Matcher:
         contents = self._catalog.contents(sorted(found), space.dim)
         answers = {}
         for number, item in found.items():
+            if number not in contents:  # deleted meanwhile
+                continue
             cosine = round(float(np.dot(contents[number][0], query.vector)), DECIMALS)
             answers[item.id] = Answer(item, number, cosine, cosine, {})
         return answers
+
+
+def _beyond(best: Sequence[Answer], others: Sequence[Answer]) -> list[Answer]:
+    """Those of the others that aren't among the best, with scores that are no higher."""
+    there = {answer.item.id for answer in best}
+    left = [answer for answer in others if answer.item.id not in there]
+    down = max(0.0, left[0].score - best[-1].score) if best and left else 0.0
+    return [answer._replace(score=round(answer.score - down, DECIMALS)) for answer in left]

@@ -215,13 +215,15 @@ class SecondStage:
     def _candidates(self, answers: Sequence[Answer]) -> Candidates:
         ids = [answer.embedding for answer in answers]
         dim = self._space.dim
+        none = np.zeros((0, dim), np.float32), np.zeros(0, np.float32)
+        gone = np.zeros(dim, np.float32), none  # deleted meanwhile: the search is done once more
         stored = cache(lambda: self._store.catalog.contents(ids, dim))
         return Candidates(
             [answer.item for answer in answers],
             np.array([answer.cosine for answer in answers], np.float32),
             [self._store.absolute(answer.item.about or answer.item.path) for answer in answers],
-            vectors=lambda: np.stack([stored()[one][0] for one in ids]),
-            tokens=lambda: [stored()[one][1] for one in ids],
+            vectors=lambda: np.stack([stored().get(one, gone)[0] for one in ids]),
+            tokens=lambda: [stored().get(one, gone)[1] for one in ids],
         )
 
     @property

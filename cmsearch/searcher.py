@@ -6,6 +6,8 @@ import operator
 import threading
 from collections.abc import Sequence
 from datetime import date
+from heapq import merge
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, overload
@@ -136,12 +138,9 @@ class Engine:
         """
         if target not in TARGETS:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
-        if ranking.match not in MATCHES:
-            raise QueryError(
-                f"There is no match {ranking.match!r}; it is one of {', '.join(MATCHES)}."
-            )
         k = _number(k)
         _check_filter(where)
+        _check_ranking(ranking)
         view = self.store.view()
         queries, is_list = self._encoded(view, query, image)
         answers = self._answers(view, queries, target, k, where, ranking)
@@ -195,23 +194,24 @@ class Engine:
             if _KINDS.get(target, target) in ("any", modality) and len(index)
         ]
         standards = _standards(view.background, queries[0].modality, searched)
-        answers: list[list[Answer]] = [[] for _ in queries]
+        directions: list[list[list[Answer]]] = [[] for _ in queries]
         for modality in searched:
             found = self._direction(view, queries, modality, kind, k, where, ranking)
-            for answer, hits in zip(answers, found, strict=True):
-                answer += _standardised(hits, standards.get(modality))
-        return [self._hits(view, queries[0].modality, found, k, ranking) for found in answers]
+            for own, hits in zip(directions, found, strict=True):
+                own.append(_standardised(hits, standards.get(modality)))
+        # Merging, unlike sorting, keeps the order of those in one direction that tie.
+        best = [list(islice(merge(*own, key=order), k)) for own in directions]
+        return [self._hits(view, queries[0].modality, found, ranking) for found in best]
 
     def _hits(
         self,
         view: stores.View,
         asked: Modality,
         answers: Sequence[Answer],
-        k: int,
         ranking: Ranking,
     ) -> list[Hit]:
         hits: list[Hit] = []
-        for answer in sorted(answers, key=order)[:k]:
+        for answer in answers:
             likely = relevance(
                 view.background, asked, answer.item.modality, answer.cosine, answer.stages
             )
@@ -229,7 +229,10 @@ class Engine:
         where: Filter,
         ranking: Ranking,
     ) -> list[list[Answer]]:
-        """The k best answers to each query in one modality, through both stages."""
+        """At least the k best answers to each query in one modality, through both stages.
+
+        As many as were looked at: those beyond the k best have a part in standardising.
+        """
         assert view.space is not None
         asked = queries[0].modality
         run = stages(ranking, view.space.encoder, asked, modality)
@@ -252,8 +255,10 @@ class Engine:
             found = [second.reranked(*one) for one in zip(queries, found, strict=True)]
         if written:
             matcher = Matcher(self.store, view, self._retriever)
-            found = matcher.fused(queries, found, ranking.match, depth, where)
-        return [answers[:k] for answers in found]
+            # A fusion of longer rankings would order those at their beginnings differently.
+            length = looked_at if ranking.match == "all" else depth
+            found = matcher.fused(queries, found, ranking.match, length, where)
+        return found
 
     def _hit(self, rank: int, answer: Answer, likely: float | None) -> Hit:
         item = answer.item
@@ -317,6 +322,14 @@ def _check_filter(where: Any) -> None:
             raise QueryError(f"The filter {name} is a {kind.__name__}, not {value!r}.")
     if where.near is not None and len(where.near) != 3:
         raise QueryError("The filter near is degrees north, degrees east, and kilometres.")
+
+
+def _check_ranking(ranking: Any) -> None:
+    if not isinstance(ranking, Ranking):
+        raise QueryError(f"ranking is a cmsearch.Ranking, not {type(ranking).__name__}.")
+    if ranking.match not in MATCHES:
+        raise QueryError(f"There is no match {ranking.match!r}; it is one of {', '.join(MATCHES)}.")
+    depth_of(ranking, stages(ranking, "", Modality.TEXT, Modality.IMAGE))  # raises for wrong ones
 
 
 def _standards(

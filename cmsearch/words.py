@@ -77,6 +77,12 @@ def match(connection: sa.Connection, text: str, limit: int, scope: Scope) -> lis
     ]
 
 
+def rows_with(connection: sa.Connection, words: Sequence[str]) -> int:
+    """How many rows have every one of the words."""
+    every = " AND ".join(_quoted([word]) for word in words)
+    return int(connection.execute(_COUNT, {"words": every}).scalar_one())
+
+
 def agree(connection: sa.Connection) -> bool:
     """Whether the table and its index have the words of every item, and no others."""
     try:

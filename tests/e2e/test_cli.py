@@ -15,7 +15,10 @@ from tests.builders import write_files, write_picture
 from tests.commands import cmsearch, python
 
 GOLDEN = Path(__file__).parent / "golden"
-FIELDS = ["rank", "score", "path", "source", "modality", "kind", "text", "taken", "stages"]
+FIELDS = [
+    *("rank", "score", "path", "source", "modality", "kind", "text", "taken"),
+    *("relevance", "stages"),
+]
 
 
 @pytest.mark.parametrize(

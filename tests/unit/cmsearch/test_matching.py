@@ -282,7 +282,6 @@ def test_fewer_hits_are_the_beginning_of_more(engine: Engine, how: str) -> None:
             assert engine.search(text, target="image", k=k, ranking=by(how)) == many[:k]
 
 
-@pytest.mark.xfail(strict=True, reason="as many are fused as are asked for")
 def test_fewer_hits_are_the_beginning_of_more_than_are_looked_at(engine: Engine) -> None:
     for text in ("grandma", "a dog in the snow", "IMG_2041"):
         many = engine.search(text, target="image", k=300)
@@ -359,7 +358,6 @@ def test_a_store_without_captions_is_matched_by_paths(tmp_path: Path, fake_model
         assert paths(engine.search("harbour")) == ["harbour/a.jpg", "b.jpg"]
 
 
-@pytest.mark.xfail(strict=True, reason="pictures whose words rank the same come by their rows")
 def test_ties_are_by_path_whatever_the_rows(tmp_path: Path, fake_model: str) -> None:
     """Rows differ after a crash or a move."""
     names = [f"party/{name}.jpg" for name in "abcde"]
@@ -377,7 +375,6 @@ def test_ties_are_by_path_whatever_the_rows(tmp_path: Path, fake_model: str) -> 
     assert [source for source, *_ in answers[2][:5]] == names
 
 
-@pytest.mark.xfail(strict=True, reason="no more pictures are counted than are looked at")
 def test_a_word_that_every_picture_has_changes_nothing(tmp_path: Path, fake_model: str) -> None:
     """However many there are: also more than a search looks at."""
     source = np.random.default_rng(0)
@@ -390,7 +387,6 @@ def test_a_word_that_every_picture_has_changes_nothing(tmp_path: Path, fake_mode
         assert paths(engine.search("holiday", target="image")) == paths(plain)
 
 
-@pytest.mark.xfail(strict=True, reason="their ranking weighs nothing, so they are sorted by path")
 def test_words_that_every_picture_has_are_ranked_all_the_same(
     tmp_path: Path, fake_model: str
 ) -> None:
@@ -410,7 +406,6 @@ def test_words_that_every_picture_has_are_ranked_all_the_same(
         assert paths(hits) == ["3.jpg", "2.jpg", "1.jpg"]
 
 
-@pytest.mark.xfail(strict=True, reason="it is a KeyError")
 def test_what_is_deleted_during_a_search_is_left_out(
     tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -317,7 +317,6 @@ def test_a_depth_is_a_whole_number_above_0(engine: Engine, depth: Any) -> None:
         engine.search("red", ranking=Ranking(depth=depth))
 
 
-@pytest.mark.xfail(strict=True, reason="it is an AttributeError")
 def test_a_ranking_is_a_ranking(engine: Engine) -> None:
     with pytest.raises(QueryError, match="Ranking"):
         engine.search("red", ranking="none")  # type: ignore[call-overload]
@@ -326,7 +325,6 @@ def test_a_ranking_is_a_ranking(engine: Engine) -> None:
 # --- several directions, none, and ties ---
 
 
-@pytest.mark.xfail(strict=True, reason="equal cosines are sorted by path again")
 @pytest.mark.parametrize("text", ["red", "red green", "green sea"])
 def test_merging_keeps_the_order_of_each_direction(engine: Engine, text: str) -> None:
     """Also of those whose cosines are the same, which are told apart by their tokens alone."""
@@ -338,9 +336,6 @@ def test_merging_keeps_the_order_of_each_direction(engine: Engine, text: str) ->
         assert names([hit for hit in merged if hit.modality is modality]) == names(alone)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the cosines are those of the k best, so that scores depend on k"
-)
 def test_fewer_of_several_directions_are_the_beginning_of_more(engine: Engine) -> None:
     for text in ("red", "red green", "green sea", "blue dog"):
         many = engine.search(text, k=60, ranking=LOOK)
@@ -364,7 +359,6 @@ def test_a_store_of_one_modality_is_reranked(tmp_path: Path, fake_model: str) ->
         assert [hit.stages["hubness"] for hit in hits] == [0, 0]
 
 
-@pytest.mark.xfail(strict=True, reason="a reranker's name is looked at once something is searched")
 def test_a_reranker_that_is_not_known_is_an_error_where_nothing_is_searched(
     tmp_path: Path, fake_model: str
 ) -> None:
@@ -400,7 +394,6 @@ def test_a_list_is_answered_one_by_one(engine: Engine) -> None:
 # --- stores that change, and that were damaged ---
 
 
-@pytest.mark.xfail(strict=True, reason="it is a KeyError")
 @pytest.mark.parametrize("wanted", [LOOK, Ranking(), Ranking("reciprocal")])
 def test_what_is_deleted_during_a_search_is_left_out(
     engine: Engine, folder: Path, wanted: Ranking, monkeypatch: pytest.MonkeyPatch
@@ -425,7 +418,6 @@ def test_what_is_deleted_during_a_search_is_left_out(
     assert sorted(names(after)) == sorted(names(before[1:]))
 
 
-@pytest.mark.xfail(strict=True, reason="it is a ValueError or a TypeError")
 @pytest.mark.parametrize("tokens", ["x'00'", "'tokens'", "zeroblob(35)", "7"])
 def test_tokens_that_no_cmsearch_wrote_are_an_error(
     engine: Engine, folder: Path, tokens: str
@@ -437,7 +429,6 @@ def test_tokens_that_no_cmsearch_wrote_are_an_error(
         engine.search("red", target="image", ranking=LOOK)
 
 
-@pytest.mark.xfail(strict=True, reason="scores are NaN")
 def test_tokens_that_are_no_numbers_are_an_error(engine: Engine, folder: Path) -> None:
     """A scale that is a NaN."""
     head = np.array([np.nan, 1], "<f2").tobytes()
