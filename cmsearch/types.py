@@ -184,12 +184,13 @@ class Filter:
 class Hit:
     """An answer to a query.
 
-    `relevance`, from 0 to 1, says how likely it is that the hit is about the query, if that is
-    known: the share of ordinary queries whose best hit here scores lower.
     `path` is absolute: for a caption the image that it describes. `source` is the file (and line)
     that the item stands in, `taken` the local time of its picture or file. `score` orders the
-    answer: the cosine of query and item, or, over several modalities, that cosine standardised
-    against its direction's background. `stages` has the score of each stage by name.
+    answer, and compares only within it: the cosine of query and item with what the second stage
+    added, or the score of a fusion, or, over several modalities, a cosine standardised against
+    its direction's background. `stages` has the score of each stage by name. `relevance`, from 0
+    to 1, says how likely it is that the hit is about the query, if that is known: the share of
+    ordinary queries whose best hit here has a lower cosine.
     """
 
     rank: int
