@@ -137,8 +137,11 @@ class Store:
 
     def _tokens(self) -> list[str]:
         """The tokens of the last two publications, of which the last may not have come about."""
-        tokens: list[str] = json.loads(self.catalog.setting("snapshots") or "[]")
-        return tokens
+        try:
+            tokens = json.loads(self.catalog.setting("snapshots") or "[]")
+        except (ValueError, RecursionError):
+            return []
+        return tokens if isinstance(tokens, list) else []
 
     def published(self, space: int) -> vectors.Manifest | None:
         """The newest manifest, if it is of this space of this catalog.
