@@ -7,7 +7,8 @@ from importlib.resources import files
 
 import numpy as np
 
-from cmsearch.types import Encoder, FloatArray, Modality, Role
+from cmsearch.queries import encode_queries
+from cmsearch.types import Encoder, FloatArray
 
 SIZE = 150
 
@@ -21,11 +22,8 @@ def captions() -> list[str]:
 
 def encoded(encoder: Encoder) -> FloatArray:
     """The captions as queries `(n, dim)`."""
-    prepared = [encoder.prepare(text, Modality.TEXT) for text in captions()]
-    size = encoder.capabilities.batch_size
-    batches = [prepared[start : start + size] for start in range(0, len(prepared), size)]
-    found = [encoder.encode(batch, Modality.TEXT, Role.QUERY).vectors for batch in batches]
-    return np.concatenate(found)
+    queries, _ = encode_queries(encoder, captions(), None)
+    return np.stack([query.vector for query in queries])
 
 
 def pack(vectors: FloatArray) -> str:

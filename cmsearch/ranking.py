@@ -21,6 +21,7 @@ from cmsearch.types import (
     EncodedQuery,
     Encoder,
     FloatArray,
+    IdArray,
     Modality,
     Reranker,
     Role,
@@ -151,6 +152,7 @@ class SecondStage:
         self._depth = depth
         self._reranker = reranker
         self._deadline = deadline
+        self._sampled = cache(self._sample)  # the same for all queries of a call
 
     def reranked(self, query: EncodedQuery, answers: Sequence[Answer]) -> list[Answer]:
         """The answers in their new order, with what each stage added to their scores.
@@ -233,9 +235,9 @@ class SecondStage:
 
     def _bank(self, query: EncodedQuery) -> FloatArray:
         """Other queries `(m, dim)` of the query's modality: the store's own items."""
-        view = self._view
-        ids, vectors = self._store.catalog.sample(
-            view.space_id, query.modality, self._space.dim, BANK
-        )
-        own = self._store.catalog.embeddings_with_digest(view.space_id, query.digest)
+        ids, vectors = self._sampled(query.modality)
+        own = self._store.catalog.embeddings_with_digest(self._view.space_id, query.digest)
         return vectors[~np.isin(ids, own)]
+
+    def _sample(self, modality: Modality) -> tuple[IdArray, FloatArray]:
+        return self._store.catalog.sample(self._view.space_id, modality, self._space.dim, BANK)

@@ -44,7 +44,7 @@ ARROWS = {
     },
     "graphs": {"indexes", "types"},
     "vectors": {"errors", "files", "graphs", "indexes", "types"},
-    "bank": {"types"},
+    "bank": {"queries", "types"},
     "relevance": {"types", "vectors"},
     "store": {"bank", "catalog", "errors", "indexes", "text", "types", "vectors"},
     "encoders": {
@@ -159,7 +159,8 @@ def test_only_the_command_line_prints_and_exits() -> None:
 
 def test_the_command_line_knows_the_targets_of_the_engine() -> None:
     """It has a copy, since importing the engine would cost `--help` its speed."""
-    from cmsearch import searcher
+    from cmsearch import matching, searcher
     from cmsearch.commands import search
 
     assert search.TARGETS == searcher.TARGETS
+    assert search.MATCHES == matching.MATCHES
