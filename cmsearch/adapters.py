@@ -1,0 +1,168 @@
+"""Adapters: what was learned from pairs of pictures and captions, on top of an encoder.
+
+An adapter moves the vectors of pictures towards where their captions lie. It is one file of
+safetensors: plain numbers, the space that it is on top of, and a card that says what it was
+learned from and what it gained.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmsearch import spaces
+from cmsearch.errors import ModelUnavailableError, brief
+from cmsearch.files import read_file
+from cmsearch.registry import canonical_name, model_name
+from cmsearch.types import FloatArray, Space
+
+FORMAT = "cmsearch-adapter 1"
+"""The one entry of the file's metadata; several would be written in an order of chance."""
+MAX_BYTES = 2**28
+MAX_INPUTS = 65_536
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A map of pictures in the space `base`.
+
+    It reads `inputs (n, d)`: the base's vectors, and behind them the encoder's features if it was
+    learned with them. `weight (d, dim)` and `bias (dim,)` predict a picture's mean caption, of
+    which `share` is taken and the rest of the base's own vector.
+    """
+
+    base: Space
+    weight: FloatArray
+    bias: FloatArray
+    share: float
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that decides what it computes; not of the card."""
+        head = json.dumps([FORMAT, spaces.described(self.base), self.share])
+        numbers = (self.weight.astype("<f4").tobytes(), self.bias.astype("<f4").tobytes())
+        return hashlib.sha256(b"\0".join([head.encode(), *numbers])).hexdigest()
+
+    @property
+    def space(self) -> Space:
+        """The space that it maps into."""
+        return replace(self.base, adapter=self.digest)
+
+    def apply(self, inputs: FloatArray) -> FloatArray:
+        """Unit vectors `(n, dim)` for inputs `(n, d)`."""
+        own = inputs[:, : self.base.dim]
+        return blended(own, inputs @ self.weight + self.bias, self.share)
+
+
+def blended(own: FloatArray, predicted: FloatArray, share: float) -> FloatArray:
+    """Unit vectors `(n, dim)`: a share of the predicted directions, the rest of the own ones."""
+    norms = np.linalg.norm(predicted, axis=1, keepdims=True)
+    total = (1 - share) * own + share * predicted / np.maximum(norms, 1e-6)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    found: FloatArray = np.where(length > 1e-6, total / np.maximum(length, 1e-6), own)
+    return found
+
+
+def inputs(vectors: FloatArray, features: FloatArray | None) -> FloatArray:
+    """What an adapter reads `(n, d)`, rounded to the float16 values that a store keeps."""
+    rows = vectors if features is None else np.concatenate([vectors, features], axis=1)
+    kept: FloatArray = rows.astype(np.float16).astype(np.float32)
+    return kept
+
+
+def pack(adapter: Adapter) -> bytes:
+    """The file of an adapter; the same adapter gives the same bytes."""
+    from safetensors.numpy import save
+
+    about = {
+        "base": spaces.described(adapter.base),
+        "share": adapter.share,
+        "card": dict(adapter.card),
+    }
+    tensors = {"weight": adapter.weight, "bias": adapter.bias}
+    data: bytes = save(tensors, metadata={FORMAT: json.dumps(about, sort_keys=True)})
+    return data
+
+
+def unpack(data: bytes, name: str) -> Adapter:
+    """The adapter of `pack`; it may come from anywhere, and is checked number by number.
+
+    Raises `ModelUnavailableError`, which calls it by `name`.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        tensors = load(data)
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + length])
+        about = json.loads(header["__metadata__"][FORMAT])
+        adapter = Adapter(
+            spaces.parsed(about["base"]),
+            tensors["weight"],
+            tensors["bias"],
+            float(about["share"]),
+            dict(about["card"]),
+        )
+        _check(adapter, set(tensors))
+    except (SafetensorError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ModelUnavailableError(
+            f"{name} is no adapter as `cmsearch fit` makes them: {brief(error)}"
+        ) from error
+    return adapter
+
+
+def read(path: Path) -> Adapter:
+    """The adapter in a file; raises `ModelUnavailableError`."""
+    try:
+        data = read_file(path, MAX_BYTES)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise ModelUnavailableError(f"The adapter {path} can't be read: {error}.") from error
+    return unpack(data, str(path))
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file of `pack` beside its place and rename it; raises `ModelUnavailableError`."""
+    beside = path.with_name(path.name + ".new")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise ModelUnavailableError(f"{path} can't be written: {error.strerror}.") from error
+
+
+def _check(adapter: Adapter, names: set[str]) -> None:
+    """Raises `ValueError` for what `fit` would not have written."""
+    weight, bias, dim = adapter.weight, adapter.bias, adapter.base.dim
+    if names != {"weight", "bias"} or weight.dtype != np.float32 or bias.dtype != np.float32:
+        raise ValueError("it consists of a weight and a bias in float32")
+    if weight.ndim != 2 or weight.shape[1] != dim or bias.shape != (dim,):
+        raise ValueError(f"its numbers aren't those of {dim} dimensions")
+    if not dim <= len(weight) <= MAX_INPUTS:
+        raise ValueError("it reads a vector, and perhaps features behind it")
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise ValueError("not all of its numbers are finite")
+    if not (math.isfinite(adapter.share) and 0 <= adapter.share <= 1):
+        raise ValueError("its share is between 0 and 1")
+    if adapter.base.adapter is not None or adapter.base.encoder == "adapter":
+        raise ValueError("it is on top of another adapter")
+
+
+def resolved(name: str) -> str:
+    """The name by which stores know a model: of an adapter's file, that of the adapter in it.
+
+    Raises `ModelError`.
+    """
+    canonical = canonical_name(name)
+    kind, _, path = canonical.partition(":")
+    return model_name(read(Path(path)).space) if kind == "adapter" else canonical

@@ -1,0 +1,119 @@
+"""The command `fit`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from cmsearch.cli import SUMMARIES
+from cmsearch.commands.options import format_option
+from cmsearch.text import printable
+from indexer.commands.options import device_option, folder_argument, progress
+from indexer.fitting import Fit, Wish
+
+
+@click.command(short_help=SUMMARIES["fit"])
+@folder_argument
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The index; by default that of FOLDER or the nearest above it.",
+)
+@click.option(
+    "--use-folders", is_flag=True, help="Let a folder's name be the caption of what has none."
+)
+@click.option("--force", is_flag=True, help="Keep what was learned even if it is not better.")
+@click.option("--dry-run", is_flag=True, help="Only learn and measure; change nothing.")
+@click.option(
+    "--export",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write what is kept to a file, NAME.safetensors.",
+)
+@click.option("--licence", default="", metavar="TEXT", help="What the file's card says of it.")
+@device_option
+@format_option
+def fit(
+    folder: Path,
+    store: Path | None,
+    use_folders: bool,
+    force: bool,
+    dry_run: bool,
+    export: Path | None,
+    licence: str,
+    device: str | None,
+    style: str,
+) -> int:
+    """Learn from the captions in an index to find its pictures better.
+
+    Holds pictures out, measures what would be gained among them, and only if that is certain moves
+    the vectors of all pictures, without reading a file. `cmsearch rollback` goes back. Ends with
+    the exit code 3 if what was learned is not better.
+
+    \b
+    Examples:
+      cmsearch fit ~/Pictures
+      cmsearch fit ~/Pictures --dry-run --format json
+      cmsearch fit ~/Pictures --use-folders --export mine.safetensors
+      cmsearch index ~/Other --model ./mine.safetensors
+    """
+    from cmsearch.store import Store, find
+    from indexer.fitting import fit as run
+
+    if export is not None and export.suffix != ".safetensors":
+        raise click.UsageError(
+            "The file of --export ends in .safetensors, to be known by its name."
+        )
+    if dry_run and (force or export is not None):
+        raise click.UsageError("--dry-run keeps nothing: leave out --force and --export.")
+    wish = Wish(use_folders, force, dry_run, export, licence)
+    with Store(find(store or folder)) as opened, progress() as show:
+        done = run(opened, wish, device=device, tell=show)
+    print_fit(done) if style == "table" else _print_json(done)
+    if not done.is_better:
+        click.echo(_refusal(done), err=True)
+    return 0 if done.is_better else 3
+
+
+def print_fit(done: Fit) -> None:
+    """Write the figures and what came of them."""
+    times = f", {done.repeats} times" if done.repeats > 1 else ""
+    click.echo(
+        f"{printable(done.base)}, {done.pictures} pictures with {done.captions} captions; each "
+        f"fifth held out in turn{times}"
+    )
+    click.echo("among those held out, in per cent, with 95 % bootstrap intervals")
+    for one in done.comparisons:
+        click.echo(f"{one.direction}  {one.queries} queries")
+        click.echo(f"  {'':10} {'before':21} {'after':21} gain")
+        for name, gain in one.gain.items():
+            before, after = (
+                f"{100 * part.value:5.1f} [{100 * part.low:5.1f}, {100 * part.high:5.1f}]"
+                for part in (one.before[name], one.after[name])
+            )
+            click.echo(
+                f"  {name:10} {before:21} {after:21} "
+                f"{100 * gain.value:+5.1f} [{100 * gain.low:+5.1f}, {100 * gain.high:+5.1f}]"
+            )
+    if done.kept:
+        click.echo(
+            f"kept: generation {done.generation} serves, {printable(done.model)}; `cmsearch "
+            "rollback` goes back"
+        )
+    if done.exported is not None:
+        click.echo(f"written: {printable(str(done.exported))}")
+
+
+def _print_json(done: Fit) -> None:
+    exported = done.exported and str(done.exported)
+    click.echo(json.dumps({**asdict(done), "exported": exported}))
+
+
+def _refusal(done: Fit) -> str:
+    if done.kept:
+        return "It is not certainly better, and is kept since --force was given."
+    return "Not kept: it is not certainly better. The index is as it was; --force keeps it anyway."

@@ -1,0 +1,70 @@
+"""The pairs of pictures and captions in a folder, read from its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL.Image import Image
+
+from cmsearch.errors import MediaError
+from cmsearch.evaluate import Gold
+from cmsearch.registry import make_reader
+from cmsearch.text import native
+from cmsearch.thumbnails import picture
+from cmsearch.types import Skipped
+from indexer.scan import PICTURES, Found, scan
+from indexer.subjects import Subjects
+
+_WRITTEN = frozenset({"captions", "sidecar"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The pairs of a folder in the order of its files, what decodes its pictures, what is left out.
+
+    `read(name, size)` gives a picture by its path from the folder, upright and RGB and no larger
+    than it needs to be for `size` pixels; it raises `MediaError`.
+    """
+
+    pairs: tuple[Gold, ...]
+    read: Callable[[str, int], Image]
+    skipped: tuple[Skipped, ...]
+
+
+def pairs(folder: Path) -> Pairs:
+    """The pairs that `cmsearch index` would find in a folder, each once.
+
+    Raises `MediaError` where the folder can't be read.
+    """
+    files, skipped = scan(folder)
+    pictures = frozenset(file.path for file in files if file.kind in PICTURES)
+    subjects = Subjects(folder, pictures)
+    found: dict[Gold, None] = {}
+    for file in files:
+        if file.kind in _WRITTEN:
+            read = _captions(folder, file, subjects)
+            found |= dict.fromkeys(one for one in read if isinstance(one, Gold))
+            skipped += [one for one in read if isinstance(one, Skipped)]
+
+    def decode(name: str, size: int) -> Image:
+        return picture(folder / native(name), 2 * size)
+
+    return Pairs(tuple(found), decode, tuple(skipped))
+
+
+def _captions(folder: Path, file: Found, subjects: Subjects) -> list[Gold | Skipped]:
+    found: list[Gold | Skipped] = []
+    try:
+        for part in make_reader(file.kind).read(folder / native(file.path), 0):
+            if isinstance(part, Skipped):
+                found.append(replace(part, path=file.path))
+            elif about := subjects.of(file, part):
+                found.append(Gold(about, part.content))
+            else:
+                reason = f"describes {part.about}, which is not among the pictures here"
+                found.append(Skipped(file.path, reason, part.locator))
+    except MediaError as error:
+        found.append(Skipped(file.path, str(error)))
+    return found
