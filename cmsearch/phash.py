@@ -1,0 +1,107 @@
+"""A perceptual hash: what a picture looks like from afar, whatever its size, format and turning.
+
+It is the low-frequency part of a discrete cosine transform, as in pHash (Zauner, "Implementation
+and Benchmarking of Perceptual Image Hash Functions", 2010) and PDQ (Facebook, 2019), but with one
+byte for each coefficient in place of one bit: two hashes are compared by their correlation. Bits
+lose what tells a picture that was cropped by 5 % from another picture; docs/duplicates.md has the
+figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmsearch.types import FloatArray
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SIZE = 16
+"""Frequencies in each direction."""
+BYTES = SIZE * SIZE
+COARSE = 8
+"""Of those, the frequencies that change little under a small crop or turn."""
+ORIENTATIONS = 8
+_SIDE = 64
+_CONTRAST = 2.0  # grey levels, root mean square: of less, hardly anything but noise is left
+
+
+def cosines(side: int, count: int) -> FloatArray:
+    """The first `count` rows `(count, side)` of the orthonormal DCT-II of `side` samples."""
+    frequency, place = np.arange(count)[:, None], np.arange(side)[None]
+    rows = np.cos(np.pi * frequency * (2 * place + 1) / (2 * side)) * np.sqrt(2 / side)
+    rows[0] /= np.sqrt(2)
+    result: FloatArray = rows.astype(np.float32)
+    return result
+
+
+_COSINES = cosines(_SIDE, SIZE)
+_FREQUENCY = np.hypot(*np.indices((SIZE, SIZE))).astype(np.float32)
+_ODD = (-1.0) ** np.arange(SIZE, dtype=np.float32)
+_FLIPS = np.stack(
+    [np.ones((SIZE, SIZE)), np.tile(_ODD, (SIZE, 1)), np.tile(_ODD, (SIZE, 1)).T,
+     np.outer(_ODD, _ODD)]
+).astype(np.float32)  # fmt: skip
+
+
+def phash(image: Image.Image) -> bytes:
+    """The hash of a picture, `BYTES` long; empty for one in which there is nothing to be seen.
+
+    The picture's luminance, brought to 64 × 64 pixels, becomes 16 × 16 coefficients. Each is
+    multiplied by its frequency, since in photographs a coefficient is about as large as its
+    frequency is low, and all by what makes the largest one 127; the mean is left out. They are
+    int8, the rows from the lowest vertical frequency.
+    """
+    pixels = image.convert("L").resize((_SIDE, _SIDE), _box())
+    values = _COSINES @ np.asarray(pixels, np.float32) @ _COSINES.T
+    values[0, 0] = 0
+    if np.sqrt(np.square(values).sum()) / _SIDE < _CONTRAST:
+        return b""
+    values *= _FREQUENCY
+    return bytes(np.round(values * (127 / np.abs(values).max())).astype(np.int8))
+
+
+def unpack(hashes: Sequence[bytes | None]) -> FloatArray:
+    """Coefficients `(n, 16, 16)` of unit length; 0 for what is no hash, and for an empty one."""
+    rows = np.zeros((len(hashes), BYTES), np.float32)
+    for row, found in zip(rows, hashes, strict=True):
+        if found is not None and len(found) == BYTES:
+            row[:] = np.frombuffer(found, np.int8)
+    rows[:, 0] = 0  # of a hash that `phash` made it is
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return rows.reshape(-1, SIZE, SIZE)
+
+
+def turned(rows: FloatArray, orientation: NDArray[np.int64] | int) -> FloatArray:
+    """Coefficients `(n, 16, 16)` of the same pictures turned: `orientation` is from 0 to 7.
+
+    To mirror a picture changes the signs of its odd frequencies, to transpose it transposes them;
+    with both every turn by 90 degrees is made, mirrored or not.
+    """
+    which = np.broadcast_to(orientation, len(rows))
+    swapped = np.where((which >= 4)[:, None, None], rows.transpose(0, 2, 1), rows)
+    result: FloatArray = swapped * _FLIPS[which % 4]
+    return result
+
+
+def coarse(rows: FloatArray) -> FloatArray:
+    """The lowest frequencies `(n, 64)` of coefficients `(n, 16, 16)`, of unit length, or 0."""
+    low = rows[:, :COARSE, :COARSE].reshape(len(rows), COARSE * COARSE)
+    result: FloatArray = low / np.maximum(np.linalg.norm(low, axis=1, keepdims=True), 1e-9)
+    return result
+
+
+def correlations(one: FloatArray, other: FloatArray) -> FloatArray:
+    """The correlation `(n,)` of each pair of rows of two `(n, 16, 16)`, from -1 to 1."""
+    result: FloatArray = np.einsum("nij,nij->n", one, other)
+    return result
+
+
+def _box() -> Image.Resampling:
+    from PIL.Image import Resampling  # Pillow is loaded by whoever has a picture
+
+    return Resampling.BOX

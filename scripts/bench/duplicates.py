@@ -1,0 +1,223 @@
+"""Measure how well copies of photographs are folded, and how long that takes.
+
+    python -m scripts.bench.duplicates FOLDER [--photographs 100] [--scale 50000]
+
+Each copy is indexed with `lite`. For a kind of copies the photographs are ranked first and these
+copies after them; a copy counts as found if it is folded into its own photograph. The framings of
+70 % are distinct photographs that merely show the same: every fold of one is wrong, as is every
+fold into another photograph. `in all` has everything at once, as `cmsearch duplicates` sees it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cmsearch.duplicates import find_duplicates, store_least_cosine
+from cmsearch.folding import fold
+from cmsearch.phash import phash
+from cmsearch.store import DIRECTORY, Store
+from cmsearch.types import FloatArray, Modality
+from indexer import Indexer
+
+Change = Callable[[Image.Image, random.Random], Image.Image]
+TURN = Image.Transpose
+JPEG = {"quality": 90}
+
+
+def resized(share: float) -> Change:
+    return lambda image, _: image.resize(
+        (round(image.width * share), round(image.height * share)), Image.Resampling.LANCZOS
+    )
+
+
+def cropped(share: float) -> Change:
+    """Without a part of the width and of the height, at a place by chance."""
+
+    def crop(image: Image.Image, chance: random.Random) -> Image.Image:
+        width, height = round(image.width * (1 - share)), round(image.height * (1 - share))
+        left, top = chance.randint(0, image.width - width), chance.randint(0, image.height - height)
+        return image.crop((left, top, left + width, top + height))
+
+    return crop
+
+
+def framed(left: float, right: float) -> Change:
+    return lambda image, _: image.crop(
+        (round(image.width * left), 0, round(image.width * right), image.height)
+    )
+
+
+def tilted(image: Image.Image, _: random.Random) -> Image.Image:
+    """Turned by 2 degrees, with black corners."""
+    return image.rotate(2, Image.Resampling.BICUBIC)
+
+
+def straightened(image: Image.Image, chance: random.Random) -> Image.Image:
+    """Turned by 2 degrees, without the corners."""
+    wide = max(image.width / image.height, image.height / image.width)
+    share = 1 / (math.cos(math.radians(2)) + math.sin(math.radians(2)) * wide)
+    width, height = round(image.width * share), round(image.height * share)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return tilted(image, chance).crop((left, top, left + width, top + height))
+
+
+def same(image: Image.Image, _: random.Random) -> Image.Image:
+    return image
+
+
+COPIES: dict[str, tuple[Change, str, dict[str, int]]] = {
+    "JPEG of quality 50": (same, "jpg", {"quality": 50}),
+    "WebP of quality 60": (same, "webp", {"quality": 60}),
+    "resized to 50 %": (resized(0.5), "jpg", JPEG),
+    "resized to 25 %": (resized(0.25), "jpg", JPEG),
+    "cropped by 5 % of its area": (cropped(1 - math.sqrt(0.95)), "jpg", JPEG),
+    "cropped by 5 % of each side": (cropped(0.05), "jpg", JPEG),
+    "rotated by 90 degrees": (lambda image, _: image.transpose(TURN.ROTATE_90), "jpg", JPEG),
+    "rotated by 180 degrees": (lambda image, _: image.transpose(TURN.ROTATE_180), "jpg", JPEG),
+    "rotated by 270 degrees": (lambda image, _: image.transpose(TURN.ROTATE_270), "jpg", JPEG),
+    "mirrored": (lambda image, _: image.transpose(TURN.FLIP_LEFT_RIGHT), "jpg", JPEG),
+    "rotated by 2 degrees": (tilted, "jpg", JPEG),
+    "the same, without corners": (straightened, "jpg", JPEG),
+    "cropped by 10 % of each side": (cropped(0.1), "jpg", JPEG),
+}
+REQUIRED = tuple(COPIES)[:-1]
+FRAMINGS: dict[str, tuple[Change, str, dict[str, int]]] = {
+    "distinct: left 70 %": (framed(0, 0.7), "jpg", JPEG),
+    "distinct: right 70 %": (framed(0.3, 1), "jpg", JPEG),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--photographs", type=int, default=100)
+    parser.add_argument("--scale", type=int, help="time the folding of so many pictures instead")
+    arguments = parser.parse_args()
+    chosen = sorted(arguments.folder.rglob("*.jpg"))[: arguments.photographs]
+    if arguments.scale:
+        _scale(chosen, arguments.scale)
+        return
+    with tempfile.TemporaryDirectory() as place:
+        _make(chosen, Path(place))
+        Indexer(place, model="lite").run()
+        with Store(Path(place) / DIRECTORY) as store:
+            _measure(store, len(chosen))
+
+
+def _make(chosen: list[Path], folder: Path) -> None:
+    for number, path in enumerate(chosen):
+        (folder / "original").mkdir(exist_ok=True)
+        (folder / "original" / f"{number}.jpg").write_bytes(path.read_bytes())
+        with Image.open(path) as opened:
+            image = opened.convert("RGB")
+        for kind, (change, suffix, options) in (COPIES | FRAMINGS).items():
+            (folder / kind).mkdir(exist_ok=True)
+            copy = change(image, random.Random(f"{kind} {number}"))
+            copy.save(folder / kind / f"{number}.{suffix}", **options)
+
+
+def _measure(store: Store, photographs: int) -> None:
+    pictures = _Pictures(store)
+    print(f"{photographs} photographs; least cosine {pictures.least:.3f}")
+    print(f"{'':30} recall  precision")
+    hits = wrongs = 0
+    for kind in (*COPIES, *FRAMINGS):
+        right, wrong = pictures.folded(kind)
+        precision = right / (right + wrong) if right + wrong else math.nan
+        recall = math.nan if kind in FRAMINGS else right / photographs
+        print(f"{kind:30} {recall:6.3f}  {precision:9.3f}  ({wrong} wrong)")
+        hits += right if kind in REQUIRED else 0
+        wrongs += wrong if kind in REQUIRED else 0
+    print(f"{'the kinds from JPEG to corners':30} "
+          f"{hits / photographs / len(REQUIRED):6.3f}  {hits / (hits + wrongs):9.3f}")  # fmt: skip
+    start = time.perf_counter()
+    right = wrong = 0
+    for group in find_duplicates(store).groups:
+        for copy in group.others:
+            distinct = {copy.path.parent.name, group.best.path.parent.name} & FRAMINGS.keys()
+            good = copy.path.stem == group.best.path.stem and not distinct
+            right, wrong = right + good, wrong + (not good)
+    print(f"{'in all, with the framings':30} {right / photographs / len(COPIES):6.3f}  "
+          f"{right / (right + wrong):9.3f}  ({wrong} wrong; "
+          f"{time.perf_counter() - start:.1f} s)")  # fmt: skip
+
+
+class _Pictures:
+    """What the folding needs, by kind and number."""
+
+    def __init__(self, store: Store) -> None:
+        found = store.catalog.space()
+        assert found is not None
+        space, dim = found[0], found[1].dim
+        rows = store.catalog.pictures(space)
+        ids, vectors = store.catalog.embeddings(space, Modality.IMAGE, dim)
+        known = dict(zip(ids.tolist(), vectors, strict=True))
+        hashes = store.catalog.hashes(ids.tolist())
+        self.least = store_least_cosine(store.catalog, space, dim)
+        self._by_kind: dict[str, dict[str, tuple[bytes, FloatArray, str, str]]] = {}
+        for number, path, _, digest in rows:
+            kind, name = path.split("/")
+            one = (hashes[number], known[number], path, digest)
+            self._by_kind.setdefault(kind, {})[name.split(".")[0]] = one
+
+    def folded(self, kind: str) -> tuple[int, int]:
+        """How many copies are folded into their own photograph, and how many wrongly."""
+        originals, copies = self._by_kind["original"], self._by_kind[kind]
+        names = [*originals, *copies]
+        rows = [*originals.values(), *copies.values()]
+        hashes, vectors, paths, digests = zip(*rows, strict=True)
+        into = fold(hashes, np.stack(vectors), paths, digests, least_cosine=lambda: self.least)
+        distinct = kind in FRAMINGS
+        right = wrong = 0
+        for place, target in enumerate(into.tolist()):
+            if target != place:
+                good = names[place] == names[target] and not distinct
+                right, wrong = right + good, wrong + (not good)
+        return right, wrong
+
+
+def _scale(chosen: list[Path], count: int) -> None:
+    """Fold many parts of photographs, which are as hard to tell apart as any pictures."""
+    chance = random.Random(0)
+    images = [Image.open(path).convert("RGB").resize((400, 300)) for path in chosen]
+    random_rows = np.random.default_rng(0)
+    directions = random_rows.normal(size=(len(images), 384)).astype(np.float32)
+    hashes, vectors, times = [], np.empty((count, 384), np.float32), []
+    for place, part in enumerate(_parts(images, count, chance)):
+        start = time.perf_counter()
+        hashes.append(phash(part))
+        times.append(time.perf_counter() - start)
+        noise = random_rows.normal(size=384).astype(np.float32)
+        vectors[place] = directions[place % len(images)] + noise
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    print(f"a hash {statistics.median(times) * 1e3:.2f} ms, median of {count}")
+    paths = [f"{place}.jpg" for place in range(count)]
+    for size in (100, 1000, count):
+        start = time.perf_counter()
+        into = fold(
+            hashes[:size], vectors[:size], paths[:size], paths[:size], least_cosine=lambda: 0.3
+        )
+        folded = int((into != np.arange(size)).sum())
+        print(f"fold of {size:6} {time.perf_counter() - start:8.3f} s, {folded} folded")
+
+
+def _parts(images: list[Image.Image], count: int, chance: random.Random) -> Iterator[Image.Image]:
+    for place in range(count):
+        image, share = images[place % len(images)], chance.uniform(0.3, 0.9)
+        width, height = round(image.width * share), round(image.height * share)
+        left, top = chance.randint(0, image.width - width), chance.randint(0, image.height - height)
+        yield image.crop((left, top, left + width, top + height))
+
+
+if __name__ == "__main__":
+    main()
