@@ -1,0 +1,196 @@
+"""The command `annotate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cmsearch.cli import SUMMARIES
+from cmsearch.commands.options import store_option
+from cmsearch.text import printable
+
+if TYPE_CHECKING:
+    from cmsearch.annotation import Annotation
+    from cmsearch.searcher import Engine
+    from cmsearch.sidecars import Sidecars
+
+SHOWN = 20
+
+
+@click.command(short_help=SUMMARIES["annotate"])
+@click.argument("pictures", nargs=-1, metavar="[FILE_OR_FOLDER]...")
+@store_option
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Give labels in place of captions: those of FILE, one a line.",
+)
+@click.option("--path", metavar="GLOB", help="Only pictures that lie there: 2024/*, IMG_1*.")
+@click.option("--has-caption/--no-caption", default=None, help="Only with, or without, captions.")
+@click.option(
+    "-k",
+    "--top",
+    type=click.IntRange(1),
+    metavar="N",
+    help="How many; by default 5 labels or 3 captions.",
+)
+@click.option(
+    "--min-confidence",
+    "least",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="Only what is at least so likely; by default 0.5 for labels and 0.15 for captions.",
+)
+@click.option(
+    "--own/--others",
+    default=False,
+    help="Whether a picture's own captions count too; by default only those of others.",
+)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["json", "table"]),
+    default="json",
+    show_default=True,
+    help="json is one object a line.",
+)
+@click.option("--sidecars", is_flag=True, help="Write NAME.txt beside each picture.")
+@click.option("--xmp", is_flag=True, help="Write or complete NAME.jpg.xmp beside each picture.")
+@click.option(
+    "--xmp-name",
+    type=click.Choice(["full", "stem"]),
+    default="full",
+    show_default=True,
+    help="full is NAME.jpg.xmp (darktable, digiKam), stem is NAME.xmp (Adobe).",
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Replace a NAME.txt, or a description in XMP, that is there."
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be written.")
+def annotate(
+    pictures: tuple[str, ...],
+    store: Path | None,
+    labels: Path | None,
+    path: str | None,
+    has_caption: bool | None,
+    top: int | None,
+    least: float | None,
+    own: bool,
+    style: str,
+    sidecars: bool,
+    xmp: bool,
+    xmp_name: str,
+    overwrite: bool,
+    dry_run: bool,
+) -> int:
+    """Say what is in pictures: the captions of the index that fit them best, or labels.
+
+    All pictures of the index are annotated, or the files and folders that are named. Nothing is
+    written but with --sidecars or --xmp, and then no text is replaced but with --overwrite. Ends
+    with the exit code 3 if some files could not be written.
+
+    \b
+    Examples:
+      cmsearch annotate --format table
+      cmsearch annotate 2024/trip --labels labels.txt --min-confidence 0.7
+      cmsearch annotate --no-caption --labels labels.txt --xmp --dry-run
+    """
+    from cmsearch import searcher
+    from cmsearch.sidecars import Sidecars
+    from cmsearch.types import Filter
+
+    if (overwrite or dry_run) and not (sidecars or xmp):
+        raise click.UsageError("--overwrite and --dry-run go with --sidecars or --xmp.")
+    if own and labels is not None:
+        raise click.UsageError("--own is about captions; with --labels there are none.")
+    limits = {"top": top, "least": least}
+    options: dict[str, Any] = {name: one for name, one in limits.items() if one is not None}
+    options |= {"pictures": pictures, "where": Filter(path=path, has_caption=has_caption)}
+    forms = [form for form, chosen in (("text", sidecars), ("xmp", xmp)) if chosen]
+    writers = [
+        Sidecars(form, stem=xmp_name == "stem", overwrite=overwrite, dry=dry_run) for form in forms
+    ]
+    with searcher.open(store or ".") as engine:
+        found = False
+        for one in _annotations(engine, labels, own, options):
+            found = True
+            click.echo(_json(one) if style == "json" else _table(one))
+            for writer in writers:
+                writer.write(one)
+        if not found:
+            click.echo("No picture that passes the filters is here.", err=True)
+        folder = engine.store.root
+    for form, writer in zip(forms, writers, strict=True):
+        _say(form, writer, folder, dry_run)
+    return 3 if any(writer.failed for writer in writers) else 0
+
+
+def _annotations(
+    engine: Engine, labels: Path | None, own: bool, options: dict[str, Any]
+) -> Iterator[Annotation]:
+    from cmsearch import annotation
+    from cmsearch.labelfile import read_labels
+
+    if labels is None:
+        return annotation.describe(engine, own=own, **options)
+    return annotation.label(engine, read_labels(labels), **options)
+
+
+def _json(one: Annotation) -> bytes:
+    """One line in UTF-8; bytes of a name that aren't are escaped as JSON escapes surrogates."""
+    fields: dict[str, Any] = {
+        "path": str(one.path),
+        "labels": [{"label": each.name, "confidence": each.confidence} for each in one.labels],
+        "captions": [
+            {
+                "caption": each.text,
+                "confidence": each.confidence,
+                "score": each.score,
+                "source": each.source,
+                "about": str(each.about),
+            }
+            for each in one.captions
+        ],
+    }
+    return json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _table(one: Annotation) -> str:
+    said: Iterable[tuple[float | None, str]] = [
+        *((each.confidence, each.name) for each in one.labels),
+        *((each.confidence, each.text) for each in one.captions),
+    ]
+    rows = [
+        f"  {'   –' if likely is None else f'{likely:4.0%}':>4}  {printable(text)}"
+        for likely, text in said
+    ]
+    return "\n".join([printable(_shown(one.path)), *(rows or ["  nothing that is likely enough"])])
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _say(form: str, writer: Sidecars, folder: Path, dry: bool) -> None:
+    """Write to stderr what came of the files of one form, and which could not be written."""
+    found = writer.outcomes
+    name = "text" if form == "text" else "XMP"
+    parts = [
+        (found["written"], "written" if not dry else "would be written"),
+        (found["changed"], "changed" if not dry else "would be changed"),
+        (found["kept"], "left as they are"),
+        (found["nothing"], "without anything to say"),
+        (found["failed"], "failed"),
+    ]
+    counts = ", ".join(f"{count} {verb}" for count, verb in parts if count) or "none"
+    click.echo(f"{name} files in {printable(str(folder))}: {counts}", err=True)
+    for one in writer.failed[:SHOWN]:
+        click.echo(f"failed {printable(one.path)}: {printable(one.reason)}", err=True)
+    if len(writer.failed) > SHOWN:
+        click.echo(f"… and {len(writer.failed) - SHOWN} more", err=True)

@@ -1,0 +1,141 @@
+"""The command `classify`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cmsearch.cli import SUMMARIES
+from cmsearch.commands.options import format_option, store_option
+from cmsearch.text import printable
+
+if TYPE_CHECKING:
+    from cmsearch.labels import Label
+    from cmsearch.questions import Answer
+
+NONE = "none of these"
+
+
+@click.command(short_help=SUMMARIES["classify"])
+@click.argument("pictures", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
+@click.option("--choices", metavar="LIST", help='Choices, separated by commas: "day, night".')
+@click.option("--question", metavar="TEXT", default="", help="What the choices answer.")
+@click.option(
+    "--questions",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Several questions: a JSON object of questions, each with a list of choices.",
+)
+@click.option(
+    "--none/--no-none",
+    default=True,
+    help="Whether none of the choices may be the answer; by default it may.",
+)
+@store_option
+@format_option
+def classify(
+    pictures: tuple[str, ...],
+    choices: str | None,
+    question: str,
+    questions: Path | None,
+    none: bool,
+    store: Path | None,
+    style: str,
+) -> int:
+    """Answer questions with choices about pictures, each with a confidence.
+
+    The pictures needn't be in the index: others are encoded by its model. But it has to be there,
+    since its pictures tell how likely an answer is. Ends with the exit code 3 if some pictures in
+    a folder could not be read.
+
+    \b
+    Examples:
+      cmsearch classify photo.jpg --choices "dog, cat, bird"
+      cmsearch classify photo.jpg --question "Which room is it?" --choices "kitchen, bathroom"
+      cmsearch classify 2024/trip --questions questions.json --format json
+    """
+    from cmsearch import searcher
+    from cmsearch.errors import MediaError
+    from cmsearch.questions import Classifier
+
+    asked = _asked(choices, question, questions)
+    files, failed = list(_files(pictures)), 0
+    with searcher.open(store or ".") as engine:
+        classifier = Classifier(engine, asked, none=none)
+        for path in files:
+            try:
+                answers = classifier.answers(path)
+            except MediaError as error:
+                if len(files) == 1:
+                    raise
+                click.echo(f"skipped: {printable(str(error))}", err=True)
+                failed += 1
+                continue
+            click.echo(_json(path, answers) if style == "json" else _table(path, answers))
+    if not files:
+        click.echo("There is no picture in there.", err=True)
+    return 3 if failed else 0
+
+
+def _asked(choices: str | None, question: str, questions: Path | None) -> dict[str, list[Label]]:
+    from cmsearch.labelfile import parse_choices, read_questions
+
+    if (choices is None) == (questions is None):
+        raise click.UsageError("Give --choices LIST, or --questions FILE: one of the two.")
+    if questions is not None:
+        if question:
+            raise click.UsageError("--question goes with --choices; FILE has questions of its own.")
+        return read_questions(questions)
+    assert choices is not None, "one of the two was given"
+    return {question: parse_choices(choices)}
+
+
+def _files(pictures: Sequence[str]) -> Iterator[Path]:
+    """The files that are named, and the pictures in the folders that are, in their order."""
+    from cmsearch.media.images import ImageReader
+    from cmsearch.media.raw import RawReader
+
+    suffixes = ImageReader.suffixes | RawReader.suffixes
+    for one in map(Path, pictures):
+        if not one.is_dir():
+            yield one
+            continue
+        inside = (path for path in one.rglob("*") if path.suffix.lower() in suffixes)
+        hidden = (path for path in inside if not _is_hidden(path.relative_to(one)))
+        yield from sorted(path for path in hidden if path.is_file())
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _json(path: Path, answers: Sequence[Answer]) -> bytes:
+    """One line in UTF-8; bytes of a name that aren't are escaped as JSON escapes surrogates."""
+    listed: list[dict[str, Any]] = [
+        {
+            "question": one.question,
+            "answer": one.choice,
+            "confidence": one.confidence,
+            "choices": dict(one.choices),
+            "none": one.none,
+        }
+        for one in answers
+    ]
+    line = json.dumps({"path": str(path.absolute()), "answers": listed}, ensure_ascii=False)
+    return line.encode("utf-8", "backslashreplace")
+
+
+def _table(path: Path, answers: Sequence[Answer]) -> str:
+    rows = [printable(str(path))]
+    for one in answers:
+        asked = f"{one.question}  " if one.question else ""
+        given = NONE if one.choice is None else one.choice
+        others = sorted(one.choices.items(), key=lambda pair: -pair[1])
+        near = ", ".join(f"{name} {share:.0%}" for name, share in others if name != one.choice)
+        rest = f"  ({near})" if near else ""
+        rows.append(f"  {one.confidence:4.0%}  {printable(asked + given + rest)}")
+    return "\n".join(rows)
