@@ -1,0 +1,83 @@
+"""The command `map`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cmsearch.cli import SUMMARIES
+from cmsearch.commands.options import store_option
+from cmsearch.text import printable
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+MOST = 50_000
+"""As in `cmsearch.chart`, which costs too much to import for `--help`."""
+
+
+@click.command(short_help=SUMMARIES["map"])
+@click.argument("file", type=click.Path(path_type=Path))
+@store_option
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    default=MOST,
+    show_default=True,
+    help="Of more pictures, an even sample of so many.",
+)
+def map(file: Path, store: Path | None, limit: int) -> None:
+    """Lay all pictures out by likeness, and write them to FILE as one page to zoom into.
+
+    The page has everything in it and loads nothing. Another page of cmsearch at that place is
+    replaced, and no other file. It needs `pip install 'cmsearch[map]'`.
+
+    \b
+    Examples:
+      cmsearch map map.html
+      cmsearch map map.html --store ~/Pictures --limit 5000
+    """
+    from cmsearch.chart import chart, gather
+    from cmsearch.layout import check_extra
+    from cmsearch.pages import check_place, write_page
+    from cmsearch.store import Store, find
+
+    check_extra()
+    check_place(file)
+    with Store(find(store or Path())) as opened:
+        found = gather(opened, limit)
+    count = len(found.paths)
+    if count < found.total:
+        click.echo(f"A sample of {count} of the {found.total} pictures is shown.", err=True)
+    with _progress() as show:
+        write_page(file, chart(found, folder=file.absolute().parent, report=show))
+    megabytes = file.stat().st_size / 1e6
+    click.echo(f"{count} pictures in {printable(str(file))}, {megabytes:.1f} MB")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each stage on a terminal's stderr."""
+    from tqdm import tqdm
+
+    bars: dict[str, tqdm[Any]] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        if stage not in bars:
+            close()
+            bars[stage] = tqdm(desc=stage, total=total, leave=False, disable=None)
+        bars[stage].update(done - bars[stage].n)
+
+    def close() -> None:
+        for bar in bars.values():
+            bar.close()
+
+    try:
+        yield show
+    finally:
+        close()

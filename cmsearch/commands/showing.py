@@ -1,0 +1,163 @@
+"""How hits are shown: the options that say so, and the printing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from cmsearch.text import printable
+from cmsearch.types import Hit, Modality
+
+TEXT_WIDTH = 60
+Command = TypeVar("Command", bound=Callable[..., Any])
+_OPTIONS = (
+    click.option(
+        "--format",
+        "style",
+        type=click.Choice(["table", "json", "paths", "paths0"]),
+        default="table",
+        show_default=True,
+        help="json is one object a line, paths one path a line, paths0 ends each with a NUL.",
+    ),
+    click.option(
+        "--sort",
+        type=click.Choice(["score", "date"]),
+        default="score",
+        show_default=True,
+        help="date puts the hits in the order of their days, the newest first.",
+    ),
+    click.option("--preview", is_flag=True, help="Show the pictures in the terminal."),
+    click.option(
+        "--html",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write the hits as a page with their pictures, too.",
+    ),
+    click.option("--open", "opened", is_flag=True, help="Open the first hit in the viewer."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What the options say."""
+
+    style: str = "table"
+    sort: str = "score"
+    preview: bool = False
+    html: Path | None = None
+    opened: bool = False
+
+
+def show_options(command: Command) -> Command:
+    """Give a command the options of `Showing`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def check(showing: Showing) -> None:
+    """Raise what can be known before searching, for a place that can't be written."""
+    if showing.html is not None:
+        from cmsearch.pages import check_place
+
+        check_place(showing.html)
+    if showing.preview and showing.style != "table":
+        raise click.UsageError("--preview shows pictures in the table: leave --format out.")
+
+
+def show(hits: Sequence[Hit], title: str, showing: Showing) -> None:
+    """Print hits, and show them in the other ways that are wanted."""
+    if showing.sort == "date":
+        hits = sorted(hits, key=lambda hit: hit.taken or datetime.min, reverse=True)
+    for line in _lines(hits, showing):
+        # What is in a preview is colour; names and captions have no control characters left.
+        click.echo(line, nl=showing.style != "paths0", color=showing.preview or None)
+    if showing.html is not None:
+        from cmsearch.sheet import write_sheet
+
+        write_sheet(showing.html, title, hits)
+        click.echo(f"Written to {printable(str(showing.html))}.", err=True)
+    if showing.opened and hits:
+        from cmsearch.viewer import open_in_viewer
+
+        open_in_viewer(hits[0].path)
+
+
+def _lines(hits: Sequence[Hit], showing: Showing) -> Iterator[str | bytes]:
+    if showing.style in ("paths", "paths0"):
+        end = b"\0" if showing.style == "paths0" else b""
+        for path in dict.fromkeys(os.fsencode(hit.path) for hit in hits):
+            yield path + end
+    elif showing.style == "json":
+        yield from map(as_json, hits)
+    else:
+        for hit, picture in zip(hits, _previews(hits, showing), strict=True):
+            if picture:
+                yield picture
+            yield row(hit)
+
+
+def _previews(hits: Sequence[Hit], showing: Showing) -> Iterator[str]:
+    """The picture of each hit as the terminal shows it; nothing for passages."""
+    if not showing.preview:
+        return iter([""] * len(hits))
+    from cmsearch.preview import Protocol, cell_size, previews, protocol
+
+    shown = (None if hit.kind == "passage" else hit.path for hit in hits)
+    kind = protocol(os.environ, is_terminal=sys.stdout.isatty(), encoding=sys.stdout.encoding)
+    if kind is Protocol.NONE:
+        click.echo("No pictures are shown: this is no terminal that can.", err=True)
+    return previews(shown, kind, cell=cell_size(1))
+
+
+def as_json(hit: Hit) -> bytes:
+    """A hit as one line in UTF-8.
+
+    Bytes of a name that aren't UTF-8 are escaped as JSON escapes surrogates.
+    """
+    line = json.dumps(
+        {
+            "rank": hit.rank,
+            "score": hit.score,
+            "path": str(hit.path),
+            "source": hit.source,
+            "modality": hit.modality,
+            "kind": hit.kind,
+            "text": hit.text,
+            "taken": hit.taken and hit.taken.isoformat(" "),
+            "relevance": hit.relevance,
+            "copies": [str(path) for path in hit.copies],
+            "stages": dict(hit.stages),
+        },
+        ensure_ascii=False,
+    )
+    return line.encode("utf-8", "backslashreplace")
+
+
+def row(hit: Hit) -> str:
+    """A hit as a line of the table."""
+    likely = "   –" if hit.relevance is None else f"{hit.relevance:4.0%}"
+    line = f"{hit.rank:>3}  {likely}  {hit.kind:8} {printable(_shown(hit.path))}"
+    if hit.copies and hit.modality is Modality.IMAGE:
+        line += f"  (+{len(hit.copies)} nearly the same)"
+    if hit.text is None:
+        return line
+    text = printable(hit.text)
+    text = text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…"
+    return f"{line}  {text}  ({printable(hit.source)})"
+
+
+def _shown(path: Path) -> str:
+    try:
+        here = Path.cwd()
+    except OSError:  # the current folder was deleted
+        return str(path)
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

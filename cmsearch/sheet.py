@@ -1,0 +1,92 @@
+"""The contact sheet: the hits of a search as one self-contained HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from cmsearch.errors import MediaError
+from cmsearch.pages import check_place, data_uri, link, render, write_page
+from cmsearch.text import printable
+from cmsearch.thumbnails import Thumbnail, each, thumbnail
+from cmsearch.types import Hit, Modality
+
+SIZES = ((60, 960), (300, 640), (1000, 400), (4000, 240))
+"""Up to how many different pictures a page has, and the pixels of their longer sides then."""
+LEAST = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A hit as the page shows it: every text printable, every address percent-encoded."""
+
+    rank: int
+    kind: str
+    name: str
+    path: str
+    href: str
+    source: str
+    text: str | None
+    taken: str | None
+    score: str
+    relevance: float | None
+    is_picture: bool
+    picture: str | None = None
+    width: int = 0
+    height: int = 0
+    problem: str | None = None
+
+
+def write_sheet(path: Path, title: str, hits: Sequence[Hit]) -> None:
+    """Write the contact sheet of hits to `path`, beside it first.
+
+    Replaces another page of cmsearch, and no other file. Raises `CmsearchError` for a place that
+    can't be written; pictures that can't be read are told of in the page.
+    """
+    check_place(path)
+    write_page(path, contact_sheet(title, hits, folder=path.absolute().parent))
+
+
+def contact_sheet(title: str, hits: Sequence[Hit], *, folder: Path) -> str:
+    """The hits as one HTML page that loads nothing, for a place in `folder`.
+
+    `title` is what was asked. Pictures are embedded, the smaller the more there are; a picture that
+    can't be read any more leaves an empty frame that says why.
+    """
+    paths = list(dict.fromkeys(hit.path for hit in hits if _is_of_picture(hit)))
+    make = partial(thumbnail, size=_size(len(paths)))
+    made = dict(zip(paths, each(make, paths), strict=True))
+    cards = [_card(hit, made.get(hit.path), folder.resolve()) for hit in hits]
+    return render("sheet", title=printable(title), cards=cards, pictures=len(paths))
+
+
+def _size(count: int) -> int:
+    return next((size for most, size in SIZES if count <= most), LEAST)
+
+
+def _is_of_picture(hit: Hit) -> bool:
+    """Whether its path is a picture's: it is one itself, or a caption of one."""
+    return hit.modality is Modality.IMAGE or hit.kind == "caption"
+
+
+def _card(hit: Hit, made: Thumbnail | MediaError | None, folder: Path) -> Card:
+    shown = made if isinstance(made, Thumbnail) else None
+    return Card(
+        rank=hit.rank,
+        kind=printable(hit.kind),
+        name=printable(hit.path.name),
+        path=printable(str(hit.path)),
+        href=link(hit.path, folder),
+        source=printable(hit.source),
+        text=None if hit.text is None else printable(hit.text),
+        taken=f"{hit.taken:%Y-%m-%d %H:%M}" if hit.taken else None,
+        score=f"{hit.score:.3f}",
+        relevance=hit.relevance,
+        is_picture=made is not None,
+        picture=data_uri(shown.data) if shown else None,
+        width=shown.width if shown else 0,
+        height=shown.height if shown else 0,
+        problem=printable(str(made)) if isinstance(made, MediaError) else None,
+    )

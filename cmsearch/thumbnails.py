@@ -1,0 +1,99 @@
+"""Small upright copies of pictures, through the readers that indexed them."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TypeVar
+
+from PIL import Image
+
+from cmsearch.errors import MediaError
+from cmsearch.registry import make_reader, readers
+from cmsearch.types import Modality, Part, Reader
+
+QUALITY = 78
+_AHEAD = 4
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small picture as the bytes of a WebP file, with its size in pixels."""
+
+    data: bytes
+    width: int
+    height: int
+
+
+def thumbnail(path: Path, size: int) -> Thumbnail:
+    """The picture at `path` within a square of `size` pixels. Raises `MediaError`."""
+    image = read(path, size)
+    return Thumbnail(webp(image), image.width, image.height)
+
+
+def read(path: Path, size: int) -> Image.Image:
+    """The picture at `path`, upright and RGB, shrunk to a square of `size` pixels.
+
+    Raises `MediaError`, whose message is a reason without the path.
+    """
+    image = picture(path, size)
+    image.thumbnail((size, size), Image.Resampling.LANCZOS)
+    return image
+
+
+def picture(path: Path, size: int) -> Image.Image:
+    """The picture at `path`, upright and RGB, as its reader decodes it for a short side of `size`.
+
+    Raises `MediaError`, whose message is a reason without the path.
+    """
+    reader = _reader(path.suffix.lower())
+    try:
+        for part in reader.read(path, max(1, size // 2)):  # it may give twice that
+            if isinstance(part, Part) and part.modality is Modality.IMAGE:
+                found: Image.Image = part.content
+                return found
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise MediaError(f"can't be read: {reason}") from error
+    raise MediaError("there is no picture in the file")
+
+
+def webp(image: Image.Image, quality: int = QUALITY) -> bytes:
+    """A picture as the bytes of a WebP file, without anything that is noted beside it."""
+    file = BytesIO()
+    image.save(file, "WEBP", quality=quality, method=4)
+    return file.getvalue()
+
+
+def each(make: Callable[[Path], _T], paths: Iterable[Path]) -> Iterator[_T | MediaError]:
+    """What `make` gives of each path, in order, or why it can't: made by threads, a few ahead."""
+
+    def attempt(path: Path) -> _T | MediaError:
+        try:
+            return make(path)
+        except MediaError as error:
+            return error
+
+    workers = os.cpu_count() or 1
+    waiting: deque[Future[_T | MediaError]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for path in paths:
+            waiting.append(pool.submit(attempt, path))
+            if len(waiting) > _AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _reader(suffix: str) -> Reader:
+    for kind in readers.rows():
+        reader = make_reader(kind)
+        if suffix in reader.suffixes:
+            return reader
+    raise MediaError(f"no reader knows files that end with {suffix!r}")
