@@ -69,7 +69,8 @@ def _write(target: Path, data: bytes, force: bool) -> None:
 
 def _table(found: Explanation) -> Iterator[str]:
     place = "not found" if found.rank is None else f"rank {found.rank}"
-    yield f"{printable(str(found.path))}: {place} of {found.pictures} pictures"
+    likely = "" if found.relevance is None else f", relevance {found.relevance:.0%}"
+    yield f"{printable(str(found.path))}: {place} of {found.pictures} pictures{likely}"
     yield ""
     yield "stage         score"
     notes = {"caption": found.caption or "", "words": " ".join(found.matched)}
@@ -99,6 +100,7 @@ def _json(found: Explanation, drawn: Path | None) -> bytes:
         "pictures": found.pictures,
         "rank": found.rank,
         "score": found.score,
+        "relevance": found.relevance,
         "stages": dict(found.stages),
         "caption": found.caption,
         "matched": found.matched,

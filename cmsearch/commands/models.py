@@ -14,16 +14,23 @@ from cmsearch.commands.options import format_option
 @click.command(short_help=SUMMARIES["models"])
 @click.option("--all", "everything", is_flag=True, help="Every name that open_clip knows.")
 @format_option
-def models(everything: bool, style: str) -> None:
+@click.argument("name", required=False)
+def models(name: str | None, everything: bool, style: str) -> None:
     """List the models worth choosing, with what is published of them.
 
+    With the NAME of a model that was trained here, print its card as JSON: data, recall, licence.
+
     \b
-    Example:
+    Examples:
       cmsearch models
+      cmsearch models dual:mine.safetensors
       cmsearch index ~/Pictures --model clip
     """
     from cmsearch import models as known
 
+    if name is not None:
+        click.echo(json.dumps(known.card(name), indent=None if style == "json" else 2))
+        return
     if everything:
         for name in known.all_names():
             click.echo(json.dumps({"name": name}) if style == "json" else name)

@@ -24,7 +24,7 @@ from tests.builders import asset, caption, photo
 
 FOLDERS = ["", "2023/", "2024/alps/", "2024/sea/"]
 CAMERAS = [None, "Canon EOS R5", "NIKON D750", "Leica 100% Q_2"]
-BY_PICTURE = Ranking(match="picture")
+BY_PICTURE = Ranking(match="picture", fold=False)
 COUNT = 60
 
 
@@ -117,6 +117,20 @@ def test_filters_leave_exactly_what_brute_force_leaves(
 
 
 def test_the_pictures_are_as_different_as_the_filters_suppose(engine: Engine) -> None:
-    assert len(engine.search("red", target="image", k=1000)) == COUNT
-    assert len(engine.search("red", target="image", k=1000, where=Filter(camera="100% q"))) == 15
-    assert len(engine.search("red", target="image", k=1000, where=Filter(camera="100_"))) == 0
+    assert len(engine.search("red", target="image", k=1000, ranking=BY_PICTURE)) == COUNT
+    assert (
+        len(
+            engine.search(
+                "red", target="image", k=1000, where=Filter(camera="100% q"), ranking=BY_PICTURE
+            )
+        )
+        == 15
+    )
+    assert (
+        len(
+            engine.search(
+                "red", target="image", k=1000, where=Filter(camera="100_"), ranking=BY_PICTURE
+            )
+        )
+        == 0
+    )

@@ -13,7 +13,7 @@ from cmsearch.registry import canonical_name
 part = st.text(st.sampled_from("abV0-_."), min_size=1, max_size=8)
 path = st.lists(part, min_size=1, max_size=3).map("/".join)
 prefix = st.sampled_from(
-    ["", "open_clip:", "open_clip/", "hf-hub:", "local-dir:", "lite:", "transformers:"]
+    ["", "open_clip:", "open_clip/", "hf-hub:", "local-dir:", "lite:", "transformers:", "dual:"]
 )
 separator = st.sampled_from(["/", "::", "__"])
 spelling = st.builds("{}{}{}{}".format, prefix, part, separator, path)

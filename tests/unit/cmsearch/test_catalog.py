@@ -112,12 +112,18 @@ def test_an_asset_is_brought_up_to_date_at_its_path(catalog: Catalog) -> None:
     assert catalog.assets() == {"a.jpg": new}
 
 
-def test_assets_are_known_by_their_content(catalog: Catalog) -> None:
+def test_pictures_are_known_by_their_content(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    for path, digest in (("a.jpg", "1"), ("b.jpg", "2"), ("c.jpg", "1")):
+        with catalog.writing() as writer:
+            place = writer.put_asset(asset(path, digest=digest))
+            writer.add_item(place, number, photo(AXES[0]))
     with catalog.writing() as writer:
-        for path, digest in (("a.jpg", "1"), ("b.jpg", "2"), ("c.jpg", "1")):
-            writer.put_asset(asset(path, digest=digest))
-    assert catalog.paths_with_digest("1") == {"a.jpg", "c.jpg"}
-    assert catalog.paths_with_digest("3") == set()
+        text = writer.put_asset(asset("d.txt", digest="1"))
+        writer.add_item(text, number, caption("a cat", AXES[1], "a.jpg"))
+    found = {item.id: item.path for item in catalog.items(range(1, 5)).values()}
+    assert {found[one] for one in catalog.pictures_with_digest("1")} == {"a.jpg", "c.jpg"}
+    assert catalog.pictures_with_digest("3") == set()
 
 
 def test_items_come_back_with_what_they_describe(catalog: Catalog) -> None:

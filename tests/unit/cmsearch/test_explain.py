@@ -20,7 +20,7 @@ from cmsearch.encoders.pixels import centre_crop
 from cmsearch.encoders.towers import TowersEncoder
 from cmsearch.encoders.towers_export import TorchRuntime
 from cmsearch.explain import REGIONS, Regional
-from cmsearch.ranking import MEASURED, UNMEASURED
+from cmsearch.measured import MEASURED, UNMEASURED
 from indexer import Indexer
 from tests import fakes
 from tests.builders import write_files, write_picture
@@ -164,7 +164,7 @@ def test_one_generation_answers(
 
 
 def test_with_lite_the_words_add_up_to_the_stage(sample: Path) -> None:
-    share = MEASURED["lite", Modality.TEXT, Modality.IMAGE].attention.share  # type: ignore[union-attr]
+    share = MEASURED["lite"][Modality.TEXT, Modality.IMAGE].attention.share  # type: ignore[union-attr]
     with cmsearch.open(sample) as engine:
         found = engine.explain("a bee on the purple flower", sample / "photos" / "honey_bee.jpg")
     assert [word.text for word in found.words] == ["bee", "on", "purple", "flower"]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch.hubness import nearest_neighbour_bias
-from cmsearch.types import FloatArray
+from cmsearch import bank
+from cmsearch.hubness import ENOUGH, Banks, nearest_neighbour_bias
+from cmsearch.store import Store
+from cmsearch.types import Banked, EncodedQuery, Encoder, FloatArray, Modality
+from indexer import Indexer
+from tests.builders import write_files, write_picture
+from tests.fakes import DIM, FakeEncoder
 
 
 def unit(random: np.random.Generator, count: int, dim: int = 12) -> FloatArray:
@@ -65,3 +73,66 @@ def test_without_a_bank_there_is_no_bias() -> None:
     empty = np.zeros((0, 12), np.float32)
     assert nearest_neighbour_bias(unit(random, 3), empty, 4).tolist() == [0, 0, 0]
     assert nearest_neighbour_bias(empty, unit(random, 3), 4).shape == (0,)
+
+
+# --- the bank ---
+
+
+class Knowing(FakeEncoder):
+    """A fake encoder that knows what pictures are like."""
+
+    def bank(self, modality: Modality) -> FloatArray:
+        rows = 5 if modality is Modality.IMAGE else 0
+        return np.eye(DIM, dtype=np.float32)[:rows]
+
+
+@pytest.fixture
+def store(tmp_path: Path, fake_model: str) -> Iterator[Store]:
+    for number in range(4):
+        write_picture(tmp_path / f"{number}.png", (60 * number, 0, 255 - 60 * number))
+    write_files(tmp_path, {"0.txt": "red house\n", "1.txt": "blue sea\n"})
+    Indexer(tmp_path, model=fake_model).run()
+    with Store(tmp_path / ".cmsearch") as found:
+        yield found
+
+
+def drawn(store: Store, encoder: Encoder, modality: Modality, digest: str = "") -> FloatArray:
+    query = EncodedQuery(modality, "", np.zeros(DIM, np.float32), digest=digest)
+    return Banks(store).without(store.view(), encoder, query)
+
+
+def test_a_small_store_takes_the_encoders_own_bank_besides(store: Store) -> None:
+    assert isinstance(Knowing(), Banked) and not isinstance(FakeEncoder(), Banked)
+    assert len(drawn(store, FakeEncoder(), Modality.IMAGE)) == 4
+    found = drawn(store, Knowing(), Modality.IMAGE)
+    assert len(found) == 4 + 5
+    assert found[4:].tolist() == np.eye(DIM)[:5].tolist()
+
+
+def test_for_a_text_it_takes_the_captions_that_come_with_cmsearch(store: Store) -> None:
+    for encoder in (FakeEncoder(), Knowing()):
+        found = drawn(store, encoder, Modality.TEXT)
+        assert len(found) == 2 + bank.SIZE
+        assert found[2:] == pytest.approx(bank.encoded(FakeEncoder()), abs=1e-3)
+
+
+def test_a_query_is_not_in_its_own_bank(store: Store) -> None:
+    digest = store.catalog.assets()["2.png"].digest
+    assert digest is not None
+    assert len(drawn(store, FakeEncoder(), Modality.IMAGE, digest)) == 3
+
+
+def test_a_store_with_enough_items_takes_nothing_else(store: Store, fake_model: str) -> None:
+    for number in range(ENOUGH):
+        write_picture(store.root / f"more-{number}.png", (0, 3 * number, 0))
+    Indexer(store.root, model=fake_model).run()
+    assert len(drawn(store, Knowing(), Modality.IMAGE)) == 4 + ENOUGH
+
+
+def test_the_bank_follows_what_is_indexed(store: Store, fake_model: str) -> None:
+    banks = Banks(store)
+    query = EncodedQuery(Modality.IMAGE, "", np.zeros(DIM, np.float32))
+    assert len(banks.without(store.view(), FakeEncoder(), query)) == 4
+    (store.root / "3.png").unlink()
+    Indexer(store.root, model=fake_model).run()
+    assert len(banks.without(store.view(), FakeEncoder(), query)) == 3

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 import cmsearch
-from cmsearch import Engine, Filter, Hit, Modality, QueryError, StoreError, ranking
+from cmsearch import Engine, Filter, Hit, Modality, QueryError, StoreError
+from cmsearch import measured as tables
 from cmsearch.attention import attend
 from cmsearch.catalog import Catalog
 from cmsearch.kreciprocal import k_reciprocal_distances
-from cmsearch.ranking import Attention, Hubness, Ranking, Stages, stages
+from cmsearch.measured import UNMEASURED, Attention, Hubness, Stages
+from cmsearch.ranking import Ranking, stages
 from cmsearch.types import Encoding, FloatArray, Role
 from indexer import Indexer
 from tests.builders import remove, write_files
@@ -35,16 +37,16 @@ PICTURES = {
 }
 CAPTIONS = "red house\n\ngreen green tree\n\nblue sea\n\nred and green\n\nan old dog\n"
 ATTENTION, HUBNESS = Attention(0.7, 0.03), Hubness(0.75, 4)
-LOOK = Ranking(match="picture")
+TABLE = {(TEXT, IMAGE): Stages(ATTENTION), (IMAGE, TEXT): Stages(None, HUBNESS)}
+LOOK = Ranking(match="picture", fold=False)
 """As it is by default, but for captions and words."""
-PLAIN = Ranking("none", match="picture")
+PLAIN = Ranking("none", match="picture", fold=False)
 
 
 @pytest.fixture(autouse=True)
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the fake encoder have what `lite` has."""
-    found = {("fake", TEXT, IMAGE): Stages(ATTENTION), ("fake", IMAGE, TEXT): Stages(None, HUBNESS)}
-    monkeypatch.setattr(ranking, "MEASURED", found)
+    monkeypatch.setattr(tables, "MEASURED", {"fake": TABLE})
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def attended(text: str, cells: str) -> float:
 
 def test_what_runs_is_what_was_measured_unless_it_is_named() -> None:
     def run(*changes: Any, query: Modality = TEXT, target: Modality = IMAGE) -> Stages:
-        return stages(Ranking(*changes), "fake", query, target)
+        return stages(Ranking(*changes), TABLE, query, target)
 
     assert run() == Stages(ATTENTION)
     assert run(query=IMAGE, target=TEXT) == Stages(None, HUBNESS)
@@ -95,10 +97,10 @@ def test_what_runs_is_what_was_measured_unless_it_is_named() -> None:
     assert run("none", query=IMAGE, target=TEXT) == Stages(None, HUBNESS)
     assert run("auto", 100, False, query=IMAGE, target=TEXT) == Stages()
     assert run("attention") == Stages(ATTENTION)
-    assert run("attention", query=TEXT, target=TEXT) == Stages(ranking.UNMEASURED)
-    assert run("attention", query=IMAGE, target=TEXT) == Stages(ranking.UNMEASURED, HUBNESS)
+    assert run("attention", query=TEXT, target=TEXT) == Stages(UNMEASURED)
+    assert run("attention", query=IMAGE, target=TEXT) == Stages(UNMEASURED, HUBNESS)
     assert run("reciprocal", query=IMAGE, target=IMAGE) == Stages(reciprocal=True)
-    assert stages(Ranking(), "other", TEXT, IMAGE) == Stages()
+    assert stages(Ranking(), {}, TEXT, IMAGE) == Stages()
 
 
 @pytest.mark.parametrize(
@@ -377,10 +379,12 @@ def test_ties_are_by_path_whatever_the_order_of_indexing(tmp_path: Path, fake_mo
             write_mosaics(folder, {name: copies[name], f"other-{name}": "b" * 9})
             Indexer(folder, model=fake_model).run()
         with cmsearch.open(folder) as engine:
-            for wanted in (LOOK, replace(LOOK, depth=3), Ranking()):
+            for wanted in (LOOK, replace(LOOK, depth=3), Ranking(fold=False)):
                 hits = engine.search("red green", target="image", k=5, ranking=wanted)
                 assert names(hits) == sorted(copies)
-            hits = engine.search(image=mosaic("rrrrggggg"), k=5, ranking=Ranking("reciprocal"))
+            hits = engine.search(
+                image=mosaic("rrrrggggg"), k=5, ranking=Ranking("reciprocal", fold=False)
+            )
             assert names(hits) == sorted(copies)
 
 

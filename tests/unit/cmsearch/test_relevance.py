@@ -10,15 +10,25 @@ import pytest
 
 import cmsearch
 from cmsearch import Ranking, bank
+from cmsearch.composition import Sum
 from cmsearch.relevance import DOUBTFUL, relevance
 from cmsearch.store import Store
-from cmsearch.types import Modality
+from cmsearch.types import EncodedQuery, Modality
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 from tests.fakes import DIM, FakeEncoder
 
 QUERIES = Path(__file__).parents[2] / "data" / "queries"
 SCALE = {"bank": {"image": (0.25, 0.1), "text": (0.5, 0.1)}, "image": {"image": (0.8, 0.05)}}
+
+
+def asking(*modalities: Modality, weights: tuple[float, ...] = ()) -> Sum:
+    """A query with a part of each modality."""
+    vector = np.eye(DIM, dtype=np.float32)[0]
+    parts = tuple(EncodedQuery(modality, "", vector) for modality in modalities)
+    weights = weights or (1.0,) * len(parts)
+    total = sum(weights)
+    return Sum(vector, parts, weights, tuple(weight / total for weight in weights))
 
 
 @pytest.mark.parametrize(
@@ -34,13 +44,17 @@ SCALE = {"bank": {"image": (0.25, 0.1), "text": (0.5, 0.1)}, "image": {"image": 
 def test_relevance_is_the_share_of_ordinary_queries_that_score_less(
     query: Modality, target: Modality, cosine: float, expected: float | None
 ) -> None:
-    assert relevance(SCALE, query, target, cosine, {}) == expected
+    assert relevance(SCALE, asking(query), target, [cosine], {}) == expected
 
 
 def test_a_picture_is_as_relevant_as_its_caption_or_its_words() -> None:
-    found = relevance(SCALE, Modality.TEXT, Modality.IMAGE, 0.0, {"caption": 0.6, "words": 0.9})
+    found = relevance(
+        SCALE, asking(Modality.TEXT), Modality.IMAGE, [0.0], {"caption": 0.6, "words": 0.9}
+    )
     assert found == 0.9
-    assert relevance(SCALE, Modality.TEXT, Modality.IMAGE, 0.0, {"caption": 0.6}) == 0.8413
+    assert (
+        relevance(SCALE, asking(Modality.TEXT), Modality.IMAGE, [0.0], {"caption": 0.6}) == 0.8413
+    )
 
 
 def test_the_bank_is_of_different_captions_of_an_ordinary_length() -> None:
@@ -111,3 +125,10 @@ def test_lite_tells_queries_with_an_answer_from_absurd_ones(coco159: Path, tmp_p
     assert area_under_roc(*best) >= 0.88
     assert sum(one < DOUBTFUL for one in best[0]) <= 0.06 * len(answerable)
     assert sum(one < DOUBTFUL for one in best[1]) >= 0.6 * len(absurd)
+
+
+def test_words_of_a_part_say_nothing_of_a_picture_that_is_asked_for_as_well() -> None:
+    both = asking(Modality.IMAGE, Modality.TEXT)
+    plain = relevance(SCALE, both, Modality.IMAGE, [0.5, 0.1], {})
+    assert relevance(SCALE, both, Modality.IMAGE, [0.5, 0.1], {"words": 1.0}) == plain
+    assert relevance(SCALE, asking(Modality.TEXT), Modality.IMAGE, [0.1], {"words": 1.0}) == 1.0

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import cmsearch
-from cmsearch import schema
+from cmsearch import phash, schema
 from cmsearch.catalog import Catalog
 from cmsearch.errors import StoreError
 from cmsearch.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
 from indexer.doctor import examine
-from tests.builders import write_files, write_picture
+from tests.builders import write_files, write_picture, write_scene
 
 FIRST_TABLES = """
 CREATE TABLE settings (name VARCHAR NOT NULL, value VARCHAR, PRIMARY KEY (name));
@@ -66,7 +66,8 @@ def folder(tmp_path: Path, fake_model: str) -> Path:
         made.executescript(FIRST_TABLES)
         made.execute("ATTACH ? AS newer", (str(place / "newer.db"),))
         for table in TABLES:
-            made.execute(f"INSERT INTO main.{table} SELECT * FROM newer.{table}")
+            columns = ", ".join(row[1] for row in made.execute(f"PRAGMA main.table_info({table})"))
+            made.execute(f"INSERT INTO main.{table} SELECT {columns} FROM newer.{table}")
         made.execute("INSERT INTO generations SELECT id, spaces, created FROM newer.generations")
         made.commit()
     for path in place.iterdir():
@@ -162,3 +163,29 @@ def test_several_processes_migrate_at_once(folder: Path) -> None:
         _, stderr = process.communicate(timeout=60)
         assert process.returncode == 0, stderr
     assert best(folder, "green") == "green.png"
+
+
+def test_a_catalog_of_version_3_gets_its_hashes_without_encoding_again(
+    tmp_path: Path, fake_model: str
+) -> None:
+    folder = tmp_path / "photos"
+    write_scene(folder / "hills.png", 1)
+    write_files(folder, {"hills.txt": "hills\n"})
+    Indexer(folder, model=fake_model).run()
+    path = folder / DIRECTORY / CATALOG
+    with closing(sqlite3.connect(path)) as opened, opened:
+        ((before,),) = opened.execute("SELECT phash FROM items WHERE modality = 'image'").fetchall()
+        opened.execute("ALTER TABLE items DROP COLUMN phash")
+        opened.execute("DROP TABLE adapters")
+        opened.execute("PRAGMA user_version = 3")
+    with Store(folder / DIRECTORY) as store:
+        last = store.catalog.last_embedding()
+        assert store.catalog.unhashed() == {"hills.png"}
+        assert store.catalog.hashes(range(last + 1)) == {}
+    report = Indexer(folder).run()
+    assert (report.added, report.changed, report.reencoded, report.unchanged) == (0, 0, 0, 2)
+    with Store(folder / DIRECTORY) as store:
+        assert store.catalog.last_embedding() == last
+        assert store.catalog.unhashed() == set()
+        assert list(store.catalog.hashes(range(last + 1)).values()) == [before]
+    assert len(before) == phash.BYTES

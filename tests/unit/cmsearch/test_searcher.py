@@ -24,6 +24,9 @@ from cmsearch.store import Store
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 
+EACH = cmsearch.Ranking(fold=False)
+"""Of near-duplicates each is a hit."""
+
 
 @pytest.fixture
 def folder(tmp_path: Path, fake_model: str) -> Path:
@@ -52,7 +55,9 @@ def engine(folder: Path) -> Engine:
 def test_a_text_finds_pictures_the_best_first_and_ties_by_path(
     engine: Engine, folder: Path
 ) -> None:
-    hits = engine.search("red", target="image", ranking=cmsearch.Ranking(match="picture"))
+    hits = engine.search(
+        "red", target="image", ranking=cmsearch.Ranking(match="picture", fold=False)
+    )
     names = ["reds/a.png", "reds/b.png", "blue.png", "green.png"]
     assert [hit.path for hit in hits] == [folder / name for name in names]
     assert [hit.rank for hit in hits] == [1, 2, 3, 4]
@@ -126,8 +131,8 @@ def test_a_list_gives_a_list_of_lists(engine: Engine, folder: Path) -> None:
 
 def test_a_string_is_literal_text(engine: Engine, folder: Path) -> None:
     """Even one that is the path of a picture, or looks like a query language."""
-    assert len(engine.search(str(folder / "blue.png"), target="image")) == 4
-    assert len(engine.search("red - green + 2:blue", target="image")) == 4
+    for text in (str(folder / "blue.png"), "red - green + 2:blue"):
+        assert len(engine.search(text, target="image", ranking=EACH)) == 4
 
 
 def test_embed_gives_unit_rows(engine: Engine, folder: Path) -> None:
@@ -170,11 +175,11 @@ def test_pictures_that_cannot_be_read_are_errors(engine: Engine, folder: Path) -
 def test_an_open_engine_sees_what_is_indexed_later(
     engine: Engine, folder: Path, fake_model: str
 ) -> None:
-    assert len(engine.search("red", target="image")) == 4
+    assert len(engine.search("red", target="image", ranking=EACH)) == 4
     write_picture(folder / "new.png", "red")
     (folder / "reds" / "a.png").unlink()
     Indexer(folder, model=fake_model).run()
-    names = [hit.path.name for hit in engine.search("red", target="image")]
+    names = [hit.path.name for hit in engine.search("red", target="image", ranking=EACH)]
     assert names == ["new.png", "b.png", "blue.png", "green.png"]
     assert "red" not in {hit.text for hit in engine.search("red", target="caption")}
 
@@ -209,7 +214,8 @@ def test_a_folder_without_pictures_finds_no_pictures(tmp_path: Path, fake_model:
 
 def test_a_day_may_be_given_with_its_time(engine: Engine) -> None:
     now = datetime.now()
-    assert len(engine.search("red", target="image", where=Filter(since=now, until=now))) == 4
+    days = Filter(since=now, until=now)
+    assert len(engine.search("red", target="image", where=days, ranking=EACH)) == 4
 
 
 def test_an_open_picture_is_searched_like_its_file(engine: Engine, tmp_path: Path) -> None:

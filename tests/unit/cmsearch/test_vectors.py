@@ -108,6 +108,13 @@ def test_older_files_go_and_others_stay(tmp_path: Path) -> None:
     assert "catalog.db" in names
 
 
+def test_cosines_of_equal_vectors_may_be_above_1_by_rounding(tmp_path: Path) -> None:
+    found = {(1, Modality.TEXT): content(3)}
+    background = {"text": {"text": (1.0000061, 0.02)}}
+    vectors.publish(tmp_path, 1, "token", 8, found, background)
+    assert newest_number(tmp_path) == 1
+
+
 def test_the_newest_is_the_highest_number(tmp_path: Path) -> None:
     publish(tmp_path, 9)
     ninth = derived(tmp_path, "manifest-")[0].read_text()

@@ -306,6 +306,8 @@ def test_an_older_catalog_gets_its_words(catalog: Catalog, version: int) -> None
     before = held(catalog.path)
     with sqlite3.connect(catalog.path) as database:
         database.execute("DROP TABLE words")
+        database.execute("DROP TABLE adapters")
+        database.execute("ALTER TABLE items DROP COLUMN phash")
         if version == 1:
             database.executescript(
                 "ALTER TABLE generations DROP COLUMN served;"

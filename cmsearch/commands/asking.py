@@ -1,0 +1,263 @@
+"""What is asked for: the options that say so, and the search that they make."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cmsearch.commands.options import DAY, Place, Seconds, store_option
+from cmsearch.commands.showing import Showing, check, show
+from cmsearch.text import storable
+from cmsearch.types import Filter, Hit, Modality, Query, QueryPart
+
+if TYPE_CHECKING:
+    from cmsearch.ranking import Ranking
+    from cmsearch.searcher import Engine
+
+TARGETS = ("any", "image", "text", "caption", "passage")
+MATCHES = ("all", "picture", "caption", "words")
+DOUBT = "Probably nothing here is about that; these come nearest."
+Command = TypeVar("Command", bound=Callable[..., Any])
+_OPTIONS = (
+    click.option(
+        "--for",
+        "target",
+        type=click.Choice(TARGETS),
+        default="any",
+        show_default=True,
+        help="What to find; text is captions and passages of documents.",
+    ),
+    click.option(
+        "-k",
+        "--top",
+        "k",
+        type=click.IntRange(1),
+        default=10,
+        show_default=True,
+        metavar="N",
+        help="How many hits.",
+    ),
+    store_option,
+    click.option("--path", metavar="GLOB", help="Only what lies there: 2024/*, *.png, IMG_1*."),
+    click.option("--since", metavar="DAY", type=DAY, help="Only from this day on: 2024-05-31."),
+    click.option("--until", metavar="DAY", type=DAY, help="Only up to this day, included."),
+    click.option(
+        "--camera", metavar="NAME", help="Only by this camera; a part of its name will do."
+    ),
+    click.option(
+        "--near", metavar="LAT,LON,KM", type=Place(), help="Only within so many kilometres."
+    ),
+    click.option(
+        "--has-caption/--no-caption", default=None, help="Only with, or without, captions."
+    ),
+    click.option(
+        "--rerank",
+        metavar="NAME",
+        default="auto",
+        show_default=True,
+        help="A second look at the best: auto (what is measured to help), attention, reciprocal, "
+        "itm or itm:MODEL, none.",
+    ),
+    click.option(
+        "--rerank-depth",
+        "depth",
+        type=click.IntRange(1),
+        metavar="N",
+        help="How many it looks at; by default 100, and 32 with itm.",
+    ),
+    click.option(
+        "--correct/--no-correct",
+        default=True,
+        help="Correct hubness where that is measured to help; on by default.",
+    ),
+    click.option(
+        "--match",
+        type=click.Choice(MATCHES),
+        default="all",
+        show_default=True,
+        help="By what TEXT finds pictures: what they show, their captions, or exact words.",
+    ),
+    click.option(
+        "--min-relevance",
+        type=click.FloatRange(0, 1),
+        metavar="P",
+        help="Leave out what is less likely to be about the query, from 0 to 1.",
+    ),
+    click.option(
+        "--cutoff",
+        type=click.Choice(["none", "auto"]),
+        default="none",
+        show_default=True,
+        help="auto leaves out what is probably not about the query.",
+    ),
+    click.option(
+        "--budget",
+        type=Seconds(),
+        metavar="TIME",
+        help="As 300ms or 2s: a second look that would take longer is left out.",
+    ),
+    click.option("--expand", is_flag=True, help="Show near-duplicates each for itself."),
+    click.option("--diverse", is_flag=True, help="Spread the hits: fewer that are alike."),
+)
+
+
+def search_options(command: Command) -> Command:
+    """Give a command the options of a search."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def composed(text: str | None, images: Sequence[str], without: Sequence[str]) -> Query:
+    """The query that TEXT, the pictures of --image and those of --not make together."""
+    from cmsearch.grammar import parse
+
+    if images.count("-") > 1:
+        raise click.UsageError("Standard input has one picture: give - once.")
+    parts = parse(text).parts if text is not None else ()
+    pictures = (_picture(image) for image in images)
+    return Query((*parts, *pictures), tuple(part_of(one) for one in without))
+
+
+def answer(
+    query: Query, options: Mapping[str, Any], showing: Showing, *, seen: Sequence[Hit] = ()
+) -> None:
+    """Search, show what is found, and keep it for `again` and `more`.
+
+    `seen` are hits that were named before, and aren't shown once more.
+    """
+    from cmsearch import searcher
+
+    check(showing)
+    with searcher.open(options.get("store") or ".") as engine:
+        hits = find(engine, query, options, seen)
+    tell(hits, query, options, showing)
+
+
+def find(
+    engine: Engine, query: Query, options: Mapping[str, Any], seen: Sequence[Hit] = ()
+) -> list[Hit]:
+    """The hits of a query with a command's options, without those `seen`; kept as the last search.
+
+    What was folded into one of these isn't found either.
+    """
+    from dataclasses import replace
+
+    from cmsearch import history
+
+    k = int(options.get("k", 10))
+    named = {(hit.path, hit.source) for hit in seen}
+    copies = {path for hit in seen if hit.kind == "photo" for path in hit.copies}
+    hits = engine.search(
+        query,
+        target=options.get("target", "any"),
+        k=k + len(named) + len(copies),
+        where=where(options),
+        ranking=ranking(options),
+    )
+    left = [
+        hit
+        for hit in hits
+        if (hit.path, hit.source) not in named and not (hit.kind == "photo" and hit.path in copies)
+    ]
+    found = [replace(hit, rank=rank) for rank, hit in enumerate(left[:k], 1)]
+    history.keep(history.Search(engine.store.path, query, _plain(options), found, seen))
+    return found
+
+
+def tell(hits: Sequence[Hit], query: Query, options: Mapping[str, Any], showing: Showing) -> None:
+    """Show what was found, with a word about hits that are none or doubtful."""
+    if not hits:
+        left_out = " and isn't left out" if query.without else ""
+        kind = options.get("target", "any")
+        click.echo(
+            f"Nothing of the kind {kind} that passes the filters{left_out} is here.", err=True
+        )
+    elif is_doubtful(hits):
+        click.echo(DOUBT, err=True)
+    show(hits, title(query), showing)
+
+
+def where(options: Mapping[str, Any]) -> Filter:
+    """The filter that a command's options make, with names as the catalog has them."""
+    from cmsearch.errors import QueryError
+
+    found: dict[str, Any] = {name: options.get(name) for name in Filter.__dataclass_fields__}
+    days = {name: found[name] and found[name].date() for name in ("since", "until")}
+    try:
+        texts = {name: found[name] and storable(found[name]) for name in ("path", "camera")}
+    except ValueError as error:
+        raise QueryError("No name that --path or --camera asks for can be in an index.") from error
+    return Filter(**found | days | texts)
+
+
+def ranking(options: Mapping[str, Any]) -> Ranking:
+    """The ranking that a command's options make."""
+    from cmsearch.ranking import Ranking
+    from cmsearch.relevance import DOUBTFUL
+
+    least = options.get("min_relevance")
+    if least is None:
+        least = DOUBTFUL if options.get("cutoff") == "auto" else 0.0
+    return Ranking(
+        rerank=options.get("rerank", "auto"),
+        depth=options.get("depth"),
+        correct=options.get("correct", True),
+        match=options.get("match", "all"),
+        min_relevance=least,
+        budget=options.get("budget"),
+        fold=not options.get("expand", False),
+        diverse=options.get("diverse", False),
+    )
+
+
+def is_doubtful(hits: Sequence[Hit]) -> bool:
+    """Whether probably none of the hits is about what was asked for."""
+    from cmsearch.relevance import DOUBTFUL
+
+    return all(hit.relevance is not None and hit.relevance < DOUBTFUL for hit in hits)
+
+
+def title(query: Query) -> str:
+    """A query as a heading."""
+    said = ""
+    for part in query.parts:
+        sign = " − " if part.weight < 0 else " + " if said else ""
+        said += f"{sign}{_name(part)}"
+    return said + "".join(f", not {_name(part)}" for part in query.without)
+
+
+def _name(part: QueryPart) -> str:
+    if part.modality is Modality.TEXT:
+        return f"“{part.content}”"
+    return Path(part.content).name if isinstance(part.content, str | Path) else "a picture"
+
+
+def _picture(image: str) -> QueryPart:
+    """The picture of a path, or - for standard input, which may be closed."""
+    if image != "-":
+        return QueryPart(Path(image), Modality.IMAGE)
+    return QueryPart(sys.stdin.buffer.read() if sys.stdin else b"", Modality.IMAGE)
+
+
+def part_of(given: str) -> QueryPart:
+    """What --not names: a picture if it ends as the names of pictures do, else a text."""
+    from cmsearch.media.images import ImageReader
+    from cmsearch.media.raw import RawReader
+
+    if Path(given).suffix.lower() in ImageReader.suffixes | RawReader.suffixes:
+        return QueryPart(Path(given), Modality.IMAGE)
+    return QueryPart(given)
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they are written on a command line; the store is kept beside them."""
+    plain = {name: value for name, value in options.items() if name != "store"}
+    plain |= {name: f"{plain[name]:%Y-%m-%d}" for name in ("since", "until") if plain.get(name)}
+    if plain.get("near"):
+        plain["near"] = ",".join(map(repr, plain["near"]))
+    return plain

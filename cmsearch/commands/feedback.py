@@ -1,0 +1,123 @@
+"""The commands `again`, `more` and `similar`, which go on from what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from cmsearch import history
+from cmsearch.cli import SUMMARIES
+from cmsearch.commands.asking import answer, composed, search_options
+from cmsearch.commands.showing import Showing, show_options
+from cmsearch.errors import QueryError
+from cmsearch.feedback import refined
+from cmsearch.types import Hit
+
+_SHOWN = ("style", "sort", "preview", "html", "opened")
+_NAMED = ("ranks", "wrong")
+
+
+@click.command(short_help=SUMMARIES["again"])
+@search_options
+@show_options
+@click.pass_context
+def again(ctx: click.Context, /, **options: Any) -> None:
+    """Search for the same once more; what is given here replaces what was given then.
+
+    \b
+    Examples:
+      cmsearch again -k 50 --html found.html
+      cmsearch again --for caption
+    """
+    last = history.last()
+    answer(last.query, _options(ctx, last), _showing(options), seen=last.seen)
+
+
+@click.command(short_help=SUMMARIES["more"])
+@click.argument("ranks", type=click.IntRange(1), nargs=-1)
+@click.option(
+    "--not",
+    "wrong",
+    type=click.IntRange(1),
+    multiple=True,
+    metavar="RANK",
+    help="A hit that is wrong; may be given again.",
+)
+@search_options
+@show_options
+@click.pass_context
+def more(ctx: click.Context, /, ranks: Sequence[int], wrong: Sequence[int], **options: Any) -> None:
+    """Find more like the hits at RANKS of the last search, and less like wrong ones.
+
+    The hits that are named are not shown again, nor their copies. What comes is the last search
+    then: so it can be refined step by step.
+
+    \b
+    Examples:
+      cmsearch more 3 7
+      cmsearch more 3 7 --not 5
+    """
+    if not ranks and not wrong:
+        raise click.UsageError("Name the hits to find more of by their ranks: cmsearch more 3 7.")
+    if set(ranks) & set(wrong):
+        raise click.UsageError("A hit is right or wrong, not both.")
+    last = history.last()
+    liked, disliked = (
+        [_at(last.hits, rank) for rank in dict.fromkeys(some)] for some in (ranks, wrong)
+    )
+    query = refined(last.query, liked, disliked)
+    seen = [*last.seen, *liked, *disliked]
+    answer(query, _options(ctx, last), _showing(options), seen=seen)
+
+
+@click.command(short_help=SUMMARIES["similar"])
+@click.argument("file")
+@search_options
+@show_options
+@click.pass_context
+def similar(ctx: click.Context, /, file: str, **options: Any) -> None:
+    """Find the pictures that are like the picture FILE, which needn't be in the index.
+
+    \b
+    Example:
+      cmsearch similar ~/Desktop/cat.jpg
+    """
+    given = {name: value for name, value in options.items() if name not in _SHOWN}
+    if ctx.get_parameter_source("target") is ParameterSource.DEFAULT:
+        given["target"] = "image"
+    answer(composed(None, [file], ()), given, _showing(options))
+
+
+def _showing(options: Mapping[str, Any]) -> Showing:
+    return Showing(*(options[name] for name in _SHOWN))
+
+
+def _options(ctx: click.Context, last: history.Search) -> dict[str, Any]:
+    """The options of the last search, and over them those that are given now.
+
+    The kept ones are read as if they were given: a file that was changed can say anything.
+    """
+    given = {
+        name: value
+        for name, value in ctx.params.items()
+        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+        and name not in (*_SHOWN, *_NAMED)
+    }
+    try:
+        kept = {
+            option.name: option.type_cast_value(ctx, last.options[option.name])
+            for option in ctx.command.params
+            if option.name in last.options and option.name not in (*_SHOWN, *_NAMED, "store")
+        }
+    except (click.UsageError, TypeError, ValueError) as error:
+        raise QueryError(history.NONE) from error
+    return {"store": last.store, **kept, **given}
+
+
+def _at(hits: Sequence[Hit], rank: int) -> Hit:
+    if rank > len(hits):
+        raise QueryError(f"There is no hit {rank}: of the last search {len(hits)} are known.")
+    return hits[rank - 1]

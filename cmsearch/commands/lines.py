@@ -1,0 +1,281 @@
+"""What the lines of a session mean: queries, and commands that begin with a colon."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from cmsearch.commands import editing
+from cmsearch.commands.asking import TARGETS, composed, part_of, tell
+from cmsearch.commands.showing import Showing, show
+from cmsearch.errors import QueryError
+from cmsearch.text import printable
+
+if TYPE_CHECKING:
+    from cmsearch.session import Session
+    from cmsearch.types import QueryPart
+
+_RANKS = re.compile(r"(-?)(\d{1,5})(?:-(\d{1,5}))?")
+_SIGN = re.compile(r"([-−－]|[+＋])(?!\S)")
+
+
+class Command(NamedTuple):
+    """What is typed after its name, and what it does."""
+
+    given: str
+    says: str
+
+
+COMMANDS = {
+    "and": Command("TEXT|FILE", "Add to the query: a text, - TEXT to take away, or a picture."),
+    "not": Command("TEXT|FILE", "Leave out what is about this."),
+    "more": Command("RANKS", "More like some hits, less like others: :more 3 7 -5"),
+    "similar": Command("RANK|FILE", "Pictures like a hit, or like any picture."),
+    "image": Command("FILE", "Ask with a picture."),
+    "for": Command("KIND", f"What to find: {', '.join(TARGETS)}."),
+    "top": Command("N", "How many hits."),
+    "again": Command("", "Search for the same once more."),
+    "back": Command("", "Go back to the search before."),
+    "preview": Command("", "Show pictures with the hits, or no longer."),
+    "open": Command("RANK", "Open a hit in the system's viewer."),
+    "mark": Command("RANKS", "Mark hits: :mark 1 3-5"),
+    "marked": Command("", "List the marked hits."),
+    "unmark": Command("[NUMBERS]", "Take back marks, by the numbers of :marked, or all."),
+    "export": Command(
+        "FILE", "Write the marked to FILE.html, .jsonl or .txt, or copy to a folder/."
+    ),
+    "help": Command("", "List the commands."),
+    "quit": Command("", "End; Ctrl-D does too."),
+}
+_FILES = ("and", "not", "similar", "image", "export")
+
+
+def completions(line: str) -> list[str]:
+    """The whole lines that the beginning of one can become."""
+    name, blank, given = line.partition(" ")
+    if not line.startswith(":"):
+        return []
+    if not blank:
+        matches = [one for one in COMMANDS if one.startswith(name[1:])]
+        return [f":{one}{' ' * bool(COMMANDS[one].given)}" for one in matches]
+    if name == ":for":
+        return [f":for {kind}" for kind in TARGETS if kind.startswith(given)]
+    return [f"{name} {path}" for path in editing.files(given)] if name[1:] in _FILES else []
+
+
+class Lines:
+    """What the lines of a session do, and print."""
+
+    def __init__(self, session: Session, *, preview: bool = False) -> None:
+        self._session = session
+        self._preview = preview
+        self._does: Mapping[str, Callable[[str], None]] = {
+            "and": self._and,
+            "not": self._not,
+            "more": self._more,
+            "similar": self._similar,
+            "image": self._image,
+            "for": self._for,
+            "top": self._top,
+            "again": self._again,
+            "back": self._back,
+            "preview": self._switch_preview,
+            "open": self._open,
+            "mark": self._mark,
+            "marked": self._marked,
+            "unmark": self._unmark,
+            "export": self._export,
+            "help": self._help,
+        }
+
+    def run(self, line: str) -> bool:
+        """Do what a line says. Returns whether the session goes on; raises `CmsearchError`."""
+        line = line.strip()
+        if not line.startswith(":"):
+            if line:
+                self._session.ask(composed(line, (), ()))
+                self._show()
+            return True
+        name, _, given = line[1:].partition(" ")
+        name, given = _named(name), given.strip()
+        if name == "quit":
+            return False
+        wanted = COMMANDS[name].given
+        if given and not wanted:
+            raise QueryError(f":{name} takes nothing after it.")
+        if not given and wanted and not wanted.startswith("["):
+            raise QueryError(f"Write what it is about: :{name} {wanted}.")
+        self._does[name](given)
+        return True
+
+    def _show(self) -> None:
+        session = self._session
+        tell(session.hits, session.query, session.wanted, Showing(preview=self._preview))
+
+    def _and(self, given: str) -> None:
+        from cmsearch.types import Modality
+
+        part = part_of(_file(given))
+        parts = [part] if part.modality is Modality.IMAGE else _parts(given)
+        self._session.add(parts)
+        self._show()
+
+    def _not(self, given: str) -> None:
+        self._session.exclude(part_of(_file(given)))
+        self._show()
+
+    def _more(self, given: str) -> None:
+        self._session.more(*_ranks(given))
+        self._show()
+
+    def _similar(self, given: str) -> None:
+        if given.isdecimal():
+            self._session.similar(_number(given))
+        else:
+            query = composed(None, [_picture(given)], ())
+            self._session.ask(query, **self._session.pictures())
+        self._show()
+
+    def _image(self, given: str) -> None:
+        self._session.ask(composed(None, [_picture(given)], ()))
+        self._show()
+
+    def _for(self, given: str) -> None:
+        if given not in TARGETS:
+            raise QueryError(f"There is no kind {given}; it is one of {', '.join(TARGETS)}.")
+        self._set("target", given)
+
+    def _top(self, given: str) -> None:
+        self._set("k", _number(given))
+
+    def _set(self, name: str, value: Any) -> None:
+        self._session.set(name, value)
+        if self._session.is_asked:
+            self._show()
+
+    def _again(self, _: str) -> None:
+        self._session.again()
+        self._show()
+
+    def _back(self, _: str) -> None:
+        self._session.back()
+        self._show()
+
+    def _switch_preview(self, _: str) -> None:
+        self._preview = not self._preview
+        if not self._preview:
+            click.echo("Without pictures.", err=True)
+        elif self._session.is_asked:
+            self._show()
+
+    def _open(self, given: str) -> None:
+        from cmsearch.viewer import open_in_viewer
+
+        open_in_viewer(self._session.hit(_number(given)).path)
+
+    def _mark(self, given: str) -> None:
+        new = self._session.mark(_plain_ranks(given))
+        click.echo(f"{new} more, {len(self._session.marked)} marked.", err=True)
+
+    def _marked(self, _: str) -> None:
+        from dataclasses import replace
+
+        marked = self._session.marked
+        hits = [replace(hit, rank=number) for number, hit in enumerate(marked, 1)]
+        if not hits:
+            click.echo("Nothing is marked.", err=True)
+        show(hits, "Marked", Showing(preview=self._preview))
+
+    def _unmark(self, given: str) -> None:
+        marked = self._session.marked
+        self._session.unmark(_plain_ranks(given) if given else range(1, len(marked) + 1))
+        click.echo(f"{len(self._session.marked)} marked.", err=True)
+
+    def _export(self, given: str) -> None:
+        from cmsearch.commands.exporting import export
+
+        marked = self._session.marked
+        if not marked:
+            raise QueryError("Nothing is marked. Mark hits by their ranks: :mark 1 3-5.")
+        click.echo(printable(export(marked, "Marked", _file(given))), err=True)
+
+    def _help(self, _: str) -> None:
+        rows = [(f":{name} {one.given}".rstrip(), one.says) for name, one in COMMANDS.items()]
+        width = max(len(usage) for usage, _ in rows)
+        click.echo("A line is a query: horse + stripes - people. What begins with : is a command;")
+        click.echo("its beginning will do where no other begins so.")
+        for usage, says in rows:
+            click.echo(f"  {usage:{width}}  {says}")
+
+
+def _named(name: str) -> str:
+    """The command that a name, or its beginning, stands for."""
+    if name in COMMANDS:
+        return name
+    found = [one for one in COMMANDS if name and one.startswith(name)]
+    if found and all(one.startswith(found[0]) for one in found):  # :ma is :mark, not :marked
+        return found[0]
+    if found:
+        raise QueryError(f":{name} may be {' or '.join(f':{one}' for one in found)}.")
+    raise QueryError(
+        f"There is no command :{name}. :help lists them. A text that begins with a colon is "
+        f'searched for in quotes: ":{name}".'
+    )
+
+
+def _parts(given: str) -> list[QueryPart]:
+    """What a text adds to a query; it may begin with a sign, as it isn't alone."""
+    sign = _SIGN.match(given)
+    if sign is None:
+        return list(composed(given, (), ()).parts)
+    if sign[1] in "+＋":
+        return list(composed(given[1:], (), ()).parts)
+    return list(composed(f"{given} + x", (), ()).parts[:-1])
+
+
+def _ranks(given: str) -> tuple[list[int], list[int]]:
+    """Ranks such as `3 7-9`, and those that are wrong, as in `3 7 -5` or `3 7 not 5`."""
+    found: tuple[list[int], list[int]] = ([], [])
+    is_wrong = False
+    for word in given.replace(",", " ").split():
+        if word == "not":
+            is_wrong = True
+            continue
+        rank = _RANKS.fullmatch(word)
+        if rank is None:
+            raise QueryError(f"{word} is no rank. A rank is a number: 3; several are 3 7 or 3-7.")
+        first = int(rank[2])
+        found[is_wrong or bool(rank[1])].extend(range(first, int(rank[3] or first) + 1))
+    return found
+
+
+def _plain_ranks(given: str) -> list[int]:
+    right, wrong = _ranks(given)
+    if wrong or not right:
+        raise QueryError(f"{given} names no ranks. Ranks are numbers: 3 7 or 3-7.")
+    return right
+
+
+def _number(given: str) -> int:
+    (number, *others) = _plain_ranks(given)
+    if others or number < 1:
+        raise QueryError(f"{given} is not one number from 1.")
+    return number
+
+
+def _picture(given: str) -> str:
+    """The path of a picture; - is stdin elsewhere, which has the lines here."""
+    return "./-" if given == "-" else _file(given)
+
+
+def _file(given: str) -> str:
+    """A name as it is typed: with ~ for the home, and maybe in quotes."""
+    for quote in "\"'":
+        if len(given) > 2 and given[0] == given[-1] == quote:
+            given = given[1:-1]
+            break
+    return os.path.expanduser(given)  # noqa: PTH111 - of a text that may be no path

@@ -1,0 +1,70 @@
+"""The command `shell`: searches one after the other, by an engine that stays loaded."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any
+
+import click
+
+from cmsearch.cli import SUMMARIES
+from cmsearch.commands import editing
+from cmsearch.commands.asking import find, search_options
+from cmsearch.commands.lines import Lines, completions
+from cmsearch.errors import CmsearchError
+from cmsearch.text import printable
+
+
+@click.command(short_help=SUMMARIES["shell"])
+@search_options
+@click.option("--preview", is_flag=True, help="Show the pictures in the terminal.")
+def shell(preview: bool, **options: Any) -> int:
+    """Search again and again, with the model loaded once: refine, mark, and export the marked.
+
+    A line is a query as TEXT of `cmsearch search` is; one that begins with a colon is a command,
+    and :help lists them. Lines may come through a pipe. The options hold for every search.
+
+    \b
+    Examples:
+      cmsearch shell
+      cmsearch shell --for image --since 2024-01-01
+      printf 'a cat\\n:mark 1-3\\n:export cats.html\\n' | cmsearch shell
+    """
+    from cmsearch import searcher
+    from cmsearch.session import Session
+
+    with searcher.open(options.get("store") or ".") as engine:
+        engine.embed("a photo")  # loads the model, and says so here if it can't be
+        lines = Lines(Session(partial(find, engine), options), preview=preview)
+        if editing.is_interactive():
+            click.echo("Type what to search for; :help lists the commands.", err=True)
+        failed = _run(lines)
+    return int(failed and not editing.is_interactive())
+
+
+def _run(lines: Lines) -> bool:
+    """Do what each line says; returns whether one couldn't be done."""
+    failed = False
+    for line in editing.lines(completions):
+        try:
+            if not lines.run(line):
+                break
+        except KeyboardInterrupt:
+            if not editing.is_interactive():
+                raise
+            click.echo("Interrupted.", err=True)
+        except BrokenPipeError:  # nobody reads any more
+            raise
+        except Exception as error:
+            if "CMSEARCH_DEBUG" in os.environ:
+                raise
+            failed = True
+            click.echo(f"Error: {printable(_message(error))}", err=True)
+    return failed
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, CmsearchError):
+        return str(error)
+    return f"{type(error).__name__}: {error}. Set CMSEARCH_DEBUG=1 to see where."

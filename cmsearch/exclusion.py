@@ -1,0 +1,46 @@
+"""What a query may not find: its own pictures, and what is about something, by words and by
+calibration.
+"""
+
+from __future__ import annotations
+
+from cmsearch.store import Store, View
+from cmsearch.types import Composition, EncodedQuery, Modality, VectorIndex
+
+_FIRST = 64
+
+
+def barred(store: Store, view: View, query: Composition) -> set[int]:
+    """The items that a query may not find: its own pictures, and what it is to be without.
+
+    That is what is about one of `without`, and what shows or says the same picture. About it are
+    items at least as near to it as the best hit of an ordinary query is (a relevance of 0.5), and
+    those that have its words; without a background to judge by, only these.
+    """
+    about = set().union(*(_about(store, view, part) for part in query.without))
+    digests = {part.digest for part in query.parts if part.digest}
+    pictures = (store.catalog.pictures_with_digest(digest) for digest in digests)
+    return store.catalog.about_same(about).union(*pictures)
+
+
+def _about(store: Store, view: View, part: EncodedQuery) -> set[int]:
+    found: set[int] = set()
+    for modality, index in view.indexes.items():
+        bank = "bank" if part.modality is Modality.TEXT else part.modality
+        scale = view.background.get(bank, {}).get(modality)
+        if scale is not None and len(index):
+            near = _near(index, part, scale[0])
+            found |= {item.id for item in store.catalog.items(near).values()}
+    if part.modality is Modality.TEXT:
+        found |= store.catalog.items_with(part.content)
+    return found
+
+
+def _near(index: VectorIndex, part: EncodedQuery, least: float) -> list[int]:
+    """The ids with a cosine of at least `least`."""
+    depth = _FIRST
+    while True:
+        scores, ids = index.search(part.vector[None], min(depth, len(index)))
+        if depth >= len(index) or scores[0, -1] < least:
+            return [int(one) for one in ids[0][(scores[0] >= least) & (ids[0] >= 0)]]
+        depth *= 4

@@ -1,0 +1,34 @@
+"""Refining a query by hits that are right or wrong: relevance feedback after Rocchio (1971)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cmsearch.types import Hit, Modality, Query, QueryPart
+
+LIKED, DISLIKED = 0.75, 0.15
+"""What all right hits, and all wrong ones, count beside the query; the usual values (Manning et
+al. 2008, Introduction to Information Retrieval, section 9.1.1)."""
+
+
+def refined(query: str | Query, liked: Sequence[Hit] = (), disliked: Sequence[Hit] = ()) -> Query:
+    """A query that is drawn towards the hits `liked`, and away from those `disliked`.
+
+    Pictures count by their files, text by itself. The weights of what is looked for have the same
+    sum as before, so that a query can be refined any number of times.
+    """
+    base = Query((QueryPart(query),)) if isinstance(query, str) else query
+    marked = [(hit, LIKED / len(liked)) for hit in liked]
+    marked += [(hit, -DISLIKED / len(disliked)) for hit in disliked]
+    total = sum(part.weight for part in base.parts if part.weight > 0)
+    more = [_part(hit, total * weight) for hit, weight in marked]
+    share = 1 / (1 + LIKED) if liked else 1.0
+    parts = tuple(replace(part, weight=share * part.weight) for part in (*base.parts, *more))
+    return Query(parts, base.without)
+
+
+def _part(hit: Hit, weight: float) -> QueryPart:
+    if hit.text is None:
+        return QueryPart(hit.path, Modality.IMAGE, weight)
+    return QueryPart(hit.text, Modality.TEXT, weight)

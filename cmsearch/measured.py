@@ -1,0 +1,96 @@
+"""What was measured to help after the first stage, by encoder and direction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cmsearch.types import Modality
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Attended similarities count `share` times as much as the first stage's cosine."""
+
+    share: float
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hubness:
+    """Of the mean of an item's k best scores against the bank, `strength` is taken away."""
+
+    strength: float
+    k: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What runs after the first stage in one direction."""
+
+    attention: Attention | None = None
+    hubness: Hubness | None = None
+    reciprocal: bool = False
+    model: str = ""
+
+
+Table = Mapping[tuple[Modality, Modality], Stages]
+"""By the modalities of query and target."""
+MEASURED: Mapping[str, Table] = {
+    "lite": {
+        (Modality.TEXT, Modality.IMAGE): Stages(attention=Attention(0.7, 0.03)),
+        (Modality.IMAGE, Modality.TEXT): Stages(hubness=Hubness(0.75, 4)),
+    }
+}
+"""By encoder what was measured to help; docs/reranking.md has the figures."""
+UNMEASURED = Attention(0.5, 0.05)
+"""For `attention` by name where nothing was measured."""
+UNMEASURED_HUBNESS = Hubness(0.75, 4)
+_MOST = 1000.0
+
+
+def defaults(encoder: str, kept: str | None) -> Table:
+    """What runs by default: what `kept` says of the directions that it names, or what ships."""
+    return {**MEASURED.get(encoder, {}), **_unpacked(kept or "")}
+
+
+def pack(table: Table) -> str:
+    """A table as JSON, for a store to keep."""
+    rows = {
+        f"{query} {target}": {
+            "attention": stages.attention
+            and [stages.attention.share, stages.attention.temperature],
+            "hubness": stages.hubness and [stages.hubness.strength, stages.hubness.k],
+        }
+        for (query, target), stages in table.items()
+    }
+    return json.dumps(rows)
+
+
+def _unpacked(text: str) -> dict[tuple[Modality, Modality], Stages]:
+    """The table of `pack`, without the rows that aren't sound: a store may come from anywhere."""
+    try:
+        rows = dict(json.loads(text or "{}"))
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    found = {}
+    for key, row in rows.items():
+        try:
+            query, target = (Modality(name) for name in key.split(" "))
+            attention = row["attention"] and Attention(*_pair(row["attention"]))
+            strength, k = _pair(row["hubness"]) if row["hubness"] else (0.0, 0.0)
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
+            continue
+        hubness = Hubness(strength, int(k)) if int(k) else None
+        found[query, target] = Stages(attention or None, hubness)
+    return found
+
+
+def _pair(values: Any) -> tuple[float, float]:
+    """Two positive numbers; raises `ValueError` or `TypeError` for anything else."""
+    first, second = (float(value) for value in values)
+    if not (0 < first <= _MOST and 0 < second <= _MOST):
+        raise ValueError
+    return first, second

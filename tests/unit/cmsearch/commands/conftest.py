@@ -1,0 +1,39 @@
+"""A small folder to search by the encoder that needs no weights, and a state of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from indexer import Indexer
+from tests.builders import write_files, write_picture
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the last search is kept."""
+    place = tmp_path / "state"
+    monkeypatch.setenv("CMSEARCH_STATE", str(place))
+    return place
+
+
+@pytest.fixture
+def folder(tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: pictures in three colours, two of them the same file, with captions."""
+    place = tmp_path / "pictures"
+    for name in ("a", "b"):
+        write_picture(place / "reds" / f"{name}.png", "red")
+    write_picture(place / "green.png", "green")
+    write_picture(place / "blue.png", "blue")
+    write_files(
+        place,
+        {
+            "green.txt": "green green meadow\n\nthe sea is blue\n",
+            "captions.jsonl": '{"image": "reds/a.png", "caption": "red"}\n',
+            "note.md": "A red house.\n",
+        },
+    )
+    Indexer(place, model=fake_model).run()
+    monkeypatch.chdir(place)
+    return place

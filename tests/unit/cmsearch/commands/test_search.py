@@ -1,0 +1,192 @@
+"""`cmsearch search`: several texts and pictures, exclusions, folding, and ways to show hits."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.builders import write_files, write_picture
+from tests.commands import called
+
+
+def found(*arguments: object, stdin: bytes = b"") -> list[str]:
+    """The sources of the hits for images."""
+    result = called("search", *arguments, "--for", "image", "--format", "json", stdin=stdin)
+    assert result.returncode == 0, result.stderr
+    return [json.loads(line)["source"] for line in result.stdout.splitlines()]
+
+
+def test_text_may_be_given_with_an_option(folder: Path) -> None:
+    assert found("--text", "red", "-k", "1") == found("red", "-k", "1") == ["reds/a.png"]
+
+
+def test_a_sum_and_a_difference_of_texts(folder: Path) -> None:
+    """Captions and words aside, a picture scores by its colour alone."""
+    picture = ("--match", "picture")
+    assert found("red + 2:blue", *picture)[:2] == ["blue.png", "reds/a.png"]
+    assert found("red - 0.5:blue", *picture)[-1] == "blue.png"
+    assert found('"red - blue"', *picture) != found("red - blue", *picture)
+
+
+def test_several_pictures_are_one_query_and_find_others(folder: Path) -> None:
+    sources = found("--image", "reds/a.png", "--image", "blue.png")
+    assert sources == ["green.png"]
+
+
+def test_a_picture_and_a_text_are_one_query(folder: Path) -> None:
+    write_picture(folder.parent / "query.png", "red", (9, 9))
+    beside = ("--image", folder.parent / "query.png", "--match", "picture")
+    assert found(*beside, "--text", "3:green")[0] == "green.png"
+    assert found(*beside, "--text", "0.1:green")[0] == "reds/a.png"
+
+
+def test_a_picture_through_stdin(folder: Path) -> None:
+    data = write_picture(folder.parent / "query.png", "blue", (9, 9)).read_bytes()
+    assert found("--image", "-", stdin=data)[0] == "blue.png"
+    empty = called("search", "--image", "-")
+    assert empty.returncode == 1 and "The picture can't be searched with" in empty.stderr
+
+
+def test_stdin_has_one_picture(folder: Path) -> None:
+    result = called("search", "--image", "-", "--image", "-", stdin=b"x")
+    assert result.returncode == 2 and "give - once" in result.stderr
+
+
+def test_not_leaves_out_what_has_the_words(folder: Path) -> None:
+    """`sea` stands in a caption of green.png, and what is about the same goes with it."""
+    assert "green.png" in found("red")
+    assert "green.png" not in found("red", "--not", "meadow")
+    assert found("red", "--not", "meadow", "--not", "reds") == ["blue.png"]
+
+
+def test_nothing_that_is_left_is_said(folder: Path) -> None:
+    result = called("search", "red", "--path", "green.png", "--not", "meadow")
+    assert result.stdout == "" and "isn't left out" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others don't let the current folder go")
+def test_a_current_folder_that_is_gone_is_no_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = folder.parent / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    try:
+        result = called("search", "red", "--store", folder, "--image", folder / "blue.png")
+    finally:
+        os.chdir(folder)
+    assert result.returncode == 0 and str(folder) in result.stdout
+
+
+def test_not_takes_a_picture_by_the_end_of_its_name(folder: Path) -> None:
+    result = called("search", "red", "--not", "none.png")
+    assert result.returncode == 1 and "none.png can't be read" in result.stderr
+    assert called("search", "red", "--not", "none.doc").returncode == 0  # a text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_a_path_that_is_not_utf_8_can_be_filtered_by(folder: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    write_picture(folder / name, "blue", (9, 9))
+    assert called("index", "--model", "fake:colours").returncode == 0
+    result = called("search", "red", "--path", name, "--format", "json")
+    assert [json.loads(line)["path"] for line in result.stdout.splitlines()] == [str(folder / name)]
+
+
+def test_copies_are_folded_unless_they_are_wanted(folder: Path) -> None:
+    result = called("search", "red", "--for", "image", "-k", "1")
+    assert "reds/a.png  (+1 nearly the same)" in result.stdout
+    hit = json.loads(
+        called("search", "red", "--for", "image", "--format", "json").stdout.split("\n")[0]
+    )
+    assert hit["copies"] == [str(folder / "reds" / "b.png")]
+    assert found("red", "--expand")[:2] == ["reds/a.png", "reds/b.png"]
+
+
+def test_diverse_hits_are_the_same_in_another_order(folder: Path) -> None:
+    assert found("red", "--diverse")[0] == "reds/a.png"
+    assert sorted(found("red", "--diverse")) == sorted(found("red"))
+
+
+def test_html_writes_a_page_and_replaces_nothing_else(folder: Path) -> None:
+    page = folder.parent / "found.html"
+    for _ in range(2):
+        result = called("search", "red <b>", "--html", page)
+        assert result.returncode == 0 and f"Written to {page}" in result.stderr
+    assert "red &lt;b&gt;" in page.read_text()
+    write_files(folder, {"own.html": "mine"})
+    result = called("search", "red", "--html", "own.html")
+    assert result.returncode == 1 and result.stdout == ""
+    assert (folder / "own.html").read_text() == "mine"
+
+
+def test_html_of_nothing_is_a_page_too(folder: Path) -> None:
+    result = called("search", "red", "--camera", "Leica", "--html", "found.html")
+    assert result.returncode == 0 and (folder / "found.html").is_file()
+
+
+def test_preview_shows_pictures_above_the_lines(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CMSEARCH_PREVIEW", "shades")
+    plain = called("search", "red", "--for", "image").stdout.splitlines()
+    shown = called("search", "red", "--for", "image", "--preview").stdout.splitlines()
+    assert [line for line in shown if ".png" in line] == plain
+    assert len(shown) > len(plain)
+
+
+def test_preview_says_where_it_shows_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CMSEARCH_PREVIEW", raising=False)
+    result = called("search", "red", "--preview")
+    assert result.returncode == 0 and "no terminal" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems don't ask for xdg-open")
+def test_open_shows_the_first_hit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opener = folder.parent / "bin" / "xdg-open"
+    write_files(folder.parent, {"bin/xdg-open": f'#!/bin/sh\necho "$1" > {folder.parent}/opened\n'})
+    opener.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{opener.parent}{os.pathsep}{os.environ['PATH']}")
+    assert called("search", "red", "--for", "image", "--open").returncode == 0
+    assert (folder.parent / "opened").read_text() == f"{folder / 'reds' / 'a.png'}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["red", "-k", "1" + "0" * 30],
+        ["red", "--rerank-depth", "1" + "0" * 30],
+        ["red", "--min-relevance", "nan"],
+        ["red", "--near", "nan,nan,nan"],
+        ["red", "--near", "0,0,inf"],
+        ["red", "--budget", "1e999s"],
+        ["red", "--path", "[" * 500],
+        ["red", "--since", "9999-12-31", "--until", "0001-01-01"],
+        ["x" * 20_000],
+        ["\x1b[31m\x00red\r"],
+        ["\U0001f468‍\U0001f469‍ + \u202eabc"],
+        ["red", "--not", "x" * 20_000],
+        ["red", "--not", "\x00.png"],
+        ["red", "--image", "\x00"],
+        ["red", "--image", "."],
+        ["red", "--image", "x" * 5000],
+        ["red", "--image", os.fsdecode(b"caf\xe9.jpg")],
+        [os.fsdecode(b"caf\xe9")],
+        ["red", "--camera", os.fsdecode(b"caf\xe9")],
+        ["red", "--path", os.fsdecode(b"caf\xe9")],
+        ["red", "--html", "x" * 5000 + ".html"],
+        ["red", "--store", os.fsdecode(b"caf\xe9")],
+        ["red", "--rerank", "\x1b[31m"],
+        ["100:red - 0.01:red", "--diverse", "--expand"],
+        ["red - red"],
+    ],
+    ids=lambda arguments: " ".join(map(ascii, arguments))[:40],
+)
+def test_odd_input_is_answered_or_refused(folder: Path, arguments: list[str]) -> None:
+    """Never by an error that isn't ours: `called` would raise it."""
+    assert called("search", *arguments).returncode in (0, 1, 2)
