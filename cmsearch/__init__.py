@@ -19,9 +19,20 @@ if TYPE_CHECKING:
         StoreReadOnlyError,
         UnknownModelError,
     )
+    from cmsearch.feedback import refined
+    from cmsearch.grammar import parse
     from cmsearch.ranking import Ranking
     from cmsearch.searcher import Engine, open
-    from cmsearch.types import Encoding, Filter, Hit, Modality, Role, Space
+    from cmsearch.types import (
+        Encoding,
+        Filter,
+        Hit,
+        Modality,
+        Query,
+        QueryPart,
+        Role,
+        Space,
+    )
 
 __version__ = "0.1.0"
 
@@ -35,7 +46,9 @@ __all__ = [
     "Modality",
     "ModelError",
     "ModelUnavailableError",
+    "Query",
     "QueryError",
+    "QueryPart",
     "Ranking",
     "Role",
     "Space",
@@ -46,10 +59,18 @@ __all__ = [
     "StoreReadOnlyError",
     "UnknownModelError",
     "open",
+    "parse",
+    "refined",
 ]
 
-_HOMES = {"Engine": "searcher", "Ranking": "ranking", "open": "searcher"} | dict.fromkeys(
-    ("Encoding", "Filter", "Hit", "Modality", "Role", "Space"), "types"
+_HOMES = {
+    "Engine": "searcher",
+    "Ranking": "ranking",
+    "open": "searcher",
+    "parse": "grammar",
+    "refined": "feedback",
+} | dict.fromkeys(
+    ("Encoding", "Filter", "Hit", "Modality", "Query", "QueryPart", "Role", "Space"), "types"
 )
 
 

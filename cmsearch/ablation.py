@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.evaluate import DEPTH, Direction, Gold, Measure, evaluate, given_or_own, measure
-from cmsearch.ranking import MEASURED, UNMEASURED, Hubness, Ranking, Stages
+from cmsearch.measured import UNMEASURED, UNMEASURED_HUBNESS, Stages, Table, defaults, pack
+from cmsearch.ranking import Ranking
 from cmsearch.searcher import Engine
 from cmsearch.types import Modality
 
 MEASURES = ("recall@1", "recall@10", "mrr")
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9)
-_PLAIN = Ranking(match="picture", stages=Stages())
-_HUBNESS = Hubness(0.75, 4)
+_DIRECTIONS = {
+    "text→image": (Modality.TEXT, Modality.IMAGE),
+    "image→text": (Modality.IMAGE, Modality.TEXT),
+}
+_PLAIN = Ranking(match="picture", fold=False, stages=Stages())
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Of queries with their answer in the store, and with it left out, those below thresholds.
+    """Of queries with an answer in the store, and of those without, the shares below thresholds.
 
     `auc` is the area under the ROC curve of telling the two apart by the best hit's relevance.
     """
@@ -44,17 +49,62 @@ class Calibration:
 
 
 def ablate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Gain]:
-    """What attention, hubness correction, and the default gain in each direction.
+    """What attention, hubness correction, both, and the default gain in each direction.
 
     With the parameters that were measured for the store's encoder, or else the general ones.
     """
     gold = given_or_own(engine, gold)
     base = evaluate(engine, gold, _PLAIN)
+    rankings = {
+        name: Ranking(match="picture", fold=False, stages=stages)
+        for name, stages in variants(engine.space.encoder).items()
+    }
     found = []
-    for name, ranking in _variants(engine.space.encoder).items():
+    for name, ranking in (rankings | {"default": Ranking(match="picture", fold=False)}).items():
         for before, after in zip(base, evaluate(engine, gold, ranking), strict=True):
             found.append(Gain(before.name, name, gains(before, after)))
     return found
+
+
+def table(encoder: str, found: Sequence[Gain]) -> Table:
+    """What to run by default, by what was gained: in each direction what raises MRR the most.
+
+    Of what raises it significantly and lowers neither recall@1 nor recall@10 significantly; else
+    nothing.
+    """
+    chosen = dict.fromkeys(_DIRECTIONS.values(), Stages())
+    best = dict.fromkeys(_DIRECTIONS.values(), 0.0)
+    for gain in found:
+        way, mrr = _DIRECTIONS[gain.direction], gain.gains["mrr"]
+        lowered = any(one.high < 0 for one in gain.gains.values())
+        if gain.stage != "default" and mrr.low > 0 and not lowered and mrr.value > best[way]:
+            chosen[way], best[way] = variants(encoder)[gain.stage], mrr.value
+    return chosen
+
+
+def keep(engine: Engine, found: Sequence[Gain]) -> Table:
+    """Let the engine's store run by default what gained there, in place of what ships.
+
+    Gives what that is. Raises `StoreReadOnlyError` and `StoreLockedError`.
+    """
+    view = engine.store.view()
+    assert view.space is not None, "a store that was measured has a space"
+    chosen = table(view.space.encoder, found)
+    with engine.store.locked(), engine.store.catalog.writing() as writer:
+        writer.set(f"stages {view.space_id}", pack(chosen))
+    return chosen
+
+
+def variants(encoder: str) -> dict[str, Stages]:
+    """The stages that are measured, by name."""
+    known = defaults(encoder, None).values()
+    attention = next((one.attention for one in known if one.attention), UNMEASURED)
+    hubness = next((one.hubness for one in known if one.hubness), UNMEASURED_HUBNESS)
+    return {
+        "attention": Stages(attention=attention),
+        "hubness": Stages(hubness=hubness),
+        "both": Stages(attention, hubness),
+    }
 
 
 def gains(before: Direction, after: Direction) -> dict[str, Measure]:
@@ -63,29 +113,44 @@ def gains(before: Direction, after: Direction) -> dict[str, Measure]:
     return {name: measure(second[name] - first[name]) for name in MEASURES}
 
 
-def calibrate(engine: Engine, gold: Sequence[Gold] | None = None) -> Calibration:
-    """How well relevance tells captions whose picture is here from those whose isn't.
+def calibrate(
+    engine: Engine, gold: Sequence[Gold] | None = None, absurd: Sequence[str] | None = None
+) -> Calibration:
+    """How well relevance tells queries that something here answers from those that nothing does.
 
-    By the pictures alone; a caption's picture is left out to see how relevant the best of the
-    others seems. Captions without any relevance, where no bank was kept yet, are left out.
+    By the pictures alone. The former are the captions; the latter are the queries `absurd`, or
+    the captions again, each with its picture left out to see how relevant the best of the others
+    seems. Queries without any relevance, where no bank was kept yet, are left out.
     """
     pairs = given_or_own(engine, gold)
-    ranking = Ranking(match="picture")
-    asked = engine.search([one.caption for one in pairs], target="image", k=DEPTH, ranking=ranking)
+    asked = _by_picture(engine, [one.caption for one in pairs])
+    if absurd is not None:
+        rows = _by_picture(engine, absurd)
+        return _calibration(*([max(row.values()) for row in some if row] for some in (asked, rows)))
     within, without = [], []
-    for pair, hits in zip(pairs, asked, strict=True):
+    for pair, row in zip(pairs, asked, strict=True):
         right = engine.store.absolute(pair.image)
-        known = [(hit.relevance, hit.path == right) for hit in hits if hit.relevance is not None]
-        others = [likely for likely, is_right in known if not is_right]
+        others = [likely for path, likely in row.items() if path != right]
         if others:
-            within.append(max(likely for likely, _ in known))
+            within.append(max(row.values()))
             without.append(max(others))
-    return _calibration(np.array(within), np.array(without))
+    return _calibration(within, without)
 
 
-def _calibration(within: NDArray[np.float64], without: NDArray[np.float64]) -> Calibration:
-    if not len(within):
+def _by_picture(engine: Engine, queries: Sequence[str]) -> list[dict[Path, float]]:
+    """For each query the relevance of the pictures, where it is known."""
+    ranking = Ranking(match="picture", fold=False)
+    asked = engine.search(queries, target="image", k=DEPTH, ranking=ranking)
+    return [
+        {hit.path: hit.relevance for hit in hits if hit.relevance is not None} for hits in asked
+    ]
+
+
+def _calibration(here: Sequence[float], missing: Sequence[float]) -> Calibration:
+    """Of the best relevances of queries that have an answer, and of queries that have none."""
+    if not here or not missing:
         return Calibration(0, float("nan"), {})
+    within, without = np.array(here), np.array(missing)
     above = np.searchsorted(np.sort(without), within, "left")
     level = np.searchsorted(np.sort(without), within, "right") - above
     auc = float((above + level / 2).mean() / len(without))
@@ -93,18 +158,6 @@ def _calibration(within: NDArray[np.float64], without: NDArray[np.float64]) -> C
         one: (float((within < one).mean()), float((without < one).mean())) for one in THRESHOLDS
     }
     return Calibration(len(within), auc, shares)
-
-
-def _variants(encoder: str) -> dict[str, Ranking]:
-    text_image = MEASURED.get((encoder, Modality.TEXT, Modality.IMAGE), Stages())
-    image_text = MEASURED.get((encoder, Modality.IMAGE, Modality.TEXT), Stages())
-    attention = text_image.attention or image_text.attention or UNMEASURED
-    hubness = image_text.hubness or text_image.hubness or _HUBNESS
-    return {
-        "attention": Ranking(match="picture", stages=Stages(attention=attention)),
-        "hubness": Ranking(match="picture", stages=Stages(hubness=hubness)),
-        "default": Ranking(match="picture"),
-    }
 
 
 def _per_query(direction: Direction) -> dict[str, NDArray[np.float64]]:

@@ -23,7 +23,7 @@ def captions() -> list[str]:
 def encoded(encoder: Encoder) -> FloatArray:
     """The captions as queries `(n, dim)`."""
     queries, _ = encode_queries(encoder, captions(), None)
-    return np.stack([query.vector for query in queries])
+    return np.stack([query.parts[0].vector for query in queries])
 
 
 def pack(vectors: FloatArray) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,10 +13,11 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from cmsearch import places, schema, words
+from cmsearch import phash, places, schema, words
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.filters import conditions, is_near
 from cmsearch.schema import chunks, translated, understood
+from cmsearch.spaces import parsed
 from cmsearch.tokens import unpack_tokens
 from cmsearch.types import (
     Asset,
@@ -33,7 +33,6 @@ from cmsearch.types import (
 from cmsearch.writer import Writer, asset_row
 
 log = logging.getLogger("cmsearch")
-MAX_DIM = 65_536
 MAX_LOCATOR = 100
 
 
@@ -112,11 +111,62 @@ class Catalog:
         )
         try:
             return [
-                Generation(one, served, created, number, _space(space), runtime)
+                Generation(one, served, created, number, parsed(space), runtime)
                 for one, served, created, number, space, runtime in self._rows(query)
             ]
         except (TypeError, ValueError) as error:
             raise StoreError(f"The catalog {self.path} describes its model wrongly.") from error
+
+    def adapter(self, digest: str) -> bytes | None:
+        """The file of an adapter that was learned here or brought here, by its digest."""
+        table = schema.adapters.c
+        is_blob = sa.func.typeof(table.content) == "blob"
+        query = sa.select(table.content).where(table.digest == digest, is_blob)
+        content: bytes | None = self._scalar(query)
+        return content
+
+    def captioned(self, space: int) -> list[tuple[int, int, str]]:
+        """Every caption whose picture has an embedding in a space too: the first embedding of the
+        picture, that of the caption, and the caption's text.
+        """
+        items, table = schema.items.c, schema.embeddings.c
+        first = (
+            sa.select(table.id, items.asset, items.about, items.text)
+            .join(schema.items, table.item == items.id)
+            .where(table.space == space, table.part == 0)
+            .order_by(table.id)
+        )
+        pictures = self._rows(first.where(table.modality == Modality.IMAGE))
+        captions = self._rows(first.where(table.modality == Modality.TEXT, items.kind == "caption"))
+        seen = {row[1]: row[0] for row in reversed(pictures)}
+        with understood(self.path):
+            return [
+                (int(seen[row[2]]), int(row[0]), _text(row[3]))
+                for row in captions
+                if row[2] in seen
+            ]
+
+    def feature_bytes(self, space: int) -> set[int]:
+        """The lengths in bytes of the features of a space's pictures; 0 for none."""
+        table = schema.embeddings.c
+        length = sa.func.coalesce(sa.func.length(table.features), 0)
+        query = sa.select(length).where(table.space == space, table.modality == Modality.IMAGE)
+        return {int(row[0]) for row in self._rows(query.distinct())}
+
+    def inputs(
+        self, space: int, after: int, count: int
+    ) -> Sequence[tuple[int, bytes, bytes | None]]:
+        """The next `count` pictures of a space by the ids of their embeddings: these, vectors and
+        features.
+        """
+        table = schema.embeddings.c
+        query = sa.select(table.id, table.vector, table.features)
+        query = query.where(table.space == space, table.modality == Modality.IMAGE)
+        rows = self._rows(query.where(table.id > after).order_by(table.id).limit(count))
+        with understood(self.path):
+            if not all(isinstance(blob or b"", bytes) for row in rows for blob in row[1:]):
+                raise TypeError("a vector is a blob")
+            return [(int(row[0]), row[1], row[2]) for row in rows]
 
     def lacking(self, space: int) -> set[str]:
         """The paths of the assets of which an item has no embedding in a space."""
@@ -130,6 +180,45 @@ class Catalog:
             .distinct()
         )
         return {row[0] for row in self._rows(query)}
+
+    def unhashed(self) -> set[str]:
+        """The paths of the assets with a picture that has no perceptual hash, or a damaged one."""
+        query = (
+            sa.select(schema.assets.c.path)
+            .join(schema.items, schema.items.c.asset == schema.assets.c.id)
+            .where(schema.items.c.modality == Modality.IMAGE)
+            .where(sa.or_(~_is_hash(schema.items.c.phash), schema.items.c.phash.is_(None)))
+            .distinct()
+        )
+        return {row[0] for row in self._rows(query)}
+
+    def hashes(self, embeddings: Iterable[int]) -> dict[int, bytes]:
+        """By id of embeddings the perceptual hash of their item; those without one are missing."""
+        table = schema.embeddings.c
+        query = (
+            sa.select(table.id, schema.items.c.phash)
+            .join(schema.items, table.item == schema.items.c.id)
+            .where(_is_hash(schema.items.c.phash))
+        )
+        found: dict[int, bytes] = {}
+        for chunk in chunks(sorted(set(embeddings))):
+            found |= {row[0]: row[1] for row in self._rows(query.where(table.id.in_(chunk)))}
+        return found
+
+    def pictures(self, space: int) -> list[tuple[int, str, int, str]]:
+        """Every picture with an embedding in a space: the first of these, path, bytes, digest."""
+        table = schema.items.c
+        query = (
+            sa.select(sa.func.min(schema.embeddings.c.id))
+            .add_columns(schema.assets.c.path, schema.assets.c.size, table.digest)
+            .join(schema.items, schema.embeddings.c.item == table.id)
+            .join(schema.assets, schema.assets.c.id == table.asset)
+            .where(table.modality == Modality.IMAGE, schema.embeddings.c.space == space)
+            .group_by(table.id)
+        )
+        rows = self._rows(query)
+        with understood(self.path):
+            return [(row[0], _text(row[1]), int(row[2]), _text(row[3])) for row in rows]
 
     def sizes(self, space: int) -> dict[Modality, tuple[int, int]]:
         """By modality the number of embeddings in a space, and their bytes."""
@@ -156,9 +245,13 @@ class Catalog:
         with understood(self.path):
             return {row[0]: _asset(row) for row in rows}
 
-    def paths_with_digest(self, digest: str) -> set[str]:
-        """The assets whose content has this digest."""
-        query = sa.select(schema.assets.c.path).where(schema.assets.c.digest == digest)
+    def pictures_with_digest(self, digest: str) -> set[int]:
+        """The items that are pictures in files whose content has this digest."""
+        query = (
+            sa.select(schema.items.c.id)
+            .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
+            .where(schema.assets.c.digest == digest, schema.items.c.modality == Modality.IMAGE)
+        )
         return {row[0] for row in self._rows(query)}
 
     def item_digests(self, path: str, space: int) -> frozenset[str]:
@@ -247,6 +340,16 @@ class Catalog:
         found: dict[Any, int] = {}
         for chunk in chunks(values):
             found |= {row[0]: row[1] for row in self._rows(query.where(key.in_(chunk)))}
+        return found
+
+    def vectors(self, embeddings: Iterable[int], dim: int) -> dict[int, FloatArray]:
+        """By id the vector `(dim,)` of embeddings; those that are damaged are missing."""
+        table = schema.embeddings.c
+        query = sa.select(table.id, table.vector).where(_is_vector(table.vector, dim))
+        found: dict[int, FloatArray] = {}
+        for chunk in chunks(sorted(set(embeddings))):
+            ids, rows = _matrix(self._rows(query.where(table.id.in_(chunk))), dim)
+            found |= dict(zip(ids.tolist(), rows, strict=True))
         return found
 
     def contents(
@@ -433,6 +536,23 @@ class Catalog:
         with self._connected() as connection:
             return words.match(connection, text, limit, scope)
 
+    def items_with(self, text: str) -> set[int]:
+        """The items that have every telling word of a text, in the singular or the plural."""
+        with self._connected() as connection:
+            return words.rows_holding(connection, text)
+
+    def about_same(self, items: Iterable[int]) -> set[int]:
+        """The items themselves, and the pictures and captions of the pictures they are about."""
+        of, table = schema.items.alias(), schema.items
+        pictured = sa.or_(of.c.modality != Modality.TEXT, of.c.about.is_not(None))
+        subject = sa.select(sa.func.coalesce(of.c.about, of.c.asset)).where(pictured)
+        found = set(items)
+        for chunk in chunks(sorted(found)):
+            subjects = subject.where(of.c.id.in_(chunk)).scalar_subquery()
+            same = sa.or_(table.c.about.in_(subjects), table.c.asset.in_(subjects))
+            found |= {row[0] for row in self._rows(sa.select(table.c.id).where(same))}
+        return found
+
     def rows_with(self, found: Sequence[str]) -> int:
         """How many items have every one of some words that `match` gave."""
         with self._connected() as connection:
@@ -519,6 +639,17 @@ def _is_vector(column: sa.ColumnElement[bytes], dim: int) -> sa.ColumnElement[bo
     return sa.and_(sa.func.typeof(column) == "blob", sa.func.length(column) == 2 * dim)
 
 
+def _is_hash(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[bool]:
+    is_as_long = sa.func.length(column).in_((0, phash.BYTES))
+    return sa.and_(sa.func.typeof(column) == "blob", is_as_long)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text is a string")
+    return value
+
+
 def _matrix(rows: Sequence[Any], dim: int) -> tuple[IdArray, FloatArray]:
     """Rows of (id, vector's bytes) as ids `(n,)` and vectors `(n, dim)`, without damaged ones."""
     ids = np.array([row[0] for row in rows], np.int64)
@@ -544,18 +675,6 @@ def _item(row: Sequence[Any]) -> Item:
     if len(locator) > MAX_LOCATOR:
         raise ValueError("a place in a file is a few numbers")
     return Item(number, path, Modality(modality), kind, text, about, locator, digest, taken)
-
-
-def _space(description: str) -> Space:
-    """A space as it was described; raises `TypeError` and `ValueError` for what describes none."""
-    space = Space(**json.loads(description))
-    texts = [space.encoder, space.model, space.weights, space.recipe, space.metric]
-    texts.append(space.adapter or "")
-    if not all(isinstance(text, str) and "\0" not in text for text in texts):
-        raise TypeError("a name is a string without zero bytes")
-    if type(space.dim) is not int or not 1 <= space.dim <= MAX_DIM:
-        raise ValueError("no dimension")
-    return space
 
 
 def _asset(row: Sequence[Any]) -> Asset:

@@ -34,6 +34,8 @@ class Purpose:
     """Where it isn't on this machine and mustn't be fetched; sentences."""
     offline: str
     """Where the model hub can't be reached; follows "Try again with a network, or"."""
+    sees: bool = True
+    """Whether it has to have an image processor."""
 
 
 ENCODER = Purpose(
@@ -60,11 +62,11 @@ def checkpoint(
             )
     else:
         cached = _cached(model)
-        if cached is None or _lacking(cached):
+        if cached is None or _lacking(cached, purpose):
             return _fetched(model, types, download, purpose)
         folder = cached
     _check_type(model, folder, types)
-    return _complete(model, folder)
+    return _complete(model, folder, purpose)
 
 
 def model_type(folder: Path) -> str:
@@ -95,7 +97,7 @@ def _fetched(model: str, types: Collection[str], download: bool, purpose: Purpos
     )
     _check_type(model, _fetch(model, ("config.json",)), types)
     announce(model, size)
-    return _complete(model, _fetch(model, _FILES))
+    return _complete(model, _fetch(model, _FILES), purpose)
 
 
 def size_to_fetch(
@@ -147,13 +149,13 @@ def _check_type(model: str, folder: Path, types: Collection[str]) -> None:
         )
 
 
-def _complete(model: str, folder: Path) -> Path:
-    if lacking := _lacking(folder):
+def _complete(model: str, folder: Path, purpose: Purpose) -> Path:
+    if lacking := _lacking(folder, purpose):
         raise ModelUnavailableError(f"{model} has no {lacking}.")
     return folder
 
 
-def _lacking(folder: Path) -> str | None:
+def _lacking(folder: Path, purpose: Purpose) -> str | None:
     """What a model lacks that transformers would make up, or read from files that may hold code."""
     if not _has_weights(folder):
         return (
@@ -162,7 +164,7 @@ def _lacking(folder: Path) -> str | None:
         )
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         return f"tokenizer: none of {', '.join(_TOKENIZERS)} is there"
-    if not any((folder / name).is_file() for name in _PROCESSORS):
+    if purpose.sees and not any((folder / name).is_file() for name in _PROCESSORS):
         return f"image processor: neither {' nor '.join(_PROCESSORS)} is there"
     return None
 

@@ -22,7 +22,7 @@ CUTOFFS = (1, 5, 10)
 DEPTH = 1000
 """Hits that are looked at; a right one below counts as not found."""
 BOOTSTRAP = 1000
-BY_PICTURE = Ranking(match="picture")
+BY_PICTURE = Ranking(match="picture", fold=False)
 _TIMED = 30
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
@@ -12,9 +12,9 @@ import numpy as np
 
 from cmsearch.attention import attention_map
 from cmsearch.errors import QueryError
+from cmsearch.measured import Table, defaults
 from cmsearch.ranking import Ranking, stages
 from cmsearch.store import Store, View
-from cmsearch.text import storable
 from cmsearch.types import Encoder, Filter, FloatArray, Hit, Modality, Role
 from cmsearch.words import Scope
 
@@ -50,12 +50,12 @@ class Word:
 class Explanation:
     """Why a picture ranks as it does for a sentence.
 
-    `rank`, `score` and `stages` are those of its hit in a search among the store's `pictures`; a
-    rank of None is that of a picture which the approximate index doesn't find. `caption` is the one
-    that the stage `caption` compares, `matched` the words that the stage `words` found. `words` is
-    empty where the encoder gives no regions, or where the query has only words that weigh nothing.
-    The regions cover the whole picture, or the part in its middle whose width and height `crop`
-    gives in short sides of the picture.
+    `rank`, `score`, `relevance` and `stages` are those of its hit in a search among the store's
+    `pictures`; a rank of None is that of a picture which the approximate index doesn't find.
+    `caption` is the one that the stage `caption` compares, `matched` the words that the stage
+    `words` found. `words` is empty where the encoder gives no regions, or where the query has only
+    words that weigh nothing. The regions cover the whole picture, or the part in its middle whose
+    width and height `crop` gives in short sides of the picture.
     """
 
     query: str
@@ -63,6 +63,7 @@ class Explanation:
     pictures: int
     rank: int | None = None
     score: float | None = None
+    relevance: float | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
     caption: str | None = None
     matched: tuple[str, ...] = ()
@@ -123,13 +124,16 @@ def _explained(
     found = hit.stages if hit else {}
     own = Filter(path=escape(name))
     caption = _hit(engine, query, place, "caption", own) if "caption" in found else None
-    words = _words(encoder, query, engine.store, embedding)
+    kept = engine.store.catalog.setting(f"stages {view.space_id}")
+    table = defaults(encoder.space.encoder, kept)
+    words = _words(encoder, table, query, engine.store, embedding)
     return Explanation(
         query,
         place,
         pictures=len(view.indexes[Modality.IMAGE]),
         rank=hit.rank if hit else None,
         score=hit.score if hit else None,
+        relevance=hit.relevance if hit else None,
         stages=found,
         caption=caption.text if caption else None,
         matched=_matched(engine.store, view, query, embedding, own) if "words" in found else (),
@@ -140,7 +144,7 @@ def _explained(
 
 def _located(store: Store, view: View, path: Path) -> tuple[str, int]:
     """The path of a picture in the catalog, and its embedding."""
-    names = list(dict.fromkeys(_names(store, path)))
+    names = store.names_of(path)
     images = store.catalog.images_at(view.space_id, names)
     for name in names:
         if name in images:
@@ -155,17 +159,6 @@ def _located(store: Store, view: View, path: Path) -> tuple[str, int]:
     if asset.error is not None:
         raise QueryError(f"{path} could not be indexed: {asset.error}.")
     raise QueryError(f"{path} is no indexed picture; only pictures have regions to look at.")
-
-
-def _names(store: Store, path: Path) -> Iterator[str]:
-    """What the catalog may call a file: as it was named, or with the links in its path followed."""
-    for place in (path.absolute(), path.parent.resolve() / path.name, path.resolve()):
-        for root in (store.root, store.root.resolve()):
-            if place.is_relative_to(root):
-                try:
-                    yield storable(place.relative_to(root).as_posix())
-                except ValueError:  # a name that was not indexed either
-                    continue
 
 
 def _hit(engine: Searcher, query: str, place: Path, target: str, where: Filter) -> Hit | None:
@@ -187,7 +180,7 @@ def _matched(store: Store, view: View, query: str, embedding: int, own: Filter) 
     return next((match.words for match in matches if match.item == item), ())
 
 
-def _words(encoder: Encoder, query: str, store: Store, embedding: int) -> list[Word]:
+def _words(encoder: Encoder, table: Table, query: str, store: Store, embedding: int) -> list[Word]:
     """The query's words and what they find among the picture's tokens; none without regions."""
     item = store.catalog.contents([embedding], encoder.space.dim)[embedding][1]
     named = _named_tokens(encoder, query)
@@ -195,8 +188,7 @@ def _words(encoder: Encoder, query: str, store: Store, embedding: int) -> list[W
         return []
     vectors = np.stack([vector for _, vector, _ in named])
     weights = np.array([weight for _, _, weight in named], np.float32)
-    name = encoder.space.encoder
-    chosen = stages(Ranking(rerank="attention"), name, Modality.TEXT, Modality.IMAGE).attention
+    chosen = stages(Ranking(rerank="attention"), table, Modality.TEXT, Modality.IMAGE).attention
     assert chosen is not None, "attention was asked for by its name"
     attention = attention_map((vectors, weights), item, chosen.temperature)
     similarities = (attention * (vectors @ item[0].T)).sum(1)

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.explain import SIDE, Explanation, Word
-from cmsearch.registry import make_reader, readers
 from cmsearch.text import printable
-from cmsearch.types import FloatArray, Modality, Part
+from cmsearch.thumbnails import picture
+from cmsearch.types import FloatArray
 
 SHOWN = 5
 """Words at most with a panel of their own, the heaviest."""
@@ -30,18 +30,10 @@ _BAR = (64, 10)
 
 def read(path: Path) -> Image.Image:
     """The picture at `path`, upright and RGB. Raises `MediaError`."""
-    for reader in map(make_reader, readers.rows()):
-        if path.suffix.lower() not in reader.suffixes:
-            continue
-        try:
-            parts = [one for one in reader.read(path, SIZE) if isinstance(one, Part)]
-        except MediaError as error:
-            raise MediaError(f"The picture {path} can't be read: {error}.") from error
-        for part in parts:
-            if part.modality is Modality.IMAGE:
-                picture: Image.Image = part.content
-                return picture
-    raise MediaError(f"There is no picture in {path}.")
+    try:
+        return picture(path, 2 * SIZE)
+    except MediaError as error:
+        raise MediaError(f"The picture {path} can't be read: {error}.") from error
 
 
 def draw(explanation: Explanation, picture: Image.Image) -> Image.Image:

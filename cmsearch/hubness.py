@@ -2,22 +2,70 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 
-from cmsearch.types import FloatArray
+from cmsearch import bank
+from cmsearch.store import Store, View
+from cmsearch.types import Banked, EncodedQuery, Encoder, FloatArray, IdArray, Modality
+
+SIZE = 2048
+"""Queries at most that hubness is measured with."""
+ENOUGH = 64
+"""Items of the store's own; with fewer, others are added to the bank."""
 
 
-def nearest_neighbour_bias(items: FloatArray, bank: FloatArray, k: int) -> FloatArray:
+def nearest_neighbour_bias(items: FloatArray, queries: FloatArray, k: int) -> FloatArray:
     """For each item `(n, dim)` the mean of its k best scores against a bank of queries `(m, dim)`.
 
     Subtracted from its scores it is nearest-neighbour normalisation (Chowdhury et al. 2024, NNN):
     an item that some queries of any kind score highly has to be scored higher to count. Without a
     bank there is no bias.
     """
-    k = min(k, len(bank))
+    k = min(k, len(queries))
     if not k:
         return np.zeros(len(items), np.float32)
-    scores = items @ bank.T
-    best = np.partition(scores, len(bank) - k, axis=1)[:, len(bank) - k :]
+    scores = items @ queries.T
+    best = np.partition(scores, len(queries) - k, axis=1)[:, len(queries) - k :]
     bias: FloatArray = best.mean(1)
     return bias
+
+
+class Banks:
+    """The other queries that hubness is measured with, remembered until something is committed.
+
+    They are the store's own items of the query's modality; with fewer than `ENOUGH` of these also
+    the encoder's own (see `Banked`), or else, for a text, the captions that come with cmsearch.
+    Safe from threads.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._catalog = store.catalog
+        self._lock = threading.Lock()
+        self._sampled: dict[tuple[int, int, Modality], tuple[IdArray, FloatArray]] = {}
+
+    def without(self, view: View, encoder: Encoder, query: EncodedQuery) -> FloatArray:
+        """Queries `(m, dim)` of the modality of `query`, and not itself."""
+        ids, vectors = self._sample(view, encoder.space.dim, query.modality)
+        own = self._catalog.embeddings_with_digest(view.space_id, query.digest)
+        vectors = vectors[~np.isin(ids, own)]
+        if len(vectors) >= ENOUGH:
+            return vectors
+        return np.concatenate([vectors, self._given(view, encoder, query.modality)])
+
+    def _sample(self, view: View, dim: int, modality: Modality) -> tuple[IdArray, FloatArray]:
+        key = (view.version, view.space_id, modality)
+        with self._lock:
+            if key not in self._sampled:
+                found = self._catalog.sample(view.space_id, modality, dim, SIZE)
+                kept = {old: rows for old, rows in self._sampled.items() if old[:2] == key[:2]}
+                self._sampled = {**kept, key: found}
+            return self._sampled[key]
+
+    def _given(self, view: View, encoder: Encoder, modality: Modality) -> FloatArray:
+        given = encoder.bank(modality) if isinstance(encoder, Banked) else ()
+        if len(given) or modality is not Modality.TEXT:
+            return np.asarray(given, np.float32).reshape(-1, encoder.space.dim)
+        kept = self._catalog.setting(f"bank {view.space_id}") or ""
+        return bank.unpack(kept, encoder.space.dim)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import log
 from typing import NamedTuple
 
 import numpy as np
 
+from cmsearch.composition import Sum, standard
 from cmsearch.fusion import rrf
 from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
 from cmsearch.store import Store, View
-from cmsearch.types import EncodedQuery, Filter, Modality
+from cmsearch.types import Filter, Modality
 from cmsearch.words import Match, Scope
 
 MATCHES = ("all", "picture", "caption", "words")
@@ -44,11 +45,12 @@ class Matcher:
 
     def fused(
         self,
-        queries: Sequence[EncodedQuery],
+        queries: Sequence[Sum],
         pictures: Sequence[Sequence[Answer]],
         how: str,
         k: int,
         where: Filter,
+        barred: Sequence[Collection[int]],
     ) -> list[list[Answer]]:
         """For each query the pictures that `how` finds, by reciprocal rank fusion if several do.
 
@@ -56,10 +58,10 @@ class Matcher:
         """
         captions: list[dict[int, float]] = [{} for _ in queries]
         if how in ("all", "caption") and Modality.TEXT in self._view.indexes:
-            captions = self._by_captions(queries, k, where)
+            captions = self._by_captions(queries, k, where, barred)
         fused = []
-        for query, shown, spoken in zip(queries, pictures, captions, strict=True):
-            words = self._by_words(query, k, where) if how in ("all", "words") else []
+        for query, shown, spoken, bars in zip(queries, pictures, captions, barred, strict=True):
+            words = self._by_words(query, k, where, bars) if how in ("all", "words") else []
             matched = {one.item: one for one in words if one.share >= LEAST_SHARE}
             rarity = 1.0 if how == "words" else self._rarity(words, k)
             ways = Ways(spoken, matched, rarity)
@@ -69,32 +71,44 @@ class Matcher:
         return fused
 
     def _by_captions(
-        self, queries: Sequence[EncodedQuery], k: int, where: Filter
+        self, queries: Sequence[Sum], k: int, where: Filter, barred: Sequence[Collection[int]]
     ) -> list[dict[int, float]]:
         """For each query the photo items of its k best captions, with their cosines.
 
         A caption has to be nearer to the query than the best of unrelated texts usually are: with
         few captions there is always a best one, and it needn't be about what is asked for.
         """
-        found = self._retriever.search(self._view, queries, Modality.TEXT, "caption", k, where)
+        found = self._retriever.search(
+            self._view, queries, Modality.TEXT, "caption", k, where, barred
+        )
         paths = {hit.item.about for hits in found for hit in hits if hit.item.about}
         space = self._view.space_id
         images = self._catalog.images_at(space, paths)
         items = self._catalog.items(images.values())
         photos = {path: items[number].id for path, number in images.items() if number in items}
-        least = self._view.background.get("text", {}).get("text", (0.0, 1.0))[0]
         best: list[dict[int, float]] = []
-        for hits in found:
+        for query, hits, bars in zip(queries, found, barred, strict=True):
+            least = standard(query, self._view.background, Modality.TEXT)[0]
             own: dict[int, float] = {}
             for hit in hits:
-                if hit.item.about in photos and hit.cosine > least:
-                    own.setdefault(photos[hit.item.about], hit.cosine)
+                photo = photos.get(hit.item.about or "")
+                if photo is not None and photo not in bars and hit.cosine > least:
+                    own.setdefault(photo, hit.cosine)
             best.append(own)
         return best
 
-    def _by_words(self, query: EncodedQuery, k: int, where: Filter) -> list[Match]:
+    def _by_words(self, query: Sum, k: int, where: Filter, barred: Collection[int]) -> list[Match]:
+        """Photo items with the words of what is looked for, and not those of what is subtracted."""
         scope = Scope(self._view.space_id, Modality.IMAGE, None, where)
-        return self._catalog.match(query.content, k, scope)
+        texts = query.texts()
+        away: set[int] = set()
+        for text, weight in texts:
+            if weight < 0:
+                away |= self._catalog.about_same(self._catalog.items_with(text))
+        left_out = away.union(barred)
+        text = " ".join(text for text, weight in texts if weight > 0)
+        found = self._catalog.match(text, k + len(left_out), scope)
+        return [one for one in found if one.item not in left_out][:k]
 
     def _rarity(self, words: Sequence[Match], k: int) -> float:
         """From 0 to 1, how few pictures have all the words that the best one has."""
@@ -104,11 +118,12 @@ class Matcher:
             same = max(same, self._catalog.rows_with(words[0].words))
         return max(0.0, log(total / same) / log(total))
 
-    def _joined(self, query: EncodedQuery, shown: Sequence[Answer], ways: Ways) -> list[Answer]:
+    def _joined(self, query: Sum, shown: Sequence[Answer], ways: Ways) -> list[Answer]:
         if not ways.captions and not ways.words:
             return list(shown)
         best_share = max((one.share for one in ways.words.values()), default=0.0)
-        weights = [1.0, CAPTIONS, WORDS * ways.rarity * best_share**2]
+        words = WORDS * query.written * ways.rarity * best_share**2
+        weights = [1.0, CAPTIONS, words]
         known = {answer.item.id: answer for answer in shown}
         known |= self._answers(query, {*ways.captions, *ways.words} - known.keys())
         by_words = sorted(  # ties by path: those of BM25 come by row
@@ -132,7 +147,7 @@ class Matcher:
             joined.append(answer._replace(score=round(score, DECIMALS), stages=stages))
         return sorted(joined, key=order)
 
-    def _answers(self, query: EncodedQuery, items: set[int]) -> dict[int, Answer]:
+    def _answers(self, query: Sum, items: set[int]) -> dict[int, Answer]:
         """Photo items that the pictures' own ranking didn't have, with their cosines."""
         space = self._view.space
         assert space is not None, "a view that was searched has a space"

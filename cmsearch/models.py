@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from cmsearch import hub
+from cmsearch.adapters import resolved
+from cmsearch.errors import UnknownModelError
 from cmsearch.registry import SHORT_NAMES, canonical_name, model_name
 from cmsearch.types import Space
 
@@ -89,6 +92,19 @@ def find(name: str) -> Model | None:
     return next((model for model in MODELS if model.name == name), None)
 
 
+def card(name: str) -> dict[str, Any]:
+    """What a trained `dual:` model says of its data, recall and licence.
+
+    Raises `UnknownModelError` for a model of another kind, and `ModelUnavailableError`.
+    """
+    from cmsearch.encoders import dual, dual_file
+
+    encoder, _, model = canonical_name(name).partition(":")
+    if encoder != "dual":
+        raise UnknownModelError(f"{name} has no card: only models that `cmsearch train` wrote do.")
+    return dict(dual_file.read_recipe(dual.place(model)).card)
+
+
 def is_here(model: Model) -> bool:
     """Whether the weights are on this machine."""
     return not model.hub or hub.is_cached(model.hub)
@@ -107,7 +123,7 @@ def choose(name: str | None, space: Space | None) -> Choice:
     Raises `UnknownModelError`.
     """
     if name not in (None, "auto"):
-        return Choice(canonical_name(str(name)), "as asked")
+        return Choice(resolved(str(name)), "as asked")
     if space is not None:
         return Choice(model_name(space), "the index was made with it")
     recommended = find(RECOMMENDED)

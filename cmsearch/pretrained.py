@@ -31,10 +31,11 @@ def loading(name: str) -> Iterator[None]:
         ) from error
 
 
-def load_model(kind: Any, folder: Path, name: str) -> Any:
+def load_model(kind: Any, folder: Path, name: str, spare: str | None = None) -> Any:
     """A model of transformers' class `kind`, in single precision and ready for inference.
 
-    Raises `ModelUnavailableError` where weights are missing, which transformers would make up.
+    Raises `ModelUnavailableError` where weights are missing, which transformers would make up;
+    those whose names have `spare` in them may be.
     """
     model, found = kind.from_pretrained(
         folder,
@@ -43,7 +44,8 @@ def load_model(kind: Any, folder: Path, name: str) -> Any:
         dtype=torch.float32,
         output_loading_info=True,
     )
-    if missing := sorted(found["missing_keys"]):
+    lacking = {one for one in found["missing_keys"] if spare is None or spare not in one}
+    if missing := sorted(lacking):
         raise ModelUnavailableError(
             f"The weights of {name} are incomplete: {len(missing)} are missing, such as "
             f"{missing[0]}."

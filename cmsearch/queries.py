@@ -11,16 +11,30 @@ import numpy as np
 
 from cmsearch.digest import content_digest
 from cmsearch.errors import MediaError, QueryError
-from cmsearch.types import EncodedQuery, Encoder, FloatArray, Modality, Role
+from cmsearch.types import (
+    Composition,
+    EncodedQuery,
+    Encoder,
+    FloatArray,
+    Modality,
+    Query,
+    QueryPart,
+    Role,
+)
 
 if TYPE_CHECKING:
     import PIL.Image
 
     Picture = str | Path | bytes | PIL.Image.Image
 
+MOST = 1e6
+"""The largest weight of a part."""
+_ASKED = (Modality.TEXT, Modality.IMAGE)
 
-def encode_queries(encoder: Encoder, query: Any, image: Any) -> tuple[list[EncodedQuery], bool]:
-    """The texts `query` or the pictures `image`, and whether they were given as a list.
+
+def encode_queries(encoder: Encoder, query: Any, image: Any) -> tuple[list[Composition], bool]:
+    """The texts or composed queries `query`, or the pictures `image`, as vectors; and whether
+    they were given as a list.
 
     Raises `QueryError`, and `MediaError` for a picture that can't be read.
     """
@@ -28,9 +42,36 @@ def encode_queries(encoder: Encoder, query: Any, image: Any) -> tuple[list[Encod
         raise QueryError("Ask with a text or with a picture: one of the two.")
     content = query if image is None else image
     is_list = isinstance(content, Sequence) and not isinstance(content, str | bytes)
-    contents = list(content) if is_list else [content]
-    encode = _encode_texts if image is None else _encode_pictures
-    return encode(encoder, contents), is_list
+    modality = Modality.TEXT if image is None else Modality.IMAGE
+    asked = [_query(one, modality) for one in (content if is_list else [content])]
+    parts = [part for one in asked for part in (*one.parts, *one.without)]
+    contents = {kind: [one.content for one in parts if one.modality is kind] for kind in _ASKED}
+    encoded = {
+        Modality.TEXT: iter(_encode_texts(encoder, contents[Modality.TEXT])),
+        Modality.IMAGE: iter(_encode_pictures(encoder, contents[Modality.IMAGE])),
+    }
+    return [
+        Composition(
+            tuple(next(encoded[part.modality]) for part in one.parts),
+            tuple(part.weight for part in one.parts),
+            tuple(next(encoded[part.modality]) for part in one.without),
+        )
+        for one in asked
+    ], is_list
+
+
+def _query(content: Any, modality: Modality) -> Query:
+    """What was given as one query, checked."""
+    if not isinstance(content, Query) or modality is Modality.IMAGE:
+        return Query((QueryPart(content, modality),))
+    for part in (*content.parts, *content.without):
+        if not isinstance(part, QueryPart) or part.modality not in _ASKED:
+            raise QueryError(f"A query consists of texts and pictures, not of {part!r}.")
+        if not isinstance(part.weight, int | float) or not 0 < abs(part.weight) <= MOST:
+            raise QueryError(f"A part's weight is a number other than 0, not {part.weight!r}.")
+    if not any(part.weight > 0 for part in content.parts):
+        raise QueryError("A query needs a part to look for, beside what is taken away.")
+    return content
 
 
 def _encode_texts(encoder: Encoder, texts: list[str]) -> list[EncodedQuery]:

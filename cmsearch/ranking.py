@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from time import perf_counter
@@ -10,9 +10,11 @@ from time import perf_counter
 import numpy as np
 
 from cmsearch.attention import Tokens, attend
+from cmsearch.composition import Sum
 from cmsearch.errors import QueryError
-from cmsearch.hubness import nearest_neighbour_bias
+from cmsearch.hubness import Banks, nearest_neighbour_bias
 from cmsearch.kreciprocal import k_reciprocal_distances
+from cmsearch.measured import UNMEASURED, Stages, Table
 from cmsearch.registry import rerankers
 from cmsearch.retrieval import DECIMALS, Answer, order
 from cmsearch.store import Store, View
@@ -21,11 +23,9 @@ from cmsearch.types import (
     EncodedQuery,
     Encoder,
     FloatArray,
-    IdArray,
     Modality,
     Reranker,
     Role,
-    Space,
 )
 
 RERANKERS = ("auto", "attention", "reciprocal", "none")
@@ -36,8 +36,6 @@ MODEL_SHARE = 0.5
 """What such a model's probability of a match counts beside cosines; not measured."""
 ATTENTION_SECONDS = 0.0003
 """About what attention takes for a candidate, fetching its tokens included."""
-BANK = 2048
-"""Queries at most that hubness is measured with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +49,9 @@ class Ranking:
     takes hubness away where that was measured to help. `match` says by what
     a text finds pictures: `picture` by what they show, `caption` by what their captions say,
     `words` by the exact words of captions and paths, or `all`. Hits that are known to be less
-    relevant than `min_relevance` are left out. `stages` runs just these in place of `rerank` and
-    `correct`.
+    relevant than `min_relevance` are left out. `fold` makes one hit of near-duplicates, and
+    `diverse` brings hits to the front that are unlike those before them. `stages` runs just these
+    in place of `rerank` and `correct`.
     """
 
     rerank: str = "auto"
@@ -61,49 +60,19 @@ class Ranking:
     match: str = "all"
     min_relevance: float = 0.0
     budget: float | None = None
+    fold: bool = True
+    diverse: bool = False
     stages: Stages | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """Attended similarities count `share` times as much as the first stage's cosine."""
+def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) -> Stages:
+    """What runs in a direction, with the `table` of what does by default.
 
-    share: float
-    temperature: float
-
-
-@dataclass(frozen=True, slots=True)
-class Hubness:
-    """Of the mean of an item's k best scores against the bank, `strength` is taken away."""
-
-    strength: float
-    k: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """What runs after the first stage in one direction."""
-
-    attention: Attention | None = None
-    hubness: Hubness | None = None
-    reciprocal: bool = False
-    model: str = ""
-
-
-MEASURED: Mapping[tuple[str, Modality, Modality], Stages] = {
-    ("lite", Modality.TEXT, Modality.IMAGE): Stages(attention=Attention(0.7, 0.03)),
-    ("lite", Modality.IMAGE, Modality.TEXT): Stages(hubness=Hubness(0.75, 4)),
-}
-"""By encoder, query and target what was measured to help; docs/reranking.md has the figures."""
-UNMEASURED = Attention(0.5, 0.05)
-"""For `attention` by name where nothing was measured."""
-
-
-def stages(ranking: Ranking, encoder: str, query: Modality, target: Modality) -> Stages:
-    """What runs in a direction. Raises `QueryError` for a reranker that isn't known."""
+    Raises `QueryError` for a reranker that isn't known.
+    """
     if ranking.stages is not None:
         return ranking.stages
-    measured = MEASURED.get((encoder, query, target), Stages())
+    measured = table.get((query, target), Stages())
     if not ranking.correct:
         measured = replace(measured, hubness=None)
     if ranking.rerank == "auto":
@@ -131,44 +100,49 @@ def depth_of(ranking: Ranking, run: Stages) -> int:
 
 
 class SecondStage:
-    """What runs after the first stage in one direction, with what it needs of the store."""
+    """What runs after the first stage among items of one modality."""
 
     def __init__(
         self,
-        store: Store,
         view: View,
         encoder: Encoder,
-        run: Stages,
-        depth: int,
+        banks: Banks,
+        runs: Mapping[Modality, Stages],
         *,
         reranker: Reranker | None = None,
         deadline: float | None = None,
     ) -> None:
-        """`deadline` is a time of `time.perf_counter`."""
-        self._store = store
-        self._encoder = encoder
+        """`runs` is what runs by the modality of a query's part; `deadline` is a time of
+        `time.perf_counter`.
+        """
         self._view = view
-        self._run = run
-        self._depth = depth
+        self._encoder = encoder
+        self._banks = banks
+        self._runs = runs
         self._reranker = reranker
         self._deadline = deadline
-        self._sampled = cache(self._sample)  # the same for all queries of a call
 
-    def reranked(self, query: EncodedQuery, answers: Sequence[Answer]) -> list[Answer]:
+    def reranked(
+        self, query: Sum, answers: Sequence[Answer], candidates: Candidates
+    ) -> list[Answer]:
         """The answers in their new order, with what each stage added to their scores.
 
-        What lies beyond the depth stays behind, in the order of the first stage.
+        `candidates` are the best of the answers; the others stay behind them, in the order of the
+        first stage.
         """
-        head, tail = answers[: self._depth], answers[self._depth :]
+        depth = len(candidates.items)
+        head, tail = answers[:depth], answers[depth:]
         if not head:
             return []
-        added = self._added(query, self._candidates(head))
+        added = self._added(query, candidates)
         totals = np.array([answer.cosine for answer in head]) + sum(added.values())
         best = sorted(
             (
                 answer._replace(
                     score=round(float(totals[row]), DECIMALS),
-                    stages={name: float(values[row]) for name, values in added.items()},
+                    stages={
+                        name: round(float(rows[row]), DECIMALS) for name, rows in added.items()
+                    },
                 )
                 for row, answer in enumerate(head)
             ),
@@ -177,26 +151,34 @@ class SecondStage:
         down = max(0.0, tail[0].score - best[-1].score + 10**-DECIMALS) if tail else 0.0
         return best + [answer._replace(score=answer.score - down) for answer in tail]
 
-    def _added(self, query: EncodedQuery, candidates: Candidates) -> dict[str, FloatArray]:
+    def _added(self, query: Sum, candidates: Candidates) -> dict[str, FloatArray]:
         """What each stage adds to the candidates' scores, by its name, each `(n,)`."""
-        run, added = self._run, {}
-        if run.hubness is not None:
-            bias = nearest_neighbour_bias(candidates.vectors(), self._bank(query), run.hubness.k)
-            added["hubness"] = -run.hubness.strength * bias
-        n = len(candidates.items)
-        if run.attention is not None and self._has_time(n * ATTENTION_SECONDS):
-            tokens = self._tokens(query)
-            if tokens is not None:
-                attended = attend(tokens, candidates.tokens(), run.attention.temperature)
-                added["attention"] = run.attention.share * attended
-        if self._reranker is not None and self._has_time(self._reranker.cost(n)):
-            matched = self._reranker.score(query, candidates)
-            added[run.model.partition(":")[0]] = MODEL_SHARE * matched
-        if run.reciprocal:
+        added: dict[str, FloatArray] = {}
+        for part, share in zip(query.parts, query.shares, strict=True):
+            for name, values in self._of_part(part, candidates):
+                added[name] = added.get(name, 0) + share * values
+        if any(self._runs[part.modality].reciprocal for part in query.parts):
             vectors = np.concatenate([query.vector[None], candidates.vectors()])
             # In place of the cosines, which are a part of these distances.
             added["reciprocal"] = 1 - k_reciprocal_distances(vectors) - candidates.scores
         return added
+
+    def _of_part(
+        self, part: EncodedQuery, candidates: Candidates
+    ) -> Iterator[tuple[str, FloatArray]]:
+        run, n = self._runs[part.modality], len(candidates.items)
+        if run.hubness is not None:
+            bank = self._banks.without(self._view, self._encoder, part)
+            bias = nearest_neighbour_bias(candidates.vectors(), bank, run.hubness.k)
+            yield "hubness", -run.hubness.strength * bias
+        if run.attention is not None and self._has_time(n * ATTENTION_SECONDS):
+            tokens = self._tokens(part)
+            if tokens is not None:
+                attended = attend(tokens, candidates.tokens(), run.attention.temperature)
+                yield "attention", run.attention.share * attended
+        if run.model and self._reranker and self._has_time(self._reranker.cost(n)):
+            matched = self._reranker.score(part, candidates)
+            yield run.model.partition(":")[0], MODEL_SHARE * matched
 
     def _has_time(self, seconds: float) -> bool:
         return self._deadline is None or perf_counter() + seconds <= self._deadline
@@ -214,30 +196,17 @@ class SecondStage:
             return None
         return np.concatenate(list(found.tokens)), np.concatenate(list(found.weights))
 
-    def _candidates(self, answers: Sequence[Answer]) -> Candidates:
-        ids = [answer.embedding for answer in answers]
-        dim = self._space.dim
-        none = np.zeros((0, dim), np.float32), np.zeros(0, np.float32)
-        gone = np.zeros(dim, np.float32), none  # deleted meanwhile: the search is done once more
-        stored = cache(lambda: self._store.catalog.contents(ids, dim))
-        return Candidates(
-            [answer.item for answer in answers],
-            np.array([answer.cosine for answer in answers], np.float32),
-            [self._store.absolute(answer.item.about or answer.item.path) for answer in answers],
-            vectors=lambda: np.stack([stored().get(one, gone)[0] for one in ids]),
-            tokens=lambda: [stored().get(one, gone)[1] for one in ids],
-        )
 
-    @property
-    def _space(self) -> Space:
-        assert self._view.space is not None, "a view that was searched has a space"
-        return self._view.space
-
-    def _bank(self, query: EncodedQuery) -> FloatArray:
-        """Other queries `(m, dim)` of the query's modality: the store's own items."""
-        ids, vectors = self._sampled(query.modality)
-        own = self._store.catalog.embeddings_with_digest(self._view.space_id, query.digest)
-        return vectors[~np.isin(ids, own)]
-
-    def _sample(self, modality: Modality) -> tuple[IdArray, FloatArray]:
-        return self._store.catalog.sample(self._view.space_id, modality, self._space.dim, BANK)
+def candidates(store: Store, dim: int, answers: Sequence[Answer]) -> Candidates:
+    """What a second stage looks at; their contents are read from the catalog when asked for."""
+    ids = [answer.embedding for answer in answers]
+    none = np.zeros((0, dim), np.float32), np.zeros(0, np.float32)
+    gone = np.zeros(dim, np.float32), none  # deleted meanwhile: the search is done once more
+    stored = cache(lambda: store.catalog.contents(ids, dim))
+    return Candidates(
+        [answer.item for answer in answers],
+        np.array([answer.cosine for answer in answers], np.float32),
+        [store.absolute(answer.item.about or answer.item.path) for answer in answers],
+        vectors=lambda: np.stack([stored().get(one, gone)[0] for one in ids]),
+        tokens=lambda: [stored().get(one, gone)[1] for one in ids],
+    )

@@ -39,6 +39,8 @@ class Registry:
 encoders = Registry(
     "cmsearch.encoders",
     {
+        "adapter": "cmsearch.encoders.adapted:load",
+        "dual": "cmsearch.encoders.dual:load",
         "lite": "cmsearch.encoders.lite:load",
         "open_clip": "cmsearch.encoders.open_clip:load",
         "transformers": "cmsearch.encoders.transformers:load",
@@ -75,6 +77,8 @@ SHORT_NAMES = {
     "best": "open_clip:ViT-B-16-SigLIP2/webli",
 }
 _SCHEMES = ("hf-hub:", "local-dir:")
+_ADAPTED = re.compile(r"(?s:(.+))\+([0-9a-f]{12})")
+_FILE = re.compile(r"(?s:(?:[/~.].*|[^/:]*)\.safetensors)")
 
 
 def canonical_name(name: str) -> str:
@@ -82,11 +86,17 @@ def canonical_name(name: str) -> str:
 
     Accepts the ways in which the ecosystem writes it: `ViT-B-32/laion2b_s34b_b79k`,
     `open_clip/ViT-B-32/…`, `ViT-B-32__laion2b-s34b-b79k`, `ViT-B-32::…`, `hf-hub:org/repo`,
-    `local-dir:/path`; and `transformers:org/name` or `transformers:/path`. Raises
+    `local-dir:/path`; `transformers:org/name` or `transformers:/path`; `dual:/path`; and for an
+    adapter the path of its file, or the name of its model with `+` and 12 digits, as stores name
+    their own. Raises
     `UnknownModelError`.
     """
     name = name.strip()
     name = SHORT_NAMES.get(name, name)
+    if match := _ADAPTED.fullmatch(name):
+        return f"{canonical_name(match[1])}+{match[2]}"
+    if _FILE.fullmatch(name) or name.startswith("adapter:"):
+        return f"adapter:{_absolute(name.removeprefix('adapter:').strip())}"
     if name.startswith(_SCHEMES):
         name = f"open_clip:{name}"
     encoder, colon, model = name.partition(":")
@@ -94,6 +104,8 @@ def canonical_name(name: str) -> str:
         return f"open_clip:{_open_clip_model(model)}"
     if encoder == "transformers":
         return f"transformers:{hub_name(encoder, model)}"
+    if encoder == "dual":
+        return f"dual:{_dual_model(model)}"
     if encoder != "open_clip" and encoder in encoders.rows():
         return name if model else encoder
     return f"open_clip:{_open_clip_model(name.removeprefix('open_clip/'))}"
@@ -111,10 +123,16 @@ def load_encoder(
     `space` is the one it must have, where a store has it. Weights that aren't here are fetched
     only if `download` is true. Raises `ModelError`, `StoreMismatchError`.
     """
-    encoder, _, model = canonical_name(name).partition(":")
+    canonical = canonical_name(name)
+    if _ADAPTED.fullmatch(canonical):
+        raise UnknownModelError(
+            f"{name} is an adapter that another index has. Name its file, which `cmsearch fit "
+            "--export FILE` writes there."
+        )
+    encoder, _, model = canonical.partition(":")
     load = encoders.load(encoder)
     loaded: Encoder = load(model, device=device, space=space, download=download)
-    if model_name(loaded.space) != canonical_name(name):
+    if encoder != "adapter" and model_name(loaded.space) != canonical:
         raise ModelError(
             f"The encoder of {name} names its space {model_name(loaded.space)}; the two have to "
             "be the same."
@@ -138,7 +156,8 @@ def load_reranker(name: str, *, device: str | None = None, download: bool = Fals
 
 def model_name(space: Space) -> str:
     """The canonical name of the model that a space is of."""
-    return f"{space.encoder}:{space.model}" if space.model else space.encoder
+    name = f"{space.encoder}:{space.model}" if space.model else space.encoder
+    return name if space.adapter is None else f"{name}+{space.adapter[:12]}"
 
 
 def make_reader(kind: str) -> Reader:
@@ -164,6 +183,20 @@ def _open_clip_model(model: str) -> str:
     raise UnknownModelError(
         f"There is no model {model!r}. Names look like ViT-B-32/laion2b_s34b_b79k, hf-hub:org/repo "
         "or local-dir:/path; `cmsearch models` lists some worth choosing."
+    )
+
+
+def _dual_model(model: str) -> str:
+    """The absolute path of a trained model, or two towers' names with a plus between them."""
+    model = model.strip()
+    if model.startswith(("/", "~", ".")) or model.endswith(".safetensors"):
+        return _absolute(model)
+    if re.fullmatch(r"[\w./:-]+\+[\w./:-]+", model, re.ASCII):
+        return model
+    raise UnknownModelError(
+        f"There is no model dual:{model}. A trained one is named by its file or folder, as "
+        "dual:model.safetensors, dual:./folder or dual:/path; and for `cmsearch train` two towers, "
+        "as dual:resnet18+bert-base-uncased."
     )
 
 

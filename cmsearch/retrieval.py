@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cmsearch.composition import Sum
 from cmsearch.store import Store, View
-from cmsearch.types import EncodedQuery, Filter, FloatArray, IdArray, Item, Modality, VectorIndex
+from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality, VectorIndex
 
 DECIMALS = 6
 """Scores are told apart at this many, so that equal vectors tie."""
@@ -42,21 +43,20 @@ class Retriever:
     def search(
         self,
         view: View,
-        queries: Sequence[EncodedQuery],
+        queries: Sequence[Sum],
         modality: Modality,
         kind: str | None,
         k: int,
         where: Filter,
+        barred: Sequence[Container[int]] = (),
     ) -> list[list[Answer]]:
-        """For each query the k best items of a modality, and of one kind, if given."""
+        """For each query the k best items of a modality, and of one kind, if given, without those
+        that are `barred` to it.
+        """
         allow = self._allow(view, modality, kind, where)
-        own = [self._own(query) if modality is Modality.IMAGE else () for query in queries]
         vectors = np.stack([query.vector for query in queries])
-        return self._search(view.indexes[modality], vectors, k, allow, own)
-
-    def _own(self, query: EncodedQuery) -> Container[str]:
-        """The assets that a query is itself."""
-        return self._store.catalog.paths_with_digest(query.digest) if query.digest else ()
+        bars = barred or [()] * len(queries)
+        return self._search(view.indexes[modality], vectors, k, allow, bars)
 
     def _allow(
         self, view: View, modality: Modality, kind: str | None, wanted: Filter
@@ -78,7 +78,7 @@ class Retriever:
         vectors: FloatArray,
         k: int,
         allow: IdArray | None,
-        own: Sequence[Container[str]],
+        barred: Sequence[Container[int]],
     ) -> list[list[Answer]]:
         """The k best items for each query; of an item with several embeddings the best counts.
 
@@ -92,7 +92,7 @@ class Retriever:
             missing = set(ids[ids >= 0].tolist()) - known.keys()
             known |= self._store.catalog.items(missing)
             found = [
-                _collapsed(zip(row_scores, row_ids, strict=True), known, own[row])
+                _collapsed(zip(row_scores, row_ids, strict=True), known, barred[row])
                 for row, (row_scores, row_ids) in enumerate(
                     zip(rounded.tolist(), ids.tolist(), strict=True)
                 )
@@ -107,13 +107,13 @@ class Retriever:
 
 
 def _collapsed(
-    pairs: Iterable[tuple[float, int]], known: Mapping[int, Item], own: Container[str]
+    pairs: Iterable[tuple[float, int]], known: Mapping[int, Item], barred: Container[int]
 ) -> list[Answer]:
-    """The best score of each item, in order, without the items of the assets in `own`."""
+    """The best score of each item, in order, without those that are barred."""
     best: dict[int, Answer] = {}
     for cosine, number in pairs:
         item = known.get(number)
-        if item is None or item.path in own:
+        if item is None or item.id in barred:
             continue
         if item.id not in best or cosine > best[item.id].cosine:
             best[item.id] = Answer(item, number, cosine, cosine, {})

@@ -47,6 +47,7 @@ items = Table(
     Column("about", ForeignKey(assets.c.id), index=True),
     Column("locator", String, nullable=False),
     Column("digest", String, nullable=False),
+    Column("phash", LargeBinary),
     sa.Index("items_by_digest", "asset", "digest"),
 )
 spaces = Table(
@@ -86,6 +87,13 @@ tombstones = Table(
     Column("embedding", Integer, primary_key=True),
     Column("snapshot", Integer, nullable=False),
 )
+adapters = Table(
+    "adapters",
+    meta,
+    Column("digest", String, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+"""What was learned from the store, each as the bytes of its file."""
 words = sa.table("words", Column("rowid", Integer), Column("text", String))
 """One row for each item, under its id: the words of its text, or of its picture's path."""
 WORDS_OF = """
@@ -115,6 +123,8 @@ _MIGRATIONS = {
         "CREATE INDEX embeddings_by_item ON embeddings (item, space)",
     ),
     2: _MAKE_WORDS,
+    3: ("ALTER TABLE items ADD COLUMN phash BLOB",),
+    4: ("CREATE TABLE adapters (digest VARCHAR PRIMARY KEY NOT NULL, content BLOB NOT NULL)",),
 }
 """By the version that they start from, the statements that lead to the next one."""
 VERSION = max(_MIGRATIONS) + 1

@@ -88,6 +88,17 @@ class Store:
             raise StoreError(f"The store {self.path} names a file outside its folder: {path!r}.")
         return self.root / relative
 
+    def names_of(self, path: str | Path) -> list[str]:
+        """What the catalog may call a file or folder: as it was named, or with links followed."""
+        place = Path(path)
+        found = []
+        for candidate in (place.absolute(), place.parent.resolve() / place.name, place.resolve()):
+            for root in (self.root, self.root.resolve()):
+                if candidate.is_relative_to(root):
+                    with suppress(ValueError):  # a name that was not indexed either
+                        found.append(storable(candidate.relative_to(root).as_posix()))
+        return list(dict.fromkeys(found))
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only writer; raises `StoreLockedError` where another process is.
@@ -349,4 +360,5 @@ def _unrelated_best(
     best = best[np.isfinite(best)]
     if len(best) < 3:
         return None
-    return float(best.mean()), max(float(best.std()), 0.02)
+    mean = min(float(best.mean()), 1.0)  # of equal vectors it is higher by what float16 rounds
+    return mean, max(float(best.std()), 0.02)

@@ -31,6 +31,17 @@ def terms(text: str) -> list[str]:
     return [word[:LONGEST] for word in words]
 
 
+def forms(word: str) -> list[str]:
+    """A word with its plural, or its singular, as English mostly makes them."""
+    found = [word, f"{word}s", f"{word}es"]
+    if word.endswith("y"):
+        found.append(f"{word[:-1]}ies")
+    for ending, singular in (("ies", "y"), ("es", ""), ("s", "")):
+        if word.endswith(ending) and len(word) > len(ending) + 2:
+            found.append(word.removesuffix(ending) + singular)
+    return found
+
+
 def path_terms(path: str) -> list[str]:
     """The words of a relative POSIX path without its suffix.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,7 +190,8 @@ class Hit:
     added, or the score of a fusion, or, over several modalities, a cosine standardised against
     its direction's background. `stages` has the score of each stage by name. `relevance`, from 0
     to 1, says how likely it is that the hit is about the query, if that is known: the share of
-    ordinary queries whose best hit here has a lower cosine.
+    ordinary queries whose best hit here has a lower cosine. `copies` are the near-duplicates that
+    were folded into it.
     """
 
     rank: int
@@ -203,6 +204,27 @@ class Hit:
     taken: datetime | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
     relevance: float | None = None
+    copies: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPart:
+    """A text or a picture that a query is about, or with a negative `weight` away from.
+
+    `content` is a string, or a picture as `Engine.search` takes it.
+    """
+
+    content: Any
+    modality: Modality = Modality.TEXT
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked for: the weighted sum of `parts`, without what is about one of `without`."""
+
+    parts: tuple[QueryPart, ...]
+    without: tuple[QueryPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +241,18 @@ class EncodedQuery:
     tokens: FloatArray | None = None
     weights: FloatArray | None = None
     digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A query as vectors: the weighted sum of its `parts`, without what is about one of `without`.
+
+    A part with a negative weight is subtracted; at least one has a positive one.
+    """
+
+    parts: tuple[EncodedQuery, ...]
+    weights: tuple[float, ...]
+    without: tuple[EncodedQuery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +292,15 @@ class Encoder(Protocol):
 
     def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
         """Encode n prepared contents of one modality, on the device."""
+        ...
+
+
+@runtime_checkable
+class Banked(Protocol):
+    """An encoder that knows what its pictures or texts are like without being given any."""
+
+    def bank(self, modality: Modality) -> FloatArray:
+        """Vectors `(m, dim)` in place of contents of all kinds; none where it knows of none."""
         ...
 
 

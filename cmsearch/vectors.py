@@ -258,7 +258,8 @@ def _parsed(value: dict[str, Any]) -> Manifest:
 
 
 def _parsed_scale(mean: Any, deviation: Any) -> tuple[float, float]:
-    if not (-1 <= mean <= 1 and 0.001 <= deviation <= 1):
+    # In half precision equal vectors have a cosine a little above 1.
+    if not (-1.01 <= mean <= 1.01 and 0.001 <= deviation <= 1):
         raise ValueError("no mean and deviation of cosines")
     return float(mean), float(deviation)
 

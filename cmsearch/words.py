@@ -12,19 +12,21 @@ import sqlalchemy as sa
 
 from cmsearch import schema
 from cmsearch.filters import conditions, is_near
-from cmsearch.terms import terms
+from cmsearch.terms import forms, terms
 from cmsearch.types import Filter, Modality
 
 MOST_WORDS = 64
 """Different words of a query that count, from its beginning."""
 MOST_ROWS = 10_000
 """Rows that have a query's words before its commoner words are left out; about 10 ms of work."""
+TELLING = 0.25
 _FIRST = 200  # rows looked at first; then eight times as many, while a filter leaves too few
 
 _COUNT = sa.text("SELECT count(*) FROM words WHERE words MATCH :words")
 _RANK = sa.text(
     "SELECT rowid, bm25(words) AS score FROM words WHERE words MATCH :words ORDER BY score, rowid"
 )
+_HOLDING = sa.text("SELECT rowid FROM words WHERE words MATCH :words")
 _COUNTS = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_counts USING fts5vocab(main, words, row)"
 _WORDS_HELD = "SELECT rowid, text FROM words"
 _DAMAGES = ("malformed", "no such table", "vtable constructor failed")
@@ -75,6 +77,21 @@ def match(connection: sa.Connection, text: str, limit: int, scope: Scope) -> lis
         _match(item, by, score, weights, held.get(by, frozenset()))
         for item, (by, score) in found.items()
     ]
+
+
+def rows_holding(connection: sa.Connection, text: str) -> set[int]:
+    """The rows with every word of a text that says something, in the singular or the plural.
+
+    That is every word with at least a quarter of the weight of the rarest one.
+    """
+    asked = list(dict.fromkeys(terms(text)))[:MOST_WORDS]
+    rows = {word: sum(_count(connection, form) for form in forms(word)) for word in asked}
+    weights = _weights(connection, rows)
+    telling = [word for word in asked if weights[word] >= TELLING * max(weights.values())]
+    if not telling:
+        return set()
+    every = " AND ".join(f"({_quoted(forms(word))})" for word in telling)
+    return set(connection.execute(_HOLDING, {"words": every}).scalars())
 
 
 def rows_with(connection: sa.Connection, words: Sequence[str]) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Table
 from sqlalchemy.dialects.sqlite import insert
 
-from cmsearch import schema
+from cmsearch import schema, spaces
 from cmsearch.schema import chunks
 from cmsearch.tokens import pack_tokens
 from cmsearch.types import Asset, Encoding, Modality, Part, Space
@@ -29,6 +29,11 @@ _PICTURES = "items.asset = :asset AND items.modality <> 'text'"
 _FILL_PICTURES = sa.text(f"{schema.FILL_WORDS} WHERE {_PICTURES}")
 _EMPTY_PICTURES = sa.text(
     f"DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {_PICTURES})"
+)
+_PROJECT = sa.text(
+    "INSERT INTO embeddings (item, space, modality, part, vector, features, tokens) "
+    "SELECT item, :target, modality, part, :vector, :features, tokens FROM embeddings "
+    "WHERE id = :source"
 )
 _INSERT = {table.name: sa.insert(table) for table in schema.meta.tables.values()}
 
@@ -59,7 +64,7 @@ class Writer:
 
         A new generation doesn't serve yet.
         """
-        description = _canonical(asdict(space))
+        description = spaces.described(space)
         query = sa.select(schema.spaces.c.id).where(schema.spaces.c.description == description)
         number = self._connection.execute(query).scalar()
         if number is not None:
@@ -77,11 +82,46 @@ class Writer:
         change = sa.update(table).where(table.c.id == generation)
         self._connection.execute(change.values(served=last + 1))
 
+    def put_adapter(self, digest: str, content: bytes) -> None:
+        """Keep the file of an adapter for the spaces that it maps into."""
+        row = {"digest": digest, "content": content}
+        self._connection.execute(_INSERT["adapters"].prefix_with("OR REPLACE"), row)
+
+    def copy_texts(self, source: int, target: int) -> None:
+        """Give a space the embeddings that another has of texts, and the bank's captions."""
+        table = schema.embeddings.c
+        names = ("item", "modality", "part", "vector", "features", "tokens")
+        query = sa.select(sa.literal(target), *(table[name] for name in names))
+        query = query.where(table.space == source, table.modality == Modality.TEXT)
+        copied = sa.insert(schema.embeddings).from_select(
+            ("space", *names), query.order_by(table.id)
+        )
+        self._connection.execute(copied)
+        bank = sa.select(sa.literal(f"bank {target}"), schema.settings.c.value)
+        bank = bank.where(schema.settings.c.name == f"bank {source}")
+        put = sa.insert(schema.settings).prefix_with("OR REPLACE")
+        self._connection.execute(put.from_select(("name", "value"), bank))
+
+    def project(self, target: int, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """Give a space embeddings like those of these ids, with other vectors and features."""
+        self._connection.execute(
+            _PROJECT,
+            [
+                {"target": target, "source": number, "vector": vector, "features": features}
+                for number, vector, features in rows
+            ],
+        )
+
     def delete_generation(self, generation: int, space: int) -> None:
-        """Delete a generation with its space and the embeddings in it."""
+        """Delete a generation with its space, the embeddings in it and what is kept for it."""
+        own = [f"bank {space}", f"stages {space}"]
+        self._delete(schema.settings, schema.settings.c.name.in_(own))
         self._delete(schema.embeddings, schema.embeddings.c.space == space)
         self._delete(schema.generations, schema.generations.c.id == generation)
         self._delete(schema.spaces, schema.spaces.c.id == space)
+        named = sa.func.json_extract(schema.spaces.c.description, "$.adapter")
+        used = sa.select(named).where(named.is_not(None))
+        self._delete(schema.adapters, schema.adapters.c.digest.not_in(used))
 
     def put_asset(self, asset: Asset) -> int:
         """Add the asset, or bring the one at its path up to date; returns its number."""
@@ -113,6 +153,13 @@ class Writer:
             "locator": part.locator,
             "digest": item.digest,
         }
+
+    def put_hashes(self, asset: int, hashes: Mapping[str, bytes]) -> None:
+        """Give the items of an asset, by their digests, the perceptual hashes of their pictures."""
+        table = schema.items.c
+        for digest, found in hashes.items():
+            change = sa.update(schema.items).where(table.asset == asset, table.digest == digest)
+            self._connection.execute(change.values(phash=found))
 
     def keep_items(self, asset: int, locators: dict[str, str], snapshot: int) -> None:
         """Delete the asset's items whose digest isn't among `locators`; move the others."""
@@ -235,7 +282,3 @@ def _blobs(encoding: Encoding) -> Iterator[dict[str, Any]]:
             "features": features,
             "tokens": tokens,
         }
-
-
-def _canonical(value: dict[str, Any]) -> str:
-    return json.dumps(value, sort_keys=True)

@@ -20,7 +20,8 @@ class Changes:
     `moved` has the old path of each file that is at a new one with the same content.
     `skipped` are files, and lines of them, that could not be read the last time and haven't
     changed since, `lacking` those that are as before, but with items that the model has not
-    encoded yet.
+    encoded yet. Of the unchanged ones those that are `unhashed` are to be read once more, for the
+    perceptual hashes of their pictures.
     """
 
     added: Sequence[Found]
@@ -30,6 +31,7 @@ class Changes:
     skipped: Sequence[Skipped]
     moved: Mapping[str, Found] = field(default_factory=dict)
     lacking: Sequence[Found] = ()
+    unhashed: Sequence[Found] = ()
 
 
 def compare(
@@ -38,13 +40,14 @@ def compare(
     unread: Sequence[Skipped] = (),
     *,
     lacking: Container[str] = frozenset(),
+    unhashed: Container[str] = frozenset(),
 ) -> Changes:
     """What happened since the catalog last saw the files; only their `stat` is looked at.
 
     What is `unread` is not gone, nor what is below it: a link whose target is not mounted may have
     led to a file or to a folder.
     """
-    added, changed, skipped, again = [], [], [], []
+    added, changed, skipped, again, unseen = [], [], [], [], []
     unchanged = 0
     for file in files:
         asset = assets.get(file.path)
@@ -56,11 +59,15 @@ def compare(
             again.append(file)
         else:
             unchanged += _was_read(asset)
+            if _was_read(asset) and file.path in unhashed:
+                unseen.append(file)
             skipped += named(file.path, asset.error)
     hidden = {one.path.rstrip("/") for one in unread}
     gone = assets.keys() - {file.path for file in files}
     removed = sorted(path for path in gone if not _is_below(path, hidden))
-    return Changes(added, changed, unchanged, removed, skipped, lacking=tuple(again))
+    return Changes(
+        added, changed, unchanged, removed, skipped, lacking=tuple(again), unhashed=tuple(unseen)
+    )
 
 
 def find_moved(folder: Path, changes: Changes, assets: Mapping[str, Asset]) -> dict[str, Found]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cmsearch import vectors
 from cmsearch.errors import StoreError
-from cmsearch.registry import load_encoder, model_name
+from cmsearch.loading import load_own
 from cmsearch.store import Store
 from cmsearch.types import Asset, Encoder, FloatArray, IdArray, Modality, Space
 from indexer.changes import compare
@@ -208,7 +208,7 @@ def _check_samples(
     files = _unchanged(store, assets)
     if not files:
         return
-    encoder = load_encoder(model_name(space), device=device, space=space)
+    encoder = load_own(store, space, device=device)
     pictures = frozenset(path for path, asset in assets.items() if asset.kind in PICTURES)
     loader = Loader(store.root, encoder, pictures)
     for file in random.sample(files, min(samples, len(files))):

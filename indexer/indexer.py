@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cmsearch import bank
+from cmsearch import adapters, bank
+from cmsearch.encoders.adapted import Adapted
 from cmsearch.encoders.onnx import cpu_count
 from cmsearch.errors import StoreError, StoreMismatchError
+from cmsearch.loading import load_own
 from cmsearch.models import choose
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.store import CATALOG, DIRECTORY, Store
@@ -194,7 +196,8 @@ class Indexer:
         """What happened to the files since the last run."""
         assets = store.catalog.assets()
         lacking = store.catalog.lacking(target.space_id if target else 0)
-        changes = compare(files, assets, unread, lacking=lacking)
+        unhashed = store.catalog.unhashed()
+        changes = compare(files, assets, unread, lacking=lacking, unhashed=unhashed)
         if not changes.removed:
             return changes
         if not files:
@@ -246,7 +249,8 @@ class Indexer:
     ) -> list[Skipped]:
         """Read, batch, encode and write what is new or changed; returns what was left out."""
         work = sorted(
-            [*changes.added, *changes.changed, *changes.lacking], key=lambda file: file.order
+            [*changes.added, *changes.changed, *changes.lacking, *changes.unhashed],
+            key=lambda file: file.order,
         )
         if not work:
             return []
@@ -276,6 +280,9 @@ class Indexer:
         encoder = self._load(name, store, tell)
         with store.catalog.writing() as writer:
             space = writer.put_space(encoder.space, encoder.capabilities.runtime)
+            if isinstance(encoder, Adapted):  # its file need not be where the store is searched
+                adapter = encoder.adapter
+                writer.put_adapter(adapter.digest, adapters.pack(adapter))
         if store.space is None:
             self._switch(store, name, tell)
         return encoder, space
@@ -299,18 +306,23 @@ class Indexer:
 
         One that was asked for by name may have other weights by now: that is a new generation.
         """
-        if self._encoder is not None:
-            return self._encoder
+        is_asked = self._model not in (None, "auto")
+        asked = str(self._model) if is_asked else name
         known = store and _generation(store, name)
-        space = known.space if known else None
+        loaded = self._encoder
+        if loaded is not None and (is_asked or not known or known.space == loaded.space):
+            return loaded  # else another generation serves by now
         tell(Progress("load the model", 0, 1))
         with self._clock("load the model"):
             try:
-                loaded = load_encoder(name, device=self._device, space=space, download=True)
+                if store and known:
+                    loaded = load_own(store, known.space, device=self._device, download=True)
+                else:
+                    loaded = load_encoder(asked, device=self._device, download=True)
             except StoreMismatchError:
-                if self._model in (None, "auto"):
+                if not is_asked:
                     raise
-                loaded = load_encoder(name, device=self._device, download=True)
+                loaded = load_encoder(asked, device=self._device, download=True)
         tell(Progress("load the model", 1, 1))
         self._encoder = loaded
         return loaded

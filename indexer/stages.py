@@ -91,6 +91,8 @@ class Stages:
         was_read = loaded.digest is not None  # what can't be read at the moment keeps its items
         if unit.last and was_read and file.path in self._known:
             writer.keep_items(number, loaded.locators, self._snapshot)
+        if unit.last:
+            writer.put_hashes(number, loaded.hashes)
 
 
 def units(files: Iterable[Loaded], counter: Counter) -> Iterator[Unit]:

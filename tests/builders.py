@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from cmsearch.catalog import Catalog
 from cmsearch.types import Asset, Encoding, Modality, Part, Shot, Space
@@ -76,6 +76,27 @@ def write_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:
 def write_picture(path: Path, colour: str = "red", size: tuple[int, int] = (8, 8)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, colour).save(path)
+    return path
+
+
+def scene(seed: int, size: tuple[int, int] = (320, 240)) -> Image.Image:
+    """A picture with as much in it as a photograph has: ellipses by chance on a sloping sky."""
+    random = np.random.default_rng(seed)
+    width, height = size
+    slope = np.linspace(random.integers(60, 250), random.integers(0, 190), height)
+    image = Image.fromarray(np.repeat(slope[:, None], width, 1).astype(np.uint8)).convert("RGB")
+    draw = ImageDraw.Draw(image)
+    for _ in range(40):
+        x, y = random.integers(0, width), random.integers(0, height)
+        across, down = random.integers(width // 40, width // 5, 2) * (1, height / width)
+        colour = tuple(int(value) for value in random.integers(0, 256, 3))
+        draw.ellipse((x - across, y - down, x + across, y + down), colour)
+    return image
+
+
+def write_scene(path: Path, seed: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scene(seed).save(path)
     return path
 
 

@@ -15,6 +15,7 @@ from hypothesis import settings
 from cmsearch import registry
 from tests.checkpoints import write_checkpoint
 from tests.commands import cmsearch
+from tests.duals import write_dual
 
 # No deadline: the first example pays for imports and caches, and a busy machine is no failure.
 settings.register_profile("cmsearch", max_examples=100, deadline=None)
@@ -23,6 +24,7 @@ settings.load_profile("cmsearch")
 # Set before any library reads them. Exported models are kept between runs if the caller says where.
 _scratch = tempfile.mkdtemp(prefix="cmsearch-tests-")
 os.environ.setdefault("CMSEARCH_CACHE", str(Path(_scratch, "cache")))
+os.environ["CMSEARCH_STATE"] = str(Path(_scratch, "state"))
 os.environ["HF_HOME"] = str(Path(_scratch, "hub"))
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -65,6 +67,12 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_naflex(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small SigLIP 2 with random weights, in a folder as `transformers:` takes it."""
     return write_checkpoint(tmp_path_factory.mktemp("tiny-naflex"), "naflex")
+
+
+@pytest.fixture(scope="session")
+def tiny_dual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small dual encoder with random weights, in a file as `dual:` takes it."""
+    return write_dual(tmp_path_factory.mktemp("tiny-dual") / "model.safetensors")
 
 
 def write_clip(folder: Path, config: dict[str, object], **preprocessing: object) -> Path:

