@@ -10,6 +10,7 @@ from time import perf_counter
 
 import numpy as np
 
+from cmsearch import locators
 from cmsearch.alike import Alike
 from cmsearch.composition import Sum, cosines, standard, toward
 from cmsearch.exclusion import barred
@@ -22,7 +23,13 @@ from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
 from cmsearch.store import Store, View
 from cmsearch.types import Composition, Encoder, Filter, Hit, Modality, Reranker, Space
 
-KINDS = {"caption": "text", "passage": "text"}
+KINDS = {
+    "caption": "text",
+    "page": "image",
+    "passage": "text",
+    "subtitle": "text",
+    "transcript": "audio",
+}
 """The modality of each kind that can be asked for by its name."""
 SPARE = 16
 """Answers looked at beyond those wanted, in case some are folded into others."""
@@ -133,12 +140,12 @@ class Answering:
             for query in queries
             for part in query.parts
         }
-        asks_texts = modality is Modality.IMAGE and Modality.TEXT in runs
+        kind = wanted.target if wanted.target in KINDS else None
+        asks_texts = modality is Modality.IMAGE and kind is None and Modality.TEXT in runs
         is_matched = asks_texts and ranking.match != "picture"
         looked_at = max(depth_of(ranking, run) for run in runs.values())
         is_ranked = any(run != Stages() for run in runs.values())
         depth = max(k, looked_at) if is_ranked or is_matched else k
-        kind = wanted.target if wanted.target in KINDS else None
         found = self._tools.retriever.search(
             self._view, queries, modality, kind, depth, where, bars
         )
@@ -237,11 +244,12 @@ class Answering:
         self, rank: int, answer: Answer, copies: Sequence[Answer], likely: float | None
     ) -> Hit:
         item = answer.item
+        start, end = locators.span(item.locator) or (None, None)
         return Hit(
             rank=rank,
             score=answer.score,
             path=self._store.absolute(item.about or item.path),
-            source=f"{item.path}:{item.locator}" if item.locator else item.path,
+            source=locators.source(item.path, item.locator),
             modality=item.modality,
             kind=item.kind,
             text=item.text,
@@ -249,6 +257,9 @@ class Answering:
             stages={"cosine": answer.cosine, **answer.stages},
             relevance=likely,
             copies=tuple(self._store.absolute(one.item.about or one.item.path) for one in copies),
+            start=start,
+            end=end,
+            page=locators.page(item.locator),
         )
 
 

@@ -20,6 +20,7 @@ from cmsearch.schema import chunks, translated, understood
 from cmsearch.spaces import parsed
 from cmsearch.tokens import unpack_tokens
 from cmsearch.types import (
+    SEEN,
     Asset,
     Filter,
     FloatArray,
@@ -150,7 +151,7 @@ class Catalog:
         """The lengths in bytes of the features of a space's pictures; 0 for none."""
         table = schema.embeddings.c
         length = sa.func.coalesce(sa.func.length(table.features), 0)
-        query = sa.select(length).where(table.space == space, table.modality == Modality.IMAGE)
+        query = sa.select(length).where(table.space == space, table.modality.in_(SEEN))
         return {int(row[0]) for row in self._rows(query.distinct())}
 
     def inputs(
@@ -161,7 +162,7 @@ class Catalog:
         """
         table = schema.embeddings.c
         query = sa.select(table.id, table.vector, table.features)
-        query = query.where(table.space == space, table.modality == Modality.IMAGE)
+        query = query.where(table.space == space, table.modality.in_(SEEN))
         rows = self._rows(query.where(table.id > after).order_by(table.id).limit(count))
         with understood(self.path):
             if not all(isinstance(blob or b"", bytes) for row in rows for blob in row[1:]):
@@ -186,7 +187,7 @@ class Catalog:
         query = (
             sa.select(schema.assets.c.path)
             .join(schema.items, schema.items.c.asset == schema.assets.c.id)
-            .where(schema.items.c.modality == Modality.IMAGE)
+            .where(schema.items.c.modality == Modality.IMAGE, schema.items.c.kind != "page")
             .where(sa.or_(~_is_hash(schema.items.c.phash), schema.items.c.phash.is_(None)))
             .distinct()
         )
@@ -544,7 +545,8 @@ class Catalog:
     def about_same(self, items: Iterable[int]) -> set[int]:
         """The items themselves, and the pictures and captions of the pictures they are about."""
         of, table = schema.items.alias(), schema.items
-        pictured = sa.or_(of.c.modality != Modality.TEXT, of.c.about.is_not(None))
+        is_picture = (of.c.modality == Modality.IMAGE) & (of.c.kind != "page")
+        pictured = sa.or_(is_picture, of.c.about.is_not(None))
         subject = sa.select(sa.func.coalesce(of.c.about, of.c.asset)).where(pictured)
         found = set(items)
         for chunk in chunks(sorted(found)):

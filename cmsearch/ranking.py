@@ -19,6 +19,7 @@ from cmsearch.registry import rerankers
 from cmsearch.retrieval import DECIMALS, Answer, order
 from cmsearch.store import Store, View
 from cmsearch.types import (
+    TOWER,
     Candidates,
     EncodedQuery,
     Encoder,
@@ -68,11 +69,12 @@ class Ranking:
 def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) -> Stages:
     """What runs in a direction, with the `table` of what does by default.
 
-    Raises `QueryError` for a reranker that isn't known.
+    Speech is ranked as text is, and shots as pictures are: they come from the same towers. Raises
+    `QueryError` for a reranker that isn't known.
     """
     if ranking.stages is not None:
         return ranking.stages
-    measured = table.get((query, target), Stages())
+    measured = table.get((query, TOWER[target]), Stages())
     if not ranking.correct:
         measured = replace(measured, hubness=None)
     if ranking.rerank == "auto":
@@ -85,7 +87,8 @@ def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) ->
     if ranking.rerank == "reciprocal":
         return replace(plain, reciprocal=query is target is Modality.IMAGE)
     if ranking.rerank.partition(":")[0] in rerankers.rows():
-        return replace(plain, model=ranking.rerank if query is not target else "")
+        is_own = target is TOWER[target] is not query  # models read the files of pictures
+        return replace(plain, model=ranking.rerank if is_own else "")
     names = ", ".join([*RERANKERS, *sorted(rerankers.rows())])
     raise QueryError(f"There is no reranker {ranking.rerank!r}; it is one of {names}.")
 

@@ -97,8 +97,8 @@ adapters = Table(
 words = sa.table("words", Column("rowid", Integer), Column("text", String))
 """One row for each item, under its id: the words of its text, or of its picture's path."""
 WORDS_OF = """
-    SELECT items.id, CASE items.modality
-        WHEN 'text' THEN text_words(items.text) ELSE path_words(assets.path) END AS text
+    SELECT items.id, CASE WHEN items.text IS NOT NULL
+        THEN text_words(items.text) ELSE path_words(assets.path) END AS text
     FROM items JOIN assets ON assets.id = items.asset"""
 FILL_WORDS = f"INSERT INTO words (rowid, text) {WORDS_OF}"
 

@@ -27,6 +27,7 @@ from cmsearch.ranking import Ranking, depth_of, stages
 from cmsearch.registry import load_reranker, model_name
 from cmsearch.retrieval import Retriever
 from cmsearch.types import (
+    TOWER,
     Composition,
     Encoder,
     Filter,
@@ -41,7 +42,7 @@ from cmsearch.types import (
 if TYPE_CHECKING:
     from cmsearch.queries import Picture
 
-TARGETS = ("any", "image", "text", *KINDS)
+TARGETS = ("any", *TOWER, *KINDS)
 EVERYTHING = Filter()
 DEFAULT = Ranking()
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from cmsearch.errors import MediaError
 from cmsearch.registry import make_reader, readers
-from cmsearch.types import Modality, Part, Reader
+from cmsearch.types import Modality, Part, Reader, Reading
 
 QUALITY = 78
 _AHEAD = 4
@@ -54,7 +54,7 @@ def picture(path: Path, size: int) -> Image.Image:
     """
     reader = _reader(path.suffix.lower())
     try:
-        for part in reader.read(path, max(1, size // 2)):  # it may give twice that
+        for part in reader.read(path, Reading(max(1, size // 2))):  # it may give twice that
             if isinstance(part, Part) and part.modality is Modality.IMAGE:
                 found: Image.Image = part.content
                 return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -23,6 +23,17 @@ class Modality(StrEnum):
     IMAGE = "image"
     AUDIO = "audio"
     VIDEO = "video"
+
+
+TOWER: Mapping[Modality, Modality] = {
+    Modality.TEXT: Modality.TEXT,
+    Modality.IMAGE: Modality.IMAGE,
+    Modality.AUDIO: Modality.TEXT,
+    Modality.VIDEO: Modality.IMAGE,
+}
+"""As what the items of a modality are encoded: speech by its words, a shot by its pictures."""
+READ = tuple(one for one, tower in TOWER.items() if tower is Modality.TEXT)
+SEEN = tuple(one for one, tower in TOWER.items() if tower is Modality.IMAGE)
 
 
 class Role(StrEnum):
@@ -108,7 +119,10 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """The unit that is returned: a photo, a caption, a passage."""
+    """The unit that is returned: a photo, a caption, a passage, what was said, a shot of a film.
+
+    `locator` is where in its file it is, as `cmsearch.locators` writes and reads it.
+    """
 
     id: int
     path: str
@@ -127,7 +141,8 @@ class Part:
     """What a reader finds in a file: content of one modality that becomes an item.
 
     `about` is the path of the image that a caption describes, as its file writes it (relative to
-    the file's own folder); `content` is a string, or an upright RGB `PIL.Image.Image`.
+    the file's own folder). `content` is a string, for text and for speech; an upright RGB
+    `PIL.Image.Image`; or for a shot of a film the tuple of those pictures that stand for it.
     """
 
     modality: Modality
@@ -145,6 +160,27 @@ class Skipped:
     path: str
     reason: str
     locator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What was said from `start` to `end`, in seconds: an utterance or a few sentences."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a file is to be read.
+
+    Pictures may be decoded no larger than twice `image_size` pixels. `speech` gives what is said in
+    a recording or a film; without it speech is passed over.
+    """
+
+    image_size: int
+    speech: Callable[[Path], Iterable[Segment]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +227,8 @@ class Hit:
     its direction's background. `stages` has the score of each stage by name. `relevance`, from 0
     to 1, says how likely it is that the hit is about the query, if that is known: the share of
     ordinary queries whose best hit here has a lower cosine. `copies` are the near-duplicates that
-    were folded into it.
+    were folded into it. `start` and `end` are seconds in a recording or film, `page` is that of a
+    document, counted from 1.
     """
 
     rank: int
@@ -205,6 +242,9 @@ class Hit:
     stages: Mapping[str, float] = field(default_factory=dict)
     relevance: float | None = None
     copies: tuple[Path, ...] = ()
+    start: float | None = None
+    end: float | None = None
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,13 +377,25 @@ class Reader(Protocol):
         """The extra of cmsearch that has to be installed before it can read; None if none has."""
         ...
 
-    def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         """Give the parts of the file, and the lines of it that can't be used.
 
-        Pictures are upright and RGB, and may be decoded no larger than twice `image_size` pixels.
-        Raises `MediaError` where the whole file can't be read. A file that has the suffix but is
-        none of the reader's gives nothing.
+        Pictures are upright and RGB. Raises `MediaError` where the whole file can't be read. A file
+        that has the suffix but is none of the reader's gives nothing.
         """
+        ...
+
+
+class Transcriber(Protocol):
+    """Writes down what is said. It may be called from several threads."""
+
+    @property
+    def name(self) -> str:
+        """What it is, so that transcripts of another one are told apart."""
+        ...
+
+    def transcribe(self, audio: FloatArray) -> Iterator[Segment]:
+        """The utterances in `audio (samples,)`, mono, 16,000 samples a second, from -1 to 1."""
         ...
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert
 from cmsearch import schema, spaces
 from cmsearch.schema import chunks
 from cmsearch.tokens import pack_tokens
-from cmsearch.types import Asset, Encoding, Modality, Part, Space
+from cmsearch.types import READ, Asset, Encoding, Part, Space
 
 _put = insert(schema.assets)
 _PUT_ASSET = _put.on_conflict_do_update(
@@ -25,7 +25,7 @@ _PUT_ASSET = _put.on_conflict_do_update(
     },
 ).returning(schema.assets.c.id)
 _FILL_ITEM = sa.text(f"{schema.FILL_WORDS} WHERE items.id = :item")
-_PICTURES = "items.asset = :asset AND items.modality <> 'text'"
+_PICTURES = "items.asset = :asset AND items.text IS NULL"
 _FILL_PICTURES = sa.text(f"{schema.FILL_WORDS} WHERE {_PICTURES}")
 _EMPTY_PICTURES = sa.text(
     f"DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {_PICTURES})"
@@ -92,7 +92,7 @@ class Writer:
         table = schema.embeddings.c
         names = ("item", "modality", "part", "vector", "features", "tokens")
         query = sa.select(sa.literal(target), *(table[name] for name in names))
-        query = query.where(table.space == source, table.modality == Modality.TEXT)
+        query = query.where(table.space == source, table.modality.in_(READ))
         copied = sa.insert(schema.embeddings).from_select(
             ("space", *names), query.order_by(table.id)
         )
@@ -148,7 +148,7 @@ class Writer:
             "asset": asset,
             "modality": part.modality,
             "kind": part.kind,
-            "text": part.content if part.modality is Modality.TEXT else None,
+            "text": part.content if isinstance(part.content, str) else None,
             "about": None if item.about is None else self._asset(item.about),
             "locator": part.locator,
             "digest": item.digest,

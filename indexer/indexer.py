@@ -20,7 +20,7 @@ from cmsearch.types import Asset, Encoder, Generation, Skipped, Space
 from indexer.changes import Changes, compare, find_moved
 from indexer.load import Loader
 from indexer.pipeline import Clock, Counter, ordered_map
-from indexer.scan import PICTURES, Found, scan
+from indexer.scan import LONG, PICTURES, Found, scan
 from indexer.stages import Stages, batched, units
 
 log = logging.getLogger("cmsearch")
@@ -261,12 +261,15 @@ class Indexer:
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
         counter = Counter(len(work), lambda done, total: tell(Progress("index", done, total)))
         skipped: list[Skipped] = []
+        long = [file for file in work if file.kind in LONG]
+        short = [file for file in work if file.kind not in LONG]
         with ThreadPoolExecutor(cpu_count()) as pool:
-            loaded = ordered_map(stages.read, work, pool, ahead=4 * size)
-            batches = batched(units(loaded, counter), size)
-            for batch in ordered_map(stages.encode, batches, pool, ahead=workers):
-                skipped += stages.write(batch)
-                counter.advance(len(batch))
+            for some, ahead in ((short, 4 * size), (long, 1)):
+                loaded = ordered_map(stages.read, some, pool, ahead=ahead)
+                batches = batched(units(loaded, counter), size)
+                for batch in ordered_map(stages.encode, batches, pool, ahead=workers):
+                    skipped += stages.write(batch)
+                    counter.advance(len(batch))
         if store.catalog.setting(f"bank {space}") is None:
             vectors = bank.encoded(encoder)
             with store.catalog.writing() as writer:

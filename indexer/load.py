@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,17 +12,21 @@ from cmsearch.notes import noted
 from cmsearch.phash import phash
 from cmsearch.registry import make_reader
 from cmsearch.text import native
-from cmsearch.types import UNKNOWN_SHOT, Encoder, Modality, Part, Shot, Skipped
+from cmsearch.types import UNKNOWN_SHOT, Encoder, Modality, Part, Reading, Segment, Shot, Skipped
 from indexer.scan import Found
 from indexer.subjects import Subjects
 
+PLACED = frozenset({"page", "shot", "subtitle", "transcript"})
+"""Kinds of which a file may hold several with the same content, each at its own place."""
 MAX_REASON = 300
 """Characters of a library's message that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedItem:
-    """A part to be encoded: text as it is, a picture as the encoder prepared it."""
+    """A part to be encoded: text and the pictures of a shot as they are, a photo or a page as the
+    encoder prepared it.
+    """
 
     part: Part
     about: str | None
@@ -53,11 +58,21 @@ class Loaded:
 
 
 class Loader:
-    """Reads files of a folder for an encoder; `pictures` are the paths that captions may name."""
+    """Reads files of a folder for an encoder; `pictures` are the paths that captions may name.
 
-    def __init__(self, folder: Path, encoder: Encoder, pictures: frozenset[str]) -> None:
+    `speech` is that of `Reading`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        encoder: Encoder,
+        pictures: frozenset[str],
+        speech: Callable[[Path], Iterable[Segment]] | None = None,
+    ) -> None:
         self._folder = folder
         self._encoder = encoder
+        self._wanted = Reading(encoder.capabilities.image_size, speech)
         self._subjects = Subjects(folder, pictures)
 
     def load(self, file: Found, known: frozenset[str]) -> Loaded:
@@ -75,8 +90,7 @@ class Loader:
 
     def _read(self, path: Path, loaded: Loaded, known: frozenset[str]) -> Loaded:
         file, final, shot = loaded.file, True, UNKNOWN_SHOT
-        size = self._encoder.capabilities.image_size
-        for part in make_reader(file.kind).read(path, size):
+        for part in make_reader(file.kind).read(path, self._wanted):
             if isinstance(part, Skipped):
                 loaded.skipped.append(replace(part, path=file.path))
                 continue
@@ -87,7 +101,7 @@ class Loader:
                 final = False  # the picture may come
                 continue
             item = self._item(loaded, part, about)
-            if part.modality is Modality.IMAGE:
+            if part.modality is Modality.IMAGE and part.kind != "page":
                 loaded.hashes[item.digest] = phash(part.content)
             if item.digest not in loaded.locators and item.digest not in known:
                 loaded.new.append(self._prepared(item))
@@ -96,13 +110,15 @@ class Loader:
 
     def _item(self, loaded: Loaded, part: Part, about: str | None) -> LoadedItem:
         content = str(loaded.digest)
-        if part.modality is Modality.TEXT:
+        if isinstance(part.content, str):
             content = content_digest(part.content.encode("utf-8", "surrogatepass"))
+        if part.kind in PLACED:
+            content = f"{content}\0{part.locator}"
         digest = content_digest(f"{part.kind}\0{about}\0{content}".encode())
         return LoadedItem(part, about, digest)
 
     def _prepared(self, item: LoadedItem) -> LoadedItem:
-        if item.part.modality is Modality.TEXT:
+        if item.part.modality is not Modality.IMAGE:
             return item
         content = self._encoder.prepare(item.part.content, item.part.modality)
         return replace(item, part=replace(item.part, content=content))

@@ -13,7 +13,7 @@ from cmsearch.evaluate import Gold
 from cmsearch.registry import make_reader
 from cmsearch.text import native
 from cmsearch.thumbnails import picture
-from cmsearch.types import Skipped
+from cmsearch.types import Reading, Skipped
 from indexer.scan import PICTURES, Found, scan
 from indexer.subjects import Subjects
 
@@ -57,7 +57,7 @@ def pairs(folder: Path) -> Pairs:
 def _captions(folder: Path, file: Found, subjects: Subjects) -> list[Gold | Skipped]:
     found: list[Gold | Skipped] = []
     try:
-        for part in make_reader(file.kind).read(folder / native(file.path), 0):
+        for part in make_reader(file.kind).read(folder / native(file.path), Reading(0)):
             if isinstance(part, Skipped):
                 found.append(replace(part, path=file.path))
             elif about := subjects.of(file, part):

@@ -13,6 +13,8 @@ from indexer.walk import walk
 
 PICTURES = frozenset({"image", "raw"})
 """The kinds of files that captions can be about."""
+LONG = frozenset({"audio", "pdf", "video"})
+"""The kinds of files that may hold hours, or hundreds of pictures: few are read ahead."""
 _LAST_NS = 2**63 - 1  # the last time that SQLite can hold, in 2262
 
 

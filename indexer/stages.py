@@ -10,7 +10,7 @@ import numpy as np
 
 from cmsearch.errors import ModelError
 from cmsearch.store import Store
-from cmsearch.types import Asset, Encoder, Encoding, FloatArray, Modality, Role, Skipped
+from cmsearch.types import TOWER, Asset, Encoder, Encoding, FloatArray, Modality, Role, Skipped
 from cmsearch.writer import NewItem, Writer
 from indexer.load import Loaded, LoadedItem, Loader
 from indexer.pipeline import Clock, Counter
@@ -105,11 +105,11 @@ def units(files: Iterable[Loaded], counter: Counter) -> Iterator[Unit]:
 
 
 def batched(found: Iterable[Unit], size: int) -> Iterator[list[Unit]]:
-    """Units in batches of at most `size`, each of one modality, in order."""
+    """Units in batches of at most `size`, each for one tower, in order."""
     batch: list[Unit] = []
     modality: Modality | None = None
     for unit in found:
-        own = unit.item.part.modality if unit.item else modality
+        own = TOWER[unit.item.part.modality] if unit.item else modality
         if batch and (len(batch) >= size or (modality is not None and own is not modality)):
             yield batch
             batch = []
@@ -120,10 +120,12 @@ def batched(found: Iterable[Unit], size: int) -> Iterator[list[Unit]]:
 
 
 def encode_items(encoder: Encoder, items: Sequence[LoadedItem]) -> Iterator[Encoding]:
-    """An encoding for each item; a text longer than the model takes has a row for each piece."""
+    """An encoding for each item; a text longer than the model takes has a row for each piece, a
+    shot one for each of its pictures.
+    """
     if not items:
         return
-    modality = items[0].part.modality
+    modality = TOWER[items[0].part.modality]
     rows: list[list[Any]] = [_prepared(encoder, item) for item in items]
     flat = [row for own in rows for row in own]
     size = encoder.capabilities.batch_size
@@ -153,8 +155,10 @@ def _checked(encoder: Encoder, encoding: Encoding, rows: int) -> Encoding:
 
 def _prepared(encoder: Encoder, item: LoadedItem) -> list[Any]:
     content = item.part.content
-    if item.part.modality is Modality.TEXT:
+    if isinstance(content, str):
         return [encoder.prepare(piece, Modality.TEXT) for piece in encoder.split(content)]
+    if item.part.modality is Modality.VIDEO:
+        return [encoder.prepare(picture, Modality.IMAGE) for picture in content]
     return [content]
 
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from cmsearch.ranking import Ranking
     from cmsearch.searcher import Engine
 
-TARGETS = ("any", "image", "text", "caption", "passage")
+TARGETS = (
+    "any", "text", "image", "audio", "video",
+    "caption", "page", "passage", "subtitle", "transcript",
+)  # fmt: skip
 MATCHES = ("all", "picture", "caption", "words")
 DOUBT = "Probably nothing here is about that; these come nearest."
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -29,7 +32,8 @@ _OPTIONS = (
         type=click.Choice(TARGETS),
         default="any",
         show_default=True,
-        help="What to find; text is captions and passages of documents.",
+        help="What to find: text is captions, passages and subtitles; audio is what is said; "
+        "video is the shots of films.",
     ),
     click.option(
         "-k",

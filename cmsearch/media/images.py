@@ -17,7 +17,7 @@ from cmsearch.errors import MediaError
 from cmsearch.files import open_file
 from cmsearch.media.exif import read_shot
 from cmsearch.media.pixels import normalised
-from cmsearch.types import Modality, Part, Shot, Skipped
+from cmsearch.types import Modality, Part, Reading, Shot, Skipped
 
 MAX_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs: twice its `MAX_IMAGE_PIXELS`."""
@@ -47,10 +47,10 @@ class ImageReader:
     )
     missing: str | None = None
 
-    def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         try:
             with open_file(path) as file:
-                image, shot, locator = read_picture(file, image_size)
+                image, shot, locator = read_picture(file, wanted.image_size)
         except OSError as error:
             raise MediaError(f"can't be read: {error.strerror}") from error
         yield Part(Modality.IMAGE, "photo", image, locator=locator, shot=shot)

@@ -15,7 +15,7 @@ from cmsearch.files import read_file
 from cmsearch.media.exif import shot_of
 from cmsearch.media.images import MAX_PIXELS, in_turn, read_picture
 from cmsearch.media.pixels import normalised, turned
-from cmsearch.types import UNKNOWN_SHOT, Modality, Part, Shot, Skipped
+from cmsearch.types import UNKNOWN_SHOT, Modality, Part, Reading, Shot, Skipped
 
 if TYPE_CHECKING:
     import rawpy
@@ -39,12 +39,12 @@ class RawReader:
     def missing(self) -> str | None:
         return None if find_spec("rawpy") else "raw"
 
-    def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         try:
             data = read_file(path, MAX_BYTES)
         except OSError as error:
             raise MediaError(f"can't be read: {error.strerror}") from error
-        image, shot = decode_raw(data, image_size)
+        image, shot = decode_raw(data, wanted.image_size)
         yield Part(Modality.IMAGE, "photo", image, shot=shot)
 
 

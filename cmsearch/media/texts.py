@@ -13,7 +13,7 @@ from typing import Any
 from cmsearch.errors import MediaError
 from cmsearch.files import read_file
 from cmsearch.text import passages
-from cmsearch.types import Modality, Part, Skipped
+from cmsearch.types import Modality, Part, Reading, Skipped
 
 MAX_BYTES = 512 * 2**20
 """A text file larger than this is a log or a dump, not captions or prose."""
@@ -28,7 +28,7 @@ class SidecarReader:
     suffixes = frozenset({".txt"})
     missing: str | None = None
 
-    def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         for number, line in enumerate(_lines(path), 1):
             if line.strip():
                 yield _caption(line.strip(), None, number)
@@ -43,7 +43,7 @@ class CaptionsReader:
     suffixes = frozenset({".csv", ".json", ".jsonl"})
     missing: str | None = None
 
-    def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         read = {".jsonl": _json_lines, ".csv": _csv, ".json": _coco}[path.suffix.lower()]
         return read(path)
 
@@ -54,7 +54,7 @@ class DocumentReader:
     suffixes = frozenset({".md", ".txt"})
     missing: str | None = None
 
-    def read(self, path: Path, image_size: int) -> Iterator[Part | Skipped]:
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         lines = _lines(path)
         if path.suffix.lower() == ".md":
             lines = [_MARKUP.sub("", line) for line in lines]

@@ -16,7 +16,16 @@ from cmsearch.devices import best_device
 from cmsearch.errors import MediaError, ModelError, QueryError, brief
 from cmsearch.registry import hub_name, make_reader, readers
 from cmsearch.rerankers.blip import Blip
-from cmsearch.types import Candidates, EncodedQuery, FloatArray, Item, Modality, Part, Reader
+from cmsearch.types import (
+    Candidates,
+    EncodedQuery,
+    FloatArray,
+    Item,
+    Modality,
+    Part,
+    Reader,
+    Reading,
+)
 
 DEFAULT_MODEL = "Salesforce/blip-itm-base-coco"
 
@@ -128,7 +137,7 @@ class ItmReranker:
             reader = self._readers.get(path.suffix.lower())
             if reader is None:
                 raise MediaError("no reader takes files of this kind")
-            for part in reader.read(path, self._blip.image_size):
+            for part in reader.read(path, Reading(self._blip.image_size)):
                 if isinstance(part, Part) and _is_of(part, item):
                     return self._blip.pixels(part.content)
             raise MediaError("the picture is no longer in the file")

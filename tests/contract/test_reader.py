@@ -9,7 +9,7 @@ import pytest
 
 from cmsearch.errors import MediaError
 from cmsearch.registry import make_reader, readers
-from cmsearch.types import Modality, Part, Skipped
+from cmsearch.types import Modality, Part, Reading, Skipped
 from tests.bad_files import DATA, saved
 from tests.raws import dng, quarters
 
@@ -47,7 +47,7 @@ def test_parts_are_what_encoders_take(kind: str, tmp_path: Path) -> None:
     for suffix in reader.suffixes & FILES.keys():
         path = tmp_path / f"a{suffix}"
         path.write_bytes(FILES[suffix])
-        for part in reader.read(path, SIZE):
+        for part in reader.read(path, Reading(SIZE)):
             seen += 1
             if isinstance(part, Skipped):
                 assert part.reason and part.locator
@@ -71,4 +71,4 @@ def test_what_cannot_be_opened_is_an_error_of_its_own(kind: str, odd: str, tmp_p
         elif odd == "folder":
             path.mkdir()
         with pytest.raises(MediaError, match=r"can't be read: (No such file|not a regular file)"):
-            list(reader.read(path, SIZE))
+            list(reader.read(path, Reading(SIZE)))

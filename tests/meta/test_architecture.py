@@ -39,6 +39,7 @@ ARROWS = {
     "tokens": {"types"},
     "places": set(),
     "terms": set(),
+    "locators": set(),
     "fusion": set(),
     "phash": {"types"},
     "registration": {"phash", "types"},
@@ -83,8 +84,8 @@ ARROWS = {
     "heatmap": {"errors", "explain", "text", "thumbnails", "types"},
     "alike": {"diversity", "duplicates", "folding", "retrieval", "store", "types"},
     "answering": {
-        "alike", "composition", "exclusion", "hubness", "matching", "measured", "ranking",
-        "relevance", "retrieval", "store", "types",
+        "alike", "composition", "exclusion", "hubness", "locators", "matching", "measured",
+        "ranking", "relevance", "retrieval", "store", "types",
     },
     "searcher": {
         "adapters", "alike", "answering", "composition", "errors", "explain", "hubness", "loading",

@@ -19,7 +19,7 @@ from PIL import Image, ImageCms
 from cmsearch.errors import MediaError
 from cmsearch.media import images
 from cmsearch.media.images import MAX_PIXELS, ImageReader, decode, read_picture
-from cmsearch.types import Modality, Part
+from cmsearch.types import Modality, Part, Reading
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 CORNERS = {(0, 0): RED, (-1, 0): GREEN, (0, -1): BLUE, (-1, -1): WHITE}
@@ -213,7 +213,7 @@ def test_the_reader_knows_the_suffixes(suffix: str) -> None:
 def test_the_reader_gives_one_photo(tmp_path: Path) -> None:
     path = tmp_path / "wrong suffix.jpg"
     path.write_bytes(saved(Image.new("RGB", (5, 4), GREEN)))
-    (part,) = ImageReader().read(path, 260)
+    (part,) = ImageReader().read(path, Reading(260))
     assert isinstance(part, Part)
     assert replace(part, content=None) == Part(Modality.IMAGE, "photo", None)
     assert (part.content.size, part.content.getpixel((0, 0))) == ((5, 4), GREEN)
@@ -222,9 +222,9 @@ def test_the_reader_gives_one_photo(tmp_path: Path) -> None:
 def test_the_reader_says_why_a_file_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "letter.jpg").write_text("Dear all,")
     with pytest.raises(MediaError, match="not a picture"):
-        list(ImageReader().read(tmp_path / "letter.jpg", 260))
+        list(ImageReader().read(tmp_path / "letter.jpg", Reading(260)))
     with pytest.raises(MediaError, match="can't be read: No such file"):
-        list(ImageReader().read(tmp_path / "gone.jpg", 260))
+        list(ImageReader().read(tmp_path / "gone.jpg", Reading(260)))
 
 
 def corners(image: Image.Image) -> dict[tuple[int, int], tuple[int, ...]]:
@@ -270,9 +270,9 @@ def test_the_part_says_that_there_is_more(tmp_path: Path, style: str) -> None:
     several = saved(frames[0], style, save_all=True, append_images=frames[1:])
     (tmp_path / "several").write_bytes(several)
     (tmp_path / "one").write_bytes(saved(frames[0], style))
-    found = {part.locator for part in ImageReader().read(tmp_path / "several", 8)}
+    found = {part.locator for part in ImageReader().read(tmp_path / "several", Reading(8))}
     assert found == {"first page" if style == "TIFF" else "first frame"}
-    assert {part.locator for part in ImageReader().read(tmp_path / "one", 8)} == {""}
+    assert {part.locator for part in ImageReader().read(tmp_path / "one", Reading(8))} == {""}
 
 
 def test_what_phones_put_behind_a_picture_is_not_meant(tmp_path: Path) -> None:
@@ -454,4 +454,4 @@ def test_only_files_are_opened(tmp_path: Path) -> None:
     (tmp_path / "zero.jpg").symlink_to("/dev/zero")
     for name in ("pipe.jpg", "zero.jpg"):
         with pytest.raises(MediaError, match="not a regular file"):
-            list(ImageReader().read(tmp_path / name, 8))
+            list(ImageReader().read(tmp_path / name, Reading(8)))

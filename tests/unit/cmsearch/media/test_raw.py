@@ -15,7 +15,7 @@ from PIL import Image
 from cmsearch.errors import MediaError
 from cmsearch.media import images, raw
 from cmsearch.media.raw import RawReader, decode_raw
-from cmsearch.types import Modality, Part, Shot
+from cmsearch.types import Modality, Part, Reading, Shot
 from tests.raws import BLUE, GREEN, RED, WHITE, dng, quarters
 from tests.unit.cmsearch.media.test_images import stored
 
@@ -103,13 +103,13 @@ def test_too_many_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_reader_gives_one_photo(tmp_path: Path) -> None:
     (tmp_path / "a.dng").write_bytes(dng(quarters()))
-    (part,) = RawReader().read(tmp_path / "a.dng", 8)
+    (part,) = RawReader().read(tmp_path / "a.dng", Reading(8))
     assert isinstance(part, Part)
     assert (part.modality, part.kind, part.locator, part.shot) == (
         Modality.IMAGE, "photo", "", NOTED,
     )  # fmt: skip
     with pytest.raises(MediaError, match="can't be read: No such file"):
-        list(RawReader().read(tmp_path / "gone.dng", 8))
+        list(RawReader().read(tmp_path / "gone.dng", Reading(8)))
 
 
 def test_what_is_missing_is_known_without_importing_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cmsearch.errors import MediaError
 from cmsearch.media import texts
 from cmsearch.media.texts import CaptionsReader, DocumentReader, SidecarReader
-from cmsearch.types import Modality, Part, Reader, Skipped
+from cmsearch.types import Modality, Part, Reader, Reading, Skipped
 
 SIZE = 260
 CAFE = "Un café à l'été."
@@ -20,7 +20,7 @@ CAFE = "Un café à l'été."
 def read(reader: Reader, folder: Path, name: str, content: str | bytes) -> list[Part | Skipped]:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return list(reader.read(path, SIZE))
+    return list(reader.read(path, Reading(SIZE)))
 
 
 def captions(folder: Path, name: str, content: str | bytes) -> list[tuple[str | None, str, str]]:
@@ -286,7 +286,7 @@ def test_zero_bytes_are_no_text(tmp_path: Path, reader: type[Reader], name: str)
 
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="can't be read: No such file"):
-        list(DocumentReader().read(tmp_path / "gone.txt", SIZE))
+        list(DocumentReader().read(tmp_path / "gone.txt", Reading(SIZE)))
 
 
 def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
