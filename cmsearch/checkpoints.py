@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,9 +95,9 @@ def _fetched(model: str, types: Collection[str], download: bool, purpose: Purpos
     size = size_to_fetch(
         model, download, lambda: hub.megabytes_matching(model, _FILES, HUB_SECONDS), purpose
     )
-    _check_type(model, _fetch(model, ("config.json",)), types)
+    _check_type(model, fetch_files(model, ("config.json",)), types)
     announce(model, size)
-    return _complete(model, _fetch(model, _FILES), purpose)
+    return _complete(model, fetch_files(model, _FILES), purpose)
 
 
 def size_to_fetch(
@@ -124,7 +124,11 @@ def announce(model: str, size: int) -> None:
     log.info("Fetching the weights of %s, %s.", model, told)
 
 
-def _fetch(model: str, files: tuple[str, ...]) -> Path:
+def fetch_files(model: str, files: Sequence[str]) -> Path:
+    """The folder with the files of a model of the hub that match the patterns, fetched if need be.
+
+    Raises `UnknownModelError`, `ModelUnavailableError`.
+    """
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cmsearch.errors import ModelError, UnknownModelError
-from cmsearch.types import Encoder, Reader, Reranker, Space
+from cmsearch.types import Encoder, Reader, Reranker, Space, Transcriber
 
 
 class Registry:
@@ -60,17 +60,25 @@ indexes = Registry(
 readers = Registry(
     "cmsearch.readers",
     {
+        "audio": "cmsearch.media.audio:AudioReader",
         "image": "cmsearch.media.images:ImageReader",
         "raw": "cmsearch.media.raw:RawReader",
         "sidecar": "cmsearch.media.texts:SidecarReader",
         "captions": "cmsearch.media.texts:CaptionsReader",
         "document": "cmsearch.media.texts:DocumentReader",
+        "subtitles": "cmsearch.media.subtitles:SubtitlesReader",
+        "video": "cmsearch.media.video:VideoReader",
     },
 )
 """Classes made without arguments, by the kind of file that they read."""
 
 rerankers = Registry("cmsearch.rerankers", {"itm": "cmsearch.rerankers.itm:load"})
 """Functions `load(model, *, device, download) -> Reranker`; for an empty `model` their own."""
+
+transcribers = Registry(
+    "cmsearch.transcribers", {"faster-whisper": "cmsearch.transcribers.faster_whisper:load"}
+)
+"""Functions `load(model, *, device, download) -> Transcriber`; for an empty `model` their own."""
 
 SHORT_NAMES = {
     "clip": "open_clip:ViT-B-32-256/datacomp_s34b_b86k",
@@ -151,6 +159,40 @@ def load_reranker(name: str, *, device: str | None = None, download: bool = Fals
         known = ", ".join(sorted(rerankers.rows()))
         raise UnknownModelError(f"No model reranks by the name {name!r}; there is {known}.")
     loaded: Reranker = rerankers.load(kind)(model.strip(), device=device, download=download)
+    return loaded
+
+
+def transcriber_name(name: str) -> str:
+    """The one form in which a transcriber's name is stored: `faster-whisper:tiny.en`.
+
+    Accepts a size of Whisper (`small`), `org/name` as on the model hub, or a path, each with
+    `faster-whisper:` before it or without; other transcribers by their own name. Raises
+    `UnknownModelError`.
+    """
+    kind, colon, model = name.strip().partition(":")
+    if kind not in transcribers.rows():
+        kind, colon, model = "faster-whisper", ":", name.strip()
+    if kind != "faster-whisper":
+        return f"{kind}{colon}{model}"
+    return f"{kind}:{hub_name(kind, model) if colon else 'tiny.en'}"
+
+
+def load_transcriber(
+    name: str, *, device: str | None = None, download: bool = False
+) -> Transcriber:
+    """The transcriber of a name, on the CPU unless `device` names another.
+
+    Weights that aren't here are fetched only if `download` is true. Raises `ModelError`.
+    """
+    canonical = transcriber_name(name)
+    kind, _, model = canonical.partition(":")
+    load = transcribers.load(kind)
+    loaded: Transcriber = load(model, device=device, download=download)
+    if loaded.name != canonical:
+        raise ModelError(
+            f"The transcriber of {name} calls itself {loaded.name}, not {canonical}; the two have "
+            "to be the same."
+        )
     return loaded
 
 

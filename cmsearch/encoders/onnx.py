@@ -18,6 +18,7 @@ import numpy as np
 import platformdirs
 
 from cmsearch.errors import ModelError
+from cmsearch.processors import cpu_count as cpu_count
 from cmsearch.quiet import quiet
 
 if TYPE_CHECKING:
@@ -37,11 +38,6 @@ def cache_dir() -> Path:
 
 
 log = logging.getLogger("cmsearch")
-
-
-def cpu_count() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def export_key(*identity: str) -> str:

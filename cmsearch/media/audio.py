@@ -1,0 +1,243 @@
+"""Decoding recordings, and the sound of films, as a stream; what is said in them as parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cmsearch import locators
+from cmsearch.errors import MediaError
+from cmsearch.media.containers import opened, said
+from cmsearch.types import FloatArray, Modality, Part, Reading, Skipped
+
+if TYPE_CHECKING:
+    import av
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+RATE = 16_000
+"""Samples a second of all that is decoded."""
+BLOCK_SECONDS = 10
+MAX_SECONDS = 24 * 3600
+"""Sound after this is passed over: a file of a few bytes may claim, or unpack to, years."""
+MAX_CHANNELS = 64
+RATES = range(1000, 1_000_001)
+_MAX_BAD = 1000
+"""Packets that can't be decoded, after which a file is given up."""
+_GAP = 0.5
+"""Seconds without samples that become silence, so that times stay those of the file."""
+_LACKING = 0.1
+"""The share of what a header claims that may be missing before the file counts as cut short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Sound that is being decoded: `blocks` of about ten seconds `(samples,)`, mono, at `RATE`,
+    from -1 to 1; and how many seconds the file claims to last, if it does.
+
+    After the last block that could be decoded `blocks` raises `MediaError`, where the file is
+    damaged or cut short.
+    """
+
+    blocks: Iterator[FloatArray]
+    seconds: float | None
+
+
+class AudioReader:
+    """Reads WAV, MP3, M4A and AAC, FLAC, Ogg and Opus: what is said in them, as transcripts."""
+
+    suffixes = frozenset({".aac", ".flac", ".m4a", ".m4b", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
+
+    @property
+    def missing(self) -> str | None:
+        is_there = find_spec("av") and find_spec("faster_whisper")
+        return None if is_there else "audio"
+
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+        with listening(path) as sound:
+            if sound is None:
+                raise MediaError("there is no sound in it")
+        yield from spoken(path, wanted)
+
+
+def spoken(path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+    """What is said in a recording or film, if that is wanted, as parts.
+
+    Where the file turns out to be damaged after something was heard, that is kept, and the damage
+    noted at its place. Raises `MediaError` where nothing was.
+    """
+    if wanted.speech is None:
+        return
+    end: float | None = None
+    try:
+        for segment in wanted.speech(path):
+            end = segment.end
+            place = locators.times(segment.start, segment.end)
+            yield Part(Modality.AUDIO, "transcript", segment.text, locator=place)
+    except MediaError as error:
+        if end is None:
+            raise
+        yield Skipped(path.name, str(error), locators.times(end, end))
+
+
+@contextmanager
+def listening(source: Path | bytes) -> Iterator[Sound | None]:
+    """The sound of a file, or of bytes; None of a film without any. Raises `MediaError`."""
+    with opened(source) as container:
+        stream = next(iter(container.streams.audio), None)
+        if stream is None or stream.codec_context is None:
+            yield None
+            return
+        _check(stream)
+        yield Sound(_blocks(container, stream), _claimed(container, stream))
+
+
+def _check(stream: AudioStream) -> None:
+    context = stream.codec_context
+    if context.channels > MAX_CHANNELS:
+        raise MediaError(f"{context.channels:,} channels are too many")
+    if context.sample_rate not in RATES:
+        raise MediaError(f"{context.sample_rate:,} samples a second can't be read")
+
+
+def _claimed(container: InputContainer, stream: AudioStream) -> float | None:
+    """How long a file says that its sound lasts, in seconds."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return None if container.duration is None else container.duration / 1e6
+
+
+def _blocks(container: InputContainer, stream: AudioStream) -> Iterator[FloatArray]:
+    """The samples in blocks; at the end `MediaError` where something is wrong with the file."""
+    import numpy as np
+
+    damage = Damage()
+    waiting: list[FloatArray] = []
+    count = total = 0
+    for samples in _samples(container, stream, damage):
+        waiting.append(samples)
+        count += len(samples)
+        total += len(samples)
+        if count >= BLOCK_SECONDS * RATE:
+            yield np.concatenate(waiting)
+            waiting, count = [], 0
+        if total >= MAX_SECONDS * RATE:
+            break
+    if waiting:
+        yield np.concatenate(waiting)
+    damage.tell(total / RATE, _claimed(container, stream))
+
+
+class Damage:
+    """What was found wrong with a file while it was decoded."""
+
+    def __init__(self) -> None:
+        self._packets = 0
+        self._reason = ""
+
+    def add(self, error: Exception) -> None:
+        """Note a packet that can't be decoded; raises `MediaError` if they are too many."""
+        self._packets += 1
+        self._reason = self._reason or said(error)
+        if self._packets >= _MAX_BAD:
+            raise MediaError(f"damaged ({self._reason})")
+
+    def tell(self, seconds: float, claimed: float | None) -> None:
+        """Raise `MediaError` if anything is wrong with a file of which `seconds` were decoded."""
+        if not seconds:
+            raise MediaError(f"there is no sound in it{self._reason and f' ({self._reason})'}")
+        if seconds >= MAX_SECONDS:
+            raise MediaError(f"what comes after {MAX_SECONDS // 3600} hours is left out")
+        if claimed is not None and claimed * (1 - _LACKING) - 1 > seconds:
+            found, whole = locators.clock(seconds), locators.clock(claimed)
+            raise MediaError(f"cut short: {found} of the {whole} that it claims are there")
+        if self._packets:
+            places = "1 place" if self._packets == 1 else f"{self._packets:,} places"
+            raise MediaError(f"damaged at {places} ({self._reason})")
+
+
+def _samples(
+    container: InputContainer, stream: AudioStream, damage: Damage
+) -> Iterator[FloatArray]:
+    """The samples of a stream as they are decoded, mono, at `RATE`, with silence in its gaps."""
+    import numpy as np
+
+    begin = (container.start_time or 0) / 1e6
+    resampler = _Resampler()
+    total = 0
+    for frame in chain(_frames(container, stream, damage), (None,)):
+        if frame is not None and frame.time is not None:
+            gap = frame.time - begin - total / RATE
+            if gap > _GAP:
+                for silence in _silence(min(gap, MAX_SECONDS)):
+                    total += len(silence)
+                    yield silence
+        for samples in resampler(frame):
+            total += len(samples)
+            yield np.nan_to_num(samples, posinf=1.0, neginf=-1.0).clip(-1, 1)
+
+
+def _silence(seconds: float) -> Iterator[FloatArray]:
+    import numpy as np
+
+    left = int(seconds * RATE)
+    while left > 0:
+        yield np.zeros(min(left, BLOCK_SECONDS * RATE), np.float32)
+        left -= BLOCK_SECONDS * RATE
+
+
+def _frames(
+    container: InputContainer, stream: AudioStream, damage: Damage
+) -> Iterator[av.AudioFrame]:
+    """The frames of a stream; packets that can't be decoded are noted and passed over."""
+    import av
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.FFmpegError as error:  # there is no going on after it
+            damage.add(error)
+            return
+        try:
+            yield from packet.decode()
+        except av.FFmpegError as error:
+            damage.add(error)
+
+
+class _Resampler:
+    """Brings frames to mono and `RATE`, though their form may change within a stream."""
+
+    def __init__(self) -> None:
+        self._form: tuple[Any, ...] | None = None
+        self._resampler: av.AudioResampler | None = None
+
+    def __call__(self, frame: av.AudioFrame | None) -> Iterator[FloatArray]:
+        """The samples that are ready after one more frame; after None, which ends them, all."""
+        import av
+
+        form = None
+        if frame is not None:
+            form = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
+        if form != self._form:
+            if self._resampler is not None:
+                yield from map(_flat, self._resampler.resample(None))
+            self._form = form
+            new = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+            self._resampler = None if form is None else new
+        if frame is not None and self._resampler is not None:
+            frame.pts = None  # gaps are filled here
+            yield from map(_flat, self._resampler.resample(frame))
+
+
+def _flat(frame: av.AudioFrame) -> FloatArray:
+    samples: Any = frame.to_ndarray()
+    flat: FloatArray = samples.reshape(-1)
+    return flat

@@ -1,0 +1,67 @@
+"""Opening recordings and films through PyAV: known formats only, and nothing that they point to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from cmsearch.errors import MediaError
+from cmsearch.files import open_file
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+FORMATS = (
+    *("aac", "aiff", "avi", "flac", "flv", "gif", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"),
+    *("mp3", "mpeg", "mpegts", "ogg", "w64", "wav", "webp_anim"),
+)
+"""FFmpeg's names of the containers that are read; playlists, which open other files, aren't."""
+
+
+@contextmanager
+def opened(source: Path | bytes) -> Iterator[InputContainer]:
+    """The container in a file, or in bytes, open for demuxing.
+
+    What FFmpeg raises in opening it, and within, is raised as `MediaError`.
+    """
+    if not find_spec("av"):
+        raise MediaError("recordings and films need cmsearch[audio]: pip install 'cmsearch[audio]'")
+    import av
+
+    try:
+        file: BinaryIO = BytesIO(source) if isinstance(source, bytes) else open_file(source)
+    except OSError as error:
+        raise MediaError(f"can't be read: {error.strerror}") from error
+    with file:
+        try:
+            if not file.read(1):
+                raise MediaError("the file is empty")
+            file.seek(0)
+            with _container(file) as container:
+                yield container
+        except av.FFmpegError as error:
+            raise MediaError(f"damaged ({said(error)})") from error
+        except MemoryError as error:
+            raise MediaError("too large for the memory") from error
+
+
+def _container(file: BinaryIO) -> InputContainer:
+    import av
+
+    options = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "none"}
+    try:
+        return av.open(file, "r", metadata_errors="replace", container_options=options)
+    except av.FFmpegError as error:
+        reason = "not a recording or film in a format that can be read, or cut short"
+        raise MediaError(f"{reason} ({said(error)})") from error
+    except (ValueError, OverflowError) as error:  # PyAV's of what a header claims
+        raise MediaError(f"damaged ({error})") from error
+
+
+def said(error: Exception) -> str:
+    """FFmpeg's message of an error, without number and name."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,118 @@
+"""What is said in recordings and films, written down: decoding, then a transcriber."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from cmsearch.errors import MediaError, QueryError
+from cmsearch.media.audio import RATE, listening
+from cmsearch.registry import load_transcriber, transcriber_name
+from cmsearch.types import FloatArray, Segment, Transcriber
+
+DEFAULT = "faster-whisper:tiny.en"
+NONE = "none"
+"""In place of a transcriber's name: speech is passed over."""
+WINDOW = 120
+"""Seconds that are heard at once, so that hours are not held in memory."""
+_SEARCHED = 20
+"""Seconds before the end of a window among which the quietest moment is where it is cut."""
+_MOMENT = RATE // 5
+
+Told = Callable[[float, float | None], object]
+"""Told how many seconds were heard, and how many there are, if the file says so."""
+
+_loaded: dict[tuple[str, str | None], Transcriber] = {}
+_loading = Lock()
+
+
+def transcribe(source: str | Path | bytes, name: str | None = None) -> Iterator[Segment]:
+    """What is said in a recording or film, sentence by sentence, as it is heard.
+
+    `source` is a path or a file's bytes, `name` a transcriber as `--asr` takes it; without one it
+    is tiny.en, which comes with the extra `audio`. A film without sound gives nothing. Where the
+    file is damaged, `MediaError` is raised after what could be heard. Raises `ModelError`.
+    """
+    if name == NONE:
+        raise QueryError("Nothing can be transcribed with none; name a model, such as tiny.en.")
+    return heard(_source(source), transcriber(name))
+
+
+def transcript_of(source: str | Path | bytes, name: str | None = None) -> list[Segment]:
+    """All that `transcribe` gives; where the file is damaged, what could be heard, if anything.
+
+    Raises `MediaError`, `ModelError`.
+    """
+    found: list[Segment] = []
+    try:
+        found.extend(transcribe(source, name))
+    except MediaError:
+        if not found:
+            raise
+    return found
+
+
+def transcriber(name: str | None = None, *, device: str | None = None) -> Transcriber:
+    """The transcriber of a name, loaded once in a process. Raises `ModelError`."""
+    key = (transcriber_name(name or DEFAULT), device)
+    with _loading:
+        if key not in _loaded:
+            _loaded[key] = load_transcriber(key[0], device=device, download=True)
+        return _loaded[key]
+
+
+def heard(
+    source: Path | bytes, transcriber: Transcriber, *, told: Told | None = None
+) -> Iterator[Segment]:
+    """What `transcriber` hears in a file. Raises `MediaError`, at the end for a damaged one."""
+    with listening(source) as sound:
+        if sound is None:
+            return
+        for start, window in windows(sound.blocks):
+            if told is not None:
+                told(start, sound.seconds)
+            for segment in transcriber.transcribe(window):
+                yield replace(segment, start=start + segment.start, end=start + segment.end)
+
+
+def windows(blocks: Iterable[FloatArray]) -> Iterator[tuple[float, FloatArray]]:
+    """Sound in windows, with the second at which each begins, cut where it is quiet.
+
+    What `blocks` raises is raised after the last window.
+    """
+    held = np.zeros(0, np.float32)
+    start = 0
+    error: MediaError | None = None
+    blocks = iter(blocks)
+    while True:
+        try:
+            block = next(blocks, None)
+        except MediaError as found:
+            block, error = None, found
+        if block is None:
+            break
+        held = np.concatenate([held, block])
+        while len(held) >= WINDOW * RATE:
+            cut = _quietest(held[: WINDOW * RATE])
+            yield start / RATE, held[:cut]
+            held, start = held[cut:], start + cut
+    if len(held):
+        yield start / RATE, held
+    if error is not None:
+        raise error
+
+
+def _quietest(window: FloatArray) -> int:
+    """Where to cut: in the middle of the quietest fifth of a second near the end."""
+    begin = len(window) - _SEARCHED * RATE
+    energy = np.concatenate([[0.0], np.cumsum(np.square(window[begin:], dtype=np.float64))])
+    moments = energy[_MOMENT:] - energy[:-_MOMENT]
+    return begin + int(moments.argmin()) + _MOMENT // 2
+
+
+def _source(source: str | Path | bytes) -> Path | bytes:
+    return source if isinstance(source, bytes) else Path(source)
