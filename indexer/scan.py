@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from cmsearch.registry import make_reader, readers
@@ -12,9 +13,14 @@ from cmsearch.types import Skipped
 from indexer.walk import walk
 
 PICTURES = frozenset({"image", "raw"})
+"""The kinds of files that are pictures."""
+RECORDED = ("video", "audio")
+"""The kinds of files that subtitles are of; where two have one name, of the first."""
+SUBJECTS = PICTURES | {*RECORDED}
 """The kinds of files that captions can be about."""
 LONG = frozenset({"audio", "pdf", "video"})
 """The kinds of files that may hold hours, or hundreds of pictures: few are read ahead."""
+_MARK = re.compile(r"\.(?:[a-z]{2,3}(?:-\w{2,4})?|cc|default|forced|sdh)", re.ASCII | re.IGNORECASE)
 _LAST_NS = 2**63 - 1  # the last time that SQLite can hold, in 2262
 
 
@@ -22,8 +28,8 @@ _LAST_NS = 2**63 - 1  # the last time that SQLite can hold, in 2262
 class Found:
     """A file of the folder: its path relative to it, and what kind of reader it is for.
 
-    The path has the form of `cmsearch.text.storable`. `about` is the picture that a sidecar
-    belongs to.
+    The path has the form of `cmsearch.text.storable`. `about` is the picture or the film
+    that a sidecar, or a file of subtitles, belongs to.
     """
 
     path: str
@@ -55,15 +61,31 @@ def scan(folder: Path) -> tuple[list[Found], list[Skipped]]:
             skipped.append(Skipped(path, f"needs {extra}: pip install '{extra}'"))
             continue
         files.append(Found(path, kind, status.st_size, min(status.st_mtime_ns, _LAST_NS)))
-    sidecars = _sidecars(files, walked.aliases)
+    sidecars, subtitles = _sidecars(files, walked.aliases), _subtitles(files, walked.aliases)
     files = [_as_sidecar(file, sidecars.get(file.path)) for file in files]
+    files = [replace(file, about=subtitles.get(file.path, file.about)) for file in files]
     return sorted(files, key=lambda file: file.order), sorted(skipped, key=lambda one: one.path)
+
+
+def in_turn(files: Sequence[Found]) -> Iterator[tuple[list[Found], bool]]:
+    """The files in the order in which they are to be read, and whether these are long ones.
+
+    What may be about a long one comes after it.
+    """
+    long = [file for file in files if file.kind in LONG]
+    places = {file.path for file in long}
+    last = {
+        file.path for file in files if file.about in places or (file.kind == "captions" and places)
+    }
+    yield [file for file in files if file.path not in places | last], False
+    yield long, True
+    yield [file for file in files if file.path in last], False
 
 
 def _kinds_by_suffix() -> tuple[dict[str, str], dict[str, str]]:
     """The kind of each suffix, and the extra that each kind lacks.
 
-    A text file is a document unless a picture lies beside it.
+    A text file is a document unless a picture or a film lies beside it.
     """
     made = {kind: make_reader(kind) for kind in readers.rows() if kind != "sidecar"}
     kinds = {suffix: kind for kind, reader in made.items() for suffix in reader.suffixes}
@@ -71,34 +93,59 @@ def _kinds_by_suffix() -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _sidecars(files: Sequence[Found], aliases: Mapping[str, str]) -> dict[str, str]:
-    """The picture of each text beside one: of the same name, or else of one alike but for case.
-
-    Where several are alike, or the picture has a text of its very name, nothing is guessed.
-    """
-    pictures = _pictures_by_stem(files, aliases)
+    """The picture, or else the film, of each text beside one."""
     texts = {file.path: _stem(file.path) for file in files if _suffix(file.path) == ".txt"}
-    found = {path: pictures[stem] for path, stem in texts.items() if stem in pictures}
-    taken = set(texts.values())
-    alike = grouped((caseless(stem), stem) for stem in pictures)
-    lost = grouped((caseless(stem), path) for path, stem in texts.items() if path not in found)
-    for key, paths in lost.items():
-        stems = alike.get(key, [])
-        if len(paths) == len(stems) == 1 and stems[0] not in taken:
-            found[paths[0]] = pictures[stems[0]]
+    pictures = _beside(texts, _by_stem(files, aliases, ("image", "raw")))
+    return {**_beside(texts, _by_stem(files, aliases, ("video",))), **pictures}
+
+
+def _subtitles(files: Sequence[Found], aliases: Mapping[str, str]) -> dict[str, str]:
+    """The film, or else the recording, of each file of subtitles beside one.
+
+    Its name may end with a language, and with what else players know: `film.en.sdh.srt`.
+    """
+    recorded = _by_stem(files, aliases, RECORDED)
+    stems = {file.path: _stem(file.path) for file in files if file.kind == "subtitles"}
+    found = _beside(stems, recorded)
+    for _ in range(2):
+        stems = {
+            path: _stem(stem)
+            for path, stem in stems.items()
+            if path not in found and _MARK.fullmatch(PurePosixPath(stem).suffix)
+        }
+        found |= {path: recorded[stem] for path, stem in stems.items() if stem in recorded}
     return found
 
 
-def _pictures_by_stem(files: Sequence[Found], aliases: Mapping[str, str]) -> dict[str, str]:
-    """Of several pictures of one name the first counts: raw ones after others, links last."""
-    ranked = sorted((file.kind == "raw", file.path) for file in files if file.kind in PICTURES)
-    pictures: dict[str, str] = {}
+def _beside(stems: Mapping[str, str], subjects: Mapping[str, str]) -> dict[str, str]:
+    """What each of some files is about: of the same name, or else of one alike but for case.
+
+    Where several are alike, or the subject has a file of its very name, nothing is guessed.
+    """
+    found = {path: subjects[stem] for path, stem in stems.items() if stem in subjects}
+    taken = set(stems.values())
+    alike = grouped((caseless(stem), stem) for stem in subjects)
+    lost = grouped((caseless(stem), path) for path, stem in stems.items() if path not in found)
+    for key, paths in lost.items():
+        own = alike.get(key, [])
+        if len(paths) == len(own) == 1 and own[0] not in taken:
+            found[paths[0]] = subjects[own[0]]
+    return found
+
+
+def _by_stem(
+    files: Sequence[Found], aliases: Mapping[str, str], kinds: Sequence[str]
+) -> dict[str, str]:
+    """Of several files of one name the first counts: in the order of the kinds, links last."""
+    ranked = sorted((kinds.index(file.kind), file.path) for file in files if file.kind in kinds)
+    found: dict[str, str] = {}
     for _, path in ranked:
-        pictures.setdefault(_stem(path), path)
+        found.setdefault(_stem(path), path)
     known = {path for _, path in ranked}
     for link, path in aliases.items():
         if path in known:
-            pictures.setdefault(_stem(link), path)
-    return pictures
+            found.setdefault(_stem(link), path)
+    return found
 
 
 def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

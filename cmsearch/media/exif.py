@@ -32,7 +32,7 @@ def shot_of(exif: Image.Exif) -> Shot:
     longitude = _degrees(place, ExifTags.GPS.GPSLongitude, ExifTags.GPS.GPSLongitudeRef, "W")
     if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
         latitude = longitude = None
-    camera = _camera(exif.get(base.Make), exif.get(base.Model))
+    camera = camera_name(exif.get(base.Make), exif.get(base.Model))
     return Shot(_time(taken), camera, latitude, longitude)
 
 
@@ -43,7 +43,7 @@ def _time(value: Any) -> datetime | None:
         return None
 
 
-def _camera(make: Any, model: Any) -> str | None:
+def camera_name(make: Any, model: Any) -> str | None:
     """Maker and model as one name; many models begin with their maker's."""
     maker, name = _text(make), _text(model)
     if maker and name.lower().startswith(maker.split()[0].lower()):

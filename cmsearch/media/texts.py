@@ -29,7 +29,7 @@ class SidecarReader:
     missing: str | None = None
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
-        for number, line in enumerate(_lines(path), 1):
+        for number, line in enumerate(read_lines(path), 1):
             if line.strip():
                 yield _caption(line.strip(), None, number)
 
@@ -55,7 +55,7 @@ class DocumentReader:
     missing: str | None = None
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
-        lines = _lines(path)
+        lines = read_lines(path)
         if path.suffix.lower() == ".md":
             lines = [_MARKUP.sub("", line) for line in lines]
         for first, last, text in passages(lines):
@@ -68,7 +68,7 @@ def _caption(text: str, image: str | None, line: int) -> Part:
 
 
 def _json_lines(path: Path) -> Iterator[Part | Skipped]:
-    lines = [(number, line) for number, line in enumerate(_lines(path), 1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(read_lines(path), 1) if line.strip()]
     if not any(_is_pair(_parsed(line)) for _, line in islice(lines, 20)):
         return
     for number, line in lines:
@@ -81,7 +81,7 @@ def _json_lines(path: Path) -> Iterator[Part | Skipped]:
 
 
 def _csv(path: Path) -> Iterator[Part | Skipped]:
-    rows = csv.DictReader([line + "\n" for line in _lines(path)])
+    rows = csv.DictReader([line + "\n" for line in read_lines(path)])
     try:
         if not {"image", "caption"} <= set(rows.fieldnames or ()):
             return
@@ -135,8 +135,9 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def _lines(path: Path) -> list[str]:
-    data = _bytes(path)
+def read_lines(path: Path, most: int = MAX_BYTES) -> list[str]:
+    """The lines of a text file in UTF-8, UTF-16 or else Windows-1252. Raises `MediaError`."""
+    data = _bytes(path, most)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", errors="replace")
     elif b"\0" in data:
@@ -149,8 +150,8 @@ def _lines(path: Path) -> list[str]:
     return _LINE_END.split(text)
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, most: int = MAX_BYTES) -> bytes:
     try:
-        return read_file(path, MAX_BYTES)
+        return read_file(path, most)
     except OSError as error:
         raise MediaError(f"can't be read: {error.strerror}") from error

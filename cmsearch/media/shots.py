@@ -1,0 +1,319 @@
+"""Cutting a stream of frames into shots, and choosing the pictures that stand for each.
+
+A cut is where the half second before differs from the half second after: medians of both are
+compared, so a flash is none. A fade is one if it leads from one still content to another.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmsearch.types import FloatArray
+
+Pixels = NDArray[np.uint8]
+
+RATE = 10
+"""Frames a second that are looked at."""
+LEAST = 0.6
+"""Seconds that a shot lasts at least."""
+LONGEST = 20.0
+"""Seconds after which a shot is cut into pieces, so that times stay useful."""
+PICTURES = 4
+"""Pictures of a shot at most."""
+CUT, FADE = 0.2, 0.3
+"""How much of 1 the contents before and after differ at least."""
+STANDS_OUT = 3.0
+"""How many times more than the usual change around it a cut differs."""
+OTHER = 0.25
+"""From how much difference on a picture shows something else of the shot."""
+
+_NEAR, _FAR = 5, 10  # samples: of one side of a cut, and from the middle of a fade to its ends
+_AROUND = _FAR + _NEAR
+_HELD = 2 * _NEAR  # samples that a frame is seen at most, however long it stands
+_EDGE = 2  # samples beside a cut that stand for nothing: they may be mixed
+_BINS = 4
+_CELLS = (9, 16)  # rows and columns of the layout
+_BLANK = 6.0  # grey levels of deviation below which nothing is seen
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame of a film at a time in seconds; `read` gives it as RGB `(height, width, 3)`."""
+
+    time: float
+    read: Callable[[], Pixels]
+
+
+@dataclass(slots=True)
+class Shot:
+    """What is seen from `start` to `end`, in seconds, and the pictures that stand for it."""
+
+    start: float
+    end: float
+    pictures: list[Pixels] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Sample:
+    time: float
+    pixels: Pixels
+    look: FloatArray
+    sharpness: float
+    is_blank: bool
+    change: float = 0.0
+    fading: float = 0.0
+
+
+def shots(frames: Iterable[Frame], end: float | None = None) -> Iterator[Shot]:
+    """The shots of frames in the order of their times, one after the other.
+
+    Shots in which nothing is seen, such as black ones, are left out. Few frames are held at a time.
+    `end` is when the last frame ends, by default a tenth of a second after it.
+    """
+    collected = _Collected()
+    last = 0.0
+    for sample, is_cut in _cut(_sampled(frames)):
+        if is_cut:
+            yield from collected.closed(sample.time)
+        collected.add(sample)
+        last = sample.time
+    yield from collected.closed(max(last + 1 / RATE, end or 0.0))
+
+
+def thinned(found: Iterable[Shot], most: int, room: int) -> list[Shot]:
+    """The shots with at most `most` pictures in all, in at most `room` bytes.
+
+    Where there are more, first each shot keeps fewer; then neighbours become one.
+    """
+    kept: list[Shot] = []
+    each = PICTURES
+    for shot in found:
+        kept.append(Shot(shot.start, shot.end, shot.pictures[:each]))
+        while len(kept) > 1 and _is_too_much(kept, most, room):
+            if each > 1:
+                each -= 1
+                for one in kept:
+                    del one.pictures[each:]
+            else:
+                kept = _paired(kept)
+    return kept
+
+
+def _is_too_much(found: Sequence[Shot], most: int, room: int) -> bool:
+    pictures = [picture for shot in found for picture in shot.pictures]
+    return len(pictures) > most or sum(picture.nbytes for picture in pictures) > room
+
+
+def _paired(found: Sequence[Shot]) -> list[Shot]:
+    """Every second shot joined to the one before it; the longer one's picture stands for both."""
+    joined = []
+    for place in range(0, len(found), 2):
+        pair = found[place : place + 2]
+        longer = max(pair, key=lambda shot: shot.end - shot.start)
+        joined.append(Shot(pair[0].start, pair[-1].end, longer.pictures))
+    return joined
+
+
+def _sampled(frames: Iterable[Frame]) -> Iterator[_Sample]:
+    """Frames at `RATE`; one that stands for longer is seen several times, as it would be then."""
+    waiting: _Sample | None = None
+    for frame in frames:
+        if waiting is not None:
+            if frame.time < waiting.time + 0.75 / RATE:
+                continue
+            yield from _held(waiting, frame.time)
+        waiting = _sample(frame)
+    if waiting is not None:
+        yield from _held(waiting, waiting.time + 1 / RATE)
+
+
+def _held(sample: _Sample, until: float) -> Iterator[_Sample]:
+    yield sample
+    for number in range(1, _HELD):
+        time = sample.time + number / RATE
+        if time > until - 0.75 / RATE:
+            return
+        look, pixels = sample.look, sample.pixels
+        yield _Sample(time, pixels, look, sample.sharpness, sample.is_blank)
+
+
+def _sample(frame: Frame) -> _Sample:
+    pixels = frame.read()
+    small = _small(pixels)
+    grey = small.mean(-1)
+    steps = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
+    deviation = float(grey.std())
+    is_blank = deviation < _BLANK and float(np.ptp(small.mean((0, 1)))) < _BLANK
+    return _Sample(frame.time, pixels, _look(small), float(steps), is_blank)
+
+
+def _small(pixels: Pixels) -> FloatArray:
+    """About 64 by 36 pixels, as means over blocks."""
+    height, width = pixels.shape[:2]
+    rows = np.linspace(0, height, min(height, 36) + 1).astype(int)[:-1]
+    columns = np.linspace(0, width, min(width, 64) + 1).astype(int)[:-1]
+    sums = np.add.reduceat(np.add.reduceat(pixels.astype(np.float32), rows, 0), columns, 1)
+    counts = np.diff([*rows, height])[:, None] * np.diff([*columns, width])
+    means: FloatArray = sums / counts[..., None]
+    return means
+
+
+def _look(small: FloatArray) -> FloatArray:
+    """The colours of a picture, then their layout; each part of 0 to 1 between any two."""
+    bins = (small / 256 * _BINS).astype(np.int64).clip(0, _BINS - 1)
+    codes = (bins * (1, _BINS, _BINS**2)).sum(-1).ravel()
+    colours = np.bincount(codes, minlength=_BINS**3) / len(codes)
+    rows = np.linspace(0, small.shape[0] - 1, _CELLS[0]).astype(int)
+    columns = np.linspace(0, small.shape[1] - 1, _CELLS[1]).astype(int)
+    layout = small[rows][:, columns].ravel() / 255
+    return np.concatenate([colours, layout]).astype(np.float32)
+
+
+def difference(one: FloatArray, other: FloatArray) -> float:
+    """How much two looks differ, from 0 to 1: half by their colours, half by where these are."""
+    split = _BINS**3
+    colours = float(np.abs(one[:split] - other[:split]).sum()) / 2
+    layout = min(1.0, 3 * float(np.abs(one[split:] - other[split:]).mean()))
+    return (colours + layout) / 2
+
+
+def _cut(samples: Iterable[_Sample]) -> Iterator[tuple[_Sample, bool]]:
+    """Each sample, and whether a shot begins with it; as soon as that can be known."""
+    seen: deque[_Sample] = deque()
+    measured = place = since = 0  # how many are measured; given; given since the last cut
+    for sample in chain(samples, (None,)):
+        if sample is not None:
+            seen.append(sample)
+        is_end = sample is None
+        for one in range(measured, len(seen) if is_end else len(seen) - _FAR):
+            _measure(seen, one)
+            measured = one + 1
+        while place < (measured if is_end else measured - _AROUND):
+            is_long = since >= LEAST * RATE and len(seen) - place >= LEAST * RATE
+            is_cut = is_long and (_stands_out(seen, place) or _fades(seen, place))
+            yield seen[place], is_cut
+            since = 1 if is_cut else since + 1
+            place += 1
+            if place > _AROUND:
+                seen.popleft()
+                place, measured = place - 1, measured - 1
+
+
+def _measure(seen: Sequence[_Sample], place: int) -> None:
+    """Note how much changes at a place: at once, and from well before it to well after it."""
+    if place < 1:
+        return
+    before, after = _middle(seen, place - _NEAR, place), _middle(seen, place, place + _NEAR)
+    seen[place].change = difference(before, after)
+    first, last = place - _FAR, place + _FAR - 1
+    if first < 0 or last >= len(seen):
+        return
+    before, after = _middle(seen, first, first + _NEAR), _middle(seen, last - _NEAR + 1, last + 1)
+    whole = difference(before, after)
+    moving = max(
+        difference(seen[first].look, seen[first + _NEAR - 1].look),
+        difference(seen[last - _NEAR + 1].look, seen[last].look),
+    )
+    seen[place].fading = whole if moving < min(0.3 * whole, OTHER) else 0.0
+
+
+def _middle(seen: Sequence[_Sample], start: int, end: int) -> FloatArray:
+    """The median of what samples look like."""
+    looks = [seen[place].look for place in range(max(0, start), min(len(seen), end))]
+    found: FloatArray = np.median(looks, axis=0)
+    return found
+
+
+def _stands_out(seen: Sequence[_Sample], place: int) -> bool:
+    """Whether the content changes at once: most here, by far more than around it."""
+    own = seen[place].change
+    if own < CUT:
+        return False
+    around = range(max(1, place - _NEAR), min(len(seen), place + _NEAR + 1))
+    best = max(seen[one].change for one in around)
+    if own < 0.9 * best:
+        return False
+    plateau = [one for one in around if seen[one].change >= 0.9 * best]
+    steps = [(difference(seen[one - 1].look, seen[one].look), -one) for one in plateau]
+    if -max(steps)[1] != place:
+        return False
+    far = range(max(1, place - _AROUND), min(len(seen), place + _AROUND))
+    usual = [seen[one].change for one in far if abs(one - place) > _NEAR]
+    return own >= STANDS_OUT * float(np.median(usual)) if usual else True
+
+
+def _fades(seen: Sequence[_Sample], place: int) -> bool:
+    """Whether one still content slowly becomes another: most around here, without a cut."""
+    own = seen[place].fading
+    if own < FADE:
+        return False
+    around = range(max(1, place - _NEAR), min(len(seen), place + _NEAR + 1))
+    if any(_stands_out(seen, one) for one in around):
+        return False
+    best = max(seen[one].fading for one in around)
+    alike = [one for one in around if seen[one].fading >= 0.95 * best]
+    return own >= 0.95 * best and alike[len(alike) // 2] == place
+
+
+class _Collected:
+    """The samples of the shot that is going on, as far as they may stand for it."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Shot] = []
+        self._kept: list[_Sample] = []
+        self._edge: deque[_Sample] = deque(maxlen=_EDGE + 1)
+        self._start: float | None = None
+        self._count = 0
+        self._is_seen = False
+
+    def add(self, sample: _Sample) -> None:
+        if self._start is None:
+            self._start, self._count = sample.time, 0
+        elif sample.time - self._start >= LONGEST:
+            self._end_piece(sample.time)
+            self._start, self._count = sample.time, _EDGE
+        self._count += 1
+        self._edge.append(sample)
+        # What is near the end of a shot is known to be when the end comes: too late to be chosen.
+        if len(self._edge) > _EDGE and self._count > 2 * _EDGE:
+            self._choose(self._edge[0])
+
+    def closed(self, end: float) -> Iterator[Shot]:
+        """The pieces of the shot that ends now; the next sample begins another."""
+        if self._start is None:
+            return
+        self._end_piece(end)
+        if len(self._pieces) > 1 and self._pieces[-1].end - self._pieces[-1].start < LONGEST / 4:
+            rest = self._pieces.pop()
+            self._pieces[-1].end = rest.end
+        yield from (piece for piece in self._pieces if piece.pictures)
+        self._pieces, self._start = [], None
+        self._edge.clear()
+
+    def _end_piece(self, end: float) -> None:
+        assert self._start is not None, "a piece that ends has begun"
+        if not self._kept:
+            for sample in self._edge:
+                self._choose(sample)
+        pictures = [sample.pixels for sample in self._kept]
+        self._pieces.append(Shot(self._start, end, pictures))
+        self._kept = []
+
+    def _choose(self, sample: _Sample) -> None:
+        """Keep a sample that shows something else, or the same more clearly."""
+        if sample.is_blank:
+            return
+        near = [difference(sample.look, one.look) for one in self._kept]
+        if not near or (min(near) >= OTHER and len(self._kept) < PICTURES):
+            self._kept.append(sample)
+            return
+        place = near.index(min(near))
+        is_same = near[place] < OTHER / 2
+        if is_same and sample.sharpness > 1.1 * self._kept[place].sharpness:
+            self._kept[place] = sample

@@ -1,0 +1,178 @@
+"""Reading films: their shots, what is said in them, and the subtitles that they carry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from cmsearch import locators
+from cmsearch.errors import MediaError
+from cmsearch.media.audio import spoken
+from cmsearch.media.containers import opened
+from cmsearch.media.exif import camera_name
+from cmsearch.media.frames import Decoded, first_at, frames, packets, video_stream
+from cmsearch.media.shots import Shot as Seen
+from cmsearch.media.shots import shots, thinned
+from cmsearch.media.subtitles import Cue, plain, subtitle_parts
+from cmsearch.types import Modality, Part, Reading, Shot, Skipped
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+
+MAX_PICTURES = 1000
+"""Pictures of a film at most; of a longer one each shot has fewer."""
+MAX_ROOM = 384 * 2**20
+"""Bytes that they take at most."""
+MAX_TRACKS = 8
+MAX_CUES = 100_000
+_PLACE = re.compile(r"([+-]\d{1,2}(?:\.\d+)?)([+-]\d{1,3}(?:\.\d+)?)")
+_FIRST = 1980
+_LAST = 1e6  # seconds
+_TEXTS = frozenset({"ass", "mov_text", "ssa", "subrip", "text", "webvtt"})
+
+
+class VideoReader:
+    """Reads MP4, QuickTime, Matroska, WebM and AVI through PyAV, which the extra `video` installs.
+
+    A film has an item for each shot; and for what is said, and for its subtitles, as times go on.
+    """
+
+    suffixes = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+
+    @property
+    def missing(self) -> str | None:
+        return None if find_spec("av") else "video"
+
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+        with opened(path) as container:
+            has_sound = bool(container.streams.audio)
+            shot = noted_shot(container)
+            seen, cues, problems = _seen(container, wanted.image_size)
+        if not seen and not cues and not has_sound:
+            raise MediaError(problems[0] if problems else "there is no film in it")
+        for one in seen:
+            pictures = tuple(Image.fromarray(picture) for picture in one.pictures)
+            place = locators.times(one.start, one.end)
+            yield Part(Modality.VIDEO, "shot", pictures, None, place, shot)
+        for part in subtitle_parts(cues):
+            yield replace(part, shot=shot)
+        for problem in problems:
+            yield Skipped(path.name, problem, "film")
+        if has_sound:
+            yield from _heard(path, wanted, shot, bool(seen or cues))
+
+
+def frame_at(path: Path, seconds: float | None, size: int) -> Image.Image:
+    """What a film shows at a time, or a third into it, with a short side of `size` at most.
+
+    Of a film that ends before that its last frame. Raises `MediaError`.
+    """
+    with opened(path) as container:
+        stream = video_stream(container)
+        if stream is None:
+            raise MediaError("there is no film in it")
+        if seconds is None:
+            seconds = min((container.duration or 0) / 3e6, 600.0)
+        begin = container.start_time or 0
+        if seconds > 1:
+            container.seek(begin + int(seconds * 1e6))
+        found = first_at(frames(container, stream, size, Decoded()), seconds)
+        if found is None:  # the seeking led beyond what is there
+            container.seek(begin)
+            found = first_at(frames(container, stream, size, Decoded()), seconds)
+        if found is None:
+            raise MediaError("no frame of it can be decoded")
+        return Image.fromarray(found.read())
+
+
+def _seen(container: InputContainer, size: int) -> tuple[list[Seen], list[Cue], list[str]]:
+    """The shots and the cues of a film, which are read together, and what is wrong with it."""
+    noted, cues = Decoded(), list[Cue]()
+    begin = (container.start_time or 0) / 1e6
+    tracks = [one for one in container.streams.subtitles if one.codec_context is not None]
+    tracks = [one for one in tracks if one.codec_context.name in _TEXTS][:MAX_TRACKS]
+
+    def read(packet: Packet[Any]) -> None:
+        if len(cues) < MAX_CUES:
+            cues.extend(_cues(packet, begin))
+
+    stream = video_stream(container)
+    if stream is None:
+        for packet in packets(container, noted, *tracks) if tracks else ():
+            read(packet)
+        return [], cues, []
+    decoded = frames(container, stream, size, noted, read, *tracks)
+    found = thinned(shots(decoded), MAX_PICTURES, MAX_ROOM)
+    if found and noted.end is not None:
+        found[-1].end = max(found[-1].end, noted.end)
+    if noted.end is None:
+        noted.problems.append(
+            f"no frame of it can be decoded{noted.reason and f' ({noted.reason})'}"
+        )
+    return found, cues, noted.problems
+
+
+def _heard(path: Path, wanted: Reading, shot: Shot, is_else: bool) -> Iterator[Part | Skipped]:
+    """What is said; that it can't be heard is no reason to leave out what is seen."""
+    try:
+        for part in spoken(path, wanted):
+            yield replace(part, shot=shot) if isinstance(part, Part) else part
+    except MediaError as error:
+        if not is_else:
+            raise
+        yield Skipped(path.name, str(error), "sound")
+
+
+def _cues(packet: Packet[Any], begin: float) -> Iterator[Cue]:
+    """What a packet of subtitles says; a damaged one says nothing."""
+    import av
+
+    if packet.pts is None or packet.time_base is None or not packet.size:
+        return
+    start = float(packet.pts * packet.time_base) - begin
+    try:
+        found = packet.stream.codec_context.decode2(packet)
+    except (av.FFmpegError, ValueError):
+        return
+    if found is None:
+        return
+    seconds = float(packet.duration * packet.time_base) if packet.duration else 0.0
+    end = start + (seconds or min(found.end_display_time / 1000, 10.0))
+    for one in found:
+        text = plain(getattr(one, "dialogue", b"").decode("utf-8", "replace"))
+        if text and 0 <= start <= end < _LAST:
+            yield Cue(start, end, text)
+
+
+def noted_shot(container: InputContainer) -> Shot:
+    """When, with what and where a film was taken, as far as it says."""
+    said = {name.lower(): value for name, value in container.metadata.items()}
+    make = said.get("com.apple.quicktime.make") or said.get("com.android.manufacturer")
+    model = said.get("com.apple.quicktime.model") or said.get("com.android.model")
+    own = said.get("com.apple.quicktime.creationdate") or said.get("creation_time")
+    place = said.get("com.apple.quicktime.location.iso6709") or said.get("location")
+    found = _PLACE.match(place or "")
+    north, east = (float(found[1]), float(found[2])) if found else (None, None)
+    if north is not None and east is not None and (abs(north) > 90 or abs(east) > 180):
+        north = east = None
+    return Shot(_taken(own), camera_name(make, model), north, east)
+
+
+def _taken(value: str | None) -> datetime | None:
+    """Local time: as it is noted with its zone, or for one in UTC, this machine's."""
+    try:
+        time = datetime.fromisoformat((value or "").strip())
+        if time.year < _FIRST:  # 1904 and 1970 are clocks that weren't set
+            return None
+        is_utc = time.tzinfo is not None and not time.utcoffset()
+        return (time.astimezone() if is_utc else time).replace(tzinfo=None)
+    except (ValueError, OverflowError, OSError):
+        return None
