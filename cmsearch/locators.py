@@ -18,6 +18,11 @@ def pages(number: int, passage: int | None = None) -> str:
     return f"p{number}" if passage is None else f"p{number}:{passage}"
 
 
+def paragraphs(first: int, last: int | None = None) -> str:
+    """The locator of a paragraph, counted from 1, or of several."""
+    return f"¶{first}" if last in (None, first) else f"¶{first}-{last}"
+
+
 def span(locator: str) -> tuple[float, float] | None:
     """The times that a locator names, in seconds."""
     match = _TIMES.fullmatch(locator)
@@ -37,7 +42,11 @@ def clock(seconds: float) -> str:
 
 
 def source(path: str, locator: str) -> str:
-    """A file and a place in it, for people: `film.mp4@00:01:23–00:01:31`, `notes.txt:12-15`."""
+    """A file and a place in it, for people: `film.mp4@00:01:23–00:01:31`, `notes.txt:12-15`,
+    `report.pdf:p3`, `page.html:¶7`.
+    """
     if found := span(locator):
         return f"{path}@{clock(found[0])}–{clock(found[1])}"
+    if number := page(locator):
+        return f"{path}:{pages(number)}"
     return f"{path}:{locator}" if locator else path

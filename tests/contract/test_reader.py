@@ -11,6 +11,7 @@ from cmsearch.errors import MediaError
 from cmsearch.registry import make_reader, readers
 from cmsearch.types import Modality, Part, Reading, Skipped
 from tests.bad_files import DATA, saved
+from tests.documents import docx, lines, paragraph, pdf
 from tests.raws import dng, quarters
 
 SIZE = 16
@@ -22,6 +23,9 @@ FILES = {
     ".md": b"# One line\n\nAnother.\n",
     ".csv": b"image,caption\na.jpg,A\nb.jpg,\n",
     ".jsonl": b'{"image": "a.jpg", "caption": "A"}\n{}\n',
+    ".html": b"<title>A page</title><p>One line.<p>Another line.",
+    ".docx": docx(paragraph("One line.") + paragraph("Another line.")),
+    ".pdf": pdf(lines("One line.", "Another line.")),
     ".json": b'{"images": [{"id": 1, "file_name": "a.jpg"}],'
     b' "annotations": [{"image_id": 1, "caption": "A"}]}',
 }

@@ -1,0 +1,157 @@
+"""The process that runs pdfium: it reads pages of PDF files for its parent, and may be lost.
+
+Pdfium takes one thread at a time, and a hostile page can keep it busy for ever or use all memory.
+Here a thread watches the clock and ends the process, whose parent starts another one.
+
+A request is a line of JSON. The answers are lines of JSON too, each followed by as many bytes as
+its `bytes` says: how many pages there are, each page that was asked for, and a last one without
+anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cmsearch.files import open_file
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfDocument, PdfPage
+
+OUT_OF_TIME, IDLE = 81, 82
+"""The exit codes of one that was too slow, and of one that had nothing to do for `REST`."""
+REST = 10.0
+"""Seconds for which it waits for another request."""
+MEMORY = 4 * 2**30
+"""Bytes that it may use, where the system can limit them."""
+MAX_TEXT = 1_000_000
+"""Characters of one page that are taken."""
+LONGEST = 8
+"""A page's longer side is rendered with at most as many times the pixels of the shorter one."""
+Answer = Callable[[dict[str, Any], bytes], None]
+
+
+class Watch:
+    """Ends the process when what it does takes longer than it may."""
+
+    def __init__(self) -> None:
+        self._end, self._code = float("inf"), 0
+        threading.Thread(target=self._run, daemon=True).start()
+
+    @contextmanager
+    def within(self, seconds: float, code: int = OUT_OF_TIME) -> Iterator[None]:
+        self._end, self._code = time.monotonic() + seconds, code
+        try:
+            yield
+        finally:
+            self._end = float("inf")
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(0.05)
+            if time.monotonic() > self._end:
+                os._exit(self._code)
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    _limit_memory()
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    watch = Watch()
+
+    def answer(head: dict[str, Any], content: bytes = b"") -> None:
+        answers.write(json.dumps({**head, "bytes": len(content)}).encode() + b"\n")
+        answers.write(content)
+        answers.flush()
+
+    while True:
+        with watch.within(REST, IDLE):
+            line = requests.readline()
+        if not line:
+            return
+        _answered(json.loads(line), watch, answer)
+        answer({})
+
+
+def _answered(request: dict[str, Any], watch: Watch, answer: Answer) -> None:
+    from pypdfium2 import PdfDocument, PdfiumError
+
+    try:
+        with open_file(Path(request["path"])) as file:
+            with watch.within(request["seconds"]):
+                document = PdfDocument(file)
+            try:
+                _read(document, request, watch, answer)
+            finally:
+                document.close()
+    except OSError as error:
+        answer({"error": f"can't be read: {error.strerror}"}, b"")
+    except PdfiumError as error:
+        answer({"error": _reason(str(error))}, b"")
+    except MemoryError:
+        answer({"error": "too large for the memory"}, b"")
+
+
+def _read(document: PdfDocument, request: dict[str, Any], watch: Watch, answer: Answer) -> None:
+    from pypdfium2 import PdfiumError
+
+    count = len(document)
+    answer({"pages": count}, b"")
+    take = _text if request["size"] is None else _picture
+    passed = set(request.get("passed", ()))
+    for number in range(request["first"], min(request["last"], count) + 1):
+        if number in passed:
+            continue
+        try:
+            with watch.within(request["seconds"]):
+                page = document[number - 1]
+                try:
+                    head, content = take(page, request)
+                finally:
+                    page.close()
+        except (PdfiumError, MemoryError, ValueError) as error:
+            head, content = {"problem": _reason(str(error)) or type(error).__name__}, b""
+        answer({"page": number, **head}, content)
+
+
+def _text(page: PdfPage, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    text = page.get_textpage()
+    try:
+        found = text.get_text_bounded(errors="replace")
+    finally:
+        text.close()
+    head = {"problem": f"only {MAX_TEXT:,} characters of it are taken"}
+    is_whole = len(found) <= MAX_TEXT
+    return {} if is_whole else head, found[:MAX_TEXT].encode("utf-8", "replace")
+
+
+def _picture(page: PdfPage, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    short, long = sorted(page.get_size())
+    size = request["size"]
+    scale = min(size / max(short, 1e-3), LONGEST * size / max(long, 1e-3))
+    bitmap = page.render(scale=scale, rev_byteorder=True, limit_image_cache=True)
+    head = {"width": bitmap.width, "height": bitmap.height, "stride": bitmap.stride}
+    return head, bytes(bitmap.buffer)
+
+
+def _reason(message: str) -> str:
+    if "password" in message.lower():
+        return "encrypted: it opens with a password only"
+    return f"damaged ({message.rstrip('.')})"
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # as on Windows
+        return
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    most = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
