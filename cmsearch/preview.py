@@ -14,14 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.text import printable
-from cmsearch.thumbnails import each, read
+from cmsearch.thumbnails import Place, each, read
 
 COLUMNS, ROWS = 24, 8
 CELL = (10, 20)
@@ -126,22 +125,25 @@ def cell_size(descriptor: int) -> tuple[int, int]:
 
 
 def previews(
-    paths: Iterable[Path | None],
+    places: Iterable[Place | None],
     shown: Protocol,
     *,
     columns: int = COLUMNS,
     rows: int = ROWS,
     cell: tuple[int, int] = CELL,
 ) -> Iterator[str]:
-    """For each path what `render` gives of its picture, or a line that says why there is none.
+    """For each place what `render` gives of its picture, or a line that says why there is none.
 
     They are decoded a few ahead, and small. For None, and for `Protocol.NONE`, it is "".
     """
-    wanted = [None if shown is Protocol.NONE else path for path in paths]
+    wanted = [None if shown is Protocol.NONE else place for place in places]
     size = max(columns * cell[0], rows * cell[1])
-    images = each(lambda path: read(path, size), [path for path in wanted if path is not None])
-    for path in wanted:
-        image = None if path is None else next(images)
+    images = each(
+        lambda place: read(place.path, size, place.locator),
+        [place for place in wanted if place is not None],
+    )
+    for place in wanted:
+        image = None if place is None else next(images)
         if isinstance(image, MediaError):
             yield f"(no picture: {printable(str(image))})"
         else:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from cmsearch.errors import MediaError
 from cmsearch.pages import check_place, data_uri, link, render, write_page
 from cmsearch.text import printable
-from cmsearch.thumbnails import Thumbnail, each, thumbnail
-from cmsearch.types import Hit, Modality
+from cmsearch.thumbnails import Thumbnail, each, place, thumbnail
+from cmsearch.types import Hit
 
 SIZES = ((60, 960), (300, 640), (1000, 400), (4000, 240))
 """Up to how many different pictures a page has, and the pixels of their longer sides then."""
@@ -55,30 +54,31 @@ def contact_sheet(title: str, hits: Sequence[Hit], *, folder: Path) -> str:
     `title` is what was asked. Pictures are embedded, the smaller the more there are; a picture that
     can't be read any more leaves an empty frame that says why.
     """
-    paths = list(dict.fromkeys(hit.path for hit in hits if _is_of_picture(hit)))
-    make = partial(thumbnail, size=_size(len(paths)))
-    made = dict(zip(paths, each(make, paths), strict=True))
-    cards = [_card(hit, made.get(hit.path), folder.resolve()) for hit in hits]
-    return render("sheet", title=printable(title), cards=cards, pictures=len(paths))
+    own = [place(hit) for hit in hits]
+    places = [one for one in dict.fromkeys(own) if one is not None]
+    size = _size(len(places))
+    pictures = each(lambda one: thumbnail(one.path, size, one.locator), places)
+    made = dict(zip(places, pictures, strict=True))
+    cards = [
+        _card(hit, None if one is None else made[one], folder.resolve())
+        for hit, one in zip(hits, own, strict=True)
+    ]
+    return render("sheet", title=printable(title), cards=cards, pictures=len(places))
 
 
 def _size(count: int) -> int:
     return next((size for most, size in SIZES if count <= most), LEAST)
 
 
-def _is_of_picture(hit: Hit) -> bool:
-    """Whether its path is a picture's: it is one itself, or a caption of one."""
-    return hit.modality is Modality.IMAGE or hit.kind == "caption"
-
-
 def _card(hit: Hit, made: Thumbnail | MediaError | None, folder: Path) -> Card:
     shown = made if isinstance(made, Thumbnail) else None
+    page = f"#page={hit.page}" if hit.page is not None else ""  # which browsers open a PDF at
     return Card(
         rank=hit.rank,
         kind=printable(hit.kind),
-        name=printable(hit.path.name),
+        name=printable(hit.path.name if hit.page is None else f"{hit.path.name}, page {hit.page}"),
         path=printable(str(hit.path)),
-        href=link(hit.path, folder),
+        href=link(hit.path, folder) + page,
         source=printable(hit.source),
         text=None if hit.text is None else printable(hit.text),
         taken=f"{hit.taken:%Y-%m-%d %H:%M}" if hit.taken else None,

@@ -1,4 +1,4 @@
-"""Small upright copies of pictures, through the readers that indexed them."""
+"""Small upright copies of pictures, pages and frames, through the readers that indexed them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,38 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from PIL import Image
 
+from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.registry import make_reader, readers
-from cmsearch.types import Modality, Part, Reader, Reading
+from cmsearch.types import Hit, Modality, Part, Reader, Reading
 
 QUALITY = 78
 _AHEAD = 4
-_T = TypeVar("_T")
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class Place(NamedTuple):
+    """Where a picture is: a file, and the page or the time in it."""
+
+    path: Path
+    locator: str = ""
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A reader of files with many pictures, which gives one of them without reading the others."""
+
+    def picture(self, path: Path, size: int, locator: str) -> Image.Image:
+        """What is at a page or a time, or stands for the file where `locator` names neither.
+
+        Upright and RGB, with a short side of about `size` pixels. Raises `MediaError`.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +52,41 @@ class Thumbnail:
     height: int
 
 
-def thumbnail(path: Path, size: int) -> Thumbnail:
+def place(hit: Hit) -> Place | None:
+    """Where the picture of a hit is: itself, the one it describes, its page, or its shot."""
+    if hit.page is not None:
+        return Place(hit.path, locators.pages(hit.page))
+    if hit.modality is Modality.VIDEO and hit.start is not None and hit.end is not None:
+        return Place(hit.path, locators.times(hit.start, hit.end))
+    return Place(hit.path) if hit.modality is Modality.IMAGE or hit.kind == "caption" else None
+
+
+def thumbnail(path: Path, size: int, locator: str = "") -> Thumbnail:
     """The picture at `path` within a square of `size` pixels. Raises `MediaError`."""
-    image = read(path, size)
+    image = read(path, size, locator)
     return Thumbnail(webp(image), image.width, image.height)
 
 
-def read(path: Path, size: int) -> Image.Image:
+def read(path: Path, size: int, locator: str = "") -> Image.Image:
     """The picture at `path`, upright and RGB, shrunk to a square of `size` pixels.
 
     Raises `MediaError`, whose message is a reason without the path.
     """
-    image = picture(path, size)
+    image = picture(path, size, locator)
     image.thumbnail((size, size), Image.Resampling.LANCZOS)
     return image
 
 
-def picture(path: Path, size: int) -> Image.Image:
+def picture(path: Path, size: int, locator: str = "") -> Image.Image:
     """The picture at `path`, upright and RGB, as its reader decodes it for a short side of `size`.
 
-    Raises `MediaError`, whose message is a reason without the path.
+    `locator` says which one, in a file of several. Raises `MediaError`, whose message is a reason
+    without the path.
     """
     reader = _reader(path.suffix.lower())
     try:
+        if isinstance(reader, Placed):
+            return reader.picture(path, size, locator)
         for part in reader.read(path, Reading(max(1, size // 2))):  # it may give twice that
             if isinstance(part, Part) and part.modality is Modality.IMAGE:
                 found: Image.Image = part.content
@@ -71,20 +104,20 @@ def webp(image: Image.Image, quality: int = QUALITY) -> bytes:
     return file.getvalue()
 
 
-def each(make: Callable[[Path], _T], paths: Iterable[Path]) -> Iterator[_T | MediaError]:
-    """What `make` gives of each path, in order, or why it can't: made by threads, a few ahead."""
+def each(make: Callable[[In], Out], places: Iterable[In]) -> Iterator[Out | MediaError]:
+    """What `make` gives of each place, in order, or why it can't: made by threads, a few ahead."""
 
-    def attempt(path: Path) -> _T | MediaError:
+    def attempt(place: In) -> Out | MediaError:
         try:
-            return make(path)
+            return make(place)
         except MediaError as error:
             return error
 
     workers = os.cpu_count() or 1
-    waiting: deque[Future[_T | MediaError]] = deque()
+    waiting: deque[Future[Out | MediaError]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        for path in paths:
-            waiting.append(pool.submit(attempt, path))
+        for place in places:
+            waiting.append(pool.submit(attempt, place))
             if len(waiting) > _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:

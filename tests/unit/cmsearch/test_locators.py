@@ -31,5 +31,7 @@ def test_places_are_shown_as_people_write_them() -> None:
     assert locators.clock(3 * 3600 + 62.9) == "03:01:02"
     assert locators.source("a/film.mp4", "83.200-91.000") == "a/film.mp4@00:01:23–00:01:31"
     assert locators.source("notes.md", "3-5") == "notes.md:3-5"
-    assert locators.source("report.pdf", "p3:2") == "report.pdf:p3:2"
+    assert locators.source("report.pdf", "p3:2") == "report.pdf:p3"
+    assert locators.source("page.html", locators.paragraphs(7)) == "page.html:¶7"
+    assert locators.source("page.html", locators.paragraphs(7, 9)) == "page.html:¶7-9"
     assert locators.source("cat.jpg", "") == "cat.jpg"

@@ -15,6 +15,7 @@ from PIL import Image
 
 from cmsearch.errors import QueryError
 from cmsearch.preview import CELL, Protocol, cell_size, previews, protocol, render
+from cmsearch.thumbnails import Place
 
 PHOTOS = Path(__file__).parents[3] / "sample_data" / "photos"
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -237,12 +238,12 @@ def test_any_shape_fits(shown: Protocol, size: tuple[int, int]) -> None:
 
 def test_previews_come_in_the_order_of_the_paths(tmp_path: Path) -> None:
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
-    paths: list[Path | None] = [None]
+    paths: list[Place | None] = [None]
     for number, colour in enumerate(colours):
-        paths.append(tmp_path / f"{number}.png")
+        paths.append(Place(tmp_path / f"{number}.png"))
         Image.new("RGB", (40, 40), colour).save(tmp_path / f"{number}.png")
-    paths.insert(2, tmp_path / "gone.png")
-    paths.append(tmp_path / "\x1b[31m.txt")
+    paths.insert(2, Place(tmp_path / "gone.png"))
+    paths.append(Place(tmp_path / "\x1b[31m.txt"))
     shown = list(previews(paths, Protocol.BLOCKS, columns=4, rows=2))
     assert [bool(one) for one in shown] == [False, True, True, True, True, True]
     assert [f"2;{r};{g};{b}" in one for one, (r, g, b) in zip(
