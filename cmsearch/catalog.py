@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from cmsearch import phash, places, schema, words
+from cmsearch import locators, phash, places, schema, words
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.filters import conditions, is_near
 from cmsearch.schema import chunks, translated, understood
 from cmsearch.spaces import parsed
 from cmsearch.tokens import unpack_tokens
 from cmsearch.types import (
+    HEARD,
     SEEN,
     Asset,
     Filter,
@@ -28,6 +29,7 @@ from cmsearch.types import (
     IdArray,
     Item,
     Modality,
+    Segment,
     Shot,
     Space,
 )
@@ -40,11 +42,12 @@ MAX_LOCATOR = 100
 class Catalog:
     """One SQLite file. Reading is safe from threads; one thread writes."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, make: bool = True) -> None:
+        """Open the file, or `make` it where there is none."""
         self.path = path
         self._read_only = read_only
         self._wrote = False
-        self._engine = schema.engine(path, read_only=read_only)
+        self._engine = schema.engine(path, read_only=read_only, make=make)
         with translated(path), self._engine.begin() as connection:
             schema.bring_up_to_date(connection, path, read_only=read_only)
         self._watch = self._engine.connect()
@@ -255,6 +258,26 @@ class Catalog:
         )
         return {row[0] for row in self._rows(query)}
 
+    def transcript(self, digest: str) -> list[Segment] | None:
+        """What is said in the files whose content has this digest, if one was read whole."""
+        assets, items = schema.assets.c, schema.items.c
+        whole = assets.mtime_ns.is_not(None) & assets.error.is_(None)
+        query = sa.select(sa.func.min(assets.id))
+        query = query.where(assets.digest == digest, assets.kind.in_(HEARD), whole)
+        asset = self._scalar(query)
+        if asset is None:
+            return None
+        own = sa.select(items.locator, items.text)
+        rows = self._rows(own.where(items.asset == asset, items.kind == "transcript"))
+        with understood(self.path):
+            found = [(locators.span(_text(row[0])), _text(row[1])) for row in rows]
+        if any(times is None for times, _ in found):
+            return None
+        return sorted(
+            (Segment(*times, text) for times, text in found if times),
+            key=lambda segment: (segment.start, segment.end),
+        )
+
     def item_digests(self, path: str, space: int) -> frozenset[str]:
         """The digests of the items of one asset that have an embedding in a space."""
         query = (
@@ -352,6 +375,22 @@ class Catalog:
             ids, rows = _matrix(self._rows(query.where(table.id.in_(chunk))), dim)
             found |= dict(zip(ids.tolist(), rows, strict=True))
         return found
+
+    def item_pictures(self, space: int, items: Iterable[int], dim: int) -> dict[int, FloatArray]:
+        """By item the vectors `(n, dim)` that it has in a space; those that are damaged are missing.
+        """
+        table = schema.embeddings.c
+        query = (
+            sa.select(table.item, table.vector)
+            .where(table.space == space, _is_vector(table.vector, dim))
+            .order_by(table.item, table.part)
+        )
+        found: dict[int, list[FloatArray]] = {}
+        for chunk in chunks(sorted(set(items))):
+            numbers, rows = _matrix(self._rows(query.where(table.item.in_(chunk))), dim)
+            for number, row in zip(numbers.tolist(), rows, strict=True):
+                found.setdefault(number, []).append(row)
+        return {number: np.stack(rows) for number, rows in found.items()}
 
     def contents(
         self, embeddings: Sequence[int], dim: int

@@ -34,6 +34,8 @@ TOWER: Mapping[Modality, Modality] = {
 """As what the items of a modality are encoded: speech by its words, a shot by its pictures."""
 READ = tuple(one for one, tower in TOWER.items() if tower is Modality.TEXT)
 SEEN = tuple(one for one, tower in TOWER.items() if tower is Modality.IMAGE)
+HEARD = ("audio", "video")
+"""The kinds of files in which something may be said."""
 
 
 class Role(StrEnum):

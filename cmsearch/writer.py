@@ -161,6 +161,11 @@ class Writer:
             change = sa.update(schema.items).where(table.asset == asset, table.digest == digest)
             self._connection.execute(change.values(phash=found))
 
+    def read_again(self, kinds: Sequence[str]) -> None:
+        """Let the next run read all files of some kinds again."""
+        stale = sa.update(schema.assets).where(schema.assets.c.kind.in_(kinds))
+        self._connection.execute(stale.values(mtime_ns=None))
+
     def keep_items(self, asset: int, locators: dict[str, str], snapshot: int) -> None:
         """Delete the asset's items whose digest isn't among `locators`; move the others."""
         query = sa.select(schema.items.c.id, schema.items.c.digest, schema.items.c.locator)

@@ -12,7 +12,7 @@ from cmsearch import vectors
 from cmsearch.errors import StoreError
 from cmsearch.loading import load_own
 from cmsearch.store import Store
-from cmsearch.types import Asset, Encoder, FloatArray, IdArray, Modality, Space
+from cmsearch.types import Asset, Encoder, FloatArray, IdArray, Modality, Segment, Space
 from indexer.changes import compare
 from indexer.indexer import Indexer
 from indexer.load import Loader
@@ -210,7 +210,7 @@ def _check_samples(
         return
     encoder = load_own(store, space, device=device)
     pictures = frozenset(path for path, asset in assets.items() if asset.kind in PICTURES)
-    loader = Loader(store.root, encoder, pictures)
+    loader = Loader(store.root, encoder, pictures, lambda path, digest: _known(store, digest))
     for file in random.sample(files, min(samples, len(files))):
         stored = store.catalog.item_vectors(file.path, number, space.dim)
         bad = list(_differing(encoder, loader, file, stored))
@@ -218,6 +218,11 @@ def _check_samples(
             yield Finding(
                 "samples", f"{file.path} has other vectors when it is encoded again", tuple(bad)
             )
+
+
+def _known(store: Store, digest: str) -> list[Segment]:
+    """What the store has of what is said in a file; it isn't heard again."""
+    return store.catalog.transcript(digest) or []
 
 
 def _unchanged(store: Store, assets: dict[str, Asset]) -> list[Found]:

@@ -17,10 +17,11 @@ from cmsearch.models import choose
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Asset, Encoder, Generation, Skipped, Space
+from indexer import hearing
 from indexer.changes import Changes, compare, find_moved
 from indexer.load import Loader
 from indexer.pipeline import Clock, Counter, ordered_map
-from indexer.scan import LONG, PICTURES, Found, scan
+from indexer.scan import SUBJECTS, Found, in_turn, scan
 from indexer.stages import Stages, batched, units
 
 log = logging.getLogger("cmsearch")
@@ -28,11 +29,15 @@ log = logging.getLogger("cmsearch")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage is: `done` of `total` items (of files, before they are read)."""
+    """How far a stage is: `done` of `total` items (of files, before they are read).
+
+    `note` says what takes long at the moment: which minute of which recording is heard.
+    """
 
     stage: str
     done: int
     total: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,8 @@ class Indexer:
     """Indexes a folder into its store, `FOLDER/.cmsearch` unless another is given.
 
     `model` is a name as `cmsearch models` lists them; None or `auto` takes the store's own, or
-    chooses one. Raises `StoreError`, `ModelError`.
+    chooses one. `asr` names what writes speech down, as `--asr` does; None takes the store's own,
+    or tiny.en. Raises `StoreError`, `ModelError`.
     """
 
     def __init__(
@@ -90,11 +96,13 @@ class Indexer:
         store: str | Path | None = None,
         model: str | None = None,
         device: str | None = None,
+        asr: str | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.store = self.folder / DIRECTORY if store is None else Path(store)
         self._model = model
         self._device = device
+        self._asr = asr
         self._clock = Clock()
         self._encoder: Encoder | None = None
         self._told = ""
@@ -110,11 +118,15 @@ class Indexer:
         with self._clock("scan"):
             files, skipped = scan(self.folder)
         if not (self.store / CATALOG).exists():
-            self._load(self._chosen(None), None, tell)  # so that a mistake leaves no store behind
+            asr = hearing.chosen(self._asr, None)  # so that a mistake leaves no store behind
+            self._load(self._chosen(None), None, tell)
+            hearing.load(asr, files, self._device)
         with Store(self.store, self.folder) as store, store.locked():
             self._check_root(store)
             name = self._chosen(store.space)
             target = self._target(store, name, tell)
+            asr = hearing.chosen(self._asr, store.catalog)
+            hearing.settle(store.catalog, asr, files, self._device)
             changes = self._settled(store, target, files, skipped)
             skipped += self._index(store, name, changes, files, tell)
             waiting = self._switch(store, name, tell)
@@ -194,7 +206,8 @@ class Indexer:
         unread: Sequence[Skipped],
     ) -> Changes:
         """What happened to the files since the last run."""
-        assets = store.catalog.assets()
+        asr = hearing.chosen(self._asr, store.catalog)
+        assets = hearing.stale(store.catalog.assets(), store.catalog, asr, files)
         lacking = store.catalog.lacking(target.space_id if target else 0)
         unhashed = store.catalog.unhashed()
         changes = compare(files, assets, unread, lacking=lacking, unhashed=unhashed)
@@ -255,16 +268,17 @@ class Indexer:
         if not work:
             return []
         encoder, space = self._ready(store, name, tell)
-        pictures = frozenset(file.path for file in files if file.kind in PICTURES)
-        loader = Loader(self.folder, encoder, pictures)
+        subjects = frozenset(file.path for file in files if file.kind in SUBJECTS)
+        counter = Counter(len(work), lambda *event: tell(Progress("index", *event)))
+        asr = hearing.chosen(self._asr, store.catalog)
+        speech = hearing.speech(store.catalog, asr, self._device, counter.note)
+        loader = Loader(self.folder, encoder, subjects, speech)
         stages = Stages(store, space, encoder, loader, self._clock)
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
-        counter = Counter(len(work), lambda done, total: tell(Progress("index", done, total)))
         skipped: list[Skipped] = []
-        long = [file for file in work if file.kind in LONG]
-        short = [file for file in work if file.kind not in LONG]
         with ThreadPoolExecutor(cpu_count()) as pool:
-            for some, ahead in ((short, 4 * size), (long, 1)):
+            for some, is_long in in_turn(work):
+                ahead = 1 if is_long else 4 * size
                 loaded = ordered_map(stages.read, some, pool, ahead=ahead)
                 batches = batched(units(loaded, counter), size)
                 for batch in ordered_map(stages.encode, batches, pool, ahead=workers):

@@ -58,22 +58,22 @@ class Loaded:
 
 
 class Loader:
-    """Reads files of a folder for an encoder; `pictures` are the paths that captions may name.
+    """Reads files of a folder for an encoder; `subjects` are the paths that captions may name.
 
-    `speech` is that of `Reading`.
+    `speech` gives what is said in the file at a path, of which it gets the digest too.
     """
 
     def __init__(
         self,
         folder: Path,
         encoder: Encoder,
-        pictures: frozenset[str],
-        speech: Callable[[Path], Iterable[Segment]] | None = None,
+        subjects: frozenset[str],
+        speech: Callable[[Path, str], Iterable[Segment]] | None = None,
     ) -> None:
         self._folder = folder
         self._encoder = encoder
-        self._wanted = Reading(encoder.capabilities.image_size, speech)
-        self._subjects = Subjects(folder, pictures)
+        self._speech = speech
+        self._subjects = Subjects(folder, subjects)
 
     def load(self, file: Found, known: frozenset[str]) -> Loaded:
         """Read `file`; items whose digest is `known` are in the catalog and aren't prepared."""
@@ -90,7 +90,7 @@ class Loader:
 
     def _read(self, path: Path, loaded: Loaded, known: frozenset[str]) -> Loaded:
         file, final, shot = loaded.file, True, UNKNOWN_SHOT
-        for part in make_reader(file.kind).read(path, self._wanted):
+        for part in make_reader(file.kind).read(path, self._wanted(str(loaded.digest))):
             if isinstance(part, Skipped):
                 loaded.skipped.append(replace(part, path=file.path))
                 continue
@@ -107,6 +107,10 @@ class Loader:
                 loaded.new.append(self._prepared(item))
             loaded.locators.setdefault(item.digest, part.locator)
         return replace(loaded, final=final, shot=shot)
+
+    def _wanted(self, digest: str) -> Reading:
+        speech, size = self._speech, self._encoder.capabilities.image_size
+        return Reading(size, speech and (lambda path: speech(path, digest)))
 
     def _item(self, loaded: Loaded, part: Part, about: str | None) -> LoadedItem:
         content = str(loaded.digest)

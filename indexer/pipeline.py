@@ -32,18 +32,28 @@ def ordered_map(
 
 
 class Counter:
-    """Counts what is done of a total that grows as files turn out to hold many items."""
+    """Counts what is done of a total that grows as files turn out to hold many items.
 
-    def __init__(self, total: int, tell: Callable[[int, int], object]) -> None:
+    It tells of both, and of what takes long; threads may call it.
+    """
+
+    def __init__(self, total: int, tell: Callable[[int, int, str], object]) -> None:
         self._done, self._total, self._tell = 0, total, tell
-        tell(0, total)
+        self._lock = Lock()
+        tell(0, total, "")
 
     def found(self, more: int) -> None:
         self._total += more
 
     def advance(self, done: int) -> None:
-        self._done += done
-        self._tell(self._done, self._total)
+        with self._lock:
+            self._done += done
+            self._tell(self._done, self._total, "")
+
+    def note(self, what: str) -> None:
+        """Tell what is going on at the moment."""
+        with self._lock:
+            self._tell(self._done, self._total, what)
 
 
 class Clock:

@@ -14,6 +14,7 @@ from cmsearch.commands.options import format_option
 from cmsearch.text import printable
 from cmsearch.types import Skipped
 from indexer.commands.options import (
+    asr_option,
     device_option,
     folder_argument,
     model_option,
@@ -29,6 +30,7 @@ SHOWN = 20
 @folder_argument
 @model_option
 @device_option
+@asr_option
 @place_option
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @format_option
@@ -36,6 +38,7 @@ def index(
     folder: Path,
     model: str | None,
     device: str | None,
+    asr: str | None,
     store: Path | None,
     dry_run: bool,
     style: str,
@@ -43,15 +46,17 @@ def index(
     """Index a folder of pictures, captions and documents, or bring its index up to date.
 
     A model that the index wasn't made with encodes everything anew beside what there is, which
-    serves until that is done. Ends with the exit code 3 if some files had to be skipped.
+    serves until that is done. With another --asr recordings and films are heard again. Ends with
+    the exit code 3 if some files had to be skipped.
 
     \b
     Examples:
       cmsearch index ~/Pictures
       cmsearch index ~/Pictures --dry-run
       cmsearch index ~/Pictures --model clip
+      cmsearch index ~/Recordings --asr small
     """
-    indexer = Indexer(folder, store=store, model=model, device=device)
+    indexer = Indexer(folder, store=store, model=model, device=device, asr=asr)
     if dry_run:
         plan = indexer.plan()
         print_plan(plan) if style == "table" else print_json(plan)

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from cmsearch.text import printable
 from indexer.indexer import Progress
 
 _PLAIN_SECONDS = 10.0
@@ -23,6 +24,11 @@ model_option = click.option(
 )
 device_option = click.option(
     "--device", metavar="NAME", help="cpu, cuda, …; by default the best there is."
+)
+asr_option = click.option(
+    "--asr",
+    metavar="NAME",
+    help="What writes speech down: tiny.en, small, faster-whisper:ORG/NAME, /path; or none.",
 )
 place_option = click.option(
     "--store",
@@ -58,6 +64,7 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
             )
             bar.desc = event.stage
         bar.total = event.total
+        bar.set_postfix_str(printable(event.note), refresh=False)
         bar.update(event.done - bar.n)
 
     try:
@@ -74,16 +81,19 @@ def _lines() -> Callable[[Progress], None]:
     def show(event: Progress) -> None:
         nonlocal start, last
         now = time.monotonic()
-        if event.done == 0:
+        if event.done == 0 and not event.note:
             start = last = now
         elif now - last >= _PLAIN_SECONDS and event.done < event.total:
             last = now
-            rate = event.done / (now - start)
-            left = (event.total - event.done) / rate
-            click.echo(
-                f"{event.stage}: {event.done} of {event.total}, {rate:.1f} a second, "
-                f"about {left:.0f} s left",
-                err=True,
-            )
+            click.echo(_line(event, now - start), err=True)
 
     return show
+
+
+def _line(event: Progress, seconds: float) -> str:
+    line = f"{event.stage}: {event.done} of {event.total}"
+    if event.done:
+        rate = event.done / seconds
+        left = (event.total - event.done) / rate
+        line += f", {rate:.1f} a second, about {left:.0f} s left"
+    return f"{line}; {printable(event.note)}" if event.note else line

@@ -13,6 +13,7 @@ from cmsearch.errors import CmsearchError
 from cmsearch.types import Skipped
 from indexer.commands.index import counted, print_json, print_skipped
 from indexer.commands.options import (
+    asr_option,
     device_option,
     folder_argument,
     model_option,
@@ -27,6 +28,7 @@ from indexer.watch import follow
 @folder_argument
 @model_option
 @device_option
+@asr_option
 @place_option
 @click.option(
     "--rescan",
@@ -42,6 +44,7 @@ def watch(
     folder: Path,
     model: str | None,
     device: str | None,
+    asr: str | None,
     store: Path | None,
     rescan: float,
     poll: bool,
@@ -55,7 +58,7 @@ def watch(
     Example:
       cmsearch watch ~/Pictures
     """
-    indexer = Indexer(folder, store=store, model=model, device=device)
+    indexer = Indexer(folder, store=store, model=model, device=device, asr=asr)
     known: set[Skipped] = set()
     try:
         with progress() as show:

@@ -131,12 +131,18 @@ def test_leaving_early_cancels_what_waits() -> None:
 
 
 def test_a_counter_tells_of_a_total_that_grows() -> None:
-    told: list[tuple[int, int]] = []
-    counter = Counter(2, lambda done, total: told.append((done, total)))
+    told: list[tuple[int, int, str]] = []
+    counter = Counter(2, lambda *event: told.append(event))
     counter.found(3)
     counter.advance(1)
+    counter.note("an hour of speech")
     counter.advance(4)
-    assert told == [(0, 2), (1, 2 + 3), (1 + 4, 2 + 3)]
+    assert told == [
+        (0, 2, ""),
+        (1, 2 + 3, ""),
+        (1, 2 + 3, "an hour of speech"),
+        (1 + 4, 2 + 3, ""),
+    ]
 
 
 def test_a_clock_adds_up_the_time_of_each_stage() -> None:

@@ -1,0 +1,122 @@
+"""Speech while a folder is indexed: who writes it down, and not doing so twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import Lock
+
+from cmsearch import locators, transcripts
+from cmsearch.catalog import Catalog
+from cmsearch.errors import MediaError
+from cmsearch.registry import transcriber_name
+from cmsearch.types import HEARD, Asset, Segment
+from indexer.scan import Found
+
+SETTING = "transcriber"
+
+
+class Hearing:
+    """What is said in the files of a store, as the transcriber `name` writes it down.
+
+    A transcript that the catalog has of the same content, by the same transcriber, is taken from
+    there. `note` is told which minute of which file is heard. Threads may call it.
+    """
+
+    def __init__(
+        self, catalog: Catalog, name: str, device: str | None, note: Callable[[str], object]
+    ) -> None:
+        self._catalog = catalog
+        self._name = name
+        self._device = device_of(device)
+        self._note = note
+        self._lock = Lock()
+        self._turns: dict[str, Lock] = {}
+        self._found: dict[str, tuple[list[Segment], MediaError | None]] = {}
+
+    def __call__(self, path: Path, digest: str) -> Iterator[Segment]:
+        """What is said in a file of this digest; raises `MediaError` after it for a damaged one."""
+        with self._lock:
+            turn = self._turns.setdefault(digest, Lock())
+        with turn:  # a copy of the file waits for the first one
+            if digest not in self._found:
+                self._found[digest] = self._transcript(path, digest)
+        found, error = self._found[digest]
+        yield from found
+        if error is not None:
+            raise MediaError(str(error)) from error
+
+    def _transcript(self, path: Path, digest: str) -> tuple[list[Segment], MediaError | None]:
+        known = self._catalog.transcript(digest)
+        if known is not None:
+            return known, None
+        found: list[Segment] = []
+        try:
+            own = transcripts.transcriber(self._name, device=self._device)
+            found.extend(transcripts.heard(path, own, told=partial(self._tell, path.name)))
+        except MediaError as error:
+            return found, error
+        return found, None
+
+    def _tell(self, name: str, seconds: float, whole: float | None) -> None:
+        of = f" of {locators.clock(whole)}" if whole is not None else ""
+        self._note(f"{name} {locators.clock(seconds)}{of}")
+
+
+def speech(
+    catalog: Catalog, name: str, device: str | None, note: Callable[[str], object]
+) -> Hearing | None:
+    """What a `Loader` takes for hearing; None where speech is passed over."""
+    return None if name == transcripts.NONE else Hearing(catalog, name, device, note)
+
+
+def chosen(asr: str | None, catalog: Catalog | None) -> str:
+    """The transcriber that was asked for, else the one of the store, else the usual one.
+
+    It is `none` where speech is to be passed over. Raises `UnknownModelError`.
+    """
+    name = asr or (catalog and catalog.setting(SETTING)) or transcripts.DEFAULT
+    return name if name.strip() == transcripts.NONE else transcriber_name(name)
+
+
+def device_of(device: str | None) -> str | None:
+    """The device of a transcriber: a GPU only where it was asked for by name."""
+    return device if device is not None and device.startswith("cuda") else None
+
+
+def load(name: str, files: Sequence[Found], device: str | None) -> None:
+    """Load a transcriber, if there is anything to hear; raises `ModelError`."""
+    if name != transcripts.NONE and is_heard(files):
+        transcripts.transcriber(name, device=device_of(device))
+
+
+def settle(catalog: Catalog, name: str, files: Sequence[Found], device: str | None) -> None:
+    """Let recordings and films be read again where the store has another transcriber.
+
+    The new one is loaded first, so that a mistake changes nothing. Raises `ModelError`.
+    """
+    if catalog.setting(SETTING) == name or not is_heard(files):
+        return
+    load(name, files, device)
+    with catalog.writing() as writer:
+        writer.set(SETTING, name)
+        writer.read_again(HEARD)
+
+
+def stale(
+    assets: Mapping[str, Asset], catalog: Catalog, name: str, files: Iterable[Found]
+) -> dict[str, Asset]:
+    """The assets as they are after `settle`, which isn't done."""
+    if catalog.setting(SETTING) == name or not is_heard(files):
+        return dict(assets)
+    return {
+        path: replace(asset, mtime_ns=None) if asset.kind in HEARD else asset
+        for path, asset in assets.items()
+    }
+
+
+def is_heard(files: Iterable[Found]) -> bool:
+    """Whether something may be said in any of the files."""
+    return any(file.kind in HEARD for file in files)
