@@ -34,6 +34,7 @@ COMMANDS = {
     "search": "cmsearch.commands.search:search",
     "shell": "cmsearch.commands.shell:shell",
     "similar": "cmsearch.commands.feedback:similar",
+    "speak": "cmsearch.commands.speak:speak",
     "train": "indexer.commands.train:train",
     "watch": "indexer.commands.watch:watch",
 }
@@ -58,6 +59,7 @@ SUMMARIES = {
     "search": "Find pictures and text by a sentence or by a picture.",
     "shell": "Search again and again: refine, mark, and export the marked.",
     "similar": "Find pictures that are like a picture.",
+    "speak": "Speak a text, or write it as a recording.",
     "train": "Train a model of two towers on pictures and captions.",
     "watch": "Index a folder and keep its index current.",
 }

@@ -1,4 +1,4 @@
-"""What is asked, as vectors: texts and pictures through the encoder of a store."""
+"""What is asked, as vectors: texts, said or written, and pictures through a store's encoder."""
 
 from __future__ import annotations
 
@@ -26,24 +26,29 @@ if TYPE_CHECKING:
     import PIL.Image
 
     Picture = str | Path | bytes | PIL.Image.Image
+    Recording = str | Path | bytes
 
 MOST = 1e6
 """The largest weight of a part."""
-_ASKED = (Modality.TEXT, Modality.IMAGE)
+_ASKED = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO)
 
 
-def encode_queries(encoder: Encoder, query: Any, image: Any) -> tuple[list[Composition], bool]:
-    """The texts or composed queries `query`, or the pictures `image`, as vectors; and whether
-    they were given as a list.
+def encode_queries(
+    encoder: Encoder, query: Any, image: Any, audio: Any = None
+) -> tuple[list[Composition], bool]:
+    """The texts or composed queries `query`, or the pictures `image`, or the recordings `audio`,
+    as vectors; and whether they were given as a list.
 
-    Raises `QueryError`, and `MediaError` for a picture that can't be read.
+    A recording is the text that is said in it. Raises `QueryError`, and `MediaError` for a picture
+    or a recording that can't be read.
     """
-    if (query is None) == (image is None):
-        raise QueryError("Ask with a text or with a picture: one of the two.")
-    content = query if image is None else image
+    given = {Modality.TEXT: query, Modality.IMAGE: image, Modality.AUDIO: audio}
+    pairs = [(modality, content) for modality, content in given.items() if content is not None]
+    if len(pairs) != 1:
+        raise QueryError("Ask with a text, a picture or a recording: one of the three.")
+    ((modality, content),) = pairs
     is_list = isinstance(content, Sequence) and not isinstance(content, str | bytes)
-    modality = Modality.TEXT if image is None else Modality.IMAGE
-    asked = [_query(one, modality) for one in (content if is_list else [content])]
+    asked = [_heard(_query(one, modality)) for one in (content if is_list else [content])]
     parts = [part for one in asked for part in (*one.parts, *one.without)]
     contents = {kind: [one.content for one in parts if one.modality is kind] for kind in _ASKED}
     encoded = {
@@ -62,16 +67,34 @@ def encode_queries(encoder: Encoder, query: Any, image: Any) -> tuple[list[Compo
 
 def _query(content: Any, modality: Modality) -> Query:
     """What was given as one query, checked."""
-    if not isinstance(content, Query) or modality is Modality.IMAGE:
+    if not isinstance(content, Query) or modality is not Modality.TEXT:
         return Query((QueryPart(content, modality),))
     for part in (*content.parts, *content.without):
         if not isinstance(part, QueryPart) or part.modality not in _ASKED:
-            raise QueryError(f"A query consists of texts and pictures, not of {part!r}.")
+            raise QueryError(
+                f"A query consists of texts, pictures and recordings, not of {part!r}."
+            )
         if not isinstance(part.weight, int | float) or not 0 < abs(part.weight) <= MOST:
             raise QueryError(f"A part's weight is a number other than 0, not {part.weight!r}.")
     if not any(part.weight > 0 for part in content.parts):
         raise QueryError("A query needs a part to look for, beside what is taken away.")
     return content
+
+
+def _heard(asked: Query) -> Query:
+    """The query with what is said in its recordings as texts."""
+    from cmsearch.voice import understood
+
+    parts, without = (
+        tuple(
+            replace(part, content=understood(part.content), modality=Modality.TEXT)
+            if part.modality is Modality.AUDIO
+            else part
+            for part in some
+        )
+        for some in (asked.parts, asked.without)
+    )
+    return Query(parts, without)
 
 
 def _encode_texts(encoder: Encoder, texts: list[str]) -> list[EncodedQuery]:

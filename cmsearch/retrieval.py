@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cmsearch.composition import Sum
+from cmsearch.pooling import pooled
 from cmsearch.store import Store, View
 from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality, VectorIndex
 
@@ -20,7 +21,7 @@ _NUMBER = re.compile(r"\d+")
 
 
 class Answer(NamedTuple):
-    """An item with its best embedding and that one's cosine.
+    """An item with its best embedding and that one's cosine, or the pooled one of a shot.
 
     `score` orders it, and `stages` are what was added to the cosine, by name.
     """
@@ -56,7 +57,8 @@ class Retriever:
         allow = self._allow(view, modality, kind, where)
         vectors = np.stack([query.vector for query in queries])
         bars = barred or [()] * len(queries)
-        return self._search(view.indexes[modality], vectors, k, allow, bars)
+        shots = _Shots(self._store, view) if modality is Modality.VIDEO else None
+        return self._search(view.indexes[modality], vectors, k, allow, bars, shots)
 
     def _allow(
         self, view: View, modality: Modality, kind: str | None, wanted: Filter
@@ -79,10 +81,13 @@ class Retriever:
         k: int,
         allow: IdArray | None,
         barred: Sequence[Container[int]],
+        shots: _Shots | None,
     ) -> list[list[Answer]]:
-        """The k best items for each query; of an item with several embeddings the best counts.
+        """The k best items for each query; of an item with several embeddings the best counts, or
+        for `shots` all of them, pooled.
 
-        Searches deeper until k items are found and nothing beyond them ties with the last.
+        Searches deeper until k items are found and nothing beyond them ties with the last: what is
+        pooled is no more than the best, so no item that wasn't found scores more.
         """
         known: dict[int, Item] = {}
         total, depth = len(index), k + 8
@@ -97,6 +102,9 @@ class Retriever:
                     zip(rounded.tolist(), ids.tolist(), strict=True)
                 )
             ]
+            if shots is not None:
+                pairs = zip(vectors, found, strict=True)
+                found = [shots.pooled(query, answers) for query, answers in pairs]
             ends = rounded[:, -1] if rounded.shape[1] else np.full(len(rounded), -np.inf)
             if depth >= total or all(
                 len(hits) >= k and hits[k - 1].cosine > end
@@ -104,6 +112,29 @@ class Retriever:
             ):
                 return [hits[:k] for hits in found]
             depth = min(4 * depth, total)
+
+
+class _Shots:
+    """Scores shots by all of their pictures, whichever of these were found."""
+
+    def __init__(self, store: Store, view: View) -> None:
+        assert view.space is not None, "a view that is searched has a space"
+        self._catalog = store.catalog
+        self._space, self._dim = view.space_id, view.space.dim
+        self._known: dict[int, FloatArray] = {}
+
+    def pooled(self, query: FloatArray, answers: Sequence[Answer]) -> list[Answer]:
+        """The answers with pooled scores, in the order of these."""
+        missing = {answer.item.id for answer in answers} - self._known.keys()
+        self._known |= self._catalog.item_pictures(self._space, missing, self._dim)
+        return sorted((self._scored(query, answer) for answer in answers), key=order)
+
+    def _scored(self, query: FloatArray, answer: Answer) -> Answer:
+        pictures = self._known.get(answer.item.id)
+        if pictures is None:  # deleted meanwhile: the search is done once more
+            return answer
+        cosine = min(answer.cosine, round(pooled(query, pictures), DECIMALS))
+        return answer._replace(cosine=cosine, score=cosine)
 
 
 def _collapsed(

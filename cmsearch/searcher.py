@@ -40,7 +40,7 @@ from cmsearch.types import (
 )
 
 if TYPE_CHECKING:
-    from cmsearch.queries import Picture
+    from cmsearch.queries import Picture, Recording
 
 TARGETS = ("any", *TOWER, *KINDS)
 EVERYTHING = Filter()
@@ -82,6 +82,12 @@ class Engine:
         return space
 
     @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """Those that the store has items of: what a search can be for."""
+        indexes = self.store.view().indexes
+        return tuple(one for one in TOWER if one in indexes and len(indexes[one]))
+
+    @property
     def encoder(self) -> Encoder:
         """The encoder of the store's space, loaded at its first use."""
         return self._encoder(self.space)
@@ -105,6 +111,7 @@ class Engine:
         query: str | Query | None = None,
         *,
         image: Picture | None = None,
+        audio: Recording | None = None,
         target: str = "any",
         k: int = 10,
         where: Filter = EVERYTHING,
@@ -130,25 +137,37 @@ class Engine:
         where: Filter = EVERYTHING,
         ranking: Ranking = DEFAULT,
     ) -> list[list[Hit]]: ...
+    @overload
+    def search(
+        self,
+        *,
+        audio: Sequence[Recording],
+        target: str = "any",
+        k: int = 10,
+        where: Filter = EVERYTHING,
+        ranking: Ranking = DEFAULT,
+    ) -> list[list[Hit]]: ...
 
     def search(
         self,
         query: Any = None,
         *,
         image: Any = None,
+        audio: Any = None,
         target: str = "any",
         k: int = 10,
         where: Filter = EVERYTHING,
         ranking: Ranking = DEFAULT,
     ) -> Any:
-        """The `k` best hits for a text, or for a picture, among those that pass the filter
-        `where`.
+        """The `k` best hits for a text, a picture, or what is said in a recording, among those that
+        pass the filter `where`.
 
         `query` is literal text, or a `Query` such as `cmsearch.parse` gives; `image` is a path, the
-        bytes of a file, or a `PIL.Image.Image`. A list of any of these gives a list of lists of
-        hits. `target` is one of `any`, `image`, `text`, `caption` and `passage`. A picture never
-        finds its own content as an image. `ranking` says what orders the hits after the first
-        stage. Raises `QueryError`, and `MediaError` for a picture that can't be read.
+        bytes of a file, or a `PIL.Image.Image`; `audio` is a path or bytes. A list of any of these
+        gives a list of lists of hits. `target` is one of `TARGETS`: `any`, a modality, or a kind
+        of items. A picture never finds its own content as an image. `ranking` says what orders the
+        hits after the first stage. Raises `QueryError`, and `MediaError` for a picture or a
+        recording that can't be read.
         """
         if target not in TARGETS:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
@@ -156,23 +175,24 @@ class Engine:
         _check_ranking(ranking)
         wanted = Wanted(target, _number(k), where, ranking, deadline(ranking.budget))
         view = self.store.view()
-        asked, is_list = self._encoded(view, query, image)
+        asked, is_list = self._encoded(view, query, image, audio)
         hits = Answering(self._tools, view, wanted).hits(asked)
         if not self.store.is_current(view):  # it may have seen a part of what was committed since
             with self.store.still() as still:
                 if still.space != view.space:
-                    asked, is_list = self._encoded(still, query, image)
+                    asked, is_list = self._encoded(still, query, image, audio)
                 hits = Answering(self._tools, still, wanted).hits(asked)
         return hits if is_list else hits[0]
 
-    def embed(self, query: Any = None, *, image: Any = None) -> FloatArray:
-        """Unit vectors `(n, dim)` of texts or pictures in the store's space, one for each.
+    def embed(self, query: Any = None, *, image: Any = None, audio: Any = None) -> FloatArray:
+        """Unit vectors `(n, dim)` of texts, pictures or what is said in recordings, in the store's
+        space, one for each.
 
         Takes what `search` takes.
         """
         view = self.store.view()
         assert view.space is not None, "a store that has served a space serves one"
-        asked, _ = self._encoded(view, query, image)
+        asked, _ = self._encoded(view, query, image, audio)
         rows = [toward(one, {}, Modality.IMAGE).vector for one in asked]
         return np.array(rows, np.float32).reshape(-1, view.space.dim)
 
@@ -183,9 +203,11 @@ class Engine:
         """
         return explain(self, query, Path(path))
 
-    def _encoded(self, view: stores.View, query: Any, image: Any) -> tuple[list[Composition], bool]:
+    def _encoded(
+        self, view: stores.View, query: Any, image: Any, audio: Any = None
+    ) -> tuple[list[Composition], bool]:
         assert view.space is not None, "a store that has served a space serves one"
-        return encode_queries(self._encoder(view.space), query, image)
+        return encode_queries(self._encoder(view.space), query, image, audio)
 
 
 def open(path: str | Path = ".", *, model: str | None = None, device: str | None = None) -> Engine:

@@ -106,6 +106,12 @@ _OPTIONS = (
     ),
     click.option("--expand", is_flag=True, help="Show near-duplicates each for itself."),
     click.option("--diverse", is_flag=True, help="Spread the hits: fewer that are alike."),
+    click.option(
+        "--per-modality",
+        "apart",
+        is_flag=True,
+        help="The hits of each modality apart: N pictures, N texts, N recordings, N shots.",
+    ),
 )
 
 
@@ -116,15 +122,21 @@ def search_options(command: Command) -> Command:
     return command
 
 
-def composed(text: str | None, images: Sequence[str], without: Sequence[str]) -> Query:
-    """The query that TEXT, the pictures of --image and those of --not make together."""
+def composed(
+    text: str | None, images: Sequence[str], without: Sequence[str], said: str | None = None
+) -> Query:
+    """The query that TEXT, the pictures of --image and those of --not make together.
+
+    What was `said` is a part as it stands: no word of it is a sign.
+    """
     from cmsearch.grammar import parse
 
     if images.count("-") > 1:
         raise click.UsageError("Standard input has one picture: give - once.")
     parts = parse(text).parts if text is not None else ()
+    spoken = () if said is None else (QueryPart(said),)
     pictures = (_picture(image) for image in images)
-    return Query((*parts, *pictures), tuple(part_of(one) for one in without))
+    return Query((*parts, *spoken, *pictures), tuple(part_of(one) for one in without))
 
 
 def answer(
@@ -147,18 +159,32 @@ def find(
 ) -> list[Hit]:
     """The hits of a query with a command's options, without those `seen`; kept as the last search.
 
-    What was folded into one of these isn't found either.
+    What was folded into one of these isn't found either. Where the modalities are wanted apart,
+    their hits come one after the other, and the ranks go on.
     """
     from dataclasses import replace
 
     from cmsearch import history
 
+    target = options.get("target", "any")
+    is_apart = options.get("apart", False) and target == "any"
+    targets = engine.modalities if is_apart else (target,)
+    left = [hit for one in targets for hit in _unseen(engine, query, options, one, seen)]
+    found = [replace(hit, rank=rank) for rank, hit in enumerate(left, 1)]
+    history.keep(history.Search(engine.store.path, query, _plain(options), found, seen))
+    return found
+
+
+def _unseen(
+    engine: Engine, query: Query, options: Mapping[str, Any], target: str, seen: Sequence[Hit]
+) -> list[Hit]:
+    """The k best of one target, without those `seen`."""
     k = int(options.get("k", 10))
     named = {(hit.path, hit.source) for hit in seen}
     copies = {path for hit in seen if hit.kind == "photo" for path in hit.copies}
     hits = engine.search(
         query,
-        target=options.get("target", "any"),
+        target=target,
         k=k + len(named) + len(copies),
         where=where(options),
         ranking=ranking(options),
@@ -168,22 +194,25 @@ def find(
         for hit in hits
         if (hit.path, hit.source) not in named and not (hit.kind == "photo" and hit.path in copies)
     ]
-    found = [replace(hit, rank=rank) for rank, hit in enumerate(left[:k], 1)]
-    history.keep(history.Search(engine.store.path, query, _plain(options), found, seen))
-    return found
+    return left[:k]
 
 
 def tell(hits: Sequence[Hit], query: Query, options: Mapping[str, Any], showing: Showing) -> None:
-    """Show what was found, with a word about hits that are none or doubtful."""
+    """Show what was found, with a word about hits that are none or doubtful; speak it if wanted."""
+    doubt = doubt_about(hits)
     if not hits:
         left_out = " and isn't left out" if query.without else ""
         kind = options.get("target", "any")
         click.echo(
             f"Nothing of the kind {kind} that passes the filters{left_out} is here.", err=True
         )
-    elif is_doubtful(hits):
+    elif doubt:
         click.echo(DOUBT, err=True)
-    show(hits, title(query), showing)
+    show(hits, title(query), showing, apart=options.get("apart", False))
+    if showing.aloud or showing.recording is not None:
+        from cmsearch.commands.speak import speak_hits
+
+        speak_hits(hits, doubt, aloud=showing.aloud, target=showing.recording)
 
 
 def where(options: Mapping[str, Any]) -> Filter:
@@ -219,11 +248,12 @@ def ranking(options: Mapping[str, Any]) -> Ranking:
     )
 
 
-def is_doubtful(hits: Sequence[Hit]) -> bool:
-    """Whether probably none of the hits is about what was asked for."""
+def doubt_about(hits: Sequence[Hit]) -> str:
+    """A word about hits of which probably none is about what was asked for; else nothing."""
     from cmsearch.relevance import DOUBTFUL
 
-    return all(hit.relevance is not None and hit.relevance < DOUBTFUL for hit in hits)
+    doubtful = (hit.relevance is not None and hit.relevance < DOUBTFUL for hit in hits)
+    return DOUBT if hits and all(doubtful) else ""
 
 
 def title(query: Query) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -11,12 +11,11 @@ from click.core import ParameterSource
 from cmsearch import history
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.asking import answer, composed, search_options
-from cmsearch.commands.showing import Showing, show_options
+from cmsearch.commands.showing import SHOWN, Showing, show_options
 from cmsearch.errors import QueryError
 from cmsearch.feedback import refined
 from cmsearch.types import Hit
 
-_SHOWN = ("style", "sort", "preview", "html", "opened")
 _NAMED = ("ranks", "wrong")
 
 
@@ -33,7 +32,7 @@ def again(ctx: click.Context, /, **options: Any) -> None:
       cmsearch again --for caption
     """
     last = history.last()
-    answer(last.query, _options(ctx, last), _showing(options), seen=last.seen)
+    answer(last.query, _options(ctx, last), Showing.of(options), seen=last.seen)
 
 
 @click.command(short_help=SUMMARIES["more"])
@@ -70,7 +69,7 @@ def more(ctx: click.Context, /, ranks: Sequence[int], wrong: Sequence[int], **op
     )
     query = refined(last.query, liked, disliked)
     seen = [*last.seen, *liked, *disliked]
-    answer(query, _options(ctx, last), _showing(options), seen=seen)
+    answer(query, _options(ctx, last), Showing.of(options), seen=seen)
 
 
 @click.command(short_help=SUMMARIES["similar"])
@@ -85,14 +84,10 @@ def similar(ctx: click.Context, /, file: str, **options: Any) -> None:
     Example:
       cmsearch similar ~/Desktop/cat.jpg
     """
-    given = {name: value for name, value in options.items() if name not in _SHOWN}
+    given = {name: value for name, value in options.items() if name not in SHOWN}
     if ctx.get_parameter_source("target") is ParameterSource.DEFAULT:
         given["target"] = "image"
-    answer(composed(None, [file], ()), given, _showing(options))
-
-
-def _showing(options: Mapping[str, Any]) -> Showing:
-    return Showing(*(options[name] for name in _SHOWN))
+    answer(composed(None, [file], ()), given, Showing.of(options))
 
 
 def _options(ctx: click.Context, last: history.Search) -> dict[str, Any]:
@@ -104,13 +99,13 @@ def _options(ctx: click.Context, last: history.Search) -> dict[str, Any]:
         name: value
         for name, value in ctx.params.items()
         if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
-        and name not in (*_SHOWN, *_NAMED)
+        and name not in (*SHOWN, *_NAMED)
     }
     try:
         kept = {
             option.name: option.type_cast_value(ctx, last.options[option.name])
             for option in ctx.command.params
-            if option.name in last.options and option.name not in (*_SHOWN, *_NAMED, "store")
+            if option.name in last.options and option.name not in (*SHOWN, *_NAMED, "store")
         }
     except (click.UsageError, TypeError, ValueError) as error:
         raise QueryError(history.NONE) from error

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from cmsearch.commands import editing
-from cmsearch.commands.asking import TARGETS, composed, part_of, tell
+from cmsearch.commands.asking import TARGETS, composed, doubt_about, part_of, tell
 from cmsearch.commands.showing import Showing, show
 from cmsearch.errors import QueryError
 from cmsearch.text import printable
@@ -36,12 +37,14 @@ COMMANDS = {
     "more": Command("RANKS", "More like some hits, less like others: :more 3 7 -5"),
     "similar": Command("RANK|FILE", "Pictures like a hit, or like any picture."),
     "image": Command("FILE", "Ask with a picture."),
+    "voice": Command("FILE", "Ask with what is said in a recording."),
     "for": Command("KIND", f"What to find: {', '.join(TARGETS)}."),
     "top": Command("N", "How many hits."),
     "again": Command("", "Search for the same once more."),
     "back": Command("", "Go back to the search before."),
     "preview": Command("", "Show pictures with the hits, or no longer."),
     "open": Command("RANK", "Open a hit in the system's viewer."),
+    "speak": Command("[FILE.wav]", "Read the hits aloud, or write that as a recording."),
     "mark": Command("RANKS", "Mark hits: :mark 1 3-5"),
     "marked": Command("", "List the marked hits."),
     "unmark": Command("[NUMBERS]", "Take back marks, by the numbers of :marked, or all."),
@@ -51,7 +54,7 @@ COMMANDS = {
     "help": Command("", "List the commands."),
     "quit": Command("", "End; Ctrl-D does too."),
 }
-_FILES = ("and", "not", "similar", "image", "export")
+_FILES = ("and", "not", "similar", "image", "voice", "speak", "export")
 
 
 def completions(line: str) -> list[str]:
@@ -79,12 +82,14 @@ class Lines:
             "more": self._more,
             "similar": self._similar,
             "image": self._image,
+            "voice": self._voice,
             "for": self._for,
             "top": self._top,
             "again": self._again,
             "back": self._back,
             "preview": self._switch_preview,
             "open": self._open,
+            "speak": self._speak,
             "mark": self._mark,
             "marked": self._marked,
             "unmark": self._unmark,
@@ -144,6 +149,12 @@ class Lines:
         self._session.ask(composed(None, [_picture(given)], ()))
         self._show()
 
+    def _voice(self, given: str) -> None:
+        from cmsearch.commands.listening import heard
+
+        self._session.ask(composed(None, (), (), heard(_picture(given), None)))
+        self._show()
+
     def _for(self, given: str) -> None:
         if given not in TARGETS:
             raise QueryError(f"There is no kind {given}; it is one of {', '.join(TARGETS)}.")
@@ -176,6 +187,17 @@ class Lines:
         from cmsearch.viewer import open_in_viewer
 
         open_in_viewer(self._session.hit(_number(given)).path)
+
+    def _speak(self, given: str) -> None:
+        from cmsearch.commands.speak import check_speech, speak_hits
+        from cmsearch.session import NOTHING_ASKED
+
+        hits = self._session.hits
+        if not self._session.is_asked:
+            raise QueryError(f"There is nothing to read. {NOTHING_ASKED}")
+        target = Path(_file(given)) if given else None
+        check_speech(target is None, target, instead=":speak FILE.wav")
+        speak_hits(hits, doubt_about(hits), aloud=target is None, target=target)
 
     def _mark(self, given: str) -> None:
         new = self._session.mark(_plain_ranks(given))

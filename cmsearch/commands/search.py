@@ -9,7 +9,8 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.asking import answer, composed, search_options
-from cmsearch.commands.showing import Showing, show_options
+from cmsearch.commands.listening import MIC, Listening, heard
+from cmsearch.commands.showing import SHOWN, Showing, check, show_options
 
 
 @click.command(short_help=SUMMARIES["search"])
@@ -29,6 +30,19 @@ from cmsearch.commands.showing import Showing, show_options
     multiple=True,
     help="Leave out what is about this; may be given again.",
 )
+@click.option(
+    "--voice",
+    metavar="FILE",
+    help="Search with what is said in this recording; - reads it from stdin.",
+)
+@click.option(
+    "--mic",
+    type=Listening(),
+    metavar="[SECONDS]",
+    is_flag=False,
+    flag_value=MIC,
+    help="Search with what is said now, until a silence or for so many seconds.",
+)
 @search_options
 @show_options
 def search(
@@ -36,14 +50,13 @@ def search(
     said: str | None,
     images: Sequence[str],
     without: Sequence[str],
-    style: str,
-    sort: str,
-    preview: bool,
-    html: Any,
-    opened: bool,
+    voice: str | None,
+    mic: float | None,
     **options: Any,
 ) -> None:
-    """Find pictures and text by a sentence, by a picture, or by several together.
+    """Find pictures, text and recordings by a sentence, written or spoken, or by a picture.
+
+    Several are searched for together.
 
     A + or - with blanks on both sides adds or takes away, 2: at a part's beginning weighs it;
     "quotes" make it literal.
@@ -54,13 +67,19 @@ def search(
       cmsearch search "2:golden retriever + snow - people"
       cmsearch search --image cat.jpg --for text
       cmsearch search --image room.jpg --text "but at night" --not people
+      cmsearch search --voice query.wav --speak
       cmsearch search "snow" --since 2024-01-01 --near 46.0,7.7,30 --sort date
       cmsearch search "sunset" --for image --format paths0 | xargs -0 cp -t best/
     """
     if text is not None and said is not None:
         raise click.UsageError("Give the text once: as TEXT, or with --text.")
     text = text if text is not None else said
-    if text is None and not images:
-        raise click.UsageError("Give a TEXT to search for, or --image FILE, or both.")
-    query = composed(text, images, without)
-    answer(query, options, Showing(style, sort, preview, html, opened))
+    if text is None and not images and voice is None and mic is None:
+        raise click.UsageError("Give a TEXT to search for, --image FILE, or --voice FILE.")
+    if voice == "-" and "-" in images:
+        raise click.UsageError("Standard input has one file: give - once.")
+    showing = Showing.of(options)
+    check(showing)
+    query = composed(text, images, without, heard(voice, mic))
+    asked = {name: value for name, value in options.items() if name not in SHOWN}
+    answer(query, asked, showing)

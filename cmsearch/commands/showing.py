@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,13 @@ from cmsearch.text import printable
 from cmsearch.types import Hit, Modality
 
 TEXT_WIDTH = 60
+HEADINGS = {
+    Modality.TEXT: "Texts",
+    Modality.IMAGE: "Pictures",
+    Modality.AUDIO: "Recordings",
+    Modality.VIDEO: "Films",
+}
+"""Of the hits of each modality where they are shown apart."""
 Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
     click.option(
@@ -42,7 +49,17 @@ _OPTIONS = (
         help="Write the hits as a page with their pictures, too.",
     ),
     click.option("--open", "opened", is_flag=True, help="Open the first hit in the viewer."),
+    click.option("--speak", "aloud", is_flag=True, help="Read the first hits aloud."),
+    click.option(
+        "--speak-to",
+        "recording",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE.wav",
+        help="Write that as a recording.",
+    ),
 )
+SHOWN = ("style", "sort", "preview", "html", "opened", "aloud", "recording")
+"""The names of these options."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,13 @@ class Showing:
     preview: bool = False
     html: Path | None = None
     opened: bool = False
+    aloud: bool = False
+    recording: Path | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Showing:
+        """What the options of a command say."""
+        return cls(*(options[name] for name in SHOWN))
 
 
 def show_options(command: Command) -> Command:
@@ -71,13 +95,22 @@ def check(showing: Showing) -> None:
         check_place(showing.html)
     if showing.preview and showing.style != "table":
         raise click.UsageError("--preview shows pictures in the table: leave --format out.")
+    if showing.aloud or showing.recording is not None:
+        from cmsearch.commands.speak import check_speech
+
+        check_speech(showing.aloud, showing.recording)
 
 
-def show(hits: Sequence[Hit], title: str, showing: Showing) -> None:
-    """Print hits, and show them in the other ways that are wanted."""
+def show(hits: Sequence[Hit], title: str, showing: Showing, *, apart: bool = False) -> None:
+    """Print hits, and show them in the other ways that are wanted.
+
+    Those of each modality stay together, under a heading, where they are wanted `apart`.
+    """
     if showing.sort == "date":
         hits = sorted(hits, key=lambda hit: hit.taken or datetime.min, reverse=True)
-    for line in _lines(hits, showing):
+    if apart:
+        hits = sorted(hits, key=lambda hit: list(HEADINGS).index(hit.modality))
+    for line in _lines(hits, showing, apart):
         # What is in a preview is colour; names and captions have no control characters left.
         click.echo(line, nl=showing.style != "paths0", color=showing.preview or None)
     if showing.html is not None:
@@ -91,7 +124,7 @@ def show(hits: Sequence[Hit], title: str, showing: Showing) -> None:
         open_in_viewer(hits[0].path)
 
 
-def _lines(hits: Sequence[Hit], showing: Showing) -> Iterator[str | bytes]:
+def _lines(hits: Sequence[Hit], showing: Showing, apart: bool) -> Iterator[str | bytes]:
     if showing.style in ("paths", "paths0"):
         end = b"\0" if showing.style == "paths0" else b""
         for path in dict.fromkeys(os.fsencode(hit.path) for hit in hits):
@@ -99,7 +132,11 @@ def _lines(hits: Sequence[Hit], showing: Showing) -> Iterator[str | bytes]:
     elif showing.style == "json":
         yield from map(as_json, hits)
     else:
+        last = None
         for hit, picture in zip(hits, _previews(hits, showing), strict=True):
+            if apart and hit.modality is not last:
+                yield HEADINGS[hit.modality] if last is None else f"\n{HEADINGS[hit.modality]}"
+                last = hit.modality
             if picture:
                 yield picture
             yield row(hit)

@@ -188,13 +188,3 @@ def _ratio(stream: VideoStream) -> float:
     """How much wider than high a pixel is."""
     ratio = float(stream.sample_aspect_ratio or 1)
     return ratio if 1 / 8 <= ratio <= 8 else 1.0
-
-
-def first_at(found: Iterator[Frame], seconds: float) -> Frame | None:
-    """The frame that is shown at a time; of frames that end before it the last one."""
-    shown = None
-    for frame in found:
-        if shown is not None and frame.time > seconds:
-            return shown
-        shown = frame
-    return shown

@@ -30,6 +30,7 @@ _LARGE = 2**25  # pixels: 32 megapixels, more than most cameras have
 _one_large = threading.Lock()
 _BEGINNINGS = (b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"\x89PNG", b"\xff\xd8\xff")
 _FIRST = {"AVIF": "frame", "GIF": "frame", "PNG": "frame", "TIFF": "page", "WEBP": "frame"}
+_ANIMATED = "first frame"
 
 # Pillow warns from half of that bound on, and of damaged EXIF; both kinds of pictures are wanted.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -37,7 +38,10 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 class ImageReader:
-    """Reads the common picture formats through Pillow and pi-heif, each file as one photo."""
+    """Reads the common picture formats through Pillow and pi-heif, each file as one photo.
+
+    Of an animation that is the first frame, and its shots follow.
+    """
 
     suffixes = frozenset(
         {
@@ -54,6 +58,10 @@ class ImageReader:
         except OSError as error:
             raise MediaError(f"can't be read: {error.strerror}") from error
         yield Part(Modality.IMAGE, "photo", image, locator=locator, shot=shot)
+        if locator == _ANIMATED:
+            from cmsearch.media.animations import animated
+
+            yield from animated(path, wanted.image_size, shot)
 
 
 def decode(data: bytes, size: int | None = None) -> Image.Image:

@@ -29,7 +29,7 @@ PICTURES = 4
 CUT, FADE = 0.2, 0.3
 """How much of 1 the contents before and after differ at least."""
 STANDS_OUT = 3.0
-"""How many times more than the usual change around it a cut differs."""
+"""How many times more than the quieter changes around it a cut differs."""
 OTHER = 0.25
 """From how much difference on a picture shows something else of the shot."""
 
@@ -37,6 +37,7 @@ _NEAR, _FAR = 5, 10  # samples: of one side of a cut, and from the middle of a f
 _AROUND = _FAR + _NEAR
 _HELD = 2 * _NEAR  # samples that a frame is seen at most, however long it stands
 _EDGE = 2  # samples beside a cut that stand for nothing: they may be mixed
+_QUIET = 0.25  # of the changes around a cut, since there may be other cuts among them
 _BINS = 4
 _CELLS = (9, 16)  # rows and columns of the layout
 _BLANK = 6.0  # grey levels of deviation below which nothing is seen
@@ -70,20 +71,30 @@ class _Sample:
     fading: float = 0.0
 
 
-def shots(frames: Iterable[Frame], end: float | None = None) -> Iterator[Shot]:
+def shots(frames: Iterable[Frame], end: Callable[[], float | None]) -> Iterator[Shot]:
     """The shots of frames in the order of their times, one after the other.
 
     Shots in which nothing is seen, such as black ones, are left out. Few frames are held at a time.
-    `end` is when the last frame ends, by default a tenth of a second after it.
+    `end` gives, after the last frame, when that one ends.
     """
     collected = _Collected()
     last = 0.0
-    for sample, is_cut in _cut(_sampled(frames)):
+    for sample, is_cut in _cut(_sampled(frames, end)):
         if is_cut:
             yield from collected.closed(sample.time)
         collected.add(sample)
         last = sample.time
-    yield from collected.closed(max(last + 1 / RATE, end or 0.0))
+    yield from collected.closed(max(last, end() or 0.0))
+
+
+def first_at(found: Iterator[Frame], seconds: float) -> Frame | None:
+    """The frame that is shown at a time; of frames that end before it the last one."""
+    shown = None
+    for frame in found:
+        if shown is not None and frame.time > seconds:
+            return shown
+        shown = frame
+    return shown
 
 
 def thinned(found: Iterable[Shot], most: int, room: int) -> list[Shot]:
@@ -120,7 +131,7 @@ def _paired(found: Sequence[Shot]) -> list[Shot]:
     return joined
 
 
-def _sampled(frames: Iterable[Frame]) -> Iterator[_Sample]:
+def _sampled(frames: Iterable[Frame], end: Callable[[], float | None]) -> Iterator[_Sample]:
     """Frames at `RATE`; one that stands for longer is seen several times, as it would be then."""
     waiting: _Sample | None = None
     for frame in frames:
@@ -130,7 +141,7 @@ def _sampled(frames: Iterable[Frame]) -> Iterator[_Sample]:
             yield from _held(waiting, frame.time)
         waiting = _sample(frame)
     if waiting is not None:
-        yield from _held(waiting, waiting.time + 1 / RATE)
+        yield from _held(waiting, end() or 0.0)
 
 
 def _held(sample: _Sample, until: float) -> Iterator[_Sample]:
@@ -245,7 +256,7 @@ def _stands_out(seen: Sequence[_Sample], place: int) -> bool:
         return False
     far = range(max(1, place - _AROUND), min(len(seen), place + _AROUND))
     usual = [seen[one].change for one in far if abs(one - place) > _NEAR]
-    return own >= STANDS_OUT * float(np.median(usual)) if usual else True
+    return own >= STANDS_OUT * float(np.quantile(usual, _QUIET)) if usual else True
 
 
 def _fades(seen: Sequence[_Sample], place: int) -> bool:

@@ -17,9 +17,9 @@ from cmsearch.errors import MediaError
 from cmsearch.media.audio import spoken
 from cmsearch.media.containers import opened
 from cmsearch.media.exif import camera_name
-from cmsearch.media.frames import Decoded, first_at, frames, packets, video_stream
+from cmsearch.media.frames import Decoded, frames, packets, video_stream
 from cmsearch.media.shots import Shot as Seen
-from cmsearch.media.shots import shots, thinned
+from cmsearch.media.shots import first_at, shots, thinned
 from cmsearch.media.subtitles import Cue, plain, subtitle_parts
 from cmsearch.types import Modality, Part, Reading, Shot, Skipped
 
@@ -110,9 +110,7 @@ def _seen(container: InputContainer, size: int) -> tuple[list[Seen], list[Cue], 
             read(packet)
         return [], cues, []
     decoded = frames(container, stream, size, noted, read, *tracks)
-    found = thinned(shots(decoded), MAX_PICTURES, MAX_ROOM)
-    if found and noted.end is not None:
-        found[-1].end = max(found[-1].end, noted.end)
+    found = thinned(shots(decoded, lambda: noted.end), MAX_PICTURES, MAX_ROOM)
     if noted.end is None:
         noted.problems.append(
             f"no frame of it can be decoded{noted.reason and f' ({noted.reason})'}"

@@ -77,7 +77,8 @@ ARROWS = {
     "attention": {"types"},
     "hubness": {"bank", "store", "types"},
     "kreciprocal": {"types"},
-    "retrieval": {"composition", "store", "types"},
+    "pooling": {"types"},
+    "retrieval": {"composition", "pooling", "store", "types"},
     "ranking": {
         "attention", "composition", "errors", "hubness", "kreciprocal", "measured", "registry",
         "retrieval", "store", "types",

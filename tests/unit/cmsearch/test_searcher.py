@@ -146,8 +146,8 @@ def test_embed_gives_unit_rows(engine: Engine, folder: Path) -> None:
     ("arguments", "said"),
     [
         ({"query": " "}, "empty"),
-        ({}, "one of the two"),
-        ({"query": "x", "image": "x"}, "one of the two"),
+        ({}, "one of the three"),
+        ({"query": "x", "image": "x"}, "one of the three"),
         ({"query": "x", "target": "sound"}, "passage"),
         ({"query": "x", "k": 0}, "at least 1"),
         ({"query": [1]}, "not int"),
