@@ -132,9 +132,10 @@ VERSION = max(_MIGRATIONS) + 1
 _CHUNK = 500  # SQLite takes at most 999 variables in a statement in its older builds
 
 
-def engine(path: Path, *, read_only: bool) -> sa.Engine:
-    """An engine for the SQLite file at `path`."""
-    query = {"uri": "true"} | (_reading(path) if read_only else {})
+def engine(path: Path, *, read_only: bool, make: bool) -> sa.Engine:
+    """An engine for the SQLite file at `path`, which has to be there unless it may `make` one."""
+    mode = _reading(path) if read_only else {"mode": "rwc" if make else "rw"}
+    query = {"uri": "true", **mode}
     # Made from its parts: as one string it would be unquoted before SQLite reads it.
     url = sa.URL.create(
         "sqlite", database=f"file:{quote(os.fsencode(path.resolve()))}", query=query

@@ -26,6 +26,8 @@ from cmsearch.types import FloatArray, IdArray, Modality, Space, VectorIndex
 DIRECTORY = ".cmsearch"
 CATALOG = "catalog.db"
 LOCK = "writer.lock"
+_BESIDE = ("-wal", "-shm", "-journal")
+"""How the files end that SQLite keeps beside a catalog; to another one they do harm."""
 _SAMPLE = 256
 _TARGETS = 50_000
 
@@ -52,10 +54,13 @@ class Store:
     def __init__(self, path: Path, root: Path | None = None) -> None:
         """Open the store in the directory `path`, making one for the folder `root` if given."""
         self.path = path
-        if root is not None and not (path / CATALOG).exists():
+        if not (path / CATALOG).exists():
+            if root is None:
+                raise _not_found(path)
             _make(path, root)
         self.read_only = not os.access(path, os.W_OK)
-        self.catalog = Catalog(path / CATALOG, read_only=self.read_only)
+        # It makes none: another process may be about to put the whole one in this place.
+        self.catalog = Catalog(path / CATALOG, read_only=self.read_only, make=False)
         self._place = path.resolve()  # the process may go to another folder
         self.is_beside = self._place.name == DIRECTORY
         self.root = self._place.parent if self.is_beside else self._recorded_root()
@@ -267,8 +272,12 @@ def find(start: Path) -> Path:
         for place in (folder / DIRECTORY, folder):
             if (place / CATALOG).is_file():
                 return place
-    raise StoreNotFoundError(
-        f"There is no index in {start} or above it. Make one with `cmsearch index FOLDER`."
+    raise _not_found(f"{start} or above it")
+
+
+def _not_found(place: object) -> StoreNotFoundError:
+    return StoreNotFoundError(
+        f"There is no index in {place}. Make one with `cmsearch index FOLDER`."
     )
 
 
@@ -324,13 +333,13 @@ def _make(path: Path, root: Path) -> None:
         if (path / CATALOG).exists():
             return
         beside = path / f"{CATALOG}.new"
-        for left in ("", "-wal", "-shm", "-journal"):  # of a run that was ended here
+        for left in ("", *_BESIDE):  # of a run that was ended here
             beside.with_name(beside.name + left).unlink(missing_ok=True)
         catalog = Catalog(beside)
         with catalog.writing() as writer:
             writer.set("root", storable(str(root.resolve())))
         catalog.close()
-        for left in ("-wal", "-shm"):  # of a catalog that was deleted alone
+        for left in _BESIDE:  # of a catalog that was deleted alone
             (path / f"{CATALOG}{left}").unlink(missing_ok=True)
         beside.replace(path / CATALOG)
 

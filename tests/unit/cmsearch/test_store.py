@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cmsearch import indexes, store, vectors
+from cmsearch.catalog import Catalog
 from cmsearch.errors import StoreError, StoreNotFoundError
 from cmsearch.store import CATALOG, DIRECTORY, Store, _unrelated_best
 from cmsearch.types import FloatArray, Modality
@@ -92,6 +97,7 @@ def test_a_store_elsewhere_remembers_its_folder(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_not_of_a_folder(tmp_path: Path) -> None:
+    Catalog(tmp_path / CATALOG).close()
     with pytest.raises(StoreError, match="doesn't say which folder"):
         Store(tmp_path)
 
@@ -113,6 +119,59 @@ def test_a_store_cannot_be_made_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StoreError, match=r"can't be made.*--store DIR"):
         Store(tmp_path / "file" / DIRECTORY, tmp_path)
+
+
+def test_opening_makes_no_store(tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / DIRECTORY):
+        with pytest.raises(StoreNotFoundError, match=f"no index in {place}.*cmsearch index"):
+            Store(place)
+    with pytest.raises(StoreError, match="unable to open"):
+        Catalog(tmp_path / CATALOG, make=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_opens_a_store_as_it_is_made_finds_none_or_the_whole(tmp_path: Path) -> None:
+    """One that the reader makes too would be replaced, and its journal undo what replaced it."""
+    stop, places = threading.Event(), [tmp_path / str(number) for number in range(20)]
+
+    def read() -> None:
+        while not stop.is_set():
+            for place in places:
+                with suppress(StoreNotFoundError), Store(place) as found:
+                    assert found.root == tmp_path.resolve()
+
+    for place in places:
+        place.mkdir()
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        try:
+            for place in places:
+                with Store(place, tmp_path) as made, made.locked():
+                    serve(made.catalog, DIM)
+                    add_photos(made, rows(2))
+        finally:
+            stop.set()
+        for reader in readers:
+            reader.result()
+    for place in places:
+        with Store(place) as found:
+            assert found.root == tmp_path.resolve() and len(found.catalog.assets()) == 2
+
+
+def test_a_new_store_takes_nothing_from_the_journal_of_a_deleted_one(tmp_path: Path) -> None:
+    """As of a run that was killed where there is no write-ahead log."""
+    place, journal = tmp_path / DIRECTORY, tmp_path / DIRECTORY / f"{CATALOG}-journal"
+    Store(place, tmp_path).close()
+    with closing(sqlite3.connect(place / CATALOG)) as database:
+        database.execute("PRAGMA journal_mode = delete")
+        database.execute("PRAGMA cache_size = 1")  # so that it is synced before the commit
+        database.executemany("INSERT INTO settings VALUES (?, 'x')", [(n,) for n in range(999)])
+        left = journal.read_bytes()
+    (place / CATALOG).unlink()
+    journal.write_bytes(left)
+    for _ in range(2):
+        with Store(place, tmp_path) as made:
+            assert made.catalog.setting("root") == str(tmp_path.resolve())
 
 
 def test_a_store_is_found_at_in_and_above_a_place(tmp_path: Path) -> None:
