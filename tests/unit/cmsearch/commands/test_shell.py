@@ -126,7 +126,7 @@ def test_every_command_but_quit_does_something(folder: Path) -> None:
 
 def test_the_beginning_of_a_command_will_do(folder: Path) -> None:
     full = typed("red", ":mark 1", ":similar 1", ":marked")
-    assert typed("red", ":ma 1", ":s 1", ":marke") == full
+    assert typed("red", ":ma 1", ":si 1", ":marke") == full
     _, stderr = typed("red", ":a blue", status=1)
     assert "may be :and or :again" in stderr
 
