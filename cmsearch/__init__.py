@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cmsearch.grammar import parse
     from cmsearch.ranking import Ranking
     from cmsearch.searcher import Engine, open
+    from cmsearch.transcripts import transcribe
     from cmsearch.types import (
         Encoding,
         Filter,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         Query,
         QueryPart,
         Role,
+        Segment,
         Space,
     )
 
@@ -51,6 +53,7 @@ __all__ = [
     "QueryPart",
     "Ranking",
     "Role",
+    "Segment",
     "Space",
     "StoreError",
     "StoreLockedError",
@@ -61,6 +64,7 @@ __all__ = [
     "open",
     "parse",
     "refined",
+    "transcribe",
 ]
 
 _HOMES = {
@@ -69,8 +73,10 @@ _HOMES = {
     "open": "searcher",
     "parse": "grammar",
     "refined": "feedback",
+    "transcribe": "transcripts",
 } | dict.fromkeys(
-    ("Encoding", "Filter", "Hit", "Modality", "Query", "QueryPart", "Role", "Space"), "types"
+    ("Encoding", "Filter", "Hit", "Modality", "Query", "QueryPart", "Role", "Segment", "Space"),
+    "types",
 )
 
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "similar": "cmsearch.commands.feedback:similar",
     "speak": "cmsearch.commands.speak:speak",
     "train": "indexer.commands.train:train",
+    "transcribe": "cmsearch.commands.transcribe:transcribe",
     "watch": "indexer.commands.watch:watch",
 }
 SUMMARIES = {
@@ -61,6 +62,7 @@ SUMMARIES = {
     "similar": "Find pictures that are like a picture.",
     "speak": "Speak a text, or write it as a recording.",
     "train": "Train a model of two towers on pictures and captions.",
+    "transcribe": "Write down what is said in recordings and films.",
     "watch": "Index a folder and keep its index current.",
 }
 

@@ -30,16 +30,14 @@ _loaded: dict[tuple[str, str | None], Transcriber] = {}
 _loading = Lock()
 
 
-def transcribe(source: str | Path | bytes, name: str | None = None) -> Iterator[Segment]:
+def transcribe(source: str | Path | bytes, asr: str | None = None) -> Iterator[Segment]:
     """What is said in a recording or film, sentence by sentence, as it is heard.
 
-    `source` is a path or a file's bytes, `name` a transcriber as `--asr` takes it; without one it
+    `source` is a path or a file's bytes, `asr` a transcriber as `--asr` takes it; without one it
     is tiny.en, which comes with the extra `audio`. A film without sound gives nothing. Where the
     file is damaged, `MediaError` is raised after what could be heard. Raises `ModelError`.
     """
-    if name == NONE:
-        raise QueryError("Nothing can be transcribed with none; name a model, such as tiny.en.")
-    return heard(_source(source), transcriber(name))
+    return heard(_source(source), transcriber(asr))
 
 
 def transcript_of(source: str | Path | bytes, name: str | None = None) -> list[Segment]:
@@ -57,7 +55,9 @@ def transcript_of(source: str | Path | bytes, name: str | None = None) -> list[S
 
 
 def transcriber(name: str | None = None, *, device: str | None = None) -> Transcriber:
-    """The transcriber of a name, loaded once in a process. Raises `ModelError`."""
+    """The transcriber of a name, loaded once in a process. Raises `ModelError`, `QueryError`."""
+    if name is not None and name.strip() == NONE:
+        raise QueryError("Nothing is written down with none; name a model, such as tiny.en.")
     key = (transcriber_name(name or DEFAULT), device)
     with _loading:
         if key not in _loaded:
@@ -76,7 +76,10 @@ def heard(
             if told is not None:
                 told(start, sound.seconds)
             for segment in transcriber.transcribe(window):
-                yield replace(segment, start=start + segment.start, end=start + segment.end)
+                shifted = replace(segment, start=start + segment.start, end=start + segment.end)
+                if told is not None:
+                    told(shifted.end, sound.seconds)
+                yield shifted
 
 
 def windows(blocks: Iterable[FloatArray]) -> Iterator[tuple[float, FloatArray]]:

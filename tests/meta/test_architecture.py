@@ -12,11 +12,15 @@ import indexer
 from tests.commands import python
 
 ROOT = Path(__file__).parents[2]
-LIBRARIES = {"torch", "open_clip", "transformers", "timm", "onnx", "onnxscript"}
+LIBRARIES = {
+    "torch", "open_clip", "transformers", "timm", "onnx", "onnxscript", "av", "faster_whisper",
+}  # fmt: skip
 
 # What each part of cmsearch may import from cmsearch; a part is a module or a package of it.
 ARROWS = {
-    "__init__": {"errors", "feedback", "grammar", "ranking", "searcher", "types"},
+    "__init__": {
+        "errors", "feedback", "grammar", "ranking", "searcher", "transcripts", "types",
+    },
     "__main__": {"cli"},
     "types": set(),
     "errors": set(),
@@ -68,12 +72,13 @@ ARROWS = {
     "rerankers": {"checkpoints", "devices", "errors", "pretrained", "registry", "types"},
     "transcribers": {"checkpoints", "digest", "errors", "hub", "processors", "registry", "types"},
     "media": {"errors", "files", "locators", "text", "types"},
+    "cues": {"types"},
     "transcripts": {"errors", "media", "registry", "types"},
     "grammar": {"errors", "text", "types"},
     "composition": {"errors", "types", "vectors"},
     "exclusion": {"store", "types"},
     "measured": {"types"},
-    "queries": {"digest", "errors", "media", "types", "voice"},
+    "queries": {"digest", "errors", "locators", "media", "thumbnails", "types", "voice"},
     "attention": {"types"},
     "hubness": {"bank", "store", "types"},
     "kreciprocal": {"types"},
@@ -109,9 +114,9 @@ ARROWS = {
     "microphone": {"errors", "types"},
     "voice": {"errors", "transcripts"},
     "thumbnails": {"errors", "locators", "registry", "types"},
-    "preview": {"errors", "text", "thumbnails"},
+    "preview": {"errors", "text", "thumbnails", "types"},
     "viewer": {"errors", "registry"},
-    "sheet": {"errors", "pages", "text", "thumbnails", "types"},
+    "sheet": {"errors", "locators", "pages", "text", "thumbnails", "types"},
     "layout": {"errors", "types"},
     "regions": {"layout"},
     "chart": {
@@ -128,15 +133,16 @@ ARROWS = {
     "xmp": {"errors", "text"},
     "sidecars": {"annotation", "errors", "files", "text", "types", "xmp"},
     "cli": {"__init__", "errors", "text"},
-    "feedback": {"types"},
+    "feedback": {"thumbnails", "types"},
     "history": {"errors", "files", "types"},
     "session": {"errors", "feedback", "types"},
     "commands": {
-        "aloud", "annotation", "chart", "cli", "duplicates", "errors", "explain", "feedback",
-        "files", "generations", "grammar", "heatmap", "history", "inventory", "labelfile", "labels",
-        "layout", "media", "microphone", "models", "pages", "playing", "preview", "questions",
-        "ranking", "relevance", "searcher", "session", "sheet", "sidecars", "speech", "store",
-        "text", "thumbnails", "types", "viewer", "voice", "wav",
+        "aloud", "annotation", "chart", "cli", "cues", "duplicates", "errors", "explain",
+        "feedback", "files", "generations", "grammar", "heatmap", "history", "inventory",
+        "labelfile", "labels", "layout", "locators", "media", "microphone", "models", "pages",
+        "playing", "preview", "questions", "ranking", "relevance", "searcher", "session", "sheet",
+        "sidecars", "speech", "store", "text", "thumbnails", "transcripts", "types", "viewer",
+        "voice", "wav",
     },
 }  # fmt: skip
 
