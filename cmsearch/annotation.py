@@ -128,6 +128,8 @@ def _chosen(
     items = store.catalog.items(numbers)
     first: dict[int, tuple[int, Item]] = {}
     for number in sorted(items):
+        if items[number].kind == "page":  # of a document: that is no photo
+            continue
         first.setdefault(items[number].id, (number, items[number]))
     found = sorted(first.values(), key=lambda pair: (pair[1].path, pair[1].locator))
     if not pictures:
@@ -194,7 +196,7 @@ class _Captions:
                 f"There is no caption in the index {store.path} to describe pictures with. Give "
                 "labels with --labels FILE, or index captions."
             )
-        _, self._pictures = catalog.sample(view.space_id, Modality.IMAGE, self._dim, SAMPLE)
+        _, self._pictures = catalog.photos(view.space_id, self._dim, SAMPLE)
         kept = catalog.setting(f"stages {view.space_id}")
         stages = defaults(encoder.space.encoder, kept).get((Modality.IMAGE, Modality.TEXT))
         self._hubness = stages.hubness if stages else None

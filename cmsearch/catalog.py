@@ -37,6 +37,8 @@ from cmsearch.writer import Writer, asset_row
 
 log = logging.getLogger("cmsearch")
 MAX_LOCATOR = 100
+PAGE = "page"
+"""The kind of pictures that are no photos, and of which a file may have several."""
 
 
 class Catalog:
@@ -129,6 +131,14 @@ class Catalog:
         content: bytes | None = self._scalar(query)
         return content
 
+    def reranker(self, space: int) -> tuple[str, bytes | None] | None:
+        """The digest of the reranker that was learned in a space, and its file; None without one.
+
+        The file is None where it is missing.
+        """
+        digest = self.setting(f"reranker {space}")
+        return None if digest is None else (str(digest), self.adapter(str(digest)))
+
     def captioned(self, space: int) -> list[tuple[int, int, str]]:
         """Every caption whose picture has an embedding in a space too: the first embedding of the
         picture, that of the caption, and the caption's text.
@@ -149,6 +159,22 @@ class Catalog:
                 for row in captions
                 if row[2] in seen
             ]
+
+    def captions_of(self, space: int, items: Iterable[int]) -> dict[int, list[int]]:
+        """By item that is a photo the first embedding of each of its captions in a space."""
+        photos, captions, table = schema.items.alias(), schema.items.alias(), schema.embeddings.c
+        query = (
+            sa.select(photos.c.id, table.id)
+            .join(captions, (captions.c.about == photos.c.asset) & (captions.c.kind == "caption"))
+            .join(schema.embeddings, table.item == captions.c.id)
+            .where(_is_photo(photos), table.space == space, table.part == 0)
+            .order_by(table.id)
+        )
+        found: dict[int, list[int]] = {}
+        for chunk in chunks(sorted(set(items))):
+            for item, embedding in self._rows(query.where(photos.c.id.in_(chunk))):
+                found.setdefault(item, []).append(embedding)
+        return found
 
     def feature_bytes(self, space: int) -> set[int]:
         """The lengths in bytes of the features of a space's pictures; 0 for none."""
@@ -190,7 +216,7 @@ class Catalog:
         query = (
             sa.select(schema.assets.c.path)
             .join(schema.items, schema.items.c.asset == schema.assets.c.id)
-            .where(schema.items.c.modality == Modality.IMAGE, schema.items.c.kind != "page")
+            .where(_is_photo(schema.items))
             .where(sa.or_(~_is_hash(schema.items.c.phash), schema.items.c.phash.is_(None)))
             .distinct()
         )
@@ -210,14 +236,14 @@ class Catalog:
         return found
 
     def pictures(self, space: int) -> list[tuple[int, str, int, str]]:
-        """Every picture with an embedding in a space: the first of these, path, bytes, digest."""
+        """Every photo with an embedding in a space: the first of these, path, bytes, digest."""
         table = schema.items.c
         query = (
             sa.select(sa.func.min(schema.embeddings.c.id))
             .add_columns(schema.assets.c.path, schema.assets.c.size, table.digest)
             .join(schema.items, schema.embeddings.c.item == table.id)
             .join(schema.assets, schema.assets.c.id == table.asset)
-            .where(table.modality == Modality.IMAGE, schema.embeddings.c.space == space)
+            .where(_is_photo(schema.items), schema.embeddings.c.space == space)
             .group_by(table.id)
         )
         rows = self._rows(query)
@@ -235,9 +261,9 @@ class Catalog:
             return {Modality(row[0]): (int(row[1]), int(row[2])) for row in rows}
 
     def days(self) -> tuple[str, str] | None:
-        """The first and the last day of the pictures: their cameras', or of their last change."""
+        """The first and the last day of the photos: their cameras', or of their last change."""
         assets, items = schema.assets.c, schema.items.c
-        pictures = sa.select(items.asset).where(items.modality == Modality.IMAGE)
+        pictures = sa.select(items.asset).where(_is_photo(schema.items))
         query = sa.select(sa.func.min(assets.taken), sa.func.max(assets.taken))
         first, last = self._rows(query.where(assets.id.in_(pictures)))[0]
         return None if first is None else (first[:10], last[:10])
@@ -316,20 +342,26 @@ class Catalog:
 
         The same ones each time, as long as nothing changes.
         """
-        table = schema.embeddings.c
-        query = (
-            sa.select(table.id, table.vector)
-            .where(table.space == space, table.modality == modality)
-            .where(table.id.in_(self._chosen(space, modality, count)))
-            .where(_is_vector(table.vector, dim))
-        )
-        return _matrix(self._rows(query), dim)
+        return self._sample(schema.embeddings.c.modality == modality, space, dim, count)
 
-    def _chosen(self, space: int, modality: Modality, count: int) -> sa.Select[tuple[int]]:
-        """The ids of which Knuth's multiplicative hash is the lowest."""
+    def photos(self, space: int, dim: int, count: int) -> tuple[IdArray, FloatArray]:
+        """The same of photos."""
+        return self._sample(_of_photos(), space, dim, count)
+
+    def _sample(
+        self, wanted: sa.ColumnElement[bool], space: int, dim: int, count: int
+    ) -> tuple[IdArray, FloatArray]:
+        """Those of which Knuth's multiplicative hash of the id is the lowest."""
         table = schema.embeddings.c
-        query = sa.select(table.id).where(table.space == space, table.modality == modality)
-        return query.order_by((table.id * 2654435761) % 2**32).limit(count)
+        chosen = sa.select(table.id).where(table.space == space, wanted)
+        chosen = chosen.order_by((table.id * 2654435761) % 2**32).limit(count)
+        query = sa.select(table.id, table.vector).where(table.id.in_(chosen))
+        return _matrix(self._rows(query.where(_is_vector(table.vector, dim))), dim)
+
+    def photo_count(self, space: int) -> int:
+        """How many embeddings of photos a space has."""
+        query = sa.select(sa.func.count()).where(schema.embeddings.c.space == space, _of_photos())
+        return int(self._scalar(query))
 
     def embeddings_with_digest(self, space: int, digest: str) -> IdArray:
         """The embeddings of the items of assets whose content has this digest."""
@@ -342,7 +374,7 @@ class Catalog:
         return np.array([row[0] for row in self._rows(query)], np.int64)
 
     def images_at(self, space: int, paths: Iterable[str]) -> dict[str, int]:
-        """By the path of an asset the first embedding of the picture that it is."""
+        """By the path of an asset the first embedding of the photo that it is."""
         return self._first_embeddings(space, schema.assets.c.path, sorted(set(paths)))
 
     def embeddings_of(self, space: int, items: Iterable[int]) -> dict[int, int]:
@@ -360,7 +392,7 @@ class Catalog:
             .group_by(key)
         )
         if key is schema.assets.c.path:
-            query = query.where(schema.items.c.modality == Modality.IMAGE)
+            query = query.where(_is_photo(schema.items))
         found: dict[Any, int] = {}
         for chunk in chunks(values):
             found |= {row[0]: row[1] for row in self._rows(query.where(key.in_(chunk)))}
@@ -377,8 +409,7 @@ class Catalog:
         return found
 
     def item_pictures(self, space: int, items: Iterable[int], dim: int) -> dict[int, FloatArray]:
-        """By item the vectors `(n, dim)` that it has in a space; those that are damaged are missing.
-        """
+        """By item the vectors `(n, dim)` that it has in a space, without those that are damaged."""
         table = schema.embeddings.c
         query = (
             sa.select(table.item, table.vector)
@@ -584,8 +615,7 @@ class Catalog:
     def about_same(self, items: Iterable[int]) -> set[int]:
         """The items themselves, and the pictures and captions of the pictures they are about."""
         of, table = schema.items.alias(), schema.items
-        is_picture = (of.c.modality == Modality.IMAGE) & (of.c.kind != "page")
-        pictured = sa.or_(is_picture, of.c.about.is_not(None))
+        pictured = sa.or_(_is_photo(of), of.c.about.is_not(None))
         subject = sa.select(sa.func.coalesce(of.c.about, of.c.asset)).where(pictured)
         found = set(items)
         for chunk in chunks(sorted(found)):
@@ -674,6 +704,18 @@ class Catalog:
     def _scalar(self, query: sa.Executable) -> Any:
         rows = self._rows(query)
         return rows[0][0] if rows else None
+
+
+def _is_photo(items: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether an item is a picture by itself, and no page of a document."""
+    return (items.c.modality == Modality.IMAGE) & (items.c.kind != PAGE)
+
+
+def _of_photos() -> sa.ColumnElement[bool]:
+    """Whether an embedding is of a photo; there are few pages, if any."""
+    pages = sa.select(schema.items.c.id).where(schema.items.c.kind == PAGE)
+    is_picture = schema.embeddings.c.modality == Modality.IMAGE
+    return is_picture & schema.embeddings.c.item.not_in(pages)
 
 
 def _is_vector(column: sa.ColumnElement[bytes], dim: int) -> sa.ColumnElement[bool]:

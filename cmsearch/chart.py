@@ -22,7 +22,7 @@ from cmsearch.regions import regions
 from cmsearch.store import Store
 from cmsearch.text import native, printable
 from cmsearch.thumbnails import each, read, webp
-from cmsearch.types import FloatArray, Modality
+from cmsearch.types import FloatArray
 
 MOST = 50_000
 """Pictures on a page, if no other number is asked for."""
@@ -72,10 +72,10 @@ def gather(store: Store, limit: int = MOST) -> Collection:
     catalog = store.catalog
     with catalog.reading():
         served = catalog.space()
-        total = catalog.sizes(served[0]).get(Modality.IMAGE, (0, 0))[0] if served else 0
+        total = catalog.photo_count(served[0]) if served else 0
         if served is None or not total:
             raise StoreError(f"No picture is indexed in {store.path}. Run `cmsearch index FOLDER`.")
-        ids, vectors = catalog.sample(served[0], Modality.IMAGE, served[1].dim, limit)
+        ids, vectors = catalog.photos(served[0], served[1].dim, limit)
         items = catalog.items(ids.tolist())
         captions: dict[str, list[str]] = defaultdict(list)
         for path, text in catalog.captions():

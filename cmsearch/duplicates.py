@@ -74,7 +74,7 @@ def find_duplicates(store: Store, within: Path | None = None) -> Found:
 
 def store_least_cosine(catalog: Catalog, space: int, dim: int) -> float:
     """What `fold` needs to know of a store: see `folding.least_cosine`. About 0.1 s."""
-    ids, vectors = catalog.sample(space, Modality.IMAGE, dim, _SAMPLE)
+    ids, vectors = catalog.photos(space, dim, _SAMPLE)
     hashes = catalog.hashes(ids.tolist())
     return least_cosine([hashes.get(number) for number in ids.tolist()], vectors)
 

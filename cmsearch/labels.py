@@ -20,7 +20,7 @@ from cmsearch.errors import QueryError
 from cmsearch.hubness import nearest_neighbour_bias
 from cmsearch.queries import encode_queries
 from cmsearch.store import Store, View
-from cmsearch.types import EncodedQuery, Encoder, FloatArray, Modality
+from cmsearch.types import EncodedQuery, Encoder, FloatArray
 
 TEMPLATES = ("{}", "a photo of {}.", "a picture of {}")
 SAMPLE = 2048
@@ -103,7 +103,7 @@ class Labeller:
         self.labels = list(labels)
         self.dim = encoder.space.dim
         self._store, self._view, self._encoder = store, view, encoder
-        _, self._pictures = store.catalog.sample(view.space_id, Modality.IMAGE, self.dim, SAMPLE)
+        _, self._pictures = store.catalog.photos(view.space_id, self.dim, SAMPLE)
         if not len(self._pictures):
             raise QueryError(f"There is no picture in {store.path} to compare the labels with.")
         templates = (*TEMPLATES, f"{_escaped(context)} {{}}") if context.strip() else TEMPLATES

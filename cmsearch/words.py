@@ -172,6 +172,7 @@ def _within(connection: sa.Connection, rows: Sequence[int], scope: Scope) -> dic
         .where(
             by.c.id.in_(sa.select(listed.c.value)),
             found.c.modality == scope.modality,
+            found.c.kind != "page",  # its file's name says nothing of one page among many
             embedded.exists(),
         )
         .where(*conditions(scope.wanted))

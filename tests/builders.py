@@ -33,6 +33,13 @@ def photo(vectors: Any, digest: str = "photo") -> NewItem:
     return NewItem(part, None, digest, Encoding(np.atleast_2d(vectors).astype(np.float32)))
 
 
+def page(vectors: Any, number: int) -> NewItem:
+    """A page of a document, as a picture."""
+    part = Part(Modality.IMAGE, "page", None, locator=f"p{number}")
+    encoding = Encoding(np.atleast_2d(vectors).astype(np.float32))
+    return NewItem(part, None, f"page {number}", encoding)
+
+
 def caption(text: str, vectors: Any, about: str, locator: str = "1") -> NewItem:
     part = Part(Modality.TEXT, "caption", text, about, locator)
     digest = hashlib.sha256(f"{about}\0{text}".encode()).hexdigest()

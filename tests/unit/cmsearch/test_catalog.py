@@ -16,8 +16,9 @@ from cmsearch.errors import StoreError
 from cmsearch.schema import VERSION
 from cmsearch.tokens import pack_tokens
 from cmsearch.types import Encoding, Filter, FloatArray, Modality, Part
+from cmsearch.words import Scope
 from cmsearch.writer import NewItem
-from tests.builders import asset, caption, photo, put, remove, serve, space
+from tests.builders import asset, caption, page, photo, put, remove, serve, space
 
 DIM = 4
 AXES = np.eye(DIM, dtype=np.float32)
@@ -110,6 +111,46 @@ def test_an_asset_is_brought_up_to_date_at_its_path(catalog: Catalog) -> None:
     with catalog.writing() as writer:
         assert writer.put_asset(old) == writer.put_asset(new)
     assert catalog.assets() == {"a.jpg": new}
+
+
+def test_pages_of_documents_are_no_photos(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.jpg", photo(AXES[0]))
+    put(catalog, number, "a.pdf", page(AXES[1], 1), page(AXES[2], 2), kind="pdf")
+    ids, vectors = photos(catalog, number)
+    assert vectors.tolist() == AXES[:3].tolist()
+    assert catalog.photo_count(number) == 1
+    assert catalog.photos(number, DIM, 10)[0].tolist() == ids[:1]
+    assert catalog.sample(number, Modality.IMAGE, DIM, 10)[0].tolist() == ids
+    assert [row[1] for row in catalog.pictures(number)] == ["a.jpg"]
+    assert catalog.images_at(number, ["a.jpg", "a.pdf"]) == {"a.jpg": ids[0]}
+    assert catalog.unhashed() == {"a.jpg"}
+    assert catalog.embedding_ids(number, Modality.IMAGE, "page", Filter()).tolist() == ids[1:]
+
+
+def test_the_days_of_a_collection_are_those_of_its_photos(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.pdf", page(AXES[0], 1), kind="pdf")
+    assert catalog.days() is None
+    put(catalog, number, "a.jpg", photo(AXES[1]))
+    assert catalog.days() == ("2020-02-02", "2020-02-02")
+
+
+def test_what_is_about_a_page_is_not_about_the_others(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.pdf", page(AXES[0], 1), page(AXES[1], 2), kind="pdf")
+    items = catalog.items(photos(catalog, number)[0])
+    first = next(item.id for item in items.values() if item.locator == "p1")
+    assert catalog.about_same([first]) == {first}
+
+
+def test_pages_are_not_found_by_the_name_of_their_file(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "zebra.pdf", page(AXES[0], 1), page(AXES[1], 2), kind="pdf")
+    put(catalog, number, "zebra.jpg", photo(AXES[2]))
+    found = catalog.match("zebra", 10, Scope(number, Modality.IMAGE))
+    items = catalog.items(photos(catalog, number)[0]).values()
+    assert [one.item for one in found] == [item.id for item in items if item.kind == "photo"]
 
 
 def test_pictures_are_known_by_their_content(catalog: Catalog) -> None:
