@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from cmsearch.types import Hit, Modality, Query, QueryPart
+from cmsearch.thumbnails import is_film, place
+from cmsearch.types import Hit, Modality, Place, Query, QueryPart
 
 LIKED, DISLIKED = 0.75, 0.15
 """What all right hits, and all wrong ones, count beside the query; the usual values (Manning et
@@ -15,8 +17,9 @@ al. 2008, Introduction to Information Retrieval, section 9.1.1)."""
 def refined(query: str | Query, liked: Sequence[Hit] = (), disliked: Sequence[Hit] = ()) -> Query:
     """A query that is drawn towards the hits `liked`, and away from those `disliked`.
 
-    Pictures count by their files, text by itself. The weights of what is looked for have the same
-    sum as before, so that a query can be refined any number of times.
+    Pictures count by their files, pages and shots by what is seen there, text by itself. The
+    weights of what is looked for have the same sum as before, so that a query can be refined any
+    number of times.
     """
     base = Query((QueryPart(query),)) if isinstance(query, str) else query
     marked = [(hit, LIKED / len(liked)) for hit in liked]
@@ -30,5 +33,11 @@ def refined(query: str | Query, liked: Sequence[Hit] = (), disliked: Sequence[Hi
 
 def _part(hit: Hit, weight: float) -> QueryPart:
     if hit.text is None:
-        return QueryPart(hit.path, Modality.IMAGE, weight)
+        return QueryPart(picture_of(hit), Modality.IMAGE, weight)
     return QueryPart(hit.text, Modality.TEXT, weight)
+
+
+def picture_of(hit: Hit) -> Path | Place:
+    """What is seen of a hit, as a query takes it: its file, or a page or a frame of that."""
+    found = place(hit)
+    return hit.path if found is None or not (found.locator or is_film(hit.path)) else found

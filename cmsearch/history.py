@@ -15,7 +15,7 @@ import platformdirs
 
 from cmsearch.errors import QueryError
 from cmsearch.files import read_file
-from cmsearch.types import Hit, Modality, Query, QueryPart
+from cmsearch.types import Hit, Modality, Place, Query, QueryPart
 
 MOST = 1000
 """Hits of a search that are kept."""
@@ -92,14 +92,20 @@ def last() -> Search:
 
 def _written(part: QueryPart) -> dict[str, Any]:
     is_text = part.modality is Modality.TEXT
+    fields = {"modality": part.modality, "weight": part.weight}
+    if isinstance(part.content, Place):
+        path = os.fsdecode(part.content.path.absolute())
+        return {**fields, "content": path, "locator": part.content.locator}
     content = part.content if is_text else os.fsdecode(Path(part.content).absolute())
-    return {"modality": part.modality, "content": content, "weight": part.weight}
+    return {**fields, "content": content}
 
 
 def _read(fields: Mapping[str, Any]) -> QueryPart:
     modality, content = Modality(fields["modality"]), str(fields["content"])
-    is_text = modality is Modality.TEXT
-    return QueryPart(content if is_text else Path(content), modality, float(fields["weight"]))
+    where: Any = content if modality is Modality.TEXT else Path(content)
+    if fields.get("locator"):
+        where = Place(Path(content), str(fields["locator"]))
+    return QueryPart(where, modality, float(fields["weight"]))
 
 
 def _hit(hit: Hit) -> dict[str, Any]:
@@ -112,6 +118,9 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "score": hit.score,
         "relevance": hit.relevance,
         "copies": [os.fsdecode(path) for path in hit.copies],
+        "start": hit.start,
+        "end": hit.end,
+        "page": hit.page,
     }
 
 
@@ -127,4 +136,11 @@ def _known(rank: int, fields: Mapping[str, Any]) -> Hit:
         text=fields["text"] and str(fields["text"]),
         relevance=fields["relevance"] and float(fields["relevance"]),
         copies=tuple(map(Path, fields["copies"])),
+        start=_seconds(fields.get("start")),
+        end=_seconds(fields.get("end")),
+        page=fields.get("page") and int(fields["page"]),
     )
+
+
+def _seconds(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -20,7 +20,8 @@ from PIL import Image
 
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.text import printable
-from cmsearch.thumbnails import Place, each, read
+from cmsearch.thumbnails import each, read
+from cmsearch.types import Place
 
 COLUMNS, ROWS = 24, 8
 CELL = (10, 20)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cmsearch import locators
 from cmsearch.digest import content_digest
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.types import (
@@ -17,6 +18,7 @@ from cmsearch.types import (
     Encoder,
     FloatArray,
     Modality,
+    Place,
     Query,
     QueryPart,
     Role,
@@ -25,7 +27,7 @@ from cmsearch.types import (
 if TYPE_CHECKING:
     import PIL.Image
 
-    Picture = str | Path | bytes | PIL.Image.Image
+    Picture = str | Path | bytes | PIL.Image.Image | Place
     Recording = str | Path | bytes
 
 MOST = 1e6
@@ -152,12 +154,22 @@ def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
 
     from cmsearch.media.images import decode, flattened
     from cmsearch.media.raw import decode_raw
+    from cmsearch.thumbnails import is_film
 
     if isinstance(picture, PIL.Image.Image):
         return flattened(picture), ""
+    if isinstance(picture, Place):
+        if picture.locator or is_film(picture.path):
+            return _read_at(picture, size), ""
+        picture = picture.path
     if not isinstance(picture, str | Path | bytes):
         kind = type(picture).__name__
         raise QueryError(f"A picture is a path, bytes, or a PIL.Image.Image, not {kind}.")
+    if not isinstance(picture, bytes) and is_film(Path(picture)):
+        raise MediaError(
+            f"{picture} is a film, not a picture. Search with a picture, or with what a film "
+            "shows: `cmsearch more RANK` after a search that finds it."
+        )
     data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
     name = "The picture" if isinstance(picture, bytes) else str(picture)
     try:
@@ -165,6 +177,17 @@ def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
     except MediaError as error:
         raise MediaError(f"{name} can't be searched with: {error}.") from error
     return image, content_digest(data)
+
+
+def _read_at(place: Place, size: int) -> PIL.Image.Image:
+    """The page or the frame at a place."""
+    from cmsearch.thumbnails import picture
+
+    try:
+        return picture(place.path, 2 * size, place.locator)
+    except MediaError as error:
+        name = locators.source(str(place.path), place.locator)
+        raise MediaError(f"{name} can't be searched with: {error}.") from error
 
 
 def _is_raw(picture: Picture) -> bool:

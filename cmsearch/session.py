@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cmsearch.errors import QueryError
-from cmsearch.feedback import refined
+from cmsearch.feedback import picture_of, refined
 from cmsearch.types import Hit, Modality, Query, QueryPart
 
 Find = Callable[[Query, Mapping[str, Any], Sequence[Hit]], list[Hit]]
@@ -85,9 +85,11 @@ class Session:
     def similar(self, rank: int) -> None:
         """Search for what is like a hit; for pictures, unless the session is for something else."""
         hit = self.hit(rank)
-        text = hit.kind == "passage"
-        part = QueryPart(hit.text) if text else QueryPart(hit.path, Modality.IMAGE)
-        self.ask(Query((part,)), **({} if text else self.pictures()))
+        if hit.text is not None and hit.kind != "caption":
+            self.ask(Query((QueryPart(hit.text),)))
+        else:
+            part = QueryPart(picture_of(hit), Modality.IMAGE)
+            self.ask(Query((part,)), **self.pictures())
 
     def pictures(self) -> dict[str, Any]:
         """The options for a search for pictures, unless the session is for something else."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.pages import check_place, data_uri, link, render, write_page
 from cmsearch.text import printable
@@ -72,13 +73,12 @@ def _size(count: int) -> int:
 
 def _card(hit: Hit, made: Thumbnail | MediaError | None, folder: Path) -> Card:
     shown = made if isinstance(made, Thumbnail) else None
-    page = f"#page={hit.page}" if hit.page is not None else ""  # which browsers open a PDF at
     return Card(
         rank=hit.rank,
         kind=printable(hit.kind),
-        name=printable(hit.path.name if hit.page is None else f"{hit.path.name}, page {hit.page}"),
+        name=printable(_name(hit)),
         path=printable(str(hit.path)),
-        href=link(hit.path, folder) + page,
+        href=link(hit.path, folder) + _fragment(hit),
         source=printable(hit.source),
         text=None if hit.text is None else printable(hit.text),
         taken=f"{hit.taken:%Y-%m-%d %H:%M}" if hit.taken else None,
@@ -90,3 +90,17 @@ def _card(hit: Hit, made: Thumbnail | MediaError | None, folder: Path) -> Card:
         height=shown.height if shown else 0,
         problem=printable(str(made)) if isinstance(made, MediaError) else None,
     )
+
+
+def _name(hit: Hit) -> str:
+    """The name of a hit's file, with its page or its time."""
+    if hit.page is not None:
+        return f"{hit.path.name}, page {hit.page}"
+    return hit.path.name if hit.start is None else f"{hit.path.name}, {locators.clock(hit.start)}"
+
+
+def _fragment(hit: Hit) -> str:
+    """What lets a browser open a document at the page, or a film at the time."""
+    if hit.page is not None:
+        return f"#page={hit.page}"
+    return "" if hit.start is None else f"#t={hit.start:.1f}"

@@ -9,26 +9,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from PIL import Image
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.registry import make_reader, readers
-from cmsearch.types import Hit, Modality, Part, Reader, Reading
+from cmsearch.types import Hit, Modality, Part, Place, Reader, Reading
 
 QUALITY = 78
 _AHEAD = 4
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-
-class Place(NamedTuple):
-    """Where a picture is: a file, and the page or the time in it."""
-
-    path: Path
-    locator: str = ""
 
 
 @runtime_checkable
@@ -53,12 +46,18 @@ class Thumbnail:
 
 
 def place(hit: Hit) -> Place | None:
-    """Where the picture of a hit is: itself, the one it describes, its page, or its shot."""
+    """Where the picture of a hit is: itself, the one it describes, its page, or its film's time."""
     if hit.page is not None:
         return Place(hit.path, locators.pages(hit.page))
-    if hit.modality is Modality.VIDEO and hit.start is not None and hit.end is not None:
-        return Place(hit.path, locators.times(hit.start, hit.end))
+    if hit.start is not None and hit.end is not None:
+        is_seen = hit.modality is Modality.VIDEO or is_film(hit.path)
+        return Place(hit.path, locators.times(hit.start, hit.end)) if is_seen else None
     return Place(hit.path) if hit.modality is Modality.IMAGE or hit.kind == "caption" else None
+
+
+def is_film(path: Path) -> bool:
+    """Whether a file is a film, by the end of its name."""
+    return path.suffix.lower() in make_reader("video").suffixes
 
 
 def thumbnail(path: Path, size: int, locator: str = "") -> Thumbnail:

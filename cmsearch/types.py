@@ -23,6 +23,7 @@ class Modality(StrEnum):
     IMAGE = "image"
     AUDIO = "audio"
     VIDEO = "video"
+    SOUND = "sound"
 
 
 TOWER: Mapping[Modality, Modality] = {
@@ -30,8 +31,12 @@ TOWER: Mapping[Modality, Modality] = {
     Modality.IMAGE: Modality.IMAGE,
     Modality.AUDIO: Modality.TEXT,
     Modality.VIDEO: Modality.IMAGE,
+    Modality.SOUND: Modality.SOUND,
 }
-"""As what the items of a modality are encoded: speech by its words, a shot by its pictures."""
+"""As what the items of a modality are encoded: speech by its words, a shot by its pictures.
+
+Sound has a tower, and a space, of its own.
+"""
 READ = tuple(one for one, tower in TOWER.items() if tower is Modality.TEXT)
 SEEN = tuple(one for one, tower in TOWER.items() if tower is Modality.IMAGE)
 HEARD = ("audio", "video")
@@ -84,6 +89,10 @@ class Capabilities:
     modalities: frozenset[Modality]
     image_size: int
     """Pixels of the square that an image is brought to; a decoder may shrink images to twice it."""
+    rate: int = 0
+    """Samples a second of the sound that it takes."""
+    seconds: float = 0.0
+    """The longest sound that it takes whole."""
     batch_size: int = 16
     workers: int = 1
     """How many `encode` calls may usefully run at once."""
@@ -144,7 +153,8 @@ class Part:
 
     `about` is the path of the image that a caption describes, as its file writes it (relative to
     the file's own folder). `content` is a string, for text and for speech; an upright RGB
-    `PIL.Image.Image`; or for a shot of a film the tuple of those pictures that stand for it.
+    `PIL.Image.Image`; for a shot of a film the tuple of those pictures that stand for it; or for
+    sound its vector `(dim,)`.
     """
 
     modality: Modality
@@ -174,15 +184,27 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """What a recording or a film sounds like from `start` to `end`, in seconds: a unit `vector
+    (dim,)` in the space of sounds.
+    """
+
+    start: float
+    end: float
+    vector: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """How a file is to be read.
 
     Pictures may be decoded no larger than twice `image_size` pixels. `speech` gives what is said in
-    a recording or a film; without it speech is passed over.
+    a recording or a film, and `sounds` what it sounds like; without them that is passed over.
     """
 
     image_size: int
     speech: Callable[[Path], Iterable[Segment]] | None = None
+    sounds: Callable[[Path], Iterable[Window]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +272,17 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a picture is: a file, and the page or the time in it, as `cmsearch.locators` writes it.
+
+    Without a `locator` it is the file itself, or what stands for it.
+    """
+
+    path: Path
+    locator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class QueryPart:
     """A text or a picture that a query is about, or with a negative `weight` away from.
 
@@ -313,7 +346,10 @@ class Candidates:
 
 
 class Encoder(Protocol):
-    """Puts text and images into one space. An encoder may be called from several threads."""
+    """Puts text and images, or text and sound, into one space.
+
+    An encoder may be called from several threads.
+    """
 
     @property
     def space(self) -> Space: ...
@@ -328,7 +364,8 @@ class Encoder(Protocol):
     def prepare(self, content: Any, modality: Modality) -> Any:
         """Bring a string (one piece of `split`) or an upright RGB picture into the model's form.
 
-        Runs on a CPU thread.
+        Of sound it takes samples `(n,)` from -1 to 1, mono, at the `rate` of its capabilities and no
+        longer than their `seconds`. Runs on a CPU thread.
         """
         ...
 
@@ -344,6 +381,17 @@ class Banked(Protocol):
     def bank(self, modality: Modality) -> FloatArray:
         """Vectors `(m, dim)` in place of contents of all kinds; none where it knows of none."""
         ...
+
+
+@runtime_checkable
+class Tokened(Protocol):
+    """A reranker that reads the tokens of one encoder; its queries have to have theirs.
+
+    Of `space` it is all one which adapter there is, which leaves tokens as they are.
+    """
+
+    @property
+    def space(self) -> Space: ...
 
 
 class VectorIndex(Protocol):

@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cmsearch import locators
 from cmsearch.commands.options import DAY, Place, Seconds, store_option
 from cmsearch.commands.showing import Showing, check, show
 from cmsearch.text import storable
 from cmsearch.types import Filter, Hit, Modality, Query, QueryPart
+from cmsearch.types import Place as PictureAt
 
 if TYPE_CHECKING:
     from cmsearch.ranking import Ranking
     from cmsearch.searcher import Engine
 
 TARGETS = (
-    "any", "text", "image", "audio", "video",
+    "any", "text", "image", "audio", "video", "sound",
     "caption", "page", "passage", "subtitle", "transcript",
 )  # fmt: skip
-MATCHES = ("all", "picture", "caption", "words")
+MATCHES = ("all", "picture", "caption", "words", "fused")
+FUSIONS = ("auto", "sum")
 DOUBT = "Probably nothing here is about that; these come nearest."
 Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
@@ -32,8 +35,8 @@ _OPTIONS = (
         type=click.Choice(TARGETS),
         default="any",
         show_default=True,
-        help="What to find: text is captions, passages and subtitles; audio is what is said; "
-        "video is the shots of films.",
+        help="What to find: text is captions, passages and subtitles; audio is what is said and "
+        "what sounds, sound the latter alone; video is the shots of films.",
     ),
     click.option(
         "-k",
@@ -83,7 +86,17 @@ _OPTIONS = (
         type=click.Choice(MATCHES),
         default="all",
         show_default=True,
-        help="By what TEXT finds pictures: what they show, their captions, or exact words.",
+        help="By what TEXT finds pictures: what they show, their captions, exact words, or with "
+        "fused one vector of a picture and its nearest caption.",
+    ),
+    click.option("--fuse", "match", flag_value="fused", help="The same as --match fused."),
+    click.option(
+        "--fusion",
+        type=click.Choice(FUSIONS),
+        default="auto",
+        show_default=True,
+        help="How a picture and a text are joined: by what `cmsearch fit --fusion` has learned, if "
+        "it has, or by their weighted sum.",
     ),
     click.option(
         "--min-relevance",
@@ -245,6 +258,7 @@ def ranking(options: Mapping[str, Any]) -> Ranking:
         budget=options.get("budget"),
         fold=not options.get("expand", False),
         diverse=options.get("diverse", False),
+        fusion=options.get("fusion", "auto"),
     )
 
 
@@ -268,6 +282,8 @@ def title(query: Query) -> str:
 def _name(part: QueryPart) -> str:
     if part.modality is Modality.TEXT:
         return f"“{part.content}”"
+    if isinstance(part.content, PictureAt):
+        return locators.source(part.content.path.name, part.content.locator)
     return Path(part.content).name if isinstance(part.content, str | Path) else "a picture"
 
 

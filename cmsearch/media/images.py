@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
+from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.files import open_file
 from cmsearch.media.exif import read_shot
@@ -62,6 +63,23 @@ class ImageReader:
             from cmsearch.media.animations import animated
 
             yield from animated(path, wanted.image_size, shot)
+
+    def picture(self, path: Path, size: int, locator: str) -> Image.Image:
+        """The picture in a file, or of an animation the frame at the middle of the times that
+        `locator` names; upright and RGB, with a short side of about `size` pixels.
+
+        Raises `MediaError`.
+        """
+        times = locators.span(locator)
+        if times is not None:
+            from cmsearch.media.animations import animated_frame
+
+            return animated_frame(path, sum(times) / 2, size)
+        try:
+            with open_file(path) as file:
+                return read_picture(file, max(1, size // 2))[0]  # it may give twice that
+        except OSError as error:
+            raise MediaError(f"can't be read: {error.strerror}") from error
 
 
 def decode(data: bytes, size: int | None = None) -> Image.Image:

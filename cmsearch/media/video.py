@@ -69,6 +69,14 @@ class VideoReader:
         if has_sound:
             yield from _heard(path, wanted, shot, bool(seen or cues))
 
+    def picture(self, path: Path, size: int, locator: str) -> Image.Image:
+        """The frame in the middle of the times that `locator` names, or one a third into the film.
+
+        Upright and RGB, with a short side of about `size` pixels. Raises `MediaError`.
+        """
+        times = locators.span(locator)
+        return frame_at(path, times and sum(times) / 2, size)
+
 
 def frame_at(path: Path, seconds: float | None, size: int) -> Image.Image:
     """What a film shows at a time, or a third into it, with a short side of `size` at most.
