@@ -161,7 +161,7 @@ def test_who_opens_a_store_as_it_is_made_finds_none_or_the_whole(tmp_path: Path)
 def test_a_new_store_takes_nothing_from_the_journal_of_a_deleted_one(tmp_path: Path) -> None:
     """As of a run that was killed where there is no write-ahead log."""
     place, journal = tmp_path / DIRECTORY, tmp_path / DIRECTORY / f"{CATALOG}-journal"
-    Store(place, tmp_path).close()
+    Store(place, tmp_path / "another").close()
     with closing(sqlite3.connect(place / CATALOG)) as database:
         database.execute("PRAGMA journal_mode = delete")
         database.execute("PRAGMA cache_size = 1")  # so that it is synced before the commit
