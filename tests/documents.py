@@ -84,3 +84,24 @@ def docx(body: str, *, before: str = "", method: int = zipfile.ZIP_DEFLATED) -> 
 
 def paragraph(text: str) -> str:
     return f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+
+def bomb(levels: int) -> bytes:
+    """A PDF whose first page draws a form that draws another one ten times, and so on; and a second
+    page.
+    """
+    box = b"/Type /XObject /Subtype /Form /BBox [0 0 99 99]"
+    bodies = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R 5 0 R] /Count 2 /MediaBox [0 0 99 99] >>",
+        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /XObject << /X 7 0 R >> >> >>",
+        stream(b"/X Do"),
+        b"<< /Type /Page /Parent 2 0 R /Contents 6 0 R /Resources << /Font << /F1 << /Type /Font"
+        b" /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
+        stream(lines("after", x=9, y=50)),
+    ]
+    for number in range(8, 8 + levels):
+        inner = b" /Resources << /XObject << /X %d 0 R >> >>" % number
+        bodies.append(stream(b"/X Do " * 10, box + inner))
+    bodies.append(stream(b"0 0 9 9 re f", box))
+    return numbered(bodies)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +29,7 @@ _EDGE = 2  # lines at the top and at the bottom of a page that may repeat
 _HYPHEN = re.compile(r"(\w+)[\x02\ufffe\xad](\w+)")  # as pdfium writes one at the end of a line
 _CUT = re.compile(r"(\w+)[-\u2010]\n([^\W\d_]\w*)")
 _HYPHENATED = re.compile(r"\w+[-\u2010]\w+")
+_NUMBER = re.compile(r"[0-9]{1,6}")
 _BREAK = re.compile(r"\r\n|\r|\n")
 _ENDS = (".", "!", "?", ":", ";", "…", "”", '"', ")")
 
@@ -126,8 +127,8 @@ def _is_blank(picture: Image.Image) -> bool:
 def cleaned(texts: Mapping[int, str]) -> dict[int, list[str]]:
     """By page the lines of its text, with an empty one where a paragraph ends.
 
-    Words that a line's end has cut are whole again, and lines that most pages repeat at their
-    edges are gone.
+    Words that a line's end has cut are whole again. Lines that most pages repeat at their edges
+    stand on the first of these alone, and numbers of pages nowhere.
     """
     whole = "\n".join(texts.values())
     hyphenated = {_plain(word) for word in _HYPHENATED.findall(whole)}
@@ -137,8 +138,11 @@ def cleaned(texts: Mapping[int, str]) -> dict[int, list[str]]:
         for cut in (_HYPHEN, _CUT):
             text = cut.sub(lambda found: _joined(found[1], found[2], hyphenated), text)
         pages[number] = [line for raw in text.split("\n") if (line := _printable(raw))]
-    repeated = _repeated(pages.values())
-    return {number: _paragraphs(_without(lines, repeated)) for number, lines in pages.items()}
+    repeated, seen = _repeated(pages), set[str]()
+    return {
+        number: _paragraphs(_without(lines, number, repeated, seen))
+        for number, lines in pages.items()
+    }
 
 
 def _joined(before: str, after: str, hyphenated: set[str]) -> str:
@@ -164,35 +168,42 @@ def _is_written(char: str) -> bool:
     return char.isspace() or unicodedata.category(char) not in ("Cc", "Cn", "Co", "Cs")
 
 
-def _repeated(pages: Iterable[Sequence[str]]) -> set[tuple[bool, str]]:
-    """Lines at the top, or at the bottom, of more than half of the pages, and of three at least.
-
-    Numbers in them may differ.
-    """
-    edges = [set(_edges(lines)) for lines in pages]
-    counts = Counter(edge for page in edges for edge in page)
+def _repeated(pages: Mapping[int, Sequence[str]]) -> set[str]:
+    """The keys of lines at an edge of more than half of the pages, and of three at least."""
+    edges = [
+        {key for line in (*lines[:_EDGE], *lines[-_EDGE:]) for key in _keys(line, number)}
+        for number, lines in pages.items()
+    ]
+    counts = Counter(key for page in edges for key in page)
     least = max(3, sum(map(bool, edges)) // 2 + 1)
-    return {edge for edge, count in counts.items() if count >= least}
+    return {key for key, count in counts.items() if count >= least}
 
 
-def _edges(lines: Sequence[str]) -> Iterator[tuple[bool, str]]:
-    for is_top, some in ((True, lines[:_EDGE]), (False, lines[-_EDGE:])):
-        yield from ((is_top, _numberless(line)) for line in some)
+def _keys(line: str, page: int) -> Iterator[str]:
+    """The line; and for each number in it the line with that number's distance from the page's.
+
+    So the lines `Page 3 of 9` and `Page 4 of 9` have a key in common.
+    """
+    yield line
+    for number in _NUMBER.finditer(line):
+        yield f"{line[: number.start()]}\0{int(number[0]) - page}\0{line[number.end() :]}"
 
 
-def _numberless(line: str) -> str:
-    return re.sub(r"\d+", "#", line)
+def _without(
+    lines: Sequence[str], number: int, repeated: set[str], seen: set[str]
+) -> Sequence[str]:
+    """The lines without those at the edges that repeat, of which what is not `seen` yet stays."""
 
+    def is_gone(line: str) -> bool:
+        if line in repeated:
+            is_new = line not in seen
+            seen.add(line)
+            return not is_new
+        return not repeated.isdisjoint(_keys(line, number))
 
-def _without(lines: Sequence[str], repeated: set[tuple[bool, str]]) -> list[str]:
-    top, bottom = 0, len(lines)
-    while top < min(_EDGE, bottom) and (True, _numberless(lines[top])) in repeated:
-        top += 1
-    while bottom > max(top, len(lines) - _EDGE):
-        if (False, _numberless(lines[bottom - 1])) not in repeated:
-            break
-        bottom -= 1
-    return list(lines[top:bottom])
+    top = [line for line in lines[:_EDGE] if not is_gone(line)]
+    bottom = [line for line in lines[_EDGE:][-_EDGE:] if not is_gone(line)]
+    return [*top, *lines[_EDGE : max(_EDGE, len(lines) - _EDGE)], *bottom]
 
 
 def _paragraphs(lines: Sequence[str]) -> list[str]:

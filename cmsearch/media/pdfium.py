@@ -125,11 +125,13 @@ def _pages(request: dict[str, Any], first: int) -> Iterator[Page]:
     """The pages, over as many processes as it takes."""
     end, last = time.monotonic() + FILE_SECONDS, request["last"]
     lost, pages = 0, 0
+    problem: str | None = None
     while True:
         try:
             for head, content in _answers({**request, "first": first, "seconds": PAGE_SECONDS}):
                 if "error" in head:
-                    raise MediaError(head["error"])
+                    problem = head["error"]
+                    continue
                 if "pages" in head:
                     pages = head["pages"]
                     continue
@@ -139,6 +141,8 @@ def _pages(request: dict[str, Any], first: int) -> Iterator[Page]:
                     reason = f"the file takes longer than {FILE_SECONDS:.0f} seconds from here on"
                     yield Page(first, pages, problem=reason)
                     return
+            if problem is not None:
+                raise MediaError(problem)
             return
         except _LostError as error:
             lost += 1
