@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,15 +16,8 @@ from cmsearch.checkpoints import checkpoint, model_type
 from cmsearch.encoders import towers_export
 from cmsearch.encoders.cells import cell_means, keep_places
 from cmsearch.encoders.naflex import Patches, grid_positions
-from cmsearch.encoders.towers_export import (
-    PROBES,
-    AsIs,
-    Pixels,
-    Tower,
-    digest,
-    stacked,
-)
-from cmsearch.encoders.unigram import unigram
+from cmsearch.encoders.towers_export import PROBES, AsIs, Pixels, Tower, digest, stacked
+from cmsearch.encoders.transformers_texts import Texts, short_digest
 from cmsearch.errors import ModelError
 from cmsearch.pretrained import load_image_processor, load_model, load_tokenizer, loading
 from cmsearch.types import Modality, Space
@@ -59,29 +50,22 @@ class TransformersReference:
                 layers = self.model.vision_model.encoder.layers
                 keep_places(layers[-1].self_attn, "attention_mask")
             self.processor = load_image_processor(folder)
-            self.tokenizer = load_tokenizer(folder)
-            self._lower = self._has_to_lower()
+            tokenizer = load_tokenizer(folder)
+            positions = self.model.config.text_config.max_position_embeddings
+            self._texts = Texts(tokenizer, int(min(positions, tokenizer.model_max_length)))
             self.space = self._space()
         self.image_size = self._image_size()
 
     def fits(self, text: str) -> bool:
-        return len(self._ids(text)) <= self._context_length()
+        return self._texts.fits(text)
 
     def prepare(self, content: Any, modality: Modality) -> tuple[Tensor, ...]:
-        if modality is Modality.IMAGE:
-            found = self.processor(images=content, return_tensors="pt")
-            names: tuple[str, ...] = ("pixel_values",)
-            if self.kind == "siglip2":
-                names = ("pixel_values", "pixel_attention_mask", "spatial_shapes")
-        else:
-            found = self.tokenizer(
-                self._cased(content),
-                padding="max_length",
-                truncation=True,
-                max_length=self._context_length(),
-                return_tensors="pt",
-            )
-            names = ("input_ids", "attention_mask") if self._has_mask() else ("input_ids",)
+        if modality is Modality.TEXT:
+            return self._texts.prepare(content)
+        found = self.processor(images=content, return_tensors="pt")
+        names: tuple[str, ...] = ("pixel_values",)
+        if self.kind == "siglip2":
+            names = ("pixel_values", "pixel_attention_mask", "spatial_shapes")
         return tuple(found[name][0] for name in names)
 
     def features(self, inputs: Sequence[Tensor], modality: Modality) -> tuple[Tensor, ...]:
@@ -102,7 +86,7 @@ class TransformersReference:
 
     def export(self, folder: Path) -> None:
         image, pixels = self._images()
-        spec = {"image": image, "text": self._text_spec(folder)}
+        spec = {"image": image, "text": self._texts.spec(folder)}
         of_images, of_texts = (
             partial(self.features, modality=one) for one in (Modality.IMAGE, Modality.TEXT)
         )
@@ -114,30 +98,6 @@ class TransformersReference:
             Modality.TEXT: Tower(self.model, AsIs(), of_texts),
         }
         towers_export.write(self, towers, spec, folder)
-
-    def _has_to_lower(self) -> bool:
-        """Whether text has to be lowered before the tokenizer, which ought to do it and doesn't.
-
-        SigLIP 2 was trained on lower case. Its tokenizer is Gemma's, which in transformers keeps
-        the case, whatever `do_lower_case` of its configuration says.
-        """
-        own = self.tokenizer
-        declared = own.init_kwargs.get("do_lower_case", type(own).__name__.startswith("Gemma"))
-        return bool(declared) and own("A Cat")["input_ids"] != own("a cat")["input_ids"]
-
-    def _cased(self, text: str) -> str:
-        return text.lower() if self._lower else text
-
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(self._cased(text), verbose=False)["input_ids"]
-        return ids
-
-    def _has_mask(self) -> bool:
-        return "attention_mask" in self.tokenizer.model_input_names
-
-    def _context_length(self) -> int:
-        positions = self.model.config.text_config.max_position_embeddings
-        return int(min(positions, self.tokenizer.model_max_length))
 
     def _grid(self, pixels: Tensor) -> Tensor:
         side = self.model.config.vision_config.patch_size
@@ -151,14 +111,10 @@ class TransformersReference:
         return int(config.image_size)
 
     def _space(self) -> Space:
-        texts = [self.prepare(text, Modality.TEXT) for text in PROBES]
-        tokens = [[one.tolist() for one in text] for text in texts]
-        recipe = (
-            f"{self.kind} pil-{_short_digest(self._image_config())} "
-            f"text{self._context_length()}-{_short_digest(tokens)} v1"
-        )
+        recipe = f"{self.kind} pil-{short_digest(self._image_config())} {self._texts.recipe()} v1"
+        text = stacked([self._texts.prepare(PROBES[0])])
         with torch.no_grad():
-            dim = self.features(stacked(texts[:1]), Modality.TEXT)[0].shape[1]
+            dim = self.features(text, Modality.TEXT)[0].shape[1]
         return Space("transformers", self.name, digest(self.model), recipe, dim)
 
     def _image_config(self) -> dict[str, Any]:
@@ -199,27 +155,3 @@ class TransformersReference:
             if edge >= max(crop.values()):
                 return {"resize": "shortest", "edge": edge, "size": [crop["height"], crop["width"]]}
         raise ModelError(f"The image processor of {self.name} is left to transformers.")
-
-    def _text_spec(self, folder: Path) -> dict[str, Any]:
-        """Write the tokenizer as one of the `tokenizers` library, and say how it is used."""
-        own = self.tokenizer
-        backend = getattr(own, "backend_tokenizer", None)
-        how = "lowercase" if self._lower else ""
-        if backend is None:
-            backend, how = unigram(own), "siglip"
-        backend.save(str(folder / "tokenizer.json"))
-        return {
-            "clean": how,
-            "context_length": self._context_length(),
-            "pad": own.pad_token_id,
-            "pad_left": own.padding_side == "left",
-            "mask": self._has_mask(),
-            "special": True,
-            "before": [],
-            "after": [],
-            "zeroed": None,
-        }
-
-
-def _short_digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
