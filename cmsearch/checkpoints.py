@@ -35,7 +35,8 @@ class Purpose:
     offline: str
     """Where the model hub can't be reached; follows "Try again with a network, or"."""
     sees: bool = True
-    """Whether it has to have an image processor."""
+    """Whether it has to have a processor of pictures, or of sounds."""
+    processor: str = "image processor"
 
 
 ENCODER = Purpose(
@@ -169,7 +170,7 @@ def _lacking(folder: Path, purpose: Purpose) -> str | None:
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         return f"tokenizer: none of {', '.join(_TOKENIZERS)} is there"
     if purpose.sees and not any((folder / name).is_file() for name in _PROCESSORS):
-        return f"image processor: neither {' nor '.join(_PROCESSORS)} is there"
+        return f"{purpose.processor}: neither {' nor '.join(_PROCESSORS)} is there"
     return None
 
 

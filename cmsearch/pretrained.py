@@ -27,7 +27,8 @@ def loading(name: str) -> Iterator[None]:
     except Exception as error:  # transformers raises many kinds
         raise ModelUnavailableError(
             f"The model {name} can't be loaded: {brief(error)} It has to be as "
-            "save_pretrained of transformers writes it, with tokenizer and image processor."
+            "save_pretrained of transformers writes it, with tokenizer and image processor, or for "
+            "sound feature extractor."
         ) from error
 
 
@@ -59,6 +60,11 @@ def load_image_processor(folder: Path) -> Any:
     return transformers.AutoImageProcessor.from_pretrained(
         folder, backend="pil", use_fast=False, **_LOCAL
     )
+
+
+def load_sound_processor(kind: Any, folder: Path) -> Any:
+    """A feature extractor of transformers' class `kind`."""
+    return kind.from_pretrained(folder, local_files_only=True)
 
 
 def load_tokenizer(folder: Path) -> Any:

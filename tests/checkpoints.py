@@ -57,6 +57,56 @@ def write_checkpoint(folder: Path, kind: str, **changes: Any) -> Path:
     return folder
 
 
+def write_clap(folder: Path, *, fused: bool = False, **changes: Any) -> Path:
+    """Write a small CLAP; one that is `fused` also takes sounds of more than ten seconds.
+
+    `changes` are of the feature extractor's configuration. Returns the folder.
+    """
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    with _silent("transformers"):
+        tokenizer = _roberta()
+        text = {**SIZES, "vocab_size": len(tokenizer), "max_position_embeddings": 26}
+        text |= {"pad_token_id": tokenizer.pad_token_id, "projection_hidden_act": "gelu"}
+        audio = {
+            "spec_size": 64,
+            "num_mel_bins": 16,
+            "window_size": 4,
+            "hidden_size": 32,
+            "patch_embeds_hidden_size": 16,
+            "depths": [1, 1],
+            "num_hidden_layers": 2,
+            "num_attention_heads": [2, 2],
+            "enable_fusion": fused,
+        }
+        config = transformers.ClapConfig(text_config=text, audio_config=audio, projection_dim=24)
+        transformers.ClapModel(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        extractor = transformers.ClapFeatureExtractor(
+            **{
+                "feature_size": 16,
+                "hop_length": 4800,
+                "truncation": "fusion" if fused else "rand_trunc",
+                **changes,
+            }
+        )
+        extractor.save_pretrained(folder)
+    return folder
+
+
+def _roberta() -> Any:
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import RobertaTokenizerFast
+
+    letters = sorted(ByteLevel.alphabet())
+    merges = [("a", "t"), ("c", "at"), ("Ġ", "d"), ("Ġd", "o")]
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *letters, *map("".join, merges)]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    return RobertaTokenizerFast(vocab=vocabulary, merges=merges, model_max_length=512)
+
+
 def _clip(folder: Path, name: str) -> Any:
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import CLIPTokenizer
