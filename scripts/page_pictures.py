@@ -40,7 +40,7 @@ def main() -> None:
         sys.exit("There is no Chromium; install one, or name it by CHROMIUM.")
     with tempfile.TemporaryDirectory() as place, Chromium(program, SIZE) as browser:
         folder = Path(place, "sample_data")
-        shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns(".cmsearch"))
+        shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns(".cmsearch", "media"))
         Indexer(folder, model="lite").run()
         _write_pages(folder)
         browser.prefer("light")

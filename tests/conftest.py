@@ -92,9 +92,12 @@ def write_clip(folder: Path, config: dict[str, object], **preprocessing: object)
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of sample_data, indexed with lite by the command itself."""
+    """A copy of sample_data, indexed with lite by the command itself; without recordings and film,
+    which would take each run some seconds more.
+    """
     folder = tmp_path_factory.mktemp("sample") / "sample_data"
-    shutil.copytree(ROOT / "sample_data", folder, ignore=shutil.ignore_patterns(".cmsearch"))
+    left_out = shutil.ignore_patterns(".cmsearch", "media")
+    shutil.copytree(ROOT / "sample_data", folder, ignore=left_out)
     result = cmsearch("index", folder, "--model", "lite")
     assert result.returncode == 0, result.stderr
     yield folder
