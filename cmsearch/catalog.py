@@ -123,6 +123,16 @@ class Catalog:
         except (TypeError, ValueError) as error:
             raise StoreError(f"The catalog {self.path} describes its model wrongly.") from error
 
+    def sound_space(self) -> tuple[int, Space] | None:
+        """The space of the sounds, with its number; None where sound is passed over."""
+        value = self.setting(schema.SOUND_SPACE)
+        if value is None:
+            return None
+        with understood(self.path):
+            number = int(value)
+            query = sa.select(schema.spaces.c.description).where(schema.spaces.c.id == number)
+            return number, parsed(self._scalar(query))
+
     def adapter(self, digest: str) -> bytes | None:
         """The file of an adapter that was learned here or brought here, by its digest."""
         table = schema.adapters.c
@@ -199,14 +209,21 @@ class Catalog:
             return [(int(row[0]), row[1], row[2]) for row in rows]
 
     def lacking(self, space: int) -> set[str]:
-        """The paths of the assets of which an item has no embedding in a space."""
+        """The paths of the assets of which an item has no embedding in a space, sounds apart."""
+        return self._lacking(space, schema.items.c.modality != Modality.SOUND)
+
+    def lacking_sounds(self, space: int) -> set[str]:
+        """The paths of the assets of which a sound has no embedding in a space."""
+        return self._lacking(space, schema.items.c.modality == Modality.SOUND)
+
+    def _lacking(self, space: int, wanted: sa.ColumnElement[bool]) -> set[str]:
         has = sa.select(schema.embeddings.c.id).where(
             schema.embeddings.c.item == schema.items.c.id, schema.embeddings.c.space == space
         )
         query = (
             sa.select(schema.assets.c.path)
             .join(schema.items, schema.items.c.asset == schema.assets.c.id)
-            .where(~has.exists())
+            .where(wanted, ~has.exists())
             .distinct()
         )
         return {row[0] for row in self._rows(query)}
@@ -287,7 +304,7 @@ class Catalog:
     def transcript(self, digest: str) -> list[Segment] | None:
         """What is said in the files whose content has this digest, if one was read whole."""
         assets, items = schema.assets.c, schema.items.c
-        whole = assets.mtime_ns.is_not(None) & assets.error.is_(None)
+        whole = assets.mtime_ns.is_not(None) & assets.error.is_(None)  # a stale one too
         query = sa.select(sa.func.min(assets.id))
         query = query.where(assets.digest == digest, assets.kind.in_(HEARD), whole)
         asset = self._scalar(query)
@@ -441,12 +458,10 @@ class Catalog:
         return found
 
     def modalities(self, space: int) -> list[Modality]:
-        """The modalities that a space has embeddings of."""
-        query = (
-            sa.select(schema.embeddings.c.modality)
-            .where(schema.embeddings.c.space == space)
-            .distinct()
-        )
+        """The modalities that a space has embeddings of, but for sound, whose space is its own."""
+        table = schema.embeddings.c
+        query = sa.select(table.modality).where(table.space == space)
+        query = query.where(table.modality != Modality.SOUND).distinct()
         rows = self._rows(query)
         with understood(self.path):
             return sorted(Modality(row[0]) for row in rows)

@@ -129,6 +129,8 @@ _MIGRATIONS = {
 """By the version that they start from, the statements that lead to the next one."""
 VERSION = max(_MIGRATIONS) + 1
 """The schema's version, in `PRAGMA user_version`."""
+SOUND_SPACE = "sound space"
+"""The setting that has the number of the space that sounds are in."""
 _CHUNK = 500  # SQLite takes at most 999 variables in a statement in its older builds
 
 

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from socket import gethostname
@@ -36,13 +36,28 @@ log = logging.getLogger("cmsearch")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a store shows at one moment: a space, an index for each modality, the background."""
+    """What a store shows at one moment: a space, an index for each modality, the background.
+
+    `sounds` are a view of their own, of another space: no vector of one is compared with one of the
+    other. It is None where there are none.
+    """
 
     version: int
     space_id: int
     space: Space | None
     indexes: Mapping[Modality, VectorIndex]
     background: vectors.Background
+    sounds: View | None = None
+
+
+@dataclass(slots=True)
+class _Sounds:
+    """The sounds of a store in memory; `judged` counts those that the background is of."""
+
+    of: tuple[int, Space]
+    index: FaissIndex
+    background: vectors.Background = field(default_factory=dict)
+    judged: int = 0
 
 
 class Store:
@@ -68,6 +83,7 @@ class Store:
         self._manifest: vectors.Manifest | None = None
         self._version: int | None = None
         self._mains: dict[Modality, FaissIndex] = {}
+        self._sounds: _Sounds | None = None
         self._view = View(0, 0, None, {}, {})
 
     @property
@@ -228,6 +244,7 @@ class Store:
         manifest = self.published(number)
         if manifest is None or manifest != self._manifest:
             self._manifest, self._mains = manifest, self._open_indexes(manifest, space.dim)
+            self._sounds = None  # tombstones that it hasn't seen may be gone
         deletes = self.catalog.tombstones()
         shown: dict[Modality, VectorIndex] = {}
         newer = {}
@@ -237,7 +254,36 @@ class Store:
             index.sync(newer[modality], deletes, manifest.snapshot if manifest else 0)
             shown[modality] = index
         background = manifest.background if manifest else self._background(number, newer)
-        self._view = View(version, number, space, shown, background)
+        sounds = self._refreshed_sounds(version, deletes)
+        self._view = View(version, number, space, shown, background, sounds)
+
+    def _refreshed_sounds(self, version: int, deletes: IdArray) -> View | None:
+        """The sounds as they are now. They have no files beside the catalog: what is new is read
+        from there, and all of it when the store is opened.
+        """
+        found = self.catalog.sound_space()
+        if found is None:
+            return None
+        number, space = found
+        if self._sounds is None or self._sounds.of != found:
+            self._sounds = _Sounds(found, FaissIndex(space.dim))
+        own = self._sounds
+        newer = self.catalog.embeddings(number, Modality.SOUND, space.dim, own.index.last)
+        own.index.sync(newer, deletes, 0)
+        if len(own.index) > own.judged + own.judged // 20:
+            own.background = self._background_of_sounds(number, space)
+            own.judged = len(own.index)
+        if not len(own.index):
+            return None
+        return View(version, number, space, {Modality.SOUND: own.index}, own.background)
+
+    def _background_of_sounds(self, number: int, space: Space) -> vectors.Background:
+        """Of the bank of captions, in the sounds' own space, for any text."""
+        bank_ = bank.unpack(self.catalog.setting(f"bank {number}") or "", space.dim)
+        _, sample = self.catalog.sample(number, Modality.SOUND, space.dim, _TARGETS)
+        nobody, somebody = np.full(len(bank_), -1), np.zeros(len(sample), np.int64)
+        best = _unrelated_best(bank_, nobody, sample, somebody)
+        return {query: {Modality.SOUND: best} for query in ("bank", Modality.TEXT) if best}
 
     def _open_indexes(
         self, manifest: vectors.Manifest | None, dim: int

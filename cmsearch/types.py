@@ -41,6 +41,8 @@ READ = tuple(one for one, tower in TOWER.items() if tower is Modality.TEXT)
 SEEN = tuple(one for one, tower in TOWER.items() if tower is Modality.IMAGE)
 HEARD = ("audio", "video")
 """The kinds of files in which something may be said."""
+STALE = -(2**63)
+"""In place of a file's time: it is to be read again, though all its items are in the catalog."""
 
 
 class Role(StrEnum):

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert
 from cmsearch import schema, spaces
 from cmsearch.schema import chunks
 from cmsearch.tokens import pack_tokens
-from cmsearch.types import READ, Asset, Encoding, Part, Space
+from cmsearch.types import HEARD, READ, STALE, Asset, Encoding, Modality, Part, Space
 
 _put = insert(schema.assets)
 _PUT_ASSET = _put.on_conflict_do_update(
@@ -67,13 +67,56 @@ class Writer:
         description = spaces.described(space)
         query = sa.select(schema.spaces.c.id).where(schema.spaces.c.description == description)
         number = self._connection.execute(query).scalar()
-        if number is not None:
+        if number is not None and self._serves(number):
             return int(number)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         row = {"description": description, "runtime": runtime, "created": now}
-        number = self._insert(schema.spaces, row)
+        if number is None:
+            number = self._insert(schema.spaces, row)
         self._insert(schema.generations, {"spaces": json.dumps([number]), "created": now})
-        return number
+        return int(number)
+
+    def put_sound_space(self, space: Space, runtime: str, bank: str) -> int:
+        """Let sounds be in this space from now on, with its bank of captions; gives its number.
+
+        It has no generation, so no other one takes its place.
+        """
+        description = spaces.described(space)
+        query = sa.select(schema.spaces.c.id).where(schema.spaces.c.description == description)
+        number = self._connection.execute(query).scalar()
+        if number is None:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            row = {"description": description, "runtime": runtime, "created": now}
+            number = self._insert(schema.spaces, row)
+        self.set(schema.SOUND_SPACE, str(number))
+        self.set(f"bank {number}", bank)
+        return int(number)
+
+    def drop_sounds(self, snapshot: int) -> None:
+        """Delete all sounds, and the space that they are in unless a generation is in it too."""
+        items, settings = schema.items, schema.settings.c
+        own = sa.select(items.c.id).where(items.c.modality == Modality.SOUND)
+        self._delete_items([row[0] for row in self._connection.execute(own)], snapshot)
+        number = self._sound_space()
+        self._delete(schema.settings, settings.name == schema.SOUND_SPACE)
+        if number is not None and not self._serves(number):
+            self._delete(schema.settings, settings.name == f"bank {number}")
+            self._delete_embeddings(schema.embeddings.c.space == number, snapshot)
+            self._delete(schema.spaces, schema.spaces.c.id == number)
+
+    def _sound_space(self) -> int | None:
+        settings = schema.settings.c
+        query = sa.select(sa.cast(settings.value, sa.Integer))
+        found: int | None = self._connection.execute(
+            query.where(settings.name == schema.SOUND_SPACE)
+        ).scalar()
+        return found
+
+    def _serves(self, space: int) -> bool:
+        """Whether a space has a generation."""
+        first = sa.func.json_extract(schema.generations.c.spaces, "$[0]")
+        query = sa.select(schema.generations.c.id).where(first == space)
+        return self._connection.execute(query).first() is not None
 
     def serve(self, generation: int) -> None:
         """Let searches use this generation from now on."""
@@ -112,15 +155,43 @@ class Writer:
             ],
         )
 
+    def put_reranker(self, space: int, digest: str, content: bytes) -> None:
+        """Keep the file of a reranker for a space, in place of the one that it has."""
+        self.put_adapter(digest, content)
+        self.set(f"reranker {space}", digest)
+        self._delete_unused()
+
+    def delete_reranker(self, space: int) -> None:
+        """Delete the reranker of a space."""
+        self._delete(schema.settings, schema.settings.c.name == f"reranker {space}")
+        self._delete_unused()
+
     def delete_generation(self, generation: int, space: int) -> None:
-        """Delete a generation with its space, the embeddings in it and what is kept for it."""
-        own = [f"bank {space}", f"stages {space}"]
-        self._delete(schema.settings, schema.settings.c.name.in_(own))
-        self._delete(schema.embeddings, schema.embeddings.c.space == space)
+        """Delete a generation with its space, the embeddings in it and what is kept for it.
+
+        Sounds stay, and their space, if that is the same.
+        """
+        embeddings, settings = schema.embeddings.c, schema.settings.c
+        own = [f"stages {space}", f"reranker {space}"]
         self._delete(schema.generations, schema.generations.c.id == generation)
-        self._delete(schema.spaces, schema.spaces.c.id == space)
+        if self._sound_space() == space:
+            gone = (embeddings.space == space) & (embeddings.modality != Modality.SOUND)
+            self._delete(schema.embeddings, gone)
+        else:
+            own.append(f"bank {space}")
+            self._delete(schema.embeddings, embeddings.space == space)
+            self._delete(schema.spaces, schema.spaces.c.id == space)
+        self._delete(schema.settings, settings.name.in_(own))
+        self._delete_unused()
+
+    def _delete_unused(self) -> None:
+        """Delete what was learned for spaces that are not there any more."""
         named = sa.func.json_extract(schema.spaces.c.description, "$.adapter")
-        used = sa.select(named).where(named.is_not(None))
+        kept = schema.settings.c
+        used = sa.union(
+            sa.select(named).where(named.is_not(None)),
+            sa.select(kept.value).where(kept.name.startswith("reranker "), kept.value.is_not(None)),
+        )
         self._delete(schema.adapters, schema.adapters.c.digest.not_in(used))
 
     def put_asset(self, asset: Asset) -> int:
@@ -165,6 +236,12 @@ class Writer:
         """Let the next run read all files of some kinds again."""
         stale = sa.update(schema.assets).where(schema.assets.c.kind.in_(kinds))
         self._connection.execute(stale.values(mtime_ns=None))
+
+    def read_sounds(self) -> None:
+        """Let the next run read all recordings and films again; what is said in them is known."""
+        table = schema.assets.c
+        whole = table.kind.in_(HEARD) & table.mtime_ns.is_not(None)
+        self._connection.execute(sa.update(schema.assets).where(whole).values(mtime_ns=STALE))
 
     def keep_items(self, asset: int, locators: dict[str, str], snapshot: int) -> None:
         """Delete the asset's items whose digest isn't among `locators`; move the others."""
