@@ -123,7 +123,7 @@ _OPTIONS = (
         "--per-modality",
         "apart",
         is_flag=True,
-        help="The hits of each modality apart: N pictures, N texts, N recordings, N shots.",
+        help="The hits of each modality apart, N of each.",
     ),
 )
 

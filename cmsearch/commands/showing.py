@@ -20,8 +20,9 @@ TEXT_WIDTH = 60
 HEADINGS = {
     Modality.TEXT: "Texts",
     Modality.IMAGE: "Pictures",
-    Modality.AUDIO: "Recordings",
+    Modality.AUDIO: "Speech",
     Modality.VIDEO: "Films",
+    Modality.SOUND: "Sounds",
 }
 """Of the hits of each modality where they are shown apart."""
 Command = TypeVar("Command", bound=Callable[..., Any])
