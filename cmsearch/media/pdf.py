@@ -14,6 +14,7 @@ from PIL import Image
 from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.files import open_file
+from cmsearch.media.blocks import LEAST_WORDS
 from cmsearch.text import passages
 from cmsearch.types import Modality, Part, Reading, Skipped
 
@@ -210,13 +211,17 @@ def _paragraphs(lines: Sequence[str]) -> list[str]:
     """The lines, with an empty one after each that seems to end its paragraph.
 
     That is one much shorter than the lines of its page are, which is how headings, items of lists
-    and the last lines of paragraphs look.
+    and the last lines of paragraphs look. Paragraphs of few words stand together.
     """
     lengths = sorted(map(len, lines))
     usual = lengths[len(lengths) * 9 // 10] if lengths else 0
     found: list[str] = []
+    words = 0
     for line in lines:
         found.append(line)
-        if len(line) < usual * (0.8 if line.endswith(_ENDS) else 0.5):
+        words += len(line.split())
+        is_last = len(line) < usual * (0.8 if line.endswith(_ENDS) else 0.5)
+        if is_last and words >= LEAST_WORDS:
             found.append("")
+            words = 0
     return found

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cmsearch.errors import MediaError
-from cmsearch.media.blocks import Block, passages_of
+from cmsearch.media.blocks import LEAST_WORDS, Block, groups, passages_of
 from cmsearch.media.pdf import cleaned
 from cmsearch.registry import make_reader
 from cmsearch.types import Modality, Part, Reading
@@ -57,10 +57,21 @@ def test_cleaning_adds_no_words(texts: dict[int, str]) -> None:
 
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=300), st.booleans()), max_size=10))
-def test_every_paragraph_is_in_a_passage(rows: list[tuple[str, bool]]) -> None:
+def test_passages_have_every_paragraph_in_order(rows: list[tuple[str, bool]]) -> None:
     blocks = [Block(text, is_heading) for text, is_heading in rows if text.strip()]
-    found = [part for part in passages_of(blocks) if isinstance(part, Part)]
-    for number, block in enumerate(blocks, 1):
+    found = iter("".join("".join(part.content.split()) for part in passages_of(blocks)))
+    for block in blocks:
         if not block.is_heading:
-            own = "".join(part.content for part in found if part.locator == f"¶{number}")
-            assert "".join(block.text.split()) in "".join(own.split()) or len(block.text) > 80
+            assert all(char in found for char in "".join(block.text.split()))
+
+
+@given(st.lists(st.integers(0, 60), max_size=12))
+def test_groups_are_runs_of_enough_words(lengths: list[int]) -> None:
+    paragraphs = ["word " * length for length in lengths]
+    found = list(groups(paragraphs))
+    assert [text for _, group in found for text in group] == paragraphs
+    assert [place for place, _ in found] == [
+        sum(len(group) for _, group in found[:number]) for number in range(len(found))
+    ]
+    for _, group in found[:-1]:
+        assert len(" ".join(group).split()) >= LEAST_WORDS > len(" ".join(group[:-1]).split())

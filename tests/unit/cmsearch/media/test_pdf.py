@@ -45,11 +45,10 @@ def test_passages_have_their_pages(tmp_path: Path) -> None:
 
 
 def test_a_short_line_ends_its_paragraph(tmp_path: Path) -> None:
-    found = read(pdf(lines("Pruning", LONG, SHORT, LONG, LONG)), tmp_path)
+    found = read(pdf(lines("Pruning", LONG, LONG, LONG, SHORT, LONG, LONG)), tmp_path)
     assert texts(found) == [
-        ("p1:1", "Pruning"),
-        ("p1:2", f"{LONG} {SHORT}"),
-        ("p1:3", f"{LONG} {LONG}"),
+        ("p1:1", f"Pruning {LONG} {LONG} {LONG} {SHORT}"),
+        ("p1:2", f"{LONG} {LONG}"),
     ]
 
 
