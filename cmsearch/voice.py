@@ -24,17 +24,18 @@ _COMMAND = re.compile(
 _END = re.compile(r"(?:,\s+please)?[.!?]?$", re.IGNORECASE)
 
 
-def understood(recording: Any) -> str:
+def understood(recording: Any, asr: str | None = None) -> str:
     """What the recording, a path or the bytes of a file, asks for.
 
-    Raises `MediaError` if it can't be read, and `QueryError` if no word is said in it.
+    `asr` is what writes it down, as `--asr` takes it; without one it is tiny.en. Raises
+    `MediaError` if it can't be read, `QueryError` if no word is said in it, and `ModelError`.
     """
     if not isinstance(recording, str | Path | bytes):
         kind = type(recording).__name__
         raise QueryError(f"A recording is a path or bytes, not {kind}.")
     name = "The recording" if isinstance(recording, bytes) else str(recording)
     try:
-        words = _words(recording)
+        words = _words(recording, asr)
     except MediaError as error:
         raise MediaError(f"{name} can't be searched with: {str(error).rstrip('.')}.") from error
     if len(words) > MOST_WORDS:
@@ -63,7 +64,7 @@ def asked_for(said: str) -> str:
     return _END.sub("", rest)
 
 
-def _words(recording: str | Path | bytes) -> list[str]:
+def _words(recording: str | Path | bytes, asr: str | None) -> list[str]:
     """What is said, as words; of a damaged recording what could be heard, if anything.
 
     It isn't heard to its end if there is more than anybody asks for.
@@ -73,7 +74,7 @@ def _words(recording: str | Path | bytes) -> list[str]:
     _check_size(recording)
     words: list[str] = []
     try:
-        for segment in transcribe(recording):
+        for segment in transcribe(recording, asr):
             words += segment.text.split()
             if len(words) > MOST_WORDS:
                 break

@@ -40,19 +40,21 @@ class Listening(click.ParamType[float]):
         return seconds
 
 
-def heard(voice: str | None, mic: float | None) -> str | None:
+def heard(voice: str | None, mic: float | None, asr: str | None = None) -> str | None:
     """What is asked for by a recording or into the microphone, if either is given; told on stderr.
 
-    Raises `MediaError`, and `QueryError` if no word was heard.
+    `asr` is what writes it down. Raises `MediaError`, and `QueryError` if no word was heard.
     """
     from cmsearch.voice import understood
 
     if voice is not None and mic is not None:
         raise click.UsageError("Give --voice or --mic, not both.")
+    if asr is not None and voice is None and mic is None:
+        raise click.UsageError("--asr is what writes --voice or --mic down: give one of them.")
     if voice is not None:
-        found = understood(_recording(voice))
+        found = understood(_recording(voice), asr)
     elif mic is not None:
-        found = understood(_recorded(mic))
+        found = understood(_recorded(mic), asr)
     else:
         return None
     click.echo(f"Understood: {printable(found)}", err=True)

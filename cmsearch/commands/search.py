@@ -43,6 +43,11 @@ from cmsearch.commands.showing import SHOWN, Showing, check, show_options
     flag_value=MIC,
     help="Search with what is said now, until a silence or for so many seconds.",
 )
+@click.option(
+    "--asr",
+    metavar="NAME",
+    help="What writes that down: tiny.en, small, faster-whisper:ORG/NAME or /path.",
+)
 @search_options
 @show_options
 def search(
@@ -52,6 +57,7 @@ def search(
     without: Sequence[str],
     voice: str | None,
     mic: float | None,
+    asr: str | None,
     **options: Any,
 ) -> None:
     """Find pictures, text and recordings by a sentence, written or spoken, or by a picture.
@@ -80,6 +86,6 @@ def search(
         raise click.UsageError("Standard input has one file: give - once.")
     showing = Showing.of(options)
     check(showing)
-    query = composed(text, images, without, heard(voice, mic))
+    query = composed(text, images, without, heard(voice, mic, asr))
     asked = {name: value for name, value in options.items() if name not in SHOWN}
     answer(query, asked, showing)

@@ -99,7 +99,7 @@ def test_what_is_no_recording_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
 def heard(monkeypatch: pytest.MonkeyPatch, *texts: str, more: Iterable[str] = ()) -> None:
     """Let these be what is said in any recording."""
 
-    def transcribe(source: object, name: str | None = None) -> Iterator[Segment]:
+    def transcribe(source: object, asr: str | None = None) -> Iterator[Segment]:
         yield from (Segment(0.0, 1.0, text) for text in texts)
         yield from (Segment(1.0, 2.0, text) for text in more)
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from cmsearch import microphone, transcripts, wav
+from cmsearch.commands.showing import HEADINGS
 from cmsearch.microphone import RATE
-from cmsearch.types import FloatArray, Segment
+from cmsearch.types import TOWER, FloatArray, Segment
 from tests.builders import write_picture
 from tests.commands import called
 
@@ -22,9 +23,9 @@ PICTURES = ("--for", "image", "--match", "picture", "--format", "json")
 def speaker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The recording of a query. In a recording what its bytes say is said."""
 
-    def transcribe(source: Path | bytes, name: str | None = None) -> Iterator[Segment]:
+    def transcribe(source: Path | bytes, asr: str | None = None) -> Iterator[Segment]:
         data = source if isinstance(source, bytes) else source.read_bytes()
-        yield Segment(0.0, 1.0, data.decode())
+        yield Segment(0.0, 1.0, asr or data.decode())
 
     monkeypatch.setattr(transcripts, "transcribe", transcribe)
     place = tmp_path / "query.wav"
@@ -49,6 +50,10 @@ def test_a_recording_through_stdin(folder: Path, speaker: Path) -> None:
     assert sources("--voice", "-", stdin=b"green")[0] == "green.png"
     result = called("search", "--voice", "-", "--image", "-", stdin=b"green")
     assert result.returncode == 2 and "give - once" in result.stderr
+
+
+def test_who_writes_it_down_may_be_named(folder: Path, speaker: Path) -> None:
+    assert sources("--voice", speaker, "--asr", "green")[0] == "green.png"
 
 
 def test_words_that_are_said_are_no_signs(folder: Path, speaker: Path) -> None:
@@ -96,6 +101,7 @@ def test_the_microphone_is_a_query(
         (["--mic", "0"], "from 1 to 60"),
         (["--mic", "nan"], "from 1 to 60"),
         (["--mic", "5", "--voice", "x.wav"], "not both"),
+        (["red", "--asr", "small"], "--voice or --mic"),
     ],
 )
 def test_wrong_calls_are_told(folder: Path, arguments: list[str], said: str) -> None:
@@ -128,6 +134,10 @@ def test_ranks_and_lines_of_json_go_on_from_modality_to_modality(folder: Path) -
     assert hits[2]["source"] not in {json.loads(line)["source"] for line in more}
     one = called("search", "red", "--per-modality", "--for", "image", "-k", "2").stdout
     assert one.splitlines()[0] == "Pictures"
+
+
+def test_each_modality_has_a_heading() -> None:
+    assert tuple(HEADINGS) == tuple(TOWER)
 
 
 def test_a_call_of_python_knows_what_is_there(folder: Path) -> None:
