@@ -23,6 +23,7 @@ PLAYERS = {
 """Programs that play the file they are given, with what else they need; tried in this order."""
 _POWERSHELL = "(New-Object System.Media.SoundPlayer $env:CMSEARCH_WAV).PlaySync()"
 _FILE_INSTEAD = "Write it to a file instead, with {}."
+_NO_DEVICE = "audio open failed"  # what ffplay says, and then ends as if it had played
 _STARTING = 30.0  # seconds that a player may take beside those of the recording
 
 
@@ -82,7 +83,7 @@ def _failed(command: list[str], file: Path, patience: float) -> str | None:
         return "it didn't end"
     except OSError as error:
         return str(error.strerror)
-    if done.returncode == 0:
-        return None
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    if done.returncode == 0:
+        return next((_NO_DEVICE for line in said if _NO_DEVICE in line), None)
     return printable(said[-1])[:120].rstrip(".") if said else f"code {done.returncode}"

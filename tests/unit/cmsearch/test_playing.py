@@ -39,6 +39,13 @@ def test_that_none_can_is_told_with_what_to_do(programs: Programs) -> None:
         play(tone(), "--speak-to FILE.wav")
 
 
+def test_one_that_only_says_that_it_failed(programs: Programs) -> None:
+    said = "No more combinations to try, audio open failed"
+    programs.add("ffplay", f"import sys; print({said!r}, file=sys.stderr)")
+    with pytest.raises(CmsearchError, match="ffplay: audio open failed"):
+        play(tone(), "--out FILE.wav")
+
+
 def test_one_that_hangs_is_ended(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playing, "_STARTING", 0.1)
     programs.add("aplay", "import time; time.sleep(60)")
