@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cmsearch.types import Modality
@@ -54,6 +54,12 @@ _MOST = 1000.0
 def defaults(encoder: str, kept: str | None) -> Table:
     """What runs by default: what `kept` says of the directions that it names, or what ships."""
     return {**MEASURED.get(encoder, {}), **_unpacked(kept or "")}
+
+
+def topped(table: Table, directions: Iterable[tuple[Modality, Modality]], model: str) -> Table:
+    """The table with a model in these directions, on top of what else runs there."""
+    ways = {way: replace(table.get(way, Stages()), model=model) for way in directions}
+    return {**table, **ways}
 
 
 def pack(table: Table) -> str:

@@ -75,7 +75,13 @@ readers = Registry(
 )
 """Classes made without arguments, by the kind of file that they read."""
 
-rerankers = Registry("cmsearch.rerankers", {"itm": "cmsearch.rerankers.itm:load"})
+rerankers = Registry(
+    "cmsearch.rerankers",
+    {
+        "itm": "cmsearch.rerankers.itm:load",
+        "learned": "cmsearch.rerankers.learned:load",
+    },
+)
 """Functions `load(model, *, device, download) -> Reranker`; for an empty `model` their own."""
 
 transcribers = Registry(
@@ -152,7 +158,8 @@ def load_encoder(
 
 
 def load_reranker(name: str, *, device: str | None = None, download: bool = False) -> Reranker:
-    """The reranker `itm` with its own model, or `itm:ORG/NAME` or `itm:PATH` with another one.
+    """The reranker `itm` with its own model, or `itm:ORG/NAME` or `itm:PATH` with another one, or
+    `learned:FILE`, which `cmsearch fit --reranker --export FILE` wrote.
 
     It runs on a `device` as torch names them or the best there is. Weights that aren't here are
     fetched only if `download` is true. Raises `ModelError`.
@@ -178,6 +185,16 @@ def transcriber_name(name: str) -> str:
     if kind != "faster-whisper":
         return f"{kind}{colon}{model}"
     return f"{kind}:{hub_name(kind, model) if colon else 'tiny.en'}"
+
+
+def sound_name(name: str) -> str:
+    """The canonical name of a model of sounds: `transformers:org/name` or `transformers:/path`.
+
+    Accepts `org/name` and a path alone too; other encoders by their own name. Raises
+    `UnknownModelError`.
+    """
+    name = name.strip()
+    return canonical_name(name if ":" in name else f"transformers:{name}")
 
 
 def load_transcriber(
