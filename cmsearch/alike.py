@@ -56,8 +56,10 @@ class Alike:
         return order
 
     def _vectors(self, view: View, answers: Sequence[Answer]) -> FloatArray:
+        """The vectors `(n, dim)`; zeros for sounds, which are in another space."""
         assert view.space is not None, "a view that was searched has a space"
-        found = self._catalog.vectors((one.embedding for one in answers), view.space.dim)
+        own = (one.embedding for one in answers if one.item.modality is not Modality.SOUND)
+        found = self._catalog.vectors(own, view.space.dim)
         gone = np.zeros(view.space.dim, np.float32)
         rows = [found.get(one.embedding, gone) for one in answers]
         return np.array(rows, np.float32).reshape(-1, view.space.dim)
@@ -75,6 +77,6 @@ class Alike:
 def _content(answer: Answer) -> str:
     """What equal items have in common: of texts also what they are about."""
     item = answer.item
-    if item.modality is Modality.IMAGE:
+    if item.modality in (Modality.IMAGE, Modality.SOUND):
         return item.digest
     return f"{item.digest} {item.about or item.path}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from cmsearch import vectors
 from cmsearch.generations import Listed, listed
 from cmsearch.notes import is_of_lines
+from cmsearch.registry import model_name
 from cmsearch.store import Store
 
 
@@ -18,7 +19,8 @@ class Inventory:
     """What a store holds.
 
     `files` and `items` are numbers by kind, `skipped` the files that could not be read,
-    `vectors` the numbers by modality that are served, `first_day` and `last_day` those of the
+    `vectors` the numbers by modality that are served, `sound` the model of those of sounds, if
+    there are any, `first_day` and `last_day` those of the
     pictures, and `changed` is the time in UTC of the catalog's last change, in ISO 8601.
     """
 
@@ -30,6 +32,7 @@ class Inventory:
     skipped: int
     items: dict[str, int]
     vectors: dict[str, int]
+    sound: str | None
     catalog_bytes: int
     derived_bytes: int
     first_day: str | None
@@ -43,6 +46,9 @@ def take_inventory(store: Store) -> Inventory:
     generations = listed(store)
     serving = next((one for one in generations if one.state == "serves"), None)
     sizes = catalog.sizes(serving.space_id) if serving else {}
+    sounds = catalog.sound_space()
+    if sounds is not None:
+        sizes |= catalog.sizes(sounds[0])
     assets = catalog.assets().values()
     failed = [one for one in assets if one.error is not None and not is_of_lines(one.error)]
     status = catalog.path.stat()
@@ -60,6 +66,7 @@ def take_inventory(store: Store) -> Inventory:
         skipped=len(failed),
         items=catalog.counts(),
         vectors={str(modality): count for modality, (count, _) in sorted(sizes.items())},
+        sound=model_name(sounds[1]) if sounds else None,
         catalog_bytes=status.st_size,
         derived_bytes=vectors.derived_bytes(store.path),
         first_day=days[0],

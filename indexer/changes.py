@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from cmsearch.digest import file_digest
 from cmsearch.notes import is_of_lines, named
 from cmsearch.text import native
-from cmsearch.types import Asset, Skipped
+from cmsearch.types import STALE, Asset, Skipped
 from indexer.scan import Found
 
 
@@ -78,7 +78,7 @@ def find_moved(folder: Path, changes: Changes, assets: Mapping[str, Asset]) -> d
     gone: dict[tuple[int, str, str | None], list[str]] = {}
     for path in changes.removed:
         asset = assets[path]
-        if _was_read(asset) and asset.mtime_ns is not None:
+        if _was_read(asset) and asset.mtime_ns not in (None, STALE):
             gone.setdefault((asset.size, asset.kind, asset.digest), []).append(path)
     sizes = {key[:2] for key in gone}
     moved: dict[str, Found] = {}

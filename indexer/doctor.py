@@ -57,7 +57,8 @@ def examine(store: Store, *, samples: int = SAMPLES, device: str | None = None) 
             findings.append(Finding("items", f"{what}. Run `cmsearch index`"))
         return findings
     number, space = served
-    damaged = _check_vectors(store, number, space)
+    sounds = store.catalog.sound_space()
+    damaged = _check_vectors(store, [served, *([sounds] if sounds else [])])
     findings += damaged
     findings += _check_items(store, number)
     findings += _check_files(store, number, space)
@@ -127,20 +128,22 @@ def _check_paths(store: Store) -> Iterator[Finding]:
             yield Finding("paths", str(error))
 
 
-def _check_vectors(store: Store, number: int, space: Space) -> list[Finding]:
+def _check_vectors(store: Store, spaces: Sequence[tuple[int, Space]]) -> list[Finding]:
     """Embeddings whose blobs have another length, or whose vector isn't a unit vector."""
-    bad = store.catalog.incomplete(number)
-    last = 0
-    while rows := store.catalog.stored(number, last, _ROWS):
-        last = int(rows[-1][0])
-        bad += [row[0] for row in rows if not _is_sound(row[1], row[2], space.dim)]
+    bad: list[int] = []
+    for number, space in spaces:
+        bad += store.catalog.incomplete(number)
+        last = 0
+        while rows := store.catalog.stored(number, last, _ROWS):
+            last = int(rows[-1][0])
+            bad += [row[0] for row in rows if not _is_whole(row[1], row[2], space.dim)]
     if not bad:
         return []
     bad = sorted(set(bad))
     return [Finding("vectors", f"{len(bad)} embeddings are damaged", tuple(bad))]
 
 
-def _is_sound(vector: object, tokens: object, dim: int) -> bool:
+def _is_whole(vector: object, tokens: object, dim: int) -> bool:
     if not isinstance(vector, bytes) or len(vector) != 2 * dim:
         return False
     if tokens is not None and not (isinstance(tokens, bytes) and len(tokens) % (dim + 4) == 0):
@@ -150,9 +153,12 @@ def _is_sound(vector: object, tokens: object, dim: int) -> bool:
 
 
 def _check_items(store: Store, number: int) -> Iterator[Finding]:
-    lacking = len(store.catalog.lacking(number))
+    lacking = store.catalog.lacking(number)
+    sounds = store.catalog.sound_space()
+    if sounds is not None:
+        lacking |= store.catalog.lacking_sounds(sounds[0])
     if lacking:
-        yield Finding("items", f"{lacking} files have items that are not encoded")
+        yield Finding("items", f"{len(lacking)} files have items that are not encoded")
 
 
 def _check_files(store: Store, number: int, space: Space) -> Iterator[Finding]:

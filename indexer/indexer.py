@@ -11,18 +11,19 @@ from pathlib import Path
 from cmsearch import adapters, bank
 from cmsearch.encoders.adapted import Adapted
 from cmsearch.encoders.onnx import cpu_count
-from cmsearch.errors import StoreError, StoreMismatchError
+from cmsearch.errors import ModelError, StoreError, StoreMismatchError
 from cmsearch.loading import load_own
 from cmsearch.models import choose
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.store import CATALOG, DIRECTORY, Store
-from cmsearch.types import Asset, Encoder, Generation, Skipped, Space
+from cmsearch.types import Asset, Encoder, Generation, Modality, Skipped, Space
 from indexer import hearing
 from indexer.changes import Changes, compare, find_moved
 from indexer.load import Loader
 from indexer.pipeline import Clock, Counter, ordered_map
 from indexer.scan import SUBJECTS, Found, in_turn, scan
-from indexer.stages import Stages, batched, units
+from indexer.sounds import Sounds
+from indexer.stages import Spaces, Stages, batched, units
 
 log = logging.getLogger("cmsearch")
 
@@ -86,7 +87,8 @@ class Indexer:
 
     `model` is a name as `cmsearch models` lists them; None or `auto` takes the store's own, or
     chooses one. `asr` names what writes speech down, as `--asr` does; None takes the store's own,
-    or tiny.en. Raises `StoreError`, `ModelError`.
+    or tiny.en; `sound` names a model of sound that isn't speech, as `--sound` does, and None takes
+    the store's own, or none. Raises `StoreError`, `ModelError`.
     """
 
     def __init__(
@@ -97,12 +99,14 @@ class Indexer:
         model: str | None = None,
         device: str | None = None,
         asr: str | None = None,
+        sound: str | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.store = self.folder / DIRECTORY if store is None else Path(store)
         self._model = model
         self._device = device
         self._asr = asr
+        self._sounds = Sounds(sound, device)
         self._clock = Clock()
         self._encoder: Encoder | None = None
         self._told = ""
@@ -121,11 +125,13 @@ class Indexer:
             asr = hearing.chosen(self._asr, None)  # so that a mistake leaves no store behind
             self._load(self._chosen(None), None, tell)
             hearing.load(asr, files, self._device)
+            self._sounds.settle(None)
         with Store(self.store, self.folder) as store, store.locked():
             self._check_root(store)
             name = self._chosen(store.space)
             target = self._target(store, name, tell)
             asr = hearing.chosen(self._asr, store.catalog)
+            self._sounds.settle(store)
             hearing.settle(store.catalog, asr, files, self._device)
             changes = self._settled(store, target, files, skipped)
             skipped += self._index(store, name, changes, files, tell)
@@ -207,8 +213,12 @@ class Indexer:
     ) -> Changes:
         """What happened to the files since the last run."""
         asr = hearing.chosen(self._asr, store.catalog)
-        assets = hearing.stale(store.catalog.assets(), store.catalog, asr, files)
+        assets = self._sounds.stale(store.catalog.assets(), store.catalog)
+        assets = hearing.stale(assets, store.catalog, asr, files)
         lacking = store.catalog.lacking(target.space_id if target else 0)
+        sounds = store.catalog.sound_space()
+        if sounds is not None:
+            lacking |= store.catalog.lacking_sounds(sounds[0])
         unhashed = store.catalog.unhashed()
         changes = compare(files, assets, unread, lacking=lacking, unhashed=unhashed)
         if not changes.removed:
@@ -272,8 +282,11 @@ class Indexer:
         counter = Counter(len(work), lambda *event: tell(Progress("index", *event)))
         asr = hearing.chosen(self._asr, store.catalog)
         speech = hearing.speech(store.catalog, asr, self._device, counter.note)
-        loader = Loader(self.folder, encoder, subjects, speech)
-        stages = Stages(store, space, encoder, loader, self._clock)
+        sounds = self._sounds.listener(store.catalog, work, counter.note)
+        loader = Loader(self.folder, encoder, subjects, speech, sounds)
+        own = store.catalog.sound_space()
+        spaces = Spaces(space, own[0] if own else None)
+        stages = Stages(store, spaces, encoder, loader, self._clock)
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
         skipped: list[Skipped] = []
         with ThreadPoolExecutor(cpu_count()) as pool:
@@ -341,6 +354,11 @@ class Indexer:
                     raise
                 loaded = load_encoder(asked, device=self._device, download=True)
         tell(Progress("load the model", 1, 1))
+        if Modality.IMAGE not in loaded.capabilities.modalities:
+            raise ModelError(
+                f"{asked} takes no pictures. If it is for sound, name it with --sound, beside the "
+                "model for all else."
+            )
         self._encoder = loaded
         return loaded
 

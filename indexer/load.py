@@ -12,11 +12,21 @@ from cmsearch.notes import noted
 from cmsearch.phash import phash
 from cmsearch.registry import make_reader
 from cmsearch.text import native
-from cmsearch.types import UNKNOWN_SHOT, Encoder, Modality, Part, Reading, Segment, Shot, Skipped
+from cmsearch.types import (
+    UNKNOWN_SHOT,
+    Encoder,
+    Modality,
+    Part,
+    Reading,
+    Segment,
+    Shot,
+    Skipped,
+    Window,
+)
 from indexer.scan import Found
 from indexer.subjects import Subjects
 
-PLACED = frozenset({"page", "shot", "subtitle", "transcript"})
+PLACED = frozenset({"page", "shot", "sound", "subtitle", "transcript"})
 """Kinds of which a file may hold several with the same content, each at its own place."""
 MAX_REASON = 300
 """Characters of a library's message that are kept."""
@@ -60,7 +70,8 @@ class Loaded:
 class Loader:
     """Reads files of a folder for an encoder; `subjects` are the paths that captions may name.
 
-    `speech` gives what is said in the file at a path, of which it gets the digest too.
+    `speech` gives what is said in the file at a path, of which it gets the digest too, and `sounds`
+    what the file sounds like.
     """
 
     def __init__(
@@ -69,10 +80,12 @@ class Loader:
         encoder: Encoder,
         subjects: frozenset[str],
         speech: Callable[[Path, str], Iterable[Segment]] | None = None,
+        sounds: Callable[[Path], Iterable[Window]] | None = None,
     ) -> None:
         self._folder = folder
         self._encoder = encoder
         self._speech = speech
+        self._sounds = sounds
         self._subjects = Subjects(folder, subjects)
 
     def load(self, file: Found, known: frozenset[str]) -> Loaded:
@@ -110,7 +123,7 @@ class Loader:
 
     def _wanted(self, digest: str) -> Reading:
         speech, size = self._speech, self._encoder.capabilities.image_size
-        return Reading(size, speech and (lambda path: speech(path, digest)))
+        return Reading(size, speech and (lambda path: speech(path, digest)), self._sounds)
 
     def _item(self, loaded: Loaded, part: Part, about: str | None) -> LoadedItem:
         content = str(loaded.digest)

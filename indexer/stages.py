@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,13 @@ class Unit:
     last: bool
 
 
+class Spaces(NamedTuple):
+    """The numbers of the spaces that items are encoded in: all but sounds, and these, if at all."""
+
+    own: int
+    sounds: int | None = None
+
+
 Encoded = list[tuple[Unit, Encoding | None]]
 
 
@@ -34,13 +41,13 @@ class Stages:
     """What happens to each file and batch on its way from the folder into the store."""
 
     def __init__(
-        self, store: Store, space: int, encoder: Encoder, loader: Loader, clock: Clock
+        self, store: Store, spaces: Spaces, encoder: Encoder, loader: Loader, clock: Clock
     ) -> None:
         self._catalog = store.catalog
         self._encoder = encoder
         self._loader = loader
         self._clock = clock
-        self._space = space
+        self._spaces = spaces
         self._snapshot = store.snapshot()
         self._known = self._catalog.assets().keys()
 
@@ -50,7 +57,9 @@ class Stages:
             known = file.path in self._known
             digests = frozenset[str]()
             if known:
-                digests = self._catalog.item_digests(file.path, self._space)
+                digests = self._catalog.item_digests(file.path, self._spaces.own)
+                if self._spaces.sounds is not None:
+                    digests |= self._catalog.item_digests(file.path, self._spaces.sounds)
             return self._loader.load(file, digests)
 
     def encode(self, batch: list[Unit]) -> Encoded:
@@ -87,7 +96,10 @@ class Stages:
         number = writer.put_asset(asset)
         if item is not None and encoding is not None:
             new = NewItem(item.part, item.about, item.digest, encoding)
-            writer.add_item(number, self._space, new)
+            is_sound = item.part.modality is Modality.SOUND
+            space = self._spaces.sounds if is_sound else self._spaces.own
+            assert space is not None, "there are sounds only where they have a space"
+            writer.add_item(number, space, new)
         was_read = loaded.digest is not None  # what can't be read at the moment keeps its items
         if unit.last and was_read and file.path in self._known:
             writer.keep_items(number, loaded.locators, self._snapshot)
@@ -121,16 +133,19 @@ def batched(found: Iterable[Unit], size: int) -> Iterator[list[Unit]]:
 
 def encode_items(encoder: Encoder, items: Sequence[LoadedItem]) -> Iterator[Encoding]:
     """An encoding for each item; a text longer than the model takes has a row for each piece, a
-    shot one for each of its pictures.
+    shot one for each of its pictures. A sound has its vector from the reading.
     """
     if not items:
+        return
+    if items[0].part.modality is Modality.SOUND:
+        yield from (Encoding(item.part.content[None]) for item in items)
         return
     modality = TOWER[items[0].part.modality]
     rows: list[list[Any]] = [_prepared(encoder, item) for item in items]
     flat = [row for own in rows for row in own]
     size = encoder.capabilities.batch_size
     found = [
-        _checked(encoder, encoder.encode(batch, modality, Role.DOCUMENT), len(batch))
+        checked(encoder, encoder.encode(batch, modality, Role.DOCUMENT), len(batch))
         for batch in (flat[start : start + size] for start in range(0, len(flat), size))
     ]
     places = [(batch, row) for batch in found for row in range(len(batch.vectors))]
@@ -140,7 +155,7 @@ def encode_items(encoder: Encoder, items: Sequence[LoadedItem]) -> Iterator[Enco
         start += len(own)
 
 
-def _checked(encoder: Encoder, encoding: Encoding, rows: int) -> Encoding:
+def checked(encoder: Encoder, encoding: Encoding, rows: int) -> Encoding:
     """The encoding, if it is what an encoder promises; one by somebody else may have a mistake."""
     vectors = encoding.vectors
     if vectors.shape != (rows, encoder.space.dim) or not np.allclose(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from cmsearch import registry
-from tests.checkpoints import write_checkpoint
+from tests.checkpoints import write_checkpoint, write_clap
 from tests.commands import cmsearch
 from tests.duals import write_dual
 
@@ -44,6 +44,18 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of an encoder that needs no weights."""
     monkeypatch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
     return "fake:colours"
+
+
+@pytest.fixture
+def fake_sound(fake_model: str) -> str:
+    """The name of an encoder of text and sound that needs no weights."""
+    return "fake:tones"
+
+
+@pytest.fixture(scope="session")
+def tiny_clap(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small CLAP with random weights, in a folder as `--sound` takes it."""
+    return write_clap(tmp_path_factory.mktemp("tiny-clap"))
 
 
 @pytest.fixture(scope="session")

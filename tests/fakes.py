@@ -1,14 +1,15 @@
-"""A small real encoder that needs no weights: words are hashed, pictures are their colours.
+"""Small real encoders that need no weights: words are hashed, pictures are their colours.
 
-The words red, green and blue lie where those colours lie, so that words find pictures. Its model
-`colours` has 8 dimensions; `shades` has one more, which is empty.
+The words red, green and blue lie where those colours lie, so that words find pictures. The model
+`colours` has 8 dimensions; `shades` has one more, which is empty. Of `tones`, which is for sound
+and has 8 too, low, high and noise are the words that lie where such sounds do.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,8 @@ MAX_WORDS = 12
 CELLS = 3
 COLOURS = {"red": 0, "green": 1, "blue": 2}
 SPACE = Space("fake", "colours", "0", "hashed words, mean colours of 3x3 cells", DIM)
+SOUNDS = {"low": 0, "high": 1, "noise": 2}
+SOUND_SPACE = Space("fake", "tones", "0", "hashed words, shares of the spectrum", DIM)
 
 
 class FakeEncoder:
@@ -63,25 +66,66 @@ class FakeEncoder:
         """The cells cover the whole picture."""
 
 
+class FakeSoundEncoder:
+    """Text and sound in 8 dimensions, of sounds of at most two seconds."""
+
+    space = SOUND_SPACE
+    capabilities = Capabilities(
+        frozenset({Modality.TEXT, Modality.SOUND}),
+        image_size=0,
+        rate=8_000,
+        seconds=2.0,
+        batch_size=3,
+        runtime="numpy",
+    )
+
+    def split(self, text: str) -> list[str]:
+        return pieces(text, lambda piece: len(piece.split()) <= MAX_WORDS)
+
+    def prepare(self, content: Any, modality: Modality) -> FloatArray:
+        if modality is Modality.TEXT:
+            return _unit(_words(content, SOUNDS).sum(0, keepdims=True))[0]
+        assert modality is Modality.SOUND and 0 < len(content) <= 16_000
+        return _spectrum(content)
+
+    def encode(self, batch: Sequence[FloatArray], modality: Modality, role: Role) -> Encoding:
+        return Encoding(np.stack(batch))
+
+
 def load(
     model: str, *, device: str | None = None, space: Space | None = None, download: bool = False
-) -> FakeEncoder:
-    """What a row `fake` of the registry names; its models are `colours` and `shades`."""
+) -> FakeEncoder | FakeSoundEncoder:
+    """What a row `fake` of the registry names; its models are `colours`, `shades` and `tones`."""
+    if model == "tones":
+        if space not in (None, SOUND_SPACE):
+            raise StoreMismatchError(f"The sounds are in {space}, not in {SOUND_SPACE}.")
+        return FakeSoundEncoder()
     own = SPACE if model == "colours" else replace(SPACE, model="shades", dim=DIM + 1)
     if space not in (None, own):
         raise StoreMismatchError(f"The store was made with {space}, not with {own}.")
     return FakeEncoder(own)
 
 
-def _words(text: str) -> FloatArray:
-    """One axis for each word `(t, 8)`: its colour's, or one of the other five by its hash."""
+def _words(text: str, known: Mapping[str, int] = COLOURS) -> FloatArray:
+    """One axis for each word `(t, 8)`: its own if it is known, or one of the other five by hash."""
     words = re.findall(r"\w+", text.lower()) or [""]
     hashes = [zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in words]
     axes = [
-        COLOURS.get(word, len(COLOURS) + value % (DIM - len(COLOURS)))
+        known.get(word, len(known) + value % (DIM - len(known)))
         for word, value in zip(words, hashes, strict=True)
     ]
     return np.eye(DIM, dtype=np.float32)[axes]
+
+
+def _spectrum(samples: FloatArray) -> FloatArray:
+    """How much of a sound is a tone below 1,000 Hz, one above, and no tone at all `(8,)`."""
+    power = np.abs(np.fft.rfft(samples)) ** 2 + 1e-12
+    low = power[np.fft.rfftfreq(len(samples), 1 / 8_000) < 1_000].sum() / power.sum()
+    flatness = float(np.exp(np.log(power).mean()) / power.mean())
+    tone = max(0.0, 1 - 4 * flatness)
+    found = np.zeros(DIM, np.float32)
+    found[:3] = low * tone, (1 - low) * tone, 1 - tone
+    return _unit(found[None])[0]
 
 
 def _cells(image: Any) -> FloatArray:

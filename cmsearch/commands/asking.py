@@ -181,7 +181,9 @@ def find(
 
     target = options.get("target", "any")
     is_apart = options.get("apart", False) and target == "any"
-    targets = engine.modalities if is_apart else (target,)
+    # Sounds, which `audio` has too, are apart from what is said.
+    apart = ("transcript" if one == "audio" else one for one in engine.modalities)
+    targets = tuple(apart) if is_apart else (target,)
     left = [hit for one in targets for hit in _unseen(engine, query, options, one, seen)]
     found = [replace(hit, rank=rank) for rank, hit in enumerate(left, 1)]
     history.keep(history.Search(engine.store.path, query, _plain(options), found, seen))

@@ -65,6 +65,8 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
         ("items", _counts(found.items)),
         ("vectors", _counts(found.vectors)),
     ]
+    if found.sound is not None:
+        rows.append(("sound", printable(found.sound)))
     if found.first_day is not None:
         rows.append(("pictures", f"from {found.first_day} to {found.last_day}"))
     if serving is not None and serving.lacking:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 RATE = 16_000
-"""Samples a second of all that is decoded."""
+"""Samples a second, unless another rate is asked for."""
 BLOCK_SECONDS = 10
 MAX_SECONDS = 24 * 3600
 """Sound after this is passed over: a file of a few bytes may claim, or unpack to, years."""
@@ -37,8 +37,8 @@ _LACKING = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Sound that is being decoded: `blocks` of about ten seconds `(samples,)`, mono, at `RATE`,
-    from -1 to 1; and how many seconds the file claims to last, if it does.
+    """Sound that is being decoded: `blocks` of about ten seconds `(samples,)`, mono, from -1 to 1;
+    and how many seconds the file claims to last, if it does.
 
     After the last block that could be decoded `blocks` raises `MediaError`, where the file is
     damaged or cut short.
@@ -49,7 +49,9 @@ class Sound:
 
 
 class AudioReader:
-    """Reads WAV, MP3, M4A and AAC, FLAC, Ogg and Opus: what is said in them, as transcripts."""
+    """Reads WAV, MP3, M4A and AAC, FLAC, Ogg and Opus: what is said in them, as transcripts, and
+    what they sound like.
+    """
 
     suffixes = frozenset({".aac", ".flac", ".m4a", ".m4b", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
 
@@ -62,39 +64,57 @@ class AudioReader:
         with listening(path) as sound:
             if sound is None:
                 raise MediaError("there is no sound in it")
-        yield from spoken(path, wanted)
+        yield from heard(path, wanted)
 
 
-def spoken(path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
-    """What is said in a recording or film, if that is wanted, as parts.
+def heard(path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+    """What is said in a recording or film, and what it sounds like, as far as wanted, as parts.
 
     Where the file turns out to be damaged after something was heard, that is kept, and the damage
     noted at its place. Raises `MediaError` where nothing was.
     """
-    if wanted.speech is None:
-        return
     end: float | None = None
-    try:
-        for segment in wanted.speech(path):
-            end = segment.end
-            place = locators.times(segment.start, segment.end)
-            yield Part(Modality.AUDIO, "transcript", segment.text, locator=place)
-    except MediaError as error:
-        if end is None:
-            raise
-        yield Skipped(path.name, str(error), locators.times(end, end))
+    errors: list[MediaError] = []
+    for parts in (_said(path, wanted), _sounds(path, wanted)):
+        try:
+            for part, until in parts:
+                end = max(until, end or 0.0)
+                yield part
+        except MediaError as error:
+            errors.append(error)
+    if errors and end is None:
+        raise errors[0]
+    if errors and end is not None:
+        yield Skipped(path.name, str(errors[0]), locators.times(end, end))
+
+
+def _said(path: Path, wanted: Reading) -> Iterator[tuple[Part, float]]:
+    """What is said, each with its end."""
+    for one in wanted.speech(path) if wanted.speech else ():
+        place = locators.times(one.start, one.end)
+        yield Part(Modality.AUDIO, "transcript", one.text, locator=place), one.end
+
+
+def _sounds(path: Path, wanted: Reading) -> Iterator[tuple[Part, float]]:
+    """What it sounds like, each with its end."""
+    for one in wanted.sounds(path) if wanted.sounds else ():
+        place = locators.times(one.start, one.end)
+        yield Part(Modality.SOUND, "sound", one.vector, locator=place), one.end
 
 
 @contextmanager
-def listening(source: Path | bytes) -> Iterator[Sound | None]:
-    """The sound of a file, or of bytes; None of a film without any. Raises `MediaError`."""
+def listening(source: Path | bytes, rate: int = RATE) -> Iterator[Sound | None]:
+    """The sound of a file, or of bytes, at a `rate` of samples; None of a film without any.
+
+    Raises `MediaError`.
+    """
     with opened(source) as container:
         stream = next(iter(container.streams.audio), None)
         if stream is None or stream.codec_context is None:
             yield None
             return
         _check(stream)
-        yield Sound(_blocks(container, stream), _claimed(container, stream))
+        yield Sound(_blocks(container, stream, rate), _claimed(container, stream))
 
 
 def _check(stream: AudioStream) -> None:
@@ -112,25 +132,25 @@ def _claimed(container: InputContainer, stream: AudioStream) -> float | None:
     return None if container.duration is None else container.duration / 1e6
 
 
-def _blocks(container: InputContainer, stream: AudioStream) -> Iterator[FloatArray]:
+def _blocks(container: InputContainer, stream: AudioStream, rate: int) -> Iterator[FloatArray]:
     """The samples in blocks; at the end `MediaError` where something is wrong with the file."""
     import numpy as np
 
     damage = Damage()
     waiting: list[FloatArray] = []
     count = total = 0
-    for samples in _samples(container, stream, damage):
+    for samples in _samples(container, stream, damage, rate):
         waiting.append(samples)
         count += len(samples)
         total += len(samples)
-        if count >= BLOCK_SECONDS * RATE:
+        if count >= BLOCK_SECONDS * rate:
             yield np.concatenate(waiting)
             waiting, count = [], 0
-        if total >= MAX_SECONDS * RATE:
+        if total >= MAX_SECONDS * rate:
             break
     if waiting:
         yield np.concatenate(waiting)
-    damage.tell(total / RATE, _claimed(container, stream))
+    damage.tell(total / rate, _claimed(container, stream))
 
 
 class Damage:
@@ -162,19 +182,19 @@ class Damage:
 
 
 def _samples(
-    container: InputContainer, stream: AudioStream, damage: Damage
+    container: InputContainer, stream: AudioStream, damage: Damage, rate: int
 ) -> Iterator[FloatArray]:
-    """The samples of a stream as they are decoded, mono, at `RATE`, with silence in its gaps."""
+    """The samples of a stream as they are decoded, mono, with silence in its gaps."""
     import numpy as np
 
     begin = (container.start_time or 0) / 1e6
-    resampler = _Resampler()
+    resampler = _Resampler(rate)
     total = 0
     for frame in chain(_frames(container, stream, damage), (None,)):
         if frame is not None and frame.time is not None:
-            gap = frame.time - begin - total / RATE
+            gap = frame.time - begin - total / rate
             if gap > _GAP:
-                for silence in _silence(min(gap, MAX_SECONDS)):
+                for silence in _silence(min(gap, MAX_SECONDS), rate):
                     total += len(silence)
                     yield silence
         for samples in resampler(frame):
@@ -182,13 +202,13 @@ def _samples(
             yield np.nan_to_num(samples, posinf=1.0, neginf=-1.0).clip(-1, 1)
 
 
-def _silence(seconds: float) -> Iterator[FloatArray]:
+def _silence(seconds: float, rate: int) -> Iterator[FloatArray]:
     import numpy as np
 
-    left = int(seconds * RATE)
+    left = int(seconds * rate)
     while left > 0:
-        yield np.zeros(min(left, BLOCK_SECONDS * RATE), np.float32)
-        left -= BLOCK_SECONDS * RATE
+        yield np.zeros(min(left, BLOCK_SECONDS * rate), np.float32)
+        left -= BLOCK_SECONDS * rate
 
 
 def _frames(
@@ -213,9 +233,10 @@ def _frames(
 
 
 class _Resampler:
-    """Brings frames to mono and `RATE`, though their form may change within a stream."""
+    """Brings frames to mono and a rate, though their form may change within a stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
         self._form: tuple[Any, ...] | None = None
         self._resampler: av.AudioResampler | None = None
 
@@ -230,7 +251,7 @@ class _Resampler:
             if self._resampler is not None:
                 yield from map(_flat, self._resampler.resample(None))
             self._form = form
-            new = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+            new = av.AudioResampler(format="flt", layout="mono", rate=self._rate)
             self._resampler = None if form is None else new
         if frame is not None and self._resampler is not None:
             frame.pts = None  # gaps are filled here

@@ -14,7 +14,7 @@ from PIL import Image
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
-from cmsearch.media.audio import spoken
+from cmsearch.media.audio import heard
 from cmsearch.media.containers import opened
 from cmsearch.media.exif import camera_name
 from cmsearch.media.frames import Decoded, frames, packets, video_stream
@@ -127,9 +127,9 @@ def _seen(container: InputContainer, size: int) -> tuple[list[Seen], list[Cue], 
 
 
 def _heard(path: Path, wanted: Reading, shot: Shot, is_else: bool) -> Iterator[Part | Skipped]:
-    """What is said; that it can't be heard is no reason to leave out what is seen."""
+    """What is said and sounds; that it can't be heard is no reason to leave out what is seen."""
     try:
-        for part in spoken(path, wanted):
+        for part in heard(path, wanted):
             yield replace(part, shot=shot) if isinstance(part, Part) else part
     except MediaError as error:
         if not is_else:

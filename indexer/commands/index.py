@@ -20,6 +20,7 @@ from indexer.commands.options import (
     model_option,
     place_option,
     progress,
+    sound_option,
 )
 from indexer.indexer import Indexer, Plan, Report
 
@@ -31,6 +32,7 @@ SHOWN = 20
 @model_option
 @device_option
 @asr_option
+@sound_option
 @place_option
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @format_option
@@ -39,6 +41,7 @@ def index(
     model: str | None,
     device: str | None,
     asr: str | None,
+    sound: str | None,
     store: Path | None,
     dry_run: bool,
     style: str,
@@ -46,8 +49,8 @@ def index(
     """Index a folder of pictures, captions and documents, or bring its index up to date.
 
     A model that the index wasn't made with encodes everything anew beside what there is, which
-    serves until that is done. With another --asr recordings and films are heard again. Ends with
-    the exit code 3 if some files had to be skipped.
+    serves until that is done. With another --asr or --sound recordings and films are heard again.
+    Ends with the exit code 3 if some files had to be skipped.
 
     \b
     Examples:
@@ -55,8 +58,9 @@ def index(
       cmsearch index ~/Pictures --dry-run
       cmsearch index ~/Pictures --model clip
       cmsearch index ~/Recordings --asr small
+      cmsearch index ~/Recordings --sound transformers:laion/clap-htsat-unfused
     """
-    indexer = Indexer(folder, store=store, model=model, device=device, asr=asr)
+    indexer = Indexer(folder, store=store, model=model, device=device, asr=asr, sound=sound)
     if dry_run:
         plan = indexer.plan()
         print_plan(plan) if style == "table" else print_json(plan)

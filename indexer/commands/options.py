@@ -30,6 +30,11 @@ asr_option = click.option(
     metavar="NAME",
     help="What writes speech down: tiny.en, small, faster-whisper:ORG/NAME, /path; or none.",
 )
+sound_option = click.option(
+    "--sound",
+    metavar="NAME",
+    help="What finds sound that isn't speech: transformers:ORG/NAME or /path of a CLAP; or none.",
+)
 place_option = click.option(
     "--store",
     type=click.Path(path_type=Path),

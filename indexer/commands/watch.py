@@ -19,6 +19,7 @@ from indexer.commands.options import (
     model_option,
     place_option,
     progress,
+    sound_option,
 )
 from indexer.indexer import Indexer, Report
 from indexer.watch import follow
@@ -29,6 +30,7 @@ from indexer.watch import follow
 @model_option
 @device_option
 @asr_option
+@sound_option
 @place_option
 @click.option(
     "--rescan",
@@ -45,6 +47,7 @@ def watch(
     model: str | None,
     device: str | None,
     asr: str | None,
+    sound: str | None,
     store: Path | None,
     rescan: float,
     poll: bool,
@@ -58,7 +61,7 @@ def watch(
     Example:
       cmsearch watch ~/Pictures
     """
-    indexer = Indexer(folder, store=store, model=model, device=device, asr=asr)
+    indexer = Indexer(folder, store=store, model=model, device=device, asr=asr, sound=sound)
     known: set[Skipped] = set()
     try:
         with progress() as show:

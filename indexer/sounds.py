@@ -1,0 +1,184 @@
+"""Sound that isn't speech while a folder is indexed: its model, and its windows as vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from cmsearch import bank, locators
+from cmsearch.catalog import Catalog
+from cmsearch.errors import MediaError, ModelError
+from cmsearch.media.audio import listening
+from cmsearch.registry import load_encoder, model_name, sound_name
+from cmsearch.store import Store
+from cmsearch.types import HEARD, STALE, Asset, Encoder, FloatArray, Modality, Role, Window
+from indexer.scan import Found
+from indexer.stages import checked
+
+NONE = "none"
+"""In place of a model's name: sound that isn't speech is passed over."""
+SECONDS = 10.0
+"""The length of a window, unless the model takes less."""
+LEAST = 1.0
+"""Seconds of a last window, below which it is left out, unless there is no other."""
+SILENT = 2.0 / 32768
+"""The loudest sample of what counts as silence: less than two steps of 16 bits."""
+HEARD_SHARE = 0.005
+"""The samples of a window that have to be louder: what begins after it rings into its end."""
+
+
+class Sounds:
+    """The model of the sounds of a folder, loaded when it is needed.
+
+    `asked` is a name as `--sound` takes it, or None for the one that the store has. Raises
+    `UnknownModelError` for a name that can't be one.
+    """
+
+    def __init__(self, asked: str | None, device: str | None) -> None:
+        self._asked = asked if asked in (None, NONE) else sound_name(str(asked))
+        self._device = device
+        self._loaded: Encoder | None = None
+
+    def settle(self, store: Store | None) -> None:
+        """Let the store have the model that was asked for, if one was.
+
+        With another model, or none, the sounds of the former one are deleted; recordings and films
+        are read again by this run. Where there is no store yet, the model is only loaded, so that
+        a mistake leaves none behind. Raises `ModelError`.
+        """
+        if self._asked is None:
+            return
+        encoder = None if self._asked == NONE else self._load(self._asked)
+        if store is None:
+            return
+        known = store.catalog.sound_space()
+        if (known and known[1]) == (encoder and encoder.space):
+            return
+        captions = "" if encoder is None else bank.pack(bank.encoded(encoder))
+        snapshot = store.snapshot()
+        with store.catalog.writing() as writer:
+            writer.drop_sounds(snapshot)
+            if encoder is not None:
+                writer.put_sound_space(encoder.space, encoder.capabilities.runtime, captions)
+                writer.read_sounds()
+
+    def stale(self, assets: Mapping[str, Asset], catalog: Catalog) -> dict[str, Asset]:
+        """The assets as they are after `settle`, which isn't done; as far as names tell."""
+        known = catalog.sound_space()
+        if self._asked in (None, NONE) or (known and model_name(known[1])) == self._asked:
+            return dict(assets)
+        return {
+            path: replace(asset, mtime_ns=STALE)
+            if asset.kind in HEARD and asset.mtime_ns is not None
+            else asset
+            for path, asset in assets.items()
+        }
+
+    def listener(
+        self, catalog: Catalog, files: Iterable[Found], note: Callable[[str], object]
+    ) -> Callable[[Path], Iterator[Window]] | None:
+        """What a `Loader` takes for what files sound like; None where that is passed over, or none
+        of them sounds. Raises `ModelError`.
+        """
+        found = catalog.sound_space()
+        if found is None or not any(file.kind in HEARD for file in files):
+            return None
+        space = found[1]
+        encoder = self._loaded
+        if encoder is None or encoder.space != space:
+            name = model_name(space)
+            encoder = load_encoder(name, device=self._device, space=space, download=True)
+            self._loaded = _checked(encoder, name)
+        return partial(heard, encoder=encoder, note=note)
+
+    def _load(self, name: str) -> Encoder:
+        if self._loaded is None:
+            encoder = load_encoder(name, device=self._device, download=True)
+            self._loaded = _checked(encoder, name)
+        return self._loaded
+
+
+def heard(path: Path, *, encoder: Encoder, note: Callable[[str], object]) -> Iterator[Window]:
+    """What a recording or film sounds like; nothing of a film without sound.
+
+    Raises `MediaError`, at the end for a damaged one.
+    """
+    form = encoder.capabilities
+    with listening(path, form.rate) as sound:
+        if sound is None:
+            return
+        cut = windows(sound.blocks, form.rate, min(form.seconds, SECONDS))
+        for batch in _batched(cut, form.batch_size):
+            note(f"{path.name} sound at {locators.clock(batch[0][0])}")
+            pieces = [encoder.prepare(samples, Modality.SOUND) for _, samples in batch]
+            encoding = encoder.encode(pieces, Modality.SOUND, Role.DOCUMENT)
+            vectors = checked(encoder, encoding, len(batch)).vectors
+            for (start, samples), vector in zip(batch, vectors, strict=True):
+                yield Window(start, start + len(samples) / form.rate, vector)
+
+
+def windows(
+    blocks: Iterable[FloatArray], rate: int, seconds: float
+) -> Iterator[tuple[float, FloatArray]]:
+    """Sound in windows of so many seconds, with the second at which each begins; the last may be
+    shorter. Silence is left out. What `blocks` raises is raised after the last window.
+    """
+    size = int(rate * seconds)
+    held, start = np.zeros(0, np.float32), 0
+    error: MediaError | None = None
+    blocks = iter(blocks)
+    while True:
+        try:
+            block = next(blocks, None)
+        except MediaError as found:
+            block, error = None, found
+        if block is None:
+            break
+        held = np.concatenate([held, block])
+        while len(held) >= size:
+            if _is_heard(held[:size]):
+                yield start / rate, held[:size]
+            held, start = held[size:], start + size
+    if len(held) >= (LEAST * rate if start else 1) and _is_heard(held):
+        yield start / rate, held
+    if error is not None:
+        raise error
+
+
+def _is_heard(samples: FloatArray) -> bool:
+    return int((np.abs(samples) > SILENT).sum()) > HEARD_SHARE * len(samples)
+
+
+def _batched(
+    found: Iterator[tuple[float, FloatArray]], size: int
+) -> Iterator[list[tuple[float, FloatArray]]]:
+    """In lists of `size`; what `found` raises is raised after the last one."""
+    while True:
+        batch: list[tuple[float, FloatArray]] = []
+        error: MediaError | None = None
+        try:
+            for one in islice(found, size):
+                batch.append(one)
+        except MediaError as raised:
+            error = raised
+        if batch:
+            yield batch
+        if error is not None:
+            raise error
+        if len(batch) < size:
+            return
+
+
+def _checked(encoder: Encoder, name: str) -> Encoder:
+    """The encoder, if it takes text and sound."""
+    if not {Modality.TEXT, Modality.SOUND} <= encoder.capabilities.modalities:
+        raise ModelError(
+            f"{name} takes no sound. Name a CLAP model, as --sound transformers:ORG/NAME or the "
+            "path of its folder."
+        )
+    return encoder
