@@ -1,8 +1,8 @@
 """Adapters: what was learned from pairs of pictures and captions, on top of an encoder.
 
-An adapter moves the vectors of pictures towards where their captions lie. It is one file of
-safetensors: plain numbers, the space that it is on top of, and a card that says what it was
-learned from and what it gained.
+An adapter moves the vectors of pictures towards where their captions lie, and may have a network
+that fuses a picture and a text. It is one file of safetensors: plain numbers, the space that it is
+on top of, and a card that says what it was learned from and what it gained.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from cmsearch import spaces
+from cmsearch import multimodal, spaces
 from cmsearch.errors import ModelUnavailableError, brief
 from cmsearch.files import read_file
 from cmsearch.registry import canonical_name, model_name
@@ -28,6 +28,8 @@ FORMAT = "cmsearch-adapter 1"
 """The one entry of the file's metadata; several would be written in an order of chance."""
 MAX_BYTES = 2**28
 MAX_INPUTS = 65_536
+_FUSION = "fusion."
+"""What the names of a network's tensors begin with in the file."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,9 @@ class Adapter:
 
     It reads `inputs (n, d)`: the base's vectors, and behind them the encoder's features if it was
     learned with them. `weight (d, dim)` and `bias (dim,)` predict a picture's mean caption, of
-    which `share` is taken and the rest of the base's own vector.
+    which `share` is taken and the rest of the base's own vector. One of share 0 moves nothing, and
+    predicts nothing: its weight is `(d, 0)`. `fusion` are the tensors of a network of
+    `cmsearch.multimodal`, or none.
     """
 
     base: Space
@@ -44,12 +48,15 @@ class Adapter:
     bias: FloatArray
     share: float
     card: Mapping[str, Any] = field(default_factory=dict)
+    fusion: multimodal.Tensors = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that decides what it computes; not of the card."""
-        head = json.dumps([FORMAT, spaces.described(self.base), self.share])
-        numbers = (self.weight.astype("<f4").tobytes(), self.bias.astype("<f4").tobytes())
+        width = [] if self.share else [len(self.weight)]  # which has no numbers then
+        head = json.dumps([FORMAT, spaces.described(self.base), self.share, *width])
+        rows = [self.weight, self.bias, *(self.fusion[name] for name in sorted(self.fusion))]
+        numbers = (one.astype("<f4").tobytes() for one in rows)
         return hashlib.sha256(b"\0".join([head.encode(), *numbers])).hexdigest()
 
     @property
@@ -60,7 +67,14 @@ class Adapter:
     def apply(self, inputs: FloatArray) -> FloatArray:
         """Unit vectors `(n, dim)` for inputs `(n, d)`."""
         own = inputs[:, : self.base.dim]
+        if not self.share:
+            return own
         return blended(own, inputs @ self.weight + self.bias, self.share)
+
+
+def unmoving(base: Space, width: int) -> Adapter:
+    """An adapter that leaves the vectors of pictures as they are, and reads `width` numbers."""
+    return Adapter(base, np.zeros((width, 0), np.float32), np.zeros(0, np.float32), 0.0)
 
 
 def blended(own: FloatArray, predicted: FloatArray, share: float) -> FloatArray:
@@ -88,7 +102,8 @@ def pack(adapter: Adapter) -> bytes:
         "share": adapter.share,
         "card": dict(adapter.card),
     }
-    tensors = {"weight": adapter.weight, "bias": adapter.bias}
+    fusion = {_FUSION + name: tensor for name, tensor in adapter.fusion.items()}
+    tensors = {"weight": adapter.weight, "bias": adapter.bias, **fusion}
     data: bytes = save(tensors, metadata={FORMAT: json.dumps(about, sort_keys=True)})
     return data
 
@@ -112,6 +127,11 @@ def unpack(data: bytes, name: str) -> Adapter:
             tensors["bias"],
             float(about["share"]),
             dict(about["card"]),
+            {
+                name.removeprefix(_FUSION): tensor
+                for name, tensor in tensors.items()
+                if name.startswith(_FUSION)
+            },
         )
         _check(adapter, set(tensors))
     except (SafetensorError, ValueError, LookupError, TypeError, RecursionError) as error:
@@ -144,9 +164,11 @@ def write(path: Path, data: bytes) -> None:
 def _check(adapter: Adapter, names: set[str]) -> None:
     """Raises `ValueError` for what `fit` would not have written."""
     weight, bias, dim = adapter.weight, adapter.bias, adapter.base.dim
+    names = {name for name in names if not name.startswith(_FUSION)}
     if names != {"weight", "bias"} or weight.dtype != np.float32 or bias.dtype != np.float32:
         raise ValueError("it consists of a weight and a bias in float32")
-    if weight.ndim != 2 or weight.shape[1] != dim or bias.shape != (dim,):
+    columns = dim if adapter.share else 0
+    if weight.ndim != 2 or weight.shape[1] != columns or bias.shape != (columns,):
         raise ValueError(f"its numbers aren't those of {dim} dimensions")
     if not dim <= len(weight) <= MAX_INPUTS:
         raise ValueError("it reads a vector, and perhaps features behind it")
@@ -156,6 +178,8 @@ def _check(adapter: Adapter, names: set[str]) -> None:
         raise ValueError("its share is between 0 and 1")
     if adapter.base.adapter is not None or adapter.base.encoder == "adapter":
         raise ValueError("it is on top of another adapter")
+    if adapter.fusion:
+        multimodal.check(adapter.fusion, dim)
 
 
 def resolved(name: str) -> str:

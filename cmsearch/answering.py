@@ -7,21 +7,35 @@ from dataclasses import dataclass, field
 from heapq import merge
 from itertools import product
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
 from cmsearch import locators
 from cmsearch.alike import Alike
 from cmsearch.composition import Sum, cosines, standard, toward
+from cmsearch.errors import QueryError
 from cmsearch.exclusion import barred
+from cmsearch.hearing import heard, is_text
 from cmsearch.hubness import Banks
+from cmsearch.joining import Joiner, pair
 from cmsearch.matching import Matcher
-from cmsearch.measured import Stages, defaults
-from cmsearch.ranking import Ranking, SecondStage, candidates, depth_of, stages
+from cmsearch.measured import Stages, defaults, topped
+from cmsearch.paging import Pager
+from cmsearch.pairing import Pairing
+from cmsearch.ranking import (
+    OWN,
+    Ranking,
+    SecondStage,
+    candidates,
+    depth_of,
+    stages,
+    wants_own,
+)
 from cmsearch.relevance import relevance
 from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
 from cmsearch.store import Store, View
-from cmsearch.types import Composition, Encoder, Filter, Hit, Modality, Reranker, Space
+from cmsearch.types import Composition, Encoder, Filter, FloatArray, Hit, Modality, Reranker, Space
 
 KINDS = {
     "caption": "text",
@@ -58,7 +72,20 @@ class Tools:
     banks: Banks
     alike: Alike
     encoder: Callable[[Space], Encoder]
-    reranker: Callable[[str], Reranker]
+    joiner: Callable[[Space], Joiner]
+    reranker: Callable[[str, Space], Reranker]
+    own: Callable[[View], Reranker | None]
+    """The reranker that was learned in the space of a view."""
+    sounds: Callable[[Space, bool], Encoder | None]
+    """The encoder of the sounds' space; None where it can't be had, if it isn't needed."""
+
+
+class Asked(NamedTuple):
+    """A query, the items that it may not find, and how it is asked of sounds, if it is."""
+
+    query: Composition
+    bar: Collection[int]
+    heard: Composition | None
 
 
 class Answering:
@@ -73,11 +100,13 @@ class Answering:
         self._wanted = wanted
         kept = tools.store.catalog.setting(f"stages {view.space_id}")
         self._table = defaults(view.space.encoder, kept)
+        self._own = tools.own(view) if wants_own(wanted.ranking) else None
+        if self._own is not None:
+            self._table = topped(self._table, self._own.directions, OWN)
 
     def hits(self, asked: Sequence[Composition]) -> list[list[Hit]]:
         """The hits of each query."""
-        bars = [barred(self._store, self._view, query) for query in asked]
-        pairs = list(zip(asked, bars, strict=True))
+        pairs = [self._asked(*pair) for pair in zip(asked, self._heard(asked), strict=True)]
         found: dict[int, list[Hit]] = {}
         depth = self._wanted.k + SPARE if self._wanted.ranking.fold else self._wanted.k
         while len(found) < len(asked):  # again and deeper for those of which too many were folded
@@ -87,30 +116,58 @@ class Answering:
             depth *= 4
         return [found[row] for row in range(len(asked))]
 
-    def _found(
-        self, asked: Sequence[tuple[Composition, Collection[int]]], depth: int
-    ) -> list[tuple[list[Hit], bool]]:
+    def _heard(self, asked: Sequence[Composition]) -> list[Composition | None]:
+        """Each query as it is asked of sounds; None where it isn't, or can't be."""
+        nobody = [None for _ in asked]
+        sounds, is_needed = self._view.sounds, self._wanted.target == Modality.SOUND
+        if is_needed and not all(map(is_text, asked)):
+            raise QueryError("Sounds are found by texts, written or said, and not by pictures.")
+        if sounds is None or sounds.space is None or not self._wants(Modality.SOUND):
+            return list(nobody)
+        if not any(map(is_text, asked)):
+            return list(nobody)
+        encoder = self._tools.sounds(sounds.space, is_needed)
+        return list(nobody) if encoder is None else heard(asked, encoder)
+
+    def _asked(self, query: Composition, heard: Composition | None) -> Asked:
+        bar = barred(self._store, self._view, query)
+        if heard is not None and self._view.sounds is not None:
+            bar |= barred(self._store, self._view.sounds, heard)
+        return Asked(query, bar, heard)
+
+    def _wants(self, modality: Modality) -> bool:
+        """Whether items of a modality are asked for; sound is a part of what is heard."""
+        target = KINDS.get(self._wanted.target, self._wanted.target)
+        is_heard = modality is Modality.SOUND and self._wanted.target == Modality.AUDIO
+        return target in ("any", modality) or is_heard
+
+    def _view_of(self, modality: Modality) -> View:
+        """What shows the items of a modality: sounds have a view of another space."""
+        sounds = self._view.sounds
+        return sounds if modality is Modality.SOUND and sounds is not None else self._view
+
+    def _found(self, asked: Sequence[Asked], depth: int) -> list[tuple[list[Hit], bool]]:
         """The hits of each query among the best `depth` of each direction at least, and whether
         more depth would give no more.
         """
         searched = [
             modality
             for modality, index in self._view.indexes.items()
-            if KINDS.get(self._wanted.target, self._wanted.target) in ("any", modality)
-            and len(index)
+            if self._wants(modality) and len(index)
         ]
-        sums = [
-            {one: toward(query, self._view.background, one) for one in searched}
-            for query, _ in asked
-        ]
+        join = self._joiner([one.query for one in asked])
+        sums = [self._sums(one, searched, join) for one in asked]
         directions: list[list[list[Answer]]] = [[] for _ in asked]
         short = [True] * len(asked)
-        for modality, rows in product(searched, _like([query for query, _ in asked])):
+        directed = list(product(searched, _like([one.query for one in asked])))
+        if of_sounds := [row for row, one in enumerate(asked) if one.heard is not None]:
+            directed.append((Modality.SOUND, of_sounds))
+        for modality, rows in directed:
             queries = [sums[row][modality] for row in rows]
-            found = self._direction(queries, modality, [asked[row][1] for row in rows], depth)
+            found = self._direction(queries, modality, [asked[row].bar for row in rows], depth)
             for row, query, answers in zip(rows, queries, found, strict=True):
-                scale = standard(query, self._view.background, modality)
-                is_alone = len(searched) == 1
+                scale = standard(query, self._view_of(modality).background, modality)
+                is_alone = len(sums[row]) == 1
                 directions[row].append(answers if is_alone else _standardised(answers, scale))
                 short[row] &= len(answers) < depth
         chosen = [
@@ -121,6 +178,24 @@ class Answering:
             (hits, is_all or is_short)
             for (hits, is_all), is_short in zip(chosen, short, strict=True)
         ]
+
+    def _sums(
+        self, asked: Asked, searched: Sequence[Modality], join: Joiner | None
+    ) -> dict[Modality, Sum]:
+        """A query as one vector for each modality that is searched, and for sounds."""
+        background = self._view.background
+        found = {one: toward(asked.query, background, one, join) for one in searched}
+        if asked.heard is not None:
+            own = self._view_of(Modality.SOUND).background
+            found[Modality.SOUND] = toward(asked.heard, own, Modality.SOUND)
+        return found
+
+    def _joiner(self, asked: Sequence[Composition]) -> Joiner | None:
+        """What joins a picture and a text, if there are both and a network was trained for it."""
+        if self._wanted.ranking.fusion == "sum" or not any(map(pair, asked)):
+            return None
+        found = self._tools.joiner(self._space)
+        return found if found.tensors else None
 
     def _direction(
         self,
@@ -135,6 +210,9 @@ class Answering:
         """
         wanted = self._wanted
         ranking, where = wanted.ranking, wanted.where
+        if modality is Modality.SOUND:  # nothing more was measured to help here
+            sounds = self._view_of(modality)
+            return self._tools.retriever.search(sounds, queries, modality, None, k, where, bars)
         runs = {
             part.modality: stages(ranking, self._table, part.modality, modality)
             for query in queries
@@ -144,18 +222,26 @@ class Answering:
         asks_texts = modality is Modality.IMAGE and kind is None and Modality.TEXT in runs
         is_matched = asks_texts and ranking.match != "picture"
         looked_at = max(depth_of(ranking, run) for run in runs.values())
-        is_ranked = any(run != Stages() for run in runs.values())
+        is_paired = is_matched and ranking.match == "fused"
+        is_ranked = not is_paired and any(run != Stages() for run in runs.values())
         depth = max(k, looked_at) if is_ranked or is_matched else k
         found = self._tools.retriever.search(
             self._view, queries, modality, kind, depth, where, bars
         )
         if is_ranked:
             found = self._reranked(queries, found, runs, looked_at)
-        if is_matched:
+        if is_paired:
+            joiner = self._tools.joiner(self._space)
+            pairing = Pairing(self._store, self._view, self._tools.retriever, joiner)
+            found = pairing.ranked(queries, found, looked_at, where, bars)
+        elif is_matched:
             matcher = Matcher(self._store, self._view, self._tools.retriever)
             # A fusion of longer rankings would order those at their beginnings differently.
             length = looked_at if ranking.match == "all" else depth
             found = matcher.fused(queries, found, ranking.match, length, where, bars)
+        elif kind == "page" and Modality.TEXT in runs and ranking.match != "picture":
+            pager = Pager(self._store, self._view, self._tools.retriever)
+            found = pager.ranked(queries, found, where, bars)
         return found
 
     def _reranked(
@@ -171,7 +257,7 @@ class Answering:
             self._tools.encoder(self._space),
             self._tools.banks,
             runs,
-            reranker=self._tools.reranker(model) if model else None,
+            reranker=self._reranker(model) if model else None,
             deadline=self._wanted.deadline,
         )
         return [
@@ -180,6 +266,16 @@ class Answering:
             )
             for query, answers in zip(queries, found, strict=True)
         ]
+
+    def _reranker(self, model: str) -> Reranker:
+        if model != OWN:
+            return self._tools.reranker(model, self._space)
+        if self._own is None:
+            raise QueryError(
+                "This index has no reranker of its own. Learn one with `cmsearch fit --reranker`, "
+                "or name a file: learned:FILE."
+            )
+        return self._own
 
     def _chosen(
         self, query: Mapping[Modality, Sum], answers: Sequence[Answer]
@@ -217,11 +313,11 @@ class Answering:
     def _relevances(
         self, query: Mapping[Modality, Sum], answers: Sequence[Answer]
     ) -> list[float | None]:
-        background = self._view.background
         found = []
         for answer, row in zip(answers, self._cosines(query, answers), strict=True):
             modality = answer.item.modality
             asked = query.get(modality)  # a store from elsewhere may say anything of its items
+            background = self._view_of(modality).background
             likely = asked and relevance(background, asked, modality, row, answer.stages)
             found.append(likely)
         return found
@@ -230,15 +326,22 @@ class Answering:
         self, query: Mapping[Modality, Sum], answers: Sequence[Answer]
     ) -> list[list[float]]:
         """The cosines of answers to each part of a query."""
-        parts = next((one.parts for one in query.values()), ())
-        if len(parts) <= 1:
-            return [[answer.cosine] for answer in answers]
-        dim = self._space.dim
+        found = [[answer.cosine] for answer in answers]
+        for modality, one in query.items():
+            own = [row for row, answer in enumerate(answers) if answer.item.modality is modality]
+            space = self._view_of(modality).space
+            if len(one.parts) > 1 and own and space is not None:
+                rows = self._vectors([answers[row] for row in own], space.dim)
+                for row, values in zip(own, cosines(one.parts, rows), strict=True):
+                    found[row] = [float(value) for value in values]
+        return found
+
+    def _vectors(self, answers: Sequence[Answer], dim: int) -> FloatArray:
+        """The vectors `(n, dim)` of answers; zeros for those that were deleted meanwhile."""
         found = self._store.catalog.vectors((answer.embedding for answer in answers), dim)
         gone = np.zeros(dim, np.float32)
-        vectors = [found.get(one.embedding, gone) for one in answers]
-        rows = cosines(parts, np.array(vectors, np.float32).reshape(-1, dim))
-        return [[float(one) for one in row] for row in rows]
+        rows = [found.get(one.embedding, gone) for one in answers]
+        return np.array(rows, np.float32).reshape(-1, dim)
 
     def _hit(
         self, rank: int, answer: Answer, copies: Sequence[Answer], likely: float | None

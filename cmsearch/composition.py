@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cmsearch.errors import QueryError
+from cmsearch.joining import Joiner, pair
+from cmsearch.multimodal import Fused
 from cmsearch.types import Composition, EncodedQuery, FloatArray, Modality
 from cmsearch.vectors import Background
 
@@ -19,13 +21,15 @@ class Sum(NamedTuple):
     """A composed query as one unit `vector (dim,)` for items of one modality.
 
     A cosine to it is the sum of the cosines to the `parts`, each times its one of `shares`. Those
-    follow from the `weights` that the query gives its parts.
+    follow from the `weights` that the query gives its parts. Where a picture and a text are
+    `fused`, they are the shares that the network gives them, and what it adds comes on top.
     """
 
     vector: FloatArray
     parts: tuple[EncodedQuery, ...]
     weights: tuple[float, ...]
     shares: tuple[float, ...]
+    fused: Fused | None = None
 
     @property
     def written(self) -> float:
@@ -39,26 +43,62 @@ class Sum(NamedTuple):
         return [(part.content, w) for part, w in pairs if part.modality is Modality.TEXT]
 
 
-def toward(asked: Composition, background: Background, target: Modality) -> Sum:
+def toward(
+    asked: Composition, background: Background, target: Modality, join: Joiner | None = None
+) -> Sum:
     """The sum of a query's parts among items of the modality `target`.
 
     Cosines of pictures with pictures spread more widely than those of texts with pictures. Where a
     query has parts of several modalities, each is divided by the deviation of its direction, so
-    that parts of equal weights count equally. Raises `QueryError` where the parts cancel out.
+    that parts of equal weights count equally. A picture and a text are joined by `join`, if it is
+    given. Raises `QueryError` where the parts cancel out.
     """
     if len(asked.parts) == 1:
         return Sum(asked.parts[0].vector, asked.parts, (1.0,), (1.0,))
-    mixed = len({part.modality for part in asked.parts}) > 1
-    scaled = [
-        weight / (_standard(background, part, target)[1] if mixed else 1.0)
-        for weight, part in zip(asked.weights, asked.parts, strict=True)
-    ]
-    total = np.sum([w * part.vector for w, part in zip(scaled, asked.parts, strict=True)], axis=0)
+    scaled = scales(asked, background, target)
+    fused, added = None, np.zeros_like(asked.parts[0].vector)
+    if join is not None and (places := pair(asked)) is not None:
+        fused, scaled, added = _joined(asked, scaled, places, join)
+    total = added + _sum(scaled, asked.parts)
     norm = float(np.linalg.norm(total))
     if norm < 1e-3 * sum(map(abs, scaled)):
         raise QueryError("The parts of the query cancel each other out. Give one a weight: 2:TEXT.")
     shares = tuple(weight / norm for weight in scaled)
-    return Sum((total / norm).astype(np.float32), asked.parts, asked.weights, shares)
+    return Sum((total / norm).astype(np.float32), asked.parts, asked.weights, shares, fused)
+
+
+def scales(asked: Composition, background: Background, target: Modality) -> list[float]:
+    """The weights of a query's parts in its sum among items of the modality `target`."""
+    mixed = len({part.modality for part in asked.parts}) > 1
+    return [
+        weight / (_standard(background, part, target)[1] if mixed else 1.0)
+        for weight, part in zip(asked.weights, asked.parts, strict=True)
+    ]
+
+
+def _joined(
+    asked: Composition, scaled: list[float], places: tuple[int, int], join: Joiner
+) -> tuple[Fused, list[float], FloatArray]:
+    """A picture and a text as one; the weights then, and what is added to the weighted sum.
+
+    What is looked for keeps the length that it has in the sum, beside what is taken away.
+    """
+    both = [asked.parts[place] for place in places]
+    weights = [scaled[place] for place in places]
+    length = float(np.linalg.norm(_sum(weights, both)))
+    found = join(both, weights)
+    own = _sum(found.shares, both)
+    scale = length / max(float(np.linalg.norm(own)), 1e-6)
+    changed = list(scaled)
+    for place, share in zip(places, found.shares.tolist(), strict=True):
+        changed[place] = scale * share
+    return found, changed, length * found.vector - scale * own
+
+
+def _sum(weights: Sequence[float] | FloatArray, parts: Sequence[EncodedQuery]) -> FloatArray:
+    rows = [weight * part.vector for weight, part in zip(weights, parts, strict=True)]
+    total: FloatArray = np.sum(rows, axis=0)
+    return total
 
 
 def standard(query: Sum, background: Background, target: Modality) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,13 +53,17 @@ class Learned:
     @property
     def is_better(self) -> bool:
         """Whether text finds pictures significantly better, and nothing is significantly worse."""
-        first = self.comparisons[0]
-        worse = any(measure.high < 0 for one in self.comparisons for measure in one.gain.values())
-        return first.gain["mrr"].low > 0 and not worse
+        return is_better(self.comparisons)
 
 
-class _Tally:
-    """The ranks of queries, each perhaps several times, before and after."""
+def is_better(comparisons: Sequence[Comparison]) -> bool:
+    """Whether the first has a significantly better MRR, and no measure of any is worse."""
+    worse = any(measure.high < 0 for one in comparisons for measure in one.gain.values())
+    return comparisons[0].gain["mrr"].low > 0 and not worse
+
+
+class Tally:
+    """The ranks of `count` queries, each perhaps several times, before and after."""
 
     def __init__(self, count: int) -> None:
         self._sums = {name: np.zeros((2, count)) for name in MEASURES}
@@ -67,11 +71,20 @@ class _Tally:
 
     def add(self, rows: IdArray, before: FloatArray, after: FloatArray, right: IdArray) -> None:
         """Scores `(q, m)` of the queries of these rows, before and after."""
+        self.add_ranks(rows, ranks(before, right), ranks(after, right))
+
+    def add_ranks(
+        self, rows: IdArray, before: NDArray[np.float64], after: NDArray[np.float64]
+    ) -> None:
+        """The ranks `(q,)` of the first right answers to the queries of these rows."""
         self._times[rows] += 1
-        for place, scores in enumerate((before, after)):
-            found = ranks(scores, right)
+        for place, found in enumerate((before, after)):
             for name, value in MEASURES.items():
                 self._sums[name][place, rows] += value(found)
+
+    @property
+    def is_asked(self) -> bool:
+        return bool(self._times.any())
 
     def compared(self, direction: str, groups: IdArray) -> Comparison:
         """The means over all that were asked, with intervals over their groups `(count,)`."""
@@ -99,7 +112,7 @@ def learn(
     """
     design = Design(pairs.inputs, pairs.dim)
     repeats = REPEATS if len(pairs.inputs) < FEW else 1
-    texts, pictures = _Tally(len(pairs.texts)), _Tally(len(pairs.inputs))
+    texts, pictures = Tally(len(pairs.texts)), Tally(len(pairs.inputs))
     tell(0, repeats * FOLDS)
     chosen: Counter[tuple[float, float]] = Counter()
     for seed in range(repeats):
@@ -126,7 +139,7 @@ def _ask(
     pairs: Pairs,
     part: Held,
     after: FloatArray,
-    tallies: tuple[_Tally, _Tally],
+    tallies: tuple[Tally, Tally],
     second: Second | None,
     random: np.random.Generator,
 ) -> None:

@@ -40,12 +40,14 @@ class Pairs:
 
     `inputs (n, d)` are what an adapter reads, of which the first `dim` are the encoder's vectors.
     `texts (t, dim)` are unit vectors, `links (l, 2)` pairs of a picture's row and a text's, by
-    which each picture and each text has one at least.
+    which each picture and each text has one at least. Of pictures that share a text one is never
+    held out without the others, unless more than `most` share it, if that is given.
     """
 
     inputs: FloatArray
     texts: FloatArray
     links: IdArray
+    most: int | None = None
 
     @property
     def dim(self) -> int:
@@ -68,12 +70,14 @@ class Pairs:
     @cached_property
     def groups(self) -> IdArray:
         """Of each picture the number of its group `(n,)`: pictures joined by texts they share."""
-        group = np.arange(len(self.inputs))
+        group, links = np.arange(len(self.inputs)), self.links
+        if self.most is not None:
+            links = links[np.bincount(links[:, 1])[links[:, 1]] <= self.most]
         while True:
             of_text = np.full(len(self.texts), len(group))
-            np.minimum.at(of_text, self.links[:, 1], group[self.links[:, 0]])
+            np.minimum.at(of_text, links[:, 1], group[links[:, 0]])
             joined = group.copy()
-            np.minimum.at(joined, self.links[:, 0], of_text[self.links[:, 1]])
+            np.minimum.at(joined, links[:, 0], of_text[links[:, 1]])
             if np.array_equal(joined, group):
                 found: IdArray = np.unique(group, return_inverse=True)[1]
                 return found

@@ -15,7 +15,7 @@ from cmsearch.store import Store, View
 from cmsearch.types import Filter, Modality
 from cmsearch.words import Match, Scope
 
-MATCHES = ("all", "picture", "caption", "words")
+MATCHES = ("all", "picture", "caption", "words", "fused")
 CAPTIONS = 2.0
 """How much the ranking by captions counts beside that by pictures."""
 LEAST_SHARE = 0.5
@@ -58,7 +58,7 @@ class Matcher:
         """
         captions: list[dict[int, float]] = [{} for _ in queries]
         if how in ("all", "caption") and Modality.TEXT in self._view.indexes:
-            captions = self._by_captions(queries, k, where, barred)
+            captions = self.by_captions(queries, k, where, barred)
         fused = []
         for query, shown, spoken, bars in zip(queries, pictures, captions, barred, strict=True):
             words = self._by_words(query, k, where, bars) if how in ("all", "words") else []
@@ -67,10 +67,10 @@ class Matcher:
             ways = Ways(spoken, matched, rarity)
             shown = shown if how in ("all", "picture") else []
             best = self._joined(query, shown[:k], ways)
-            fused.append([*best, *_beyond(best, shown[k:])])
+            fused.append([*best, *beyond(best, shown[k:])])
         return fused
 
-    def _by_captions(
+    def by_captions(
         self, queries: Sequence[Sum], k: int, where: Filter, barred: Sequence[Collection[int]]
     ) -> list[dict[int, float]]:
         """For each query the photo items of its k best captions, with their cosines.
@@ -125,7 +125,7 @@ class Matcher:
         words = WORDS * query.written * ways.rarity * best_share**2
         weights = [1.0, CAPTIONS, words]
         known = {answer.item.id: answer for answer in shown}
-        known |= self._answers(query, {*ways.captions, *ways.words} - known.keys())
+        known |= self.answers(query, {*ways.captions, *ways.words} - known.keys())
         by_words = sorted(  # ties by path: those of BM25 come by row
             (number for number in ways.words if number in known),
             key=lambda number: (
@@ -147,7 +147,7 @@ class Matcher:
             joined.append(answer._replace(score=round(score, DECIMALS), stages=stages))
         return sorted(joined, key=order)
 
-    def _answers(self, query: Sum, items: set[int]) -> dict[int, Answer]:
+    def answers(self, query: Sum, items: set[int]) -> dict[int, Answer]:
         """Photo items that the pictures' own ranking didn't have, with their cosines."""
         space = self._view.space
         assert space is not None, "a view that was searched has a space"
@@ -163,7 +163,7 @@ class Matcher:
         return answers
 
 
-def _beyond(best: Sequence[Answer], others: Sequence[Answer]) -> list[Answer]:
+def beyond(best: Sequence[Answer], others: Sequence[Answer]) -> list[Answer]:
     """Those of the others that aren't among the best, with scores that are no higher."""
     there = {answer.item.id for answer in best}
     left = [answer for answer in others if answer.item.id not in there]

@@ -1,107 +1,217 @@
-"""A multimodal network: the tokens of an image and of a text, each attending to the other."""
+"""Fuses a picture and a text of one space into one vector, each attending to the other's tokens.
+
+The network was trained by `cmsearch.training.multimodal`; here it runs in NumPy, so that no query
+waits for torch. Where none was trained the weighted sum stands in for it, and says so.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import normalize
+import numpy as np
+
+from cmsearch.tokens import MAX_TOKENS
+from cmsearch.types import FloatArray
+
+HEADS = 4
+WIDTH = 128
+"""Numbers for each token within a network that is trained now; another's may have others."""
+MAX_WIDTH = 1024
+MOST = 1e4
+"""No number that is learned is nearly as large; with larger ones sums might not be finite."""
+TEMPERATURE = 0.05
+"""Of the attention that is shown where no network was trained; by the cosines themselves."""
+SIDES = ("image", "text")
+EPSILON = 1e-5  # what torch's layer norms add to a variance
+Tensors = Mapping[str, FloatArray]
+"""A network's weights by name, as torch's `state_dict` has them."""
 
 
-class Fused(NamedTuple):
-    """What a `MultiModalNet` gives for n pairs of an image and a text.
-
-    `vectors (n, dim)` have unit length; `gates (n, dim)` say how much of each dimension is the
-    image's, from 0 to 1. `by_image (n, s, t)` is what each of the s tokens of the image attends to
-    among the t of the text, `by_text (n, t, s)` the other way; rows add up to 1.
+class Parts(NamedTuple):
+    """n pictures, or n texts: `vectors (n, dim)`, and `tokens (n, t, dim)` with their
+    `weights (n, t)`, 0 where a row has fewer than t.
     """
 
-    vectors: Tensor
-    gates: Tensor
-    by_image: Tensor
-    by_text: Tensor
+    vectors: FloatArray
+    tokens: FloatArray
+    weights: FloatArray
 
 
-class CrossAttention(nn.Module):
-    """A layer in which tokens attend to those of the other modality (Vaswani et al. 2017).
+class Fusions(NamedTuple):
+    """n pairs fused: as `Fused` has each, with a first axis of n."""
 
-    Norms come first, as in ViLBERT's co-attention (Lu et al. 2019, arXiv 1908.02265) with the order
-    of later transformers; then a residual network of two layers.
+    vectors: FloatArray
+    shares: FloatArray
+    added: FloatArray
+    by_image: FloatArray
+    by_text: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A picture and a text as one unit `vector (dim,)`, and what each attends to in the other.
+
+    The vector is the sum of both times their `shares (2,)`, the picture's first, which add up to 1,
+    and of a vector of the length `added` that the network makes of what they say together; 0 where
+    none `is_trained`. `by_image (1 + s, 1 + t)` is the attention of the picture as a whole and of
+    its s tokens to the text as a whole and to its t tokens, `by_text (1 + t, 1 + s)` the other way;
+    rows add up to 1.
     """
 
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.own_norm, self.other_norm, self.norm = (nn.LayerNorm(dim) for _ in range(3))
-        self.attention = nn.MultiheadAttention(dim, heads, dropout, batch_first=True)
-        self.network = nn.Sequential(
-            nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim)
-        )
-
-    def forward(self, own: Tensor, other: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
-        """The tokens `(n, s, dim)` after attending to `other (n, t, dim)`, and the attention.
-
-        `missing (n, t)` is true where there is no token of the other.
-        """
-        others = self.other_norm(other)
-        found, weights = self.attention(
-            self.own_norm(own), others, others, key_padding_mask=missing
-        )
-        attended = own + found
-        return attended + self.network(self.norm(attended)), weights
+    vector: FloatArray
+    shares: FloatArray
+    added: float
+    by_image: FloatArray
+    by_text: FloatArray
+    is_trained: bool
 
 
-class MultiModalNet(nn.Module):
-    """Fuses the tokens of an image and of a text of one space into one vector of that space.
+class Network:
+    """Cross-attention between the tokens of both sides (Vaswani et al. 2017; as co-attention in
+    ViLBERT, Lu et al. 2019). What the two wholes have seen decides on their shares, and gates what
+    of each goes into a vector that is added (Arevalo et al. 2017).
 
-    In each of `layers` both modalities attend to each other at once; then the tokens of each are
-    pooled by attention of their own, and a gate mixes the two, dimension by dimension (Arevalo et
-    al. 2017, arXiv 1702.01992). The mix is added to the mean of the two parts' own vectors, and
-    begins with nothing of its own: an untrained network gives the weighted sum that it replaces.
+    The tokens of a side are its vector, as a whole, and behind it its tokens.
     """
 
-    def __init__(self, dim: int, *, heads: int = 8, layers: int = 2, dropout: float = 0.1) -> None:
-        super().__init__()
-        self.by_image, self.by_text = (
-            nn.ModuleList(CrossAttention(dim, heads, dropout) for _ in range(layers))
-            for _ in range(2)
+    def __init__(self, tensors: Tensors) -> None:
+        self._tensors = tensors
+
+    def fuse(self, images: Parts, texts: Parts, priors: FloatArray) -> Fusions:
+        """N pairs as vectors; `priors (n, 2)` are the shares of their weighted sum, all above 0."""
+        rows = {"image": _whole(images), "text": _whole(texts)}
+        states = {side: self._into(side, rows[side][0]) for side in SIDES}
+        seen, by_image = self._attended("image", states["image"], states["text"], rows["text"][1])
+        read, by_text = self._attended("text", states["text"], states["image"], rows["image"][1])
+        both = np.concatenate([seen[:, 0], read[:, 0]], axis=1)
+        shares = _softmax(np.log(priors) + self._linear("shares", both))
+        own = [self._linear("own_image", images.vectors), self._linear("own_text", texts.vectors)]
+        gates = 0.5 + 0.5 * np.tanh(self._linear("gates", both) / 2)
+        added = self._linear("out", gates * np.concatenate(own, axis=1))
+        total = shares[:, :1] * images.vectors + shares[:, 1:] * texts.vectors + added
+        return Fusions(_unit(total), shares, np.linalg.norm(added, axis=1), by_image, by_text)
+
+    def _into(self, side: str, tokens: FloatArray) -> FloatArray:
+        return self._norm(f"{side}.norm", self._linear(f"{side}.into", tokens))
+
+    def _attended(
+        self, side: str, own: FloatArray, other: FloatArray, present: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """The states of one side after attending to the other's, and the attention `(n, s, t)`."""
+        query, key, value = (
+            _heads(self._linear(f"{side}.{name}", rows))
+            for name, rows in (("query", own), ("key", other), ("value", other))
         )
-        self.image_pool, self.text_pool = nn.Linear(dim, 1), nn.Linear(dim, 1)
-        self.gate = nn.Linear(2 * dim, dim)
-        self.out = nn.Linear(dim, dim)
-        for parameter in self.out.parameters():
-            nn.init.zeros_(parameter)
+        scores = query @ key.swapaxes(2, 3) / math.sqrt(query.shape[3])
+        attention = _softmax(np.where(present[:, None, None], scores, -np.inf))
+        found = (attention @ value).swapaxes(1, 2).reshape(own.shape)
+        states = own + self._linear(f"{side}.found", found)
+        wide = _gelu(self._linear(f"{side}.wide", self._norm(f"{side}.last", states)))
+        means: FloatArray = attention.mean(1)
+        return states + self._linear(f"{side}.narrow", wide), means
 
-    def forward(
-        self, image: tuple[Tensor, Tensor, Tensor], text: tuple[Tensor, Tensor, Tensor]
-    ) -> Fused:
-        """Fuse n pairs; each part is its vectors `(n, dim)`, its tokens `(n, s, dim)` and their
-        weights `(n, s)`, 0 where a row has fewer, as an `Encoding` has them.
-        """
-        (image_vectors, seen, image_weights), (text_vectors, read, text_weights) = image, text
-        unseen, unread = _missing(image_weights), _missing(text_weights)
-        looks, reads = torch.empty(0), torch.empty(0)
-        for looking, reading in zip(self.by_image, self.by_text, strict=True):
-            (seen, looks), (read, reads) = (
-                looking(seen, read, unread),
-                reading(read, seen, unseen),
-            )
-        of_image = _pooled(seen, self.image_pool(seen), unseen)
-        of_text = _pooled(read, self.text_pool(read), unread)
-        gates = torch.sigmoid(self.gate(torch.cat([of_image, of_text], 1)))
-        mixed = self.out(gates * of_image + (1 - gates) * of_text)
-        vectors = normalize((image_vectors + text_vectors) / 2 + mixed, dim=1)
-        return Fused(vectors, gates, looks, reads)
+    def _linear(self, name: str, rows: FloatArray) -> FloatArray:
+        found: FloatArray = rows @ self._tensors[f"{name}.weight"].T + self._tensors[f"{name}.bias"]
+        return found
+
+    def _norm(self, name: str, rows: FloatArray) -> FloatArray:
+        centred = rows - rows.mean(-1, keepdims=True)
+        scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + EPSILON)
+        found: FloatArray = scaled * self._tensors[f"{name}.weight"] + self._tensors[f"{name}.bias"]
+        return found
 
 
-def _missing(weights: Tensor) -> Tensor:
-    """Where there is no token; a row without any keeps its first, which is zeros."""
-    missing = weights <= 0
-    missing[:, 0] &= ~missing.all(1)
-    return missing
+def summed(images: Parts, texts: Parts, priors: FloatArray) -> Fusions:
+    """What stands in for a network: weighted sums, and the attention of cosines to each other."""
+    seen, has_seen = _whole(images)
+    read, has_read = _whole(texts)
+    cosines = seen @ read.swapaxes(1, 2) / TEMPERATURE
+    by_image = _softmax(np.where(has_read[:, None], cosines, -np.inf))
+    by_text = _softmax(np.where(has_seen[:, None], cosines.swapaxes(1, 2), -np.inf))
+    total = priors[:, :1] * images.vectors + priors[:, 1:] * texts.vectors
+    none = np.zeros(len(total), np.float32)
+    return Fusions(_unit(total), priors / priors.sum(1, keepdims=True), none, by_image, by_text)
 
 
-def _pooled(tokens: Tensor, scores: Tensor, missing: Tensor) -> Tensor:
-    """The mean `(n, dim)` of tokens, weighted by the softmax of their scores `(n, s, 1)`."""
-    shares = scores.masked_fill(missing[..., None], -torch.inf).softmax(1)
-    return (tokens * shares).sum(1)
+def parts(vectors: Sequence[FloatArray], tokens: Sequence[tuple[FloatArray, FloatArray]]) -> Parts:
+    """Vectors `(dim,)` with the tokens `(t, dim)` and weights `(t,)` of each, as one; of more
+    tokens than a store keeps, the first.
+    """
+    padded = np.zeros((len(tokens), MAX_TOKENS, len(vectors[0])), np.float32)
+    weights = np.zeros((len(tokens), MAX_TOKENS), np.float32)
+    for row, (some, own) in enumerate(tokens):
+        count = min(len(some), MAX_TOKENS)
+        padded[row, :count], weights[row, :count] = some[:count], own[:count]
+    return Parts(np.array(vectors, np.float32), padded, weights)
+
+
+def shapes(dim: int, width: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each of a network's tensors, by its name."""
+    linear: dict[str, tuple[int, ...]] = {
+        **{f"{side}.into": (width, dim) for side in SIDES},
+        **{
+            f"{side}.{name}": (width, width)
+            for side in SIDES
+            for name in ("query", "key", "value", "found")
+        },
+        **{f"{side}.wide": (2 * width, width) for side in SIDES},
+        **{f"{side}.narrow": (width, 2 * width) for side in SIDES},
+        **{f"own_{side}": (width, dim) for side in SIDES},
+        "gates": (2 * width, 2 * width),
+        "shares": (2, 2 * width),
+        "out": (dim, 2 * width),
+    }
+    norms = [f"{side}.{name}" for side in SIDES for name in ("norm", "last")]
+    return (
+        {f"{name}.weight": shape for name, shape in linear.items()}
+        | {f"{name}.bias": shape[:1] for name, shape in linear.items()}
+        | {f"{name}.{kind}": (width,) for name in norms for kind in ("weight", "bias")}
+    )
+
+
+def check(tensors: Tensors, dim: int) -> None:
+    """Raises `ValueError` for tensors that are no network for vectors of `dim` numbers."""
+    first = tensors.get("gates.bias")
+    width = 0 if first is None or first.ndim != 1 else len(first) // 2
+    if not 0 < width <= MAX_WIDTH or width % HEADS:
+        raise ValueError(f"its fusion has a width of at most {MAX_WIDTH}, in {HEADS} heads")
+    found = {name: tensor.shape for name, tensor in tensors.items()}
+    if found != shapes(dim, width):
+        raise ValueError(f"its fusion's numbers aren't those of {dim} dimensions")
+    if any(tensor.dtype != np.float32 for tensor in tensors.values()):
+        raise ValueError("its fusion is in float32")
+    if not all((np.abs(tensor) <= MOST).all() for tensor in tensors.values()):
+        raise ValueError("not all of its fusion's numbers are finite, and such as are learned")
+
+
+def _whole(some: Parts) -> tuple[FloatArray, FloatArray]:
+    """The tokens `(n, 1 + t, dim)` with the vector as the first, and which are there."""
+    rows = np.concatenate([some.vectors[:, None], some.tokens], axis=1)
+    first = np.ones((len(rows), 1), bool)
+    return rows, np.concatenate([first, some.weights > 0], axis=1)
+
+
+def _heads(rows: FloatArray) -> FloatArray:
+    """From `(n, t, width)` to `(n, heads, t, width / heads)`."""
+    return rows.reshape(*rows.shape[:2], HEADS, -1).swapaxes(1, 2)
+
+
+def _softmax(scores: FloatArray) -> FloatArray:
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    found: FloatArray = powers / powers.sum(-1, keepdims=True)
+    return found
+
+
+def _gelu(rows: FloatArray) -> FloatArray:
+    """By its approximation with a hyperbolic tangent, which NumPy has."""
+    inner = math.sqrt(2 / math.pi) * (rows + 0.044715 * rows**3)
+    found: FloatArray = 0.5 * rows * (1 + np.tanh(inner))
+    return found
+
+
+def _unit(rows: FloatArray) -> FloatArray:
+    found: FloatArray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return found

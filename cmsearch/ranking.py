@@ -30,11 +30,14 @@ from cmsearch.types import (
 )
 
 RERANKERS = ("auto", "attention", "reciprocal", "none")
+FUSIONS = ("auto", "sum")
 DEPTH = 100
 MODEL_DEPTH = 32
 """Candidates that a model of its own looks at, unless told otherwise."""
 MODEL_SHARE = 0.5
 """What such a model's probability of a match counts beside cosines; not measured."""
+OWN = "learned"
+"""The reranker that was learned from the index itself; `learned:FILE` is one of another."""
 ATTENTION_SECONDS = 0.0003
 """About what attention takes for a candidate, fetching its tokens included."""
 
@@ -47,12 +50,14 @@ class Ranking:
     pictures), `none`, or the name of a model as `load_reranker` takes it, such as `itm`. It looks
     at the best `depth` candidates: `DEPTH`, or `MODEL_DEPTH` for a model, if none is given. With a
     `budget` in seconds, a stage that can't be done in what is left of it is not begun. `correct`
-    takes hubness away where that was measured to help. `match` says by what
-    a text finds pictures: `picture` by what they show, `caption` by what their captions say,
-    `words` by the exact words of captions and paths, or `all`. Hits that are known to be less
-    relevant than `min_relevance` are left out. `fold` makes one hit of near-duplicates, and
-    `diverse` brings hits to the front that are unlike those before them. `stages` runs just these
-    in place of `rerank` and `correct`.
+    takes hubness away where that was measured to help. `match` says by what a text finds pictures:
+    `picture` by what they show, `caption` by what their captions say, `words` by the exact words of
+    captions and paths, `all` by these three, or `fused` by one vector of each picture and its
+    nearest caption. Hits that are known to be less relevant than `min_relevance` are left out.
+    `fusion` is `auto`, to join a picture and a text of a query by the network that `cmsearch fit
+    --fusion` has learned, or `sum`. `fold` makes one hit of near-duplicates, and `diverse` brings
+    hits to the front that are unlike those before them. `stages` runs just these in place of
+    `rerank` and `correct`.
     """
 
     rerank: str = "auto"
@@ -63,6 +68,7 @@ class Ranking:
     budget: float | None = None
     fold: bool = True
     diverse: bool = False
+    fusion: str = "auto"
     stages: Stages | None = None
 
 
@@ -79,14 +85,17 @@ def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) ->
         measured = replace(measured, hubness=None)
     if ranking.rerank == "auto":
         return measured
-    plain = replace(measured, attention=None)
+    kind = ranking.rerank.partition(":")[0]
+    if kind == OWN:  # learned on top of what runs by default
+        return replace(measured, model=ranking.rerank if query is not target else "")
+    plain = replace(measured, attention=None, model="")
     if ranking.rerank == "none":
         return plain
     if ranking.rerank == "attention":
         return replace(plain, attention=measured.attention or UNMEASURED)
     if ranking.rerank == "reciprocal":
         return replace(plain, reciprocal=query is target is Modality.IMAGE)
-    if ranking.rerank.partition(":")[0] in rerankers.rows():
+    if kind in rerankers.rows():
         is_own = target is TOWER[target] is not query  # models read the files of pictures
         return replace(plain, model=ranking.rerank if is_own else "")
     names = ", ".join([*RERANKERS, *sorted(rerankers.rows())])
@@ -96,10 +105,21 @@ def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) ->
 def depth_of(ranking: Ranking, run: Stages) -> int:
     """How many candidates the stages look at. Raises `QueryError` for what is no such number."""
     if ranking.depth is None:
-        return MODEL_DEPTH if run.model else DEPTH
+        return MODEL_DEPTH if run.model and not is_learned(run.model) else DEPTH
     if not isinstance(ranking.depth, int) or ranking.depth < 1:
         raise QueryError(f"depth is a number of candidates and at least 1, not {ranking.depth!r}.")
     return ranking.depth
+
+
+def is_learned(model: str) -> bool:
+    """Whether a model is a small one that was learned from an index, this one or another."""
+    return model.partition(":")[0] == OWN
+
+
+def wants_own(ranking: Ranking) -> bool:
+    """Whether the reranker that was learned from the index itself may run."""
+    named = ranking.rerank if ranking.stages is None else ranking.stages.model
+    return named in ("auto", OWN)
 
 
 class SecondStage:
@@ -180,8 +200,16 @@ class SecondStage:
                 attended = attend(tokens, candidates.tokens(), run.attention.temperature)
                 yield "attention", run.attention.share * attended
         if run.model and self._reranker and self._has_time(self._reranker.cost(n)):
-            matched = self._reranker.score(part, candidates)
-            yield run.model.partition(":")[0], MODEL_SHARE * matched
+            way = part.modality, candidates.items[0].modality
+            if not is_learned(run.model):
+                matched = self._reranker.score(part, candidates)
+                yield run.model.partition(":")[0], MODEL_SHARE * matched
+            elif way in self._reranker.directions:
+                yield OWN, self._reranker.score(self._tokened(part), candidates)
+
+    def _tokened(self, query: EncodedQuery) -> EncodedQuery:
+        found = self._tokens(query)
+        return query if found is None else replace(query, tokens=found[0], weights=found[1])
 
     def _has_time(self, seconds: float) -> bool:
         return self._deadline is None or perf_counter() + seconds <= self._deadline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 import threading
 from collections.abc import Sequence
@@ -16,15 +17,17 @@ from cmsearch import store as stores
 from cmsearch.adapters import resolved
 from cmsearch.alike import Alike
 from cmsearch.answering import KINDS, Answering, Tools, Wanted, deadline
-from cmsearch.composition import toward
+from cmsearch.composition import scales, toward
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
 from cmsearch.explain import Explanation, explain
 from cmsearch.hubness import Banks
-from cmsearch.loading import load_own
+from cmsearch.joining import Joiner
+from cmsearch.loading import check_tokens, load_own, own_fusion, own_reranker
 from cmsearch.matching import MATCHES
+from cmsearch.multimodal import Fused
 from cmsearch.queries import encode_queries
-from cmsearch.ranking import Ranking, depth_of, stages
-from cmsearch.registry import load_reranker, model_name
+from cmsearch.ranking import FUSIONS, Ranking, depth_of, stages
+from cmsearch.registry import load_encoder, load_reranker, model_name
 from cmsearch.retrieval import Retriever
 from cmsearch.types import (
     TOWER,
@@ -35,12 +38,15 @@ from cmsearch.types import (
     Hit,
     Modality,
     Query,
+    QueryPart,
     Reranker,
     Space,
 )
 
 if TYPE_CHECKING:
     from cmsearch.queries import Picture, Recording
+
+log = logging.getLogger("cmsearch")
 
 TARGETS = ("any", *TOWER, *KINDS)
 EVERYTHING = Filter()
@@ -60,8 +66,19 @@ class Engine:
         self._lock = threading.Lock()
         self._loaded: Encoder | None = None
         self._rerankers: dict[str, Reranker] = {}
+        self._learned: tuple[str, Reranker] | None = None
+        self._joiners: dict[Space, Joiner] = {}
+        self._hearing: tuple[Space, Encoder | CmsearchError] | None = None
         self._tools = Tools(
-            store, Retriever(store), Banks(store), Alike(store), self._encoder, self._reranker
+            store,
+            Retriever(store),
+            Banks(store),
+            Alike(store),
+            self._encoder,
+            self._joiner,
+            self._reranker,
+            self._own,
+            self._sounds,
         )
 
     def close(self) -> None:
@@ -84,7 +101,9 @@ class Engine:
     @property
     def modalities(self) -> tuple[Modality, ...]:
         """Those that the store has items of: what a search can be for."""
-        indexes = self.store.view().indexes
+        view = self.store.view()
+        sounds = view.sounds.indexes if view.sounds else {}
+        indexes = {**view.indexes, **sounds}
         return tuple(one for one in TOWER if one in indexes and len(indexes[one]))
 
     @property
@@ -98,11 +117,64 @@ class Engine:
                 self._loaded = load_own(self.store, space, device=self._device)
             return self._loaded
 
-    def _reranker(self, name: str) -> Reranker:
+    def _sounds(self, space: Space, is_needed: bool) -> Encoder | None:
+        """The encoder of the space of sounds, without which they are left out unless it is needed.
+
+        Why it can't be had is logged once.
+        """
+        with self._lock:
+            if self._hearing is None or self._hearing[0] != space:
+                self._hearing = space, self._loaded_sounds(space)
+            found = self._hearing[1]
+        if not isinstance(found, CmsearchError):
+            return found
+        if is_needed:
+            raise found
+        return None
+
+    def _loaded_sounds(self, space: Space) -> Encoder | CmsearchError:
+        try:
+            return load_encoder(model_name(space), device=self._device, space=space)
+        except CmsearchError as error:
+            log.warning("%s Until then sounds are left out of answers.", error)
+            return error
+
+    @property
+    def fuses(self) -> bool:
+        """Whether a picture and a text of a query are joined by a network, not by their sum."""
+        return bool(self._joiner(self.space).tensors)
+
+    def _joiner(self, space: Space) -> Joiner:
+        with self._lock:
+            if space not in self._joiners:
+                found = Joiner(own_fusion(self.store, space), lambda: self._encoder(space))
+                self._joiners = {space: found}
+            return self._joiners[space]
+
+    @property
+    def reranks(self) -> frozenset[tuple[Modality, Modality]]:
+        """The directions, as modalities of query and target, of the reranker that was learned from
+        the index itself; none where it has none. Raises `StoreError` where that is damaged.
+        """
+        own = self._own(self.store.view())
+        return own.directions if own else frozenset()
+
+    def _own(self, view: stores.View) -> Reranker | None:
+        digest = self.store.catalog.setting(f"reranker {view.space_id}")
+        if digest is None:
+            return None
+        with self._lock:
+            if self._learned is None or self._learned[0] != f"{view.space_id} {digest}":
+                found = own_reranker(self.store, view)
+                self._learned = None if found is None else (f"{view.space_id} {digest}", found)
+            return self._learned and self._learned[1]
+
+    def _reranker(self, name: str, space: Space) -> Reranker:
         with self._lock:
             if name not in self._rerankers:
                 loaded = load_reranker(name, device=self._device, download=True)
                 self._rerankers = {name: loaded}
+            check_tokens(self._rerankers[name], space, name)
             return self._rerankers[name]
 
     @overload
@@ -196,6 +268,20 @@ class Engine:
         rows = [toward(one, {}, Modality.IMAGE).vector for one in asked]
         return np.array(rows, np.float32).reshape(-1, view.space.dim)
 
+    def transform(self, *, image: Picture, text: str) -> Fused:
+        """A picture and a text as one vector of the store's space, as a search for pictures by
+        both takes them, and what each attends to in the other; see `Fused`.
+
+        By the network that `cmsearch fit --fusion` has learned, or where there is none by their
+        weighted sum. Raises `QueryError`, and `MediaError` for a picture that can't be read.
+        """
+        view = self.store.view()
+        assert view.space is not None, "a store that has served a space serves one"
+        query = Query((QueryPart(image, Modality.IMAGE), QueryPart(text)))
+        asked, _ = self._encoded(view, query, None)
+        weights = scales(asked[0], view.background, Modality.IMAGE)
+        return self._joiner(view.space)(asked[0].parts, weights)
+
     def explain(self, query: str, path: str | Path) -> Explanation:
         """Why a picture of the store ranks as it does for a text; see `Explanation`.
 
@@ -263,8 +349,10 @@ def _check_filter(where: Any) -> None:
 def _check_ranking(ranking: Any) -> None:
     if not isinstance(ranking, Ranking):
         raise QueryError(f"ranking is a cmsearch.Ranking, not {type(ranking).__name__}.")
-    if ranking.match not in MATCHES:
-        raise QueryError(f"There is no match {ranking.match!r}; it is one of {', '.join(MATCHES)}.")
+    for kind, known in (("match", MATCHES), ("fusion", FUSIONS)):
+        value = getattr(ranking, kind)
+        if value not in known:
+            raise QueryError(f"There is no {kind} {value!r}; it is one of {', '.join(known)}.")
     for name, most in (("min_relevance", 1.0), ("budget", inf)):
         value = getattr(ranking, name)
         if value is not None and not (isinstance(value, int | float) and 0 <= value <= most):

@@ -44,6 +44,20 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How many pictures are learned from, and captions of each, of more chosen by chance; and how
+    many pictures may share a caption that keeps them together when some are held out.
+    """
+
+    pictures: int = MOST
+    captions: int | None = None
+    shared: int | None = None
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A space of a store to learn in: what an adapter reads of each of its pictures."""
 
@@ -106,7 +120,7 @@ def source(store: Store) -> Source:
     return Source(store, number, space, width)
 
 
-def examples(source: Source, folders: Texts | None = None) -> Examples:
+def examples(source: Source, folders: Texts | None = None, limits: Limits = LIMITS) -> Examples:
     """The pictures of a store with their captions; `folders` encodes the names of folders, which
     then stand for the captions of pictures that have none.
 
@@ -116,15 +130,17 @@ def examples(source: Source, folders: Texts | None = None) -> Examples:
     named = [] if folders is None else _named(source, {row[0] for row in found})
     kept = _telling([*found, *named])
     _check_enough(source.store, {row[0] for row in kept})
-    chosen = _some(sorted({row[0] for row in kept}))
+    chosen = _some(sorted({row[0] for row in kept}), limits.pictures)
     kept = [row for row in kept if row[0] in chosen]
+    kept = kept if limits.captions is None else _fewer(kept, limits.captions)
     texts: dict[str, int] = {}
     for _, embedding, text in kept:
         texts.setdefault(text, embedding)
     pictures = np.array(sorted(chosen), np.int64)
     row_of, column_of = ({one: row for row, one in enumerate(rows)} for rows in (pictures, texts))
     links = np.array(sorted({(row_of[one], column_of[text]) for one, _, text in kept}), np.int64)
-    pairs = Pairs(_read(source, chosen), _vectors(source, texts, folders), links)
+    inputs, vectors = _read(source, chosen), _vectors(source, texts, folders)
+    pairs = Pairs(inputs, vectors, links, limits.shared)
     if pairs.groups.max() + 1 < LEAST_GROUPS:
         raise QueryError(
             f"The pictures share so many captions that they fall into {pairs.groups.max() + 1} "
@@ -199,9 +215,20 @@ def _check_enough(store: Store, pictures: set[int]) -> None:
         )
 
 
-def _some(ids: list[int]) -> set[int]:
-    chosen = np.random.default_rng(0).permutation(len(ids))[:MOST]
+def _some(ids: list[int], most: int) -> set[int]:
+    chosen = np.random.default_rng(0).permutation(len(ids))[:most]
     return {ids[place] for place in chosen.tolist()}
+
+
+def _fewer(rows: list[tuple[int, int, str]], each: int) -> list[tuple[int, int, str]]:
+    """At most `each` captions of a picture, chosen by chance."""
+    seen: Counter[int] = Counter()
+    kept = set()
+    for place in np.random.default_rng(0).permutation(len(rows)).tolist():
+        seen[rows[place][0]] += 1
+        if seen[rows[place][0]] <= each:
+            kept.add(place)
+    return [row for place, row in enumerate(rows) if place in kept]
 
 
 def _read(source: Source, chosen: set[int]) -> FloatArray:

@@ -57,6 +57,28 @@ class Fit:
     exported: Path | None
 
 
+@dataclass(frozen=True, slots=True)
+class Reranking:
+    """What was learned and what came of it.
+
+    `directions` are those in which it gains, `folds` how many parts were held out in turn.
+    `is_better` says whether it does from text to image, `kept` whether searches use it now, and
+    `exported` where its file is.
+    """
+
+    base: str
+    reranker: str
+    pictures: int
+    captions: int
+    folds: int
+    directions: tuple[str, ...]
+    scales: dict[str, float]
+    comparisons: tuple[Comparison, ...]
+    is_better: bool
+    kept: bool
+    exported: Path | None
+
+
 def fit(store: Store, wish: Wish, *, device: str | None = None, tell: Tell) -> Fit:
     """Learn from the captions in a store, and let what was learned serve if it is better.
 
@@ -83,7 +105,7 @@ def _fit(store: Store, wish: Wish, device: str | None, tell: Tell) -> Fit:
     card = _card(learned, counts, wish)
     adapter = Adapter(own.base, learned.line.weight, learned.line.bias, learned.share, card)
     kept = not wish.dry_run and (learned.is_better or wish.force)
-    generation = _keep(own, adapter, tell) if kept else None
+    generation = keep(own, adapter, tell) if kept else None
     exported = wish.export if kept else None
     if exported is not None:
         adapters.write(exported, adapters.pack(adapter))
@@ -116,15 +138,25 @@ def _encoding(own: Source, device: str | None) -> Callable[[Any], FloatArray]:
 def _card(learned: Learned, counts: tuple[int, int], wish: Wish) -> dict[str, Any]:
     """What a file says of itself: counts and figures, no names and no texts."""
     return {
-        "data": f"{counts[0]} pictures with {counts[1]} captions of one index"
+        "data": learned_from(counts)
         + (", names of folders among them" if wish.use_folders else ""),
         "held out": [asdict(one) for one in learned.comparisons],
-        "licence": wish.licence or "not stated; it depends on that of the captions and pictures",
+        "licence": licence(wish),
         "strength": learned.strength,
     }
 
 
-def _keep(own: Source, adapter: Adapter, tell: Tell) -> int:
+def learned_from(counts: tuple[int, int]) -> str:
+    """What a card says of that many pictures and captions."""
+    return f"{counts[0]} pictures with {counts[1]} captions of one index"
+
+
+def licence(wish: Wish) -> str:
+    """What a card says of the licence."""
+    return wish.licence or "not stated; it depends on that of the captions and pictures"
+
+
+def keep(own: Source, adapter: Adapter, tell: Tell) -> int:
     """Let the adapter serve, everything projected beside what is there; its generation's number."""
     store = own.store
     known = {one.space: one for one in store.catalog.generations()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +13,10 @@ from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option
 from cmsearch.text import printable
 from indexer.commands.options import device_option, folder_argument, progress
-from indexer.fitting import Fit, Wish
+from indexer.fitting import Fit, Reranking, Wish
+
+if TYPE_CHECKING:
+    from indexer.fusing import Fusing
 
 
 @click.command(short_help=SUMMARIES["fit"])
@@ -26,6 +30,17 @@ from indexer.fitting import Fit, Wish
 @click.option(
     "--use-folders", is_flag=True, help="Let a folder's name be the caption of what has none."
 )
+@click.option(
+    "--fusion",
+    is_flag=True,
+    help="Learn instead to make one of a picture and a text, for queries of both; takes minutes.",
+)
+@click.option(
+    "--reranker",
+    is_flag=True,
+    help="Learn instead to put what a search finds in a better order; takes minutes.",
+)
+@click.option("--forget", is_flag=True, help="With --reranker: remove the one that there is.")
 @click.option("--force", is_flag=True, help="Keep what was learned even if it is not better.")
 @click.option("--dry-run", is_flag=True, help="Only learn and measure; change nothing.")
 @click.option(
@@ -41,6 +56,9 @@ def fit(
     folder: Path,
     store: Path | None,
     use_folders: bool,
+    fusion: bool,
+    reranker: bool,
+    forget: bool,
     force: bool,
     dry_run: bool,
     export: Path | None,
@@ -59,6 +77,8 @@ def fit(
       cmsearch fit ~/Pictures
       cmsearch fit ~/Pictures --dry-run --format json
       cmsearch fit ~/Pictures --use-folders --export mine.safetensors
+      cmsearch fit ~/Pictures --fusion
+      cmsearch fit ~/Pictures --reranker
       cmsearch index ~/Other --model ./mine.safetensors
     """
     from cmsearch.store import Store, find
@@ -70,21 +90,50 @@ def fit(
         )
     if dry_run and (force or export is not None):
         raise click.UsageError("--dry-run keeps nothing: leave out --force and --export.")
+    if use_folders and (fusion or reranker):
+        name = "fusion" if fusion else "reranker"
+        raise click.UsageError(f"--{name} learns from captions alone: leave out --use-folders.")
+    if fusion and reranker:
+        raise click.UsageError("--fusion and --reranker are learned one after the other.")
+    if forget:
+        return _forget(store or folder, reranker and not (force or dry_run or export))
     wish = Wish(use_folders, force, dry_run, export, licence)
+    done: Fit | Fusing | Reranking
     with Store(find(store or folder)) as opened, progress() as show:
-        done = run(opened, wish, device=device, tell=show)
+        if fusion:
+            from indexer.fusing import fit_fusion
+
+            done = fit_fusion(opened, wish, tell=show)
+        elif reranker:
+            from indexer.reranking import fit_reranker
+
+            done = fit_reranker(opened, wish, tell=show)
+        else:
+            done = run(opened, wish, device=device, tell=show)
     print_fit(done) if style == "table" else _print_json(done)
     if not done.is_better:
         click.echo(_refusal(done), err=True)
     return 0 if done.is_better else 3
 
 
-def print_fit(done: Fit) -> None:
+def _forget(place: Path, is_alone: bool) -> int:
+    """Remove the reranker of the index at, in or above a place."""
+    from cmsearch.store import Store, find
+    from indexer.reranking import forget_reranker
+
+    if not is_alone:
+        raise click.UsageError("--forget goes with --reranker and nothing else.")
+    with Store(find(place)) as opened:
+        had = forget_reranker(opened)
+    click.echo("removed: the reranker" if had else "This index has no reranker.")
+    return 0
+
+
+def print_fit(done: Fit | Fusing | Reranking) -> None:
     """Write the figures and what came of them."""
-    times = f", {done.repeats} times" if done.repeats > 1 else ""
     click.echo(
-        f"{printable(done.base)}, {done.pictures} pictures with {done.captions} captions; each "
-        f"fifth held out in turn{times}"
+        f"{printable(done.base)}, {done.pictures} pictures with {done.captions} captions; "
+        f"{_held_out(done)}"
     )
     click.echo("among those held out, in per cent, with 95 % bootstrap intervals")
     for one in done.comparisons:
@@ -100,20 +149,39 @@ def print_fit(done: Fit) -> None:
                 f"{100 * gain.value:+5.1f} [{100 * gain.low:+5.1f}, {100 * gain.high:+5.1f}]"
             )
     if done.kept:
-        click.echo(
-            f"kept: generation {done.generation} serves, {printable(done.model)}; `cmsearch "
-            "rollback` goes back"
-        )
+        click.echo(f"kept: {_kept(done)}")
     if done.exported is not None:
         click.echo(f"written: {printable(str(done.exported))}")
 
 
-def _print_json(done: Fit) -> None:
+def _kept(done: Fit | Fusing | Reranking) -> str:
+    """How what was learned is used now, and how to go back."""
+    if isinstance(done, Reranking):
+        return (
+            f"searches rerank with {done.reranker}, {' and '.join(done.directions)}; `cmsearch fit "
+            "--reranker --forget` removes it"
+        )
+    return (
+        f"generation {done.generation} serves, {printable(done.model)}; `cmsearch rollback` goes "
+        "back"
+    )
+
+
+def _held_out(done: Fit | Fusing | Reranking) -> str:
+    if isinstance(done, Fit):
+        times = f", {done.repeats} times" if done.repeats > 1 else ""
+        return f"each fifth held out in turn{times}"
+    if done.folds == 2:
+        return "two fifths held out in turn"
+    return "each fifth held out in turn" if done.folds > 1 else "a fifth of them held out"
+
+
+def _print_json(done: Fit | Fusing | Reranking) -> None:
     exported = done.exported and str(done.exported)
     click.echo(json.dumps({**asdict(done), "exported": exported}))
 
 
-def _refusal(done: Fit) -> str:
+def _refusal(done: Fit | Fusing | Reranking) -> str:
     if done.kept:
         return "It is not certainly better, and is kept since --force was given."
     return "Not kept: it is not certainly better. The index is as it was; --force keeps it anyway."

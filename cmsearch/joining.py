@@ -1,0 +1,65 @@
+"""Joining a picture and a text into one vector: by what a store has learned, or by their sum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from cmsearch.multimodal import Fused, Fusions, Network, Parts, Tensors, parts, summed
+from cmsearch.tokens import pack_tokens, unpack_tokens
+from cmsearch.types import Composition, EncodedQuery, Encoder, FloatArray, Modality, Role
+
+Tokens = tuple[FloatArray, FloatArray]
+
+
+class Joiner:
+    """Joins the picture and the text of a query. Safe from threads if its encoder is."""
+
+    def __init__(self, tensors: Tensors, encoder: Callable[[], Encoder]) -> None:
+        """`tensors` are those of a network; with none it is the weighted sum."""
+        self.tensors = tensors
+        self._encoder = encoder
+
+    def __call__(self, both: Sequence[EncodedQuery], weights: Sequence[float]) -> Fused:
+        """A picture and a text as one, with the positive `weights` that they have in a sum."""
+        image, text = map(self._parts, both)
+        vectors, shares, added, by_image, by_text = (
+            one[0] for one in self.fuse(image, text, weights)
+        )
+        return Fused(vectors, shares, float(added), by_image, by_text, bool(self.tensors))
+
+    def fuse(self, images: Parts, texts: Parts, weights: Sequence[float]) -> Fusions:
+        """Pairs of pictures and texts of a store, with the same weights for all."""
+        priors = np.array(weights, np.float32) / sum(weights)
+        fuse = Network(self.tensors).fuse if self.tensors else summed
+        return fuse(images, texts, np.repeat(priors[None], len(images.vectors), 0))
+
+    def _parts(self, part: EncodedQuery) -> Parts:
+        """As a store would keep it, which is what a network has learned from."""
+        tokens, weights = self._tokens(part)
+        blob = pack_tokens(tokens, weights)
+        return parts([part.vector], [unpack_tokens(blob, len(part.vector))])
+
+    def _tokens(self, part: EncodedQuery) -> Tokens:
+        if part.modality is Modality.IMAGE:
+            if part.tokens is not None and part.weights is not None:
+                return part.tokens, part.weights
+        else:  # a query's may be left out, or in another order
+            encoder = self._encoder()
+            batch = [encoder.prepare(one, Modality.TEXT) for one in encoder.split(part.content)]
+            found = encoder.encode(batch, Modality.TEXT, Role.DOCUMENT)
+            if found.tokens is not None and found.weights is not None:
+                return np.concatenate(list(found.tokens)), np.concatenate(list(found.weights))
+        return np.zeros((0, len(part.vector)), np.float32), np.zeros(0, np.float32)
+
+
+def pair(asked: Composition) -> tuple[int, int] | None:
+    """The places of the picture and of the text among a query's parts, if it looks for just these
+    two, whatever it takes away.
+    """
+    looked_for = [place for place, weight in enumerate(asked.weights) if weight > 0]
+    by_modality = {asked.parts[place].modality: place for place in looked_for}
+    if len(looked_for) != 2 or by_modality.keys() != {Modality.IMAGE, Modality.TEXT}:
+        return None
+    return by_modality[Modality.IMAGE], by_modality[Modality.TEXT]
