@@ -68,7 +68,8 @@ class Engine:
         self._rerankers: dict[str, Reranker] = {}
         self._learned: tuple[str, Reranker] | None = None
         self._joiners: dict[Space, Joiner] = {}
-        self._hearing: tuple[Space, Encoder | CmsearchError] | None = None
+        self._hearing: tuple[Space, Encoder] | None = None
+        self._deaf: Space | None = None
         self._tools = Tools(
             store,
             Retriever(store),
@@ -123,21 +124,20 @@ class Engine:
         Why it can't be had is logged once.
         """
         with self._lock:
-            if self._hearing is None or self._hearing[0] != space:
-                self._hearing = space, self._loaded_sounds(space)
-            found = self._hearing[1]
-        if not isinstance(found, CmsearchError):
+            if self._hearing is not None and self._hearing[0] == space:
+                return self._hearing[1]
+            if self._deaf == space and not is_needed:
+                return None
+            try:
+                found = load_encoder(model_name(space), device=self._device, space=space)
+            except CmsearchError as error:
+                if is_needed:
+                    raise
+                log.warning("%s Until then sounds are left out of answers.", error)
+                self._deaf = space
+                return None
+            self._hearing = space, found
             return found
-        if is_needed:
-            raise found
-        return None
-
-    def _loaded_sounds(self, space: Space) -> Encoder | CmsearchError:
-        try:
-            return load_encoder(model_name(space), device=self._device, space=space)
-        except CmsearchError as error:
-            log.warning("%s Until then sounds are left out of answers.", error)
-            return error
 
     @property
     def fuses(self) -> bool:
@@ -282,8 +282,9 @@ class Engine:
         weights = scales(asked[0], view.background, Modality.IMAGE)
         return self._joiner(view.space)(asked[0].parts, weights)
 
-    def explain(self, query: str, path: str | Path) -> Explanation:
-        """Why a picture of the store ranks as it does for a text; see `Explanation`.
+    def explain(self, query: str | Query, path: str | Path) -> Explanation:
+        """Why a picture of the store ranks as it does for a text, or for a `Query` of one picture
+        and one text; see `Explanation`.
 
         Raises `QueryError`, also for a path that is no picture of the store.
         """

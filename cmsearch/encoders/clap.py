@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 PURPOSE = Purpose(
     "The sounds of the index were encoded with {model}, whose weights are not on this machine. "
-    "Fetch them by indexing: `cmsearch index FOLDER`.",
-    "index without --sound",
+    "Fetch them: `cmsearch index FOLDER --sound transformers:{model}`.",
+    "index with --sound none",
     processor="feature extractor",
 )
 TYPE = "clap"

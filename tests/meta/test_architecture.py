@@ -101,12 +101,16 @@ ARROWS = {
     "pairing": {
         "composition", "joining", "matching", "multimodal", "retrieval", "store", "types",
     },
-    "explain": {"attention", "errors", "measured", "ranking", "store", "types", "words"},
+    "explain": {
+        "attention", "errors", "measured", "multimodal", "ranking", "store", "tokens", "types",
+        "words",
+    },
     "heatmap": {"errors", "explain", "text", "thumbnails", "types"},
     "alike": {"diversity", "duplicates", "folding", "retrieval", "store", "types"},
     "answering": {
-        "alike", "composition", "errors", "exclusion", "hubness", "joining", "locators", "matching",
-        "measured", "paging", "pairing", "ranking", "relevance", "retrieval", "store", "types",
+        "alike", "composition", "errors", "exclusion", "hearing", "hubness", "joining", "locators",
+        "matching", "measured", "paging", "pairing", "ranking", "relevance", "retrieval", "store",
+        "types",
     },
     "searcher": {
         "adapters", "alike", "answering", "composition", "errors", "explain", "hubness", "joining",
