@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError
 from cmsearch.processors import cpu_count
 from cmsearch.registry import hub_name
 from cmsearch.transcribers.sentences import Word, segments
-from cmsearch.transcribers.voice import RATE, Passage, passages
+from cmsearch.transcribers.voice import RATE, Passage, levelled, passages
 from cmsearch.types import FloatArray, Segment
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ LEAST_SURE = -1.0
 SILENT = 0.6
 """The probability that nobody speaks, above which what was heard has to be surer by far."""
 SURE = -0.5
+CLOSE = 0.5
+"""Seconds by which Whisper's times are off at the ends of speech."""
 REPETITIVE = 2.4
 """How well a text compresses, above which it is heard again, without repetitions."""
 
@@ -94,6 +96,7 @@ class FasterWhisper:
         self._model = model
 
     def transcribe(self, audio: FloatArray) -> Iterator[Segment]:
+        audio = levelled(audio)
         found = passages(audio)
         language = self._language(audio, found)
         for passage in found:
@@ -144,14 +147,26 @@ def _is_sure(heard: Any) -> bool:
     return bool(heard.avg_logprob > (SURE if heard.no_speech_prob > SILENT else LEAST_SURE))
 
 
-def _fitted(words: Iterable[Word], passage: Passage) -> Iterator[Word]:
-    """The words with their times within the speech: Whisper's own are some tenths off."""
+def _fitted(words: Sequence[Word], passage: Passage) -> Iterator[Word]:
+    """The words with their times within the speech: Whisper's own are some tenths off.
+
+    The first and the last word of a span of speech begin and end with it, if they nearly do.
+    """
     spans = [(span.start / RATE, span.end / RATE) for span in passage.speech]
-    for word in words:
-        middle = (word.start + word.end) / 2
-        begin, end = min(spans, key=lambda span: max(span[0] - middle, middle - span[1], 0.0))
-        start = min(max(word.start, begin), end)
-        yield Word(start, max(start, min(word.end, end)), word.text)
+    own = [_nearest(word, spans) for word in words]
+    for place, (word, (begin, end)) in enumerate(zip(words, own, strict=True)):
+        is_first = place == 0 or own[place - 1] != own[place]
+        is_last = place + 1 == len(own) or own[place + 1] != own[place]
+        start = begin if is_first and word.start - begin < CLOSE else word.start
+        stop = end if is_last and end - word.end < CLOSE else word.end
+        start = min(max(start, begin), end)
+        yield Word(start, max(start, min(stop, end)), word.text)
+
+
+def _nearest(word: Word, spans: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The span of speech that the middle of a word is in, or closest to."""
+    middle = (word.start + word.end) / 2
+    return min(spans, key=lambda span: max(span[0] - middle, middle - span[1], 0.0))
 
 
 def _opened(model: str, folder: Path, device: str) -> WhisperModel:

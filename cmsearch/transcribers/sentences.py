@@ -14,6 +14,10 @@ NEAR = 1.5
 """Seconds: a neighbour is no further away."""
 MOST = 30.0
 """Seconds of a segment, unless one word is longer."""
+LONG = 10.0
+"""Seconds after which a sentence is parted where the speaker pauses after a comma."""
+BREATH = 0.4
+"""Seconds of such a pause."""
 _END = re.compile(r".*[.!?…。！？][\"'”’)\]]*", re.DOTALL)
 _PAUSE = re.compile(r".*[,;:—–、，；：][\"'”’)\]]*", re.DOTALL)
 
@@ -58,6 +62,19 @@ def _sentences(words: Iterable[Word]) -> Iterator[list[Word]]:
 
 
 def _parts(sentence: list[Word]) -> Iterator[list[Word]]:
+    """The sentence, or where it is long what lies between the speaker's breaths."""
+    if sentence and sentence[-1].end - sentence[0].start > LONG:
+        part: list[Word] = []
+        for place, word in enumerate(sentence, 1):
+            part.append(word)
+            if _PAUSE.fullmatch(word.text) and _pause(sentence, place) >= BREATH:
+                yield from _short(part)
+                part = []
+        sentence = part
+    yield from _short(sentence)
+
+
+def _short(sentence: list[Word]) -> Iterator[list[Word]]:
     """The sentence, or where it is too long its parts: up to a comma, or the longest pause."""
     while sentence and sentence[-1].end - sentence[0].start > MOST and len(sentence) > 1:
         cut = _cut(sentence)

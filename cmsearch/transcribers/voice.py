@@ -17,6 +17,8 @@ PAD = 0.2
 """Seconds before and after speech that are heard too: a beginning or an end may be faint."""
 FAINT = 1e-4
 """A sound below this, of at most 1, is silence: 16 bits have no more than three steps there."""
+LOUD = 0.5
+"""What the loudest moment of a faint recording is brought to."""
 
 
 class Span(NamedTuple):
@@ -37,12 +39,21 @@ class Passage(NamedTuple):
     speech: tuple[Span, ...]
 
 
+def levelled(audio: FloatArray) -> FloatArray:
+    """Sound `(samples,)` made louder where it is faint: Silero's model takes faint speech for none.
+
+    Silence stays silence.
+    """
+    peak = float(np.abs(audio).max(initial=0.0))
+    return audio * np.float32(LOUD / peak) if FAINT <= peak < LOUD else audio
+
+
 def speech(audio: FloatArray) -> list[Span]:
     """Where in `audio (samples,)` somebody speaks, without the silence around it.
 
     A stretch of more than `MOST` seconds without a pause is cut in two.
     """
-    if not len(audio) or float(np.abs(audio).max()) < FAINT:
+    if float(np.abs(audio).max(initial=0.0)) < FAINT:
         return []
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
