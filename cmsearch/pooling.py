@@ -6,7 +6,7 @@ import numpy as np
 
 from cmsearch.types import FloatArray
 
-TEMPERATURE = 0.03
+TEMPERATURE = 0.02
 """Of the softmax over a shot's pictures; docs/video.md has the figures."""
 
 

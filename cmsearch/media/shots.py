@@ -28,8 +28,10 @@ PICTURES = 4
 """Pictures of a shot at most."""
 CUT, FADE = 0.2, 0.3
 """How much of 1 the contents before and after differ at least."""
-STANDS_OUT = 3.0
-"""How many times more than the quieter changes around it a cut differs."""
+AT_ONCE = 0.45
+"""The share of the change from before a cut to after it that lies between its two frames."""
+STANDS_OUT = 2.2
+"""How many times the usual change from frame to frame around it that is."""
 OTHER = 0.25
 """From how much difference on a picture shows something else of the shot."""
 
@@ -37,7 +39,6 @@ _NEAR, _FAR = 5, 10  # samples: of one side of a cut, and from the middle of a f
 _AROUND = _FAR + _NEAR
 _HELD = 2 * _NEAR  # samples that a frame is seen at most, however long it stands
 _EDGE = 2  # samples beside a cut that stand for nothing: they may be mixed
-_QUIET = 0.25  # of the changes around a cut, since there may be other cuts among them
 _BINS = 4
 _CELLS = (9, 16)  # rows and columns of the layout
 _BLANK = 6.0  # grey levels of deviation below which nothing is seen
@@ -67,6 +68,7 @@ class _Sample:
     look: FloatArray
     sharpness: float
     is_blank: bool
+    step: float = 0.0
     change: float = 0.0
     fading: float = 0.0
 
@@ -217,9 +219,10 @@ def _cut(samples: Iterable[_Sample]) -> Iterator[tuple[_Sample, bool]]:
 
 
 def _measure(seen: Sequence[_Sample], place: int) -> None:
-    """Note how much changes at a place: at once, and from well before it to well after it."""
+    """Note how much changes at a place: at once, around it, and from well before to well after."""
     if place < 1:
         return
+    seen[place].step = difference(seen[place - 1].look, seen[place].look)
     before, after = _middle(seen, place - _NEAR, place), _middle(seen, place, place + _NEAR)
     seen[place].change = difference(before, after)
     first, last = place - _FAR, place + _FAR - 1
@@ -242,21 +245,16 @@ def _middle(seen: Sequence[_Sample], start: int, end: int) -> FloatArray:
 
 
 def _stands_out(seen: Sequence[_Sample], place: int) -> bool:
-    """Whether the content changes at once: most here, by far more than around it."""
-    own = seen[place].change
-    if own < CUT:
+    """Whether the content changes at once: most of it here, by far more than around it."""
+    own, step = seen[place].change, seen[place].step
+    if own < CUT or step < AT_ONCE * own:
         return False
     around = range(max(1, place - _NEAR), min(len(seen), place + _NEAR + 1))
-    best = max(seen[one].change for one in around)
-    if own < 0.9 * best:
-        return False
-    plateau = [one for one in around if seen[one].change >= 0.9 * best]
-    steps = [(difference(seen[one - 1].look, seen[one].look), -one) for one in plateau]
-    if -max(steps)[1] != place:
+    if any((seen[one].step, -one) > (step, -place) for one in around):
         return False
     far = range(max(1, place - _AROUND), min(len(seen), place + _AROUND))
-    usual = [seen[one].change for one in far if abs(one - place) > _NEAR]
-    return own >= STANDS_OUT * float(np.quantile(usual, _QUIET)) if usual else True
+    usual = [seen[one].step for one in far if one != place]
+    return not usual or step >= STANDS_OUT * float(np.median(usual))
 
 
 def _fades(seen: Sequence[_Sample], place: int) -> bool:
