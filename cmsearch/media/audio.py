@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
-from cmsearch.media.containers import opened, said
+from cmsearch.media.containers import opened
+from cmsearch.media.wholeness import MAX_SECONDS, Damage, claimed, duration
 from cmsearch.types import FloatArray, Modality, Part, Reading, Skipped
 
 if TYPE_CHECKING:
@@ -23,16 +24,10 @@ if TYPE_CHECKING:
 RATE = 16_000
 """Samples a second, unless another rate is asked for."""
 BLOCK_SECONDS = 10
-MAX_SECONDS = 24 * 3600
-"""Sound after this is passed over: a file of a few bytes may claim, or unpack to, years."""
 MAX_CHANNELS = 64
 RATES = range(1000, 1_000_001)
-_MAX_BAD = 1000
-"""Packets that can't be decoded, after which a file is given up."""
 _GAP = 0.5
 """Seconds without samples that become silence, so that times stay those of the file."""
-_LACKING = 0.1
-"""The share of what a header claims that may be missing before the file counts as cut short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,33 +105,30 @@ def listening(source: Path | bytes, rate: int = RATE) -> Iterator[Sound | None]:
     """
     with opened(source) as container:
         stream = next(iter(container.streams.audio), None)
-        if stream is None or stream.codec_context is None:
+        if stream is None:
             yield None
             return
         _check(stream)
-        yield Sound(_blocks(container, stream, rate), _claimed(container, stream))
+        damage = Damage(claimed(container, stream, source))
+        yield Sound(_blocks(container, stream, rate, damage), duration(container, stream))
 
 
 def _check(stream: AudioStream) -> None:
     context = stream.codec_context
+    if context is None:
+        raise MediaError("its sound is in a form that can't be decoded")
     if context.channels > MAX_CHANNELS:
         raise MediaError(f"{context.channels:,} channels are too many")
     if context.sample_rate not in RATES:
         raise MediaError(f"{context.sample_rate:,} samples a second can't be read")
 
 
-def _claimed(container: InputContainer, stream: AudioStream) -> float | None:
-    """How long a file says that its sound lasts, in seconds."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return None if container.duration is None else container.duration / 1e6
-
-
-def _blocks(container: InputContainer, stream: AudioStream, rate: int) -> Iterator[FloatArray]:
+def _blocks(
+    container: InputContainer, stream: AudioStream, rate: int, damage: Damage
+) -> Iterator[FloatArray]:
     """The samples in blocks; at the end `MediaError` where something is wrong with the file."""
     import numpy as np
 
-    damage = Damage()
     waiting: list[FloatArray] = []
     count = total = 0
     for samples in _samples(container, stream, damage, rate):
@@ -150,35 +142,7 @@ def _blocks(container: InputContainer, stream: AudioStream, rate: int) -> Iterat
             break
     if waiting:
         yield np.concatenate(waiting)
-    damage.tell(total / rate, _claimed(container, stream))
-
-
-class Damage:
-    """What was found wrong with a file while it was decoded."""
-
-    def __init__(self) -> None:
-        self._packets = 0
-        self._reason = ""
-
-    def add(self, error: Exception) -> None:
-        """Note a packet that can't be decoded; raises `MediaError` if they are too many."""
-        self._packets += 1
-        self._reason = self._reason or said(error)
-        if self._packets >= _MAX_BAD:
-            raise MediaError(f"damaged ({self._reason})")
-
-    def tell(self, seconds: float, claimed: float | None) -> None:
-        """Raise `MediaError` if anything is wrong with a file of which `seconds` were decoded."""
-        if not seconds:
-            raise MediaError(f"there is no sound in it{self._reason and f' ({self._reason})'}")
-        if seconds >= MAX_SECONDS:
-            raise MediaError(f"what comes after {MAX_SECONDS // 3600} hours is left out")
-        if claimed is not None and claimed * (1 - _LACKING) - 1 > seconds:
-            found, whole = locators.clock(seconds), locators.clock(claimed)
-            raise MediaError(f"cut short: {found} of the {whole} that it claims are there")
-        if self._packets:
-            places = "1 place" if self._packets == 1 else f"{self._packets:,} places"
-            raise MediaError(f"damaged at {places} ({self._reason})")
+    damage.tell(total / rate)
 
 
 def _samples(
