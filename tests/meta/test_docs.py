@@ -81,7 +81,7 @@ def test_every_dependency_has_its_reason() -> None:
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     for requirement in [one for group in groups for one in group]:
         name = re.split(r"[<>=!\[;]", requirement)[0]
-        assert f"`{name}`" in page, name
+        assert name == "cmsearch" or f"`{name}`" in page, name  # `all` names the other extras
 
 
 def test_the_tests_run_on_the_python_that_is_promised() -> None:

@@ -107,7 +107,7 @@ WRONG: list[tuple[list[Any], Any]] = [
     (["store"], 5),
     (["parts"], "red"),
     (["parts", 0], "red"),
-    (["parts", 0, "modality"], "sound"),
+    (["parts", 0, "modality"], "smell"),
     (["parts", 0, "weight"], "heavy"),
     (["parts", 0, "weight"], 10**400),
     (["hits"], {"rank": 1}),

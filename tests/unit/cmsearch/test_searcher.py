@@ -148,7 +148,7 @@ def test_embed_gives_unit_rows(engine: Engine, folder: Path) -> None:
         ({"query": " "}, "empty"),
         ({}, "one of the three"),
         ({"query": "x", "image": "x"}, "one of the three"),
-        ({"query": "x", "target": "sound"}, "passage"),
+        ({"query": "x", "target": "smell"}, "passage"),
         ({"query": "x", "k": 0}, "at least 1"),
         ({"query": [1]}, "not int"),
         ({"query": b"red"}, "not bytes"),

@@ -153,7 +153,7 @@ WRONG = [
     (":image -", "- can't be read"),
     (":image reds", "can't be read"),
     (":image \x00", "can't be read"),
-    (":for sound", "passage"),
+    (":for smell", "passage"),
     (":top", ":top N"),
     (":top 0", "from 1"),
     (":top 1 2", "one number"),
