@@ -394,6 +394,20 @@ class Catalog:
         """By the path of an asset the first embedding of the photo that it is."""
         return self._first_embeddings(space, schema.assets.c.path, sorted(set(paths)))
 
+    def pages_of(self, space: int, paths: Iterable[str]) -> list[int]:
+        """The embeddings of the pages of documents."""
+        query = (
+            sa.select(schema.embeddings.c.id)
+            .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
+            .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
+            .where(schema.embeddings.c.space == space, schema.items.c.kind == PAGE)
+        )
+        found, wanted = list[int](), list[Any](sorted(set(paths)))
+        for chunk in chunks(wanted):
+            rows = self._rows(query.where(schema.assets.c.path.in_(chunk)))
+            found += [int(row[0]) for row in rows]
+        return found
+
     def embeddings_of(self, space: int, items: Iterable[int]) -> dict[int, int]:
         """By item its first embedding in a space."""
         return self._first_embeddings(space, schema.items.c.id, sorted(set(items)))

@@ -27,12 +27,13 @@ def relevance(
     distributed: of a bank of captions for a text, of the other pictures here for a picture. Of
     several parts the mean counts, each standardised so and by its weight; what is subtracted makes
     nothing irrelevant. A picture whose caption, or whose words, say what was asked for is as
-    relevant as they are.
+    relevant as they are, and so is a page with its passage.
     """
     found = [_share_below(background, query, target, cosines)]
-    if "caption" in stages and query.written == 1 and min(query.weights) > 0:
+    told = stages.get("caption", stages.get("passage"))
+    if told is not None and query.written == 1 and min(query.weights) > 0:
         # The cosine to the sum is that to its parts, whose mean has the weight of all of them.
-        mean = stages["caption"] / sum(query.shares)
+        mean = told / sum(query.shares)
         found.append(_share_below(background, query, Modality.TEXT, [mean] * len(query.parts)))
     if "words" in stages and query.written == 1:  # of a picture that is asked for they say nothing
         found.append(stages["words"])

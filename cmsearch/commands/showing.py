@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cmsearch.locators import clock
 from cmsearch.text import printable
 from cmsearch.types import Hit, Modality
 
@@ -22,6 +23,7 @@ HEADINGS = {
     Modality.IMAGE: "Pictures",
     Modality.AUDIO: "Speech",
     Modality.VIDEO: "Films",
+    Modality.SOUND: "Sounds",
     Modality.SOUND: "Sounds",
 }
 """Of the hits of each modality where they are shown apart."""
@@ -58,8 +60,15 @@ _OPTIONS = (
         metavar="FILE.wav",
         help="Write that as a recording.",
     ),
+    click.option(
+        "--clip",
+        "clips",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Cut the hits out of films and recordings, into this folder.",
+    ),
 )
-SHOWN = ("style", "sort", "preview", "html", "opened", "aloud", "recording")
+SHOWN = ("style", "sort", "preview", "html", "opened", "aloud", "recording", "clips")
 """The names of these options."""
 
 
@@ -74,6 +83,7 @@ class Showing:
     opened: bool = False
     aloud: bool = False
     recording: Path | None = None
+    clips: Path | None = None
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Showing:
@@ -96,6 +106,10 @@ def check(showing: Showing) -> None:
         check_place(showing.html)
     if showing.preview and showing.style != "table":
         raise click.UsageError("--preview shows pictures in the table: leave --format out.")
+    if showing.clips is not None:
+        from cmsearch.media.clips import check_clips
+
+        check_clips()
     if showing.aloud or showing.recording is not None:
         from cmsearch.commands.speak import check_speech
 
@@ -119,10 +133,32 @@ def show(hits: Sequence[Hit], title: str, showing: Showing, *, apart: bool = Fal
 
         write_sheet(showing.html, title, hits)
         click.echo(f"Written to {printable(str(showing.html))}.", err=True)
+    if showing.clips is not None:
+        _cut_out(hits, showing.clips)
     if showing.opened and hits:
         from cmsearch.viewer import open_in_viewer
 
         open_in_viewer(hits[0].path)
+
+
+def _cut_out(hits: Sequence[Hit], folder: Path) -> None:
+    """Write a clip of each hit that has times in a film or a recording, and say so."""
+    from cmsearch.errors import MediaError
+    from cmsearch.media.clips import cut_out, is_cuttable
+
+    timed = [hit for hit in hits if hit.start is not None and is_cuttable(hit.path)]
+    if not timed:
+        click.echo("No hit is a part of a film or a recording: nothing is cut out.", err=True)
+    for hit in timed:
+        assert hit.start is not None, "only hits with times are cut out"
+        source = printable(f"{hit.path}@{clock(hit.start)}")
+        try:
+            written = cut_out(
+                hit.path, hit.start, hit.start if hit.end is None else hit.end, folder
+            )
+            click.echo(f"Cut out: {printable(str(written))}", err=True)
+        except MediaError as error:
+            click.echo(f"{source} is not cut out: {printable(str(error))}.", err=True)
 
 
 def _lines(hits: Sequence[Hit], showing: Showing, apart: bool) -> Iterator[str | bytes]:
@@ -144,16 +180,16 @@ def _lines(hits: Sequence[Hit], showing: Showing, apart: bool) -> Iterator[str |
 
 
 def _previews(hits: Sequence[Hit], showing: Showing) -> Iterator[str]:
-    """The picture of each hit as the terminal shows it; nothing for passages."""
+    """The picture of each hit as the terminal shows it; nothing where it has none."""
     if not showing.preview:
         return iter([""] * len(hits))
     from cmsearch.preview import Protocol, cell_size, previews, protocol
+    from cmsearch.thumbnails import place
 
-    shown = (None if hit.kind == "passage" else hit.path for hit in hits)
     kind = protocol(os.environ, is_terminal=sys.stdout.isatty(), encoding=sys.stdout.encoding)
     if kind is Protocol.NONE:
         click.echo("No pictures are shown: this is no terminal that can.", err=True)
-    return previews(shown, kind, cell=cell_size(1))
+    return previews(map(place, hits), kind, cell=cell_size(1))
 
 
 def as_json(hit: Hit) -> bytes:
@@ -190,7 +226,8 @@ def row(hit: Hit) -> str:
     if hit.copies and hit.modality is Modality.IMAGE:
         line += f"  (+{len(hit.copies)} nearly the same)"
     if hit.text is None:
-        return line
+        is_whole = hit.page is None and hit.start is None
+        return line if is_whole else f"{line}  ({printable(hit.source)})"
     text = printable(hit.text)
     text = text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…"
     return f"{line}  {text}  ({printable(hit.source)})"

@@ -24,6 +24,7 @@ import docx
 
 import cmsearch
 from cmsearch.media.pdf import PdfReader
+from cmsearch.ranking import Ranking
 from cmsearch.registry import make_reader
 from cmsearch.types import Hit, Part, Reading
 from indexer import Indexer
@@ -48,7 +49,7 @@ QUESTIONS = {
     "my terminal multiplexer shows coarse pictures": "tmux, screen and Zellij",
     "why does it refuse to launch some files": "only files are opened whose name",
     "which file may I delete without losing anything": "delete every other file",
-    "how are numbers stored, which byte order": "little-endian",
+    "how are numbers stored, which byte order": "All numbers in blobs and files are",
     "give one part of the query more importance": "A weight is a number from 0.01 to 100",
     "search for text with a minus sign in it": "Quotes around a whole part make it literal",
     "photographs near a place on the map": "on a sphere of radius 6,371 km",
@@ -74,7 +75,8 @@ def main() -> None:
             print_row(f"{name}: passage with the answer", folder, "passage", has)
         on_page = pages_with(files["pdf"])
         print_row("pdf: passage on its page", files["pdf"], "passage", on_page)
-        print_row("pdf: picture of its page", files["pdf"], "page", on_page)
+        print_row("pdf: its page", files["pdf"], "page", on_page)
+        print_row("pdf: its page, by looks alone", files["pdf"], "page", on_page, "picture")
 
 
 def write_all(place: Path) -> dict[str, Path]:
@@ -144,12 +146,14 @@ def print_pdf(source: Path, target: Path) -> None:
     subprocess.run([program, *options, source.as_uri()], check=True, capture_output=True)
 
 
-def print_row(name: str, folder: Path, kind: str, is_right: Callable[[Hit, str], bool]) -> None:
+def print_row(
+    name: str, folder: Path, kind: str, is_right: Callable[[Hit, str], bool], match: str = "all"
+) -> None:
     report = Indexer(folder, model="lite").run()
     ranks = []
     with cmsearch.open(folder) as engine:
         for question, answer in QUESTIONS.items():
-            hits = engine.search(question, target=kind, k=50)
+            hits = engine.search(question, target=kind, k=50, ranking=Ranking(match=match))
             right = [hit.rank for hit in hits if is_right(hit, answer)]
             ranks.append(min(right, default=0))
     first, early = (sum(0 < rank <= depth for rank in ranks) for depth in (1, DEPTH))

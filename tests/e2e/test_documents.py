@@ -69,6 +69,20 @@ def test_a_page_is_found_by_how_it_looks(folder: Path) -> None:
     assert found(folder, "green", "--for", "page", "-k", 1)[0]["page"] == 3
 
 
+def test_a_page_is_found_by_what_it_says(folder: Path) -> None:
+    hit = found(folder, "apples are harvested in the autumn", "--for", "page", "-k", 1)[0]
+    assert (hit["kind"], hit["page"], hit["text"]) == ("page", 1, None)
+    assert set(hit["stages"]) == {"cosine", "passage"}
+    by_look = found(folder, "apples are harvested", "--for", "page", "--match", "picture")
+    assert all("passage" not in hit["stages"] for hit in by_look) and len(by_look) == 3
+
+
+def test_the_first_pages_are_those_of_a_longer_answer(folder: Path) -> None:
+    hits = found(folder, "bees or apples", "--for", "page")
+    for count in (1, 2, 3):
+        assert found(folder, "bees or apples", "--for", "page", "-k", count) == hits[:count]
+
+
 @pytest.mark.parametrize(
     ("query", "source"),
     [("moss grows on stones", "moss.html:¶3"), ("boat sails monday", "letter.docx:¶1-2")],
