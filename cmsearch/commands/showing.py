@@ -24,7 +24,6 @@ HEADINGS = {
     Modality.AUDIO: "Speech",
     Modality.VIDEO: "Films",
     Modality.SOUND: "Sounds",
-    Modality.SOUND: "Sounds",
 }
 """Of the hits of each modality where they are shown apart."""
 Command = TypeVar("Command", bound=Callable[..., Any])
