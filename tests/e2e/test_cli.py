@@ -105,7 +105,7 @@ def test_a_picture_may_come_through_a_pipe(sample: Path) -> None:
         (["similar", "queries.jsonl"], 1, "not a picture"),
         (["search", " "], 2, "empty"),
         (["search", "x", "-k", "0"], 2, "0"),
-        (["search", "x", "--for", "sound"], 2, "sound"),
+        (["search", "x", "--for", "smell"], 2, "smell"),
         (["search", "--image", "none.jpg"], 1, "none.jpg"),
         (["search", "--image", "queries.jsonl"], 1, "not a picture"),
         (["search", "x", "--near", "91,0,1"], 2, "nowhere on Earth"),

@@ -166,7 +166,7 @@ def test_names_that_are_not_utf_8_are_gone_on_from(folder: Path) -> None:
         {"k": 0},
         {"k": [1]},
         {"target": {"a": 1}},
-        {"target": "sound"},
+        {"target": "smell"},
         {"near": "nowhere"},
         {"near": [1, 2, 3]},
         {"since": "May"},
