@@ -77,6 +77,6 @@ class Alike:
 def _content(answer: Answer) -> str:
     """What equal items have in common: of texts also what they are about."""
     item = answer.item
-    if item.modality in (Modality.IMAGE, Modality.SOUND):
+    if item.modality in (Modality.IMAGE, Modality.SOUND, Modality.VIDEO):
         return item.digest
     return f"{item.digest} {item.about or item.path}"

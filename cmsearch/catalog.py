@@ -642,9 +642,12 @@ class Catalog:
             return words.rows_holding(connection, text)
 
     def about_same(self, items: Iterable[int]) -> set[int]:
-        """The items themselves, and the pictures and captions of the pictures they are about."""
+        """The items themselves, and the pictures and captions of the pictures they are about.
+
+        What a subtitle says is about a moment, not about its film.
+        """
         of, table = schema.items.alias(), schema.items
-        pictured = sa.or_(_is_photo(of), of.c.about.is_not(None))
+        pictured = sa.or_(_is_photo(of), of.c.kind == "caption")
         subject = sa.select(sa.func.coalesce(of.c.about, of.c.asset)).where(pictured)
         found = set(items)
         for chunk in chunks(sorted(found)):

@@ -29,7 +29,9 @@ def conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.near is not None:
         yield schema.assets.c.latitude.is_not(None)
     if wanted.has_caption is not None:
-        captioned = sa.select(_described.c.about).where(_described.c.about == schema.assets.c.id)
+        captioned = sa.select(_described.c.about).where(
+            _described.c.about == schema.assets.c.id, _described.c.kind == "caption"
+        )
         yield captioned.exists() if wanted.has_caption else ~captioned.exists()
 
 
