@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cmsearch.errors import QueryError
 from cmsearch.thumbnails import is_film, place
 from cmsearch.types import Hit, Modality, Place, Query, QueryPart
 
@@ -38,6 +39,13 @@ def _part(hit: Hit, weight: float) -> QueryPart:
 
 
 def picture_of(hit: Hit) -> Path | Place:
-    """What is seen of a hit, as a query takes it: its file, or a page or a frame of that."""
+    """What is seen of a hit, as a query takes it: its file, or a page or a frame of that.
+
+    Raises `QueryError` for what sounds in a recording, where nothing is seen.
+    """
+    if hit.modality is Modality.SOUND and not is_film(hit.path):
+        raise QueryError(
+            f"A query is refined by what is said or seen, not by sounds: {hit.source}."
+        )
     found = place(hit)
     return hit.path if found is None or not (found.locator or is_film(hit.path)) else found

@@ -149,7 +149,7 @@ ARROWS = {
     "xmp": {"errors", "text"},
     "sidecars": {"annotation", "errors", "files", "text", "types", "xmp"},
     "cli": {"__init__", "errors", "text"},
-    "feedback": {"thumbnails", "types"},
+    "feedback": {"errors", "thumbnails", "types"},
     "history": {"errors", "files", "types"},
     "session": {"errors", "feedback", "types"},
     "commands": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,8 @@ def test_sounds_are_found_by_words(folder: Path, fake_model: str, fake_sound: st
     assert (hit.kind, hit.modality, hit.text) == ("sound", Modality.SOUND, None)
     assert hit.source == "c.wav@00:00:00–00:00:02"
     assert hit.relevance is not None and hit.relevance > 0.5
+    with pytest.raises(QueryError, match=r"not by sounds: c\.wav@00:00:00"):
+        cmsearch.refined("noise", [hit])
 
 
 def test_what_is_heard_is_sound_and_speech(folder: Path, fake_model: str, fake_sound: str) -> None:
@@ -164,6 +167,48 @@ def test_copies_of_a_recording_are_one_hit(folder: Path, fake_model: str, fake_s
     first = found(folder, "noise")[0]
     assert first.path.name == "c.wav"
     assert [path.name for path in first.copies] == ["copy.wav"]
+
+
+def film(samples: FloatArray) -> bytes:
+    """A film of grey frames, with sound."""
+    import av
+
+    buffer = BytesIO()
+    with av.open(buffer, "w", format="matroska") as file:
+        seen = file.add_stream("mpeg4", rate=10, width=64, height=64)
+        said = file.add_stream("pcm_s16le", rate=sounds.RATE, layout="mono")
+        for number in range(int(len(samples) / sounds.RATE * 10)):
+            grey = np.full((64, 64, 3), 90 + number % 3, np.uint8)
+            for packet in seen.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")):
+                file.mux(packet)
+        data = (samples * 32767).astype(np.int16)[None]
+        frame = av.AudioFrame.from_ndarray(data, format="s16", layout="mono")
+        frame.sample_rate = sounds.RATE
+        for stream, last in ((said, frame), (said, None), (seen, None)):
+            for packet in stream.encode(last):
+                file.mux(packet)
+    return buffer.getvalue()
+
+
+def test_films_sound_too(tmp_path: Path, fake_model: str, fake_sound: str) -> None:
+    (tmp_path / "film.mkv").write_bytes(film(np.concatenate([tone(200, 2), tone(2500, 2)])))
+    report = run(tmp_path, fake_model, fake_sound)
+    assert (report.items["sound"], report.skipped) == (2, ())
+    assert places(found(tmp_path, "high", k=1)) == [("film.mkv", 2.0, 4.0)]
+
+
+def test_damaged_recordings_keep_what_was_heard(
+    tmp_path: Path, fake_model: str, fake_sound: str
+) -> None:
+    whole = sounds.wav(tone(200, 8))
+    (tmp_path / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "noise.wav").write_bytes(b"RIFF" + bytes(range(256)) * 40)
+    report = run(tmp_path, fake_model, fake_sound)
+    assert report.items == {"sound": 2}
+    reasons = {one.path: (one.reason, one.locator) for one in report.skipped}
+    assert reasons.keys() == {"cut.wav", "noise.wav"}
+    assert "cut short" in reasons["cut.wav"][0] and reasons["cut.wav"][1] == "3.999-3.999"
+    assert not reasons["noise.wav"][1]
 
 
 def test_without_it_nothing_sounds(folder: Path, fake_model: str) -> None:

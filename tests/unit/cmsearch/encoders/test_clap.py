@@ -83,6 +83,17 @@ def test_a_fused_model_gives_the_same_each_time(tmp_path: Path) -> None:
     assert np.array_equal(own, encoded(encoder, Modality.SOUND))
 
 
+def test_what_its_own_processor_saved_is_read(tmp_path: Path, folder: Path) -> None:
+    transformers.ClapProcessor(
+        transformers.ClapFeatureExtractor.from_pretrained(folder),
+        transformers.AutoTokenizer.from_pretrained(folder),
+    ).save_pretrained(tmp_path / "b")
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(folder / name, tmp_path / "b")
+    spaces = [load(str(one)).space for one in (folder, tmp_path / "b")]
+    assert spaces[0].recipe == spaces[1].recipe
+
+
 def test_it_says_what_it_takes(folder: Path) -> None:
     capabilities = load(str(folder)).capabilities
     assert capabilities.modalities == {Modality.TEXT, Modality.SOUND}
