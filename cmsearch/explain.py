@@ -1,4 +1,6 @@
-"""Why a picture ranks as it does for a sentence: each stage's score, what each word looks at."""
+"""Why a picture ranks as it does for a sentence, or for a picture and a sentence: each stage's
+score, what each word looks at, and how the two are joined.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +8,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from cmsearch.attention import attention_map
 from cmsearch.errors import QueryError
 from cmsearch.measured import Table, defaults
+from cmsearch.multimodal import Fused
 from cmsearch.ranking import Ranking, stages
 from cmsearch.store import Store, View
-from cmsearch.types import Encoder, Filter, FloatArray, Hit, Modality, Role
+from cmsearch.tokens import MAX_TOKENS
+from cmsearch.types import (
+    Encoder,
+    Filter,
+    FloatArray,
+    Hit,
+    Modality,
+    Query,
+    QueryPart,
+    Role,
+)
 from cmsearch.words import Scope
 
 SIDE = 3
@@ -47,15 +60,29 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """How the picture and the text of a query become one.
+
+    `words` are those of the text that the rows of `fused.by_text` after the first stand for, as far
+    as the encoder names them; the columns after the first are what `REGIONS` names, of the query's
+    picture.
+    """
+
+    fused: Fused
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a picture ranks as it does for a sentence.
+    """Why a picture ranks as it does for a sentence, alone or with another picture.
 
     `rank`, `score`, `relevance` and `stages` are those of its hit in a search among the store's
     `pictures`; a rank of None is that of a picture which the approximate index doesn't find.
     `caption` is the one that the stage `caption` compares, `matched` the words that the stage
     `words` found. `words` is empty where the encoder gives no regions, or where the query has only
     words that weigh nothing. The regions cover the whole picture, or the part in its middle whose
-    width and height `crop` gives in short sides of the picture.
+    width and height `crop` gives in short sides of the picture. `joined` is there for a query of a
+    picture and a text.
     """
 
     query: str
@@ -69,6 +96,7 @@ class Explanation:
     matched: tuple[str, ...] = ()
     words: tuple[Word, ...] = ()
     crop: tuple[float, float] | None = None
+    joined: Joined | None = None
 
 
 @runtime_checkable
@@ -96,39 +124,60 @@ class Searcher(Protocol):
     def store(self) -> Store: ...
     @property
     def encoder(self) -> Encoder: ...
-    def search(self, query: str, *, target: str, k: int, where: Filter) -> list[Hit]: ...
+    def search(self, query: str | Query, *, target: str, k: int, where: Filter) -> list[Hit]: ...
+    def transform(self, *, image: Any, text: str) -> Fused: ...
 
 
-def explain(engine: Searcher, query: str, path: Path) -> Explanation:
-    """Why the picture at `path` ranks as it does for a text.
+class _Asked(NamedTuple):
+    """A query with its text, and with the part that is a picture if it has one."""
 
-    Raises `QueryError` for a text that can't be searched for, and for a path that is no picture of
-    the engine's store.
+    query: str | Query
+    text: str
+    picture: QueryPart | None = None
+
+
+def explain(engine: Searcher, query: str | Query, path: Path) -> Explanation:
+    """Why the picture at `path` ranks as it does for a text, or for a picture and a text.
+
+    Raises `QueryError` for a query that can't be searched for or is another one, and for a path
+    that is no picture of the engine's store.
     """
-    if not isinstance(query, str):
-        raise QueryError(f"Only a text can be explained, not {type(query).__name__}.")
+    asked = _asked(query)
     while True:  # until no other generation has begun to serve meanwhile
         view, encoder = engine.store.view(), engine.encoder
         if encoder.space == view.space:
-            found = _explained(engine, view, encoder, query, path)
+            found = _explained(engine, view, encoder, asked, path)
             if engine.store.view().space == view.space:
                 return found
 
 
+def _asked(query: Any) -> _Asked:
+    if isinstance(query, str):
+        return _Asked(query, query)
+    if not isinstance(query, Query):
+        raise QueryError(f"Only a text can be explained, not {type(query).__name__}.")
+    texts = [part for part in query.parts if part.modality is Modality.TEXT]
+    pictures = [part for part in query.parts if part.modality is Modality.IMAGE]
+    is_sum = any(part.weight <= 0 for part in query.parts) or query.without
+    if len(texts) != 1 or len(pictures) != len(query.parts) - 1 or len(pictures) > 1 or is_sum:
+        raise QueryError("Only a text can be explained, or one text with one picture.")
+    return _Asked(query, str(texts[0].content), *pictures)
+
+
 def _explained(
-    engine: Searcher, view: View, encoder: Encoder, query: str, path: Path
+    engine: Searcher, view: View, encoder: Encoder, asked: _Asked, path: Path
 ) -> Explanation:
     name, embedding = _located(engine.store, view, path)
-    place = engine.store.absolute(name)
-    hit = _hit(engine, query, place, "image", EVERYTHING)
+    place, text = engine.store.absolute(name), asked.text
+    hit = _hit(engine, asked.query, place, "image", EVERYTHING)
     found = hit.stages if hit else {}
     own = Filter(path=escape(name))
-    caption = _hit(engine, query, place, "caption", own) if "caption" in found else None
+    caption = _hit(engine, asked.query, place, "caption", own) if "caption" in found else None
     kept = engine.store.catalog.setting(f"stages {view.space_id}")
     table = defaults(encoder.space.encoder, kept)
-    words = _words(encoder, table, query, engine.store, embedding)
+    words = _words(encoder, table, text, engine.store, embedding)
     return Explanation(
-        query,
+        text,
         place,
         pictures=len(view.indexes[Modality.IMAGE]),
         rank=hit.rank if hit else None,
@@ -136,10 +185,20 @@ def _explained(
         relevance=hit.relevance if hit else None,
         stages=found,
         caption=caption.text if caption else None,
-        matched=_matched(engine.store, view, query, embedding, own) if "words" in found else (),
+        matched=_matched(engine.store, view, text, embedding, own) if "words" in found else (),
         words=tuple(words),
         crop=encoder.crop() if words and isinstance(encoder, Regional) else None,
+        joined=_joined(engine, encoder, asked),
     )
+
+
+def _joined(engine: Searcher, encoder: Encoder, asked: _Asked) -> Joined | None:
+    """How the picture and the text of a query become one; a weight is of the search alone."""
+    if asked.picture is None:
+        return None
+    fused = engine.transform(image=asked.picture.content, text=asked.text)
+    named = [name for name, _, weight in _named(encoder, asked.text, Role.DOCUMENT) if weight > 0]
+    return Joined(fused, tuple(named[:MAX_TOKENS]))
 
 
 def _located(store: Store, view: View, path: Path) -> tuple[str, int]:
@@ -161,7 +220,9 @@ def _located(store: Store, view: View, path: Path) -> tuple[str, int]:
     raise QueryError(f"{path} is no indexed picture; only pictures have regions to look at.")
 
 
-def _hit(engine: Searcher, query: str, place: Path, target: str, where: Filter) -> Hit | None:
+def _hit(
+    engine: Searcher, query: str | Query, place: Path, target: str, where: Filter
+) -> Hit | None:
     """The best hit of a kind for the picture at `place`, however deep it is."""
     k = _FIRST
     while True:
@@ -201,16 +262,20 @@ def _words(encoder: Encoder, table: Table, query: str, store: Store, embedding: 
 
 def _named_tokens(encoder: Encoder, query: str) -> list[tuple[str, FloatArray, float]]:
     """The words of a text with their vectors `(dim,)` and weights, as the reranker takes them."""
+    # An encoder may leave them out of queries.
+    return _named(encoder, query, Role.QUERY) or _named(encoder, query, Role.DOCUMENT)
+
+
+def _named(encoder: Encoder, query: str, role: Role) -> list[tuple[str, FloatArray, float]]:
+    """The words of a text with their vectors and weights, if the encoder gives them in a role."""
     if not isinstance(encoder, Regional):
         return []
     batch = [encoder.prepare(piece, Modality.TEXT) for piece in encoder.split(query)]
-    for role in (Role.QUERY, Role.DOCUMENT):  # an encoder may leave them out of queries
-        found = encoder.encode(batch, Modality.TEXT, role)
-        if found.tokens is not None and found.weights is not None:
-            texts = encoder.words(batch, role)
-            return [
-                (text, found.tokens[row, column], float(found.weights[row, column]))
-                for row, words in enumerate(texts)
-                for column, text in enumerate(words)
-            ]
-    return []
+    found = encoder.encode(batch, Modality.TEXT, role)
+    if found.tokens is None or found.weights is None:
+        return []
+    return [
+        (text, found.tokens[row, column], float(found.weights[row, column]))
+        for row, words in enumerate(encoder.words(batch, role))
+        for column, text in enumerate(words)
+    ]

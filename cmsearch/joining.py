@@ -24,10 +24,16 @@ class Joiner:
     def __call__(self, both: Sequence[EncodedQuery], weights: Sequence[float]) -> Fused:
         """A picture and a text as one, with the positive `weights` that they have in a sum."""
         image, text = map(self._parts, both)
-        vectors, shares, added, by_image, by_text = (
-            one[0] for one in self.fuse(image, text, weights)
+        vectors, shares, added, by_image, by_text = self.fuse(image, text, weights)
+        seen, read = (1 + int((side.weights > 0).sum()) for side in (image, text))
+        return Fused(
+            vectors[0],
+            shares[0],
+            float(added[0]),
+            by_image[0, :seen, :read],
+            by_text[0, :read, :seen],
+            bool(self.tensors),
         )
-        return Fused(vectors, shares, float(added), by_image, by_text, bool(self.tensors))
 
     def fuse(self, images: Parts, texts: Parts, weights: Sequence[float]) -> Fusions:
         """Pairs of pictures and texts of a store, with the same weights for all."""

@@ -18,7 +18,7 @@ from cmsearch.types import FloatArray
 
 HEADS = 4
 WIDTH = 128
-"""Numbers for each token within a network that is trained now; another's may have others."""
+"""Numbers for each token within a network that is trained now, or as many as its vectors have."""
 MAX_WIDTH = 1024
 MOST = 1e4
 """No number that is learned is nearly as large; with larger ones sums might not be finite."""
@@ -89,8 +89,8 @@ class Network:
         both = np.concatenate([seen[:, 0], read[:, 0]], axis=1)
         shares = _softmax(np.log(priors) + self._linear("shares", both))
         own = [self._linear("own_image", images.vectors), self._linear("own_text", texts.vectors)]
-        gates = 0.5 + 0.5 * np.tanh(self._linear("gates", both) / 2)
-        added = self._linear("out", gates * np.concatenate(own, axis=1))
+        gated: FloatArray = _sigmoid(self._linear("gates", both)) * np.concatenate(own, axis=1)
+        added = self._linear("out", gated)
         total = shares[:, :1] * images.vectors + shares[:, 1:] * texts.vectors + added
         return Fusions(_unit(total), shares, np.linalg.norm(added, axis=1), by_image, by_text)
 
@@ -202,6 +202,11 @@ def _heads(rows: FloatArray) -> FloatArray:
 def _softmax(scores: FloatArray) -> FloatArray:
     powers = np.exp(scores - scores.max(-1, keepdims=True))
     found: FloatArray = powers / powers.sum(-1, keepdims=True)
+    return found
+
+
+def _sigmoid(rows: FloatArray) -> FloatArray:
+    found: FloatArray = (0.5 + 0.5 * np.tanh(rows / 2)).astype(np.float32)
     return found
 
 

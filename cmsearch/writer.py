@@ -140,10 +140,14 @@ class Writer:
             ("space", *names), query.order_by(table.id)
         )
         self._connection.execute(copied)
-        bank = sa.select(sa.literal(f"bank {target}"), schema.settings.c.value)
-        bank = bank.where(schema.settings.c.name == f"bank {source}")
+        self.copy_setting("bank", source, target)
+
+    def copy_setting(self, name: str, source: int, target: int) -> None:
+        """Give a space what is kept for another under a name, if anything is."""
+        found = sa.select(sa.literal(f"{name} {target}"), schema.settings.c.value)
+        found = found.where(schema.settings.c.name == f"{name} {source}")
         put = sa.insert(schema.settings).prefix_with("OR REPLACE")
-        self._connection.execute(put.from_select(("name", "value"), bank))
+        self._connection.execute(put.from_select(("name", "value"), found))
 
     def project(self, target: int, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
         """Give a space embeddings like those of these ids, with other vectors and features."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -156,15 +156,18 @@ def licence(wish: Wish) -> str:
     return wish.licence or "not stated; it depends on that of the captions and pictures"
 
 
-def keep(own: Source, adapter: Adapter, tell: Tell) -> int:
-    """Let the adapter serve, everything projected beside what is there; its generation's number."""
+def keep(own: Source, adapter: Adapter, tell: Tell, settings: Sequence[str] = ()) -> int:
+    """Let the adapter serve, everything projected beside what is there; its generation's number.
+
+    `settings` are the names of those of what serves that hold for the adapter too.
+    """
     store = own.store
     known = {one.space: one for one in store.catalog.generations()}
     if own.space != adapter.space:
         if former := known.get(adapter.space):  # from before files came or went
             with store.catalog.writing() as writer:
                 writer.delete_generation(former.id, former.space_id)
-        _project(own, adapter, tell)
+        _project(own, adapter, tell, settings)
         known = {one.space: one for one in store.catalog.generations()}
         if store.catalog.lacking(known[adapter.space].space_id):
             raise StoreError(
@@ -179,7 +182,7 @@ def keep(own: Source, adapter: Adapter, tell: Tell) -> int:
     return known[adapter.space].id
 
 
-def _project(own: Source, adapter: Adapter, tell: Tell) -> None:
+def _project(own: Source, adapter: Adapter, tell: Tell, settings: Sequence[str]) -> None:
     """Make the adapter's generation, in one transaction; it doesn't serve yet."""
     catalog = own.store.catalog
     (runtime,) = {one.runtime for one in catalog.generations() if one.space == own.space}
@@ -199,4 +202,6 @@ def _project(own: Source, adapter: Adapter, tell: Tell) -> None:
             done += len(ids)
             tell(Progress("project", done, total))
         writer.copy_texts(own.number, target)
+        for name in settings:
+            writer.copy_setting(name, own.number, target)
     tell(Progress("project", total, total))

@@ -73,7 +73,8 @@ def _fit(store: Store, wish: Wish, tell: Tell) -> Fusing:
     counts = (len(found.pictures), len(found.texts))
     adapter = _adapter(own, tensors, comparisons, counts, wish)
     kept = not wish.dry_run and (better or wish.force)
-    generation = keep(own, adapter, tell) if kept else None
+    # The vectors stay as they are, and with them what was learned or measured by them.
+    generation = keep(own, adapter, tell, ("stages", "reranker")) if kept else None
     exported = wish.export if kept else None
     if exported is not None:
         adapters.write(exported, adapters.pack(adapter))
@@ -99,9 +100,9 @@ def _learned(
     told(0, 0)
     for number, fold in enumerate(folds):
         seen = np.setdiff1d(every, fold)
-        tensors = train(material, seen, tell=partial(told, STEPS * number))
+        tensors = train(material, seen, steps=STEPS, tell=partial(told, STEPS * number))
         trial.ask(fold, Network(tensors).fuse, number)
-    tensors = train(material, every, tell=partial(told, STEPS * len(folds)))
+    tensors = train(material, every, steps=STEPS, tell=partial(told, STEPS * len(folds)))
     return tensors, trial.compared(), len(folds)
 
 

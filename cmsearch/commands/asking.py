@@ -26,6 +26,10 @@ TARGETS = (
 )  # fmt: skip
 MATCHES = ("all", "picture", "caption", "words", "fused")
 FUSIONS = ("auto", "sum")
+SUMMED = (
+    "Picture and text are joined by their weighted sum; `cmsearch fit --fusion` learns to do it "
+    "better, if the captions here teach it."
+)
 DOUBT = "Probably nothing here is about that; these come nearest."
 Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
@@ -164,7 +168,17 @@ def answer(
     check(showing)
     with searcher.open(options.get("store") or ".") as engine:
         hits = find(engine, query, options, seen)
+        summed = _asks_for_both(query, options) and not engine.fuses
     tell(hits, query, options, showing)
+    if summed:
+        click.echo(SUMMED, err=True)
+
+
+def _asks_for_both(query: Query, options: Mapping[str, Any]) -> bool:
+    """Whether a picture and a text are joined: in the query, or in what is searched."""
+    wanted = [part.modality for part in query.parts if part.weight > 0]
+    both = sorted(wanted) == [Modality.IMAGE, Modality.TEXT]
+    return options.get("fusion") != "sum" and (both or options.get("match") == "fused")
 
 
 def find(

@@ -13,14 +13,22 @@ import click
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
 from cmsearch.text import printable
+from cmsearch.types import Modality, Query, QueryPart
 
 if TYPE_CHECKING:
-    from cmsearch.explain import Explanation, Word
+    from cmsearch.explain import Explanation, Joined, Word
+    from cmsearch.types import FloatArray
 
 
 @click.command(short_help=SUMMARIES["explain"])
 @click.argument("query")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--image",
+    type=click.Path(path_type=Path),
+    metavar="OTHER",
+    help="A picture that is asked with beside QUERY, as with `cmsearch search --image`.",
+)
 @store_option
 @click.option(
     "--out",
@@ -31,7 +39,13 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Replace a drawing that is there already.")
 @format_option
 def explain(
-    query: str, file: Path, store: Path | None, out: Path | None, force: bool, style: str
+    query: str,
+    file: Path,
+    image: Path | None,
+    store: Path | None,
+    out: Path | None,
+    force: bool,
+    style: str,
 ) -> None:
     """Say why the picture FILE ranks as it does for QUERY, and draw what each word looks at.
 
@@ -39,6 +53,7 @@ def explain(
     Examples:
       cmsearch explain "a dog on the beach" beach.jpg
       cmsearch explain "a red car" 2024/car.jpg --out /tmp/car.png --format json
+      cmsearch explain "but at night" street.jpg --image room.jpg
     """
     from cmsearch import heatmap, searcher
 
@@ -47,8 +62,9 @@ def explain(
         raise click.UsageError(f"The drawing is a PNG; name it so, not {target.name}.")
     if target.exists() and not force:
         raise click.UsageError(f"{target} is there already; --force replaces it.")
+    parts = [QueryPart(query), *([] if image is None else [QueryPart(image, Modality.IMAGE)])]
     with searcher.open(store or ".") as engine:
-        found = engine.explain(query, file)
+        found = engine.explain(Query(tuple(parts)), file)
     drawn = target if found.words else None
     if drawn is not None:
         drawing = io.BytesIO()
@@ -80,17 +96,34 @@ def _table(found: Explanation) -> Iterator[str]:
         yield ""
         yield "word          weight  attention  most on        similarity"
     for word in sorted(found.words, key=lambda word: -word.weight):
-        region, share = _best(word)
+        region, share = _best(word.attention)
         text = printable(word.text)
         yield f"{text:12}  {word.weight:6.1%}  {share:9.1%}  {region:13}  {word.similarity:10.3f}"
+    if found.joined is not None:
+        yield ""
+        yield from _joined_table(found.joined)
 
 
-def _best(word: Word) -> tuple[str, float]:
-    """The region that a word attends to most, and how much."""
+def _joined_table(joined: Joined) -> Iterator[str]:
+    fused = joined.fused
+    image, text = fused.shares.tolist()
+    how = "not trained: the weighted sum"
+    if fused.is_trained:
+        how = f"by the network, which adds a vector of length {fused.added:.2f}"
+    yield f"joined: picture {image:.0%}, text {text:.0%}; {how}"
+    if joined.words and fused.by_text.shape[1] > 1:
+        yield "word          attention  most on, in the query's picture"
+        for word, attention in zip(joined.words, fused.by_text[1:, 1:], strict=False):
+            region, share = _best(attention)
+            yield f"{printable(word):12}  {share:9.1%}  {region}"
+
+
+def _best(attention: FloatArray) -> tuple[str, float]:
+    """The region that is attended to most, and how much."""
     from cmsearch.explain import REGIONS
 
-    best = int(word.attention.argmax())
-    return REGIONS[best], float(word.attention[best])
+    best = int(attention.argmax())
+    return REGIONS[best] if best < len(REGIONS) else f"token {best}", float(attention[best])
 
 
 def _json(found: Explanation, drawn: Path | None) -> bytes:
@@ -106,6 +139,7 @@ def _json(found: Explanation, drawn: Path | None) -> bytes:
         "matched": found.matched,
         "words": [_fields(word) for word in found.words],
         "crop": found.crop,
+        "joined": found.joined and _joined_fields(found.joined),
         "drawn": drawn and str(drawn),
     }
     return json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
@@ -120,4 +154,18 @@ def _fields(word: Word) -> dict[str, Any]:
         "weight": word.weight,
         "similarity": word.similarity,
         "attention": {region: round(share, 6) for region, share in attention},
+    }
+
+
+def _joined_fields(joined: Joined) -> dict[str, Any]:
+    fused = joined.fused
+    image, text = fused.shares.tolist()
+    return {
+        "trained": fused.is_trained,
+        "image": image,
+        "text": text,
+        "added": fused.added,
+        "words": joined.words,
+        "by_text": fused.by_text.tolist(),
+        "by_image": fused.by_image.tolist(),
     }

@@ -16,18 +16,18 @@ from torch.nn.functional import cross_entropy, gelu, normalize
 from cmsearch.multimodal import EPSILON, HEADS, WIDTH, Parts
 from cmsearch.types import FloatArray, IdArray
 
-STEPS = 400
+STEPS = 200
 BATCH = 64
 RATE = 1e-3
 DECAY = 0.05
-DROPOUT = 0.1
+DROPOUT = 0.25
 NEAR = 32
 """Pictures nearest to another, for which it must not be taken."""
 UNLIKE = 8
 """Those of them that a caption of it is least near to, to ask with instead of it."""
 SCALE = 20.0
 """What cosines are multiplied by at first; it is learned, up to `MOST_SCALE`."""
-MOST_SCALE = 100.0
+MOST_SCALE = 25.0
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ class MultiModalNet(nn.Module):
         self.own_image, self.own_text = nn.Linear(dim, width), nn.Linear(dim, width)
         self.gates = nn.Linear(2 * width, 2 * width)
         self.shares, self.out = nn.Linear(2 * width, 2), nn.Linear(2 * width, dim)
+        self.dropout = nn.Dropout(DROPOUT)
         for layer in (self.shares, self.out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -105,10 +106,10 @@ class MultiModalNet(nn.Module):
         )
         first = self.image.attended(seen, read, present[1])[:, 0]
         second = self.text.attended(read, seen, present[0])[:, 0]
-        both = torch.cat([first, second], 1)
+        both = self.dropout(torch.cat([first, second], 1))
         shares = (priors.log() + self.shares(both)).softmax(1)
         own = torch.cat([self.own_image(image[0]), self.own_text(text[0])], 1)
-        added = self.out(torch.sigmoid(self.gates(both)) * own)
+        added = self.out(self.dropout(torch.sigmoid(self.gates(both)) * own))
         total = shares[:, :1] * image[0] + shares[:, 1:] * text[0]
         return normalize(total + added, dim=1, eps=1e-6)
 
@@ -138,7 +139,8 @@ def train(
     with _one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         lesson = _Lesson(material, rows, seed)
-        net = MultiModalNet(material.pictures.vectors.shape[1])
+        dim = material.pictures.vectors.shape[1]
+        net = MultiModalNet(dim, max(HEADS, min(WIDTH, dim // HEADS * HEADS)))
         scale = nn.Parameter(torch.tensor(math.log(SCALE)))
         matrices = [one for one in net.parameters() if one.ndim > 1]
         others = [scale, *(one for one in net.parameters() if one.ndim == 1)]
@@ -228,17 +230,17 @@ class _Lesson:
     def _to_texts(self, found: Tensor, targets: IdArray, texts: IdArray, scale: Tensor) -> Tensor:
         """The loss in both directions between n fused vectors and a text of each."""
         vectors = torch.from_numpy(self._material.texts.vectors[texts].astype(np.float32))
-        right = np.arange(len(targets))
-        alike = self._alike(targets, targets, right) | self._material.has(targets, texts)
-        alike[right, right] = False
+        every = np.arange(len(targets))
+        alike = self._alike(targets, targets, every) | self._material.has(targets, texts)
+        alike[every, every] = False
         scores = (scale * found @ vectors.T).masked_fill(torch.from_numpy(alike), -torch.inf)
-        right = torch.from_numpy(right)
+        right = torch.from_numpy(every)
         return (cross_entropy(scores, right) + cross_entropy(scores.T, right)) / 2
 
     def _alike(self, targets: IdArray, every: IdArray, right: IdArray) -> NDArray[np.bool_]:
         """Where others than the `right` ones `(n,)` share a text with a target `(n, m)`."""
         groups = self._material.groups
-        same = groups[targets][:, None] == groups[every][None]
+        same: NDArray[np.bool_] = groups[targets][:, None] == groups[every][None]
         same[np.arange(len(targets)), right] = False
         return same
 

@@ -14,7 +14,7 @@ from tests.commands import cmsearch
 BEE = "photos/honey_bee.jpg"
 FIELDS = [
     *("query", "path", "pictures", "rank", "score", "relevance", "stages", "caption", "matched"),
-    *("words", "crop", "drawn"),
+    *("words", "crop", "joined", "drawn"),
 ]
 
 
