@@ -366,8 +366,8 @@ class Encoder(Protocol):
     def prepare(self, content: Any, modality: Modality) -> Any:
         """Bring a string (one piece of `split`) or an upright RGB picture into the model's form.
 
-        Of sound it takes samples `(n,)` from -1 to 1, mono, at the `rate` of its capabilities and no
-        longer than their `seconds`. Runs on a CPU thread.
+        Of sound it takes samples `(n,)` from -1 to 1, mono, at the `rate` of its capabilities and
+        no longer than their `seconds`. Runs on a CPU thread.
         """
         ...
 
