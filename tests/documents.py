@@ -12,13 +12,17 @@ PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 A4 = (595, 842)
 
 
-def pdf(*pages: bytes, size: tuple[float, float] = A4, extra: bytes = b"") -> bytes:
+def pdf(
+    *pages: bytes, size: tuple[float, float] = A4, image: bytes = b"", entries: bytes = b""
+) -> bytes:
     """A PDF with a page for each stream of operators; its fonts are /F1 and the bold /F2.
 
-    `extra` stands among what all pages share, as in `/XObject << … >>`.
+    `image` is the data of the picture /I that all of them may draw, described by `entries`.
     """
     box = b"[0 0 %g %g]" % size
-    shared = b"<< /Font << /F1 3 0 R /F2 4 0 R >> %s >>" % extra
+    shared = b"<< /Font << /F1 3 0 R /F2 4 0 R >> /XObject << /I %d 0 R >> >>" % (
+        5 + 2 * len(pages)
+    )
     kids = b" ".join(b"%d 0 R" % (5 + 2 * number) for number in range(len(pages)))
     bodies = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -32,6 +36,7 @@ def pdf(*pages: bytes, size: tuple[float, float] = A4, extra: bytes = b"") -> by
     for number, page in enumerate(pages):
         bodies.append(b"<< /Type /Page /Parent 2 0 R /Contents %d 0 R >>" % (6 + 2 * number))
         bodies.append(stream(page))
+    bodies.append(stream(image, b"/Type /XObject /Subtype /Image " + entries))
     return numbered(bodies)
 
 
