@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cmsearch.evaluate import DEPTH, Direction, Gold, Measure, evaluate, given_or_own, measure
 from cmsearch.measured import UNMEASURED, UNMEASURED_HUBNESS, Stages, Table, defaults, pack
-from cmsearch.ranking import Ranking
+from cmsearch.ranking import OWN, Ranking
 from cmsearch.searcher import Engine
 from cmsearch.types import Modality
 
@@ -49,7 +49,8 @@ class Calibration:
 
 
 def ablate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Gain]:
-    """What attention, hubness correction, both, and the default gain in each direction.
+    """What attention, hubness correction, both, the reranker that was learned from the store if
+    it has one, and the default gain in each direction.
 
     With the parameters that were measured for the store's encoder, or else the general ones.
     """
@@ -59,10 +60,14 @@ def ablate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Gain]:
         name: Ranking(match="picture", fold=False, stages=stages)
         for name, stages in variants(engine.space.encoder).items()
     }
+    learned = engine.reranks
+    if learned:
+        rankings[OWN] = Ranking(match="picture", fold=False, stages=Stages(model=OWN))
     found = []
     for name, ranking in (rankings | {"default": Ranking(match="picture", fold=False)}).items():
         for before, after in zip(base, evaluate(engine, gold, ranking), strict=True):
-            found.append(Gain(before.name, name, gains(before, after)))
+            if name != OWN or _DIRECTIONS[before.name] in learned:
+                found.append(Gain(before.name, name, gains(before, after)))
     return found
 
 
@@ -70,15 +75,16 @@ def table(encoder: str, found: Sequence[Gain]) -> Table:
     """What to run by default, by what was gained: in each direction what raises MRR the most.
 
     Of what raises it significantly and lowers neither recall@1 nor recall@10 significantly; else
-    nothing.
+    nothing. What was learned from these captions has no part in it.
     """
     chosen = dict.fromkeys(_DIRECTIONS.values(), Stages())
     best = dict.fromkeys(_DIRECTIONS.values(), 0.0)
+    known = variants(encoder)
     for gain in found:
         way, mrr = _DIRECTIONS[gain.direction], gain.gains["mrr"]
         lowered = any(one.high < 0 for one in gain.gains.values())
-        if gain.stage != "default" and mrr.low > 0 and not lowered and mrr.value > best[way]:
-            chosen[way], best[way] = variants(encoder)[gain.stage], mrr.value
+        if gain.stage in known and mrr.low > 0 and not lowered and mrr.value > best[way]:
+            chosen[way], best[way] = known[gain.stage], mrr.value
     return chosen
 
 

@@ -111,7 +111,9 @@ class Ranker:
         values, ids = np.take_along_axis(cosines, best, 1), rows[best]
         own = ids[place] == queries[:, None, None]
         own[..., -1] |= ~own.any(-1)  # without the query itself, or else without the last
-        return hubness.strength * np.where(own, 0, values[place]).sum(-1) / max(k, 1)
+        means = np.where(own, 0, values[place]).sum(-1) / max(k, 1)
+        bias: FloatArray = np.float32(hubness.strength) * means
+        return bias
 
 
 def material(source: Source, found: Examples) -> Material:

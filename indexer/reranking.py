@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
 import numpy as np
 
@@ -16,43 +15,31 @@ from cmsearch.measured import defaults
 from cmsearch.registry import model_name
 from cmsearch.rerankers.learned import Learned, pack
 from cmsearch.store import Store
-from cmsearch.training.reranking import SHARES, Lists, Settings, Tensors, Trained, ranked, train
+from cmsearch.training.reranking import (
+    SHARES,
+    Lists,
+    Material,
+    Settings,
+    Tensors,
+    Trained,
+    ranked,
+    train,
+)
 from cmsearch.types import FloatArray, IdArray, Modality
 from indexer.examples import Limits, Source, examples, source
-from indexer.fitting import Tell, Wish, learned_from, licence
+from indexer.fitting import Reranking, Tell, Wish, learned_from, licence
 from indexer.indexer import Progress
 from indexer.lists import OTHER, Ranker, material
 
 MOST, EACH = 3000, 5
 """Pictures that are learned from, and captions of each; of more, some are chosen by chance."""
+SETTINGS = Settings()
 CHOOSING = 150
 """Queries of a direction that choose when to stop."""
 _FOLDS_OF_MANY = 2
 _STEPS = 1000
 WAYS = {Modality.TEXT: "text→image", Modality.IMAGE: "image→text"}
 """The directions by the modality of their queries."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reranking:
-    """What was learned and what came of it.
-
-    `directions` are those in which it gains, `folds` how many parts were held out in turn.
-    `is_better` says whether it does from text to image, `kept` whether searches use it now, and
-    `exported` where its file is.
-    """
-
-    base: str
-    reranker: str
-    pictures: int
-    captions: int
-    folds: int
-    directions: tuple[str, ...]
-    scales: dict[str, float]
-    comparisons: tuple[Comparison, ...]
-    is_better: bool
-    kept: bool
-    exported: Path | None
 
 
 def fit_reranker(store: Store, wish: Wish, *, tell: Tell) -> Reranking:
@@ -89,7 +76,7 @@ def _fit(store: Store, wish: Wish, tell: Tell) -> Reranking:
     own = source(store)
     tell(Progress("read", 0, 1))
     found = examples(own, limits=Limits(MOST, EACH))
-    lesson = Lesson(own, found.pairs, Tensors(tokens := material(own, found)), tokens)
+    lesson = Lesson(own, found.pairs, material(own, found))
     tell(Progress("read", 1, 1))
     comparisons = _measured(lesson, tell)
     trained = lesson.train(None, tell, lesson.folds)
@@ -140,10 +127,10 @@ def _scales(trained: Trained, comparisons: Sequence[Comparison], wish: Wish) -> 
 class Lesson:
     """What is learned from, divided by chance into `FOLDS` parts."""
 
-    def __init__(self, own: Source, pairs: Pairs, data: Tensors, tokens: object) -> None:
+    def __init__(self, own: Source, pairs: Pairs, tokens: Material) -> None:
         kept = own.store.catalog.setting(f"stages {own.number}")
         self.pairs = pairs
-        self.data = data
+        self.data = Tensors(tokens)
         self.folds = FOLDS if len(pairs.inputs) < FEW else _FOLDS_OF_MANY
         self._table = defaults(own.space.encoder, kept)
         self._tokens = tokens
@@ -163,7 +150,7 @@ class Lesson:
             self.data,
             {asked: _lists(ranker, asked, part, None) for asked in WAYS},
             {asked: _lists(ranker, asked, chosen, CHOOSING) for asked in WAYS},
-            Settings(),
+            SETTINGS,
             lambda done, steps: tell(
                 Progress("learn", place * _STEPS + done * _STEPS // steps, total)
             ),

@@ -57,7 +57,7 @@ class Crossing(nn.Module):
     ) -> None:
         super().__init__()
         self.words, self.cells = nn.Linear(dim, width), nn.Linear(dim, width)
-        self.places = nn.Parameter(torch.zeros(PLACES, width))
+        self.places = nn.Parameter(0.5 * torch.randn(PLACES, width))
         self.layers = nn.ModuleList(Layer(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, 1)

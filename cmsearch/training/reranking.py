@@ -16,7 +16,8 @@ from cmsearch.types import FloatArray, IdArray, Modality
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 """How much of what was learned may be added; chosen where it was not learned."""
-_TEMPERATURES = np.geomspace(0.003, 1.0, 24)
+_TEMPERATURES = np.geomspace(1.0, 0.003, 24)
+"""The first of them where scores say nothing."""
 _MOST_NORM = 1.0
 _AT_ONCE = 8
 """Queries that are judged at once without being learned from."""
@@ -236,8 +237,8 @@ class Tensors:
         read, seen = (
             brought(rows[some])[place]
             for brought, rows, (some, place) in (
-                (net.read, self._words, texts.unique(return_inverse=True)),
-                (net.seen, self._cells, pictures.unique(return_inverse=True)),
+                (net.read, self._words, torch.unique(texts, return_inverse=True)),
+                (net.seen, self._cells, torch.unique(pictures, return_inverse=True)),
             )
         )
         return net.compared(read, self._weights[texts], seen, self._present[pictures], similar)
