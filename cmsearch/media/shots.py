@@ -30,17 +30,18 @@ CUT, FADE = 0.2, 0.3
 """How much of 1 the contents before and after differ at least."""
 AT_ONCE = 0.45
 """The share of the change from before a cut to after it that lies between its two frames."""
-STANDS_OUT = 2.2
+STANDS_OUT = 2.5
 """How many times the usual change from frame to frame around it that is."""
-OTHER = 0.25
+OTHER = 0.18
 """From how much difference on a picture shows something else of the shot."""
 
 _NEAR, _FAR = 5, 10  # samples: of one side of a cut, and from the middle of a fade to its ends
 _AROUND = _FAR + _NEAR
 _HELD = 2 * _NEAR  # samples that a frame is seen at most, however long it stands
 _EDGE = 2  # samples beside a cut that stand for nothing: they may be mixed
-_BINS = 4
-_CELLS = (9, 16)  # rows and columns of the layout
+_BINS = 6  # of each colour
+_SPLIT = 3 * _BINS
+_SMALL, _CELLS = (36, 64), (9, 16)  # rows and columns of what is looked at, and of the layout
 _BLANK = 6.0  # grey levels of deviation below which nothing is seen
 
 
@@ -84,7 +85,7 @@ def shots(frames: Iterable[Frame], end: Callable[[], float | None]) -> Iterator[
     for sample, is_cut in _cut(_sampled(frames, end)):
         if is_cut:
             yield from collected.closed(sample.time)
-        collected.add(sample)
+        yield from collected.add(sample)
         last = sample.time
     yield from collected.closed(max(last, end() or 0.0))
 
@@ -158,7 +159,7 @@ def _held(sample: _Sample, until: float) -> Iterator[_Sample]:
 
 def _sample(frame: Frame) -> _Sample:
     pixels = frame.read()
-    small = _small(pixels)
+    small = _blocks(pixels, _SMALL)
     grey = small.mean(-1)
     steps = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
     deviation = float(grey.std())
@@ -166,33 +167,33 @@ def _sample(frame: Frame) -> _Sample:
     return _Sample(frame.time, pixels, _look(small), float(steps), is_blank)
 
 
-def _small(pixels: Pixels) -> FloatArray:
-    """About 64 by 36 pixels, as means over blocks."""
-    height, width = pixels.shape[:2]
-    rows = np.linspace(0, height, min(height, 36) + 1).astype(int)[:-1]
-    columns = np.linspace(0, width, min(width, 64) + 1).astype(int)[:-1]
-    sums = np.add.reduceat(np.add.reduceat(pixels.astype(np.float32), rows, 0), columns, 1)
+def _blocks(values: FloatArray | Pixels, cells: tuple[int, int]) -> FloatArray:
+    """The means over blocks of a picture, so many in its height and width at most."""
+    height, width = values.shape[:2]
+    rows = np.linspace(0, height, min(height, cells[0]) + 1).astype(int)[:-1]
+    columns = np.linspace(0, width, min(width, cells[1]) + 1).astype(int)[:-1]
+    sums = np.add.reduceat(np.add.reduceat(values.astype(np.float32), rows, 0), columns, 1)
     counts = np.diff([*rows, height])[:, None] * np.diff([*columns, width])
     means: FloatArray = sums / counts[..., None]
     return means
 
 
 def _look(small: FloatArray) -> FloatArray:
-    """The colours of a picture, then their layout; each part of 0 to 1 between any two."""
-    bins = (small / 256 * _BINS).astype(np.int64).clip(0, _BINS - 1)
-    codes = (bins * (1, _BINS, _BINS**2)).sum(-1).ravel()
-    colours = np.bincount(codes, minlength=_BINS**3) / len(codes)
-    rows = np.linspace(0, small.shape[0] - 1, _CELLS[0]).astype(int)
-    columns = np.linspace(0, small.shape[1] - 1, _CELLS[1]).astype(int)
-    layout = small[rows][:, columns].ravel() / 255
-    return np.concatenate([colours, layout]).astype(np.float32)
+    """The colours of a picture, then their layout."""
+    places = small.reshape(-1, 3) / 256 * (_BINS - 1)
+    low = np.floor(places).astype(np.int64)
+    above = places - low  # shared between two bins, so that light may change slowly
+    codes = low + np.arange(3) * _BINS
+    colours = np.bincount(codes.ravel(), (1 - above).ravel(), minlength=3 * _BINS + 1)
+    colours[1:] += np.bincount(codes.ravel(), above.ravel(), minlength=3 * _BINS + 1)[:-1]
+    layout = _blocks(small, _CELLS).ravel() / 255
+    return np.concatenate([colours[:_SPLIT] / len(places), layout]).astype(np.float32)
 
 
 def difference(one: FloatArray, other: FloatArray) -> float:
     """How much two looks differ, from 0 to 1: half by their colours, half by where these are."""
-    split = _BINS**3
-    colours = float(np.abs(one[:split] - other[:split]).sum()) / 2
-    layout = min(1.0, 3 * float(np.abs(one[split:] - other[split:]).mean()))
+    colours = float(np.abs(one[:_SPLIT] - other[:_SPLIT]).sum()) / 6
+    layout = min(1.0, 3 * float(np.abs(one[_SPLIT:] - other[_SPLIT:]).mean()))
     return (colours + layout) / 2
 
 
@@ -274,18 +275,19 @@ class _Collected:
     """The samples of the shot that is going on, as far as they may stand for it."""
 
     def __init__(self) -> None:
-        self._pieces: list[Shot] = []
+        self._last: Shot | None = None
         self._kept: list[_Sample] = []
         self._edge: deque[_Sample] = deque(maxlen=_EDGE + 1)
         self._start: float | None = None
         self._count = 0
-        self._is_seen = False
 
-    def add(self, sample: _Sample) -> None:
+    def add(self, sample: _Sample) -> Iterator[Shot]:
+        """Take a sample more; gives the pieces of the shot that are settled by now."""
         if self._start is None:
             self._start, self._count = sample.time, 0
         elif sample.time - self._start >= LONGEST:
-            self._end_piece(sample.time)
+            yield from self._settled()
+            self._last = self._piece(sample.time)
             self._start, self._count = sample.time, _EDGE
         self._count += 1
         self._edge.append(sample)
@@ -294,25 +296,32 @@ class _Collected:
             self._choose(self._edge[0])
 
     def closed(self, end: float) -> Iterator[Shot]:
-        """The pieces of the shot that ends now; the next sample begins another."""
+        """What is left of the shot, which ends now; the next sample begins another."""
         if self._start is None:
             return
-        self._end_piece(end)
-        if len(self._pieces) > 1 and self._pieces[-1].end - self._pieces[-1].start < LONGEST / 4:
-            rest = self._pieces.pop()
-            self._pieces[-1].end = rest.end
-        yield from (piece for piece in self._pieces if piece.pictures)
-        self._pieces, self._start = [], None
+        is_rest = self._last is not None and end - self._start < LONGEST / 4
+        rest = self._piece(end)
+        if is_rest and self._last is not None:
+            self._last.end = end
+        yield from self._settled()
+        if not is_rest and rest.pictures:
+            yield rest
+        self._start = None
         self._edge.clear()
 
-    def _end_piece(self, end: float) -> None:
+    def _settled(self) -> Iterator[Shot]:
+        """The piece before this one, if anything is seen in it."""
+        if self._last is not None and self._last.pictures:
+            yield self._last
+        self._last = None
+
+    def _piece(self, end: float) -> Shot:
         assert self._start is not None, "a piece that ends has begun"
         if not self._kept:
             for sample in self._edge:
                 self._choose(sample)
-        pictures = [sample.pixels for sample in self._kept]
-        self._pieces.append(Shot(self._start, end, pictures))
-        self._kept = []
+        pictures, self._kept = [sample.pixels for sample in self._kept], []
+        return Shot(self._start, end, pictures)
 
     def _choose(self, sample: _Sample) -> None:
         """Keep a sample that shows something else, or the same more clearly."""

@@ -36,7 +36,7 @@ MAX_CUES = 100_000
 _PLACE = re.compile(r"([+-]\d{1,2}(?:\.\d+)?)([+-]\d{1,3}(?:\.\d+)?)")
 _FIRST = 1980
 _LAST = 1e6  # seconds
-_TEXTS = frozenset({"ass", "mov_text", "ssa", "subrip", "text", "webvtt"})
+_TEXTS = frozenset({"ass", "mov_text", "srt", "ssa", "subrip", "text", "webvtt"})
 
 
 class VideoReader:
