@@ -87,7 +87,7 @@ def windows(blocks: Iterable[FloatArray]) -> Iterator[tuple[float, FloatArray]]:
 
     What `blocks` raises is raised after the last window.
     """
-    held = np.zeros(0, np.float32)
+    held: list[FloatArray] = []
     start = 0
     error: MediaError | None = None
     blocks = iter(blocks)
@@ -98,13 +98,14 @@ def windows(blocks: Iterable[FloatArray]) -> Iterator[tuple[float, FloatArray]]:
             block, error = None, found
         if block is None:
             break
-        held = np.concatenate([held, block])
-        while len(held) >= WINDOW * RATE:
-            cut = _quietest(held[: WINDOW * RATE])
-            yield start / RATE, held[:cut]
-            held, start = held[cut:], start + cut
-    if len(held):
-        yield start / RATE, held
+        held.append(block)
+        while sum(map(len, held)) >= WINDOW * RATE:
+            sound = np.concatenate(held)
+            cut = _quietest(sound[: WINDOW * RATE])
+            yield start / RATE, sound[:cut]
+            held, start = [sound[cut:]], start + cut
+    if held:
+        yield start / RATE, np.concatenate(held)
     if error is not None:
         raise error
 

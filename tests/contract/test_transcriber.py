@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_segments_are_text_in_the_order_of_time(transcriber: Transcriber, name: 
     assert all(one.text == one.text.strip() != "" for one in found)
     assert all(type(one.start) is float and type(one.end) is float for one in found)
     assert all(0 <= one.start <= one.end <= len(audio) / RATE + 1 for one in found)
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(found))
 
 
 def test_the_same_is_heard_again_and_on_other_threads(transcriber: Transcriber, name: str) -> None:

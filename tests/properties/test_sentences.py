@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +36,7 @@ def test_no_word_is_lost(rows: list[tuple[str, str, float, float]]) -> None:
     found = list(segments(words))
     assert [part for one in found for part in one.text.split()] == [w.text.strip() for w in words]
     assert all(0 <= one.end - one.start <= MOST + 1e-6 for one in found)
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(found))
 
 
 @given(st.text(min_size=1).map(lambda text: " ".join(text.split())).filter(bool), st.floats(0, 9))
