@@ -87,6 +87,7 @@ def _answered(request: dict[str, Any], watch: Watch, answer: Answer) -> None:
         with open_file(Path(request["path"])) as file:
             with watch.within(request["seconds"]):
                 document = PdfDocument(file)
+                document.init_forms()  # what is filled in is drawn then
             try:
                 _read(document, request, watch, answer)
             finally:

@@ -121,6 +121,22 @@ def test_a_page_without_text_has_a_picture(tmp_path: Path) -> None:
     assert page.content.getpixel((30, 30)) == (0, 0, 255)
 
 
+def test_what_is_filled_into_a_form_is_drawn(tmp_path: Path) -> None:
+    field = b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (Ann) /Rect [0 0 99 99] /F 4"
+    data = numbered(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [5 0 R] >> >>",
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 /MediaBox [0 0 99 99] >>",
+            b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Annots [5 0 R] >>",
+            stream(b""),
+            field + b" /AP << /N 6 0 R >> >>",
+            stream(b"1 0 0 rg 0 0 99 99 re f", b"/Type /XObject /Subtype /Form /BBox [0 0 99 99]"),
+        ]
+    )
+    (page,) = pictures(read(data, tmp_path))
+    assert page.content.getpixel((30, 30)) == (255, 0, 0)
+
+
 def test_an_empty_page_has_none(tmp_path: Path) -> None:
     found = read(pdf(b"", lines(SHORT)), tmp_path)
     assert [part.locator for part in pictures(found)] == ["p2"]
