@@ -112,6 +112,8 @@ def frames(
             last = time
             noted.end = last + step
             yield Frame(last, partial(upright, frame, size, ratio))
+        if noted.end is not None:  # frames that are passed over are shown all the same
+            noted.end = max(noted.end, min(_ended(packet, begin), noted.end + _MAX_JUMP))
         if pixels > MAX_DECODED:
             noted.problems.append(f"what comes after {locators.clock(last)} is left out")
             return
@@ -130,6 +132,13 @@ def _time(frame: VideoFrame, begin: float, last: float, step: float) -> float:
     if time is None or not isfinite(time) or time - begin - max(last, 0) > _MAX_JUMP:
         return last + step if last >= 0 else 0.0
     return max(time - begin, last, 0.0)
+
+
+def _ended(packet: Packet[Any], begin: float) -> float:
+    """When what is in a packet has been shown, in seconds; 0 where it doesn't say."""
+    if packet.pts is None or packet.time_base is None:
+        return 0.0
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base) - begin
 
 
 def _claimed(container: InputContainer, stream: VideoStream) -> float | None:

@@ -56,8 +56,8 @@ class VideoReader:
             has_sound = bool(container.streams.audio)
             shot = noted_shot(container)
             seen, cues, problems = _seen(container, wanted.image_size)
-        if not seen and not cues and not has_sound:
-            raise MediaError(problems[0] if problems else "there is no film in it")
+        if problems and not (seen or cues or has_sound):
+            raise MediaError(problems[0])
         for one in seen:
             pictures = tuple(Image.fromarray(picture) for picture in one.pictures)
             place = locators.times(one.start, one.end)
@@ -116,7 +116,7 @@ def _seen(container: InputContainer, size: int) -> tuple[list[Seen], list[Cue], 
     if stream is None:
         for packet in packets(container, noted, *tracks) if tracks else ():
             read(packet)
-        return [], cues, []
+        return [], cues, [] if cues or container.streams.audio else ["there is no film in it"]
     decoded = frames(container, stream, size, noted, read, *tracks)
     found = thinned(shots(decoded, lambda: noted.end), MAX_PICTURES, MAX_ROOM)
     if noted.end is None:
