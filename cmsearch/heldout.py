@@ -56,10 +56,10 @@ class Learned:
         return is_better(self.comparisons)
 
 
-def is_better(comparisons: Sequence[Comparison]) -> bool:
-    """Whether the first has a significantly better MRR, and no measure of any is worse."""
+def is_better(comparisons: Sequence[Comparison], first: int = 1) -> bool:
+    """Whether the MRR of the `first` ones is significantly better, and no measure of any worse."""
     worse = any(measure.high < 0 for one in comparisons for measure in one.gain.values())
-    return comparisons[0].gain["mrr"].low > 0 and not worse
+    return all(one.gain["mrr"].low > 0 for one in comparisons[:first]) and not worse
 
 
 class Tally:

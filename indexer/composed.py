@@ -19,6 +19,8 @@ DIRECTIONS = (
     "the same, beside the picture alone",
     "text→picture + text",
 )
+BESIDE = 3
+"""The first of them ask for pictures, each beside something else."""
 PICTURES, TEXTS = 0, 1
 """The rows of the priors."""
 _BATCH = 256

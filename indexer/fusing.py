@@ -20,7 +20,7 @@ from cmsearch.registry import model_name
 from cmsearch.store import Store
 from cmsearch.training.multimodal import STEPS, Material, train
 from cmsearch.types import Composition, EncodedQuery, FloatArray, IdArray, Modality
-from indexer.composed import Trial
+from indexer.composed import BESIDE, Trial
 from indexer.examples import Examples, Limits, Source, examples, second_stage, source
 from indexer.fitting import Tell, Wish, keep, learned_from, licence
 from indexer.indexer import Progress
@@ -51,7 +51,7 @@ class Fusing:
 
 def fit_fusion(store: Store, wish: Wish, *, tell: Tell) -> Fusing:
     """Learn from a store's captions to fuse a picture and a text, on top of the model that serves,
-    and let what was learned serve if it is better than their weighted sum.
+    and let what was learned serve if it is better than their weighted sum and than each alone.
 
     The vectors of pictures stay as they are. Raises `QueryError` where there are too few captions,
     and `StoreError`.
@@ -69,7 +69,7 @@ def _fit(store: Store, wish: Wish, tell: Tell) -> Fusing:
     material = _material(own, found)
     tell(Progress("read", 1, 1))
     tensors, comparisons, folds = _learned(own, found, material, tell)
-    better = is_better(comparisons)
+    better = is_better(comparisons, BESIDE)
     counts = (len(found.pictures), len(found.texts))
     adapter = _adapter(own, tensors, comparisons, counts, wish)
     kept = not wish.dry_run and (better or wish.force)

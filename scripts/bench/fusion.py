@@ -26,7 +26,7 @@ import numpy as np
 import cmsearch
 from cmsearch.heldout import clustered
 from cmsearch.ranking import Ranking
-from cmsearch.types import Filter, FloatArray, Modality, Query, QueryPart
+from cmsearch.types import Filter, FloatArray, IdArray, Modality, Query, QueryPart
 from scripts.bench import rendered
 from scripts.bench.rendered import Combination
 
@@ -127,18 +127,17 @@ def measure(folder: Path, targets: Mapping[str, Combination]) -> None:
             groups = np.repeat(np.arange(len(targets)), len(CHOICES))
             print(f"recall@1 of {len(groups)} queries among the {name}, with 95 % intervals")
             for way, values in found.items():
-                one = clustered(values, groups)
-                print(
-                    f"  {way:28} {100 * one.value:5.1f} [{100 * one.low:5.1f}, {100 * one.high:5.1f}]"
-                )
+                print(f"  {way:28} {_told(values, groups)}")
             for way in WAYS[1:]:
-                one = clustered(found[WAYS[0]] - found[way], groups)
-                print(
-                    f"  beyond {way:21} {100 * one.value:+5.1f} [{100 * one.low:+5.1f}, {100 * one.high:+5.1f}]"
-                )
+                print(f"  beyond {way:21} {_told(found[WAYS[0]] - found[way], groups)}")
             for which, thing in enumerate(("shape", "colour", "count", "place")):
                 own = (100 * values[which :: len(CHOICES)].mean() for values in found.values())
                 print(f"  where the {thing} differs: " + ", ".join(f"{one:.1f}" for one in own))
+
+
+def _told(values: FloatArray, groups: IdArray) -> str:
+    one = clustered(values, groups)
+    return f"{100 * one.value:5.1f} [{100 * one.low:5.1f}, {100 * one.high:5.1f}]"
 
 
 def _asked(
