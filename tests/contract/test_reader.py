@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.registry import make_reader, readers
-from cmsearch.types import READ, Part, Reading, Segment, Skipped
+from cmsearch.types import READ, Modality, Part, Reading, Segment, Skipped
+from tests import films
 from tests.bad_files import DATA, saved
 from tests.documents import docx, lines, paragraph, pdf
 from tests.raws import dng, quarters
@@ -24,6 +26,8 @@ FILES = {
     ".csv": b"image,caption\na.jpg,A\nb.jpg,\n",
     ".jsonl": b'{"image": "a.jpg", "caption": "A"}\n{}\n',
     ".ogg": (DATA / "dogs.ogg").read_bytes(),
+    ".mp4": films.film(),
+    ".srt": b"1\n00:00:01,000 --> 00:00:02,000\nOne line.\n\nxx --> 1\n",
     ".html": b"<title>A page</title><p>One line.<p>Another line.",
     ".docx": docx(paragraph("One line.") + paragraph("Another line.")),
     ".pdf": pdf(lines("One line.", "Another line.")),
@@ -58,6 +62,9 @@ def test_parts_are_what_encoders_take(kind: str, tmp_path: Path) -> None:
                 assert part.reason and part.locator
             elif part.modality in READ:
                 assert part.content == part.content.strip() != ""
+            elif part.modality is Modality.VIDEO:
+                assert part.content and {picture.mode for picture in part.content} == {"RGB"}
+                assert locators.span(part.locator)
             else:
                 assert isinstance(part, Part) and part.content.mode == "RGB"
     assert seen

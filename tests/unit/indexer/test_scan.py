@@ -12,7 +12,7 @@ import pytest
 from cmsearch.errors import CmsearchError, StoreNotFoundError
 from cmsearch.media.images import ImageReader
 from cmsearch.text import native
-from indexer.scan import Found, scan
+from indexer.scan import Found, in_turn, scan
 from indexer.walk import ALWAYS_IGNORED, IGNORE_FILE
 from tests.builders import write_files
 
@@ -402,3 +402,63 @@ def test_a_sidecar_of_a_raw_picture_and_its_jpeg_belongs_to_the_jpeg(tmp_path: P
     found = kinds(tmp_path)
     assert (found["a.txt"], found["b.txt"]) == (("sidecar", "a.jpg"), ("sidecar", "b.dng"))
     assert [file.path for file in scan(tmp_path)[0]][:3] == ["a.dng", "a.jpg", "b.dng"]
+
+
+# --- what is beside films and recordings ---
+
+
+def test_subtitles_are_of_the_film_of_their_name(tmp_path: Path) -> None:
+    made(tmp_path, "a.mp4", "a.srt", "a.en.srt", "a.pt-BR.forced.vtt", "b.srt", "c.mp3", "c.vtt")
+    assert kinds(tmp_path) == {
+        "a.mp4": ("video", None),
+        "a.srt": ("subtitles", "a.mp4"),
+        "a.en.srt": ("subtitles", "a.mp4"),
+        "a.pt-BR.forced.vtt": ("subtitles", "a.mp4"),
+        "b.srt": ("subtitles", None),
+        "c.mp3": ("audio", None),
+        "c.vtt": ("subtitles", "c.mp3"),
+    }
+
+
+@pytest.mark.parametrize("name", ["a.part2.srt", "a.en.sdh.cc.srt", "aen.srt", "x/a.srt"])
+def test_subtitles_of_other_names_stand_alone(tmp_path: Path, name: str) -> None:
+    made(tmp_path, "a.mp4", name)
+    assert kinds(tmp_path)[name] == ("subtitles", None)
+
+
+def test_subtitles_are_of_a_film_rather_than_of_its_sound(tmp_path: Path) -> None:
+    made(tmp_path, "a.mp3", "a.mp4", "a.srt")
+    assert kinds(tmp_path)["a.srt"] == ("subtitles", "a.mp4")
+
+
+def test_subtitles_whose_name_differs_in_case_find_their_film(tmp_path: Path) -> None:
+    made(tmp_path, "Film.MP4", "film.srt")
+    assert kinds(tmp_path)["film.srt"] == ("subtitles", "Film.MP4")
+
+
+def test_a_text_beside_a_film_is_its_captions(tmp_path: Path) -> None:
+    made(tmp_path, "a.mp4", "a.txt", "b.mp3", "b.txt")
+    assert kinds(tmp_path)["a.txt"] == ("sidecar", "a.mp4")
+    assert kinds(tmp_path)["b.txt"] == ("document", None)
+
+
+def test_a_text_is_a_pictures_before_it_is_a_films(tmp_path: Path) -> None:
+    made(tmp_path, "a.jpg", "a.mp4", "a.txt", "B.jpg", "b.mp4", "b.TXT")
+    assert kinds(tmp_path)["a.txt"] == ("sidecar", "a.jpg")
+    assert kinds(tmp_path)["b.TXT"] == ("sidecar", "B.jpg")
+
+
+def test_what_may_be_about_a_film_is_read_after_it(tmp_path: Path) -> None:
+    made(tmp_path, "a.mp4", "a.srt", "b.jpg", "b.txt", "c.jsonl", "d.md", "e.srt")
+    turns = [([file.path for file in files], long) for files, long in in_turn(scan(tmp_path)[0])]
+    assert turns == [
+        (["b.jpg", "b.txt", "d.md", "e.srt"], False),
+        (["a.mp4"], True),
+        (["a.srt", "c.jsonl"], False),
+    ]
+
+
+def test_without_films_nothing_waits(tmp_path: Path) -> None:
+    made(tmp_path, "b.jpg", "c.jsonl")
+    turns = [[file.path for file in files] for files, _ in in_turn(scan(tmp_path)[0])]
+    assert turns == [["b.jpg", "c.jsonl"], [], []]

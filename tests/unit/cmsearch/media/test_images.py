@@ -270,8 +270,8 @@ def test_the_part_says_that_there_is_more(tmp_path: Path, style: str) -> None:
     several = saved(frames[0], style, save_all=True, append_images=frames[1:])
     (tmp_path / "several").write_bytes(several)
     (tmp_path / "one").write_bytes(saved(frames[0], style))
-    found = {part.locator for part in ImageReader().read(tmp_path / "several", Reading(8))}
-    assert found == {"first page" if style == "TIFF" else "first frame"}
+    photo = next(iter(ImageReader().read(tmp_path / "several", Reading(8))))
+    assert photo.locator == ("first page" if style == "TIFF" else "first frame")
     assert {part.locator for part in ImageReader().read(tmp_path / "one", Reading(8))} == {""}
 
 
