@@ -17,7 +17,7 @@ from tests.commands import cmsearch, python
 GOLDEN = Path(__file__).parent / "golden"
 FIELDS = [
     *("rank", "score", "path", "source", "modality", "kind", "text", "taken"),
-    *("relevance", "copies", "stages"),
+    *("relevance", "copies", "start", "end", "page", "stages"),
 ]
 
 
