@@ -46,18 +46,19 @@ ATTENTION_SECONDS = 0.0003
 class Ranking:
     """How a search orders what it finds.
 
-    `rerank` is `auto` for what was measured to help, `attention`, `reciprocal` (a picture among
-    pictures), `none`, or the name of a model as `load_reranker` takes it, such as `itm`. It looks
-    at the best `depth` candidates: `DEPTH`, or `MODEL_DEPTH` for a model, if none is given. With a
-    `budget` in seconds, a stage that can't be done in what is left of it is not begun. `correct`
-    takes hubness away where that was measured to help. `match` says by what a text finds pictures:
-    `picture` by what they show, `caption` by what their captions say, `words` by the exact words of
-    captions and paths, `all` by these three, or `fused` by one vector of each picture and its
-    nearest caption. Hits that are known to be less relevant than `min_relevance` are left out.
-    `fusion` is `auto`, to join a picture and a text of a query by the network that `cmsearch fit
-    --fusion` has learned, or `sum`. `fold` makes one hit of near-duplicates, and `diverse` brings
-    hits to the front that are unlike those before them. `stages` runs just these in place of
-    `rerank` and `correct`.
+    `rerank` is `auto` for what was measured to help and what was learned from the index, `learned`
+    for the same where something was learned, `learned:FILE` for that of another index in its place,
+    `attention`, `reciprocal` (a picture among pictures), `none`, or the name of a model as
+    `load_reranker` takes it, such as `itm`. It looks at the best `depth` candidates: `DEPTH`, or
+    `MODEL_DEPTH` for a model as large as `itm`, if none is given. With a `budget` in seconds, a
+    stage that can't be done in what is left of it is not begun. `correct` takes hubness away where
+    that was measured to help. `match` says by what a text finds pictures: `picture` by what they
+    show, `caption` by what their captions say, `words` by the exact words of captions and paths,
+    `all` by these three, or `fused` by one vector of each picture and its nearest caption. Hits
+    that are known to be less relevant than `min_relevance` are left out. `fusion` is `auto`, to
+    join a picture and a text of a query by the network that `cmsearch fit --fusion` has learned, or
+    `sum`. `fold` makes one hit of near-duplicates, and `diverse` brings hits to the front that are
+    unlike those before them. `stages` runs just these in place of `rerank` and `correct`.
     """
 
     rerank: str = "auto"

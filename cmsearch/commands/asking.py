@@ -71,7 +71,7 @@ _OPTIONS = (
         default="auto",
         show_default=True,
         help="A second look at the best: auto (what is measured to help), attention, reciprocal, "
-        "itm or itm:MODEL, none.",
+        "learned or learned:FILE, itm or itm:MODEL, none.",
     ),
     click.option(
         "--rerank-depth",

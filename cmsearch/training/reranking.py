@@ -54,15 +54,15 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to learn; what is not given was chosen on train2017's half of a set of photographs and
-    on rendered shapes.
+    """How to learn; the rate was chosen on rendered shapes, for which docs/learning.md has the
+    figures.
     """
 
     width: int = WIDTH
     heads: int = HEADS
     layers: int = LAYERS
     dropout: float = DROPOUT
-    rate: float = 1e-3
+    rate: float = 3e-3
     decay: float = 0.05
     batch: int = 16
     candidates: int = 32

@@ -1,4 +1,5 @@
-"""Time attention over the best 50 of 100,000 stored items, on one thread.
+"""Time what looks at the best of 100,000 stored items, on one thread: attention at 50 of them, and
+a learned reranker at 100.
 
     python -m scripts.bench.rerank STORE [--items 100000] [--queries 30]
 
@@ -22,16 +23,18 @@ import numpy as np
 from cmsearch.composition import Sum
 from cmsearch.hubness import Banks
 from cmsearch.measured import Attention, Stages
-from cmsearch.ranking import SecondStage, candidates
+from cmsearch.ranking import OWN, SecondStage, candidates
+from cmsearch.rerankers.learned import Learned, LearnedReranker, shapes_of
 from cmsearch.retrieval import EVERYTHING, Answer, Retriever
 from cmsearch.store import DIRECTORY, Store, View
+from cmsearch.training.crossing import HEADS, LAYERS, WIDTH
 from cmsearch.types import EncodedQuery, Encoding, FloatArray, Modality, Part
 from cmsearch.writer import NewItem
 from tests.builders import asset, serve, space
 from tests.fakes import FakeEncoder
 
-DIM, TOKENS, WORDS, CANDIDATES = 384, 10, 6, 50
-RUN = Stages(attention=Attention(0.7, 0.03))
+DIM, TOKENS, WORDS = 384, 10, 6
+RUNS = {50: Stages(attention=Attention(0.7, 0.03)), 100: Stages(model=OWN)}
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -73,25 +76,39 @@ def _fill(store: Store, count: int) -> None:
 
 def _measure(store: Store, count: int) -> None:
     view, retriever = store.view(), Retriever(store)
-    second = SecondStage(view, FakeEncoder(space(DIM)), Banks(store), {Modality.TEXT: RUN})
-    random = np.random.default_rng(1)
-    first, rerank = [], []
-    for query in [_query(random) for _ in range(count + 3)]:
-        start = time.perf_counter()
-        found = _first(retriever, view, query)
-        middle = time.perf_counter()
-        ranked = second.reranked(query, found, candidates(store, DIM, found))
-        first.append(middle - start)
-        rerank.append(time.perf_counter() - middle)
-        assert len(ranked) == CANDIDATES
-    _print("first stage", first[3:])
-    _print(f"rerank of {CANDIDATES}", rerank[3:])
+    learned = LearnedReranker(_learned())
+    for depth, run in RUNS.items():
+        second = SecondStage(
+            view, FakeEncoder(space(DIM)), Banks(store), {Modality.TEXT: run}, reranker=learned
+        )
+        random = np.random.default_rng(1)
+        first, rerank = [], []
+        for query in [_query(random) for _ in range(count + 3)]:
+            start = time.perf_counter()
+            found = _first(retriever, view, query, depth)
+            middle = time.perf_counter()
+            ranked = second.reranked(query, found, candidates(store, DIM, found))
+            first.append(middle - start)
+            rerank.append(time.perf_counter() - middle)
+            assert len(ranked) == depth and len(ranked[0].stages) == 1
+        _print("first stage", first[3:])
+        _print(f"{run.model or 'attention'}, {depth}", rerank[3:])
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB at most")
 
 
-def _first(retriever: Retriever, view: View, query: Sum) -> list[Answer]:
-    (found,) = retriever.search(view, [query], Modality.IMAGE, None, CANDIDATES, EVERYTHING)
+def _first(retriever: Retriever, view: View, query: Sum, depth: int) -> list[Answer]:
+    (found,) = retriever.search(view, [query], Modality.IMAGE, None, depth, EVERYTHING)
     return found
+
+
+def _learned() -> Learned:
+    """A network of the size that `cmsearch fit --reranker` makes, with numbers by chance."""
+    random = np.random.default_rng(2)
+    shapes = shapes_of(DIM, WIDTH, HEADS, LAYERS)
+    numbers = {
+        name: random.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()
+    }
+    return Learned(space(DIM), numbers, {"text→image": 0.1})
 
 
 def _query(random: np.random.Generator) -> Sum:
