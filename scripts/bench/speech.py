@@ -65,11 +65,13 @@ def speed(model: Transcriber, recordings: Sequence[FloatArray]) -> None:
     """(b) Seconds of a talk that are transcribed in a second."""
     pause = sounds.noise(1.0, slope=1, level=0.001)
     talk = np.concatenate([part for one in recordings for part in (one, pause)])
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     count = len(list(model.transcribe(talk)))
     seconds, lasted = time.perf_counter() - started, len(talk) / RATE
+    worked = time.process_time() - worked
     print(f"speed: {lasted / seconds:.1f} times real time ({lasted:.0f} s in {seconds:.1f} s)")
-    print(f"  {count} items for {len(recordings)} captions; load of the machine {os.getloadavg()[0]}")
+    print(f"  of processors {worked:.1f} s; load of the machine {os.getloadavg()[0]:.1f}")
+    print(f"  {count} items for {len(recordings)} captions")
 
 
 def inventions(model: Transcriber) -> None:
@@ -83,9 +85,9 @@ def quiet(model: Transcriber, said: Sequence[str], recordings: Sequence[FloatArr
     """The word error rate of speech at a hundredth of its level, over a faint noise."""
     wrong = words = 0
     for reference, recording in zip(said[::6], recordings[::6], strict=True):
-        faint = 0.01 * recording + sounds.noise(len(recording) / RATE + 1, level=1e-4)[
-            : len(recording)
-        ]
+        faint = (
+            0.01 * recording + sounds.noise(len(recording) / RATE + 1, level=1e-4)[: len(recording)]
+        )
         heard = " ".join(segment.text for segment in model.transcribe(faint))
         wrong += distance(normalised(reference), normalised(heard))
         words += len(normalised(reference))
