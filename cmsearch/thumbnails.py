@@ -9,31 +9,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TypeVar
 
 from PIL import Image
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.registry import make_reader, readers
-from cmsearch.types import Hit, Modality, Part, Place, Reader, Reading
+from cmsearch.types import Hit, Modality, Part, Place, Placed, Reader, Reading
 
 QUALITY = 78
 _AHEAD = 4
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-
-@runtime_checkable
-class Placed(Protocol):
-    """A reader of files with many pictures, which gives one of them without reading the others."""
-
-    def picture(self, path: Path, size: int, locator: str) -> Image.Image:
-        """What is at a page or a time, or stands for the file where `locator` names neither.
-
-        Upright and RGB, with a short side of about `size` pixels. Raises `MediaError`.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +73,8 @@ def picture(path: Path, size: int, locator: str = "") -> Image.Image:
     reader = _reader(path.suffix.lower())
     try:
         if isinstance(reader, Placed):
-            return reader.picture(path, size, locator)
+            placed: Image.Image = reader.picture(path, size, locator)
+            return placed
         for part in reader.read(path, Reading(max(1, size // 2))):  # it may give twice that
             if isinstance(part, Part) and part.modality is Modality.IMAGE:
                 found: Image.Image = part.content

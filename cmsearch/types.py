@@ -438,6 +438,18 @@ class Reader(Protocol):
         ...
 
 
+@runtime_checkable
+class Placed(Protocol):
+    """A reader of files with many pictures, which gives one of them without reading the others."""
+
+    def picture(self, path: Path, size: int, locator: str) -> Any:
+        """What is at a page or a time, or stands for the file where `locator` names neither.
+
+        Upright and RGB, with a short side of about `size` pixels. Raises `MediaError`.
+        """
+        ...
+
+
 class Transcriber(Protocol):
     """Writes down what is said. It may be called from several threads."""
 

@@ -23,6 +23,7 @@ from cmsearch.types import (
     Item,
     Modality,
     Part,
+    Placed,
     Reader,
     Reading,
 )
@@ -137,6 +138,9 @@ class ItmReranker:
             reader = self._readers.get(path.suffix.lower())
             if reader is None:
                 raise MediaError("no reader takes files of this kind")
+            if isinstance(reader, Placed) and item.locator:
+                size = 2 * self._blip.image_size
+                return self._blip.pixels(reader.picture(path, size, item.locator))
             for part in reader.read(path, Reading(self._blip.image_size)):
                 if isinstance(part, Part) and _is_of(part, item):
                     return self._blip.pixels(part.content)

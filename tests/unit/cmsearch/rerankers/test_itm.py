@@ -22,6 +22,7 @@ from cmsearch.registry import load_reranker
 from cmsearch.rerankers.itm import DEFAULT_MODEL, ItmReranker, load
 from cmsearch.types import Candidates, EncodedQuery, Item, Modality
 from tests.blips import write_blip
+from tests.documents import filled, pdf
 from tests.raws import dng, quarters
 
 TEXTS = [
@@ -159,6 +160,16 @@ def test_raw_pictures_are_scored(itm: ItmReranker, folder: Path, tmp_path: Path)
     (found,) = itm.score(query(Modality.TEXT, TEXTS[0]), of_pictures([path]))
     theirs = expected(folder, TEXTS[0], decode_raw(path.read_bytes(), 64)[0])
     assert found == pytest.approx(theirs, abs=1e-4)
+
+
+def test_a_page_is_scored_as_it_looks(itm: ItmReranker, folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf(filled(1, 0, 0), filled(0, 0, 1)))
+    items = [replace(item(number, "a.pdf"), kind="page", locator=f"p{number}") for number in (1, 2)]
+    found = itm.score(query(Modality.TEXT, TEXTS[0]), candidates(items, [path, path]))
+    for score, colour in zip(found, ("red", "blue"), strict=True):
+        theirs = expected(folder, TEXTS[0], Image.new("RGB", (60, 85), colour))
+        assert score == pytest.approx(theirs, abs=1e-4)
 
 
 def test_what_cannot_be_read_has_no_score_and_is_told(
