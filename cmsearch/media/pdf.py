@@ -193,7 +193,10 @@ def _keys(line: str, page: int) -> Iterator[str]:
 def _without(
     lines: Sequence[str], number: int, repeated: set[str], seen: set[str]
 ) -> Sequence[str]:
-    """The lines without those at the edges that repeat, of which what is not `seen` yet stays."""
+    """The lines without those at the edges that repeat, of which what is not `seen` yet stays.
+
+    A page of nothing else keeps them.
+    """
 
     def is_gone(line: str) -> bool:
         if line in repeated:
@@ -204,7 +207,8 @@ def _without(
 
     top = [line for line in lines[:_EDGE] if not is_gone(line)]
     bottom = [line for line in lines[_EDGE:][-_EDGE:] if not is_gone(line)]
-    return [*top, *lines[_EDGE : max(_EDGE, len(lines) - _EDGE)], *bottom]
+    kept = [*top, *lines[_EDGE : max(_EDGE, len(lines) - _EDGE)], *bottom]
+    return kept or lines
 
 
 def _paragraphs(lines: Sequence[str]) -> list[str]:

@@ -29,7 +29,7 @@ OUT_OF_TIME, IDLE = 81, 82
 """The exit codes of one that was too slow, and of one that had nothing to do for `REST`."""
 REST = 10.0
 """Seconds for which it waits for another request."""
-MEMORY = 4 * 2**30
+MEMORY = 2 * 2**30
 """Bytes that it may use, where the system can limit them."""
 MAX_TEXT = 1_000_000
 """Characters of one page that are taken."""

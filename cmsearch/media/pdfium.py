@@ -124,9 +124,12 @@ def pictures(
 def _pages(request: dict[str, Any], first: int) -> Iterator[Page]:
     """The pages, over as many processes as it takes."""
     end, last = time.monotonic() + FILE_SECONDS, request["last"]
+    passed = request.get("passed", ())
     lost, pages = 0, 0
     problem: str | None = None
     while True:
+        while first in passed:
+            first += 1
         try:
             for head, content in _answers({**request, "first": first, "seconds": PAGE_SECONDS}):
                 if "error" in head:

@@ -82,10 +82,15 @@ def test_lines_that_pages_repeat_at_their_edges_stand_once() -> None:
 
 
 def test_short_pages_are_not_looked_at_twice() -> None:
-    pages = {number: f"Same\n{number}" for number in range(1, 5)}
+    pages = {number: f"Same\n{number}\nOwn {number * number}" for number in range(1, 5)}
     assert [[line for line in lines if line] for lines in cleaned(pages).values()] == [
-        ["Same"], [], [], [],
+        ["Same", "Own 1"], ["Own 4"], ["Own 9"], ["Own 16"],
     ]  # fmt: skip
+
+
+def test_pages_of_nothing_but_such_lines_keep_them() -> None:
+    pages = {number: f"Plate {number}" for number in range(1, 5)}
+    assert [lines[0] for lines in cleaned(pages).values()] == list(pages.values())
 
 
 def test_what_two_pages_share_stays() -> None:
