@@ -74,6 +74,7 @@ def search(
       cmsearch search --image cat.jpg --for text
       cmsearch search --image room.jpg --text "but at night" --not people
       cmsearch search --voice query.wav --speak
+      cmsearch search "a goal" --for video -k 3 --clip goals/
       cmsearch search "snow" --since 2024-01-01 --near 46.0,7.7,30 --sort date
       cmsearch search "sunset" --for image --format paths0 | xargs -0 cp -t best/
     """
