@@ -618,11 +618,13 @@ class Catalog:
         return rows[:, 0], rows[:, 1]
 
     def captions(self) -> list[tuple[str, str]]:
-        """Every caption in the store as (path of its image, text)."""
+        """Every caption of a photograph in the store as (path of its image, text)."""
+        photos = schema.items.alias()
         query = (
             sa.select(schema.assets.c.path, schema.items.c.text)
             .join(schema.assets, schema.items.c.about == schema.assets.c.id)
             .where(schema.items.c.kind == "caption")
+            .where(schema.assets.c.id.in_(sa.select(photos.c.asset).where(_is_photo(photos))))
             .order_by(schema.assets.c.path, schema.items.c.id)
         )
         return [(row[0], row[1]) for row in self._rows(query)]

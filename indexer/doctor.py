@@ -16,7 +16,7 @@ from cmsearch.types import Asset, Encoder, FloatArray, IdArray, Modality, Segmen
 from indexer.changes import compare
 from indexer.indexer import Indexer
 from indexer.load import Loader
-from indexer.scan import PICTURES, Found, scan
+from indexer.scan import SUBJECTS, Found, scan
 from indexer.stages import encode_items
 
 SAMPLES = 8
@@ -215,8 +215,8 @@ def _check_samples(
     if not files:
         return
     encoder = load_own(store, space, device=device)
-    pictures = frozenset(path for path, asset in assets.items() if asset.kind in PICTURES)
-    loader = Loader(store.root, encoder, pictures, lambda path, digest: _known(store, digest))
+    subjects = frozenset(path for path, asset in assets.items() if asset.kind in SUBJECTS)
+    loader = Loader(store.root, encoder, subjects, lambda path, digest: _known(store, digest))
     for file in random.sample(files, min(samples, len(files))):
         stored = store.catalog.item_vectors(file.path, number, space.dim)
         bad = list(_differing(encoder, loader, file, stored))

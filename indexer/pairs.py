@@ -43,7 +43,7 @@ def pairs(folder: Path) -> Pairs:
     subjects = Subjects(folder, pictures)
     found: dict[Gold, None] = {}
     for file in files:
-        if file.kind in _WRITTEN:
+        if file.kind in _WRITTEN and (file.about is None or file.about in pictures):
             read = _captions(folder, file, subjects)
             found |= dict.fromkeys(one for one in read if isinstance(one, Gold))
             skipped += [one for one in read if isinstance(one, Skipped)]

@@ -1,10 +1,12 @@
 """Find the shots of a film that is made of photographs by the captions of these.
 
-    CMSEARCH_COCO159=FOLDER python -m scripts.bench.film [--photos 40] [--split val2017] [--pooling]
+    CMSEARCH_COCO159=FOLDER python -m scripts.bench.film [--photos 40] [--split val2017]
+        [--fade 1.0] [--pooling]
 
 FOLDER has `images`, `captions.jsonl` and `manifest.jsonl`. 40 photographs, spread over all or those
 of a split, become a film of as many shots, of 2 to 4 seconds; every second one moves. It is indexed
-with `lite`, as the photographs are apart from it. With --pooling the temperature of the attention
+with `lite`, as the photographs are apart from it. With --fade each picture fades into the next for
+so many seconds, and only the cuts are measured. With --pooling the temperature of the attention
 over a shot's pictures is compared instead.
 """
 
@@ -49,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--photos", type=int, default=40)
     parser.add_argument("--split")
+    parser.add_argument("--fade", type=float, default=0.0)
     parser.add_argument("--pooling", action="store_true")
     arguments = parser.parse_args()
     place = os.environ.get("CMSEARCH_COCO159")
@@ -62,9 +65,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         chosen = [pairs[place * len(pairs) // wanted] for place in range(wanted)]
-        shots = render(folder / "film" / "film.mp4", chosen)
-        detect(folder / "film" / "film.mp4", shots)
-        search(folder, shots)
+        shots = render(folder / "film" / "film.mp4", chosen, arguments.fade)
+        detect(folder / "film" / "film.mp4", shots, max(NEAR, arguments.fade / 2))
+        if not arguments.fade:
+            search(folder, shots)
 
 
 def captioned(folder: Path, split: str | None) -> list[tuple[Path, list[str]]]:
@@ -79,20 +83,28 @@ def captioned(folder: Path, split: str | None) -> list[tuple[Path, list[str]]]:
     return [(folder / name, said) for name, said in sorted(found.items())]
 
 
-def render(film: Path, pairs: Sequence[tuple[Path, list[str]]]) -> list[Shown]:
-    """Write the film, with hard cuts; returns what it shows when."""
+def render(film: Path, pairs: Sequence[tuple[Path, list[str]]], fade: float = 0.0) -> list[Shown]:
+    """Write the film; returns what it shows when. The middle of a fade counts as a cut."""
     import av
 
     film.parent.mkdir(parents=True)
-    random, shots, count = np.random.default_rng(0), [], 0
+    random, shots, count = np.random.default_rng(0), list[Shown](), 0
+    last: Image.Image | None = None
     with av.open(str(film), "w") as container:
         stream = container.add_stream("libx264", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
         for number, (path, said) in enumerate(pairs):
             length = int(random.uniform(2, 4) * RATE)
-            for picture in moving(Image.open(path).convert("RGB"), number, length):
+            before = last
+            for place, picture in enumerate(
+                moving(Image.open(path).convert("RGB"), number, length)
+            ):
+                last = picture
+                if before is not None and place < fade * RATE:
+                    picture = Image.blend(before, picture, place / (fade * RATE))
                 container.mux(stream.encode(av.VideoFrame.from_image(picture)))
-            shots.append(Shown(path, count / RATE, (count + length) / RATE, said))
+            start = count / RATE + (fade / 2 if shots else 0)
+            shots.append(Shown(path, start, (count + length) / RATE + fade / 2, said))
             count += length
         container.mux(stream.encode())
     return shots
@@ -115,15 +127,15 @@ def moving(photo: Image.Image, number: int, length: int) -> Iterator[Image.Image
         yield photo.resize(SIZE, Image.Resampling.BICUBIC, box=box)
 
 
-def detect(film: Path, shots: Sequence[Shown]) -> None:
+def detect(film: Path, shots: Sequence[Shown], near: float) -> None:
     """Print how well cuts are found, and how fast."""
     start = time.perf_counter()
     parts = [part for part in VideoReader().read(film, Reading(260)) if isinstance(part, Part)]
     seconds = time.perf_counter() - start
     spans = [span for part in parts if (span := locators.span(part.locator))]
     found, true = [one[0] for one in spans[1:]], [shot.start for shot in shots[1:]]
-    right = sum(any(abs(one - other) <= NEAR for other in true) for one in found)
-    hit = sum(any(abs(one - other) <= NEAR for one in found) for other in true)
+    right = sum(any(abs(one - other) <= near for other in true) for one in found)
+    hit = sum(any(abs(one - other) <= near for one in found) for other in true)
     pictures = sum(len(part.content) for part in parts)
     print(f"film         {shots[-1].end:.0f} s, {len(shots)} shots, {SIZE[0]} x {SIZE[1]}")
     print(f"read         {seconds:.1f} s, {shots[-1].end / seconds:.0f} times real time")

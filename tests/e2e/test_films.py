@@ -18,6 +18,8 @@ from cmsearch.session import Session
 from cmsearch.store import Store, find
 from cmsearch.types import Place, Query, QueryPart
 from indexer import Indexer
+from indexer.doctor import examine
+from indexer.pairs import pairs
 from tests import films
 from tests.builders import write_files, write_picture
 from tests.commands import called
@@ -179,6 +181,8 @@ def test_what_is_about_photographs_passes_over_films(folder: Path) -> None:
     with Store(find(folder)) as store:
         assert gather(store).paths == ["blue.png"]
         assert find_duplicates(store).pictures == 1
+        assert store.catalog.captions() == []
+    assert pairs(folder).pairs == ()
     with cmsearch.open(folder) as engine:
         assert [one.path.name for one in label(engine, ["blue", "red"])] == ["blue.png"]
         with pytest.raises(QueryError, match="only pictures have regions"):
@@ -209,3 +213,8 @@ def test_subtitles_stay_when_their_film_goes(folder: Path, fake_model: str) -> N
     assert {str(hit["path"]) for hit in found(folder, "sea", "--for", "subtitle")} == {
         str(folder / "film.en.srt")
     }
+
+
+def test_a_film_is_encoded_to_the_same_vectors_again(folder: Path) -> None:
+    with Store(find(folder)) as store:
+        assert list(examine(store, samples=10)) == []
