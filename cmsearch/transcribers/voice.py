@@ -9,7 +9,7 @@ import numpy as np
 from cmsearch.types import FloatArray
 
 RATE = 16_000
-PAUSE = 1.0
+PAUSE = 2.0
 """Seconds of silence that part what is said; speech with shorter ones is heard in one go."""
 MOST = 28.0
 """Seconds that are heard in one go: Whisper takes thirty."""
