@@ -18,7 +18,7 @@ from cmsearch.types import FloatArray
 
 HEADS = 4
 WIDTH = 128
-"""Numbers for each token within a network that is trained now, or as many as its vectors have."""
+"""Numbers for each token within a network that is trained now; half where vectors have fewer."""
 MAX_WIDTH = 1024
 MOST = 1e4
 """No number that is learned is nearly as large; with larger ones sums might not be finite."""

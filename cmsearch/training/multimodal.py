@@ -140,7 +140,7 @@ def train(
         torch.manual_seed(seed)
         lesson = _Lesson(material, rows, seed)
         dim = material.pictures.vectors.shape[1]
-        net = MultiModalNet(dim, max(HEADS, min(WIDTH, dim // HEADS * HEADS)))
+        net = MultiModalNet(dim, WIDTH if dim >= WIDTH else WIDTH // 2)
         scale = nn.Parameter(torch.tensor(math.log(SCALE)))
         matrices = [one for one in net.parameters() if one.ndim > 1]
         others = [scale, *(one for one in net.parameters() if one.ndim == 1)]

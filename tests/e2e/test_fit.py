@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from indexer.commands.fit import fit
 from tests.processes import faked, json_lines
 from tests.unit.indexer.test_fitting import write_album
 
@@ -65,34 +67,32 @@ def test_what_is_not_better_is_refused(tmp_path: Path) -> None:
     assert b"--force was given" in forced.stderr and b"kept: generation 2" in forced.stdout
 
 
-def test_a_picture_and_a_text_are_joined_by_what_was_learned(folder: Path, tmp_path: Path) -> None:
+def test_a_picture_and_a_text_are_joined_by_what_was_learned(
+    folder: Path, tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = ("--store", folder, "--image", folder / "00.png")
     summed = faked("search", *asked, "--text", "grass grass", "--format", "json")
     assert b"weighted sum; `cmsearch fit --fusion`" in summed.stderr
-    done = faked("fit", folder, "--fusion", "--force", status=None)
-    told = done.stdout.decode()
-    assert done.returncode in (0, 3), done.stderr.decode()
-    assert "picture + text→image  60 queries" in told and "each fifth held out in turn" in told
-    assert "kept: generation 2 serves, fake:colours+" in told
+    monkeypatch.setattr("indexer.fusing.STEPS", 2)
+    done = CliRunner().invoke(fit, [str(folder), "--fusion", "--force"], catch_exceptions=False)
+    assert "picture + text→image  60 queries" in done.stdout
+    assert "each fifth held out in turn" in done.stdout
+    assert "kept: generation 2 serves, fake:colours+" in done.stdout
+    assert "is kept since --force" in done.stderr
     joined = faked("search", *asked, "--text", "grass grass", "--format", "json")
     assert b"weighted sum" not in joined.stderr
     assert json_lines(joined) != json_lines(summed)
     fused = faked("search", "grass grass", "--store", folder, "--fuse", "--format", "json")
     assert fused.stderr == b""
     assert all("fused" in row["stages"] for row in json_lines(fused) if row["kind"] == "photo")
-    out = ("--out", tmp_path / "a.png", "--store", folder, "--image", folder / "00.png")
-    explained = faked("explain", "red grass", folder / "01.png", *out).stdout.decode()
-    assert "joined: picture " in explained and "by the network" in explained
-    row = json.loads(
-        faked("explain", "red", folder / "01.png", *out, "--force", "--format", "json").stdout
-    )
-    assert row["joined"]["trained"] and row["joined"]["words"] == ["red"]
-    assert row["joined"]["image"] + row["joined"]["text"] == pytest.approx(1)
+    explained = ("explain", "red grass", folder / "01.png", *asked, "--force")
+    out = ("--out", tmp_path / "a.png")
+    row = json.loads(faked(*explained, *out, "--format", "json").stdout)["joined"]
+    assert row["trained"] and row["words"][0] == "red"
+    assert row["image"] + row["text"] == pytest.approx(1)
+    assert "by the network, which adds" in faked(*explained, *out).stdout.decode()
     faked("rollback", "--store", folder)
-    assert (
-        "not trained: the weighted sum"
-        in faked("explain", "red grass", folder / "01.png", *out, "--force").stdout.decode()
-    )
+    assert "not trained: the weighted sum" in faked(*explained, *out).stdout.decode()
 
 
 @pytest.mark.parametrize(

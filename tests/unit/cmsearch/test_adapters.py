@@ -17,8 +17,9 @@ from cmsearch import adapters, spaces
 from cmsearch.adapters import Adapter
 from cmsearch.errors import ModelError, ModelUnavailableError, StoreMismatchError, UnknownModelError
 from cmsearch.registry import canonical_name, load_encoder, model_name
-from cmsearch.types import Modality, Role
+from cmsearch.types import FloatArray, Modality, Role
 from tests import fakes
+from tests.unit.cmsearch import test_multimodal
 
 DIM = fakes.DIM
 
@@ -65,6 +66,17 @@ def test_the_digest_is_of_the_numbers_and_not_of_the_card() -> None:
     assert adapter.digest not in {one.digest for one in others}
 
 
+def test_one_that_moves_nothing_is_a_file_too() -> None:
+    fusion = test_multimodal.tensors(dim=DIM)
+    adapter = replace(adapters.unmoving(fakes.SPACE, DIM + 3), fusion=fusion)
+    found = adapters.unpack(adapters.pack(adapter), "it")
+    assert found.space == adapter.space
+    assert found.fusion.keys() == fusion.keys()
+    assert all(np.array_equal(found.fusion[name], one) for name, one in fusion.items())
+    rows = np.random.default_rng(1).normal(size=(5, DIM + 3)).astype(np.float32)
+    assert np.array_equal(found.apply(rows), rows[:, :DIM])
+
+
 def packed(**changes: Any) -> bytes:
     """A file with other tensors, or with other words about it."""
     from safetensors.numpy import save
@@ -77,6 +89,10 @@ def packed(**changes: Any) -> bytes:
 
 def base(**changes: Any) -> str:
     return json.dumps({**json.loads(spaces.described(fakes.SPACE)), **changes})
+
+
+def fusion(tensors: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    return {f"fusion.{name}": one for name, one in tensors.items()}
 
 
 NAN = np.full((DIM, DIM), np.nan, np.float32)
@@ -98,6 +114,15 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "share": lambda: packed(share=2),
     "no share": lambda: packed(share=None),
     "nan share": lambda: packed(share=float("nan")),
+    "share of nothing": lambda: packed(share=0),
+    "nothing of a share": lambda: packed(
+        tensors={"weight": np.zeros((DIM, 0), np.float32), "bias": np.zeros(0, np.float32)}
+    ),
+    "part of a network": lambda: packed(tensors={"fusion.out.bias": np.zeros(DIM, np.float32)}),
+    "network of another": lambda: packed(tensors=fusion(test_multimodal.tensors())),
+    "network with nan": lambda: packed(
+        tensors=fusion({**test_multimodal.tensors(dim=DIM), "out.bias": NAN[0]})
+    ),
     "card": lambda: packed(card=[1]),
     "base": lambda: packed(base="{}"),
     "no base": lambda: packed(base=None),

@@ -29,11 +29,11 @@ def some(count: int, tokens: int, seed: int) -> Parts:
     return Parts(rows[:, 0], rows[:, 1:], np.ones((count, tokens), np.float32))
 
 
-def tensors(seed: int = 0, width: int = WIDTH) -> dict[str, FloatArray]:
-    random = np.random.default_rng(seed)
+def tensors(*, dim: int = DIM, width: int = WIDTH) -> dict[str, FloatArray]:
+    random = np.random.default_rng(0)
     return {
         name: random.normal(scale=0.3, size=shape).astype(np.float32)
-        for name, shape in shapes(DIM, width).items()
+        for name, shape in shapes(dim, width).items()
     }
 
 

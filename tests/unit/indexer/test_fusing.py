@@ -105,7 +105,7 @@ def test_what_beats_the_sum_and_each_part_is_kept(
         assert one.gain["mrr"].low > 0.05
         assert one.after == done.comparisons[0].after
     assert done.comparisons[3].gain["mrr"].high >= 0
-    assert adapters.read(tmp_path / "a.safetensors").fusion.keys() == shapes(24, 24).keys()
+    assert adapters.read(tmp_path / "a.safetensors").fusion.keys() == shapes(24, 64).keys()
 
 
 def test_what_shuffled_captions_teach_is_refused(
