@@ -55,7 +55,7 @@ def ablate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Gain]:
     With the parameters that were measured for the store's encoder, or else the general ones.
     """
     gold = given_or_own(engine, gold)
-    base = evaluate(engine, gold, _PLAIN)
+    base = evaluate(engine, gold, _PLAIN, timed=0)
     rankings = {
         name: Ranking(match="picture", fold=False, stages=stages)
         for name, stages in variants(engine.space.encoder).items()
@@ -65,7 +65,7 @@ def ablate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Gain]:
         rankings[OWN] = Ranking(match="picture", fold=False, stages=Stages(model=OWN))
     found = []
     for name, ranking in (rankings | {"default": Ranking(match="picture", fold=False)}).items():
-        for before, after in zip(base, evaluate(engine, gold, ranking), strict=True):
+        for before, after in zip(base, evaluate(engine, gold, ranking, timed=0), strict=True):
             if name != OWN or _DIRECTIONS[before.name] in learned:
                 found.append(Gain(before.name, name, gains(before, after)))
     return found

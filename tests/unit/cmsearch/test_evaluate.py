@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log2
+from math import isnan, log2
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,14 @@ def test_the_interval_holds_the_value(colours: Path) -> None:
     with cmsearch.open(colours) as engine:
         measure = evaluate(engine)[0].measures["recall@1"]
     assert measure.low < measure.value < measure.high
+
+
+def test_figures_without_the_time_are_the_same(colours: Path) -> None:
+    with cmsearch.open(colours) as engine:
+        timed, untimed = evaluate(engine), evaluate(engine, timed=0)
+    assert all(one.milliseconds > 0 for one in timed)
+    assert all(isnan(one.milliseconds) for one in untimed)
+    assert [one.measures for one in untimed] == [one.measures for one in timed]
 
 
 def test_gold_may_come_from_a_file(colours: Path) -> None:
