@@ -16,7 +16,8 @@ from cmsearch.measured import UNMEASURED, UNMEASURED_HUBNESS, Attention, Stages,
 from cmsearch.types import Modality
 from indexer import Indexer
 from tests.builders import write_files, write_picture
-from tests.commands import cmsearch as command
+from tests.commands import called
+from tests.conftest import ROOT
 
 
 def direction(*ranks: int) -> Direction:
@@ -145,33 +146,42 @@ def test_calibration_takes_queries_that_nothing_here_answers(engine: cmsearch.En
     assert all(within <= without for within, without in found.thresholds.values())
 
 
-def test_eval_keeps_what_gained_and_says_so(sample: Path, tmp_path: Path) -> None:
-    sample = shutil.copytree(sample, tmp_path / "sample")
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample photographs that have captions beside them, indexed with lite."""
+    folder = tmp_path_factory.mktemp("few")
+    for caption in (ROOT / "sample_data" / "photos").glob("*.txt"):
+        shutil.copy(caption, folder)
+        shutil.copy(caption.with_suffix(".jpg"), folder)
+    Indexer(folder, model="lite").run()
+    return folder
+
+
+def test_eval_keeps_what_gained_and_says_so(few: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(few, tmp_path / "few")
     absurd = tmp_path / "absurd.txt"
     absurd.write_text("an electron micrograph\n\ncoronation robe\n")
-    done = command("eval", ".", "--ablate", "--keep", "--format", "json", cwd=sample)
+    done = called("eval", folder, "--ablate", "--keep", "--format", "json")
     assert done.returncode == 0, done.stderr
     kept = [line for line in map(json.loads, done.stdout.splitlines()) if "kept" in line]
     assert {line["direction"] for line in kept} == {"text→image", "image→text"}
-    done = command("eval", ".", "--calibration", "--absurd", str(absurd), cwd=sample)
+    done = called("eval", folder, "--calibration", "--absurd", absurd)
     assert "absurd" in done.stdout and done.returncode == 0, done.stderr
     for wrong, said in {
         "--keep": "--keep keeps what --ablate measures",
         "--absurd": "--absurd is for --calibration",
     }.items():
-        given = [wrong] if wrong == "--keep" else [wrong, str(absurd)]
-        failed = command("eval", ".", *given, cwd=sample)
+        given = [wrong] if wrong == "--keep" else [wrong, absurd]
+        failed = called("eval", folder, *given)
         assert failed.returncode == 2 and said in failed.stderr
     absurd.write_text("\n")
-    failed = command("eval", ".", "--calibration", "--absurd", str(absurd), cwd=sample)
+    failed = called("eval", folder, "--calibration", "--absurd", absurd)
     assert failed.returncode == 2 and "has no query" in failed.stderr
 
 
-def test_eval_prints_gains_calibration_and_comparisons(sample: Path) -> None:
-    done = command(
-        *("eval", ".", "--ablate", "--calibration", "--compare", "lite", "--format", "json"),
-        cwd=sample,
-    )
+def test_eval_prints_gains_calibration_and_comparisons(few: Path) -> None:
+    given = ["--ablate", "--calibration", "--compare", "lite", "--format", "json"]
+    done = called("eval", few, *given)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["direction"] for line in lines[:2]] == ["text→image", "image→text"]
@@ -182,5 +192,5 @@ def test_eval_prints_gains_calibration_and_comparisons(sample: Path) -> None:
     assert curve["queries"] > 0
     for line in lines[-2:]:  # the same model again
         assert all(abs(one["value"]) < 1e-9 for one in line["gains"].values())
-    table = command("eval", ".", "--ablate", "--calibration", cwd=sample).stdout
+    table = called("eval", few, "--ablate", "--calibration").stdout
     assert "area under ROC" in table and "paired bootstrap" in table
