@@ -37,6 +37,8 @@ from cmsearch.writer import Writer, asset_row
 
 log = logging.getLogger("cmsearch")
 MAX_LOCATOR = 100
+TRANSCRIBER = "transcriber"
+"""The setting with the name of what wrote speech down, or `none`."""
 PAGE = "page"
 """The kind of pictures that are no photos, and of which a file may have several."""
 

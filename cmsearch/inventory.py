@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cmsearch import vectors
+from cmsearch.catalog import TRANSCRIBER
 from cmsearch.generations import Listed, listed
 from cmsearch.notes import is_of_lines
 from cmsearch.registry import model_name
@@ -20,8 +21,9 @@ class Inventory:
 
     `files` and `items` are numbers by kind, `skipped` the files that could not be read,
     `vectors` the numbers by modality that are served, `sound` the model of those of sounds, if
-    there are any, `first_day` and `last_day` those of the
-    pictures, and `changed` is the time in UTC of the catalog's last change, in ISO 8601.
+    there are any, `asr` what wrote speech down, or `none`, if there was anything to hear,
+    `first_day` and `last_day` those of the pictures, and `changed` is the time in UTC of the
+    catalog's last change, in ISO 8601.
     """
 
     store: Path
@@ -33,6 +35,7 @@ class Inventory:
     items: dict[str, int]
     vectors: dict[str, int]
     sound: str | None
+    asr: str | None
     catalog_bytes: int
     derived_bytes: int
     first_day: str | None
@@ -67,6 +70,7 @@ def take_inventory(store: Store) -> Inventory:
         items=catalog.counts(),
         vectors={str(modality): count for modality, (count, _) in sorted(sizes.items())},
         sound=model_name(sounds[1]) if sounds else None,
+        asr=catalog.setting(TRANSCRIBER),
         catalog_bytes=status.st_size,
         derived_bytes=vectors.derived_bytes(store.path),
         first_day=days[0],

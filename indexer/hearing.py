@@ -9,13 +9,11 @@ from pathlib import Path
 from threading import Lock
 
 from cmsearch import locators, transcripts
-from cmsearch.catalog import Catalog
+from cmsearch.catalog import TRANSCRIBER, Catalog
 from cmsearch.errors import MediaError
 from cmsearch.registry import transcriber_name
 from cmsearch.types import HEARD, Asset, Segment
 from indexer.scan import Found
-
-SETTING = "transcriber"
 
 
 class Hearing:
@@ -77,7 +75,7 @@ def chosen(asr: str | None, catalog: Catalog | None) -> str:
 
     It is `none` where speech is to be passed over. Raises `UnknownModelError`.
     """
-    name = asr or (catalog and catalog.setting(SETTING)) or transcripts.DEFAULT
+    name = str(asr or (catalog and catalog.setting(TRANSCRIBER)) or transcripts.DEFAULT)
     return name if name.strip() == transcripts.NONE else transcriber_name(name)
 
 
@@ -97,11 +95,11 @@ def settle(catalog: Catalog, name: str, files: Sequence[Found], device: str | No
 
     The new one is loaded first, so that a mistake changes nothing. Raises `ModelError`.
     """
-    if catalog.setting(SETTING) == name or not is_heard(files):
+    if catalog.setting(TRANSCRIBER) == name or not is_heard(files):
         return
     load(name, files, device)
     with catalog.writing() as writer:
-        writer.set(SETTING, name)
+        writer.set(TRANSCRIBER, name)
         writer.read_again(HEARD)
 
 
@@ -109,7 +107,7 @@ def stale(
     assets: Mapping[str, Asset], catalog: Catalog, name: str, files: Iterable[Found]
 ) -> dict[str, Asset]:
     """The assets as they are after `settle`, which isn't done."""
-    if catalog.setting(SETTING) == name or not is_heard(files):
+    if catalog.setting(TRANSCRIBER) == name or not is_heard(files):
         return dict(assets)
     return {
         path: replace(asset, mtime_ns=None) if asset.kind in HEARD else asset

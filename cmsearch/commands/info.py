@@ -67,6 +67,8 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
     ]
     if found.sound is not None:
         rows.append(("sound", printable(found.sound)))
+    if found.asr is not None:
+        rows.append(("speech", printable(found.asr)))
     if found.first_day is not None:
         rows.append(("pictures", f"from {found.first_day} to {found.last_day}"))
     if serving is not None and serving.lacking:

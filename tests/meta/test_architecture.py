@@ -120,7 +120,7 @@ ARROWS = {
     "generations": {"errors", "registry", "store"},
     "duplicates": {"catalog", "folding", "store", "text", "types"},
     "notes": {"types"},
-    "inventory": {"generations", "notes", "registry", "store", "vectors"},
+    "inventory": {"catalog", "generations", "notes", "registry", "store", "vectors"},
     "ablation": {"evaluate", "measured", "ranking", "searcher", "types"},
     "pages": {"errors", "files"},
     "wav": {"errors", "files", "types"},

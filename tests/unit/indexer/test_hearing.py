@@ -10,6 +10,7 @@ import pytest
 import cmsearch
 from cmsearch import registry, transcripts
 from cmsearch.errors import ModelUnavailableError, UnknownModelError
+from cmsearch.inventory import take_inventory
 from cmsearch.store import Store
 from cmsearch.types import Hit, Segment
 from indexer import Indexer
@@ -136,6 +137,13 @@ def test_an_interrupted_change_goes_on(
     run(folder, model, None)
     assert {one[2] for one in transcripts_of(folder)} == {"blue 3", "blue 5", "blue 7"}
     assert len(heard) == 3
+
+
+def test_the_inventory_names_what_heard(folder: Path, model: str) -> None:
+    for asr in ("listener:red", "none"):
+        run(folder, model, asr)
+        with Store(folder / ".cmsearch") as store:
+            assert take_inventory(store).asr == asr
 
 
 def test_a_plan_says_what_would_be_heard(folder: Path, model: str) -> None:
