@@ -49,7 +49,9 @@ def animated_frame(path: Path, seconds: float, size: int) -> Image.Image:
 
 
 class _Played:
-    """The frames of an animation, played once; after that when it ended and what was wrong."""
+    """The frames of an animation, played once, `MAX_FRAMES` at most; after that when it ended and
+    what was wrong.
+    """
 
     def __init__(self, path: Path, size: int) -> None:
         self.end = 0.0
@@ -81,7 +83,6 @@ class _Played:
             start = self.end
             self.end += _seconds(image)
             yield Frame(start, partial(self._pixels, image.copy()))
-        self.problem = f"only its first {most:,} frames are read"
 
     def _pixels(self, image: Image.Image) -> Pixels:
         whole = normalised(image, max(1, self._size // 2))
