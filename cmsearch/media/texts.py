@@ -135,7 +135,7 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def read_lines(path: Path, most: int = MAX_BYTES) -> list[str]:
+def read_lines(path: Path, most: int | None = None) -> list[str]:
     """The lines of a text file in UTF-8, UTF-16 or else Windows-1252. Raises `MediaError`."""
     data = _bytes(path, most)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -150,8 +150,8 @@ def read_lines(path: Path, most: int = MAX_BYTES) -> list[str]:
     return _LINE_END.split(text)
 
 
-def _bytes(path: Path, most: int = MAX_BYTES) -> bytes:
+def _bytes(path: Path, most: int | None = None) -> bytes:
     try:
-        return read_file(path, most)
+        return read_file(path, MAX_BYTES if most is None else most)
     except OSError as error:
         raise MediaError(f"can't be read: {error.strerror}") from error
