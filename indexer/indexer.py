@@ -289,7 +289,7 @@ class Indexer:
         stages = Stages(store, spaces, encoder, loader, self._clock)
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
         skipped: list[Skipped] = []
-        with ThreadPoolExecutor(cpu_count()) as pool:
+        with ThreadPoolExecutor(cpu_count()) as pool, counter:
             for some, is_long in in_turn(work):
                 ahead = 1 if is_long else 4 * size
                 loaded = ordered_map(stages.read, some, pool, ahead=ahead)

@@ -31,16 +31,28 @@ def ordered_map(
             future.cancel()
 
 
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """Ends work on another thread that nobody waits for any more."""
+
+
 class Counter:
     """Counts what is done of a total that grows as files turn out to hold many items.
 
-    It tells of both, and of what takes long; threads may call it.
+    It tells of both, and of what takes long; threads may call it. Use it in a `with` block: work
+    that tells of itself after its end is ended, so that an interruption doesn't wait for it.
     """
 
     def __init__(self, total: int, tell: Callable[[int, int, str], object]) -> None:
         self._done, self._total, self._tell = 0, total, tell
         self._lock = Lock()
+        self._is_over = False
         tell(0, total, "")
+
+    def __enter__(self) -> Counter:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._is_over = True
 
     def found(self, more: int) -> None:
         self._total += more
@@ -51,8 +63,10 @@ class Counter:
             self._tell(self._done, self._total, "")
 
     def note(self, what: str) -> None:
-        """Tell what is going on at the moment."""
+        """Tell what is going on at the moment; raises `Stopped` where nobody waits for it."""
         with self._lock:
+            if self._is_over:
+                raise Stopped
             self._tell(self._done, self._total, what)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,7 @@ from cmsearch import registry, transcripts
 from cmsearch.errors import ModelUnavailableError, UnknownModelError
 from cmsearch.inventory import take_inventory
 from cmsearch.store import Store
-from cmsearch.types import Hit, Segment
+from cmsearch.types import FloatArray, Hit, Segment
 from indexer import Indexer
 from indexer.doctor import examine
 from indexer.indexer import Progress, Report
@@ -204,6 +208,29 @@ def test_one_is_told_which_minute_is_heard(folder: Path, model: str) -> None:
     notes = [event.note for event in told if event.note]
     assert "a.wav 00:00:03 of 00:00:03" in notes
     assert told[-1].note == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a signal ends the process there")
+def test_an_interruption_does_not_wait_for_hours(
+    folder: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "long.flac").write_bytes(
+        sounds.encoded(sounds.silence(20 * transcripts.WINDOW), "flac", "flac")
+    )
+    transcribe = listeners.Listener.transcribe
+
+    def slow(self: listeners.Listener, audio: FloatArray) -> Iterator[Segment]:
+        time.sleep(0.1)
+        return transcribe(self, audio)
+
+    def tell(event: Progress) -> None:
+        if event.note.startswith("long.flac 00:01:"):  # the second window
+            os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
+
+    monkeypatch.setattr(listeners.Listener, "transcribe", slow)
+    with pytest.raises(KeyboardInterrupt):
+        Indexer(folder, model=model, asr="listener:red").run(tell)
+    assert len(heard) < 15
 
 
 def test_the_catalog_gives_what_it_has(folder: Path, model: str) -> None:

@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from indexer.pipeline import Clock, Counter, ordered_map
+from indexer.pipeline import Clock, Counter, Stopped, ordered_map
 
 
 @pytest.fixture
@@ -143,6 +143,13 @@ def test_a_counter_tells_of_a_total_that_grows() -> None:
         (1, 2 + 3, "an hour of speech"),
         (1 + 4, 2 + 3, ""),
     ]
+
+
+def test_a_counter_ends_work_that_nobody_waits_for() -> None:
+    with Counter(1, lambda *event: None) as counter:
+        counter.note("an hour of speech")
+    with pytest.raises(Stopped):
+        counter.note("an hour of speech")
 
 
 def test_a_clock_adds_up_the_time_of_each_stage() -> None:
