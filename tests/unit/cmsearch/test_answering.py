@@ -176,7 +176,7 @@ def test_the_parser_gives_such_queries(engine: Engine) -> None:
         (query(("red", float("inf"))), "a number other than 0"),
         (query(("", 1)), "empty"),
         (query(("red", 1), ("red", -1)), "cancel"),
-        (Query((QueryPart("x", Modality.AUDIO),)), "texts, pictures and recordings"),
+        (Query((QueryPart("x", Modality.VIDEO),)), "texts, pictures and recordings"),
         (Query(("red",)), "texts, pictures and recordings"),  # type: ignore[arg-type]
         (query(("red", 1), without=("",)), "empty"),
     ],
