@@ -50,14 +50,14 @@ SUMMARIES = {
     "explain": "Say why a picture was found, and draw what each word looks at.",
     "fit": "Learn from the captions of an index to find its pictures better.",
     "generations": "List the models that an index was made with.",
-    "index": "Index a folder of pictures, captions and documents.",
+    "index": "Index a folder of pictures, films, recordings and documents.",
     "info": "Say what is in an index.",
     "map": "Lay all pictures out by likeness, as one page to zoom into.",
     "models": "List the models worth choosing.",
     "more": "Find more like some hits of the last search, and less like others.",
     "prune": "Delete the vectors of models that don't serve.",
     "rollback": "Let the model serve that served before.",
-    "search": "Find pictures and text by a sentence or by a picture.",
+    "search": "Find pictures, films, speech and text by a sentence, a picture or your voice.",
     "shell": "Search again and again: refine, mark, and export the marked.",
     "similar": "Find pictures that are like a picture.",
     "speak": "Speak a text, or write it as a recording.",
@@ -95,7 +95,7 @@ class LazyGroup(click.Group):
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="cmsearch")
 def cli() -> None:
-    """Search pictures, captions and documents by a sentence or by a picture.
+    """Search pictures, films, recordings and documents by a sentence, a picture or your voice.
 
     \b
     Example:

@@ -221,7 +221,7 @@ def as_json(hit: Hit) -> bytes:
 def row(hit: Hit) -> str:
     """A hit as a line of the table."""
     likely = "   –" if hit.relevance is None else f"{hit.relevance:4.0%}"
-    line = f"{hit.rank:>3}  {likely}  {hit.kind:8} {printable(_shown(hit.path))}"
+    line = f"{hit.rank:>3}  {likely}  {hit.kind:10} {printable(_shown(hit.path))}"
     if hit.copies and hit.modality is Modality.IMAGE:
         line += f"  (+{len(hit.copies)} nearly the same)"
     if hit.text is None:

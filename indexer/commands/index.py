@@ -46,7 +46,7 @@ def index(
     dry_run: bool,
     style: str,
 ) -> int:
-    """Index a folder of pictures, captions and documents, or bring its index up to date.
+    """Index a folder of pictures, films, recordings and documents, or bring its index up to date.
 
     A model that the index wasn't made with encodes everything anew beside what there is, which
     serves until that is done. With another --asr or --sound recordings and films are heard again.

@@ -114,7 +114,8 @@ ARROWS = {
     },
     "searcher": {
         "adapters", "alike", "answering", "composition", "errors", "explain", "hubness", "joining",
-        "loading", "matching", "multimodal", "queries", "ranking", "registry", "retrieval", "store", "types",
+        "loading", "matching", "multimodal", "queries", "ranking", "registry", "retrieval",
+        "store", "types",
     },
     "evaluate": {"errors", "ranking", "searcher", "types"},
     "generations": {"errors", "registry", "store"},

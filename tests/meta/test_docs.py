@@ -16,6 +16,7 @@ from tests.commands import cmsearch
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+STORES = shutil.ignore_patterns(".cmsearch")
 
 
 def blocks(language: str) -> list[str]:
@@ -42,9 +43,10 @@ def test_every_command_is_documented_with_an_example() -> None:
 
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `photos/`, `cat.jpg` and `labels.txt`, as the README supposes."""
+    """A folder with what the README supposes: two folders, `cat.jpg` and `labels.txt`."""
     folder = tmp_path_factory.mktemp("newcomer")
     shutil.copytree(ROOT / "sample_data" / "photos", folder / "photos")
+    shutil.copytree(ROOT / "sample_data", folder / "sample_data", ignore=STORES)
     shutil.copy(folder / "photos" / "tabby_cat.jpg", folder / "cat.jpg")
     (folder / "labels.txt").write_text("cat\ndog\nflowers\n")
     return folder
