@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from cmsearch import registry
@@ -22,17 +23,30 @@ settings.register_profile("cmsearch", max_examples=100, deadline=None)
 settings.load_profile("cmsearch")
 
 # Set before any library reads them. Exported models are kept between runs if the caller says where.
+# What is set by default is set for the processes that share the tests too: they start later.
 _scratch = tempfile.mkdtemp(prefix="cmsearch-tests-")
+os.environ.setdefault("CMSEARCH_TESTS", str(Path(_scratch, "shared")))
 os.environ.setdefault("CMSEARCH_CACHE", str(Path(_scratch, "cache")))
 os.environ["CMSEARCH_STATE"] = str(Path(_scratch, "state"))
 os.environ["HF_HOME"] = str(Path(_scratch, "hub"))
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 ROOT = Path(__file__).parents[1]
+_FIRST = (
+    "contract/test_encoder.py",
+    "unit/cmsearch/encoders/test_open_clip.py",
+    "unit/cmsearch/encoders/test_transformers.py",
+)
+"""One exports `lite`, which most others want, and meanwhile the next ones don't."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden outputs anew")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {ROOT / "tests" / name: place for place, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_unconfigure() -> None:
@@ -52,39 +66,58 @@ def fake_sound(fake_model: str) -> str:
     return "fake:tones"
 
 
+def shared(name: str, write: Callable[[Path], object]) -> Path:
+    """A folder that is written once for all processes of this run, and only read.
+
+    An export of a model is known by the model's place, so that it is made once too.
+    """
+    place = Path(os.environ["CMSEARCH_TESTS"], name)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{place}.lock"):
+        if not place.exists():
+            made = Path(tempfile.mkdtemp(dir=place.parent))
+            write(made)
+            made.rename(place)
+    return place
+
+
+def checkpoint(kind: str) -> Path:
+    """A small model of transformers of a kind, with random weights."""
+    return shared(f"tiny-{kind}", lambda folder: write_checkpoint(folder, kind))
+
+
 @pytest.fixture(scope="session")
-def tiny_clap(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_clap() -> Path:
     """A small CLAP with random weights, in a folder as `--sound` takes it."""
-    return write_clap(tmp_path_factory.mktemp("tiny-clap"))
+    return shared("tiny-clap", write_clap)
 
 
 @pytest.fixture(scope="session")
-def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_clip() -> Path:
     """A small CLIP with random weights, in a folder as `local-dir:` takes it."""
-    return write_clip(
-        tmp_path_factory.mktemp("tiny-clip"),
-        {
-            "embed_dim": 32,
-            "vision_cfg": {
-                "image_size": 64, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32,
-            },
-            "text_cfg": {
-                "context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2,
-            },
+    config = {
+        "embed_dim": 32,
+        "vision_cfg": {
+            "image_size": 64, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32,
         },
-    )  # fmt: skip
+        "text_cfg": {
+            "context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2,
+        },
+    }  # fmt: skip
+    return shared("tiny-open-clip", lambda folder: write_clip(folder, config))
 
 
 @pytest.fixture(scope="session")
-def tiny_naflex(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_naflex() -> Path:
     """A small SigLIP 2 with random weights, in a folder as `transformers:` takes it."""
-    return write_checkpoint(tmp_path_factory.mktemp("tiny-naflex"), "naflex")
+    return checkpoint("naflex")
 
 
 @pytest.fixture(scope="session")
-def tiny_dual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_dual() -> Path:
     """A small dual encoder with random weights, in a file as `dual:` takes it."""
-    return write_dual(tmp_path_factory.mktemp("tiny-dual") / "model.safetensors")
+    folder = shared("tiny-dual", lambda folder: write_dual(folder / "model.safetensors"))
+    return folder / "model.safetensors"
 
 
 def write_clip(folder: Path, config: dict[str, object], **preprocessing: object) -> Path:
@@ -103,16 +136,19 @@ def write_clip(folder: Path, config: dict[str, object], **preprocessing: object)
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of sample_data, indexed with lite by the command itself; without recordings and film,
     which would take each run some seconds more.
     """
-    folder = tmp_path_factory.mktemp("sample") / "sample_data"
-    left_out = shutil.ignore_patterns(".cmsearch", "media")
-    shutil.copytree(ROOT / "sample_data", folder, ignore=left_out)
-    result = cmsearch("index", folder, "--model", "lite")
-    assert result.returncode == 0, result.stderr
-    yield folder
+
+    def write(folder: Path) -> None:
+        left_out = shutil.ignore_patterns(".cmsearch", "media")
+        shutil.copytree(ROOT / "sample_data", folder, ignore=left_out, dirs_exist_ok=True)
+        result = cmsearch("index", folder, "--model", "lite")
+        assert result.returncode == 0, result.stderr
+
+    own = tmp_path_factory.mktemp("sample") / "sample_data"
+    return Path(shutil.copytree(shared("sample", write), own))
 
 
 @pytest.fixture(scope="session")

@@ -27,8 +27,7 @@ from cmsearch.encoders.towers_export import Reference, TorchRuntime
 from cmsearch.encoders.transformers import load as load_transformers
 from cmsearch.encoders.transformers_export import TransformersReference
 from cmsearch.types import Encoder, Encoding, Modality, Role
-from tests.checkpoints import write_checkpoint
-from tests.conftest import write_clip
+from tests.conftest import checkpoint, write_clip
 
 VISION = {"image_size": 64, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32}
 TEXT = {"context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
@@ -153,8 +152,8 @@ def test_cells_of_timms_siglip_are_what_the_pooling_head_makes_of_their_values(
 
 
 @torch.no_grad()
-def test_cells_of_transformers_clip_are_maskclips(tmp_path: Path) -> None:
-    folder = write_checkpoint(tmp_path, "clip")
+def test_cells_of_transformers_clip_are_maskclips() -> None:
+    folder = checkpoint("clip")
     model = transformers.AutoModel.from_pretrained(folder)
     processor = transformers.AutoImageProcessor.from_pretrained(folder, backend="pil")
     inputs = processor(images=pictures(), return_tensors="pt")
@@ -174,9 +173,9 @@ def test_cells_of_transformers_clip_are_maskclips(tmp_path: Path) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("kind", ["siglip", "naflex"])
 def test_cells_of_transformers_siglip_are_what_the_pooling_head_makes_of_their_values(
-    tmp_path: Path, kind: str
+    kind: str,
 ) -> None:
-    folder = write_checkpoint(tmp_path, kind)
+    folder = checkpoint(kind)
     model = transformers.AutoModel.from_pretrained(folder)
     processor = transformers.AutoImageProcessor.from_pretrained(folder, backend="pil")
     inputs = processor(images=pictures(), return_tensors="pt")
