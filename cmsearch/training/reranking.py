@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,12 +103,25 @@ def train(
     """Learn from the lists of each direction, and choose when to stop, and how much of it counts,
     by others, of pictures that it doesn't learn from.
 
-    The same numbers for the same lists, settings and threads. `tell` hears how many steps of how
-    many are done.
+    The same numbers for the same lists and settings on the same machine. `tell` hears how many
+    steps of how many are done.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(settings.seed)
         return _Training(data, learned, chosen, settings).run(tell)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute on one: for such small matrices others wait longer than they help, and
+    sums would depend on how many there are.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _Training:
