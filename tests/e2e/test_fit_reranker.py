@@ -61,7 +61,8 @@ def test_it_is_learned_used_exported_and_removed(tmp_path: Path) -> None:
     process = script(SEARCH, "search", "--store", folder, *ASKED, "--rerank", "learned")
     assert process.communicate(timeout=600)[1].splitlines()[-1] == "False"  # no torch
     assert set(hits(folder, "--rerank", "none")[0]["stages"]) == {"cosine"}
-    explained = faked("explain", ASKED[0], folder / "000.png", "--store", folder)
+    picture = tmp_path / "explained.png"
+    explained = faked("explain", ASKED[0], folder / "000.png", "--store", folder, "--out", picture)
     assert b"learned" in explained.stdout
     removed = faked("fit", folder, "--reranker", "--forget")
     assert b"removed: the reranker" in removed.stdout
