@@ -115,11 +115,13 @@ def _class_vectors(text: TextTower) -> Tensor:
 
 def _sentence_vectors(text: TextTower, sentences: list[str]) -> Tensor:
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_file().parent)
-    found = []
-    for start in range(0, len(sentences), 64):
-        batch = tokenizer(sentences[start : start + 64], padding=True, return_tensors="pt")
-        found.append(text(batch["input_ids"], batch["attention_mask"]))
-    return torch.cat(found)
+    order = sorted(range(len(sentences)), key=lambda place: len(sentences[place]))
+    vectors = torch.empty(len(sentences), lite.DIM)
+    for start in range(0, len(order), 64):  # of like length, so that little is padding
+        places = order[start : start + 64]
+        batch = tokenizer([sentences[one] for one in places], padding=True, return_tensors="pt")
+        vectors[places] = text(batch["input_ids"], batch["attention_mask"])
+    return vectors
 
 
 def _vision_weights() -> Path:
