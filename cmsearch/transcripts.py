@@ -10,6 +10,7 @@ from threading import Lock
 import numpy as np
 
 from cmsearch.errors import MediaError, QueryError
+from cmsearch.media import audio
 from cmsearch.media.audio import RATE, listening
 from cmsearch.registry import load_transcriber, transcriber_name
 from cmsearch.types import FloatArray, Segment, Transcriber
@@ -87,27 +88,8 @@ def windows(blocks: Iterable[FloatArray]) -> Iterator[tuple[float, FloatArray]]:
 
     What `blocks` raises is raised after the last window.
     """
-    held: list[FloatArray] = []
-    start = 0
-    error: MediaError | None = None
-    blocks = iter(blocks)
-    while True:
-        try:
-            block = next(blocks, None)
-        except MediaError as found:
-            block, error = None, found
-        if block is None:
-            break
-        held.append(block)
-        while sum(map(len, held)) >= WINDOW * RATE:
-            sound = np.concatenate(held)
-            cut = _quietest(sound[: WINDOW * RATE])
-            yield start / RATE, sound[:cut]
-            held, start = [sound[cut:]], start + cut
-    if held:
-        yield start / RATE, np.concatenate(held)
-    if error is not None:
-        raise error
+    for start, sound in audio.windows(blocks, WINDOW * RATE, _quietest):
+        yield start / RATE, sound
 
 
 def _quietest(window: FloatArray) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from cmsearch import bank, locators
 from cmsearch.catalog import Catalog
 from cmsearch.errors import MediaError, ModelError
+from cmsearch.media import audio
 from cmsearch.media.audio import listening
 from cmsearch.registry import load_encoder, model_name, sound_name
 from cmsearch.store import Store
@@ -129,25 +130,10 @@ def windows(
     shorter. Silence is left out. What `blocks` raises is raised after the last window.
     """
     size = int(rate * seconds)
-    held, start = np.zeros(0, np.float32), 0
-    error: MediaError | None = None
-    blocks = iter(blocks)
-    while True:
-        try:
-            block = next(blocks, None)
-        except MediaError as found:
-            block, error = None, found
-        if block is None:
-            break
-        held = np.concatenate([held, block])
-        while len(held) >= size:
-            if _is_heard(held[:size]):
-                yield start / rate, held[:size]
-            held, start = held[size:], start + size
-    if len(held) >= (LEAST * rate if start else 1) and _is_heard(held):
-        yield start / rate, held
-    if error is not None:
-        raise error
+    for start, samples in audio.windows(blocks, size, len):
+        is_short = len(samples) < min(size, LEAST * rate)
+        if (start == 0 or not is_short) and _is_heard(samples):
+            yield start / rate, samples
 
 
 def _is_heard(samples: FloatArray) -> bool:

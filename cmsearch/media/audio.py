@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -111,6 +111,36 @@ def listening(source: Path | bytes, rate: int = RATE) -> Iterator[Sound | None]:
         _check(stream)
         damage = Damage(claimed(container, stream, source))
         yield Sound(_blocks(container, stream, rate, damage), duration(container, stream))
+
+
+def windows(
+    blocks: Iterable[FloatArray], size: int, end: Callable[[FloatArray], int]
+) -> Iterator[tuple[int, FloatArray]]:
+    """Sound in windows, each with the number of its first sample: of every `size` samples those up
+    to what `end` gives of them, and at last the rest.
+
+    What `blocks` raises is raised after the last window.
+    """
+    import numpy as np
+
+    held, start = np.zeros(0, np.float32), 0
+    error: MediaError | None = None
+    blocks = iter(blocks)
+    while error is None:
+        try:
+            held = np.concatenate([held, next(blocks)])
+        except StopIteration:
+            break
+        except MediaError as found:
+            error = found
+        while len(held) >= size:
+            cut = end(held[:size])
+            yield start, held[:cut]
+            held, start = held[cut:], start + cut
+    if len(held):
+        yield start, held
+    if error is not None:
+        raise error
 
 
 def _check(stream: AudioStream) -> None:
