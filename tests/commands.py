@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import click
+import pytest
 from click.testing import CliRunner
 
-from cmsearch.cli import cli
-from cmsearch.errors import CmsearchError
+from cmsearch.cli import main
 
 
 def cmsearch(
@@ -27,22 +29,42 @@ def cmsearch(
     return subprocess.CompletedProcess(command, done.returncode, stdout, stderr)
 
 
-def called(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+def called(
+    *arguments: object, cwd: Path | None = None, stdin: bytes = b""
+) -> subprocess.CompletedProcess[str]:
     """`cmsearch ARGUMENTS` within this process, which knows the encoder of `fake_model`.
 
-    An error that would be no message of ours is raised.
+    It takes no second for starting. An error without a message of ours is a failure, as above.
     """
     words = [str(argument) for argument in arguments]
-    result = CliRunner().invoke(cli, words, input=stdin, standalone_mode=False)
-    error, stderr = result.exception, result.stderr
-    status = result.return_value if isinstance(result.return_value, int) else 0
-    if isinstance(error, CmsearchError):
-        status, stderr = error.exit_code, f"{stderr}Error: {error}\n"
-    elif isinstance(error, click.ClickException):
-        status, stderr = error.exit_code, f"{stderr}Error: {error.format_message()}\n"
-    elif error is not None:
-        raise error
-    return subprocess.CompletedProcess(words, status, result.stdout, stderr)
+    status: object = None
+    with ExitStack() as stack:
+        stack.enter_context(_logging_restored())
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(sys, "argv", ["cmsearch", *words])
+        if cwd is not None:
+            patch.chdir(cwd)
+        stdout, stderr, _ = stack.enter_context(CliRunner().isolation(stdin))
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code
+        shown = stdout.getvalue().decode(), stderr.getvalue().decode()
+    assert isinstance(status, int)
+    assert "CMSEARCH_DEBUG" not in shown[1], shown[1]
+    return subprocess.CompletedProcess(words, status, *shown)
+
+
+@contextmanager
+def _logging_restored() -> Iterator[None]:
+    """As it was: a process of the command line lets cmsearch alone write its log."""
+    logger = logging.getLogger("cmsearch")
+    handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
+    try:
+        yield
+    finally:
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 def python(code: str, env: dict[str, str] | None = None) -> str:

@@ -13,7 +13,7 @@ import cmsearch as library
 from cmsearch import xmp
 from cmsearch.annotation import label
 from tests.builders import write_files
-from tests.commands import cmsearch
+from tests.commands import called, cmsearch
 
 LABELS = "cat: a cat, a kitten\ndog\nmountain\n# in bloom or not\nflower\nrocket\n"
 TRUE = {
@@ -57,57 +57,57 @@ def test_labels_say_what_the_sample_photographs_show(sample: Path, labels: Path)
 
 
 def test_captions_of_other_pictures_are_found(sample: Path) -> None:
-    result = cmsearch("annotate", CAT, "photos/calico_kitten.jpg", cwd=sample)
+    result = called("annotate", CAT, "photos/calico_kitten.jpg", cwd=sample)
     for one in lines(result.stdout):
         best = one["captions"][0]
         assert list(best) == ["caption", "confidence", "score", "source", "about"]
         assert "cat" in best["caption"] or "kitten" in best["caption"]
         assert best["about"] != one["path"]
         assert best["confidence"] > 0.5
-    mine = lines(cmsearch("annotate", CAT, "--own", "-k", "1", cwd=sample).stdout)
+    mine = lines(called("annotate", CAT, "--own", "-k", "1", cwd=sample).stdout)
     assert mine[0]["captions"][0]["about"] == mine[0]["path"]
 
 
 def test_a_table_is_for_people(sample: Path, labels: Path) -> None:
     arguments = ["annotate", "photos", "--labels", labels, "--format", "table"]
-    result = cmsearch(*arguments, "--path", "*cat*", cwd=sample)
+    result = called(*arguments, "--path", "*cat*", cwd=sample)
     assert result.stdout.startswith(f"{CAT}\n   9")
     assert result.stdout.endswith("%  cat\n")
-    none = cmsearch(*arguments, "--path", "retina.jpg", cwd=sample)
+    none = called(*arguments, "--path", "retina.jpg", cwd=sample)
     assert none.stdout == "photos/retina.jpg\n  nothing that is likely enough\n"
 
 
 def test_sidecars_are_written_once_and_indexed_as_captions(own: Path, labels: Path) -> None:
     before = {path: path.read_bytes() for path in own.rglob("*") if path.is_file()}
     arguments = ["annotate", "photos", "--labels", labels, "--sidecars"]
-    dry = cmsearch(*arguments, "--dry-run", cwd=own)
+    dry = called(*arguments, "--dry-run", cwd=own)
     assert dry.returncode == 0
     assert "5 would be written, 5 left as they are" in dry.stderr, dry.stderr
     assert all(path.read_bytes() == data for path, data in before.items())
     assert not (own / "photos" / "tabby_cat.txt").exists()
-    result = cmsearch(*arguments, cwd=own)
+    result = called(*arguments, cwd=own)
     assert result.returncode == 0
     assert result.stdout == dry.stdout
     assert result.stderr == dry.stderr.replace("would be written", "written")
     assert (own / "photos" / "tabby_cat.txt").read_text() == "cat\n"
     assert all(path.read_bytes() == data for path, data in before.items() if path.suffix == ".txt")
-    again = cmsearch(*arguments, cwd=own)
+    again = called(*arguments, cwd=own)
     assert ": 10 left as they are, 13 without" in again.stderr
-    assert "5 added" in cmsearch("index", own, "--model", "lite").stdout
+    assert "5 added" in called("index", own, "--model", "lite").stdout
 
 
 def test_xmp_is_written_and_completed(own: Path, labels: Path) -> None:
     place = own / f"{CAT}.xmp"
     place.write_bytes(xmp.merged(None, ["holiday"], "Mine"))
     arguments = ["annotate", "--xmp", "--path", "*cat.jpg"]
-    result = cmsearch(*arguments, "--labels", labels, cwd=own)
+    result = called(*arguments, "--labels", labels, cwd=own)
     assert "1 changed" in result.stderr
     assert xmp.read(place.read_bytes()) == (["holiday", "cat"], True)
-    assert "1 left as they are" in cmsearch(*arguments, cwd=own).stderr
+    assert "1 left as they are" in called(*arguments, cwd=own).stderr
     assert b"Mine" in place.read_bytes()
-    assert "1 changed" in cmsearch(*arguments, "--overwrite", cwd=own).stderr
+    assert "1 changed" in called(*arguments, "--overwrite", cwd=own).stderr
     assert b"Mine" not in place.read_bytes()
-    stem = cmsearch(*arguments, "--labels", labels, "--xmp-name", "stem", cwd=own)
+    stem = called(*arguments, "--labels", labels, "--xmp-name", "stem", cwd=own)
     assert "1 written" in stem.stderr
     assert (own / "photos" / "tabby_cat.xmp").exists()
 
@@ -115,7 +115,7 @@ def test_xmp_is_written_and_completed(own: Path, labels: Path) -> None:
 def test_hostile_xmp_is_left_alone_and_the_rest_is_written(own: Path, labels: Path) -> None:
     bomb = '<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><a>&d;</a>'
     place = write_files(own, {f"{CAT}.xmp": bomb}) / f"{CAT}.xmp"
-    result = cmsearch("annotate", "--labels", labels, "--xmp", "--path", "*t*", cwd=own)
+    result = called("annotate", "--labels", labels, "--xmp", "--path", "*t*", cwd=own)
     assert result.returncode == 3
     assert "document type" in result.stderr
     assert "1 failed" in result.stderr
@@ -140,14 +140,14 @@ def test_hostile_xmp_is_left_alone_and_the_rest_is_written(own: Path, labels: Pa
 def test_mistakes_are_one_message_and_an_exit_code(
     sample: Path, arguments: list[str], status: int, said: str
 ) -> None:
-    result = cmsearch("annotate", *arguments, cwd=sample)
+    result = called("annotate", *arguments, cwd=sample)
     assert result.returncode == status, result.stderr
     assert said in result.stderr
     assert result.stdout == ""
 
 
 def test_a_filter_that_nothing_passes_is_said(sample: Path, labels: Path) -> None:
-    result = cmsearch("annotate", "--labels", labels, "--path", "*.heic", cwd=sample)
+    result = called("annotate", "--labels", labels, "--path", "*.heic", cwd=sample)
     assert (result.returncode, result.stdout) == (0, "")
     assert "No picture" in result.stderr
 
@@ -155,9 +155,9 @@ def test_a_filter_that_nothing_passes_is_said(sample: Path, labels: Path) -> Non
 def test_control_characters_of_captions_don_t_reach_the_terminal(own: Path) -> None:
     evil = "A cat \x1b[2J with whiskers\u202e"
     write_files(own, {"more.jsonl": json.dumps({"image": "photos/dahlia.jpg", "caption": evil})})
-    assert cmsearch("index", own, "--model", "lite").returncode == 0
+    assert called("index", own, "--model", "lite").returncode == 0
     arguments = ["annotate", CAT, "-k", "5", "--format", "table", "--xmp", "--sidecars"]
-    result = cmsearch(*arguments, cwd=own)
+    result = called(*arguments, cwd=own)
     assert "[2J" in result.stdout
     written = [own / "photos" / "tabby_cat.txt", own / f"{CAT}.xmp"]
     for text in (result.stdout, result.stderr, *(path.read_text() for path in written)):
@@ -169,7 +169,7 @@ def test_the_figures_of_labels_on_coco159(coco159: Path, tmp_path: Path) -> None
     from cmsearch.labels import probabilities
     from scripts.bench.labels import CLASSES, Pictures, calibration_error, mean_average_precision
 
-    assert cmsearch("index", coco159, "--store", tmp_path, "--model", "lite").returncode == 0
+    assert called("index", coco159, "--store", tmp_path, "--model", "lite").returncode == 0
     with library.open(tmp_path) as engine:
         pictures = Pictures(engine, coco159)
         truth = pictures.truth(CLASSES, 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import write_files
-from tests.commands import cmsearch
+from tests.commands import called, cmsearch
 
 ANIMALS = {
     "tabby_cat.jpg": "cat",
@@ -41,7 +41,7 @@ def test_each_photograph_has_its_answer_or_none_of_these(sample: Path) -> None:
 
 
 def test_a_table_is_for_people(sample: Path) -> None:
-    result = cmsearch("classify", CAT, "photos/retina.jpg", *CHOICES, cwd=sample)
+    result = called("classify", CAT, "photos/retina.jpg", *CHOICES, cwd=sample)
     cat, answer, retina, none = result.stdout.splitlines()
     assert (cat, retina) == (CAT, "photos/retina.jpg")
     assert "%  What animal is it?  cat  (" in answer
@@ -53,8 +53,8 @@ def test_a_picture_outside_the_index_gets_the_answer_of_the_same_one_inside(
 ) -> None:
     copy = shutil.copy(sample / CAT, tmp_path / "mine.jpg")
     arguments = [*CHOICES, "--format", "json"]
-    inside = cmsearch("classify", CAT, *arguments, cwd=sample)
-    outside = cmsearch("classify", copy, "--store", sample, *arguments, cwd=tmp_path)
+    inside = called("classify", CAT, *arguments, cwd=sample)
+    outside = called("classify", copy, "--store", sample, *arguments, cwd=tmp_path)
     (one,), (other,) = (json.loads(run.stdout)["answers"] for run in (inside, outside))
     assert one["answer"] == other["answer"] == "cat"
     assert one["confidence"] == pytest.approx(other["confidence"], abs=0.01)
@@ -66,7 +66,7 @@ def test_several_questions_come_from_a_file(sample: Path, tmp_path: Path) -> Non
         "Which animal?": {"feline": ["a cat"], "canine": ["a dog"]},
     }
     place = write_files(tmp_path, {"q.json": json.dumps(asked)}) / "q.json"
-    result = cmsearch("classify", CAT, "--questions", place, "--format", "json", cwd=sample)
+    result = called("classify", CAT, "--questions", place, "--format", "json", cwd=sample)
     answers = json.loads(result.stdout)["answers"]
     assert [one["question"] for one in answers] == list(asked)
     assert answers[1]["answer"] == "feline"
@@ -74,9 +74,9 @@ def test_several_questions_come_from_a_file(sample: Path, tmp_path: Path) -> Non
 
 def test_a_choice_is_taken_if_there_has_to_be_one(sample: Path) -> None:
     options = ["--choices", "cat, dog", "--format", "json"]
-    free = json.loads(cmsearch("classify", "photos/retina.jpg", *options, cwd=sample).stdout)
+    free = json.loads(called("classify", "photos/retina.jpg", *options, cwd=sample).stdout)
     assert free["answers"][0]["answer"] is None
-    forced = cmsearch("classify", "photos/retina.jpg", *options, "--no-none", cwd=sample)
+    forced = called("classify", "photos/retina.jpg", *options, "--no-none", cwd=sample)
     (answer,) = json.loads(forced.stdout)["answers"]
     assert answer["answer"] in ("cat", "dog")
     assert answer["none"] is None
@@ -85,7 +85,7 @@ def test_a_choice_is_taken_if_there_has_to_be_one(sample: Path) -> None:
 def test_a_picture_that_can_t_be_read_stops_no_others(sample: Path, tmp_path: Path) -> None:
     write_files(tmp_path, {"in/a.jpg": "no picture", "in/.hidden.jpg": "no", "in/b.txt": "no"})
     shutil.copy(sample / CAT, tmp_path / "in" / "b.jpg")
-    result = cmsearch("classify", "in", "--store", sample, *CHOICES, cwd=tmp_path)
+    result = called("classify", "in", "--store", sample, *CHOICES, cwd=tmp_path)
     assert result.returncode == 3
     assert result.stdout.startswith("in/b.jpg\n")
     assert "a.jpg" in result.stderr
@@ -111,13 +111,13 @@ def test_a_picture_that_can_t_be_read_stops_no_others(sample: Path, tmp_path: Pa
 def test_mistakes_are_one_message_and_an_exit_code(
     sample: Path, arguments: list[str], status: int, said: str
 ) -> None:
-    result = cmsearch("classify", *arguments, cwd=sample)
+    result = called("classify", *arguments, cwd=sample)
     assert result.returncode == status, result.stderr
     assert said in result.stderr
     assert result.stdout == ""
 
 
 def test_a_folder_without_pictures_is_said(sample: Path) -> None:
-    result = cmsearch("classify", "notes", *CHOICES, cwd=sample)
+    result = called("classify", "notes", *CHOICES, cwd=sample)
     assert (result.returncode, result.stdout) == (0, "")
     assert "no picture" in result.stderr

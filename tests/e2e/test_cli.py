@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import write_files, write_picture
-from tests.commands import cmsearch, python
+from tests.commands import called, cmsearch, python
 
 GOLDEN = Path(__file__).parent / "golden"
 FIELDS = [
@@ -123,7 +123,7 @@ def test_a_picture_may_come_through_a_pipe(sample: Path) -> None:
 def test_mistakes_are_one_message_and_an_exit_code(
     sample: Path, arguments: list[str], status: int, said: str
 ) -> None:
-    result = cmsearch(*arguments, cwd=sample)
+    result = called(*arguments, cwd=sample)
     assert result.returncode == status, result.stderr
     assert said in result.stderr
     assert result.stdout == ""
@@ -157,36 +157,36 @@ def test_indexing_again_does_nothing_and_says_so(sample: Path) -> None:
 
 
 def test_eval_prints_both_directions(sample: Path) -> None:
-    lines = cmsearch("eval", "--format", "json", cwd=sample).stdout.splitlines()
+    lines = called("eval", "--format", "json", cwd=sample).stdout.splitlines()
     directions = {line["direction"]: line for line in map(json.loads, lines)}
     assert set(directions) == {"text→image", "image→text"}
     for found in directions.values():
         assert found["recall@1"]["low"] <= found["recall@1"]["value"] <= found["recall@1"]["high"]
     assert directions["text→image"]["recall@5"]["value"] > 0.7
-    assert "recall@10" in cmsearch("eval", cwd=sample).stdout
+    assert "recall@10" in called("eval", cwd=sample).stdout
 
 
 def test_eval_measures_a_folder_without_leaving_an_index(sample: Path, tmp_path: Path) -> None:
     for name in ("raccoon.jpg", "espresso.jpg"):
         shutil.copy(sample / "photos" / name, tmp_path / name)
     write_files(tmp_path, {"raccoon.txt": "a raccoon", "espresso.txt": "a cup of coffee"})
-    result = cmsearch("eval", tmp_path, "--model", "lite", "--format", "json")
+    result = called("eval", tmp_path, "--model", "lite", "--format", "json")
     assert json.loads(result.stdout.splitlines()[0])["recall@1"]["value"] == 1
     assert not (tmp_path / ".cmsearch").exists()
 
 
 def test_models_lists_what_is_published(tmp_path: Path) -> None:
-    lines = cmsearch("models", "--format", "json").stdout.splitlines()
+    lines = called("models", "--format", "json").stdout.splitlines()
     rows = {row["name"]: row for row in map(json.loads, lines)}
     assert rows["lite"]["cached"] is True
     clip = rows["open_clip:ViT-B-32-256/datacomp_s34b_b86k"]
     assert (clip["short"], clip["dim"], clip["cached"]) == ("clip", 512, False)
-    table = cmsearch("models").stdout
+    table = called("models").stdout
     assert "clip" in table and "Apache-2.0" in table and "open_clip, docs/" in table
 
 
 def test_models_all_lists_every_name_of_open_clip() -> None:
-    names = cmsearch("models", "--all").stdout.splitlines()
+    names = called("models", "--all").stdout.splitlines()
     assert "open_clip:ViT-B-32/laion2b_s34b_b79k" in names
     assert len(names) > 100
 
@@ -229,7 +229,7 @@ def test_a_store_that_cannot_be_written_is_searched(sample: Path, tmp_path: Path
 
 
 def test_the_figures_of_lite_on_coco159(coco159: Path) -> None:
-    lines = cmsearch("eval", coco159, "--model", "lite", "--format", "json").stdout.splitlines()
+    lines = called("eval", coco159, "--model", "lite", "--format", "json").stdout.splitlines()
     found = {line["direction"]: line for line in map(json.loads, lines)}
     floors = {"text→image": (0.39, 0.78, 0.88), "image→text": (0.42, 0.73, 0.84)}
     for direction, least in floors.items():
@@ -244,11 +244,11 @@ def test_filters_and_the_order_of_days(tmp_path: Path) -> None:
         exif = Image.Exif()
         exif[0x0132] = f"{day}:06:01 12:00:00"
         Image.new("RGB", (8, 8), "red").save(tmp_path / f"{name}.jpg", exif=exif)
-    assert cmsearch("index", tmp_path, "--model", "lite").returncode == 0
-    found = cmsearch("search", "red", "--until", "2001-06-01", "--sort", "date", "--format", "json",
+    assert called("index", tmp_path, "--model", "lite").returncode == 0
+    found = called("search", "red", "--until", "2001-06-01", "--sort", "date", "--format", "json",
                      cwd=tmp_path)  # fmt: skip
     hits = [json.loads(line) for line in found.stdout.splitlines()]
     assert [Path(hit["path"]).name for hit in hits] == ["old.jpg", "older.jpg"]
     assert hits[0]["taken"] == "2001-06-01 12:00:00"
-    none = cmsearch("search", "red", "--camera", "Leica", cwd=tmp_path)
+    none = called("search", "red", "--camera", "Leica", cwd=tmp_path)
     assert none.stdout == "" and "filters" in none.stderr and none.returncode == 0

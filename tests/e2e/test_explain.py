@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.builders import write_files
-from tests.commands import cmsearch
+from tests.commands import called, cmsearch
 
 BEE = "photos/honey_bee.jpg"
 FIELDS = [
@@ -34,7 +34,7 @@ def test_it_prints_the_stages_and_words_and_draws_them(sample: Path, tmp_path: P
 def test_json_has_the_documented_fields(sample: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.png"
     arguments = ["explain", "bee", BEE, "--out", out, "--format", "json"]
-    result = cmsearch(*arguments, cwd=sample)
+    result = called(*arguments, cwd=sample)
     found = json.loads(result.stdout)
     assert list(found) == FIELDS
     assert found["path"] == str(sample / BEE)
@@ -46,17 +46,17 @@ def test_json_has_the_documented_fields(sample: Path, tmp_path: Path) -> None:
 
 def test_a_drawing_is_replaced_only_by_force(sample: Path, tmp_path: Path) -> None:
     out = write_files(tmp_path, {"a.png": "mine"}) / "a.png"
-    result = cmsearch("explain", "bee", BEE, "--out", out, cwd=sample)
+    result = called("explain", "bee", BEE, "--out", out, cwd=sample)
     assert (result.returncode, out.read_text()) == (2, "mine")
     assert "--force" in result.stderr
-    assert cmsearch("explain", "bee", BEE, "--out", out, "--force", cwd=sample).returncode == 0
+    assert called("explain", "bee", BEE, "--out", out, "--force", cwd=sample).returncode == 0
     with Image.open(out) as drawn:
         assert drawn.format == "PNG"
 
 
 def test_without_words_that_weigh_anything_nothing_is_drawn(sample: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.png"
-    result = cmsearch("explain", "the", BEE, "--out", out, cwd=sample)
+    result = called("explain", "the", BEE, "--out", out, cwd=sample)
     assert result.returncode == 0
     assert "cosine" in result.stdout
     assert "No regions" in result.stderr
@@ -77,14 +77,14 @@ def test_without_words_that_weigh_anything_nothing_is_drawn(sample: Path, tmp_pa
 def test_mistakes_are_one_message_and_an_exit_code(
     sample: Path, tmp_path: Path, arguments: list[str], status: int, said: str
 ) -> None:
-    result = cmsearch(*arguments, cwd=sample)
+    result = called(*arguments, cwd=sample)
     assert result.returncode == status, result.stderr
     assert said in result.stderr
     assert result.stdout == ""
 
 
 def test_without_an_index_it_says_how_to_make_one(sample: Path, tmp_path: Path) -> None:
-    result = cmsearch("explain", "bee", sample / BEE, cwd=tmp_path)
+    result = called("explain", "bee", sample / BEE, cwd=tmp_path)
     assert result.returncode == 1
     assert "cmsearch index" in result.stderr
     assert not list(tmp_path.iterdir())

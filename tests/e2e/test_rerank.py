@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.commands import cmsearch
+from tests.commands import called
 
 TEXT = ["a furry animal", "--for", "image", "--match", "picture", "-k", "8"]
 PICTURE = ["--image", "photos/raccoon.jpg", "-k", "8"]
 
 
 def found(sample: Path, *arguments: str) -> list[dict[str, Any]]:
-    result = cmsearch("search", *arguments, "--format", "json", cwd=sample)
+    result = called("search", *arguments, "--format", "json", cwd=sample)
     assert result.returncode == 0, result.stderr
     hits = [json.loads(line) for line in result.stdout.splitlines()]
     scores = [hit["score"] for hit in hits]
@@ -98,7 +98,7 @@ def test_a_file_is_found_by_its_name(sample: Path) -> None:
 def test_mistakes_are_one_message_and_exit_code_2(
     sample: Path, arguments: list[str], said: str
 ) -> None:
-    result = cmsearch("search", "a cat", *arguments, cwd=sample)
+    result = called("search", "a cat", *arguments, cwd=sample)
     assert result.returncode == 2
     assert said in result.stderr
     assert result.stdout == ""

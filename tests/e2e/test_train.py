@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import cmsearch
+from tests.commands import called
 from tests.duals import SIDE, TOWER, coloured, coloured_pairs, write_text_tower
 
 SECONDS = 120
@@ -59,11 +59,11 @@ def killed(folder: Path, *command: str) -> None:
 
 
 def test_a_killed_training_is_resumed_to_the_same_model(folder: Path) -> None:
-    whole = cmsearch(*arguments(folder, "whole.safetensors", "--format", "json"), cwd=folder)
+    whole = called(*arguments(folder, "whole.safetensors", "--format", "json"), cwd=folder)
     assert whole.returncode == 0, whole.stderr
     killed(folder, *arguments(folder, "killed.safetensors", "--checkpoint-seconds", "0"))
     more = ("--resume", "--format", "json")
-    resumed = cmsearch(*arguments(folder, "killed.safetensors", *more), cwd=folder)
+    resumed = called(*arguments(folder, "killed.safetensors", *more), cwd=folder)
     assert resumed.returncode == 0, resumed.stderr
     assert "Resuming after" in resumed.stderr
     assert json.loads(resumed.stdout)["losses"] == json.loads(whole.stdout)["losses"]
@@ -71,9 +71,9 @@ def test_a_killed_training_is_resumed_to_the_same_model(folder: Path) -> None:
     assert one.read_bytes() == other.read_bytes()
     assert not (folder / "killed.safetensors.training").exists()
 
-    indexed = cmsearch("index", "set", "--model", "dual:killed.safetensors", cwd=folder)
+    indexed = called("index", "set", "--model", "dual:killed.safetensors", cwd=folder)
     assert indexed.returncode == 0, indexed.stderr
-    found = cmsearch(
+    found = called(
         "search", "a red square 1", "--for", "image", "--format", "json", cwd=folder / "set"
     )
     assert found.returncode == 0, found.stderr
@@ -91,14 +91,14 @@ def test_a_killed_training_is_resumed_to_the_same_model(folder: Path) -> None:
     ],
 )
 def test_mistakes_are_said_in_one_sentence(folder: Path, more: list[str], message: str) -> None:
-    done = cmsearch("train", "set", "--out", "none.safetensors", *more, cwd=folder)
+    done = called("train", "set", "--out", "none.safetensors", *more, cwd=folder)
     assert done.returncode in (1, 2)
     assert message in done.stderr
     assert not (folder / "none.safetensors.training").exists()
 
 
 def test_a_folder_without_captions_teaches_nothing(tmp_path: Path) -> None:
-    done = cmsearch("train", tmp_path, "--out", tmp_path / "a.safetensors")
+    done = called("train", tmp_path, "--out", tmp_path / "a.safetensors")
     assert done.returncode == 2
     assert "captions" in done.stderr
     assert list(tmp_path.iterdir()) == []
