@@ -6,12 +6,13 @@ import json
 import logging
 import shutil
 from pathlib import Path
+from unicodedata import category
 
 import numpy as np
 import open_clip
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -148,6 +149,8 @@ assigned = st.characters(codec="utf-8", exclude_categories=["Cn", "Co", "Cs"])
 def test_clips_tokens_are_open_clips(text: str) -> None:
     if "_of_text>" in text:
         return  # the names of CLIP's special tokens are read as such by open_clip only
+    # What looks wrongly decoded is mended first, perhaps into what isn't assigned.
+    assume("Cn" not in map(category, clean(text, "lower")))
     ids = BPE.encode(clean(text, "lower"), add_special_tokens=False).ids
     assert ids == SIMPLE.encode(text)
 
