@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
-from cmsearch.media.containers import opened
+from cmsearch.media.containers import opened, packets
 from cmsearch.media.wholeness import MAX_SECONDS, Damage, claimed, duration
 from cmsearch.types import FloatArray, Modality, Part, Reading, Skipped
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import av
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.packet import Packet
 
 RATE = 16_000
 """Samples a second, unless another rate is asked for."""
@@ -211,15 +212,8 @@ def _frames(
     """The frames of a stream; packets that can't be decoded are noted and passed over."""
     import av
 
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except av.FFmpegError as error:  # there is no going on after it
-            damage.add(error)
-            return
+    packet: Packet[AudioStream]
+    for packet in packets(container, damage.add, stream):
         try:
             yield from packet.decode()
         except av.FFmpegError as error:

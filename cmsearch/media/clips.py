@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from cmsearch import locators
 from cmsearch.errors import CmsearchError, MediaError
 from cmsearch.media.audio import AudioReader
-from cmsearch.media.containers import opened, said
-from cmsearch.media.frames import Decoded, packets, video_stream
+from cmsearch.media.containers import opened, packets, said
+from cmsearch.media.frames import Decoded, video_stream
 from cmsearch.media.video import VideoReader
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class _Clip:
 
         streams = [one for one in (self._film, self._sound) if one is not None]
         going_on = {one.index for one in streams}
-        for packet in packets(self._source, Decoded(), *streams):
+        for packet in packets(self._source, Decoded().bad, *streams):
             try:
                 frames = packet.decode()
             except av.FFmpegError:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cmsearch.errors import MediaError
 from cmsearch.files import open_file
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
 
 FORMATS = (
     *("aac", "aiff", "avi", "flac", "flv", "gif", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"),
@@ -60,6 +61,26 @@ def _container(file: BinaryIO) -> InputContainer:
         raise MediaError(f"{reason} ({said(error)})") from error
     except (ValueError, OverflowError) as error:  # PyAV's of what a header claims
         raise MediaError(f"damaged ({error})") from error
+
+
+def packets(
+    container: InputContainer, bad: Callable[[Exception], object], *streams: Any
+) -> Iterator[Packet[Any]]:
+    """The packets of streams up to the end, or to where the file can't be read any further, of
+    which `bad` is told.
+    """
+    import av
+
+    found = container.demux(*streams)
+    while True:
+        try:
+            packet = next(found)
+        except StopIteration:
+            return
+        except av.FFmpegError as error:  # there is no going on after it
+            bad(error)
+            return
+        yield packet
 
 
 def said(error: Exception) -> str:

@@ -12,9 +12,10 @@ import numpy as np
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
-from cmsearch.media.containers import said
+from cmsearch.media.containers import packets, said
 from cmsearch.media.pixels import MAX_RATIO
 from cmsearch.media.shots import Frame, Pixels
+from cmsearch.media.wholeness import duration
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -100,7 +101,7 @@ def frames(
     """
     begin, ratio = (container.start_time or 0) / 1e6, _ratio(stream)
     last, step, pixels = -1.0, 0.04, 0
-    for packet in packets(container, noted, stream, *streams):
+    for packet in packets(container, noted.bad, stream, *streams):
         if packet.stream is not stream:
             if others is not None:
                 others(packet)
@@ -120,7 +121,7 @@ def frames(
     if noted.damaged:
         places = "1 place" if noted.damaged == 1 else f"{noted.damaged:,} places"
         noted.problems.append(f"damaged at {places} ({noted.reason})")
-    claimed = _claimed(container, stream) or 0.0
+    claimed = duration(container, stream) or 0.0
     if noted.end is not None and claimed * (1 - _LACKING) - _MAX_GAP > noted.end:
         found, whole = locators.clock(noted.end), locators.clock(claimed)
         noted.problems.append(f"cut short: {found} of the {whole} that it claims are there")
@@ -139,29 +140,6 @@ def _ended(packet: Packet[Any], begin: float) -> float:
     if packet.pts is None or packet.time_base is None:
         return 0.0
     return float((packet.pts + (packet.duration or 0)) * packet.time_base) - begin
-
-
-def _claimed(container: InputContainer, stream: VideoStream) -> float | None:
-    """How long a film says that it lasts, in seconds."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return None if container.duration is None else container.duration / 1e6
-
-
-def packets(container: InputContainer, noted: Decoded, *streams: Any) -> Iterator[Packet[Any]]:
-    """The packets of streams up to the end, or to where the file can't be read any further."""
-    import av
-
-    found = container.demux(*streams)
-    while True:
-        try:
-            packet = next(found)
-        except StopIteration:
-            return
-        except av.FFmpegError as error:  # there is no going on after it
-            noted.bad(error)
-            return
-        yield packet
 
 
 def _decoded(packet: Packet[Any], noted: Decoded) -> Iterator[VideoFrame]:

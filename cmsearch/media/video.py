@@ -15,9 +15,9 @@ from PIL import Image
 from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.media.audio import heard
-from cmsearch.media.containers import opened
+from cmsearch.media.containers import opened, packets
 from cmsearch.media.exif import camera_name
-from cmsearch.media.frames import Decoded, frames, packets, video_stream
+from cmsearch.media.frames import Decoded, frames, video_stream
 from cmsearch.media.shots import Shot as Seen
 from cmsearch.media.shots import first_at, shots, thinned
 from cmsearch.media.subtitles import Cue, plain, subtitle_parts
@@ -114,7 +114,7 @@ def _seen(container: InputContainer, size: int) -> tuple[list[Seen], list[Cue], 
 
     stream = video_stream(container)
     if stream is None:
-        for packet in packets(container, noted, *tracks) if tracks else ():
+        for packet in packets(container, noted.bad, *tracks) if tracks else ():
             read(packet)
         return [], cues, [] if cues or container.streams.audio else ["there is no film in it"]
     decoded = frames(container, stream, size, noted, read, *tracks)

@@ -14,6 +14,7 @@ from cmsearch.media.containers import said
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 MAX_SECONDS = 24 * 3600
 """Sound after this is passed over: a file of a few bytes may claim, or unpack to, years."""
@@ -56,8 +57,8 @@ class Damage:
             raise MediaError(f"damaged at {places} ({self._reason})")
 
 
-def duration(container: InputContainer, stream: AudioStream) -> float | None:
-    """How long a file says that its sound lasts, in seconds; it may be a guess."""
+def duration(container: InputContainer, stream: AudioStream | VideoStream) -> float | None:
+    """How long a file says that a stream lasts, in seconds; it may be a guess."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     return None if container.duration is None else container.duration / 1e6
