@@ -20,7 +20,7 @@ import numpy as np
 
 from cmsearch import multimodal, spaces
 from cmsearch.errors import ModelUnavailableError, brief
-from cmsearch.files import read_file
+from cmsearch.files import read_file, replace_file
 from cmsearch.registry import canonical_name, model_name
 from cmsearch.types import FloatArray, Space
 
@@ -152,12 +152,9 @@ def read(path: Path) -> Adapter:
 
 def write(path: Path, data: bytes) -> None:
     """Write a file of `pack` beside its place and rename it; raises `ModelUnavailableError`."""
-    beside = path.with_name(path.name + ".new")
     try:
-        beside.write_bytes(data)
-        beside.replace(path)
+        replace_file(path, data)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise ModelUnavailableError(f"{path} can't be written: {error.strerror}.") from error
 
 

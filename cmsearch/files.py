@@ -35,3 +35,19 @@ def read_file(path: Path, most: int) -> bytes:
     if len(data) > most:
         raise OSError(errno.EFBIG, f"larger than {most // 2**20} MiB")
     return data
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file beside its place, synced, and rename it: whole or not at all.
+
+    Raises `OSError`.
+    """
+    beside = path.with_name(f"{path.name}.new")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import base64
-import errno
 import hashlib
 import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
-from cmsearch.errors import CmsearchError
-from cmsearch.files import open_file
+from cmsearch import owned
+from cmsearch.owned import Kind
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SUFFIXES = frozenset({".htm", ".html"})
+SUFFIXES = (".html", ".htm")
 _DATA = Path(__file__).parent / "data"
 _OWN = b'<meta name="generator" content="cmsearch">'
 _HEAD = 4096
@@ -42,40 +41,20 @@ def render(name: str, **values: Any) -> str:
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page beside `path` and rename it.
-
-    Replaces another page of cmsearch, and no other file. Raises `CmsearchError` for a place that
-    can't be written.
-    """
-    check_place(path)
-    beside = path.with_name(path.name + ".new")
-    try:
-        beside.write_text(page, encoding="utf-8", newline="")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
+    """Write a page over none but one of ours; raises `CmsearchError`, as `cmsearch.owned`."""
+    owned.write(path, page.encode(), _KIND)
 
 
 def check_place(path: Path) -> None:
     """Raise `CmsearchError` if a page can't be written to `path`, as far as can be told before."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise CmsearchError(f"The page {path} needs a name that ends with .html.")
-    try:
-        with open_file(path) as file:
-            is_own = _OWN in file.read(_HEAD)
-    except FileNotFoundError as error:
-        if not path.parent.is_dir():
-            raise _unwritable(path, error) from error
-        is_own = True  # it will be
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    if not os.access(path.parent, os.W_OK):
-        raise _unwritable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
-    if not is_own:
-        raise CmsearchError(
-            f"{path} is there already and no page of cmsearch. Give another name, or delete it."
-        )
+    owned.check_place(path, _KIND)
+
+
+def _is_own(file: BinaryIO) -> bool:
+    return _OWN in file.read(_HEAD)
+
+
+_KIND = Kind("page", SUFFIXES, _is_own, "no page of cmsearch")
 
 
 def link(target: Path, folder: Path) -> str:
@@ -91,13 +70,6 @@ def link(target: Path, folder: Path) -> str:
 def data_uri(data: bytes, kind: str = "image/webp") -> str:
     """The bytes of a file as an address that holds them."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _unwritable(path: Path, error: OSError) -> CmsearchError:
-    return CmsearchError(
-        f"The page {path} can't be written: {error.strerror}. Name a place in a folder that is "
-        "there and can be written."
-    )
 
 
 @cache

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import struct
 import wave
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from cmsearch import owned
 from cmsearch.errors import CmsearchError
-from cmsearch.files import open_file
+from cmsearch.owned import Kind
 from cmsearch.types import FloatArray
 
 SUFFIX = ".wav"
@@ -49,51 +50,19 @@ def signed(data: bytes) -> bytes:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a WAV file beside `path` and rename it.
-
-    Replaces another one that cmsearch wrote, and no other file. Raises `CmsearchError` for a place
-    that can't be written.
-    """
-    check_place(path)
-    beside = path.with_name(path.name + ".new")
-    try:
-        beside.write_bytes(signed(data))
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
+    """Write a WAV file over none but one of ours; raises `CmsearchError`, as `cmsearch.owned`."""
+    owned.write(path, signed(data), _KIND)
 
 
 def check_place(path: Path) -> None:
     """Raise `CmsearchError` if no recording can be written to `path`, as far as can be told."""
-    if path.suffix.lower() != SUFFIX:
-        raise CmsearchError(f"The recording {path} needs a name that ends with {SUFFIX}.")
-    try:
-        is_own = _is_own(path)
-    except FileNotFoundError as error:
-        if not path.parent.is_dir():
-            raise _unwritable(path, error) from error
-        is_own = True  # it will be
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    if not os.access(path.parent, os.W_OK):
-        raise _unwritable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
-    if not is_own:
-        raise CmsearchError(
-            f"{path} is there already and wasn't written by cmsearch. Give another name, or "
-            "delete it."
-        )
+    owned.check_place(path, _KIND)
 
 
-def _is_own(path: Path) -> bool:
-    with open_file(path) as file:
-        end = file.seek(0, os.SEEK_END)
-        file.seek(max(0, end - len(_OWN)))
-        return file.read(len(_OWN)) == _OWN
+def _is_own(file: BinaryIO) -> bool:
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - len(_OWN)))
+    return file.read(len(_OWN)) == _OWN
 
 
-def _unwritable(path: Path, error: OSError) -> CmsearchError:
-    return CmsearchError(
-        f"The recording {path} can't be written: {error.strerror}. Name a place in a folder that "
-        "is there and can be written."
-    )
+_KIND = Kind("recording", (SUFFIX,), _is_own, "wasn't written by cmsearch")

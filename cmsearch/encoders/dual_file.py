@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.errors import ModelUnavailableError, brief
+from cmsearch.files import replace_file
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -79,18 +79,11 @@ def write(path: Path, recipe: Recipe, weights: Mapping[str, Tensor]) -> None:
 
 def written(path: Path, data: bytes) -> None:
     """Write a file whole or not at all; raises `ModelUnavailableError`."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        replace_file(path, data)
     except OSError as error:
         raise ModelUnavailableError(f"{path} can't be written ({error.strerror}).") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def read_recipe(path: Path) -> Recipe:
