@@ -18,14 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from cmsearch import multimodal, spaces
+from cmsearch import multimodal, spaces, tensorfile
 from cmsearch.errors import ModelUnavailableError, brief
 from cmsearch.files import read_file, replace_file
 from cmsearch.registry import canonical_name, model_name
 from cmsearch.types import FloatArray, Space
 
 FORMAT = "cmsearch-adapter 1"
-"""The one entry of the file's metadata; several would be written in an order of chance."""
 MAX_BYTES = 2**28
 MAX_INPUTS = 65_536
 _FUSION = "fusion."
@@ -95,8 +94,6 @@ def inputs(vectors: FloatArray, features: FloatArray | None) -> FloatArray:
 
 def pack(adapter: Adapter) -> bytes:
     """The file of an adapter; the same adapter gives the same bytes."""
-    from safetensors.numpy import save
-
     about = {
         "base": spaces.described(adapter.base),
         "share": adapter.share,
@@ -104,8 +101,7 @@ def pack(adapter: Adapter) -> bytes:
     }
     fusion = {_FUSION + name: tensor for name, tensor in adapter.fusion.items()}
     tensors = {"weight": adapter.weight, "bias": adapter.bias, **fusion}
-    data: bytes = save(tensors, metadata={FORMAT: json.dumps(about, sort_keys=True)})
-    return data
+    return tensorfile.pack(tensors, FORMAT, about)
 
 
 def unpack(data: bytes, name: str) -> Adapter:
@@ -113,14 +109,8 @@ def unpack(data: bytes, name: str) -> Adapter:
 
     Raises `ModelUnavailableError`, which calls it by `name`.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     try:
-        tensors = load(data)
-        length = int.from_bytes(data[:8], "little")
-        header = json.loads(data[8 : 8 + length])
-        about = json.loads(header["__metadata__"][FORMAT])
+        tensors, about = tensorfile.unpack(data, FORMAT)
         adapter = Adapter(
             spaces.parsed(about["base"]),
             tensors["weight"],
@@ -134,7 +124,7 @@ def unpack(data: bytes, name: str) -> Adapter:
             },
         )
         _check(adapter, set(tensors))
-    except (SafetensorError, ValueError, LookupError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise ModelUnavailableError(
             f"{name} is no adapter as `cmsearch fit` makes them: {brief(error)}"
         ) from error

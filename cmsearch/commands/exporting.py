@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+from cmsearch.commands.places import unwritable
 from cmsearch.commands.showing import as_json
 from cmsearch.errors import CmsearchError, QueryError
 from cmsearch.files import open_file
@@ -47,7 +48,7 @@ def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except (OSError, ValueError) as error:  # a name that is too long, or has a zero byte
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 def _sheet(path: Path, title: str, hits: Sequence[Hit]) -> str:
@@ -63,7 +64,7 @@ def _write(path: Path, lines: Sequence[bytes]) -> None:
         with path.open("xb") as file:
             file.writelines(line + b"\n" for line in lines)
     except (OSError, ValueError) as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 def _copied(paths: Sequence[Path], folder: Path) -> str:
@@ -71,7 +72,7 @@ def _copied(paths: Sequence[Path], folder: Path) -> str:
     try:
         folder.mkdir(exist_ok=True)
     except (OSError, ValueError) as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     for number, path in enumerate(paths):
         try:
             _copy(path, folder)
@@ -98,10 +99,3 @@ def _copy(path: Path, folder: Path) -> None:
 
 def _files(count: int) -> str:
     return "1 file was" if count == 1 else f"{count} files were"
-
-
-def _unwritable(path: Path, error: OSError | ValueError) -> CmsearchError:
-    if isinstance(error, FileExistsError):
-        return CmsearchError(f"{path} is there already. Give another name, or delete it.")
-    reason = getattr(error, "strerror", None) or error
-    return CmsearchError(f"{path} can't be written: {reason}. Name another place.")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from cmsearch.cli import SUMMARIES
-from cmsearch.errors import CmsearchError, MediaError
+from cmsearch.commands.places import unwritable
+from cmsearch.errors import MediaError
 from cmsearch.text import printable
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _folder(out: str | None) -> Path | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     return folder
 
 
@@ -136,7 +137,7 @@ def _target(path: Path, form: str, folder: Path | None, out: str | None) -> Path
     else:
         return None
     if target.exists():  # before an hour of speech is heard
-        raise _unwritable(target, FileExistsError())
+        raise unwritable(target, FileExistsError())
     return target
 
 
@@ -150,7 +151,7 @@ def _place(target: Path | None) -> Iterator[Callable[[str], object]]:
         with target.open("x", encoding="utf-8", newline="\n") as file:
             yield _flushing(file)
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise unwritable(target, error) from error
 
 
 def _flushing(file: TextIO) -> Callable[[str], object]:
@@ -166,12 +167,6 @@ def _echo(piece: str) -> None:
     if sys.stdout.isatty():
         shown = "\n".join(map(printable, piece.split("\n")))
     click.echo(shown, nl=False)
-
-
-def _unwritable(place: Path, error: OSError) -> CmsearchError:
-    if isinstance(error, FileExistsError):
-        return CmsearchError(f"{place} is there already. Give another name, or delete it.")
-    return CmsearchError(f"{place} can't be written: {error.strerror}. Name another place.")
 
 
 @contextmanager

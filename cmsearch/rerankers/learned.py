@@ -18,14 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from cmsearch import spaces
+from cmsearch import spaces, tensorfile
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
 from cmsearch.files import read_file
 from cmsearch.rerankers.crossing import PLACES, Numbers, Tokens, judged, layers, stacked
 from cmsearch.types import Candidates, EncodedQuery, FloatArray, Modality, Space
 
 FORMAT = "cmsearch-reranker 1"
-"""The one entry of the file's metadata; several would be written in an order of chance."""
 MAX_BYTES = 2**24
 MAX_WIDTH = 512
 MAX_LAYERS = 4
@@ -136,15 +135,12 @@ def load(model: str, *, device: str | None = None, download: bool = False) -> Le
 
 def pack(learned: Learned) -> bytes:
     """The file of a reranker; the same one gives the same bytes."""
-    from safetensors.numpy import save
-
     about = {
         "space": spaces.described(learned.space),
         "scales": dict(learned.scales),
         "card": dict(learned.card),
     }
-    data: bytes = save(dict(learned.numbers), metadata={FORMAT: json.dumps(about, sort_keys=True)})
-    return data
+    return tensorfile.pack(learned.numbers, FORMAT, about)
 
 
 def unpack(data: bytes, name: str) -> Learned:
@@ -152,19 +148,14 @@ def unpack(data: bytes, name: str) -> Learned:
 
     Raises `ModelUnavailableError`, which calls it by `name`.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as load_numbers
-
     try:
         if len(data) > MAX_BYTES:
             raise ValueError(f"it has more than {MAX_BYTES} bytes")
-        numbers = load_numbers(data)
-        length = int.from_bytes(data[:8], "little")
-        about = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][FORMAT])
+        numbers, about = tensorfile.unpack(data, FORMAT)
         scales = {str(key): float(value) for key, value in dict(about["scales"]).items()}
         found = Learned(spaces.parsed(about["space"]), numbers, scales, dict(about["card"]))
         _check(found)
-    except (SafetensorError, ValueError, LookupError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise ModelUnavailableError(
             f"{name} is no reranker as `cmsearch fit --reranker` makes them: {brief(error)}"
         ) from error

@@ -34,7 +34,10 @@ ARROWS = {
     "processors": set(),
     "registry": {"errors", "types"},
     "spaces": {"types"},
-    "adapters": {"errors", "files", "multimodal", "registry", "spaces", "types"},
+    "tensorfile": set(),
+    "adapters": {
+        "errors", "files", "multimodal", "registry", "spaces", "tensorfile", "types",
+    },
     "loading": {
         "adapters", "encoders", "errors", "multimodal", "registry", "rerankers", "store", "types",
     },
@@ -75,7 +78,8 @@ ARROWS = {
         "__init__", "devices", "encoders", "errors", "evaluate", "multimodal", "rerankers", "types",
     },
     "rerankers": {
-        "checkpoints", "devices", "errors", "files", "pretrained", "registry", "spaces", "types",
+        "checkpoints", "devices", "errors", "files", "pretrained", "registry", "spaces",
+        "tensorfile", "types",
     },
     "transcribers": {"checkpoints", "digest", "errors", "hub", "processors", "registry", "types"},
     "media": {"errors", "files", "locators", "text", "types"},
