@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,11 @@ os.environ.setdefault("CMSEARCH_CACHE", str(Path(_scratch, "cache")))
 os.environ["CMSEARCH_STATE"] = str(Path(_scratch, "state"))
 os.environ["HF_HOME"] = str(Path(_scratch, "hub"))
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# A background job of a shell is started with interruptions ignored, and so would be the commands
+# that tests interrupt, which inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 _FIRST = (
