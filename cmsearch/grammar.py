@@ -2,7 +2,7 @@
 
 query  = ["-"] part { ("+" | "-") part }      a sign has white space, or an end, on both sides
 part   = [weight] (quoted | literal)
-weight = number ":"                           at a part's start, with no digit after it
+weight = number ":"                           at a part's start, with no blank or digit after it
 quoted = '"' { character | '\\"' | '\\\\' } '"'   up to the part's end
 """
 
@@ -15,7 +15,7 @@ from cmsearch.text import printable
 from cmsearch.types import Modality, Query, QueryPart
 
 LEAST_WEIGHT, MOST_WEIGHT = 0.01, 100.0
-"""Beyond it a part is as good as alone, and `2001: a space odyssey` has no weight."""
+"""Beyond it a part is as good as alone: `2001:` is no weight, but the beginning of a text."""
 
 _SHOWN = 40  # characters of a query that a message repeats
 _MINUS = "-−－"
@@ -23,7 +23,9 @@ _SIGN = re.compile(rf"(?<!\S)[{_MINUS}+＋](?!\S)")
 _LEADING_MINUS = re.compile(rf"\s*[{_MINUS}](?!\S)")
 _BLANKS = re.compile(r"\s*")
 _DIGITS = "[0-9０-９]"
-_WEIGHT = re.compile(rf"([-+−]?(?:{_DIGITS}+(?:[.,]{_DIGITS}+)?|\.{_DIGITS}+))[:：]\s*(?!\s|\d)")
+_NUMBER = rf"[-+−]?(?:{_DIGITS}+(?:[.,]{_DIGITS}+)?|\.{_DIGITS}+)"
+# `24: season one` is a title. A blank may follow only where nothing but it is in the part.
+_WEIGHT = re.compile(rf"({_NUMBER})[:：](?:(?![\s\d])|(?=\s*\Z|\s+{_SIGN.pattern}))")
 _STRAIGHT = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 _CURLY = re.compile(r"[“”„]([^“”\\]*(?:\\.[^“”\\]*)*)[“”]", re.DOTALL)
 _QUOTED = {'"': _STRAIGHT, "“": _CURLY, "”": _CURLY, "„": _CURLY}
@@ -80,7 +82,10 @@ def _written(part: QueryPart) -> str:
     if part.modality is not Modality.TEXT or not isinstance(text, str) or not text.strip():
         raise QueryError("Only parts that are texts can be written as a query.")
     if not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
-        raise _out_of_bounds(str(part.weight))
+        raise QueryError(
+            f"The weight {part.weight} is out of bounds: it has to be from {LEAST_WEIGHT:g} to "
+            f"{MOST_WEIGHT:g}."
+        )
     prefix = "" if weight == 1 else f"{float(weight)!r}".removesuffix(".0") + ":"
     try:
         is_bare = parse(prefix + text) == Query((QueryPart(text, weight=weight),))
@@ -92,7 +97,7 @@ def _written(part: QueryPart) -> str:
 def _part(text: str, sign: int | None) -> tuple[str, float, int]:
     """The part after the sign at `sign`, its weight, and where the next sign or the end is."""
     begin = _start(text, 0 if sign is None else sign + 1)
-    weighed = _WEIGHT.match(text, begin)
+    weighed = _weighed(text, begin)
     start = weighed.end() if weighed else begin
     quoted = _quoted(text, start)
     if quoted:
@@ -116,6 +121,15 @@ def _start(text: str, at: int) -> int:
     return found.end() if found else at
 
 
+def _weighed(text: str, begin: int) -> re.Match[str] | None:
+    """The weight at a part's `begin`; a number that is out of bounds is none."""
+    found = _WEIGHT.match(text, begin)
+    if found is None:
+        return None
+    size = float(found[1].lstrip("-+−").replace(",", "."))
+    return found if LEAST_WEIGHT <= size <= MOST_WEIGHT else None
+
+
 def _weight(text: str, weighed: re.Match[str]) -> float:
     number = weighed[1]
     where = f"The weight {_shown(number)}: at character {weighed.start() + 1}"
@@ -128,10 +142,7 @@ def _weight(text: str, weighed: re.Match[str]) -> float:
         raise QueryError(
             f"{where} has a comma. Write it with a point, as in 0.5:snow.{_literally(text)}"
         )
-    weight = float(number)
-    if not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
-        raise _out_of_bounds(f"{_shown(number)}: at character {weighed.start() + 1}", text)
-    return weight
+    return float(number)
 
 
 def _quoted(text: str, start: int) -> tuple[str, int] | None:
@@ -173,14 +184,6 @@ def _lone(text: str, before: int | None, after: int) -> QueryError:
     else:
         what = f"Nothing follows the sign {text[before]} at character {before + 1}"
     return QueryError(f"{what}. Write a text on both sides of a sign.{_literally(text)}")
-
-
-def _out_of_bounds(weight: str, text: str = "") -> QueryError:
-    hint = _literally(text) if text else ""
-    return QueryError(
-        f"The weight {weight} is out of bounds: it has to be from {LEAST_WEIGHT:g} to "
-        f"{MOST_WEIGHT:g}.{hint}"
-    )
 
 
 def _literally(text: str) -> str:
