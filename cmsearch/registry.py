@@ -64,7 +64,7 @@ readers = Registry(
         "image": "cmsearch.media.images:ImageReader",
         "raw": "cmsearch.media.raw:RawReader",
         "sidecar": "cmsearch.media.texts:SidecarReader",
-        "captions": "cmsearch.media.texts:CaptionsReader",
+        "captions": "cmsearch.media.captions:CaptionsReader",
         "document": "cmsearch.media.texts:DocumentReader",
         "docx": "cmsearch.media.docx:DocxReader",
         "html": "cmsearch.media.html:HtmlReader",
