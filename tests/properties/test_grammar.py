@@ -11,7 +11,17 @@ from cmsearch.types import Query, QueryPart
 
 # Mostly what the grammar gives a meaning to, so that few examples see many of its rules.
 pieces = st.sampled_from(
-    [*"+-−－＋–:：.,\"“”„\\'0258９ \t\n\u3000a犬\0\ud800", " + ", " - ", "2:", "2: ", "300:", ' "', '" ', "8:25"]
+    [
+        *"+-−－＋–:：.,\"“”„\\'0258９ \t\n\u3000a犬\0\ud800",
+        " + ",
+        " - ",
+        "2:",
+        "2: ",
+        "300:",
+        ' "',
+        '" ',
+        "8:25",
+    ]
 )
 biased = st.lists(pieces, max_size=12).map("".join)
 strings = biased | st.text(st.characters(), max_size=30)
