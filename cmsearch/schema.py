@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -209,7 +209,10 @@ def understood(path: Path) -> Iterator[None]:
         ) from error
 
 
-def chunks(values: Sequence[int]) -> Iterator[Sequence[int]]:
+Value = TypeVar("Value", int, str)
+
+
+def chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
     """The values in pieces that fit into one statement."""
     for start in range(0, len(values), _CHUNK):
         yield values[start : start + _CHUNK]

@@ -15,7 +15,7 @@ from cmsearch.store import Store
 from cmsearch.types import Asset, Encoder, FloatArray, IdArray, Modality, Segment, Space
 from indexer.changes import compare
 from indexer.indexer import Indexer
-from indexer.load import Loader
+from indexer.load import Loaded, LoadedItem, Loader
 from indexer.scan import SUBJECTS, Found, scan
 from indexer.stages import encode_items
 
@@ -30,12 +30,13 @@ class Finding:
     """Something that isn't as it should be.
 
     `check` is `catalog`, `paths`, `words`, `vectors`, `items`, `files` or `samples`; `embeddings`
-    are the ids of those that are to be made anew.
+    are the ids of those that are to be made anew, `again` the paths of files to be read anew.
     """
 
     check: str
     what: str
     embeddings: tuple[int, ...] = ()
+    again: tuple[str, ...] = ()
 
 
 def examine(store: Store, *, samples: int = SAMPLES, device: str | None = None) -> list[Finding]:
@@ -85,10 +86,12 @@ def repair(store: Store, findings: Sequence[Finding]) -> None:
         if any(one.check == "words" for one in findings):
             store.catalog.rebuild_words()
         damaged = _all_pieces(store, findings)
-        if damaged:
+        again = [path for one in findings for path in one.again]
+        if damaged or again:
             snapshot = store.snapshot()
             with store.catalog.writing() as writer:
                 writer.delete_embeddings(damaged, snapshot)
+                writer.read_files_again(again)
         store.disown_files()
         store.publish()
 
@@ -209,7 +212,7 @@ def _compared(
 def _check_samples(
     store: Store, number: int, space: Space, samples: int, device: str | None
 ) -> Iterator[Finding]:
-    """Encode some files again that haven't changed, and compare the vectors."""
+    """Read and encode some files again that look as they did, and compare what they give."""
     assets = store.catalog.assets()
     files = _unchanged(store, assets)
     if not files:
@@ -218,12 +221,28 @@ def _check_samples(
     subjects = frozenset(path for path, asset in assets.items() if asset.kind in SUBJECTS)
     loader = Loader(store.root, encoder, subjects, lambda path, digest: _known(store, digest))
     for file in random.sample(files, min(samples, len(files))):
-        stored = store.catalog.item_vectors(file.path, number, space.dim)
-        bad = list(_differing(encoder, loader, file, stored))
-        if bad:
-            yield Finding(
-                "samples", f"{file.path} has other vectors when it is encoded again", tuple(bad)
-            )
+        asset = assets[file.path]
+        loaded = loader.load(file, frozenset())
+        if loaded.digest is None:
+            yield Finding("samples", f"{file.path} {loaded.error}")
+        elif loaded.digest != asset.digest:
+            what = "has other content than was indexed, though its size and time are as they were"
+            yield Finding("samples", f"{file.path} {what}", again=(file.path,))
+        elif asset.error is None:
+            stored = store.catalog.item_vectors(file.path, number, space.dim)
+            yield from _other_vectors(encoder, loaded, stored)
+
+
+def _other_vectors(
+    encoder: Encoder, loaded: Loaded, stored: dict[str, list[tuple[int, FloatArray]]]
+) -> Iterator[Finding]:
+    path = loaded.file.path
+    if any(item.digest not in stored for item in loaded.new):
+        yield Finding("samples", f"{path} gives more when it is read again", again=(path,))
+        return
+    bad = tuple(_differing(encoder, loaded.new, stored))
+    if bad:
+        yield Finding("samples", f"{path} has other vectors when it is encoded again", bad)
 
 
 def _known(store: Store, digest: str) -> list[Segment]:
@@ -232,27 +251,25 @@ def _known(store: Store, digest: str) -> list[Segment]:
 
 
 def _unchanged(store: Store, assets: dict[str, Asset]) -> list[Found]:
-    """The files that are as they were when they were indexed."""
+    """The files whose size and time are as they were when they were indexed."""
     try:
         files, _ = scan(store.root)
     except StoreError:  # the folder isn't here; only what is in the store can be examined
         return []
     changes = compare(files, assets)
     other = {file.path for file in (*changes.added, *changes.changed)}
-    failed = {one.path for one in changes.skipped}
-    return [file for file in files if file.path not in other | failed]
+    return [file for file in files if file.path not in other]
 
 
 def _differing(
-    encoder: Encoder, loader: Loader, file: Found, stored: dict[str, list[tuple[int, FloatArray]]]
+    encoder: Encoder, items: Sequence[LoadedItem], stored: dict[str, list[tuple[int, FloatArray]]]
 ) -> Iterator[int]:
     """The embeddings of a file that it doesn't have when it is encoded again."""
-    items = loader.load(file, frozenset()).new
     modalities = {item.part.modality for item in items}
     for modality in sorted(modalities):
         own = [item for item in items if item.part.modality is modality]
         for item, encoding in zip(own, encode_items(encoder, own), strict=True):
-            own_rows = stored.get(item.digest, [])
+            own_rows = stored[item.digest]
             cosines = [
                 float(vector @ again)
                 for (_, vector), again in zip(own_rows, encoding.vectors, strict=False)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
+    from cmsearch.media.mixing import Mixer
+
 RATE = 16_000
 """Samples a second, unless another rate is asked for."""
 BLOCK_SECONDS = 10
@@ -180,27 +182,25 @@ def _samples(
     container: InputContainer, stream: AudioStream, damage: Damage, rate: int
 ) -> Iterator[FloatArray]:
     """The samples of a stream as they are decoded, mono, with silence in its gaps."""
-    import numpy as np
-
     begin = (container.start_time or 0) / 1e6
     resampler = _Resampler(rate)
     total = 0
     for frame in chain(_frames(container, stream, damage), (None,)):
         if frame is not None and frame.time is not None:
-            gap = frame.time - begin - total / rate
-            if gap > _GAP:
-                for silence in _silence(min(gap, MAX_SECONDS), rate):
-                    total += len(silence)
-                    yield silence
+            gap = frame.time - begin - (total + resampler.waiting) / rate
+            is_gap = gap > _GAP
+            for samples in chain(resampler(None), _silence(gap, rate)) if is_gap else ():
+                total += len(samples)
+                yield samples
         for samples in resampler(frame):
             total += len(samples)
-            yield np.nan_to_num(samples, posinf=1.0, neginf=-1.0).clip(-1, 1)
+            yield samples
 
 
 def _silence(seconds: float, rate: int) -> Iterator[FloatArray]:
     import numpy as np
 
-    left = int(seconds * rate)
+    left = int(min(seconds, MAX_SECONDS) * rate)
     while left > 0:
         yield np.zeros(min(left, BLOCK_SECONDS * rate), np.float32)
         left -= BLOCK_SECONDS * rate
@@ -227,26 +227,46 @@ class _Resampler:
         self._rate = rate
         self._form: tuple[Any, ...] | None = None
         self._resampler: av.AudioResampler | None = None
+        self._mixer: Mixer | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many samples have been taken that aren't given yet."""
+        return self._mixer.waiting if self._mixer is not None else 0
 
     def __call__(self, frame: av.AudioFrame | None) -> Iterator[FloatArray]:
         """The samples that are ready after one more frame; after None, which ends them, all."""
-        import av
-
         form = None
         if frame is not None:
-            form = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
+            names = tuple(channel.name for channel in frame.layout.channels)
+            form = (frame.format.name, names, frame.sample_rate)
         if form != self._form:
-            if self._resampler is not None:
-                yield from map(_flat, self._resampler.resample(None))
+            yield from self._resampled(None)
             self._form = form
-            new = av.AudioResampler(format="flt", layout="mono", rate=self._rate)
-            self._resampler = None if form is None else new
-        if frame is not None and self._resampler is not None:
+            self._begin(frame)
+        if frame is not None:
             frame.pts = None  # gaps are filled here
-            yield from map(_flat, self._resampler.resample(frame))
+            yield from self._resampled(frame)
 
+    def _begin(self, frame: av.AudioFrame | None) -> None:
+        """Be ready for frames of the form of this one."""
+        import av
 
-def _flat(frame: av.AudioFrame) -> FloatArray:
-    samples: Any = frame.to_ndarray()
-    flat: FloatArray = samples.reshape(-1)
-    return flat
+        from cmsearch.media.mixing import Mixer
+
+        self._resampler = self._mixer = None
+        if frame is not None:
+            # Not planar: PyAV reads planes after the eighth from nowhere.
+            self._resampler = av.AudioResampler("flt", frame.layout, self._rate)
+            self._mixer = Mixer([one.name for one in frame.layout.channels], self._rate)
+
+    def _resampled(self, frame: av.AudioFrame | None) -> Iterator[FloatArray]:
+        if self._resampler is None or self._mixer is None:
+            return
+        import numpy as np
+
+        for one in self._resampler.resample(frame):
+            samples = one.to_ndarray().reshape(-1, one.layout.nb_channels).T
+            yield from self._mixer(np.nan_to_num(samples, posinf=1.0, neginf=-1.0).clip(-1, 1))
+        if frame is None:
+            yield from self._mixer(None)

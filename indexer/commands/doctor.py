@@ -49,7 +49,7 @@ def doctor(store: Path | None, mend: bool, samples: int, device: str | None, sty
                 click.echo("Everything agrees.")
             return 1 if findings else 0
         repair(opened, findings)
-        if any(one.embeddings or one.check == "items" for one in findings):
+        if any(one.embeddings or one.again or one.check == "items" for one in findings):
             encode_missing(opened, device)
         left = examine(opened, samples=samples, device=device)
     _print([one for one in findings if one not in left], style, mended=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import shutil
 import sqlite3
@@ -314,6 +315,48 @@ def test_samples_find_a_vector_that_is_not_of_its_picture(folder: Path) -> None:
         encode_missing(store)
     assert found(folder, samples=100) == []
     assert embeddings(folder) != before
+
+
+def replaced(path: Path, content: bytes) -> None:
+    """Other content of the same size and time, as `rsync --times` and restored backups leave it."""
+    status = path.stat()
+    assert len(content) <= status.st_size
+    path.write_bytes(content.ljust(status.st_size, b"\0"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_samples_find_content_that_was_replaced_at_the_same_size_and_time(folder: Path) -> None:
+    replaced(folder / "16.png", (folder / "02.png").read_bytes())
+    replaced(folder / "notes.md", b"Blue is one too.\n")
+    with Store(folder / DIRECTORY) as store:
+        findings = sorted(examine(store, samples=100), key=lambda one: one.what)
+        assert [one.check for one in findings] == ["samples", "samples"]
+        assert [one.what.split()[0] for one in findings] == ["16.png", "notes.md"]
+        assert all("other content than was indexed" in one.what for one in findings)
+        repair(store, findings)
+        encode_missing(store)
+    assert found(folder, samples=100) == []
+    assert "16.png" in {path for score, path in damage.answer(folder, "blue") if score > 0.9}
+
+
+def test_samples_find_a_bad_file_that_was_replaced_by_a_good_one(folder: Path) -> None:
+    """It had no items, so that no vector differs."""
+    (folder / "bad.png").write_bytes(b"no picture".ljust(500))
+    Indexer(folder).run()
+    assert found(folder, samples=100) == []
+    replaced(folder / "bad.png", (folder / "02.png").read_bytes())
+    assert [one.again for one in found(folder, samples=100)] == [("bad.png",)]
+    mend(folder)
+    assert found(folder, samples=100) == []
+    assert "bad.png" in {path for score, path in damage.answer(folder, "blue") if score > 0.9}
+
+
+def test_samples_find_items_that_a_file_has_and_the_catalog_has_not(folder: Path) -> None:
+    damage.sql(folder, "UPDATE items SET digest = 'other' WHERE text = 'some green'")
+    (finding,) = found(folder, samples=100)
+    assert (finding.check, finding.again) == ("samples", ("list.csv",))
+    mend(folder)
+    assert found(folder, samples=100) == []
 
 
 def test_a_left_over_file_does_no_harm(folder: Path) -> None:
