@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import deque
@@ -9,19 +10,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from pathspec import GitIgnoreSpec
-
-from cmsearch.errors import CmsearchError, StoreNotFoundError
+from cmsearch.errors import StoreNotFoundError
 from cmsearch.files import read_file
 from cmsearch.store import CATALOG, LOCK
-from cmsearch.text import storable
+from cmsearch.text import native, storable
 from cmsearch.types import Skipped
+from indexer.ignoring import Rules
 
 IGNORE_FILE = ".cmsearchignore"
 ALWAYS_IGNORED = frozenset(
     {"$RECYCLE.BIN", "@eaDir", "__MACOSX", "node_modules", "System Volume Information"}
 )
-_MAX_RULES = 16 * 2**20  # bytes
+_MAX_RULES = 2**20  # bytes
 _ODD = {
     stat.S_IFBLK: "a device",
     stat.S_IFCHR: "a device",
@@ -29,7 +29,8 @@ _ODD = {
     stat.S_IFSOCK: "a socket",
 }
 
-Rules = tuple[tuple[str, GitIgnoreSpec], ...]
+Ruled = tuple[tuple[int, Rules], ...]
+"""The rules of a folder and those above, the innermost last, each with the length of its path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def walk(folder: Path, suffixes: frozenset[str]) -> Walked:
     Hidden files, the folders of `ALWAYS_IGNORED`, stores, and what a `.cmsearchignore` names
     (with gitignore's syntax, for its own folder and those below) are passed over. Links are
     followed after all else, and lead to each file and folder once. Raises `StoreNotFoundError`
-    where the folder itself can't be read, and `CmsearchError` for a rule that can't be.
+    where the folder itself can't be read.
     """
     walker = _Walker(suffixes)
     try:
@@ -68,7 +69,7 @@ class _Place:
 
     place: str
     path: str
-    rules: Rules
+    rules: Ruled
 
 
 class _Walker:
@@ -103,12 +104,12 @@ class _Walker:
             return
         self._prefixes[folder.place] = folder.path
         own = _rules(Path(folder.place))
-        rules = (*folder.rules, (folder.path, own)) if own else folder.rules
+        rules = (*folder.rules, (len(_bytes(folder.path)), own)) if own else folder.rules
         for entry in entries:
             if not entry.name.startswith(".") and entry.name not in ALWAYS_IGNORED:
                 self._see(entry, folder.path, rules)
 
-    def _see(self, entry: os.DirEntry[str], prefix: str, rules: Rules) -> None:
+    def _see(self, entry: os.DirEntry[str], prefix: str, rules: Ruled) -> None:
         try:
             is_link, is_folder = entry.is_symlink(), entry.is_dir(follow_symlinks=False)
             if not (is_link or is_folder or self._is_wanted(entry.name)):
@@ -181,25 +182,27 @@ def _is_store(names: set[str]) -> bool:
     return CATALOG in names and any(name == LOCK or name.startswith("manifest-") for name in names)
 
 
-def _rules(folder: Path) -> GitIgnoreSpec | None:
+def _rules(folder: Path) -> Rules | None:
     try:
-        data = read_file(folder / IGNORE_FILE, _MAX_RULES)
+        return Rules(read_file(folder / IGNORE_FILE, _MAX_RULES))
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise OSError(errno.EFBIG, f"{error} ({IGNORE_FILE} in it)") from error
     except OSError as error:
         raise OSError(error.errno, f"{error.strerror} ({IGNORE_FILE} in it)") from error
-    try:
-        return GitIgnoreSpec.from_lines(data.decode("utf-8-sig", "replace").splitlines())
-    except ValueError as error:
-        raise CmsearchError(
-            f"{folder / IGNORE_FILE} has a rule that can't be read: {error}."
-        ) from error
 
 
-def _is_ignored(path: str, is_folder: bool, rules: Rules) -> bool:
+def _is_ignored(path: str, is_folder: bool, rules: Ruled) -> bool:
     """The innermost ignore file with something to say about the path decides."""
-    for prefix, spec in reversed(rules):
-        verdict = spec.check_file(path[len(prefix) :] + ("/" if is_folder else "")).include
+    name = _bytes(path) if rules else b""
+    for length, own in reversed(rules):
+        verdict = own.verdict(name[length:], is_folder)
         if verdict is not None:
             return verdict
     return False
+
+
+def _bytes(path: str) -> bytes:
+    """A path as the system has it, which is what rules are compared with."""
+    return os.fsencode(native(path))

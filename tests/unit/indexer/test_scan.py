@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch.errors import CmsearchError, StoreNotFoundError
+from cmsearch.errors import StoreNotFoundError
 from cmsearch.media.images import ImageReader
 from cmsearch.text import native
 from indexer.scan import Found, in_turn, scan
@@ -146,6 +146,11 @@ def test_an_ignored_picture_has_no_sidecar(tmp_path: Path) -> None:
         ("b/\n!b/a.jpg", ["a.jpg"]),
         ("[ac].jpg", ["b/c/d.jpg", "b/d.png"]),
         ("?.png  ", ["a.jpg", "b/a.jpg", "b/c/d.jpg"]),
+        ("*.jpg\n!b", ["b/d.png"]),
+        ("*.jpg\n!b/", ["b/d.png"]),
+        ("*.jpg\n!b/c/*", ["b/c/d.jpg", "b/d.png"]),
+        ("**/c\nb**/a.jpg", ["a.jpg", "b/d.png"]),
+        ("A.JPG", ["a.jpg", "b/a.jpg", "b/c/d.jpg", "b/d.png"]),
     ],
 )
 def test_ignore_rules_are_those_of_git(tmp_path: Path, rules: str, expected: list[str]) -> None:
@@ -172,10 +177,18 @@ def test_ignore_files_of_other_editors(tmp_path: Path, rules: bytes) -> None:
     assert paths(tmp_path) == ["a.jpg"]
 
 
-def test_a_rule_that_cannot_be_read(tmp_path: Path) -> None:
-    made(tmp_path, "a.jpg", ignore="!\n")
-    with pytest.raises(CmsearchError, match=f"{IGNORE_FILE} has a rule that can't be read"):
-        scan(tmp_path)
+@pytest.mark.parametrize("rule", ["!", "/", "//", "[", "a\\", "[[:odd:]]", "[z-a]", "   "])
+def test_a_rule_that_means_nothing_hides_nothing(tmp_path: Path, rule: str) -> None:
+    made(tmp_path, "a.jpg", ignore=f"{rule}\n")
+    assert paths(tmp_path) == ["a.jpg"]
+
+
+def test_a_folder_with_too_many_rules_is_reported(tmp_path: Path) -> None:
+    made(tmp_path, "a.jpg", "b/c.jpg")
+    (tmp_path / "b" / IGNORE_FILE).write_text("x\n" * 10_001)
+    assert reasons(tmp_path) == {
+        "b/": f"can't be read: more than 10,000 rules ({IGNORE_FILE} in it)"
+    }
 
 
 # --- texts whose names are alike but for case or accents ---
