@@ -20,7 +20,7 @@ import numpy as np
 
 from cmsearch import multimodal, spaces, tensorfile
 from cmsearch.errors import ModelUnavailableError, brief
-from cmsearch.files import read_file, replace_file
+from cmsearch.files import check_no_link, read_file, replace_file
 from cmsearch.registry import canonical_name, model_name
 from cmsearch.types import FloatArray, Space
 
@@ -143,6 +143,7 @@ def read(path: Path) -> Adapter:
 def write(path: Path, data: bytes) -> None:
     """Write a file of `pack` beside its place and rename it; raises `ModelUnavailableError`."""
     try:
+        check_no_link(path)
         replace_file(path, data)
     except OSError as error:
         raise ModelUnavailableError(f"{path} can't be written: {error.strerror}.") from error

@@ -1,12 +1,23 @@
-"""Opening files, and nothing that only looks like one: a pipe or a device may never end."""
+"""Opening files, and nothing that only looks like one: a pipe or a device may never end.
+
+Every file that cmsearch writes is made by `new_file`, so that no name that somebody left somewhere
+is followed or written to.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO
+
+LEFT_OVER = re.compile(r"\.cmsearch-[0-9a-f]{16}\.new(?:-\w+)?")
+"""Names of files that were being written when a process was killed, and of a catalog's journals."""
 
 
 def open_file(path: Path) -> BufferedReader:
@@ -37,17 +48,88 @@ def read_file(path: Path, most: int) -> bytes:
     return data
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file beside its place, synced, and rename it: whole or not at all.
+def unused(folder: Path) -> Path:
+    """A name that nobody has foreseen, for a file that is written in `folder` and then renamed."""
+    return folder / f".cmsearch-{os.urandom(8).hex()}.new"
 
-    Raises `OSError`.
+
+def new_file(path: Path, mode: int = 0o666) -> BinaryIO:
+    """A file that wasn't there, open to be written and read; raises `FileExistsError`, `OSError`.
+
+    A link has the name too, wherever it leads. `mode` is what the user's mask leaves of it.
     """
-    beside = path.with_name(f"{path.name}.new")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
+
+    def opened(name: str, flags: int) -> int:  # of "x": create, and only what isn't there
+        return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), mode)
+
+    return open(path, "xb+", opener=opened)
+
+
+@contextmanager
+def creating(path: Path) -> Iterator[BinaryIO]:
+    """A `new_file` at `path`, which goes again if it can't be written whole."""
+    with new_file(path) as file:
+        try:
+            yield file
             file.flush()
+        except BaseException:
+            with suppress(OSError):
+                file.close()
+            path.unlink(missing_ok=True)
+            raise
+
+
+def create_file(path: Path, data: bytes) -> None:
+    """Write a file that isn't there yet, whole or not at all; raises `OSError`."""
+    with creating(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` when it is written: whole or not at all.
+
+    It is written beside it by a random name that nothing has, synced and renamed, with the
+    permissions of the file that it replaces, or else with `mode`. A link at `path` is replaced
+    itself; what it leads to stays as it is. Raises `OSError`.
+    """
+    beside = unused(path.parent)
+    kept = _permissions(path)
+    with new_file(beside, mode if kept is None else 0o600) as file:
+        try:
+            yield file
+            file.flush()
+            if kept is not None and hasattr(os, "fchmod"):  # Windows has it from Python 3.13 on
+                os.fchmod(file.fileno(), kept)
             os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+            file.close()  # before it is renamed, which Windows asks for
+            beside.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                file.close()
+            beside.unlink(missing_ok=True)
+            raise
+
+
+def replace_file(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Write a file beside its place, synced, and rename it, as `replacing` does."""
+    with replacing(path, mode) as file:
+        file.write(data)
+
+
+def check_no_link(path: Path) -> None:
+    """Raise `OSError` for a place that a person named and that is a link.
+
+    To write through it would change a file that wasn't named, to replace it would lose the link.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link")
+
+
+def _permissions(path: Path) -> int | None:
+    """The permissions of the file at `path`, if there is one."""
+    try:
+        found = path.lstat().st_mode
+    except (OSError, ValueError):
+        return None
+    return stat.S_IMODE(found) & 0o777 if stat.S_ISREG(found) else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,12 +13,14 @@ from typing import Any
 import platformdirs
 
 from cmsearch.errors import QueryError
-from cmsearch.files import read_file
+from cmsearch.files import read_file, replace_file
 from cmsearch.types import Hit, Modality, Place, Query, QueryPart
 
 MOST = 1000
 """Hits of a search that are kept."""
 NONE = "There is no last search to go on with. Search first: cmsearch search TEXT."
+PRIVATE = 0o600
+"""The permissions of what is kept: it says what somebody searched for."""
 _NAME = "last.json"
 _LARGEST = 100_000_000
 
@@ -66,14 +67,7 @@ def keep(search: Search) -> None:
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
         written = json.dumps(fields).encode("ascii")  # whatever the names are
-        with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
-            beside = Path(file.name)
-            try:
-                file.write(written)
-                file.close()  # before it is renamed, which Windows asks for
-                beside.replace(place)
-            except OSError:
-                beside.unlink(missing_ok=True)
+        replace_file(place, written, PRIVATE)
 
 
 def last() -> Search:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cmsearch.errors import CmsearchError
-from cmsearch.files import open_file, replace_file
+from cmsearch.files import check_no_link, open_file, replace_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ def check_place(path: Path, kind: Kind) -> None:
         usual = kind.suffixes[0]
         raise CmsearchError(f"The {kind.noun} {path} needs a name that ends with {usual}.")
     try:
+        check_no_link(path)
         with open_file(path) as file:
             is_own = kind.is_own(file)
     except FileNotFoundError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cmsearch import wav
 from cmsearch.errors import CmsearchError
+from cmsearch.files import create_file
 from cmsearch.text import printable
 
 PLAYERS = {
@@ -46,7 +47,7 @@ def play(data: bytes, option: str) -> None:
     reasons = []
     with tempfile.TemporaryDirectory(prefix="cmsearch-speech-") as folder:
         file = Path(folder) / "spoken.wav"
-        file.write_bytes(data)
+        create_file(file, data)
         for command in _players():
             reason = _failed(command, file, wav.duration(data) + _STARTING)
             if reason is None:

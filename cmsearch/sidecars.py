@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +9,7 @@ from pathlib import Path
 from cmsearch import xmp
 from cmsearch.annotation import Annotation
 from cmsearch.errors import MediaError
-from cmsearch.files import read_file
+from cmsearch.files import create_file, read_file, replace_file
 from cmsearch.text import caseless, printable
 from cmsearch.types import Skipped
 
@@ -69,7 +67,7 @@ class Sidecars:
         if new is None:
             return "kept"
         if not self._dry:
-            _create(target, new) if old is None else _replace(target, new)
+            (create_file if old is None else replace_file)(target, new)
         return "written" if old is None else "changed"
 
     def _content(self, annotation: Annotation, target: Path) -> tuple[bytes | None, bytes | None]:
@@ -107,24 +105,3 @@ def _text(annotation: Annotation) -> bytes:
     labels = ", ".join(one.name for one in annotation.labels)
     lines: Sequence[str] = [*([labels] if labels else []), *(c.text for c in annotation.captions)]
     return "".join(f"{printable(line)}\n" for line in lines).encode()
-
-
-def _create(target: Path, data: bytes) -> None:
-    """Write a new file; one that came to be there meanwhile is left alone."""
-    with target.open("xb") as file:
-        file.write(data)
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """Write a file anew at once: whatever happens, the old one or the new one is there, whole."""
-    beside = target.with_name(f".{target.name}.cmsearch-new")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(target, beside)
-        beside.replace(target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

@@ -19,6 +19,7 @@ import numpy as np
 from cmsearch import bank, vectors
 from cmsearch.catalog import Catalog
 from cmsearch.errors import StoreError, StoreLockedError, StoreNotFoundError, StoreReadOnlyError
+from cmsearch.files import new_file, read_file, replace_file, unused
 from cmsearch.indexes import FaissIndex
 from cmsearch.text import native, storable
 from cmsearch.types import FloatArray, IdArray, Modality, Space, VectorIndex
@@ -344,7 +345,8 @@ def _lock(path: Path, timeout: float) -> Iterator[None]:
         _sign(holder)
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder of that name isn't ours
+            holder.unlink(missing_ok=True)
         lock.release()
 
 
@@ -352,13 +354,14 @@ def _sign(holder: Path) -> None:
     """Leave word of who holds the lock, for those who wait; a full disk has no room for it."""
     now = datetime.now().astimezone().isoformat(" ", "seconds")
     with suppress(OSError):
-        holder.write_text(json.dumps({"process": os.getpid(), "host": gethostname(), "since": now}))
+        said = json.dumps({"process": os.getpid(), "host": gethostname(), "since": now})
+        replace_file(holder, said.encode())
 
 
 def _described(holder: Path) -> str:
     """Who holds the lock and since when, as far as is known."""
     try:
-        found = json.loads(holder.read_text())
+        found = json.loads(read_file(holder, 4096))
         return f"process {found['process']} on {found['host']} since {found['since']}"
     except (OSError, ValueError, LookupError, TypeError):
         return "another process"
@@ -378,9 +381,8 @@ def _make(path: Path, root: Path) -> None:
     with _lock(path, timeout=10):
         if (path / CATALOG).exists():
             return
-        beside = path / f"{CATALOG}.new"
-        for left in ("", *_BESIDE):  # of a run that was ended here
-            beside.with_name(beside.name + left).unlink(missing_ok=True)
+        beside = unused(path)
+        new_file(beside).close()
         catalog = Catalog(beside)
         with catalog.writing() as writer:
             writer.set("root", storable(str(root.resolve())))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cmsearch import graphs, indexes
 from cmsearch.errors import StoreError
-from cmsearch.files import open_file, read_file
+from cmsearch.files import LEFT_OVER, open_file, read_file, replacing
 from cmsearch.types import FloatArray, IdArray, Modality
 
 FORMAT = 2
@@ -24,7 +24,7 @@ _BLOCK = 2**20
 _MAX_MANIFEST = 64 * _BLOCK
 _MANIFEST = re.compile(r"manifest-(\d+)\.json")
 _DERIVED = re.compile(
-    r"(?:manifest|vectors|ids|graph|index)-(?:.*-)?(\d+)\.(?:json|f16|i64|i32|faiss)(?:\.new)?"
+    r"(?:manifest|vectors|ids|graph|index)-(?:.*-)?(\d+)\.(?:json|f16|i64|i32|faiss)"
 )
 
 Background = Mapping[str, Mapping[str, tuple[float, float]]]
@@ -86,7 +86,7 @@ def publish(
     _write(folder / f"manifest-{snapshot}.json", lambda file: file.write(text.encode()))
     for path in folder.iterdir():
         match = _DERIVED.fullmatch(path.name)
-        if match and int(match[1]) < snapshot:
+        if LEFT_OVER.fullmatch(path.name) or (match and int(match[1]) < snapshot):
             path.unlink(missing_ok=True)
     return manifest
 
@@ -201,17 +201,13 @@ def _publish_index(
 
 def _write(path: Path, fill: Callable[[BinaryIO], Any]) -> File:
     """Write beside, sync and rename; raises `StoreError` where that can't be done."""
-    beside = path.with_name(path.name + ".new")
     try:
-        with beside.open("wb+") as file:
+        with replacing(path) as file:
             fill(file)
             file.flush()
-            os.fsync(file.fileno())
             file.seek(0)
             blocks = _checksums(file)
-        beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise StoreError(
             f"{path} can't be written: {error.strerror}. What was indexed is kept and can be "
             "searched; mend that and run the command again."

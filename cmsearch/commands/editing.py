@@ -7,10 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from cmsearch import history
+from cmsearch.files import replace_file
 from cmsearch.text import printable
 
 PROMPT = "cmsearch> "
@@ -95,4 +98,6 @@ def _editing(complete: Callable[[str], list[str]]) -> Iterator[None]:
     finally:
         with suppress(OSError):  # as in a read-only home
             place.parent.mkdir(parents=True, exist_ok=True)
-            readline.write_history_file(place)
+            with TemporaryDirectory(prefix="cmsearch-shell-") as own:  # it follows links
+                readline.write_history_file(Path(own, _NAME))
+                replace_file(place, Path(own, _NAME).read_bytes(), history.PRIVATE)

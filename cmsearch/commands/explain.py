@@ -12,6 +12,7 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
+from cmsearch.files import check_no_link, create_file, replace_file
 from cmsearch.text import printable
 from cmsearch.types import Modality, Query, QueryPart
 
@@ -77,8 +78,8 @@ def explain(
 
 def _write(target: Path, data: bytes, force: bool) -> None:
     try:
-        with target.open("wb" if force else "xb") as file:
-            file.write(data)
+        check_no_link(target)
+        (replace_file if force else create_file)(target, data)
     except OSError as error:
         raise click.FileError(printable(str(target)), str(error.strerror)) from error
 

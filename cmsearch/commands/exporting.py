@@ -12,7 +12,7 @@ from pathlib import Path
 from cmsearch.commands.places import unwritable
 from cmsearch.commands.showing import as_json
 from cmsearch.errors import CmsearchError, QueryError
-from cmsearch.files import open_file
+from cmsearch.files import create_file, creating, open_file
 from cmsearch.types import Hit
 
 KINDS = (
@@ -61,8 +61,7 @@ def _sheet(path: Path, title: str, hits: Sequence[Hit]) -> str:
 
 def _write(path: Path, lines: Sequence[bytes]) -> None:
     try:
-        with path.open("xb") as file:
-            file.writelines(line + b"\n" for line in lines)
+        create_file(path, b"".join(line + b"\n" for line in lines))
     except (OSError, ValueError) as error:
         raise unwritable(path, error) from error
 
@@ -89,7 +88,7 @@ def _copy(path: Path, folder: Path) -> None:
         for number in count(1):
             target = folder / (path.name if number == 1 else f"{path.stem}-{number}{path.suffix}")
             try:
-                with target.open("xb") as file:
+                with creating(target) as file:
                     shutil.copyfileobj(source, file)
             except FileExistsError:
                 continue

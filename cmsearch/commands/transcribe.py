@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.places import unwritable
 from cmsearch.errors import MediaError
+from cmsearch.files import new_file
 from cmsearch.text import printable
 
 if TYPE_CHECKING:
@@ -148,15 +149,15 @@ def _place(target: Path | None) -> Iterator[Callable[[str], object]]:
         yield _echo
         return
     try:
-        with target.open("x", encoding="utf-8", newline="\n") as file:
+        with new_file(target) as file:
             yield _flushing(file)
     except OSError as error:
         raise unwritable(target, error) from error
 
 
-def _flushing(file: TextIO) -> Callable[[str], object]:
+def _flushing(file: BinaryIO) -> Callable[[str], object]:
     def write(piece: str) -> None:
-        file.write(piece)
+        file.write(piece.encode())
         file.flush()  # so that an interruption keeps what was heard
 
     return write

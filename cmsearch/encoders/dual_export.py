@@ -17,6 +17,7 @@ from cmsearch.encoders.dual_model import restored
 from cmsearch.encoders.pixels import prepare_image
 from cmsearch.encoders.towers_export import AsIs, Tower, digest
 from cmsearch.errors import ModelUnavailableError, brief
+from cmsearch.files import create_file
 from cmsearch.pretrained import loading
 from cmsearch.types import Modality, Space
 
@@ -57,7 +58,7 @@ class DualReference:
         return (self.model.image_head(self.model.image_features(*inputs)),)
 
     def export(self, folder: Path) -> None:
-        (folder / "tokenizer.json").write_text(self.recipe.tokenizer, encoding="utf-8")
+        create_file(folder / "tokenizer.json", self.recipe.tokenizer.encode())
         text = {
             "clean": "",
             "context_length": self.recipe.text["context_length"],

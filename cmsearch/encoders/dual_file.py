@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.errors import ModelUnavailableError, brief
-from cmsearch.files import replace_file
+from cmsearch.files import check_no_link, replace_file
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -80,6 +80,7 @@ def write(path: Path, recipe: Recipe, weights: Mapping[str, Tensor]) -> None:
 def written(path: Path, data: bytes) -> None:
     """Write a file whole or not at all; raises `ModelUnavailableError`."""
     try:
+        check_no_link(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, data)
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from transformers.utils import logging as transformers_logging
 from cmsearch.encoders import lite
 from cmsearch.encoders.onnx import export
 from cmsearch.errors import ModelUnavailableError
+from cmsearch.files import create_file, creating
 
 TOKENIZER_DIGEST = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
@@ -95,8 +95,9 @@ def build(folder: Path) -> None:
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
     export(text, (ids, mask), folder / "text.onnx", ("batch", "pieces"))
-    shutil.copyfile(tokenizer_file(), folder / "tokenizer.json")
-    np.save(folder / "classes.npy", normalize(image.classes, dim=1).numpy())
+    create_file(folder / "tokenizer.json", tokenizer_file().read_bytes())
+    with creating(folder / "classes.npy") as file:
+        np.save(file, normalize(image.classes, dim=1).numpy())
 
 
 def _class_vectors(text: TextTower) -> Tensor:

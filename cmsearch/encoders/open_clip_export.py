@@ -23,6 +23,7 @@ from cmsearch.encoders import towers_export
 from cmsearch.encoders.cells import cell_means, keep_places
 from cmsearch.encoders.towers_export import AsIs, Pixels, Tower, digest
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
+from cmsearch.files import create_file
 from cmsearch.quiet import quiet
 from cmsearch.types import Modality, Space
 
@@ -131,13 +132,13 @@ class OpenClipReference:
         spec = {"clean": how, "context_length": self._context_length(), "zeroed": None}
         spec |= {"pad_left": False, "mask": False}
         if isinstance(own, SimpleTokenizer) and own.reduction_fn is None:
-            _bpe(own).save(str(folder / "tokenizer.json"))
+            create_file(folder / "tokenizer.json", _bpe(own).to_str().encode())
             ends = {"before": [own.sot_token_id], "after": [own.eot_token_id]}
             return {**spec, **ends, "special": False, "pad": 0}
         backend = getattr(getattr(own, "tokenizer", None), "backend_tokenizer", None)
         if not isinstance(own, HFTokenizer) or own.tokenizer_mode or backend is None:
             raise ModelError(f"The tokenizer of {self.name} is left to open_clip.")
-        backend.save(str(folder / "tokenizer.json"))
+        create_file(folder / "tokenizer.json", backend.to_str().encode())
         if own.strip_sep_token:
             spec["zeroed"] = own.tokenizer.sep_token_id
         pad = own.tokenizer.pad_token_id

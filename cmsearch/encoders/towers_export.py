@@ -18,6 +18,7 @@ from cmsearch.devices import move_to
 from cmsearch.encoders.onnx import export
 from cmsearch.encoders.towers import OnnxRuntime
 from cmsearch.errors import ModelError
+from cmsearch.files import create_file
 from cmsearch.types import Capabilities, FloatArray, Modality, Space
 
 TOLERANCE = 1e-4
@@ -181,7 +182,7 @@ def write(
     is used: prepared pictures and texts, then vectors and tokens.
     """
     spec = {**spec, "tokens": reference.has_tokens}
-    (folder / "preprocessing.json").write_text(json.dumps(spec))
+    create_file(folder / "preprocessing.json", json.dumps(spec).encode())
     exported = OnnxRuntime(folder)
     for modality, tower in towers.items():
         probes = [

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cmsearch.encoders.towers_export import PROBES
 from cmsearch.encoders.unigram import unigram
+from cmsearch.files import create_file
 
 
 class Texts:
@@ -49,7 +50,7 @@ class Texts:
         how = "lowercase" if self._lower else ""
         if backend is None:
             backend, how = unigram(own), "siglip"
-        backend.save(str(folder / "tokenizer.json"))
+        create_file(folder / "tokenizer.json", backend.to_str().encode())
         return {
             "clean": how,
             "context_length": self.length,

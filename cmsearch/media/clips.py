@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cmsearch import locators
 from cmsearch.errors import CmsearchError, MediaError
+from cmsearch.files import new_file
 from cmsearch.media.audio import AudioReader
 from cmsearch.media.containers import opened, packets, said
 from cmsearch.media.frames import Decoded, video_stream
@@ -77,7 +78,7 @@ def _new(folder: Path, stem: str, suffix: str) -> BinaryIO:
         for number in count(1):
             name = stem if number == 1 else f"{stem}-{number}"
             try:
-                return (folder / f"{name}{suffix}").open("xb")
+                return new_file(folder / f"{name}{suffix}")
             except FileExistsError:
                 continue
     except (OSError, ValueError) as error:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cmsearch.encoders.onnx import cpu_count
 from cmsearch.encoders.pixels import prepare_image
 from cmsearch.errors import MediaError, ModelError
+from cmsearch.files import replace_file, replacing
 from cmsearch.training.inputs import Tell
 from cmsearch.types import Skipped
 
@@ -49,7 +50,7 @@ def kept(
             folder.mkdir(parents=True, exist_ok=True)
             table.unlink(missing_ok=True)
             failed = _write(names, read, spec, data, tell)
-            table.write_text(json.dumps({**asked, "failed": failed}))
+            replace_file(table, json.dumps({**asked, "failed": failed}).encode())
             known = failed
         good = [name for name in names if name not in known]
         shape = (len(good), *spec["size"], 3)
@@ -85,7 +86,7 @@ def _write(
             return str(error)
 
     failed = {}
-    with path.open("wb") as file, ThreadPoolExecutor(cpu_count()) as pool:
+    with replacing(path) as file, ThreadPoolExecutor(cpu_count()) as pool:
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
             for name, found in zip(some, pool.map(prepared, some), strict=True):

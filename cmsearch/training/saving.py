@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from cmsearch.errors import ModelError, brief
+from cmsearch.files import replacing
 
 _SHARE = 20
 """Writing takes at most a part of this many of the time."""
@@ -64,16 +64,11 @@ class Checkpoints:
             "weights": weights,
             "optimiser": optimiser,
         }
-        beside = self.path.with_suffix(f".{os.getpid()}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with beside.open("wb") as file:
+            with replacing(self.path) as file:
                 torch.save(whole, file)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self.path)
         except (OSError, RuntimeError) as error:  # torch's own for a full disk
-            beside.unlink(missing_ok=True)
             raise ModelError(f"{self.path} can't be written: {brief(error)}") from error
         self._last = time.monotonic()
         self._took = self._last - start

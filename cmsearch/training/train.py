@@ -59,6 +59,9 @@ class Place:
         """Raise `QueryError` where something would be lost that nobody said may be."""
         if self.out.suffix != ".safetensors" or self.out.is_dir():
             raise QueryError(f"{self.out} can't be the model: name a file NAME.safetensors.")
+        for place in (self.out, self.curve, self.folder):
+            if place.is_symlink():
+                raise QueryError(f"{place} is a link, and is left alone. Give another name.")
         if self.overwrite and self.resume:
             raise QueryError("A training is resumed or begun anew: give --resume or --overwrite.")
         if not self.overwrite and not self.resume and self.folder.exists():
@@ -66,8 +69,9 @@ class Place:
                 f"A training of {self.out} was interrupted: go on with --resume, or begin anew "
                 "with --overwrite."
             )
-        if not self.overwrite and self.out.exists():
-            raise QueryError(f"{self.out} is there already. Train anew with --overwrite.")
+        for place in (self.out, *(() if self.resume else (self.curve,))):
+            if place.exists() and not self.overwrite:
+                raise QueryError(f"{place} is there already. Train anew with --overwrite.")
 
 
 @dataclass(frozen=True, slots=True)

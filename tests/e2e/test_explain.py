@@ -63,6 +63,18 @@ def test_without_words_that_weigh_anything_nothing_is_drawn(sample: Path, tmp_pa
     assert not out.exists()
 
 
+def test_a_link_is_neither_drawn_over_nor_through(sample: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.png"
+    out.symlink_to("mine.txt")
+    for there in (False, True):
+        result = called("explain", "bee", BEE, "--out", out, "--force", cwd=sample)
+        assert result.returncode == 1
+        assert "it is a link" in result.stderr
+        assert (tmp_path / "mine.txt").exists() is there
+        (tmp_path / "mine.txt").write_text("mine")
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [

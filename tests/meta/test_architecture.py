@@ -67,7 +67,7 @@ ARROWS = {
     "vectors": {"errors", "files", "graphs", "indexes", "types"},
     "bank": {"queries", "types"},
     "relevance": {"composition", "types", "vectors"},
-    "store": {"bank", "catalog", "errors", "indexes", "text", "types", "vectors"},
+    "store": {"bank", "catalog", "errors", "files", "indexes", "text", "types", "vectors"},
     "encoders": {
         "adapters", "checkpoints", "devices", "errors", "files", "hub", "pretrained", "processors",
         "quiet", "registry", "text", "types",
@@ -75,7 +75,8 @@ ARROWS = {
     "multimodal": {"tokens", "types"},
     "joining": {"multimodal", "tokens", "types"},
     "training": {
-        "__init__", "devices", "encoders", "errors", "evaluate", "multimodal", "rerankers", "types",
+        "__init__", "devices", "encoders", "errors", "evaluate", "files", "multimodal",
+        "rerankers", "types",
     },
     "rerankers": {
         "checkpoints", "devices", "errors", "files", "pretrained", "registry", "spaces",
@@ -131,7 +132,7 @@ ARROWS = {
     "pages": {"owned"},
     "wav": {"errors", "owned", "types"},
     "speech": {"digest", "errors", "text", "wav"},
-    "playing": {"errors", "text", "wav"},
+    "playing": {"errors", "files", "text", "wav"},
     "aloud": {"text", "types"},
     "microphone": {"errors", "types"},
     "voice": {"errors", "transcripts"},

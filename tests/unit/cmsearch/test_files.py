@@ -1,15 +1,27 @@
-"""Only files are opened, however they were named or swapped meanwhile."""
+"""Only files are opened, however they were named or swapped; only new ones are written."""
 
 from __future__ import annotations
 
 import os
 import socket
+import stat
+from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
-from cmsearch.files import open_file, read_file
+from cmsearch.files import (
+    LEFT_OVER,
+    create_file,
+    creating,
+    new_file,
+    open_file,
+    read_file,
+    replace_file,
+    replacing,
+)
+from tests.limits import limited_files
 
 
 def test_a_file_is_opened(tmp_path: Path) -> None:
@@ -55,3 +67,90 @@ def test_a_pipe_that_takes_a_files_place_is_not_waited_for(
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_file(tmp_path / "gone", 10)
+
+
+def test_a_file_is_replaced_whole_and_keeps_its_permissions(tmp_path: Path) -> None:
+    place = tmp_path / "a"
+    for mode in (0o600, 0o644, 0o640):
+        place.write_bytes(b"old")
+        place.chmod(mode)
+        replace_file(place, b"new")
+        assert place.read_bytes() == b"new"
+        assert stat.S_IMODE(place.stat().st_mode) == mode
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_a_new_file_has_what_the_users_mask_leaves(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        replace_file(tmp_path / "a", b"new")
+        replace_file(tmp_path / "private", b"new", 0o600)
+        create_file(tmp_path / "b", b"new")
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {"a": 0o640, "b": 0o640, "private": 0o600}
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_bytes(b"mine")
+    for target in ("victim", "nowhere", "/dev/full"):
+        place = tmp_path / "a"
+        place.unlink(missing_ok=True)
+        place.symlink_to(target)
+        replace_file(place, b"new")
+        assert not place.is_symlink()
+        assert place.read_bytes() == b"new"
+    assert (tmp_path / "victim").read_bytes() == b"mine"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_name_that_is_taken_is_written_by_none_but_replacing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    (tmp_path / "link").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("file", "link", "pipe"):
+        with pytest.raises(FileExistsError):
+            create_file(tmp_path / name, b"new")
+        with pytest.raises(FileExistsError):
+            new_file(tmp_path / name)
+    assert (tmp_path / "file").read_bytes() == b"mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "link", "pipe"}
+
+
+def test_names_of_files_that_are_being_written_cannot_be_foreseen(tmp_path: Path) -> None:
+    """Whatever lies beside the place stays, and two that write one place don't meet."""
+    for name in ("a.new", ".a.new", "a.tmp", ".cmsearch-a.new"):
+        (tmp_path / name).write_bytes(b"mine")
+    with replacing(tmp_path / "a") as first, replacing(tmp_path / "a") as second:
+        names = [path.name for path in tmp_path.iterdir() if LEFT_OVER.fullmatch(path.name)]
+        assert len(names) == 2
+        first.write(b"first")
+        second.write(b"second")
+    assert (tmp_path / "a").read_bytes() == b"first"  # which was closed last
+    assert all(path.read_bytes() == b"mine" for path in tmp_path.iterdir() if path.name != "a")
+
+
+@pytest.mark.parametrize("write", [create_file, replace_file])
+def test_what_cannot_be_written_whole_leaves_nothing(
+    tmp_path: Path, write: Callable[[Path, bytes], None]
+) -> None:
+    with limited_files(100), pytest.raises(OSError, match="too large"):
+        write(tmp_path / "a", bytes(2**20))
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        write(tmp_path / "folder", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_an_interruption_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "a") as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt), creating(tmp_path / "b") as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"old"

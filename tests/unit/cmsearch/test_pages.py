@@ -12,6 +12,7 @@ import pytest
 
 from cmsearch.errors import CmsearchError
 from cmsearch.pages import check_place, data_uri, link, render, write_page
+from tests.limits import limited_files
 
 PAGE = render("sheet", title="none", cards=[], pictures=0)
 NAMES = ["a.jpg", "a b#?%.jpg", "c:d.jpg", "javascript:alert(1)", "ü.jpg", "\udcff.jpg", "'\"<.jpg"]
@@ -96,12 +97,22 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path: Path)
         check_place(tmp_path / "a.html")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
     place = tmp_path / "a.html"
     write_page(place, PAGE)
-    (tmp_path / "a.html.new").symlink_to("/dev/full")
-    with pytest.raises(CmsearchError, match="No space"):
-        write_page(place, PAGE + "again")
+    with limited_files(1000), pytest.raises(CmsearchError, match="File too large"):
+        write_page(place, PAGE + "again" * 1000)
     assert place.read_text() == PAGE
     assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
+
+
+def test_a_link_is_neither_replaced_nor_written_through(tmp_path: Path) -> None:
+    write_page(tmp_path / "a.html", PAGE)
+    (tmp_path / "own.html").symlink_to("a.html")
+    (tmp_path / "nowhere.html").symlink_to("gone.html")
+    for name in ("own.html", "nowhere.html"):
+        for act in (check_place, lambda path: write_page(path, PAGE + "again")):
+            with pytest.raises(CmsearchError, match="it is a link"):
+                act(tmp_path / name)
+    assert (tmp_path / "a.html").read_text() == PAGE
+    assert not (tmp_path / "gone.html").exists()

@@ -98,13 +98,16 @@ def test_nothing_is_left_beside_what_was_written(tmp_path: Path, manifest: Manif
 
 def test_older_files_go_and_others_stay(tmp_path: Path) -> None:
     publish(tmp_path, 1)
-    (tmp_path / "vectors-1-image-1.f16.new").write_bytes(b"of a run that was killed")
+    for name in (".cmsearch-0123456789abcdef.new", ".cmsearch-0123456789abcdef.new-journal"):
+        (tmp_path / name).write_bytes(b"of a run that was killed")
+    (tmp_path / ".cmsearch-mine.new").write_bytes(b"somebody's own")
     (tmp_path / "catalog.db").write_bytes(b"the truth")
     (tmp_path / "manifest-1.json.backup").write_bytes(b"somebody's own")
     publish(tmp_path, 2)
     assert newest_number(tmp_path) == 2
     names = {path.name for path in derived(tmp_path)}
     assert {name for name in names if "-1." in name} == {"manifest-1.json.backup"}
+    assert {name for name in names if name.startswith(".")} == {".cmsearch-mine.new"}
     assert "catalog.db" in names
 
 

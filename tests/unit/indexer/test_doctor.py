@@ -361,7 +361,7 @@ def test_samples_find_items_that_a_file_has_and_the_catalog_has_not(folder: Path
 
 def test_a_left_over_file_does_no_harm(folder: Path) -> None:
     (manifest,) = (folder / DIRECTORY).glob("manifest-*")
-    manifest.with_name("vectors-1-image-9.f16.new").write_bytes(b"cut off")
+    manifest.with_name(".cmsearch-0123456789abcdef.new").write_bytes(b"cut off")
     assert found(folder) == []
     damage.assert_right(folder, "red")
 

@@ -115,6 +115,18 @@ def test_what_is_there_is_not_lost(settings: Settings, tmp_path: Path) -> None:
         run(settings, place)
     with pytest.raises(QueryError, match="safetensors"):
         run(settings, Place(tmp_path / "model.bin"))
+    (tmp_path / "dog.png").write_bytes(b"a photograph")
+    with pytest.raises(QueryError, match=r"dog\.png is there already"):
+        run(settings, Place(tmp_path / "dog.safetensors"))
+
+
+@pytest.mark.parametrize("name", ["b.safetensors", "b.png", "b.safetensors.training"])
+def test_no_link_is_followed(settings: Settings, tmp_path: Path, name: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / name).symlink_to("elsewhere")
+    with pytest.raises(QueryError, match=r"link|can.t be the model"):
+        run(settings, Place(tmp_path / "b.safetensors", overwrite=True))
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_a_training_that_diverges_is_an_error(settings: Settings, tmp_path: Path) -> None:
