@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from cmsearch import bank, vectors
+from cmsearch import bank, chance, vectors
 from cmsearch.catalog import Catalog
 from cmsearch.errors import StoreError, StoreLockedError, StoreNotFoundError, StoreReadOnlyError
 from cmsearch.files import new_file, read_file, replace_file, unused
@@ -29,8 +29,8 @@ CATALOG = "catalog.db"
 LOCK = "writer.lock"
 _BESIDE = ("-wal", "-shm", "-journal")
 """How the files end that SQLite keeps beside a catalog; to another one they do harm."""
-_SAMPLE = 256
-_TARGETS = 50_000
+_SAMPLE = 50_000
+"""Vectors that are compared to know what chance does."""
 
 log = logging.getLogger("cmsearch")
 
@@ -189,9 +189,12 @@ class Store:
     def publish(self) -> None:
         """Lay the catalog's vectors out in files, unless few rows changed since the last time."""
         found = self.catalog.space()
-        if found is None or not self._is_due(self.published(found[0])):
+        if found is None:
             return
         number, space = found
+        manifest = self.published(number)
+        if manifest and self._is_judged(number, manifest) and not self._is_due(manifest):
+            return
         last = self.catalog.last_embedding()
         content = {
             modality: self.catalog.embeddings(number, modality, space.dim)
@@ -206,36 +209,39 @@ class Store:
         with self.catalog.writing() as writer:
             writer.forget_tombstones(snapshot - 1)
 
-    def _is_due(self, manifest: vectors.Manifest | None) -> bool:
-        if manifest is None or not vectors.are_whole(self._place, manifest):
+    def _is_due(self, manifest: vectors.Manifest) -> bool:
+        if not vectors.are_whole(self._place, manifest):
             return True
         rows = sum(index.rows for index in manifest.indexes)
         changed = self.catalog.last_embedding() - manifest.last_embedding
         changed += len(self.catalog.tombstones(since=manifest.snapshot))
         return changed > rows // 20
 
+    def _is_judged(self, space: int, manifest: vectors.Manifest) -> bool:
+        """Whether a background knows what texts find by chance in each modality of now.
+
+        One that was published knows no modality that came since, and that of an older cmsearch
+        none of few items.
+        """
+        if self.catalog.setting(f"bank {space}") is None:
+            return True
+        here, known = set(self.catalog.modalities(space)), manifest.background
+        asking = (chance.BANK, Modality.TEXT) if len(here) > 1 else (chance.BANK,)
+        return all(known.get(one, {}).keys() >= here for one in asking)
+
     def _background(
         self, space: int, content: Mapping[Modality, tuple[IdArray, FloatArray]]
     ) -> vectors.Background:
-        """Also for the bank of captions, which is about nothing here in particular."""
-        subjects: dict[str, IdArray] = {
-            modality: _aligned(rows[0], *self.catalog.subjects(space, modality))
+        """What chance does among `content`, also with the bank of captions in place of queries."""
+        dim = next((rows[1].shape[1] for rows in content.values()), 1)
+        kept = bank.unpack(self.catalog.setting(f"bank {space}") or "", dim)
+        items = {
+            modality: chance.Rows(
+                rows[1], _aligned(rows[0], *self.catalog.subjects(space, modality))
+            )
             for modality, rows in content.items()
         }
-        queries: dict[str, tuple[FloatArray, IdArray]] = {
-            query: (rows[1], subjects[query]) for query, rows in content.items()
-        }
-        dim = next((rows[1].shape[1] for rows in content.values()), 1)
-        vectors_of_bank = bank.unpack(self.catalog.setting(f"bank {space}") or "", dim)
-        queries["bank"] = vectors_of_bank, np.full(len(vectors_of_bank), -1)
-        return {
-            query: {
-                target: statistics
-                for target in content
-                if (statistics := _unrelated_best(*rows, content[target][1], subjects[target]))
-            }
-            for query, rows in queries.items()
-        }
+        return chance.background(items, chance.banked(kept))
 
     def _refresh(self, version: int) -> None:
         found = self.catalog.space()
@@ -248,15 +254,21 @@ class Store:
             self._sounds = None  # tombstones that it hasn't seen may be gone
         deletes = self.catalog.tombstones()
         shown: dict[Modality, VectorIndex] = {}
-        newer = {}
         for modality in self.catalog.modalities(number):
             index = self._mains.setdefault(modality, FaissIndex(space.dim))
-            newer[modality] = self.catalog.embeddings(number, modality, space.dim, index.last)
-            index.sync(newer[modality], deletes, manifest.snapshot if manifest else 0)
+            newer = self.catalog.embeddings(number, modality, space.dim, index.last)
+            index.sync(newer, deletes, manifest.snapshot if manifest else 0)
             shown[modality] = index
-        background = manifest.background if manifest else self._background(number, newer)
+        if manifest is not None and self._is_judged(number, manifest):
+            background = manifest.background
+        else:
+            background = self._background(number, self._samples(number, space.dim))
         sounds = self._refreshed_sounds(version, deletes)
         self._view = View(version, number, space, shown, background, sounds)
+
+    def _samples(self, number: int, dim: int) -> dict[Modality, tuple[IdArray, FloatArray]]:
+        modalities = self.catalog.modalities(number)
+        return {one: self.catalog.sample(number, one, dim, _SAMPLE) for one in modalities}
 
     def _refreshed_sounds(self, version: int, deletes: IdArray) -> View | None:
         """The sounds as they are now. They have no files beside the catalog: what is new is read
@@ -280,11 +292,11 @@ class Store:
 
     def _background_of_sounds(self, number: int, space: Space) -> vectors.Background:
         """Of the bank of captions, in the sounds' own space, for any text."""
-        bank_ = bank.unpack(self.catalog.setting(f"bank {number}") or "", space.dim)
-        _, sample = self.catalog.sample(number, Modality.SOUND, space.dim, _TARGETS)
-        nobody, somebody = np.full(len(bank_), -1), np.zeros(len(sample), np.int64)
-        best = _unrelated_best(bank_, nobody, sample, somebody)
-        return {query: {Modality.SOUND: best} for query in ("bank", Modality.TEXT) if best}
+        kept = bank.unpack(self.catalog.setting(f"bank {number}") or "", space.dim)
+        _, sample = self.catalog.sample(number, Modality.SOUND, space.dim, _SAMPLE)
+        somebody = np.zeros(len(sample), np.int64)
+        best = chance.unrelated_best(chance.banked(kept), chance.Rows(sample, somebody))
+        return {query: {Modality.SOUND: best} for query in (chance.BANK, Modality.TEXT) if best}
 
     def _open_indexes(
         self, manifest: vectors.Manifest | None, dim: int
@@ -399,23 +411,3 @@ def _aligned(ids: IdArray, known: IdArray, subjects: IdArray) -> IdArray:
         return np.zeros_like(ids)
     found: IdArray = np.where(known[places] == ids, subjects[places], 0)
     return found
-
-
-def _unrelated_best(
-    queries: FloatArray, query_subjects: IdArray, targets: FloatArray, target_subjects: IdArray
-) -> tuple[float, float] | None:
-    """Mean and deviation, over a sample of queries, of the best score among unrelated targets.
-
-    Related are an image, its captions, and passages of one file. None where too few are left.
-    """
-    random = np.random.default_rng(0)
-    rows = random.permutation(len(queries))[:_SAMPLE]
-    columns = random.permutation(len(targets))[:_TARGETS]
-    scores = queries[rows] @ targets[columns].T
-    scores[query_subjects[rows][:, None] == target_subjects[columns]] = -np.inf
-    best = scores.max(axis=1, initial=-np.inf)
-    best = best[np.isfinite(best)]
-    if len(best) < 3:
-        return None
-    mean = min(float(best.mean()), 1.0)  # of equal vectors it is higher by what float16 rounds
-    return mean, max(float(best.std()), 0.02)

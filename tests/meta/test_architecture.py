@@ -67,7 +67,10 @@ ARROWS = {
     "vectors": {"errors", "files", "graphs", "indexes", "types"},
     "bank": {"queries", "types"},
     "relevance": {"composition", "types", "vectors"},
-    "store": {"bank", "catalog", "errors", "files", "indexes", "text", "types", "vectors"},
+    "chance": {"types", "vectors"},
+    "store": {
+        "bank", "catalog", "chance", "errors", "files", "indexes", "text", "types", "vectors",
+    },
     "encoders": {
         "adapters", "checkpoints", "devices", "errors", "files", "hub", "pretrained", "processors",
         "quiet", "registry", "text", "types",

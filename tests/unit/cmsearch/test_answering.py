@@ -260,7 +260,7 @@ def test_without_leaves_out_what_captions_name_in_either_number(
     write_files(
         folder,
         {
-            "red.txt": "an old car\n\nunder a tree\n",
+            "red.txt": "a very old car\n\nunder a tree\n",
             "red-green.txt": "Cars!\n",
             "red-blue.txt": "a boat\n",
             "note.md": "A car.\n",

@@ -16,10 +16,10 @@ import pytest
 from cmsearch import indexes, store, vectors
 from cmsearch.catalog import Catalog
 from cmsearch.errors import StoreError, StoreNotFoundError
-from cmsearch.store import CATALOG, DIRECTORY, Store, _unrelated_best
+from cmsearch.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import FloatArray, Modality
 from tests.builders import asset, caption, flip_byte, photo, put, remove, serve, space
-from tests.oracle import Oracle, assert_exact, clustered, filled, ids, unit_vectors
+from tests.oracle import Oracle, assert_exact, clustered, filled, unit_vectors
 
 DIM = 8
 COUNT = 100
@@ -378,36 +378,6 @@ def test_publishing_mends_a_missing_file(published: Store, name: str) -> None:
 
 
 # --- the background ---
-
-
-def test_the_best_unrelated_score_is_worked_out_by_hand() -> None:
-    queries = np.array([[1, 0], [0, 1], [0.6, 0.8]], np.float32)
-    targets = np.array([[1, 0], [0, 1], [0.8, 0.6]], np.float32)
-    # The first query is of target 0 (1), the second of target 1 (1), the third of none.
-    best = [0.8, 0.6, 0.6 * 0.8 + 0.8 * 0.6]
-    mean = sum(best) / 3
-    deviation = (sum((value - mean) ** 2 for value in best) / 3) ** 0.5
-    found = _unrelated_best(queries, ids(1, 2, 3), targets, ids(1, 2, 9))
-    assert found == pytest.approx((mean, deviation), rel=1e-5)
-
-
-def test_the_deviation_has_a_least_value() -> None:
-    queries = np.tile(np.array([[1, 0]], np.float32), (3, 1))
-    targets = np.array([[0.6, 0.8]], np.float32)
-    found = _unrelated_best(queries, ids(1, 2, 3), targets, ids(9))
-    assert found == pytest.approx((0.6, 0.02))
-
-
-@pytest.mark.parametrize("queries", [0, 2])
-def test_two_queries_have_no_background(queries: int) -> None:
-    numbers = np.arange(queries)
-    assert _unrelated_best(rows(queries), numbers, rows(5, seed=1), np.arange(10, 15)) is None
-
-
-def test_what_is_all_related_has_no_background() -> None:
-    related = np.zeros(10, np.int64)
-    assert _unrelated_best(rows(10), related, rows(10, seed=1), related) is None
-    assert _unrelated_best(rows(10), related, rows(0), ids()) is None
 
 
 def test_a_view_has_the_background_of_its_publication(opened: Store) -> None:
