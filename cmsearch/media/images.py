@@ -107,7 +107,7 @@ def read_picture(file: BinaryIO, size: int | None = None) -> tuple[Image.Image, 
             if size is not None:
                 image.draft("RGB", (2 * size, 2 * size))
             image.load()
-            return normalised(image, size), read_shot(image), _locator(image)
+            return normalised(image, size), read_shot(image, file), _locator(image)
     except UnidentifiedImageError as error:
         if head.startswith(_BEGINNINGS) or head[4:8] == b"ftyp":
             reason = "a damaged picture, or one of a kind that can't be read"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +13,7 @@ from PIL import ExifTags, Image
 
 from cmsearch.errors import MediaError
 from cmsearch.files import read_file
-from cmsearch.media.exif import shot_of
+from cmsearch.media.exif import completed, read_shot, shot_of
 from cmsearch.media.images import MAX_PIXELS, in_turn, read_picture
 from cmsearch.media.pixels import normalised, turned
 from cmsearch.types import UNKNOWN_SHOT, Modality, Part, Reading, Shot, Skipped
@@ -97,7 +98,7 @@ def _preview(raw: rawpy.RawPy, size: int) -> tuple[Image.Image | None, Shot]:
         with Image.open(BytesIO(data), formats=["JPEG"]) as image:
             exif = image.getexif()
             if not _is_enough(image, size):
-                return None, shot_of(exif)
+                return None, read_shot(image, BytesIO(data))
         image, shot, _ = read_picture(BytesIO(data), size)
     except (LibRawError, NotSupportedError, MediaError, OSError, SyntaxError, ValueError):
         return None, UNKNOWN_SHOT
@@ -117,16 +118,13 @@ def _developed(raw: rawpy.RawPy, size: int) -> Image.Image:
 
 
 def _shot(data: bytes, preview: Shot) -> Shot:
-    """What the file itself notes, where it is built like a TIFF and has a time, or its preview."""
-    own = UNKNOWN_SHOT
-    if data[:4] in _TIFF:
-        exif = Image.Exif()
-        try:
-            exif.load((b"II*\0" if data[:1] == b"I" else b"MM\0*") + data[4:])
-            own = shot_of(exif)
-        except Exception:  # as for pictures: damaged EXIF says nothing
-            own = UNKNOWN_SHOT
-    return preview if own.taken is None and preview.taken is not None else own
+    """What the file itself notes, where it is built like a TIFF, and else its preview."""
+    if data[:4] not in _TIFF:
+        return preview
+    exif = Image.Exif()
+    with suppress(Exception):  # as for pictures: damaged EXIF says nothing
+        exif.load((b"II*\0" if data[:1] == b"I" else b"MM\0*") + data[4:])
+    return completed(shot_of(exif), preview)
 
 
 def _said(error: Exception) -> str:
