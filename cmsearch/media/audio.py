@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
-from cmsearch.media.containers import opened, packets
-from cmsearch.media.wholeness import MAX_SECONDS, Damage, claimed, duration
+from cmsearch.media.containers import beginning, longest_gap, opened, packets
+from cmsearch.media.wholeness import MAX_SECONDS, Damage, claimed, extent
 from cmsearch.types import FloatArray, Modality, Part, Reading, Skipped
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ MAX_CHANNELS = 64
 RATES = range(1000, 1_000_001)
 _GAP = 0.5
 """Seconds without samples that become silence, so that times stay those of the file."""
+_MAX_BACK = 1.0
+"""Seconds by which sound may begin before what was heard before it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def listening(source: Path | bytes, rate: int = RATE) -> Iterator[Sound | None]:
             return
         _check(stream)
         damage = Damage(claimed(container, stream, source))
-        yield Sound(_blocks(container, stream, rate, damage), duration(container, stream))
+        yield Sound(_blocks(container, stream, rate, damage), extent(container, stream))
 
 
 def windows(
@@ -182,12 +184,14 @@ def _samples(
     container: InputContainer, stream: AudioStream, damage: Damage, rate: int
 ) -> Iterator[FloatArray]:
     """The samples of a stream as they are decoded, mono, with silence in its gaps."""
-    begin = (container.start_time or 0) / 1e6
+    begin, most = beginning(container), longest_gap(container)
     resampler = _Resampler(rate)
     total = 0
     for frame in chain(_frames(container, stream, damage), (None,)):
         if frame is not None and frame.time is not None:
             gap = frame.time - begin - (total + resampler.waiting) / rate
+            if not -_MAX_BACK <= gap <= most:  # joined recordings begin their time lines anew
+                begin, gap = begin + gap, 0.0
             is_gap = gap > _GAP
             for samples in chain(resampler(None), _silence(gap, rate)) if is_gap else ():
                 total += len(samples)
@@ -200,7 +204,7 @@ def _samples(
 def _silence(seconds: float, rate: int) -> Iterator[FloatArray]:
     import numpy as np
 
-    left = int(min(seconds, MAX_SECONDS) * rate)
+    left = int(seconds * rate)
     while left > 0:
         yield np.zeros(min(left, BLOCK_SECONDS * rate), np.float32)
         left -= BLOCK_SECONDS * rate

@@ -13,7 +13,7 @@ from cmsearch import locators
 from cmsearch.errors import CmsearchError, MediaError
 from cmsearch.files import new_file
 from cmsearch.media.audio import AudioReader
-from cmsearch.media.containers import opened, packets, said
+from cmsearch.media.containers import beginning, opened, packets, said
 from cmsearch.media.frames import Decoded, video_stream
 from cmsearch.media.video import VideoReader
 
@@ -96,7 +96,7 @@ class _Clip:
         self._source = source
         self._film = film
         self._sound = sound if sound is not None and sound.codec_context is not None else None
-        self._begin = (source.start_time or 0) / 1e6
+        self._begin = beginning(source)
 
     def write(self, file: BinaryIO, first: float, last: float) -> None:
         """Encode what lies between two times. Raises `MediaError` where nothing does."""

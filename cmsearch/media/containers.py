@@ -63,6 +63,18 @@ def _container(file: BinaryIO) -> InputContainer:
         raise MediaError(f"damaged ({error})") from error
 
 
+def beginning(container: InputContainer) -> float:
+    """When what is in a container begins, in seconds of its own time: players show 0 there."""
+    return (container.start_time or 0) / 1e6
+
+
+def longest_gap(container: InputContainer) -> float:
+    """The seconds between two frames above which the time line begins anew: files of MPEG streams
+    may be joined as they are, and then FFmpeg takes a clock that goes back for one that ran over.
+    """
+    return 3600.0 if container.format.name in ("mpeg", "mpegts") else 24 * 3600.0
+
+
 def packets(
     container: InputContainer, bad: Callable[[Exception], object], *streams: Any
 ) -> Iterator[Packet[Any]]:

@@ -12,10 +12,10 @@ import numpy as np
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
-from cmsearch.media.containers import packets, said
+from cmsearch.media.containers import beginning, longest_gap, packets, said
 from cmsearch.media.pixels import MAX_RATIO
 from cmsearch.media.shots import Frame, Pixels
-from cmsearch.media.wholeness import duration
+from cmsearch.media.wholeness import extent, is_guess
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -39,15 +39,18 @@ _LACKING = 0.1
 _MAX_GAP = 1.0
 """Seconds that the last frame is shown at most."""
 _UNSPECIFIED, _HD = 2, 720
-_MAX_JUMP = 24 * 3600.0
-"""Seconds between two frames, above which times are made up."""
+MAX_BACK = 1.0
+"""Seconds by which a frame may be before the one before it; beyond, the time line begins anew."""
 
 
 @dataclass(slots=True)
 class Decoded:
-    """How decoding a film went: the time until which there are frames, and what is wrong."""
+    """How decoding a film went: the time until which there are frames, and until which there is
+    anything, and what is wrong.
+    """
 
     end: float | None = None
+    reach: float = 0.0
     damaged: int = 0
     reason: str = ""
     problems: list[str] = field(default_factory=list)
@@ -99,38 +102,66 @@ def frames(
 
     Packets of further `streams` are given to `others`. What can't be decoded is `noted`.
     """
-    begin, ratio = (container.start_time or 0) / 1e6, _ratio(stream)
+    begin, ratio, most = beginning(container), _ratio(stream), longest_gap(container)
     last, step, pixels = -1.0, 0.04, 0
-    for packet in packets(container, noted.bad, stream, *streams):
+    # Where a file only says how long all of it is, it may be the sound that lasts as long.
+    wanted = (stream, *streams) if stream.duration is not None else _timed(container, *streams)
+    for packet in packets(container, noted.bad, *wanted):
         if packet.stream is not stream:
-            if others is not None:
+            if packet.stream in streams and others is not None:
                 others(packet)
+            else:
+                noted.reach = max(noted.reach, _ended(packet, begin))
             continue
         for frame in _decoded(packet, noted):
             pixels += frame.width * frame.height
+            begin = _rebased(frame, begin, last, step, most)
             time = _time(frame, begin, last, step)
             step = min(time - last, _MAX_GAP) if 0 <= last < time else step
             last = time
             noted.end = last + step
             yield Frame(last, partial(upright, frame, size, ratio))
-        if noted.end is not None:  # frames that are passed over are shown all the same
-            noted.end = max(noted.end, min(_ended(packet, begin), noted.end + _MAX_JUMP))
+        # Frames that are passed over are shown all the same, but for those that an edit cut off.
+        if noted.end is not None and not packet.is_discard:
+            noted.end = max(noted.end, min(_ended(packet, begin), noted.end + most))
         if pixels > MAX_DECODED:
             noted.problems.append(f"what comes after {locators.clock(last)} is left out")
             return
+    _judge(container, stream, noted)
+
+
+def _timed(container: InputContainer, *others: Any) -> list[Any]:
+    """The films and the sound of a container, and other streams."""
+    own = [*container.streams.video, *container.streams.audio]
+    return [*(one for one in own if one.codec_context is not None), *others]
+
+
+def _judge(container: InputContainer, stream: VideoStream, noted: Decoded) -> None:
+    """Note what is wrong with a film that was decoded to its end."""
     if noted.damaged:
         places = "1 place" if noted.damaged == 1 else f"{noted.damaged:,} places"
         noted.problems.append(f"damaged at {places} ({noted.reason})")
-    claimed = duration(container, stream) or 0.0
-    if noted.end is not None and claimed * (1 - _LACKING) - _MAX_GAP > noted.end:
+    claimed = 0.0 if is_guess(container) else extent(container, stream) or 0.0
+    if noted.end is not None and claimed * (1 - _LACKING) - _MAX_GAP > max(noted.end, noted.reach):
         found, whole = locators.clock(noted.end), locators.clock(claimed)
         noted.problems.append(f"cut short: {found} of the {whole} that it claims are there")
+
+
+def _rebased(frame: VideoFrame, begin: float, last: float, step: float, most: float) -> float:
+    """When the time line begins, as of this frame: recordings that were joined begin theirs anew."""
+    time: float | None = frame.time
+    if time is None or not isfinite(time):
+        return begin
+    jump = time - begin - max(last, 0.0)
+    if -MAX_BACK <= jump <= most:
+        return begin
+    return time - (last + step if last >= 0 else 0.0)
 
 
 def _time(frame: VideoFrame, begin: float, last: float, step: float) -> float:
     """When a frame is shown, in seconds, which is not before the one before it."""
     time: float | None = frame.time
-    if time is None or not isfinite(time) or time - begin - max(last, 0) > _MAX_JUMP:
+    if time is None or not isfinite(time):
         return last + step if last >= 0 else 0.0
     return max(time - begin, last, 0.0)
 

@@ -43,7 +43,7 @@ class Mixer:
         self._size, self._fade = int(PIECE * rate), max(1, int(_FADE * rate))
         self._held = np.zeros((len(names), 0), np.float32)
         self._last = np.zeros(len(names), np.float32)
-        self._powers = np.zeros((len(names), len(names)))
+        self._powers = np.zeros((len(names), len(names)), np.float32)
         self._weights: FloatArray | None = None
         self._lead = 0
 
@@ -97,5 +97,6 @@ def _weights(powers: FloatArray, usual: FloatArray, lead: int) -> FloatArray:
     if weights[lead] and weights @ powers @ weights < _CANCELLED * (weights**2 @ own):
         against = powers[lead] < _AGAINST * np.sqrt(own * own[lead])
         weights = np.where(against, 0, weights)
-    found: FloatArray = (weights if weights.any() else usual).astype(np.float32)
-    return found / found.sum()
+    weights = weights if weights.any() else usual
+    found: FloatArray = (weights / weights.sum()).astype(np.float32)
+    return found

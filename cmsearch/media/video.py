@@ -15,12 +15,13 @@ from PIL import Image
 from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.media.audio import heard
-from cmsearch.media.containers import opened, packets
+from cmsearch.media.containers import beginning, opened, packets
 from cmsearch.media.exif import camera_name
 from cmsearch.media.frames import Decoded, frames, video_stream
 from cmsearch.media.shots import Shot as Seen
 from cmsearch.media.shots import first_at, shots, thinned
 from cmsearch.media.subtitles import Cue, plain, subtitle_parts
+from cmsearch.media.wholeness import extent
 from cmsearch.types import Modality, Part, Reading, Shot, Skipped
 
 if TYPE_CHECKING:
@@ -88,13 +89,13 @@ def frame_at(path: Path, seconds: float | None, size: int) -> Image.Image:
         if stream is None:
             raise MediaError("there is no film in it")
         if seconds is None:
-            seconds = min((container.duration or 0) / 3e6, 600.0)
-        begin = container.start_time or 0
+            seconds = min((extent(container, stream) or 0.0) / 3, 600.0)
+        begin = beginning(container)
         if seconds > 1:
-            container.seek(begin + int(seconds * 1e6))
+            container.seek(int((begin + seconds) * 1e6))
         found = first_at(frames(container, stream, size, Decoded()), seconds)
         if found is None:  # the seeking led beyond what is there
-            container.seek(begin)
+            container.seek(int(begin * 1e6))
             found = first_at(frames(container, stream, size, Decoded()), seconds)
         if found is None:
             raise MediaError("no frame of it can be decoded")
@@ -104,7 +105,7 @@ def frame_at(path: Path, seconds: float | None, size: int) -> Image.Image:
 def _seen(container: InputContainer, size: int) -> tuple[list[Seen], list[Cue], list[str]]:
     """The shots and the cues of a film, which are read together, and what is wrong with it."""
     noted, cues = Decoded(), list[Cue]()
-    begin = (container.start_time or 0) / 1e6
+    begin = beginning(container)
     tracks = [one for one in container.streams.subtitles if one.codec_context is not None]
     tracks = [one for one in tracks if one.codec_context.name in _TEXTS][:MAX_TRACKS]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.files import open_file
-from cmsearch.media.containers import said
+from cmsearch.media.containers import beginning, said
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -23,7 +23,9 @@ _MAX_BAD = 1000
 _LACKING = 0.1
 """The share of what a header claims that may be missing before the file counts as cut short."""
 _ESTIMATED = frozenset({"aac", "mp3"})
-"""Containers without a header for it: their duration is often guessed from the size."""
+"""Containers whose duration is guessed from the size, unless they have a header for it."""
+_GUESSED = _ESTIMATED | {"ac3", "amr", "dts", "eac3", "mpeg", "mpegts", "mpegvideo"}
+"""Containers whose duration is guessed from the size, or is that of the last packet."""
 _STREAMED = 0x7FFFF000
 """A size in a WAV file's header, from which on it is a writer's that didn't know the size."""
 
@@ -57,22 +59,34 @@ class Damage:
             raise MediaError(f"damaged at {places} ({self._reason})")
 
 
-def duration(container: InputContainer, stream: AudioStream | VideoStream) -> float | None:
-    """How long a file says that a stream lasts, in seconds; it may be a guess."""
+def extent(container: InputContainer, stream: AudioStream | VideoStream) -> float | None:
+    """When a stream ends, in seconds from the beginning, as the file says; it may be a guess."""
+    begin = beginning(container)
     if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return None if container.duration is None else container.duration / 1e6
+        start = begin if stream.start_time is None else float(stream.start_time * stream.time_base)
+        return max(0.0, start - begin) + float(stream.duration * stream.time_base)
+    if container.duration is None:
+        return None
+    end = container.duration / 1e6
+    is_moment = container.format.name.startswith("matroska") and 0 < begin < end
+    return end - begin if is_moment else end
+
+
+def is_guess(container: InputContainer) -> bool:
+    """Whether FFmpeg takes the duration from what is there: no claim of how much there should be."""
+    return container.format.name in _GUESSED
 
 
 def claimed(container: InputContainer, stream: AudioStream, source: Path | bytes) -> float | None:
-    """The `duration`, if it is no guess, and of the sound rather than of the film."""
-    found = duration(container, stream)
-    if found is None or (stream.duration is None and container.streams.video):
+    """The `extent`, if it is no guess, and of this stream rather than of another."""
+    found = extent(container, stream)
+    is_alone = len(container.streams.audio) + len(container.streams.video) == 1
+    if found is None or (stream.duration is None and not is_alone):
         return None
     if container.format.name == "wav":
         return found * _riff_share(source, container.size)
-    rate = stream.codec_context.bit_rate
-    if container.format.name in _ESTIMATED:
+    if is_guess(container):
+        rate = stream.codec_context.bit_rate if container.format.name in _ESTIMATED else None
         is_more = rate is not None and found * rate / 8 > container.size * (1 + _LACKING)
         return found if is_more else None
     return found
