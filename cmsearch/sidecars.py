@@ -10,12 +10,14 @@ from cmsearch import xmp
 from cmsearch.annotation import Annotation
 from cmsearch.errors import MediaError
 from cmsearch.files import create_file, read_file, replace_file
+from cmsearch.registry import make_reader
 from cmsearch.text import caseless, printable
 from cmsearch.types import Skipped
 
 MAX_XMP = 16 * 2**20
-OUTCOMES = ("written", "changed", "kept", "nothing", "failed")
-"""A new file; one that there was; one that stays as it is; nothing to say; and why not."""
+OUTCOMES = ("written", "changed", "kept", "shared", "nothing", "failed")
+"""A new file; one that there was; one that stays as it is; that of the raw picture or its JPEG;
+nothing to say; and why not."""
 
 
 class Sidecars:
@@ -26,6 +28,10 @@ class Sidecars:
     do; labels are added to its keywords, and the best caption becomes its description. A text that
     is there, and a description that is there, stay unless `overwrite`. With `dry` nothing is
     written, and the rest is the same.
+
+    Where several pictures have one name but for its ending, the file is about the one that others
+    take it for: XMP about the raw picture, a text about the first that is none. The others are not
+    written: a raw picture and its JPEG are `shared`, what else there is has `failed`.
     """
 
     def __init__(
@@ -33,9 +39,10 @@ class Sidecars:
     ) -> None:
         self.outcomes: Counter[str] = Counter()
         self.failed: list[Skipped] = []
+        self.shared: list[Skipped] = []
         self._form, self._stem = form, stem
         self._overwrite, self._dry = overwrite, dry
-        self._folders: dict[Path, set[str]] = {}
+        self._folders: dict[Path, _Folder] = {}
         self._done: set[Path] = set()
 
     def write(self, annotation: Annotation) -> str:
@@ -60,9 +67,12 @@ class Sidecars:
             raise MediaError("the picture is not there any more")
         if target.is_symlink():
             raise MediaError(f"{target.name} is a link, and is left alone")
-        if target in self._done:  # a raw picture and its JPEG have the same name
-            return "kept"
-        self._done.add(target)
+        if self._is_of_another(annotation.path, target):
+            return "shared"
+        alike = target.with_name(caseless(target.name))
+        if alike in self._done:
+            raise MediaError(f"there is a file whose name is {target.name} but for its case")
+        self._done.add(alike)
         new, old = self._content(annotation, target)
         if new is None:
             return "kept"
@@ -93,12 +103,49 @@ class Sidecars:
             picture.with_suffix(".xmp") if self._stem else picture.with_name(f"{picture.name}.xmp")
         )
 
+    def _is_of_another(self, picture: Path, target: Path) -> bool:
+        """Whether the file is that of the raw picture or the JPEG of this one; raises `MediaError`
+        where it is that of another picture.
+        """
+        if target.stem == picture.name:
+            return False
+        own = self._folder(target.parent).pictures.get(picture.stem, [])
+        order = [False, True] if self._form == "text" else [True, False]
+        owner = min(own, key=lambda one: (order.index(_is_raw(one)), one), default=picture.name)
+        if owner == picture.name:
+            return False
+        reason = f"{target.name} is about {owner}, which has the same name but for its ending"
+        if len(own) == 2 and _is_raw(owner) is not _is_raw(picture.name):
+            self.shared.append(Skipped(str(picture), reason))
+            return True
+        way = "write XMP" if self._form == "text" else "write NAME.EXT.xmp (--xmp-name full)"
+        raise MediaError(f"{reason}: rename one of the two, or {way}")
+
     def _is_alike(self, target: Path) -> bool:
         """Whether a file is there whose name differs only in case; it may be read in its place."""
-        folder = target.parent
+        return caseless(target.name) in self._folder(target.parent).names
+
+    def _folder(self, folder: Path) -> _Folder:
         if folder not in self._folders:
-            self._folders[folder] = {caseless(one.name) for one in folder.iterdir()}
-        return caseless(target.name) in self._folders[folder]
+            self._folders[folder] = _Folder(folder)
+        return self._folders[folder]
+
+
+class _Folder:
+    """What lay in a folder when it was first looked at."""
+
+    def __init__(self, folder: Path) -> None:
+        names = sorted(one.name for one in folder.iterdir())
+        suffixes = frozenset().union(*(make_reader(kind).suffixes for kind in ("image", "raw")))
+        self.names = {caseless(name) for name in names}
+        self.pictures: dict[str, list[str]] = {}
+        for name in names:
+            if Path(name).suffix.lower() in suffixes and not name.startswith("."):
+                self.pictures.setdefault(Path(name).stem, []).append(name)
+
+
+def _is_raw(name: str) -> bool:
+    return Path(name).suffix.lower() in make_reader("raw").suffixes
 
 
 def _text(annotation: Annotation) -> bytes:

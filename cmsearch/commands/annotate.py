@@ -185,12 +185,14 @@ def _say(form: str, writer: Sidecars, folder: Path, dry: bool) -> None:
         (found["written"], "written" if not dry else "would be written"),
         (found["changed"], "changed" if not dry else "would be changed"),
         (found["kept"], "left as they are"),
+        (found["shared"], "in that of the raw picture or its JPEG"),
         (found["nothing"], "without anything to say"),
         (found["failed"], "failed"),
     ]
     counts = ", ".join(f"{count} {verb}" for count, verb in parts if count) or "none"
     click.echo(f"{name} files in {printable(str(folder))}: {counts}", err=True)
-    for one in writer.failed[:SHOWN]:
-        click.echo(f"failed {printable(one.path)}: {printable(one.reason)}", err=True)
-    if len(writer.failed) > SHOWN:
-        click.echo(f"… and {len(writer.failed) - SHOWN} more", err=True)
+    for what, ones in (("failed", writer.failed), ("shared", writer.shared)):
+        for one in ones[:SHOWN]:
+            click.echo(f"{what} {printable(one.path)}: {printable(one.reason)}", err=True)
+        if len(ones) > SHOWN:
+            click.echo(f"… and {len(ones) - SHOWN} more", err=True)

@@ -157,7 +157,7 @@ ARROWS = {
         "annotation", "attention", "errors", "labels", "queries", "searcher", "types",
     },
     "xmp": {"errors", "text"},
-    "sidecars": {"annotation", "errors", "files", "text", "types", "xmp"},
+    "sidecars": {"annotation", "errors", "files", "registry", "text", "types", "xmp"},
     "cli": {"__init__", "errors", "text"},
     "feedback": {"errors", "thumbnails", "types"},
     "history": {"errors", "files", "types"},

@@ -55,12 +55,64 @@ def test_a_name_that_differs_only_in_case_counts_as_there(picture: Path) -> None
     assert not (picture.parent / "a.b.txt").exists()
 
 
-def test_two_pictures_of_one_name_have_one_text(tmp_path: Path) -> None:
-    one, other = write_picture(tmp_path / "a.jpg"), write_picture(tmp_path / "a.png")
+FORMS = [("text", False, "IMG_1.txt"), ("xmp", True, "IMG_1.xmp")]
+
+
+@pytest.mark.parametrize(("form", "stem", "name"), FORMS)
+@pytest.mark.parametrize("dry", [False, True])
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_pictures_of_one_name_the_second_is_named(
+    tmp_path: Path, form: str, stem: bool, name: str, dry: bool, order: int
+) -> None:
+    one, other = (write_picture(tmp_path / f"IMG_1.{end}") for end in ("jpg", "png"))
+    sidecars = Sidecars(form, stem=stem, overwrite=True, dry=dry)
+    outcomes = {path: sidecars.write(labelled(path, "dog")) for path in (one, other)[::order]}
+    assert outcomes == {one: "written", other: "failed"}
+    (failed,) = sidecars.failed
+    assert failed.path == str(other)
+    assert f"{name} is about IMG_1.jpg" in failed.reason
+    assert "rename one of the two" in failed.reason
+    assert (tmp_path / name).exists() is not dry
+
+
+@pytest.mark.parametrize(("form", "stem", "owner"), [("text", False, "jpg"), ("xmp", True, "NEF")])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_raw_picture_and_its_jpeg_share_their_file(
+    tmp_path: Path, form: str, stem: bool, owner: str, there: bool
+) -> None:
+    pair = [write_files(tmp_path, {f"IMG_1.{end}": ""}) / f"IMG_1.{end}" for end in ("NEF", "jpg")]
+    if there:
+        assert Sidecars(form, stem=stem).write(labelled(tmp_path / f"IMG_1.{owner}", "dog"))
+    sidecars = Sidecars(form, stem=stem)
+    found = {path.suffix[1:]: sidecars.write(labelled(path, "dog")) for path in pair}
+    other = {"jpg": "NEF", "NEF": "jpg"}[owner]
+    assert found == {owner: "kept" if there else "written", other: "shared"}
+    assert [Path(one.path).suffix for one in sidecars.shared] == [f".{other}"]
+    assert sidecars.failed == []
+
+
+def test_a_second_jpeg_shares_nothing_with_the_raw_picture(tmp_path: Path) -> None:
+    paths = [write_files(tmp_path, {f"a.{end}": ""}) / f"a.{end}" for end in ("dng", "jpg", "png")]
+    sidecars = Sidecars("xmp", stem=True)
+    assert [sidecars.write(labelled(one, "dog")) for one in paths] == [
+        "written",
+        "failed",
+        "failed",
+    ]
+
+
+def test_full_names_of_xmp_are_shared_by_none(tmp_path: Path) -> None:
+    paths = [write_picture(tmp_path / name) for name in ("a.jpg", "a.png", "a.jpeg")]
+    sidecars = Sidecars("xmp")
+    assert [sidecars.write(labelled(one, "dog")) for one in paths] == ["written"] * 3
+
+
+def test_names_that_differ_in_case_are_not_both_written(tmp_path: Path) -> None:
+    paths = [write_picture(tmp_path / name) for name in ("A.jpg", "a.png")]
     sidecars = Sidecars("text", overwrite=True)
-    outcomes = [sidecars.write(labelled(path, path.suffix[1:])) for path in (one, other)]
-    assert outcomes == ["written", "kept"]
-    assert (tmp_path / "a.txt").read_text() == "jpg\n"
+    assert [sidecars.write(labelled(one, one.name)) for one in paths] == ["written", "failed"]
+    assert "a.txt but for its case" in sidecars.failed[0].reason
+    assert (tmp_path / "A.txt").read_text() == "A.jpg\n"
 
 
 @pytest.mark.parametrize("form", ["text", "xmp"])
