@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     Picture = str | Path | bytes | PIL.Image.Image | Place
     Recording = str | Path | bytes
+
+log = logging.getLogger("cmsearch")
 
 MOST = 1e6
 """The largest weight of a part."""
@@ -152,7 +156,7 @@ def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
     """The decoded picture, and the digest of its file."""
     import PIL.Image
 
-    from cmsearch.media.images import decode, flattened
+    from cmsearch.media.images import flattened, read_picture
     from cmsearch.media.raw import decode_raw
     from cmsearch.thumbnails import is_film
 
@@ -173,10 +177,14 @@ def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
     data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
     name = "The picture" if isinstance(picture, bytes) else str(picture)
     try:
-        image = decode_raw(data, size)[0] if _is_raw(picture) else decode(data, size)
+        if _is_raw(picture):
+            return decode_raw(data, size)[0], content_digest(data)
+        read = read_picture(BytesIO(data), size)
     except MediaError as error:
         raise MediaError(f"{name} can't be searched with: {error}.") from error
-    return image, content_digest(data)
+    if read.problem:
+        log.warning("%s is %s.", name, read.problem)
+    return read.image, content_digest(data)
 
 
 def _read_at(place: Place, size: int) -> PIL.Image.Image:

@@ -148,7 +148,7 @@ def _judge(container: InputContainer, stream: VideoStream, noted: Decoded) -> No
 
 
 def _rebased(frame: VideoFrame, begin: float, last: float, step: float, most: float) -> float:
-    """When the time line begins, as of this frame: recordings that were joined begin theirs anew."""
+    """When the time line begins, as of this frame: joined recordings begin theirs anew."""
     time: float | None = frame.time
     if time is None or not isfinite(time):
         return begin

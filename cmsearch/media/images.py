@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
@@ -17,6 +17,7 @@ from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.files import open_file
 from cmsearch.media.exif import read_shot
+from cmsearch.media.partial import loaded
 from cmsearch.media.pixels import normalised
 from cmsearch.types import Modality, Part, Reading, Shot, Skipped
 
@@ -55,11 +56,13 @@ class ImageReader:
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         try:
             with open_file(path) as file:
-                image, shot, locator = read_picture(file, wanted.image_size)
+                image, shot, locator, problem = read_picture(file, wanted.image_size)
         except OSError as error:
             raise MediaError(f"can't be read: {error.strerror}") from error
         yield Part(Modality.IMAGE, "photo", image, locator=locator, shot=shot)
-        if locator == _ANIMATED:
+        if problem:
+            yield Skipped(path.name, problem, "picture")
+        elif locator == _ANIMATED:
             from cmsearch.media.animations import animated
 
             yield from animated(path, wanted.image_size, shot)
@@ -77,7 +80,7 @@ class ImageReader:
             return animated_frame(path, sum(times) / 2, size)
         try:
             with open_file(path) as file:
-                return read_picture(file, max(1, size // 2))[0]  # it may give twice that
+                return read_picture(file, max(1, size // 2)).image  # it may give twice that
         except OSError as error:
             raise MediaError(f"can't be read: {error.strerror}") from error
 
@@ -88,11 +91,22 @@ def decode(data: bytes, size: int | None = None) -> Image.Image:
     With `size`, in pixels, it is decoded no larger than its short side needs to be at least twice
     that, which JPEG does at a fraction of the cost. Raises `MediaError`.
     """
-    return read_picture(BytesIO(data), size)[0]
+    return read_picture(BytesIO(data), size).image
 
 
-def read_picture(file: BinaryIO, size: int | None = None) -> tuple[Image.Image, Shot, str]:
-    """What `decode` gives of a file, what the camera noted beside it, and which frame it is."""
+class Read(NamedTuple):
+    """A decoded picture, what the camera noted beside it, which frame it is, and what is wrong with
+    the file where it is a part of the picture only.
+    """
+
+    image: Image.Image
+    shot: Shot
+    locator: str
+    problem: str
+
+
+def read_picture(file: BinaryIO, size: int | None = None) -> Read:
+    """What `decode` gives of a file, and what else it says; raises `MediaError`."""
     head = file.read(16)
     if not head:
         raise MediaError("the file is empty")
@@ -106,8 +120,9 @@ def read_picture(file: BinaryIO, size: int | None = None) -> tuple[Image.Image, 
                 raise MediaError(f"{image.width} x {image.height} pixels are too many")
             if size is not None:
                 image.draft("RGB", (2 * size, 2 * size))
-            image.load()
-            return normalised(image, size), read_shot(image, file), _locator(image)
+            part, problem = loaded(image)
+            shot = read_shot(image, file)
+            return Read(normalised(part, size), shot, _locator(image), problem)
     except UnidentifiedImageError as error:
         if head.startswith(_BEGINNINGS) or head[4:8] == b"ftyp":
             reason = "a damaged picture, or one of a kind that can't be read"

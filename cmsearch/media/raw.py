@@ -99,7 +99,9 @@ def _preview(raw: rawpy.RawPy, size: int) -> tuple[Image.Image | None, Shot]:
             exif = image.getexif()
             if not _is_enough(image, size):
                 return None, read_shot(image, BytesIO(data))
-        image, shot, _ = read_picture(BytesIO(data), size)
+        image, shot, _, problem = read_picture(BytesIO(data), size)
+        if problem:
+            return None, shot
     except (LibRawError, NotSupportedError, MediaError, OSError, SyntaxError, ValueError):
         return None, UNKNOWN_SHOT
     return (image if ExifTags.Base.Orientation in exif else turned(image, orientation)), shot

@@ -73,7 +73,7 @@ def extent(container: InputContainer, stream: AudioStream | VideoStream) -> floa
 
 
 def is_guess(container: InputContainer) -> bool:
-    """Whether FFmpeg takes the duration from what is there: no claim of how much there should be."""
+    """Whether FFmpeg takes the duration from what is there, which claims nothing."""
     return container.format.name in _GUESSED
 
 
