@@ -202,11 +202,14 @@ class Reading:
 
     Pictures may be decoded no larger than twice `image_size` pixels. `speech` gives what is said in
     a recording or a film, and `sounds` what it sounds like; without them that is passed over.
+    `knows` says of a name, as the file writes it, whether it is that of a picture or a film of the
+    folder; without it none is known.
     """
 
     image_size: int
     speech: Callable[[Path], Iterable[Segment]] | None = None
     sounds: Callable[[Path], Iterable[Window]] | None = None
+    knows: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from cmsearch.types import (
     Window,
 )
 from indexer.scan import Found
-from indexer.subjects import Subjects
+from indexer.subjects import Names, Subjects
 
 PLACED = frozenset({"page", "shot", "sound", "subtitle", "transcript"})
 """Kinds of which a file may hold several with the same content, each at its own place."""
@@ -95,15 +95,16 @@ class Loader:
             digest = file_digest(path)
         except OSError as error:
             return Loaded(file, None, error=f"can't be read: {error.strerror}", final=False)
-        loaded = Loaded(file, digest)
+        loaded, names = Loaded(file, digest), Names(self._subjects, file)
         try:
-            return self._read(path, loaded, known)
+            loaded = self._read(path, loaded, known, names)
         except MediaError as error:
-            return Loaded(file, digest, error=_shown(error))
+            loaded = Loaded(file, digest, error=_shown(error))
+        return replace(loaded, final=False) if names.lacking else loaded
 
-    def _read(self, path: Path, loaded: Loaded, known: frozenset[str]) -> Loaded:
+    def _read(self, path: Path, loaded: Loaded, known: frozenset[str], names: Names) -> Loaded:
         file, final, shot = loaded.file, True, UNKNOWN_SHOT
-        for part in make_reader(file.kind).read(path, self._wanted(str(loaded.digest))):
+        for part in make_reader(file.kind).read(path, self._wanted(loaded, names)):
             if isinstance(part, Skipped):
                 loaded.skipped.append(replace(part, path=file.path))
                 continue
@@ -121,9 +122,10 @@ class Loader:
             loaded.locators.setdefault(item.digest, part.locator)
         return replace(loaded, final=final, shot=shot)
 
-    def _wanted(self, digest: str) -> Reading:
+    def _wanted(self, loaded: Loaded, names: Names) -> Reading:
         speech, size = self._speech, self._encoder.capabilities.image_size
-        return Reading(size, speech and (lambda path: speech(path, digest)), self._sounds)
+        digest = str(loaded.digest)
+        return Reading(size, speech and (lambda path: speech(path, digest)), self._sounds, names)
 
     def _item(self, loaded: Loaded, part: Part, about: str | None) -> LoadedItem:
         content = str(loaded.digest)

@@ -15,9 +15,10 @@ from cmsearch.text import native
 from cmsearch.thumbnails import picture
 from cmsearch.types import Reading, Skipped
 from indexer.scan import PICTURES, Found, scan
-from indexer.subjects import Subjects
+from indexer.subjects import Names, Subjects
 
-_WRITTEN = frozenset({"captions", "sidecar"})
+_WRITTEN = frozenset({"captions", "document", "sidecar"})
+"""A text by itself may be a table of captions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,11 @@ def pairs(folder: Path) -> Pairs:
 
 def _captions(folder: Path, file: Found, subjects: Subjects) -> list[Gold | Skipped]:
     found: list[Gold | Skipped] = []
+    wanted = Reading(0, knows=Names(subjects, file))
     try:
-        for part in make_reader(file.kind).read(folder / native(file.path), Reading(0)):
+        for part in make_reader(file.kind).read(folder / native(file.path), wanted):
+            if file.kind == "document" and getattr(part, "kind", "") != "caption":
+                continue
             if isinstance(part, Skipped):
                 found.append(replace(part, path=file.path))
             elif about := subjects.of(file, part):
@@ -66,5 +70,6 @@ def _captions(folder: Path, file: Found, subjects: Subjects) -> list[Gold | Skip
                 reason = f"describes {part.about}, which is not among the pictures here"
                 found.append(Skipped(file.path, reason, part.locator))
     except MediaError as error:
-        found.append(Skipped(file.path, str(error)))
+        if file.kind != "document":
+            found.append(Skipped(file.path, str(error)))
     return found

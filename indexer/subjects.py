@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import cache
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
+from cmsearch.registry import make_reader
 from cmsearch.text import caseless, native, storable
 from cmsearch.types import Part
-from indexer.scan import Found, grouped
+from indexer.scan import SUBJECTS, Found, grouped
 
 
 class Subjects:
@@ -25,18 +27,20 @@ class Subjects:
 
     def of(self, file: Found, part: Part) -> str | None:
         """The picture that a caption describes, by its path from the folder, if it is here."""
-        if part.about is None:
-            return file.about
+        return file.about if part.about is None else self.named(file, part.about)
+
+    def named(self, file: Found, name: str) -> str | None:
+        """The picture that a file means by a name, by its path from the folder, if it is here."""
         folder = PurePosixPath(file.path).parent
-        path = normpath(str(folder / part.about.replace("\\", "/")))
+        path = normpath(str(folder / name.replace("\\", "/")))
         if path in self._pictures:
             return path
         found = self._linked(path) or _only(self._alike.get(caseless(path)))
         if found is not None or not file.path.lower().endswith(".json"):
             return found
         # COCO keeps its annotations in a folder of their own and names pictures without theirs.
-        name = PurePosixPath(path).name
-        return _only(self._by_name.get(name) or self._named_alike.get(caseless(name)))
+        last = PurePosixPath(path).name
+        return _only(self._by_name.get(last) or self._named_alike.get(caseless(last)))
 
     def _linked(self, path: str) -> str | None:
         """The picture to which a link leads that was passed over for it."""
@@ -45,6 +49,28 @@ class Subjects:
             found = storable(place.relative_to(self._real_folder).as_posix())
             return found if found in self._pictures else None
         return None
+
+
+class Names:
+    """Says of the names that a file writes whether they are of pictures of the folder.
+
+    It is `lacking` one as soon as a name that ends as those of pictures do is of none: that picture
+    may come.
+    """
+
+    def __init__(self, subjects: Subjects, file: Found) -> None:
+        self.lacking = False
+        self._subjects, self._file = subjects, file
+
+    def __call__(self, name: str) -> bool:
+        found = self._subjects.named(self._file, name) is not None
+        self.lacking |= not found and PurePosixPath(name).suffix.lower() in _suffixes()
+        return found
+
+
+@cache
+def _suffixes() -> frozenset[str]:
+    return frozenset().union(*(make_reader(kind).suffixes for kind in SUBJECTS))
 
 
 def _only(paths: list[str] | None) -> str | None:

@@ -1,100 +1,212 @@
-"""Reading files of captions: JSON lines, CSV, COCO's JSON."""
+"""Reading files of captions: tables, JSON lines, and the forms of JSON in which datasets come."""
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from cmsearch.errors import MediaError
+from cmsearch.media import tables
+from cmsearch.media.columns import (
+    SAMPLE,
+    Columns,
+    Knows,
+    columns,
+    is_like_a_name,
+    parsed,
+    picture_name,
+    texts,
+)
 from cmsearch.media.texts import read_bytes, read_lines
 from cmsearch.types import Modality, Part, Reading, Skipped
 
+NOT_FOUND = "no captions are found in it; docs/indexing.md has the forms that are read"
+_NAMES = ("file_name", "filename", "path", "filepath", "name")
+
+Found = Iterator[Part | Skipped]
+Rows = Iterable[tuple[int, Any]]
+
 
 class CaptionsReader:
-    """Reads caption files: JSON lines and CSV with `image` and `caption`, and COCO's JSON.
+    """Reads caption files: tables and JSON in which pictures and their captions are found.
 
-    Other JSON and CSV gives nothing.
+    Other tables and other JSON give nothing.
     """
 
-    suffixes = frozenset({".csv", ".json", ".jsonl"})
+    suffixes = frozenset({".csv", ".json", ".jsonl", ".tsv"})
     missing: str | None = None
 
-    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
-        read = {".jsonl": _json_lines, ".csv": _csv, ".json": _coco}[path.suffix.lower()]
-        return read(path)
+    def read(self, path: Path, wanted: Reading) -> Found:
+        suffix, knows = path.suffix.lower(), wanted.knows or _knows_none
+        if suffix == ".json":
+            return _json(path, _text(read_bytes(path)), knows)
+        lines = read_lines(path)
+        if suffix == ".jsonl":
+            return _json_lines(path, lines, knows)
+        delimiters = "\t,;|" if suffix == ".tsv" else tables.DELIMITERS
+        return table(path, lines, knows, delimiters)
 
 
-def _caption(text: str, image: str | None, line: int) -> Part:
-    return Part(Modality.TEXT, "caption", text, image, str(line))
+def table(path: Path, lines: Sequence[str], knows: Knows, delimiters: str) -> Found:
+    """The captions of a table. Raises `MediaError`."""
+    found = tables.rows(lines, knows, _is_called_so(path), delimiters)
+    if found is not None:
+        yield from _parts(path, found[0], found[1])
 
 
-def _json_lines(path: Path) -> Iterator[Part | Skipped]:
-    lines = [(number, line) for number, line in enumerate(read_lines(path), 1) if line.strip()]
-    if not any(_is_pair(_parsed(line)) for _, line in islice(lines, 20)):
-        return
-    for number, line in lines:
-        value = _parsed(line)
-        if _is_pair(value):
-            yield _caption(value["caption"].strip(), value["image"], number)
-        else:
-            reason = 'not {"image": "…", "caption": "…"}'
-            yield Skipped(path.name, reason, str(number))
-
-
-def _csv(path: Path) -> Iterator[Part | Skipped]:
-    rows = csv.DictReader([line + "\n" for line in read_lines(path)])
+def listed(path: Path, lines: Sequence[str], knows: Knows) -> Found | None:
+    """The captions of a table that has another suffix, if it names pictures that are known."""
     try:
-        if not {"image", "caption"} <= set(rows.fieldnames or ()):
-            return
-        for row in rows:
-            if _is_pair(row):
-                yield _caption(row["caption"].strip(), row["image"], rows.line_num)
-            else:
-                yield Skipped(path.name, "no image or no caption", str(rows.line_num))
-    except csv.Error as error:
-        raise MediaError(f"not CSV: {error}") from error
-
-
-def _coco(path: Path) -> Iterator[Part | Skipped]:
-    """COCO's captions; their locator is the annotation's number, since there are no lines."""
-    data = read_bytes(path)
-    if b'"annotations"' not in data or b'"caption"' not in data:
-        return
-    try:
-        value = json.loads(data)
-        names = {image["id"]: image["file_name"] for image in value["images"]}
-        annotations = list(value["annotations"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise MediaError(f"not COCO's captions ({error})") from error
-    for number, annotation in enumerate(annotations, 1):
-        pair = annotation if isinstance(annotation, dict) else {}
-        number_of = pair.get("image_id")
-        image = names.get(number_of) if isinstance(number_of, int | str) else None
-        pair = {"image": image, "caption": pair.get("caption")}
-        if _is_pair(pair):
-            yield _caption(pair["caption"].strip(), pair["image"], number)
-        else:
-            yield Skipped(path.name, "an annotation without image or caption", str(number))
-
-
-def _parsed(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+        found = tables.rows(lines, knows, False)
+    except MediaError:  # it is a text that happens to look like one
         return None
+    if found is None:
+        return None
+    own, rows = found
+    known = (picture_name(row.get(own.picture)) for _, row in rows if isinstance(row, Mapping))
+    if not any(knows(name) for name in islice(known, SAMPLE)):
+        return None
+    return table(path, lines, knows, tables.DELIMITERS)
 
 
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(value.get(key), str) and value[key].strip() and _is_unicode(value[key])
-        for key in ("image", "caption")
+def _text(data: bytes) -> str:
+    """JSON as text; what isn't in an encoding of JSON's is taken for Windows-1252."""
+    try:
+        return data.decode(json.detect_encoding(data))
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
+def _knows_none(name: str) -> bool:
+    return False
+
+
+def _is_called_so(path: PurePath) -> bool:
+    """Whether a file's name speaks of captions, as `captions.csv` and `metadata.jsonl` do."""
+    stem = path.stem.lower()
+    return "caption" in stem or (stem == "metadata" and path.suffix.lower() != ".json")
+
+
+def _parts(path: Path, own: Columns, rows: Rows) -> Found:
+    for number, row in rows:
+        try:
+            if isinstance(row, str):
+                raise MediaError(row)
+            name, found = own.pair(row)
+        except MediaError as error:
+            yield Skipped(path.name, str(error), str(number))
+            continue
+        for text in found:
+            yield Part(Modality.TEXT, "caption", text, name, str(number))
+
+
+def _json_lines(path: Path, lines: Sequence[str], knows: Knows) -> Found:
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    sample = [parsed(line) for _, line in islice(filled, SAMPLE)]
+    if not any(isinstance(row, Mapping) for row in sample):
+        if sample and filled[0][1].lstrip().startswith(("[", "{")):  # JSON over several lines
+            yield from _json(path, "\n".join(lines), knows)
+        return
+    own = _columns(sample, knows, _is_called_so(path))
+    if own is not None:
+        yield from _parts(path, own, ((number, parsed(line)) for number, line in filled))
+
+
+def _columns(rows: Sequence[Any], knows: Knows, like: bool) -> Columns | None:
+    """The columns of objects, of which each may have others."""
+    some = [row for row in rows[:SAMPLE] if isinstance(row, Mapping)]
+    keys = list(dict.fromkeys(key for row in some for key in row))
+    return columns(keys, some, knows, like) if keys else None
+
+
+def _json(path: Path, text: str, knows: Knows) -> Found:
+    like = _is_called_so(path)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if '"caption' in text or like:
+            form = "COCO's captions" if '"annotations"' in text else "JSON"
+            raise MediaError(f"not {form} ({error})") from error
+        return
+    if isinstance(value, Mapping) and _is_coco(value):
+        yield from _coco(path, value)
+        return
+    found = _listed(value, knows, like)
+    if found is None and like:
+        raise MediaError(NOT_FOUND)
+    if found is not None:
+        yield from _parts(path, *found)
+
+
+def _listed(value: Any, knows: Knows, like: bool) -> tuple[Columns, Rows] | None:
+    """The captions in a list of objects, in an object of such lists, or under pictures' names."""
+    if isinstance(value, list):
+        own = _columns(value, knows, like)
+        return None if own is None else (own, enumerate(value, 1))
+    if not isinstance(value, Mapping):
+        return None
+    names = [picture_name(key) for key in islice(value, SAMPLE)]
+    likely = [name for name in names if is_like_a_name(name)]
+    if any(knows(name) for name in likely) or (like and likely):
+        rows = ({"image": key, "caption": list(texts(one))} for key, one in value.items())
+        return Columns("image", (("caption",),)), enumerate(rows, 1)
+    for inner in value.values():
+        if isinstance(inner, list) and inner and isinstance(inner[0], Mapping):
+            own = _columns(inner, knows, False)
+            if own is not None:
+                return own, enumerate(inner, 1)
+    return None
+
+
+def _is_coco(value: Mapping[str, Any]) -> bool:
+    """Whether it is what COCO keeps captions in; objects and questions are in the like of it."""
+    annotations = value.get("annotations")
+    return (
+        isinstance(annotations, list)
+        and "images" in value
+        and any(isinstance(one, Mapping) and "caption" in one for one in annotations)
     )
 
 
-def _is_unicode(text: str) -> bool:
-    """Whether no half of a surrogate pair, which JSON can escape, is in it."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+def _coco(path: Path, value: Mapping[str, Any]) -> Found:
+    """COCO's captions; their locator is the annotation's number, since there are no lines."""
+    images = value["images"]
+    if not isinstance(images, list):
+        raise MediaError("not COCO's captions: its images are no list")
+    names: dict[str, str | None] = {}
+    for image in images:
+        if isinstance(image, Mapping) and (key := _key(image.get("id"))):
+            found = (picture_name(image.get(name)) for name in _NAMES)
+            names.setdefault(key, next(filter(None, found), None))
+    rows = [_annotated(one, names) for one in value["annotations"]]
+    yield from _parts(path, Columns("image", (("caption",),)), enumerate(rows, 1))
+
+
+def _annotated(annotation: Any, names: Mapping[str, str | None]) -> dict[str, Any] | str:
+    """The picture and the caption of an annotation, or what is wrong with it."""
+    if not isinstance(annotation, Mapping):
+        return "not an annotation"
+    number = annotation.get("image_id")
+    key = _key(number)
+    if key is None:
+        return "an annotation without image_id"
+    if key not in names:
+        return f"image_id {str(number)[:50]} is not among the images"
+    if names[key] is None:
+        return f"the image {str(number)[:50]} has no file_name"
+    if not any(texts(annotation.get("caption"))):
+        return "an annotation without caption"
+    return {"image": names[key], "caption": annotation["caption"]}
+
+
+def _key(number: Any) -> str | None:
+    """The id of an image in one form: some files have numbers in one place and texts in another."""
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    if isinstance(number, bool) or not isinstance(number, int | str):
+        return None
+    text = str(number).strip()
+    return (text.lstrip("0") or "0") if text.isdecimal() else text or None

@@ -15,6 +15,12 @@ MAX_BYTES = 512 * 2**20
 """A text file larger than this is a log or a dump, not captions or prose."""
 
 _LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines has more, which JSON may hold
+# What a table of captions begins with: the names of its columns, or a picture's and its caption.
+_TABLE = re.compile(
+    r"\W{0,3}\w*(?:image|img|file|photo|picture)[\w ]{0,20}[\t,|;].*caption"
+    r"|[^\t,|;]{1,300}\.\w{2,5}(?:#\d+)?[\t|,;]",
+    re.IGNORECASE,
+)
 _MARKUP = re.compile(r"^\s*(?:#+|>+|[-*+]|\d+\.)\s+")
 
 
@@ -31,13 +37,23 @@ class SidecarReader:
 
 
 class DocumentReader:
-    """Reads `.txt` and `.md` as passages of whole sentences."""
+    """Reads `.txt` and `.md` as passages of whole sentences.
+
+    A `.txt` that names pictures of the folder may be a table of captions.
+    """
 
     suffixes = frozenset({".md", ".txt"})
     missing: str | None = None
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         lines = read_lines(path)
+        if wanted.knows is not None and path.suffix.lower() == ".txt" and _TABLE.match(lines[0]):
+            from cmsearch.media.captions import listed
+
+            found = listed(path, lines, wanted.knows)
+            if found is not None:
+                yield from found
+                return
         if path.suffix.lower() == ".md":
             lines = [_MARKUP.sub("", line) for line in lines]
         for first, last, text in passages(lines):

@@ -122,6 +122,47 @@ def test_captions_belong_to_their_pictures(tmp_path: Path) -> None:
     assert pairs(loaded(tmp_path, "sub/back.csv")) == [("up", "a.png")]
 
 
+def test_tables_name_pictures_as_people_do(tmp_path: Path) -> None:
+    write_picture(tmp_path / "sub/IMG_1.PNG")
+    whole = tmp_path.resolve() / "sub" / "IMG_1.PNG"
+    rows = ["sub\\IMG_1.PNG", "SUB/img_1.png", str(whole), "./sub/IMG_1.PNG"]
+    table = "Picture;Text\n" + "".join(f"{row};{place}\n" for place, row in enumerate(rows))
+    write_files(tmp_path, {"t.csv": "\ufeff" + table, "a.txt": "IMG_1.PNG#0\tA dog\n"})
+    found = loaded(tmp_path, "t.csv")
+    assert pairs(found) == [(str(place), "sub/IMG_1.PNG") for place in range(len(rows))]
+    assert (found.skipped, found.final) == ([], True)
+
+
+def test_a_text_beside_pictures_may_be_a_table(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png")
+    write_files(tmp_path, {"captions.txt": "image,caption\na.png,A dog\nb.png,B\n"})
+    found = loaded(tmp_path, "captions.txt")
+    assert pairs(found) == [("A dog", "a.png")]
+    assert [one.locator for one in found.skipped] == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_told"),
+    [
+        ("captions.json", '[{"picture_file": "a.png", "size": 5}]', True),
+        ("shop.csv", "image,title\na.png,A dog\n", False),
+        ("metadata.jsonl", '{"file_name": "a.png", "text": "A dog"}\n', True),
+    ],
+)
+def test_a_table_is_read_again_when_its_pictures_may_have_come(
+    tmp_path: Path, name: str, content: str, is_told: bool
+) -> None:
+    write_picture(tmp_path / "b.png")
+    write_files(tmp_path, {name: content})
+    before = loaded(tmp_path, name)
+    assert (before.new, before.final) == ([], False)
+    assert bool(before.error or before.skipped) is is_told
+    write_picture(tmp_path / "a.png")
+    after = loaded(tmp_path, name)
+    assert bool(after.new) is ("size" not in content)
+    assert after.final
+
+
 def test_a_sidecar_belongs_to_its_picture(tmp_path: Path) -> None:
     write_picture(tmp_path / "sub/b.png")
     write_files(tmp_path, {"sub/b.txt": "of b\n"})

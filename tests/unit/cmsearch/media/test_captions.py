@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,27 @@ import pytest
 
 from cmsearch.errors import MediaError
 from cmsearch.media.captions import CaptionsReader
-from cmsearch.types import Part, Reading, Skipped
+from cmsearch.media.texts import DocumentReader
+from cmsearch.types import Modality, Part, Reading, Skipped
 
 SIZE = 260
 
 
-def read(folder: Path, name: str, content: str | bytes) -> list[Part | Skipped]:
+def read(
+    folder: Path, name: str, content: str | bytes, known: Collection[str] = ()
+) -> list[Part | Skipped]:
+    """What is read of a file in a folder with the pictures that are `known`."""
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return list(CaptionsReader().read(path, Reading(SIZE)))
+    reader = DocumentReader() if name.endswith(".txt") else CaptionsReader()
+    return list(reader.read(path, Reading(SIZE, knows=known.__contains__)))
 
 
-def captions(folder: Path, name: str, content: str | bytes) -> list[tuple[str | None, str, str]]:
+def captions(
+    folder: Path, name: str, content: str | bytes, known: Collection[str] = ()
+) -> list[tuple[str | None, str, str]]:
     """The image, text and locator of each caption; fails where a line was left out."""
-    parts = read(folder, name, content)
+    parts = read(folder, name, content, known)
     assert all(isinstance(part, Part) and part.kind == "caption" for part in parts)
     return [(part.about, part.content, part.locator) for part in parts if isinstance(part, Part)]
 
@@ -121,9 +129,151 @@ def test_other_csv_is_left_alone(tmp_path: Path, content: str) -> None:
     assert read(tmp_path, "c.csv", content) == []
 
 
-def test_csv_with_an_endless_field(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="not CSV"):
-        read(tmp_path, "c.csv", "image,caption\na.jpg," + "x" * 200_000)
+def test_an_endless_field_spoils_its_line_only(tmp_path: Path) -> None:
+    content = "image,caption\na.jpg," + "x" * 200_000 + "\nb.jpg,B\n"
+    bad, good = read(tmp_path, "c.csv", content)
+    assert isinstance(bad, Skipped)
+    assert (bad.locator, bad.reason) == ("2", "a field of more than 131,072 characters")
+    assert good == Part(Modality.TEXT, "caption", "B", "b.jpg", "3")
+
+
+HEADS = ["image,caption", "Image;Caption", "FILE_NAME\tText", "file name|Description", "photo,ALT"]
+
+
+@pytest.mark.parametrize("head", [*HEADS, '"File Name","caption"', "sep=;\nimage;caption"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_tables_as_spreadsheets_save_them(
+    tmp_path: Path, head: str, encoding: str, end: str
+) -> None:
+    delimiter = next(one for one in ";\t|," if one in head)
+    rows = [
+        delimiter.join(["a.jpg", "Un café, l'été"])
+        if delimiter != ","
+        else 'a.jpg,"Un café, l\'été"',
+        delimiter.join(["sub\\b.jpg", '"He said ""hi"""']),
+    ]
+    content = end.join([*head.split("\n"), *rows, ""]).encode(encoding)
+    first = head.count("\n") + 2
+    assert captions(tmp_path, "table.csv", content, ["a.jpg"]) == [
+        ("a.jpg", "Un café, l'été", str(first)),
+        ("sub\\b.jpg", 'He said "hi"', str(first + 1)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("image,caption\na.jpg,A dog, running\n", [("a.jpg", "A dog, running")]),
+        ("image,caption,,\na.jpg,A,,\n", [("a.jpg", "A")]),
+        ("image,caption1,caption_2\na.jpg,A,B\n", [("a.jpg", "A"), ("a.jpg", "B")]),
+        (
+            "image,caption,caption\na.jpg,A,B\nb.jpg,,C\n",
+            [*[("a.jpg", one) for one in "AB"], ("b.jpg", "C")],
+        ),
+        ("image_name| comment_number| comment\na.jpg| 0| A dog .\n", [("a.jpg", "A dog .")]),
+        ("a.jpg#0\tA dog\na.jpg#1\tA cat\n", [("a.jpg", "A dog"), ("a.jpg", "A cat")]),
+        ("a.jpg,A dog\nx.jpg,A cat\n", [("a.jpg", "A dog"), ("x.jpg", "A cat")]),
+        ("a.jpg,A dog, running\na.jpg,B\n", [("a.jpg", "A dog, running"), ("a.jpg", "B")]),
+        ("A dog;a.jpg\n", [("a.jpg", "A dog")]),
+        ("a.jpg|0|A dog\n", [("a.jpg", "A dog")]),
+        ("datei;was zu sehen ist\na.jpg;Ein Hund am See\n", [("a.jpg", "Ein Hund am See")]),
+        ("id,file_name,text\n1,a.jpg,A\n", [("a.jpg", "A")]),
+        ("title,description,path\nT,,a.jpg\nT,D,a.jpg\n", [("a.jpg", "T"), ("a.jpg", "D")]),
+        ('image,caption\na.jpg,A 5" disk\nb.jpg,B\n', [("a.jpg", 'A 5" disk'), ("b.jpg", "B")]),
+        ('image,captions\na.jpg,"[""A"", ""B""]"\n', [("a.jpg", "A"), ("a.jpg", "B")]),
+        ("key,caption\na.jpg,A\n", [("a.jpg", "A")]),
+    ],
+)
+@pytest.mark.parametrize("name", ["c.csv", "c.tsv"])
+def test_tables_as_people_write_them(
+    tmp_path: Path, name: str, content: str, expected: list[tuple[str, str]]
+) -> None:
+    found = captions(tmp_path, name, content, ["a.jpg"])
+    assert [(image, text) for image, text, _ in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("image,caption\na.jpg,A zeppelin\n", [("a.jpg", "A zeppelin", "2")]),
+        ("a.jpg#0\tA dog\na.jpg#1\tA cat\n", [("a.jpg", "A dog", "1"), ("a.jpg", "A cat", "2")]),
+    ],
+)
+def test_a_text_may_be_a_table(
+    tmp_path: Path, content: str, expected: list[tuple[str, str, str]]
+) -> None:
+    assert captions(tmp_path, "captions.txt", content, ["a.jpg"]) == expected
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "image,caption\nz.jpg,A zeppelin\n",
+        "a.jpg, which I like, is a dog.\n\nIt runs.\n",
+        "",
+        "a.jpg\n",
+    ],
+)
+def test_other_texts_stay_documents(tmp_path: Path, content: str) -> None:
+    for part in read(tmp_path, "notes.txt", content, ["b.jpg"]):
+        assert isinstance(part, Part) and part.kind == "passage"
+
+
+def test_a_quotation_mark_that_is_not_closed_spoils_its_line_only(tmp_path: Path) -> None:
+    content = 'image,caption\na.jpg,"A dog\n' + "b.jpg,B\n" * 300
+    bad, *good = read(tmp_path, "c.csv", content)
+    assert bad == Skipped("c.csv", "a quotation mark that is not closed", "2")
+    assert len(good) == 300
+
+
+def test_too_many_fields_are_not_guessed(tmp_path: Path) -> None:
+    content = "image,caption,split\na.jpg,A dog, running,train\n"
+    (bad,) = read(tmp_path, "c.csv", content)
+    assert isinstance(bad, Skipped)
+    assert "4 fields in place of 3: put a caption with ',' in it into quotation marks" in bad.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("c.csv", "a,caption\n1,A dog\n", "its columns are a, caption; none names pictures"),
+        ("captions.csv", "a,b\n1,A dog\n", "its columns are a, b; none names pictures"),
+        ("c.csv", "wo,was,art\na.jpg,A nice dog,x\n", "none is called caption, text or desc"),
+        ("c.csv", "a.jpg,A dog,train\n", "its columns have no names"),
+        ("c.jsonl", '{"caption": "A dog", "size": 5}\n', "its columns are caption, size; none"),
+        ("c.json", '[{"caption": "A dog"}]', "its columns are caption; none names pictures"),
+        ("captions.json", '{"version": 2}', "no captions are found in it"),
+        ("captions.json", "A dog", "not JSON"),
+        ("metadata.csv", "file_id,stars\n7,5\n", "its columns are file_id, stars; none names"),
+    ],
+)
+def test_what_looks_like_captions_and_is_not_read_says_why(
+    tmp_path: Path, name: str, content: str, reason: str
+) -> None:
+    with pytest.raises(MediaError, match=reason):
+        read(tmp_path, name, content, ["a.jpg"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("package.json", '{"name": "a", "description": "A dog", "files": ["a.jpg"]}'),
+        ("tsconfig.json", '{"compilerOptions": {"paths": {}}}'),
+        ("data.json", '[{"id": 1, "title": "A dog"}]'),
+        ("data.json", "{broken"),
+        ("data.json", "\x00\x01"),
+        ("log.jsonl", '{"time": 1, "text": "a log"}\n'),
+        ("shop.csv", "image,title,price\nz.jpg,A dog,5\n"),
+        ("stars.csv", "file_name,stars\na.jpg,5\n"),
+        ("exif.csv", "SourceFile,Model\na.jpg,X 1\nb.jpg,X 1\nc.jpg,X 1\n"),
+        ("bank.csv", "Date;Text;Amount\n2019-05-06;A dog;5\n"),
+        ("numbers.csv", "1,2\n3,4\n"),
+        ("prose.csv", "just a line\n"),
+    ],
+)
+def test_ordinary_tables_are_no_captions(tmp_path: Path, name: str, content: str) -> None:
+    assert read(tmp_path, name, content, ["a.jpg"]) == []
 
 
 # --- COCO's JSON ---
@@ -166,6 +316,8 @@ def test_a_bad_annotation_is_reported_with_its_number(tmp_path: Path, bad: Any) 
         '{"name": "a package", "caption": "and no annotations"}',
         json.dumps({"images": [], "annotations": [{"bbox": [1, 2, 3, 4]}]}),
         b"\x93NUMPY\0\1",
+        '{"annotations": 5, "images": [], "caption": 1}',
+        '["annotations", "caption"]',
     ],
 )
 def test_other_json_is_left_alone(tmp_path: Path, content: str | bytes) -> None:
@@ -173,21 +325,87 @@ def test_other_json_is_left_alone(tmp_path: Path, content: str | bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "reason"),
     [
-        coco({"image_id": 7, "caption": "A"})[:-5],
-        coco({"image_id": 7, "caption": "A"}, images=5),
-        coco({"image_id": 7, "caption": "A"}, images=[{"id": 7}]),
-        coco({"image_id": 7, "caption": "A"}, images=[{"id": [], "file_name": "a"}]),
-        '{"annotations": 5, "images": [], "caption": 1}',
-        '["annotations", "caption"]',
-        b'{"annotations": [{"caption": "\xff"}]}',
-        '{"annotations": "caption", "x": ' + "[" * 100_000,
+        (coco({"image_id": 7, "caption": "A"})[:-5], "not COCO's captions"),
+        (coco({"image_id": 7, "caption": "A"}, images=5), "not COCO's captions"),
+        (b'{"annotations": [{"caption": "\xff"}]}', "none names pictures"),
+        ('{"annotations": "caption", "x": ' + "[" * 100_000, "not COCO's captions"),
     ],
 )
-def test_damaged_coco(tmp_path: Path, content: str | bytes) -> None:
-    with pytest.raises(MediaError, match="not COCO's captions"):
+def test_damaged_coco(tmp_path: Path, content: str | bytes, reason: str) -> None:
+    with pytest.raises(MediaError, match=reason):
         read(tmp_path, "coco.json", content)
+
+
+@pytest.mark.parametrize(
+    ("image", "annotation"),
+    [("1", 1), (1, "1"), ("000001", 1), (1, "000001"), (1.0, 1), ("a-7", "a-7"), (" 1", "1")],
+)
+def test_ids_of_coco_are_numbers_or_texts(tmp_path: Path, image: Any, annotation: Any) -> None:
+    images = [{"id": image, "file_name": "train/a.jpg"}]
+    content = coco({"image_id": annotation, "caption": "A"}, images=images)
+    assert captions(tmp_path, "coco.json", content) == [("train/a.jpg", "A", "1")]
+
+
+@pytest.mark.parametrize(
+    ("images", "number", "reason"),
+    [
+        ([{"id": 7}], 7, "the image 7 has no file_name"),
+        ([{"id": [], "file_name": "a"}], 7, "image_id 7 is not among the images"),
+        ([5, None], "x", "image_id x is not among the images"),
+        ([], True, "an annotation without image_id"),
+    ],
+)
+def test_an_annotation_says_what_it_lacks(
+    tmp_path: Path, images: Any, number: Any, reason: str
+) -> None:
+    content = coco({"image_id": number, "caption": "A"}, images=images)
+    assert read(tmp_path, "coco.json", content) == [Skipped("coco.json", reason, "1")]
+
+
+# --- other JSON ---
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("c.json", [{"file_name": "a.jpg", "text": "A"}], ["A"]),
+        ("c.json", [{"image": "z.jpg", "caption": ["A", "B"]}], ["A", "B"]),
+        ("c.json", {"a.jpg": "A"}, ["A"]),
+        ("c.json", {"a.jpg": ["A", "B"]}, ["A", "B"]),
+        ("c.json", {"a.jpg": {"caption": "A"}}, ["A"]),
+        ("captions.json", {"z.jpg": "A"}, ["A"]),
+        ("c.json", {"data": [{"image": "a.jpg", "captions": ["A"]}]}, ["A"]),
+        (
+            "dataset.json",
+            {"images": [{"filename": "a.jpg", "sentences": [{"raw": "A"}, {"raw": "B"}]}]},
+            ["A", "B"],
+        ),
+        ("c.json", {"annotations": [{"image": "a.jpg", "caption": "A"}]}, ["A"]),
+    ],
+)
+def test_forms_of_json(tmp_path: Path, name: str, value: Any, expected: list[str]) -> None:
+    found = captions(tmp_path, name, json.dumps(value), ["a.jpg"])
+    assert [text for _, text, _ in found] == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_encodings_of_json(tmp_path: Path, encoding: str) -> None:
+    content = json.dumps({"a.jpg": "Un café"}, ensure_ascii=False).encode(encoding)
+    assert captions(tmp_path, "c.json", content, ["a.jpg"]) == [("a.jpg", "Un café", "1")]
+
+
+def test_metadata_of_an_image_folder(tmp_path: Path) -> None:
+    content = '{"file_name": "a.jpg", "text": "A"}\n{"file_name": "b.jpg"}\n{broken\n'
+    parts = read(tmp_path, "metadata.jsonl", content, ["a.jpg"])
+    assert parts[0] == Part(Modality.TEXT, "caption", "A", "a.jpg", "1")
+    assert skipped(parts[1:]) == [("metadata.jsonl", "2"), ("metadata.jsonl", "3")]
+
+
+def test_json_over_several_lines_may_end_in_jsonl(tmp_path: Path) -> None:
+    content = json.dumps([{"image": "a.jpg", "caption": "A"}], indent=1)
+    assert captions(tmp_path, "c.jsonl", content) == [("a.jpg", "A", "1")]
 
 
 # --- encodings ---
