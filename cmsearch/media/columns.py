@@ -74,8 +74,11 @@ def columns(keys: Sequence[str], rows: Sequence[Row], knows: Knows, like: bool) 
     groups = _groups(keys)
     says = bool(groups) and _squeezed(groups[0][0]).rstrip("0123456789") in CAPTIONS
     called = sorted((key for key in keys if _squeezed(key) in PICTURES), key=_rank)
-    picture = next((key for key in [*called, *keys] if _names(key, rows, knows)), None)
-    is_known = picture is not None
+    named = {key: _named(key, rows, knows) for key in dict.fromkeys([*called, *keys])}
+    picture = max(named, key=lambda key: named[key], default=None)
+    is_known = picture is not None and named[picture] > 0
+    if not is_known:
+        picture = None
     if picture is None and (says or like) and called and _rank(called[0]) < PICTURES.index("url"):
         picture = called[0]
     own = tuple(group for group in (tuple(k for k in g if k != picture) for g in groups) if group)
@@ -150,9 +153,10 @@ def is_like_a_name(value: Any) -> bool:
     return isinstance(value, str) and bool(_LIKE_A_NAME.fullmatch(value.strip()))
 
 
-def _names(key: str, rows: Sequence[Row], knows: Knows) -> bool:
+def _named(key: str, rows: Sequence[Row], knows: Knows) -> int:
+    """How many of some rows name a picture of the folder in a column."""
     names = (picture_name(row.get(key)) for row in rows[:SAMPLE])
-    return any(is_like_a_name(name) and knows(name) for name in names)
+    return sum(is_like_a_name(name) and knows(name) for name in names)
 
 
 def _is_worded(key: str, rows: Sequence[Row]) -> bool:

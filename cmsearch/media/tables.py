@@ -81,14 +81,15 @@ def _delimiter(lines: Sequence[str], delimiters: str) -> tuple[int, str]:
     if lines and lines[0].lower().startswith("sep=") and len(lines[0].rstrip("\r\n")) == 5:
         return 1, lines[0][4]
 
-    def fit(delimiter: str) -> tuple[bool, float, int]:
+    def fit(delimiter: str) -> tuple[bool, bool, float, int]:
         some = [row for _, row in islice(_records(lines, 0, delimiter), SAMPLE)]
         widths = [len(row) if isinstance(row, list) else 0 for row in some]
         if not widths or widths[0] < 2:
-            return False, 0.0, 0
+            return False, False, 0.0, 0
         same = sum(width == widths[0] for width in widths) / len(widths)
-        named = isinstance(some[0], list) and speaks_of(some[0])
-        return named, same, -delimiters.index(delimiter)
+        cells = some[0] if isinstance(some[0], list) else []
+        names = any(is_like_a_name(cell) and not set(delimiters) & set(cell) for cell in cells)
+        return speaks_of(cells), names, same, -delimiters.index(delimiter)
 
     return 0, max(delimiters, key=fit)
 

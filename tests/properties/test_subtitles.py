@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.media.subtitles import Cue, SubtitlesReader, cues
-from cmsearch.types import Part, Reading
+from cmsearch.types import Part, Reading, Skipped
+from tests.examples import examples
 
 TOKENS = st.sampled_from(
     ["00:00:01,000", "00:01.5", "-->", " ", "\n", "\n\n", "1", "WEBVTT", "<i>", "{\\an8}", "&#0;"]
@@ -55,3 +56,49 @@ def time(seconds: float) -> str:
     minutes, rest = divmod(thousandths, 60_000)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{rest // 1000:02},{rest % 1000:03}"
+
+
+STYLES = [
+    "{}",
+    "<i>{}</i>",
+    "{{\\an8}}{}",
+    "<v Ann>{}",
+    '<font color="#fff">{}</font>',
+    "- {}",
+    " {} ",
+]
+BROKEN = ["00:00:05,000 --> soon", "--> 00:00:05,000", "00:00:09,000 --> 00:00:05,000", "1 --> 2"]
+
+
+@examples(60)
+@given(st.data())
+def test_plausible_subtitles_are_read_or_their_line_is_named(data: st.DataObject) -> None:
+    """The words are counted, so that each is told from the others."""
+    webvtt, end = data.draw(st.booleans()), data.draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    lines = ["WEBVTT", ""] if webvtt else []
+    said, spans, bad, at = [], [], [], 0
+    for number in range(data.draw(st.integers(1, 8))):
+        if data.draw(st.integers(0, 4)) == 0:
+            bad.append(str(len(lines) + 1))
+            lines += [data.draw(st.sampled_from(BROKEN)), "lost", ""]
+            continue
+        start = at + data.draw(st.integers(0, 5000))
+        at = start + data.draw(st.integers(1, 4000))
+        head = [str(number)] if data.draw(st.booleans()) else []
+        own = [f"w{number}{place}" for place in "abc"[: data.draw(st.integers(1, 3))]]
+        written = [data.draw(st.sampled_from(STYLES)).format(word) for word in own]
+        settings = " align:start" if webvtt and data.draw(st.booleans()) else ""
+        times = f"{time(start / 1000)} --> {time(at / 1000)}{settings}"
+        lines += [*head, times.replace(",", "." if webvtt else ","), *written, ""]
+        said += own
+        spans.append((start, at))
+    encoding = data.draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]))
+    with TemporaryDirectory() as name:
+        path = Path(name, "a.vtt" if webvtt else "a.srt")
+        path.write_bytes(end.join(lines).encode(encoding))
+        found = list(SubtitlesReader().read(path, Reading(16)))
+    parts = [one for one in found if isinstance(one, Part)]
+    assert [word for part in parts for word in part.content.split() if word != "-"] == said
+    assert [one.locator for one in found if isinstance(one, Skipped)] == bad
+    begins = {round(1000 * span[0]) for part in parts if (span := locators.span(part.locator))}
+    assert len(begins) == len(parts) and begins <= {start for start, _ in spans}
