@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmsearch.diversity import diversified
-from cmsearch.duplicates import store_least_cosine
-from cmsearch.folding import fold
+from cmsearch.folding import fold, store_least_cosine
 from cmsearch.retrieval import Answer
 from cmsearch.store import Store, View
 from cmsearch.types import FloatArray, Modality

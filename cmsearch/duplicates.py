@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmsearch.catalog import Catalog
-from cmsearch.folding import fold, least_cosine
+from cmsearch import phash
+from cmsearch.details import SIDE, grey, same
+from cmsearch.errors import MediaError
+from cmsearch.folding import Look, fold, store_least_cosine
+from cmsearch.media.headers import Header, read_header
+from cmsearch.originals import Rank, rank, reason
 from cmsearch.store import Store
 from cmsearch.text import native
+from cmsearch.thumbnails import picture
 from cmsearch.types import FloatArray, IdArray, Modality
 
-_SAMPLE = 500
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_READERS = 4
+_KEPT = 64  # small grey pictures, of a megabyte at most
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A picture of a group: where it is, and how many bytes it takes."""
+    """A picture of a group: where it is, how many bytes it takes, and how many pixels it has.
+
+    `width` and `height` are of the upright picture, None where its file can't be read. `reason`
+    says why it isn't the best of its group; of the best it is empty.
+    """
 
     path: Path
     bytes: int
+    width: int | None = None
+    height: int | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Near-duplicates: the one with the most bytes, and the others by their paths.
+    """Near-duplicates: the original, as `cmsearch.originals` finds it, and the others by path.
 
     Each of the others is a near-duplicate of the `best`, not only of one another.
     """
@@ -47,8 +67,10 @@ class Found:
 def find_duplicates(store: Store, within: Path | None = None) -> Found:
     """The groups of near-duplicates among the pictures of a store, or of those below a folder.
 
-    Raises `StoreError` for paths that leave the store's root. See `cmsearch.folding` for what a
-    near-duplicate is; docs/duplicates.md has how long it takes.
+    The files of what may be in a group are read, for their sizes and where a hash can't tell; what
+    can't be read is no duplicate where that has to be looked at. Raises `StoreError` for paths that
+    leave the store's root. See `cmsearch.folding` for what a near-duplicate is;
+    docs/duplicates.md has how long it takes.
     """
     with store.still() as view:
         rows = store.catalog.pictures(view.space_id)
@@ -60,34 +82,117 @@ def find_duplicates(store: Store, within: Path | None = None) -> Found:
     root = store.root.resolve()
     chosen = [row for row in rows if place is None or _is_below(root / native(row[1]), place)]
     chosen.sort(key=lambda row: (-row[2], row[1]))
-    into = fold(
+    numbers = np.array([row[0] for row in chosen], np.int64)
+    pictures = _Pictures(
+        chosen,
+        [store.absolute(row[1]) for row in chosen],
         [hashes.get(row[0]) for row in chosen],
-        _aligned(np.array([row[0] for row in chosen], np.int64), ids, vectors),
-        [row[1] for row in chosen],
-        [row[3] for row in chosen],
-        least_cosine=lambda: least,
+        _aligned(numbers, ids, vectors),
+        least,
     )
-    copies = [Copy(store.absolute(row[1]), row[2]) for row in chosen]
     unhashed = sum(row[0] not in hashes for row in chosen)
-    return Found(_groups(copies, into), len(chosen), unhashed)
+    return Found(pictures.groups(), len(chosen), unhashed)
 
 
-def store_least_cosine(catalog: Catalog, space: int, dim: int) -> float:
-    """What `fold` needs to know of a store: see `folding.least_cosine`. About 0.1 s."""
-    ids, vectors = catalog.photos(space, dim, _SAMPLE)
-    hashes = catalog.hashes(ids.tolist())
-    return least_cosine([hashes.get(number) for number in ids.tolist()], vectors)
+class _Pictures:
+    """The pictures among which there may be near-duplicates: n rows of a catalog."""
+
+    def __init__(
+        self,
+        rows: Sequence[tuple[int, str, int, str]],
+        files: Sequence[Path],
+        hashes: Sequence[bytes | None],
+        vectors: FloatArray,
+        least: float,
+    ) -> None:
+        self._rows, self._files, self._hashes = rows, files, hashes
+        self._vectors, self._least = vectors, least
+
+    def groups(self) -> tuple[Group, ...]:
+        """The groups, by the path of their best.
+
+        Only files that may be in one are read: by the hashes alone all are folded first, and what
+        was is folded again, the originals before their copies, with a look at what is flat.
+        """
+        maybe = self._folded(np.arange(len(self._rows)), lambda *_: True)
+        copies = np.flatnonzero(maybe != np.arange(len(maybe)))
+        inside = np.union1d(copies, maybe[copies])
+        if not len(inside):
+            return ()
+        ranks, headers = self._ranks(inside, maybe)
+        inside = np.array(sorted(inside.tolist(), key=ranks.__getitem__), np.int64)
+        look = _Looks([self._files[one] for one in inside.tolist()])
+        into = inside[self._folded(inside, look)]
+        members: dict[int, list[Copy]] = {}
+        best = {one: self._copy(one, headers[one]) for one in set(into.tolist())}
+        for one, first in zip(inside.tolist(), into.tolist(), strict=True):
+            if one != first:
+                why = self._reason(ranks[first], ranks[one], first, one)
+                members.setdefault(first, []).append(self._copy(one, headers[one], why))
+        groups = [
+            Group(best[first], tuple(sorted(others, key=lambda copy: copy.path)))
+            for first, others in members.items()
+        ]
+        return tuple(sorted(groups, key=lambda group: group.best.path))
+
+    def _folded(self, places: IdArray, look: Look) -> IdArray:
+        chosen = places.tolist()
+        return fold(
+            [self._hashes[one] for one in chosen],
+            self._vectors[places],
+            [self._rows[one][1] for one in chosen],
+            [self._rows[one][3] for one in chosen],
+            least_cosine=lambda: self._least,
+            look=look,
+        )
+
+    def _ranks(
+        self, inside: IdArray, maybe: IdArray
+    ) -> tuple[dict[int, Rank], dict[int, Header | None]]:
+        """How good each copy is among those that it may be one of, and what its file says."""
+        places = inside.tolist()
+        with ThreadPoolExecutor(_READERS) as pool:
+            found = pool.map(read_header, [self._files[one] for one in places])
+            headers = dict(zip(places, found, strict=True))
+        spreads = phash.spread(phash.unpack([self._hashes[one] for one in places])).tolist()
+        stems: dict[int, set[str]] = {}
+        for one in places:
+            stem = PurePosixPath(self._rows[one][1]).stem.casefold()
+            stems.setdefault(int(maybe[one]), set()).add(stem)
+        ranks = {
+            one: rank(
+                self._rows[one][1], self._rows[one][2], headers[one], spread, stems[int(maybe[one])]
+            )
+            for one, spread in zip(places, spreads, strict=True)
+        }
+        return ranks, headers
+
+    def _copy(self, one: int, header: Header | None, why: str = "") -> Copy:
+        width, height = (header.width, header.height) if header else (None, None)
+        return Copy(self._files[one], self._rows[one][2], width, height, why)
+
+    def _reason(self, best: Rank, own: Rank, first: int, one: int) -> str:
+        if self._rows[first][3] == self._rows[one][3]:
+            return "the same bytes"
+        return reason(best, own)
 
 
-def _groups(copies: list[Copy], into: IdArray) -> tuple[Group, ...]:
-    members: dict[int, list[Copy]] = {}
-    for place in np.flatnonzero(into != np.arange(len(into))).tolist():
-        members.setdefault(int(into[place]), []).append(copies[place])
-    groups = [
-        Group(copies[best], tuple(sorted(others, key=lambda copy: copy.path)))
-        for best, others in members.items()
-    ]
-    return tuple(sorted(groups, key=lambda group: group.best.path))
+class _Looks:
+    """Looks at files, given by their places; one that can't be read is like no other."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = files
+        self._grey = lru_cache(_KEPT)(self._read)
+
+    def __call__(self, one: int, other: int, orientation: int) -> bool:
+        first, second = self._grey(one), self._grey(other)
+        return first is not None and second is not None and same(first, second, orientation)
+
+    def _read(self, one: int) -> Image | None:
+        try:
+            return grey(picture(self._files[one], SIDE))
+        except MediaError:
+            return None
 
 
 def _aligned(wanted: IdArray, ids: IdArray, vectors: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from cmsearch.phash import COARSE, SIZE, cosines
+from cmsearch.phash import COARSE, SIZE, cosines, detail
 from cmsearch.types import FloatArray
 
 LEAST = 0.82
@@ -21,31 +21,37 @@ _STRIDE = 0.05
 _DAMPING = 1e-3
 _ROUGH = (COARSE, 16, 4)  # frequencies, pixels of a side, and how often the map is improved
 _FINE = (SIZE, 24, 5)
+_DETAIL = (32, 0)
 _BATCH = 256
 
 
-def overlap_correlation(one: FloatArray, other: FloatArray) -> FloatArray:
-    """How well each of n pictures can be laid over another one: correlations `(n,)` up to 1.
+def overlap_correlation(one: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How well each of n pictures can be laid over another one: correlations `(n,)` up to 1, and
+    those of their details alone, laid over each other by the same map.
 
     Both are coefficients `(n, 16, 16)` of hashes, upright. Either may be the part of the other;
     what lies outside of one of them doesn't count. About 1 ms a pair, and 3 ms where it is near.
     """
-    found = np.zeros(len(one), np.float32)
+    found, details = np.zeros((2, len(one)), np.float32)
     for start in range(0, len(one), _BATCH):
         batch = slice(start, start + _BATCH)
-        pairs = (one[batch], other[batch]), (other[batch], one[batch])
-        found[batch] = np.maximum(*(_aligned(*pair) for pair in pairs))
-    return found
+        there, there_detail = _aligned(one[batch], other[batch])
+        back, back_detail = _aligned(other[batch], one[batch])
+        found[batch] = np.maximum(there, back)
+        details[batch] = np.where(there >= back, there_detail, back_detail)
+    return found, details
 
 
-def _aligned(moved: FloatArray, fixed: FloatArray) -> FloatArray:
-    """The correlation `(n,)` of `moved`, brought over `fixed`, with it."""
+def _aligned(moved: FloatArray, fixed: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The correlations `(n,)` of `moved`, brought over `fixed`, with it, and of their details."""
     maps = np.zeros((len(moved), 6), np.float32)
     rough = _brought(maps, moved, fixed, *_ROUGH)
     near = rough >= LEAST
-    found = np.zeros(len(moved), np.float32)
-    found[near] = _brought(maps[near], moved[near], fixed[near], *_FINE)
-    return found
+    found, details = np.zeros((2, len(moved)), np.float32)
+    maps = maps[near]
+    found[near] = _brought(maps, moved[near], fixed[near], *_FINE)
+    details[near] = _brought(maps, detail(moved[near]), detail(fixed[near]), SIZE, *_DETAIL)
+    return found, details
 
 
 def _brought(

@@ -39,6 +39,13 @@ Sound has a tower, and a space, of its own.
 """
 READ = tuple(one for one, tower in TOWER.items() if tower is Modality.TEXT)
 SEEN = tuple(one for one, tower in TOWER.items() if tower is Modality.IMAGE)
+RAW = frozenset(
+    {
+        *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".iiq", ".nef", ".nrw", ".orf"),
+        *(".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw"),
+    }
+)
+"""What the names of cameras' raw pictures end with."""
 HEARD = ("audio", "video")
 """The kinds of files in which something may be said."""
 STALE = -(2**63)

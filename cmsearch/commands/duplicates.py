@@ -34,8 +34,8 @@ def duplicates(path: Path | None, store: Path | None, style: str) -> None:
     """List pictures that are nearly the same, in groups: those below PATH, or all.
 
     They are copies in another format, size or orientation, crops of a few percent, bursts, and raw
-    pictures beside their JPEG. The best of a group is the file with the most bytes. Nothing is
-    deleted or moved.
+    pictures beside their JPEG. The best of a group is its original: the most pixels, then a
+    camera's format and notes, then no name of a copy, then bytes. Nothing is deleted or moved.
 
     \b
     Examples:
@@ -78,15 +78,20 @@ def _json(group: Group) -> bytes:
 
 
 def _fields(copy: Copy) -> dict[str, Any]:
-    return {"path": str(copy.path), "bytes": copy.bytes}
+    fields = {"path": str(copy.path), "bytes": copy.bytes}
+    fields |= {"width": copy.width, "height": copy.height}
+    return fields | ({"reason": copy.reason} if copy.reason else {})
 
 
 def _print_table(groups: Sequence[Group]) -> None:
     for number, group in enumerate(groups, 1):
         for copy in (group.best, *group.others):
             role = "best" if copy is group.best else "copy"
+            pixels = f"{copy.width} × {copy.height}" if copy.width else "unreadable"
             size = f"{copy.bytes / 1e6:.2f} MB"
-            click.echo(f"{number:>4}  {role}  {size:>10}  {printable(_shown(copy.path))}")
+            why = f"  ({copy.reason})" if copy.reason else ""
+            shown = printable(_shown(copy.path))
+            click.echo(f"{number:>4}  {role}  {pixels:>13}  {size:>10}  {shown}{why}")
 
 
 def _shown(path: Path) -> str:

@@ -113,7 +113,7 @@ def read_picture(file: BinaryIO, size: int | None = None) -> Read:
     if (head[4:8] == b"ftyp" or head[:4] == b"RIFF") and file.seek(0, 2) > MAX_BYTES:
         raise MediaError(f"larger than {MAX_BYTES // 2**20} MiB")
     file.seek(0)
-    _add_heif()
+    add_heif()
     try:
         with Image.open(file, formats=FORMATS) as image, in_turn(image.width * image.height):
             if image.width * image.height > MAX_PIXELS:
@@ -158,7 +158,7 @@ def in_turn(pixels: int) -> AbstractContextManager[object]:
 
 
 @cache
-def _add_heif() -> None:
+def add_heif() -> None:
     """Let Pillow read HEIC and HEIF."""
     from pi_heif import register_heif_opener
 

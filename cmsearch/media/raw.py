@@ -16,7 +16,7 @@ from cmsearch.files import read_file
 from cmsearch.media.exif import completed, read_shot, shot_of
 from cmsearch.media.images import MAX_PIXELS, in_turn, read_picture
 from cmsearch.media.pixels import normalised, turned
-from cmsearch.types import UNKNOWN_SHOT, Modality, Part, Reading, Shot, Skipped
+from cmsearch.types import RAW, UNKNOWN_SHOT, Modality, Part, Reading, Shot, Skipped
 
 if TYPE_CHECKING:
     import rawpy
@@ -29,12 +29,7 @@ _TIFF = {b"II*\0", b"MM\0*", b"IIRO", b"IIRS", b"MMOR", b"IIU\0"}  # of Olympus 
 class RawReader:
     """Reads raw pictures through rawpy, which the extra `raw` installs, each file as one photo."""
 
-    suffixes = frozenset(
-        {
-            *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".iiq", ".nef", ".nrw", ".orf"),
-            *(".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw"),
-        }
-    )
+    suffixes = RAW
 
     @property
     def missing(self) -> str | None:

@@ -1,11 +1,14 @@
 """Measure how well copies of photographs are folded, and how long that takes.
 
     python -m scripts.bench.duplicates FOLDER [--photographs 100] [--scale 50000]
+    python -m scripts.bench.duplicates --lookalikes 24
 
 Each copy is indexed with `lite`. For a kind of copies the photographs are ranked first and these
 copies after them; a copy counts as found if it is folded into its own photograph. The framings of
 70 % are distinct photographs that merely show the same: every fold of one is wrong, as is every
 fold into another photograph. `in all` has everything at once, as `cmsearch duplicates` sees it.
+With `--lookalikes` so many screens, pages and skies of each kind are drawn instead, each with an
+amended one, which differs from it in one number, and with copies of both.
 """
 
 from __future__ import annotations
@@ -17,17 +20,19 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance
 
-from cmsearch.duplicates import find_duplicates, store_least_cosine
-from cmsearch.folding import fold
+from cmsearch.duplicates import find_duplicates
+from cmsearch.folding import fold, store_least_cosine
 from cmsearch.phash import phash
 from cmsearch.store import DIRECTORY, Store
 from cmsearch.types import FloatArray, Modality
 from indexer import Indexer
+from scripts.bench.lookalikes import KINDS, amended, drawn
 
 Change = Callable[[Image.Image, random.Random], Image.Image]
 TURN = Image.Transpose
@@ -99,10 +104,16 @@ FRAMINGS: dict[str, tuple[Change, str, dict[str, int]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--photographs", type=int, default=100)
     parser.add_argument("--scale", type=int, help="time the folding of so many pictures instead")
+    parser.add_argument("--lookalikes", type=int, help="draw so many of each kind instead")
     arguments = parser.parse_args()
+    if arguments.lookalikes:
+        _lookalikes(arguments.lookalikes)
+        return
+    if arguments.folder is None:
+        parser.error("give a FOLDER of photographs, or --lookalikes")
     chosen = sorted(arguments.folder.rglob("*.jpg"))[: arguments.photographs]
     if arguments.scale:
         _scale(chosen, arguments.scale)
@@ -112,6 +123,85 @@ def main() -> None:
         Indexer(place, model="lite").run()
         with Store(Path(place) / DIRECTORY) as store:
             _measure(store, len(chosen))
+
+
+LIKE: dict[str, tuple[Change, str, dict[str, int]]] = {
+    "original": (lambda image, _: image, "png", {}),
+    "JPEG of quality 50": (same, "jpg", {"quality": 50}),
+    "WebP of quality 60": (same, "webp", {"quality": 60}),
+    "resized to 50 %": (resized(0.5), "jpg", JPEG),
+    "resized to 30 %": (resized(0.3), "jpg", JPEG),
+    "brightened by 10 %": (
+        lambda image, _: ImageEnhance.Brightness(image).enhance(1.1),
+        "jpg",
+        JPEG,
+    ),
+    "rotated by 90 degrees": (lambda image, _: image.transpose(TURN.ROTATE_90), "jpg", JPEG),
+}
+
+
+def _lookalikes(count: int) -> None:
+    """Fold different pictures of one kind, and copies of each, as `duplicates` and `search` do."""
+    with tempfile.TemporaryDirectory() as place:
+        for kind, form in product(KINDS, LIKE):
+            change, suffix, options = LIKE[form]
+            for number in range(count):
+                for name, draw in (("drawn", drawn), ("amended", amended)):
+                    folder = Path(place) / kind / form
+                    folder.mkdir(parents=True, exist_ok=True)
+                    copy = change(draw(kind, number), random.Random(0))
+                    copy.save(folder / f"{number} {name}.{suffix}", **options)
+        Indexer(place, model="lite").run()
+        with Store(Path(place) / DIRECTORY) as store:
+            _count_lookalikes(store, count)
+
+
+def _count_lookalikes(store: Store, count: int) -> None:
+    start = time.perf_counter()
+    groups = find_duplicates(store).groups
+    print(f"duplicates: {time.perf_counter() - start:.1f} s")
+    pairs = [(copy.path, group.best.path) for group in groups for copy in group.others]
+    _print_lookalikes("as duplicates", pairs, count)
+    found = store.catalog.space()
+    assert found is not None
+    rows = store.catalog.pictures(found[0])
+    vectors = store.catalog.vectors([row[0] for row in rows], found[1].dim)
+    hashes = store.catalog.hashes(row[0] for row in rows)
+    rows = sorted(rows, key=lambda row: ("/original/" not in row[1], row[1]))
+    least = store_least_cosine(store.catalog, found[0], found[1].dim)
+    into = fold(
+        [hashes[row[0]] for row in rows],
+        np.stack([vectors[row[0]] for row in rows]),
+        [row[1] for row in rows],
+        [row[3] for row in rows],
+        least_cosine=lambda: least,
+    ).tolist()
+    paths = [Path(row[1]) for row in rows]
+    pairs = [(paths[one], paths[first]) for one, first in enumerate(into) if one != first]
+    _print_lookalikes("as search, without a look at files", pairs, count)
+
+
+def _print_lookalikes(title: str, pairs: list[tuple[Path, Path]], count: int) -> None:
+    print(f"{title:36} recall  precision, and wrong ones: another picture, an amended one")
+    sums = [0, 0, 0]
+    for kind in KINDS:
+        own = [(one, other) for one, other in pairs if one.parent.parent.name == kind]
+        right = sum(one.stem == other.stem for one, other in own)
+        amended_ones = sum(
+            one.stem != other.stem and one.stem.split()[0] == other.stem.split()[0]
+            for one, other in own
+        )
+        other = len(own) - right - amended_ones
+        _print_row(kind, right, amended_ones, other, count)
+        sums = [sums[0] + right, sums[1] + amended_ones, sums[2] + other]
+    _print_row("in all", sums[0], sums[1], sums[2], count * len(KINDS))
+
+
+def _print_row(name: str, right: int, amended_ones: int, other: int, count: int) -> None:
+    recall = right / (2 * count * (len(LIKE) - 1))
+    every = right + amended_ones + other
+    precision = right / every if every else math.nan
+    print(f"{name:36} {recall:6.3f}  {precision:9.3f}  {other:5} {amended_ones:5}")
 
 
 def _make(chosen: list[Path], folder: Path) -> None:

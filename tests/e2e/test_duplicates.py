@@ -58,31 +58,31 @@ def groups(folder: Path, *arguments: object) -> list[list[str]]:
 
 def test_the_groups_as_json(made: Path) -> None:
     assert groups(made) == [
-        ["hills.bmp", "old/hills.jpg", "turned.webp"],
         ["lake.bmp", "old/lake small.png"],
+        ["old/hills.jpg", "hills.bmp", "turned.webp"],
         ["old/red.png", "red.png"],
     ]
 
 
 def test_the_table_names_the_best_and_its_copies(made: Path) -> None:
     done = faked("duplicates", cwd=made)
-    rows = [line.split(maxsplit=4) for line in done.stdout.decode().splitlines()]
-    assert [row[:2] + row[4:] for row in rows[:5]] == [
-        ["1", "best", "hills.bmp"],
-        ["1", "copy", "old/hills.jpg"],
-        ["1", "copy", "turned.webp"],
-        ["2", "best", "lake.bmp"],
-        ["2", "copy", "old/lake small.png"],
+    rows = [line.split(maxsplit=7) for line in done.stdout.decode().splitlines()]
+    assert [row[:2] + row[7:] for row in rows[:5]] == [
+        ["1", "best", "lake.bmp"],
+        ["1", "copy", "old/lake small.png  (fewer pixels)"],
+        ["2", "best", "old/hills.jpg"],
+        ["2", "copy", "hills.bmp  (not the format of a camera)"],
+        ["2", "copy", "turned.webp  (fewer pixels)"],
     ]
-    size = (made / "hills.bmp").stat().st_size
-    assert rows[0][2:4] == [f"{size / 1e6:.2f}", "MB"]
+    size = (made / "old" / "hills.jpg").stat().st_size
+    assert rows[2][2:7] == ["320", "×", "240", f"{size / 1e6:.2f}", "MB"]
 
 
 @pytest.mark.parametrize(("style", "end"), [("paths", b"\n"), ("paths0", b"\0")])
 def test_paths_are_the_copies_without_the_best(made: Path, style: str, end: bytes) -> None:
     found = faked("duplicates", "--format", style, cwd=made).stdout
     names = {os.fsdecode(one) for one in found.split(end) if one}
-    expected = {"old/hills.jpg", "turned.webp", "old/lake small.png"}
+    expected = {"hills.bmp", "turned.webp", "old/lake small.png"}
     assert {str(made.resolve() / name) for name in expected} < names
     assert len(names) == 4
     assert found.endswith(end)

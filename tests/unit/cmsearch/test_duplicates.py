@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cmsearch import registry
 from cmsearch.duplicates import find_duplicates
@@ -15,6 +16,7 @@ from cmsearch.errors import StoreError
 from cmsearch.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
 from tests.builders import scene, write_scene
+from tests.unit.cmsearch.test_details import LINES, screen
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,11 @@ def edit(folder: Path, statement: str, *values: object) -> None:
         opened.execute(statement, values)
 
 
+def indexed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+    Indexer(folder, model="fake:colours").run()
+
+
 def groups(folder: Path) -> list[list[str]]:
     with Store(folder / DIRECTORY) as store:
         found = find_duplicates(store).groups
@@ -53,6 +60,40 @@ def test_a_group_has_its_largest_first(folder: Path) -> None:
         found = find_duplicates(store)
     assert (found.pictures, found.unhashed) == (5, 0)
     assert found.groups[0].others[1].bytes == (folder / "small.bmp").stat().st_size
+
+
+def test_screens_that_differ_in_a_word_are_apart_and_their_copies_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, lines in {
+        "hotel": LINES,
+        "other hotel": ("Room 215", *LINES[1:]),
+        "bank": ("Bank transfer", "Amount 120.00"),
+        "chat": ("See you at gate 14",),
+    }.items():
+        screen(*lines).save(tmp_path / f"{name}.png")
+    screen(*LINES).resize((270, 480)).save(tmp_path / "small.jpg", quality=80)
+    screen(*LINES).transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.webp", quality=80)
+    indexed(tmp_path, monkeypatch)
+    assert groups(tmp_path) == [["hotel.png", "small.jpg", "turned.webp"]]
+    for name in ("small.jpg", "turned.webp"):
+        (tmp_path / name).unlink()
+    assert groups(tmp_path) == [], "what can't be looked at is no copy"
+
+
+def test_the_best_has_the_most_pixels_not_the_most_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = scene(5, (800, 600))
+    image.save(tmp_path / "original.jpg", quality=70)
+    image.resize((400, 300)).save(tmp_path / "preview.bmp")
+    image.save(tmp_path / "original (1).jpg", quality=95)
+    indexed(tmp_path, monkeypatch)
+    assert groups(tmp_path) == [["original.jpg", "original (1).jpg", "preview.bmp"]]
+    with Store(tmp_path / DIRECTORY) as store:
+        (group,) = find_duplicates(store).groups
+    assert (group.best.width, group.best.height, group.best.reason) == (800, 600, "")
+    assert [copy.reason for copy in group.others] == ["named as a copy", "fewer pixels"]
 
 
 def test_damaged_vectors_are_no_hindrance(folder: Path) -> None:

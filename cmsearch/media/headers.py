@@ -1,0 +1,68 @@
+"""What the head of a picture's file says of it, without decoding the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import ExifTags, Image
+
+from cmsearch.files import open_file, read_file
+from cmsearch.media.exif import read_shot
+from cmsearch.media.images import FORMATS, add_heif
+from cmsearch.types import RAW, UNKNOWN_SHOT, Shot
+
+RAW_FORMAT = "raw"
+_MAX_RAW = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The size of an upright picture in pixels, its format as Pillow names it or `raw`, what the
+    camera noted, and when the file says that a program last changed it.
+    """
+
+    width: int
+    height: int
+    format: str
+    shot: Shot = UNKNOWN_SHOT
+    changed: datetime | None = None
+
+
+def read_header(path: Path) -> Header | None:
+    """What the file at `path` says of its picture; None where it can't be read."""
+    try:
+        return _raw(path) if path.suffix.lower() in RAW else _coded(path)
+    except Exception:  # what damaged files lead Pillow and LibRaw to; such a picture is unknown
+        return None
+
+
+def _coded(path: Path) -> Header:
+    add_heif()
+    with open_file(path) as file, Image.open(file, formats=FORMATS) as image:
+        width, height = image.size
+        exif = image.getexif()
+        shot = read_shot(image, file)
+        if exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
+            width, height = height, width
+        changed = _time(exif.get(ExifTags.Base.DateTime))
+        return Header(width, height, str(image.format), shot, changed)
+
+
+def _raw(path: Path) -> Header:
+    import rawpy
+
+    with rawpy.imread(BytesIO(read_file(path, _MAX_RAW))) as raw:
+        sizes = raw.sizes
+        width, height = sizes.iwidth, sizes.iheight
+        return Header(width, height, RAW_FORMAT)
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        return datetime.strptime(str(value).strip("\0 ")[:19], "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return None
