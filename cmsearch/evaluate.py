@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.errors import MediaError, QueryError
+from cmsearch.files import read_file
 from cmsearch.ranking import Ranking
 from cmsearch.searcher import Engine
 from cmsearch.types import Hit
@@ -24,6 +25,8 @@ DEPTH = 1000
 BOOTSTRAP = 1000
 BY_PICTURE = Ranking(match="picture", fold=False)
 TIMED = 30
+MAX_BYTES = 256 * 2**20
+"""The largest file of pairs, or of queries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def read_gold(path: Path, root: Path) -> list[Gold]:
     """
     gold = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_file(path, MAX_BYTES).decode().splitlines()
         for line in filter(str.strip, lines):
             pair = json.loads(line)
             image = (path.parent / pair["image"]).resolve().relative_to(root.resolve())

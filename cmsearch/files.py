@@ -42,10 +42,19 @@ def open_file(path: Path) -> BufferedReader:
 def read_file(path: Path, most: int) -> bytes:
     """The bytes of a regular file of at most `most` bytes; raises `OSError`."""
     with open_file(path) as file:
-        data = file.read(most + 1)  # not by its size: it may be growing
-    if len(data) > most:
-        raise OSError(errno.EFBIG, f"larger than {most // 2**20} MiB")
+        size = os.fstat(file.fileno()).st_size
+        data = b"" if size > most else file.read(size + 1)
+        if len(data) > size:  # it is growing, or the system doesn't know its size
+            data += file.read(most + 1 - len(data))
+    if max(size, len(data)) > most:
+        raise OSError(errno.EFBIG, larger_than(most))
     return data
+
+
+def larger_than(most: int) -> str:
+    """That something has more than `most` bytes, in the units that people use."""
+    unit, name = (2**30, "GiB") if most >= 2**30 else (2**20, "MiB")
+    return f"larger than {most / unit:.3g} {name}"
 
 
 def unused(folder: Path) -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 from cmsearch import locators
 from cmsearch.digest import content_digest
 from cmsearch.errors import MediaError, QueryError
+from cmsearch.files import larger_than, read_file
 from cmsearch.types import (
     Composition,
     EncodedQuery,
@@ -36,6 +37,8 @@ log = logging.getLogger("cmsearch")
 
 MOST = 1e6
 """The largest weight of a part."""
+MOST_BYTES = 512 * 2**20
+"""The largest file of a picture that is searched with."""
 _ASKED = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO)
 
 
@@ -177,6 +180,8 @@ def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
     data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
     name = "The picture" if isinstance(picture, bytes) else str(picture)
     try:
+        if len(data) > MOST_BYTES:
+            raise MediaError(larger_than(MOST_BYTES))
         if _is_raw(picture):
             return decode_raw(data, size)[0], content_digest(data)
         read = read_picture(BytesIO(data), size)
@@ -219,7 +224,7 @@ def _check_text(text: Any) -> None:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path, MOST_BYTES)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         reason = getattr(error, "strerror", None) or error
         raise MediaError(f"The picture {path} can't be read: {reason}.") from error

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from operator import itemgetter
 
+MAX_SENTENCE = 10_000
+"""Characters after which a sentence is cut: what goes on for so long is no prose."""
 PASSAGE_WORDS = 80
 """Words after which a passage ends with its sentence: a few sentences, one thought."""
 
@@ -18,6 +20,7 @@ _TO_SURROGATE = {private: surrogate for surrogate, private in _TO_PRIVATE.items(
 _TO_QUESTION = dict.fromkeys([*_TO_PRIVATE, *_TO_SURROGATE], "\ufffd")
 _NOT_STORABLE = re.compile("[\ud800-\udc7f\udd00-\udfff\U0010ff80-\U0010ffff]")
 
+_LONG = re.compile(rf"\S.{{0,{MAX_SENTENCE - 2}}}\S(?!\S)|\S.{{0,{MAX_SENTENCE - 1}}}", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*(?=\s)|[。！？]")
 
 
@@ -50,18 +53,27 @@ def _passages(paragraph: list[tuple[int, str]]) -> Iterator[tuple[int, int, str]
     starts = _line_starts(paragraph)
     found: list[str] = []
     words, begin, cursor = 0, 0, 0
-    for sentence in sentences(text):
+    for sentence in _short(sentences(text)):
         at = text.index(sentence, cursor)
         if not found:
             begin = at
         cursor = at + len(sentence)
         found.append(sentence)
         words += len(sentence.split())
-        if words >= PASSAGE_WORDS:
+        if words >= PASSAGE_WORDS or cursor - begin >= MAX_SENTENCE:
             yield _line_at(starts, begin), _line_at(starts, cursor - 1), " ".join(found)
             found, words = [], 0
     if found:
         yield _line_at(starts, begin), _line_at(starts, cursor - 1), " ".join(found)
+
+
+def _short(found: Iterable[str]) -> Iterator[str]:
+    """Sentences, those that are too long in pieces: between words, where there are any."""
+    for sentence in found:
+        if len(sentence) <= MAX_SENTENCE:
+            yield sentence
+        else:
+            yield from (piece[0] for piece in _LONG.finditer(sentence))
 
 
 def _line_starts(paragraph: list[tuple[int, str]]) -> list[tuple[int, int]]:

@@ -460,6 +460,14 @@ class Placed(Protocol):
         ...
 
 
+@runtime_checkable
+class Sized(Protocol):
+    """A reader that takes files up to a size; larger ones are refused before they are opened."""
+
+    @property
+    def max_bytes(self) -> int: ...
+
+
 class Transcriber(Protocol):
     """Writes down what is said. It may be called from several threads."""
 

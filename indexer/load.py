@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cmsearch.digest import content_digest, file_digest
 from cmsearch.errors import MediaError
+from cmsearch.files import larger_than
 from cmsearch.notes import noted
 from cmsearch.phash import phash
 from cmsearch.registry import make_reader
@@ -20,6 +21,7 @@ from cmsearch.types import (
     Reading,
     Segment,
     Shot,
+    Sized,
     Skipped,
     Window,
 )
@@ -28,6 +30,10 @@ from indexer.subjects import Names, Subjects
 
 PLACED = frozenset({"page", "shot", "sound", "subtitle", "transcript"})
 """Kinds of which a file may hold several with the same content, each at its own place."""
+MAX_CONTENT = 30_000
+"""Characters of a caption or a passage at most; readers cut passages before."""
+MAX_ITEMS = 1_000_000
+"""Items of a file at most, and lines of it that are named because they are left out."""
 MAX_REASON = 300
 """Characters of a library's message that are kept."""
 
@@ -90,8 +96,10 @@ class Loader:
 
     def load(self, file: Found, known: frozenset[str]) -> Loaded:
         """Read `file`; items whose digest is `known` are in the catalog and aren't prepared."""
-        path = self._folder / native(file.path)
+        path, reader = self._folder / native(file.path), make_reader(file.kind)
         try:
+            if isinstance(reader, Sized) and path.stat().st_size > reader.max_bytes:
+                return Loaded(file, None, error=larger_than(reader.max_bytes))
             digest = file_digest(path)
         except OSError as error:
             return Loaded(file, None, error=f"can't be read: {error.strerror}", final=False)
@@ -104,7 +112,8 @@ class Loader:
 
     def _read(self, path: Path, loaded: Loaded, known: frozenset[str], names: Names) -> Loaded:
         file, final, shot = loaded.file, True, UNKNOWN_SHOT
-        for part in make_reader(file.kind).read(path, self._wanted(loaded, names)):
+        found = make_reader(file.kind).read(path, self._wanted(loaded, names))
+        for part in _bounded(found):
             if isinstance(part, Skipped):
                 loaded.skipped.append(replace(part, path=file.path))
                 continue
@@ -141,6 +150,20 @@ class Loader:
             return item
         content = self._encoder.prepare(item.part.content, item.part.modality)
         return replace(item, part=replace(item.part, content=content))
+
+
+def _bounded(found: Iterable[Part | Skipped]) -> Iterator[Part | Skipped]:
+    """What a reader gives, up to `MAX_ITEMS`, without texts that are too long to be any."""
+    for count, part in enumerate(found):
+        if count >= MAX_ITEMS:
+            reason = f"what comes after {MAX_ITEMS:,} texts or lines is left out; split the file"
+            yield Skipped("", reason, part.locator)
+            return
+        content = part.content if isinstance(part, Part) else None
+        if isinstance(content, str) and len(content) > MAX_CONTENT:
+            yield Skipped("", f"{len(content):,} characters are no caption", part.locator)
+        else:
+            yield part
 
 
 def _shown(error: MediaError) -> str:

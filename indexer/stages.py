@@ -100,7 +100,8 @@ class Stages:
             space = self._spaces.sounds if is_sound else self._spaces.own
             assert space is not None, "there are sounds only where they have a space"
             writer.add_item(number, space, new)
-        was_read = loaded.digest is not None  # what can't be read at the moment keeps its items
+        # What can't be read at the moment keeps its items.
+        was_read = loaded.digest is not None or loaded.final
         if unit.last and was_read and file.path in self._known:
             writer.keep_items(number, loaded.locators, self._snapshot)
         if unit.last:

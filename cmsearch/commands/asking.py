@@ -307,7 +307,10 @@ def _picture(image: str) -> QueryPart:
     """The picture of a path, or - for standard input, which may be closed."""
     if image != "-":
         return QueryPart(Path(image), Modality.IMAGE)
-    return QueryPart(sys.stdin.buffer.read() if sys.stdin else b"", Modality.IMAGE)
+    from cmsearch.media.images import MAX_BYTES
+
+    data = sys.stdin.buffer.read(MAX_BYTES + 1) if sys.stdin else b""  # it may never end
+    return QueryPart(data, Modality.IMAGE)
 
 
 def part_of(given: str) -> QueryPart:

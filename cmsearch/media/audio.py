@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
-from cmsearch.media.containers import beginning, longest_gap, opened, packets
+from cmsearch.media.containers import MAX_BYTES, beginning, longest_gap, opened, packets
 from cmsearch.media.wholeness import MAX_SECONDS, Damage, claimed, extent
 from cmsearch.types import FloatArray, Modality, Part, Reading, Skipped
 
@@ -54,6 +54,8 @@ class AudioReader:
     """
 
     suffixes = frozenset({".aac", ".flac", ".m4a", ".m4b", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
+
+    max_bytes = MAX_BYTES
 
     @property
     def missing(self) -> str | None:

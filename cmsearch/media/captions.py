@@ -24,6 +24,12 @@ from cmsearch.media.texts import read_bytes, read_lines
 from cmsearch.types import Modality, Part, Reading, Skipped
 
 NOT_FOUND = "no captions are found in it; docs/indexing.md has the forms that are read"
+MAX_BYTES = 256 * 2**20
+"""Of a file with lines: those of two million captions."""
+MAX_JSON = 128 * 2**20
+"""Bytes of a file that is one JSON value; all of it is in memory at once."""
+MAX_VALUES = 5_000_000
+"""Lists and objects in it, each of which takes as much memory as fifty of its bytes."""
 _NAMES = ("file_name", "filename", "path", "filepath", "name")
 
 Found = Iterator[Part | Skipped]
@@ -38,12 +44,13 @@ class CaptionsReader:
 
     suffixes = frozenset({".csv", ".json", ".jsonl", ".tsv"})
     missing: str | None = None
+    max_bytes = MAX_BYTES
 
     def read(self, path: Path, wanted: Reading) -> Found:
         suffix, knows = path.suffix.lower(), wanted.knows or _knows_none
         if suffix == ".json":
-            return _json(path, _text(read_bytes(path)), knows)
-        lines = read_lines(path)
+            return _json(path, _text(read_bytes(path, MAX_JSON)), knows)
+        lines = read_lines(path, MAX_BYTES)
         if suffix == ".jsonl":
             return _json_lines(path, lines, knows)
         delimiters = "\t,;|" if suffix == ".tsv" else tables.DELIMITERS
@@ -124,6 +131,9 @@ def _columns(rows: Sequence[Any], knows: Knows, like: bool) -> Columns | None:
 
 def _json(path: Path, text: str, knows: Knows) -> Found:
     like = _is_called_so(path)
+    values = text.count("{") + text.count("[")
+    if values > MAX_VALUES:
+        raise MediaError(f"{values:,} lists and objects are more than {MAX_VALUES:,}")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

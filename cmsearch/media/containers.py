@@ -23,6 +23,10 @@ FORMATS = (
 """FFmpeg's names of the containers that are read; playlists, which open other files, aren't."""
 
 
+MAX_BYTES = 256 * 2**30
+"""Of a file: a day of film at 24 Mbit a second. All of it is read, to be known again."""
+
+
 @contextmanager
 def opened(source: Path | bytes) -> Iterator[InputContainer]:
     """The container in a file, or in bytes, open for demuxing.

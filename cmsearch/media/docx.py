@@ -14,10 +14,11 @@ from typing import IO, Any
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
-from cmsearch.files import open_file
+from cmsearch.files import larger_than, open_file
 from cmsearch.media.blocks import Block, passages_of
 from cmsearch.types import Part, Reading, Skipped
 
+MAX_BYTES = 512 * 2**20
 MAX_PART = 64 * 2**20
 """Bytes of one part of the archive, unpacked; the text of a long novel takes 5 MiB."""
 MAX_DIRECTORY = 8 * 2**20
@@ -42,6 +43,7 @@ class DocxReader:
     """
 
     suffixes = frozenset({".docx"})
+    max_bytes = MAX_BYTES
 
     @property
     def missing(self) -> str | None:
@@ -91,6 +93,8 @@ def _check(file: IO[bytes]) -> None:
     size = file.seek(0, 2)
     if not size:
         raise MediaError("the file is empty")
+    if size > MAX_BYTES:
+        raise MediaError(larger_than(MAX_BYTES))
     file.seek(0)
     if file.read(4) == b"\xd0\xcf\x11\xe0":
         raise MediaError("encrypted, or of a Word before 2007")

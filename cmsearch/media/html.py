@@ -57,6 +57,7 @@ class HtmlReader:
     """Reads web pages through lxml, which the extra `documents` installs."""
 
     suffixes = frozenset({".htm", ".html", ".xhtml"})
+    max_bytes = MAX_BYTES
 
     @property
     def missing(self) -> str | None:

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
-from cmsearch.files import open_file
+from cmsearch.files import larger_than, open_file
 from cmsearch.media.exif import read_shot
 from cmsearch.media.partial import loaded
 from cmsearch.media.pixels import normalised
@@ -23,8 +23,10 @@ from cmsearch.types import Modality, Part, Reading, Shot, Skipped
 
 MAX_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs: twice its `MAX_IMAGE_PIXELS`."""
+MAX_FILE = 3 * 2**29
+"""Bytes of a file: those of `MAX_PIXELS` with four channels of 16 bits."""
 MAX_BYTES = 512 * 2**20
-"""Files of formats that are read whole; of the others only what is needed is read."""
+"""Bytes of files of formats that are read whole; of the others only what is needed is read."""
 FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
 """As Pillow names them. Others it can read by running programs."""
 
@@ -52,6 +54,7 @@ class ImageReader:
         }
     )
     missing: str | None = None
+    max_bytes = MAX_FILE
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         try:
@@ -110,8 +113,9 @@ def read_picture(file: BinaryIO, size: int | None = None) -> Read:
     head = file.read(16)
     if not head:
         raise MediaError("the file is empty")
-    if (head[4:8] == b"ftyp" or head[:4] == b"RIFF") and file.seek(0, 2) > MAX_BYTES:
-        raise MediaError(f"larger than {MAX_BYTES // 2**20} MiB")
+    most = MAX_BYTES if head[4:8] == b"ftyp" or head[:4] == b"RIFF" else MAX_FILE
+    if file.seek(0, 2) > most:
+        raise MediaError(larger_than(most))
     file.seek(0)
     add_heif()
     try:

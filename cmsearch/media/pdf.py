@@ -13,12 +13,12 @@ from PIL import Image
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
-from cmsearch.files import open_file
+from cmsearch.files import larger_than, open_file
 from cmsearch.media.blocks import LEAST_WORDS
 from cmsearch.text import passages
 from cmsearch.types import Modality, Part, Reading, Skipped
 
-MAX_BYTES = 2 * 2**30
+MAX_BYTES = 3 * 2**29
 MAX_PAGES = 10_000
 """Pages of a file at most whose text is read."""
 MAX_TEXT = 20_000_000
@@ -39,6 +39,7 @@ class PdfReader:
     """Reads PDF files through pypdfium2, which the extra `documents` installs."""
 
     suffixes = frozenset({".pdf"})
+    max_bytes = MAX_BYTES
 
     @property
     def missing(self) -> str | None:
@@ -78,7 +79,7 @@ def _check(path: Path) -> None:
     if not head:
         raise MediaError("the file is empty")
     if size > MAX_BYTES:
-        raise MediaError(f"larger than {MAX_BYTES // 2**30} GiB")
+        raise MediaError(larger_than(MAX_BYTES))
     if b"%PDF-" not in head:
         raise MediaError("not a PDF file")
 

@@ -31,6 +31,8 @@ class RawReader:
 
     suffixes = RAW
 
+    max_bytes = MAX_BYTES
+
     @property
     def missing(self) -> str | None:
         return None if find_spec("rawpy") else "raw"

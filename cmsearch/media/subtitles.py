@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from cmsearch import locators
@@ -26,6 +27,9 @@ _TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?!\d)", re.ASCII)
 _MARKUP = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*$")
 _ROLLING = 40  # words
+_JOINED = 200  # cues at most, which may all be shown at once
+MAX_CUES = 100_000
+"""Of a file or a film; a day of talking has half of them."""
 _HEADS = ("WEBVTT", "NOTE", "STYLE", "REGION")
 
 
@@ -43,14 +47,18 @@ class SubtitlesReader:
 
     suffixes = frozenset({".srt", ".vtt"})
     missing: str | None = None
+    max_bytes = MAX_BYTES
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         lines = read_lines(path, MAX_BYTES)
-        found = list(cues(lines))
+        found = list(islice(cues(lines), MAX_CUES + 1))
         if not found and any(line.strip() and not _is_head(line) for line in lines):
             raise MediaError(
                 "no subtitles: no line has times such as 00:00:01,000 --> 00:00:02,500"
             )
+        if len(found) > MAX_CUES:
+            del found[MAX_CUES:]
+            yield Skipped(path.name, f"what comes after {MAX_CUES:,} cues is left out")
         for line, reason in (one for one in found if not isinstance(one, Cue)):
             yield Skipped(path.name, reason, str(line))
         yield from subtitle_parts([one for one in found if isinstance(one, Cue)])
@@ -109,7 +117,7 @@ def plain(text: str) -> str:
 
 def _goes_on(waiting: Sequence[Cue], cue: Cue) -> bool:
     start, end = waiting[0].start, max(one.end for one in waiting)
-    if cue.start - end > PAUSE or max(end, cue.end) - start > LONGEST:
+    if len(waiting) >= _JOINED or cue.start - end > PAUSE or max(end, cue.end) - start > LONGEST:
         return False
     return end - start < ENOUGH or not _SENTENCE_END.search(waiting[-1].text)
 

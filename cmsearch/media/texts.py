@@ -8,11 +8,13 @@ from pathlib import Path
 
 from cmsearch.errors import MediaError
 from cmsearch.files import read_file
+from cmsearch.media.blocks import MAX_TEXT
 from cmsearch.text import passages
 from cmsearch.types import Modality, Part, Reading, Skipped
 
-MAX_BYTES = 512 * 2**20
-"""A text file larger than this is a log or a dump, not captions or prose."""
+MAX_BYTES = 64 * 2**20
+"""A text file larger than this is a log or a dump, not prose: a long novel has 3 MiB."""
+MAX_LINES = 5_000_000
 
 _LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines has more, which JSON may hold
 # What a table of captions begins with: the names of its columns, or a picture's and its caption.
@@ -29,6 +31,7 @@ class SidecarReader:
 
     suffixes = frozenset({".txt"})
     missing: str | None = None
+    max_bytes = MAX_BYTES
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         for number, line in enumerate(read_lines(path), 1):
@@ -44,13 +47,15 @@ class DocumentReader:
 
     suffixes = frozenset({".md", ".txt"})
     missing: str | None = None
+    max_bytes = MAX_BYTES
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
-        lines = read_lines(path)
+        whole = read_lines(path)
+        lines = _up_to(whole, MAX_TEXT)
         if wanted.knows is not None and path.suffix.lower() == ".txt" and _TABLE.match(lines[0]):
             from cmsearch.media.captions import listed
 
-            found = listed(path, lines, wanted.knows)
+            found = listed(path, whole, wanted.knows)
             if found is not None:
                 yield from found
                 return
@@ -59,6 +64,18 @@ class DocumentReader:
         for first, last, text in passages(lines):
             locator = str(first) if first == last else f"{first}-{last}"
             yield Part(Modality.TEXT, "passage", text, None, locator)
+        if (len(lines), lines[-1:]) != (len(whole), whole[-1:]):
+            reason = f"what comes after {MAX_TEXT:,} characters is left out"
+            yield Skipped(path.name, reason, str(len(lines)))
+
+
+def _up_to(lines: list[str], most: int) -> list[str]:
+    """The first lines, the last of them cut, with so many characters in all."""
+    for place, line in enumerate(lines):
+        if len(line) > most:
+            return [*lines[:place], line[:most]]
+        most -= len(line)
+    return lines
 
 
 def read_lines(path: Path, most: int | None = None) -> list[str]:
@@ -73,6 +90,9 @@ def read_lines(path: Path, most: int | None = None) -> list[str]:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = data.decode("cp1252", errors="replace")
+    count = text.count("\n") + text.count("\r")
+    if count > MAX_LINES:
+        raise MediaError(f"{count:,} lines are more than {MAX_LINES:,}")
     return _LINE_END.split(text)
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.media.audio import heard
-from cmsearch.media.containers import beginning, opened, packets
+from cmsearch.media.containers import MAX_BYTES, beginning, opened, packets
 from cmsearch.media.exif import camera_name
 from cmsearch.media.frames import Decoded, frames, video_stream
 from cmsearch.media.shots import Shot as Seen
@@ -47,6 +47,8 @@ class VideoReader:
     """
 
     suffixes = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+
+    max_bytes = MAX_BYTES
 
     @property
     def missing(self) -> str | None:

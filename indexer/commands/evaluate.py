@@ -15,8 +15,11 @@ import click
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option
 from cmsearch.errors import QueryError
+from cmsearch.files import read_file
 from indexer.commands.options import device_option, folder_argument, model_option, progress
 from indexer.indexer import Indexer
+
+_MAX_BYTES = 256 * 2**20  # of a file of queries
 
 
 @click.command(short_help=SUMMARIES["eval"])
@@ -204,7 +207,7 @@ def _evaluated_store(
 def _lines(path: Path) -> list[str]:
     """The lines of a file that aren't empty."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_file(path, _MAX_BYTES).decode().splitlines()
     except (OSError, ValueError) as error:
         raise QueryError(f"{path} is not a text file in UTF-8: {error}.") from error
     found = [line for line in map(str.strip, lines) if line]

@@ -96,7 +96,7 @@ ARROWS = {
     "composition": {"errors", "joining", "multimodal", "types", "vectors"},
     "exclusion": {"store", "types"},
     "measured": {"types"},
-    "queries": {"digest", "errors", "locators", "media", "thumbnails", "types", "voice"},
+    "queries": {"digest", "errors", "files", "locators", "media", "thumbnails", "types", "voice"},
     "attention": {"types"},
     "hubness": {"bank", "store", "types"},
     "kreciprocal": {"types"},
@@ -127,7 +127,7 @@ ARROWS = {
         "loading", "matching", "multimodal", "queries", "ranking", "registry", "retrieval",
         "store", "types",
     },
-    "evaluate": {"errors", "ranking", "searcher", "types"},
+    "evaluate": {"errors", "files", "ranking", "searcher", "types"},
     "generations": {"errors", "registry", "store"},
     "duplicates": {
         "details", "errors", "folding", "media", "originals", "phash", "store", "text",

@@ -436,7 +436,7 @@ def test_a_file_of_a_format_that_is_read_whole_may_not_be_huge(
     monkeypatch.setattr(images, "MAX_BYTES", 100)
     picture = Image.effect_noise((64, 64), 50)
     for style in ("WEBP", "AVIF"):
-        with pytest.raises(MediaError, match="larger than 0 MiB"):
+        with pytest.raises(MediaError, match="larger than"):
             decode(saved(picture, style))
     assert decode(saved(picture, "PNG")).size == (64, 64)
 
