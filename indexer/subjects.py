@@ -23,6 +23,7 @@ class Subjects:
         self._pictures = pictures
         self._by_name = grouped((PurePosixPath(path).name, path) for path in pictures)
         self._alike = grouped((caseless(path), path) for path in pictures)
+        self._by_stem = grouped((caseless(_stem(path)), path) for path in sorted(pictures))
         self._named_alike = grouped((caseless(PurePosixPath(path).name), path) for path in pictures)
 
     def of(self, file: Found, part: Part) -> str | None:
@@ -35,12 +36,23 @@ class Subjects:
         path = normpath(str(folder / name.replace("\\", "/")))
         if path in self._pictures:
             return path
-        found = self._linked(path) or _only(self._alike.get(caseless(path)))
+        found = self._linked(path) or _only(self._alike.get(caseless(path))) or self._stemmed(path)
         if found is not None or not file.path.lower().endswith(".json"):
             return found
         # COCO keeps its annotations in a folder of their own and names pictures without theirs.
         last = PurePosixPath(path).name
         return _only(self._by_name.get(last) or self._named_alike.get(caseless(last)))
+
+    def _stemmed(self, path: str) -> str | None:
+        """The picture that is named without its ending, or else the raw picture, or the film."""
+        if PurePosixPath(path).suffix.lower() in _suffixes():
+            return None
+        found = self._by_stem.get(caseless(path), [])
+        for kind in ("image", "raw", "video"):
+            own = [one for one in found if PurePosixPath(one).suffix.lower() in _suffixes(kind)]
+            if own:
+                return _only(own)
+        return None
 
     def _linked(self, path: str) -> str | None:
         """The picture to which a link leads that was passed over for it."""
@@ -69,8 +81,13 @@ class Names:
 
 
 @cache
-def _suffixes() -> frozenset[str]:
-    return frozenset().union(*(make_reader(kind).suffixes for kind in SUBJECTS))
+def _suffixes(*kinds: str) -> frozenset[str]:
+    """The endings of pictures, films and recordings, or of some of these kinds."""
+    return frozenset().union(*(make_reader(kind).suffixes for kind in kinds or SUBJECTS))
+
+
+def _stem(path: str) -> str:
+    return str(PurePosixPath(path).with_suffix(""))
 
 
 def _only(paths: list[str] | None) -> str | None:

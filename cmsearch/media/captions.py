@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path, PurePath
@@ -18,6 +19,7 @@ from cmsearch.media.columns import (
     is_like_a_name,
     parsed,
     picture_name,
+    text_keys,
     texts,
 )
 from cmsearch.media.texts import read_bytes, read_lines
@@ -30,6 +32,8 @@ MAX_JSON = 128 * 2**20
 """Bytes of a file that is one JSON value; all of it is in memory at once."""
 MAX_VALUES = 5_000_000
 """Lists and objects in it, each of which takes as much memory as fifty of its bytes."""
+_SPEAKS = re.compile(r"""["']captions?["']|["']file_?name["'].{1,2000}["']text["']""", re.DOTALL)
+_LOOKED_AT = 100_000  # characters
 _NAMES = ("file_name", "filename", "path", "filepath", "name")
 
 Found = Iterator[Part | Skipped]
@@ -114,8 +118,7 @@ def _json_lines(path: Path, lines: Sequence[str], knows: Knows) -> Found:
     filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     sample = [parsed(line) for _, line in islice(filled, SAMPLE)]
     if not any(isinstance(row, Mapping) for row in sample):
-        if sample and filled[0][1].lstrip().startswith(("[", "{")):  # JSON over several lines
-            yield from _json(path, "\n".join(lines), knows)
+        yield from _json(path, "\n".join(lines), knows)  # which may go over several lines
         return
     own = _columns(sample, knows, _is_called_so(path))
     if own is not None:
@@ -137,7 +140,10 @@ def _json(path: Path, text: str, knows: Knows) -> Found:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if '"caption' in text or like:
+        lines = text.splitlines()
+        if any(isinstance(parsed(line), Mapping) for line in lines[:SAMPLE]):
+            yield from _json_lines(path, lines, knows)
+        elif like or _SPEAKS.search(text, 0, _LOOKED_AT):
             form = "COCO's captions" if '"annotations"' in text else "JSON"
             raise MediaError(f"not {form} ({error})") from error
         return
@@ -145,10 +151,31 @@ def _json(path: Path, text: str, knows: Knows) -> Found:
         yield from _coco(path, value)
         return
     found = _listed(value, knows, like)
-    if found is None and like:
-        raise MediaError(NOT_FOUND)
     if found is not None:
         yield from _parts(path, *found)
+        return
+    single = list(_single(path, value, knows))
+    yield from single
+    if like and not single:
+        raise MediaError(NOT_FOUND)
+
+
+def _single(path: Path, value: Any, knows: Knows) -> Found:
+    """The captions of an object about one picture, which it names, or beside which it lies.
+
+    Such are written for each picture by programs that download or export them, with or without
+    captions.
+    """
+    if not isinstance(value, Mapping):
+        return
+    names = {key: picture_name(one) for key, one in value.items() if is_like_a_name(one)}
+    own = next((key for key, name in names.items() if knows(name)), None)
+    groups = text_keys([key for key in value if key != own])
+    if own is None and not (groups and knows(path.stem)):
+        return
+    found = (list(texts([value[key] for key in group])) for group in groups)
+    for text in next(filter(None, found), []):
+        yield Part(Modality.TEXT, "caption", text, path.stem if own is None else names[own], "1")
 
 
 def _listed(value: Any, knows: Knows, like: bool) -> tuple[Columns, Rows] | None:
@@ -189,8 +216,7 @@ def _coco(path: Path, value: Mapping[str, Any]) -> Found:
     names: dict[str, str | None] = {}
     for image in images:
         if isinstance(image, Mapping) and (key := _key(image.get("id"))):
-            found = (picture_name(image.get(name)) for name in _NAMES)
-            names.setdefault(key, next(filter(None, found), None))
+            names.setdefault(key, _file_name(image))
     rows = [_annotated(one, names) for one in value["annotations"]]
     yield from _parts(path, Columns("image", (("caption",),)), enumerate(rows, 1))
 
@@ -200,16 +226,23 @@ def _annotated(annotation: Any, names: Mapping[str, str | None]) -> dict[str, An
     if not isinstance(annotation, Mapping):
         return "not an annotation"
     number = annotation.get("image_id")
-    key = _key(number)
-    if key is None:
+    key, own = _key(number), _file_name(annotation)
+    if key is None and not own:
         return "an annotation without image_id"
+    if not any(texts(annotation.get("caption"))):
+        return "an annotation without caption"
+    if key is None:
+        return {"image": own, "caption": annotation["caption"]}
     if key not in names:
         return f"image_id {str(number)[:50]} is not among the images"
     if names[key] is None:
         return f"the image {str(number)[:50]} has no file_name"
-    if not any(texts(annotation.get("caption"))):
-        return "an annotation without caption"
     return {"image": names[key], "caption": annotation["caption"]}
+
+
+def _file_name(image: Mapping[str, Any]) -> str | None:
+    """The name of a picture's file in COCO, and in what is like it."""
+    return next(filter(None, (picture_name(image.get(name)) for name in _NAMES)), None)
 
 
 def _key(number: Any) -> str | None:

@@ -19,9 +19,11 @@ PICTURES = (
     *("filepath", "path", "photo", "photofile", "photoname", "photopath", "picture", "pic"),
     *("img", "imgfile", "imgname", "imgpath", "imgfilename", "sourcefile", "imagefilepath"),
     *("bild", "bilddatei", "datei", "dateiname", "foto", "fichier", "imagen", "archivo"),
-    *("immagine", "imagem", "plik", "imageid", "url", "name", "id"),
+    *("immagine", "imagem", "plik", "imageid", "url", "name", "title", "id"),
 )
 """What a column of pictures is called, without blanks and marks; the first that is there counts."""
+_UNSURE = PICTURES.index("url")
+"""What is called so from here on may be something else."""
 CAPTIONS = ("caption", "captions")
 TEXTS = (
     *(CAPTIONS, ("text", "texts"), ("description", "desc", "imagedescription")),
@@ -71,15 +73,16 @@ def columns(keys: Sequence[str], rows: Sequence[Row], knows: Knows, like: bool) 
     `knows` says whether a picture of the folder is named, `like` whether the file's own name speaks
     of captions. Raises `MediaError` for what looks like captions and can't be used.
     """
-    groups = _groups(keys)
+    groups = text_keys(keys)
     says = bool(groups) and _squeezed(groups[0][0]).rstrip("0123456789") in CAPTIONS
     called = sorted((key for key in keys if _squeezed(key) in PICTURES), key=_rank)
-    named = {key: _named(key, rows, knows) for key in dict.fromkeys([*called, *keys])}
+    sure = {key for key in called if _rank(key) < _UNSURE}
+    named = {key: _named(key, rows, knows, key in sure) for key in dict.fromkeys([*called, *keys])}
     picture = max(named, key=lambda key: named[key], default=None)
     is_known = picture is not None and named[picture] > 0
     if not is_known:
         picture = None
-    if picture is None and (says or like) and called and _rank(called[0]) < PICTURES.index("url"):
+    if picture is None and (says or like) and sure:
         picture = called[0]
     own = tuple(group for group in (tuple(k for k in g if k != picture) for g in groups) if group)
     if picture is not None and own:
@@ -121,7 +124,7 @@ def texts(value: Any, depth: int = 3) -> Iterator[str]:
         for one in value:
             yield from texts(one, depth - 1)
     elif isinstance(value, Mapping) and depth:
-        keys = _groups([key for key in value if isinstance(key, str)])
+        keys = text_keys([key for key in value if isinstance(key, str)])
         if keys:
             yield from texts(value[keys[0][0]], depth - 1)
 
@@ -145,7 +148,7 @@ def is_unicode(text: str) -> bool:
 
 def speaks_of(keys: Sequence[str]) -> bool:
     """Whether one of some cells is what a column is called."""
-    return any(_squeezed(key) in PICTURES for key in keys) or bool(_groups(keys))
+    return any(_squeezed(key) in PICTURES for key in keys) or bool(text_keys(keys))
 
 
 def is_like_a_name(value: Any) -> bool:
@@ -153,10 +156,12 @@ def is_like_a_name(value: Any) -> bool:
     return isinstance(value, str) and bool(_LIKE_A_NAME.fullmatch(value.strip()))
 
 
-def _named(key: str, rows: Sequence[Row], knows: Knows) -> int:
-    """How many of some rows name a picture of the folder in a column."""
+def _named(key: str, rows: Sequence[Row], knows: Knows, sure: bool) -> int:
+    """How many of some rows name a picture of the folder in a column; without its ending only
+    where the column is called so that that is `sure`.
+    """
     names = (picture_name(row.get(key)) for row in rows[:SAMPLE])
-    return sum(is_like_a_name(name) and knows(name) for name in names)
+    return sum(bool(name) and (sure or is_like_a_name(name)) and knows(name) for name in names)
 
 
 def _is_worded(key: str, rows: Sequence[Row]) -> bool:
@@ -167,7 +172,7 @@ def _is_worded(key: str, rows: Sequence[Row]) -> bool:
     return 2 * several > len(rows[:SAMPLE]) and 2 * len(set(words)) > len(words)
 
 
-def _groups(keys: Sequence[str]) -> list[tuple[str, ...]]:
+def text_keys(keys: Sequence[str]) -> list[tuple[str, ...]]:
     """The keys that are called as captions are, those that count first before."""
     plain = {key: _squeezed(key) for key in keys}
     found = (

@@ -17,6 +17,7 @@ MAX_BYTES = 64 * 2**20
 MAX_LINES = 5_000_000
 
 _LINE_END = re.compile(r"\r\n|\r|\n")  # str.splitlines has more, which JSON may hold
+_HEAD = 1000  # characters
 # What a table of captions begins with: the names of its columns, or a picture's and its caption.
 _TABLE = re.compile(
     r"\W{0,3}\w*(?:image|img|file|photo|picture)[\w ]{0,20}[\t,|;].*caption"
@@ -52,7 +53,8 @@ class DocumentReader:
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         whole = read_lines(path)
         lines = _up_to(whole, MAX_TEXT)
-        if wanted.knows is not None and path.suffix.lower() == ".txt" and _TABLE.match(lines[0]):
+        is_plain = path.suffix.lower() == ".txt"
+        if is_plain and wanted.knows is not None and _TABLE.match(lines[0][:_HEAD]):
             from cmsearch.media.captions import listed
 
             found = listed(path, whole, wanted.knows)

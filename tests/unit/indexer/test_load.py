@@ -133,6 +133,17 @@ def test_tables_name_pictures_as_people_do(tmp_path: Path) -> None:
     assert (found.skipped, found.final) == ([], True)
 
 
+def test_a_picture_may_be_named_without_its_ending(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "b.dng", "c.jpg", "c.png", "d.v2.png"):
+        write_files(tmp_path, {name: ""})
+    rows = "".join(f"{name},{name}\n" for name in ("a", "B", "c", "d.v2", "d"))
+    write_files(tmp_path, {"t.csv": f"image,caption\n{rows}", "a.json": '{"caption": "A"}'})
+    found = loaded(tmp_path, "t.csv")
+    assert pairs(found) == [("a", "a.jpg"), ("B", "b.jpg"), ("d.v2", "d.v2.png")]
+    assert [one.locator for one in found.skipped] == ["4", "6"]
+    assert pairs(loaded(tmp_path, "a.json")) == [("A", "a.jpg")]
+
+
 def test_a_text_beside_pictures_may_be_a_table(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png")
     write_files(tmp_path, {"captions.txt": "image,caption\na.png,A dog\nb.png,B\n"})

@@ -390,6 +390,52 @@ def test_forms_of_json(tmp_path: Path, name: str, value: Any, expected: list[str
     assert [text for _, text, _ in found] == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("a.jpg.json", {"title": "a.jpg", "description": "A"}, [("a.jpg", "A")]),
+        ("a.jpg.json", {"title": "a.jpg", "description": ""}, []),
+        ("a.json", {"caption": "A", "url": "https://z.org/z.jpg"}, [("a", "A")]),
+        ("b.json", {"caption": "A", "url": "https://z.org/z.jpg"}, []),
+        ("a.json", {"caption": ["A", "B"]}, [("a", "A"), ("a", "B")]),
+        ("x.json", {"image": "a.jpg", "caption": "A"}, [("a.jpg", "A")]),
+        ("x.json", {"name": "tool", "description": "A", "main": "z.jpg"}, []),
+    ],
+)
+def test_an_object_about_one_picture(
+    tmp_path: Path, name: str, value: Any, expected: list[tuple[str, str]]
+) -> None:
+    found = captions(tmp_path, name, json.dumps(value), ["a.jpg", "a"])
+    assert [(image, text) for image, text, _ in found] == expected
+
+
+def test_lines_of_json_may_end_in_json(tmp_path: Path) -> None:
+    content = '{"file_name": "a.jpg", "text": "A"}\n{"file_name": "a.jpg", "text": "B"}\n'
+    assert captions(tmp_path, "c.json", content, ["a.jpg"]) == [
+        ("a.jpg", "A", "1"),
+        ("a.jpg", "B", "2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[{'image': 'a.jpg', 'caption': 'A'}]",
+        '[{"file_name": "a.jpg", "text": "A"},]',
+        "caption",
+        "{}",
+    ],
+)
+def test_json_with_mistakes_is_reported_if_it_speaks_of_captions(
+    tmp_path: Path, content: str
+) -> None:
+    if len(content) < 10:
+        assert read(tmp_path, "c.json", content, ["a.jpg"]) == []
+    else:
+        with pytest.raises(MediaError, match="not JSON"):
+            read(tmp_path, "c.json", content, ["a.jpg"])
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
 def test_encodings_of_json(tmp_path: Path, encoding: str) -> None:
     content = json.dumps({"a.jpg": "Un café"}, ensure_ascii=False).encode(encoding)
