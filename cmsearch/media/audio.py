@@ -49,11 +49,17 @@ class Sound:
 
 
 class AudioReader:
-    """Reads WAV, MP3, M4A and AAC, FLAC, Ogg and Opus: what is said in them, as transcripts, and
-    what they sound like.
+    """Reads WAV, MP3, M4A and AAC, FLAC, Ogg and Opus, AIFF, WMA, AMR and others: what is said in
+    them, as transcripts, and what they sound like.
     """
 
-    suffixes = frozenset({".aac", ".flac", ".m4a", ".m4b", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
+    suffixes = frozenset(
+        {
+            *(".3ga", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".au", ".awb", ".caf"),
+            *(".flac", ".m4a", ".m4b", ".m4r", ".mka", ".mp2", ".mp3", ".oga", ".ogg", ".opus"),
+            *(".w64", ".wav", ".weba", ".wma", ".wv"),
+        }
+    )
 
     max_bytes = MAX_BYTES
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 FORMATS = (
-    *("aac", "aiff", "avi", "flac", "flv", "gif", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"),
-    *("mp3", "mpeg", "mpegts", "ogg", "w64", "wav", "webp_anim"),
+    *("aac", "ac3", "aiff", "amr", "asf", "au", "avi", "caf", "dv", "flac", "flv", "gif"),
+    *("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "mp3", "mpeg", "mpegts", "mpegvideo", "ogg"),
+    *("w64", "wav", "webp_anim", "wv"),
 )
 """FFmpeg's names of the containers that are read; playlists, which open other files, aren't."""
 

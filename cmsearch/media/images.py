@@ -23,16 +23,21 @@ from cmsearch.types import Modality, Part, Reading, Shot, Skipped
 
 MAX_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs: twice its `MAX_IMAGE_PIXELS`."""
+MAX_JPEG_2000 = 2**26
+"""Pixels of a JPEG 2000, which takes ten times as long and five times the memory."""
 MAX_FILE = 3 * 2**29
 """Bytes of a file: those of `MAX_PIXELS` with four channels of 16 bits."""
 MAX_BYTES = 512 * 2**20
 """Bytes of files of formats that are read whole; of the others only what is needed is read."""
-FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
 """As Pillow names them. Others it can read by running programs."""
 
 _LARGE = 2**25  # pixels: 32 megapixels, more than most cameras have
 _one_large = threading.Lock()
-_BEGINNINGS = (b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"\x89PNG", b"\xff\xd8\xff")
+_BEGINNINGS = (
+    *(b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"\x89PNG", b"\xff\xd8\xff"),
+    *(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
+)
 _FIRST = {"AVIF": "frame", "GIF": "frame", "PNG": "frame", "TIFF": "page", "WEBP": "frame"}
 _ANIMATED = "first frame"
 
@@ -49,8 +54,9 @@ class ImageReader:
 
     suffixes = frozenset(
         {
-            *(".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif"),
-            *(".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
+            *(".apng", ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".j2c", ".j2k", ".jfif"),
+            *(".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo", ".png", ".tif"),
+            *(".tiff", ".webp"),
         }
     )
     missing: str | None = None
@@ -120,7 +126,7 @@ def read_picture(file: BinaryIO, size: int | None = None) -> Read:
     add_heif()
     try:
         with Image.open(file, formats=FORMATS) as image, in_turn(image.width * image.height):
-            if image.width * image.height > MAX_PIXELS:
+            if image.width * image.height > (MAX_JPEG_2000 if _is_2000(image) else MAX_PIXELS):
                 raise MediaError(f"{image.width} x {image.height} pixels are too many")
             if size is not None:
                 image.draft("RGB", (2 * size, 2 * size))
@@ -167,6 +173,10 @@ def add_heif() -> None:
     from pi_heif import register_heif_opener
 
     register_heif_opener()
+
+
+def _is_2000(image: Image.Image) -> bool:
+    return image.format == "JPEG2000"
 
 
 def _locator(image: Image.Image) -> str:

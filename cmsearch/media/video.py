@@ -41,12 +41,19 @@ _TEXTS = frozenset({"ass", "mov_text", "srt", "ssa", "subrip", "text", "webvtt"}
 
 
 class VideoReader:
-    """Reads MP4, QuickTime, Matroska, WebM and AVI through PyAV, which the extra `video` installs.
+    """Reads MP4, QuickTime, 3GP, Matroska, WebM, AVI, MPEG, WMV, Flash and DV through PyAV, which the
+    extra `video` installs.
 
     A film has an item for each shot; and for what is said, and for its subtitles, as times go on.
     """
 
-    suffixes = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+    suffixes = frozenset(
+        {
+            *(".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2t", ".m2ts"),
+            *(".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".ogv"),
+            *(".qt", ".tod", ".ts", ".vob", ".webm", ".wmv"),
+        }
+    )
 
     max_bytes = MAX_BYTES
 
