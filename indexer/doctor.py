@@ -253,7 +253,7 @@ def _known(store: Store, digest: str) -> list[Segment]:
 def _unchanged(store: Store, assets: dict[str, Asset]) -> list[Found]:
     """The files whose size and time are as they were when they were indexed."""
     try:
-        files, _ = scan(store.root)
+        files = scan(store.root).files
     except StoreError:  # the folder isn't here; only what is in the store can be examined
         return []
     changes = compare(files, assets)

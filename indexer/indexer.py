@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cmsearch import adapters, bank
@@ -47,7 +47,8 @@ class Report:
 
     A file that could not be read is only among the `skipped`. `reencoded` are files that were as
     before and that this model had not encoded; `waiting` are those that it still has to, for want
-    of reading them, before it can serve.
+    of reading them, before it can serve. `unread` has the number of files that nothing here reads,
+    by the ends of their names ("" where they have none), the most frequent first.
 
     `seconds` has the wall time by stage, added up over threads for `read` and `encode`.
     """
@@ -61,6 +62,7 @@ class Report:
     moved: int
     removed: int
     skipped: tuple[Skipped, ...]
+    unread: dict[str, int]
     waiting: int
     items: dict[str, int]
     seconds: dict[str, float]
@@ -80,6 +82,7 @@ class Plan:
     """Where each file was, and where it is."""
     unchanged: int = 0
     skipped: tuple[Skipped, ...] = ()
+    unread: Mapping[str, int] = field(default_factory=dict)
 
 
 class Indexer:
@@ -120,7 +123,7 @@ class Indexer:
         self._clock = Clock()
         tell = progress or (lambda event: None)
         with self._clock("scan"):
-            files, skipped = scan(self.folder)
+            files, skipped, unread = scan(self.folder)
         if not (self.store / CATALOG).exists():
             asr = hearing.chosen(self._asr, None)  # so that a mistake leaves no store behind
             self._load(self._chosen(None), None, tell)
@@ -150,6 +153,7 @@ class Indexer:
                 moved=len(changes.moved),
                 removed=len(changes.removed),
                 skipped=(*skipped, *changes.skipped),
+                unread=unread,
                 waiting=waiting,
                 items=store.catalog.counts(),
                 seconds=dict(self._clock.seconds),
@@ -157,10 +161,12 @@ class Indexer:
 
     def plan(self) -> Plan:
         """What `run` would do, as far as the files tell without being opened or encoded."""
-        files, skipped = scan(self.folder)
+        files, skipped, unread = scan(self.folder)
         if not (self.store / CATALOG).exists():
-            paths = tuple(file.path for file in files)
-            return Plan(self._chosen(None), self.store, paths, skipped=tuple(skipped))
+            paths = _paths(files)
+            return Plan(
+                self._chosen(None), self.store, paths, skipped=tuple(skipped), unread=unread
+            )
         with Store(self.store) as store:
             self._check_root(store)
             name = self._chosen(store.space)
@@ -176,6 +182,7 @@ class Indexer:
                 moved=tuple((old, file.path) for old, file in changes.moved.items()),
                 unchanged=changes.unchanged,
                 skipped=(*skipped, *changes.skipped),
+                unread=unread,
             )
 
     def _check_root(self, store: Store) -> None:

@@ -39,7 +39,7 @@ def pairs(folder: Path) -> Pairs:
 
     Raises `MediaError` where the folder can't be read.
     """
-    files, skipped = scan(folder)
+    files, skipped, _ = scan(folder)
     pictures = frozenset(file.path for file in files if file.kind in PICTURES)
     subjects = Subjects(folder, pictures)
     found: dict[Gold, None] = {}

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
+from cmsearch.files import open_file
 from cmsearch.registry import make_reader, readers
-from cmsearch.text import caseless
+from cmsearch.text import caseless, native
 from cmsearch.types import Skipped
 from indexer.walk import walk
 
@@ -21,6 +23,7 @@ SUBJECTS = PICTURES | {*RECORDED}
 LONG = frozenset({"audio", "pdf", "video"})
 """The kinds of files that may hold hours, or hundreds of pictures: few are read ahead."""
 _MARK = re.compile(r"\.(?:[a-z]{2,3}(?:-\w{2,4})?|cc|default|forced|sdh)", re.ASCII | re.IGNORECASE)
+_STREAM = ".ts"
 _LAST_NS = 2**63 - 1  # the last time that SQLite can hold, in 2262
 
 
@@ -44,11 +47,20 @@ class Found:
         return self.kind not in PICTURES, self.path
 
 
-def scan(folder: Path) -> tuple[list[Found], list[Skipped]]:
-    """The files to index, pictures first and each kind in the order of paths; and what was not.
+class Scanned(NamedTuple):
+    """The files to index, pictures first and each kind in the order of paths; what was skipped; and
+    how many files of other kinds there are, by the ends of their names, the most frequent first.
+    """
 
-    `indexer.walk` says what is passed over. Files that need an extra of cmsearch which isn't
-    installed are among what was not.
+    files: list[Found]
+    skipped: list[Skipped]
+    unread: dict[str, int]
+
+
+def scan(folder: Path) -> Scanned:
+    """What is in a folder; `indexer.walk` says what is passed over.
+
+    Files that need an extra of cmsearch which isn't installed are among what is skipped.
     """
     kinds, missing = _kinds_by_suffix()
     walked = walk(folder, frozenset(kinds))
@@ -56,6 +68,9 @@ def scan(folder: Path) -> tuple[list[Found], list[Skipped]]:
     skipped = list(walked.skipped)
     for path, status in walked.files.items():
         kind = kinds[_suffix(path)]
+        if _suffix(path) == _STREAM and not _is_stream(folder / native(path)):
+            walked.unread[_STREAM] += 1
+            continue
         if kind in missing:
             extra = f"cmsearch[{missing[kind]}]"
             skipped.append(Skipped(path, f"needs {extra}: pip install '{extra}'"))
@@ -64,7 +79,26 @@ def scan(folder: Path) -> tuple[list[Found], list[Skipped]]:
     sidecars, subtitles = _sidecars(files, walked.aliases), _subtitles(files, walked.aliases)
     files = [_as_sidecar(file, sidecars.get(file.path)) for file in files]
     files = [replace(file, about=subtitles.get(file.path, file.about)) for file in files]
-    return sorted(files, key=lambda file: file.order), sorted(skipped, key=lambda one: one.path)
+    unread = sorted(walked.unread.items(), key=lambda one: (-one[1], one[0]))
+    return Scanned(
+        sorted(files, key=lambda file: file.order),
+        sorted(skipped, key=lambda one: one.path),
+        dict(unread),
+    )
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether it is a stream of MPEG, and no TypeScript: its packets of 188 bytes begin with a `G`,
+    or four bytes later. What can't be read is seen to by its reader.
+    """
+    try:
+        with open_file(path) as file:
+            head = file.read(4 + 2 * 192 + 1)
+    except OSError:
+        return True
+    return any(
+        head[start : start + 2 * size + 1 : size] == b"GGG" for start, size in ((0, 188), (4, 192))
+    )
 
 
 def in_turn(files: Sequence[Found]) -> Iterator[tuple[list[Found], bool]]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from cmsearch.errors import StoreNotFoundError
 from cmsearch.files import read_file
+from cmsearch.places import is_of_system, system_folders
 from cmsearch.store import CATALOG, LOCK
 from cmsearch.text import native, storable
 from cmsearch.types import Skipped
@@ -21,6 +23,11 @@ IGNORE_FILE = ".cmsearchignore"
 ALWAYS_IGNORED = frozenset(
     {"$RECYCLE.BIN", "@eaDir", "__MACOSX", "node_modules", "System Volume Information"}
 )
+_CLUTTER = frozenset({"desktop.ini", "ehthumbs.db", "icon\r", "thumbs.db"})
+"""Files that systems leave everywhere."""
+_BESIDE = frozenset({".aae", ".xmp"})
+"""What programs note beside pictures, cmsearch among them."""
+_SUFFIX = re.compile(r"\.[\w+~-]{1,12}", re.ASCII)
 _MAX_RULES = 2**20  # bytes
 _ODD = {
     stat.S_IFBLK: "a device",
@@ -38,12 +45,14 @@ class Walked:
     """The files of a folder by their paths from it, in the form of `storable`.
 
     `aliases` are links to files that are here anyway, and the paths of those. What is `skipped`
-    could not be looked at, and what is below it neither.
+    could not be looked at, and what is below it neither. `unread` has the number of files of other
+    kinds by the ends of their names in small letters, "" for those without one.
     """
 
     files: dict[str, os.stat_result] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
+    unread: Counter[str] = field(default_factory=Counter)
 
 
 def walk(folder: Path, suffixes: frozenset[str]) -> Walked:
@@ -54,6 +63,8 @@ def walk(folder: Path, suffixes: frozenset[str]) -> Walked:
     followed after all else, and lead to each file and folder once. Raises `StoreNotFoundError`
     where the folder itself can't be read.
     """
+    if is_of_system(folder):
+        raise StoreNotFoundError(f"In {folder} the system shows itself. Name a folder of files.")
     walker = _Walker(suffixes)
     try:
         walker.list_folder(_Place(os.path.realpath(folder, strict=True), "", ()))
@@ -78,6 +89,7 @@ class _Walker:
     def __init__(self, suffixes: frozenset[str]) -> None:
         self.found = Walked()
         self._suffixes = suffixes
+        self._system = system_folders()
         self._folders: deque[_Place] = deque()  # no recursion: folders may be 2,000 deep
         self._links: deque[_Place] = deque()
         self._prefixes: dict[str, str] = {}
@@ -112,7 +124,10 @@ class _Walker:
     def _see(self, entry: os.DirEntry[str], prefix: str, rules: Ruled) -> None:
         try:
             is_link, is_folder = entry.is_symlink(), entry.is_dir(follow_symlinks=False)
+            if is_folder and entry.path in self._system:
+                return
             if not (is_link or is_folder or self._is_wanted(entry.name)):
+                self._pass_over(entry, prefix, rules)
                 return
             path = prefix + storable(entry.name)
             if is_link:
@@ -137,6 +152,9 @@ class _Walker:
             status = Path(real).stat()
         except FileNotFoundError:
             self._skip(link.path, f"a link to {Path(link.place).readlink()}, which is not there")
+            return
+        is_odd = not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode))
+        if not is_odd and not self._system.isdisjoint({real, *map(str, Path(real).parents)}):
             return
         if stat.S_ISDIR(status.st_mode):
             if not _is_ignored(link.path, True, link.rules):
@@ -164,6 +182,17 @@ class _Walker:
         else:
             kind = _ODD.get(stat.S_IFMT(status.st_mode), "something else")
             self._skip(path, f"not a file but {kind}")
+
+    def _pass_over(self, entry: os.DirEntry[str], prefix: str, rules: Ruled) -> None:
+        """Count a file that nothing here reads, unless it is only about others, or left out."""
+        found = _SUFFIX.fullmatch(PurePosixPath(entry.name).suffix)
+        suffix = found[0].lower() if found else ""
+        if entry.name.lower() in _CLUTTER or suffix in _BESIDE or not entry.is_file():
+            return
+        with suppress(ValueError):  # a name that rules can't be compared with
+            if rules and _is_ignored(prefix + storable(entry.name), False, rules):
+                return
+        self.found.unread[suffix] += 1
 
     def _skip(self, path: str, reason: str) -> None:
         self.found.skipped.append(Skipped(_valid(path), _valid(reason)))

@@ -41,7 +41,7 @@ _TEXTS = frozenset({"ass", "mov_text", "srt", "ssa", "subrip", "text", "webvtt"}
 
 
 class VideoReader:
-    """Reads MP4, QuickTime, 3GP, Matroska, WebM, AVI, MPEG, WMV, Flash and DV through PyAV, which the
+    """Reads MP4, QuickTime, Matroska, WebM, AVI, MPEG, WMV, Flash and DV through PyAV, which the
     extra `video` installs.
 
     A film has an item for each shot; and for what is said, and for its subtitles, as times go on.

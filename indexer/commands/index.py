@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from indexer.commands.options import (
 from indexer.indexer import Indexer, Plan, Report
 
 SHOWN = 20
+KINDS = 5
 
 
 @click.command(short_help=SUMMARIES["index"])
@@ -83,6 +84,7 @@ def print_report(report: Report) -> None:
         f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(report.items.items())
     )
     click.echo(f"files: {counted(report, names) or 'none'}")
+    print_unread(report.unread)
     click.echo(f"index: {items or 'empty'}, with {report.model}, in {printable(str(report.store))}")
     if report.waiting:
         click.echo(
@@ -112,7 +114,18 @@ def print_plan(plan: Plan) -> None:
     counts = {f"to {verb}": len(found) for verb, found in paths.items()}
     counts["unchanged"] = plan.unchanged
     click.echo(f"files: {_listed(counts) or 'none'}")
+    print_unread(plan.unread)
     print_skipped(plan.skipped)
+
+
+def print_unread(unread: Mapping[str, int]) -> None:
+    """Write how many files nothing here reads, by the ends of their names: a few of these."""
+    kinds = [f"{count} {suffix or 'without a suffix'}" for suffix, count in unread.items()]
+    more = len(kinds) - KINDS
+    if more > 0:
+        kinds[KINDS:] = [f"and {more} more kind{'' if more == 1 else 's'}"]
+    if kinds:
+        click.echo(f"{', '.join(kinds)}: not read")
 
 
 def counted(report: Report, names: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from tests.fakes import CELLS, DIM, FakeEncoder
 
 def loaded(folder: Path, path: str, known: frozenset[str] = frozenset()) -> Loaded:
     """One file of a folder, as the indexer would load it."""
-    files, _ = scan(folder)
+    files = scan(folder).files
     pictures = frozenset(file.path for file in files if file.kind in PICTURES)
     (file,) = [file for file in files if file.path == path]
     return Loader(folder, FakeEncoder(), pictures).load(file, known)
