@@ -10,6 +10,7 @@ from statistics import NormalDist
 import numpy as np
 
 from cmsearch.errors import QueryError
+from cmsearch.filters import rooted
 from cmsearch.hubness import nearest_neighbour_bias
 from cmsearch.labels import SAMPLE, Label, Labeller, as_labels, probabilities
 from cmsearch.measured import defaults
@@ -124,6 +125,7 @@ def _chosen(
     store: Store, view: View, pictures: Sequence[str | Path], where: Filter
 ) -> list[tuple[int, Item]]:
     """The pictures that are meant, each once with its first embedding, by path."""
+    where = rooted(where, store.root)
     numbers = store.catalog.embedding_ids(view.space_id, Modality.IMAGE, None, where).tolist()
     items = store.catalog.items(numbers)
     first: dict[int, tuple[int, Item]] = {}

@@ -171,7 +171,7 @@ def _explained(
     place, text = engine.store.absolute(name), asked.text
     hit = _hit(engine, asked.query, place, "image", EVERYTHING)
     found = hit.stages if hit else {}
-    own = Filter(path=escape(name))
+    own = Filter(path=f"./{escape(name)}")
     caption = _hit(engine, asked.query, place, "caption", own) if "caption" in found else None
     kept = engine.store.catalog.setting(f"stages {view.space_id}")
     table = defaults(encoder.space.encoder, kept)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, String, 
 
 from cmsearch.errors import StoreError
 from cmsearch.terms import path_terms, terms
+from cmsearch.text import caseless
 
 meta = sa.MetaData()
 settings = Table(
@@ -218,11 +218,6 @@ def chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
         yield values[start : start + _CHUNK]
 
 
-def nfc(text: str) -> str:
-    """The composed form of a name, in which the two forms of `é` are one; also SQL's `nfc()`."""
-    return unicodedata.normalize("NFC", text)
-
-
 def text_words(text: str) -> str:
     """The words of a text with spaces between them; SQL's `text_words()`."""
     return " ".join(terms(text))
@@ -279,5 +274,5 @@ def _prepare_connection(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA busy_timeout = 10000")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA trusted_schema = OFF")  # a store may come from anywhere
-    for function in (nfc, text_words, path_words):
+    for function in (caseless, text_words, path_words):
         connection.create_function(function.__name__, 1, function, deterministic=True)

@@ -20,6 +20,7 @@ from cmsearch.answering import KINDS, Answering, Tools, Wanted, deadline
 from cmsearch.composition import scales, toward
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
 from cmsearch.explain import Explanation, explain
+from cmsearch.filters import rooted
 from cmsearch.hubness import Banks
 from cmsearch.joining import Joiner
 from cmsearch.loading import check_tokens, load_own, own_fusion, own_reranker
@@ -244,6 +245,7 @@ class Engine:
         if target not in TARGETS:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
         _check_filter(where)
+        where = rooted(where, self.store.root)
         _check_ranking(ranking)
         wanted = Wanted(target, _number(k), where, ranking, deadline(ranking.budget))
         view = self.store.view()
@@ -255,6 +257,23 @@ class Engine:
                     asked, is_list = self._encoded(still, query, image, audio)
                 hits = Answering(self._tools, still, wanted).hits(asked)
         return hits if is_list else hits[0]
+
+    def count(self, target: str = "any", where: Filter = EVERYTHING) -> int:
+        """How many items of a target pass a filter: what a search could find.
+
+        Pieces of one long text count each. Raises `QueryError`.
+        """
+        if target not in TARGETS:
+            raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
+        _check_filter(where)
+        where, catalog, view = rooted(where, self.store.root), self.store.catalog, self.store.view()
+        kind, modality = (target if target in KINDS else None), KINDS.get(target, target)
+        spaces = dict.fromkeys(TOWER, view.space_id)
+        if view.sounds is not None:
+            spaces[Modality.SOUND] = view.sounds.space_id
+        heard = {Modality.AUDIO, Modality.SOUND} if target == Modality.AUDIO else {modality}
+        wanted = [one for one in TOWER if modality == "any" or one in heard]
+        return sum(len(catalog.embedding_ids(spaces[one], one, kind, where)) for one in wanted)
 
     def embed(self, query: Any = None, *, image: Any = None, audio: Any = None) -> FloatArray:
         """Unit vectors `(n, dim)` of texts, pictures or what is said in recordings, in the store's

@@ -158,5 +158,7 @@ def caseless(name: str) -> str:
 
     As Windows writes a name in capitals, and macOS an accent as a character of its own.
     """
+    if name.isascii():
+        return name.lower()
     folded = unicodedata.normalize("NFD", name).casefold()
     return unicodedata.normalize("NFC", folded)

@@ -238,8 +238,9 @@ class Encoding:
 class Filter:
     """What hits have to be, besides relevant; captions are judged by the picture they describe.
 
-    `path` is a glob over the path from the store's folder, in which `*` matches slashes too; one
-    without a slash is matched with the file's name. `since` and `until` are days, both included,
+    `path` is a glob over the path from the store's folder, of a file or of a folder with all that
+    is below it, in which `*` matches slashes too and capitals don't count; one without a slash may
+    lie in any folder. It may be absolute, too. `since` and `until` are days, both included,
     of the time when a picture was taken, or else its file was changed. `camera` is a part of the
     camera's name, in any case. `near` is degrees north, degrees east, and kilometres.
     """

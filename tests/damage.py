@@ -40,7 +40,7 @@ def harm(path: Path, chance: Any) -> str:
 def catalog(folder: Path) -> Iterator[sqlite3.Connection]:
     """The SQLite file of a folder's store, as any program can change it; no rule is enforced."""
     with closing(sqlite3.connect(folder / DIRECTORY / CATALOG)) as connection, connection:
-        connection.create_function("nfc", 1, str)
+        connection.create_function("caseless", 1, str)
         yield connection
 
 

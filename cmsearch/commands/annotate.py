@@ -30,7 +30,7 @@ SHOWN = 20
     metavar="FILE",
     help="Give labels in place of captions: those of FILE, one a line.",
 )
-@click.option("--path", metavar="GLOB", help="Only pictures that lie there: 2024/*, IMG_1*.")
+@click.option("--path", metavar="GLOB", help="Only pictures that lie there: 2024, *.png, IMG_1*.")
 @click.option("--has-caption/--no-caption", default=None, help="Only with, or without, captions.")
 @click.option(
     "-k",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from cmsearch import locators
-from cmsearch.commands.options import DAY, Place, Seconds, store_option
+from cmsearch.commands.options import Day, Place, Seconds, store_option
 from cmsearch.commands.showing import Showing, check, show
-from cmsearch.text import storable
+from cmsearch.text import printable, storable
 from cmsearch.types import Filter, Hit, Modality, Query, QueryPart
 from cmsearch.types import Place as PictureAt
 
@@ -53,9 +53,20 @@ _OPTIONS = (
         help="How many hits.",
     ),
     store_option,
-    click.option("--path", metavar="GLOB", help="Only what lies there: 2024/*, *.png, IMG_1*."),
-    click.option("--since", metavar="DAY", type=DAY, help="Only from this day on: 2024-05-31."),
-    click.option("--until", metavar="DAY", type=DAY, help="Only up to this day, included."),
+    click.option(
+        "--path",
+        metavar="GLOB",
+        help="Only what lies there: 2024, 2024/trip/*, *.png, IMG_1*, or an absolute path.",
+    ),
+    click.option(
+        "--since",
+        metavar="DAY",
+        type=Day(),
+        help='Only from this day, month or year on: 2024-05-31, 2024-05, 31.05.2024, "May 2024".',
+    ),
+    click.option(
+        "--until", metavar="DAY", type=Day(last=True), help="Only up to this one, included."
+    ),
     click.option(
         "--camera", metavar="NAME", help="Only by this camera; a part of its name will do."
     ),
@@ -169,9 +180,16 @@ def answer(
     with searcher.open(options.get("store") or ".") as engine:
         hits = find(engine, query, options, seen)
         summed = _asks_for_both(query, options) and not engine.fuses
-    tell(hits, query, options, showing)
+        why = "" if hits else _why_none(engine, query, options, seen)
+    tell(hits, query, options, showing, why)
     if summed:
         click.echo(SUMMED, err=True)
+
+
+def _why_none(engine: Engine, *asked: Any) -> str:
+    from cmsearch.commands.nothing import why_none
+
+    return why_none(engine, *asked)
 
 
 def _asks_for_both(query: Query, options: Mapping[str, Any]) -> bool:
@@ -226,15 +244,20 @@ def _unseen(
     return left[:k]
 
 
-def tell(hits: Sequence[Hit], query: Query, options: Mapping[str, Any], showing: Showing) -> None:
-    """Show what was found, with a word about hits that are none or doubtful; speak it if wanted."""
+def tell(
+    hits: Sequence[Hit],
+    query: Query,
+    options: Mapping[str, Any],
+    showing: Showing,
+    why: str = "Nothing was found.",
+) -> None:
+    """Show what was found, with a word about hits that are none or doubtful; speak it if wanted.
+
+    `why` is what `why_none` says where there are none.
+    """
     doubt = doubt_about(hits)
     if not hits:
-        left_out = " and isn't left out" if query.without else ""
-        kind = options.get("target", "any")
-        click.echo(
-            f"Nothing of the kind {kind} that passes the filters{left_out} is here.", err=True
-        )
+        click.echo(printable(why), err=True)
     elif doubt:
         click.echo(DOUBT, err=True)
     show(hits, title(query), showing, apart=options.get("apart", False))

@@ -18,7 +18,7 @@ from cmsearch.text import printable
 
 if TYPE_CHECKING:
     from cmsearch.session import Session
-    from cmsearch.types import QueryPart
+    from cmsearch.types import Query, QueryPart
 
 _RANKS = re.compile(r"(-?)(\d{1,5})(?:-(\d{1,5}))?")
 _SIGN = re.compile(r"([-−－]|[+＋])(?!\S)")
@@ -73,8 +73,15 @@ def completions(line: str) -> list[str]:
 class Lines:
     """What the lines of a session do, and print."""
 
-    def __init__(self, session: Session, *, preview: bool = False) -> None:
+    def __init__(
+        self,
+        session: Session,
+        *,
+        preview: bool = False,
+        why_none: Callable[[Query, Mapping[str, Any]], str] | None = None,
+    ) -> None:
         self._session = session
+        self._why_none = why_none
         self._preview = preview
         self._does: Mapping[str, Callable[[str], None]] = {
             "and": self._and,
@@ -119,7 +126,10 @@ class Lines:
 
     def _show(self) -> None:
         session = self._session
-        tell(session.hits, session.query, session.wanted, Showing(preview=self._preview))
+        query, wanted, why = session.query, session.wanted, "Nothing was found."
+        if not session.hits and self._why_none is not None:
+            why = self._why_none(query, wanted)
+        tell(session.hits, query, wanted, Showing(preview=self._preview), why)
 
     def _and(self, given: str) -> None:
         from cmsearch.types import Modality

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,28 @@ store_option = click.option(
 format_option = click.option(
     "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
-DAY = click.DateTime(["%Y-%m-%d"])
+
+
+class Day(click.ParamType[datetime]):
+    """A day, or the first or the `last` day of a month or a year, as midnight."""
+
+    name = "day"
+
+    def __init__(self, *, last: bool = False) -> None:
+        self._last = last
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        from cmsearch.days import span
+
+        if isinstance(value, datetime):
+            return value
+        try:
+            days = span(str(value), date.today())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return datetime.combine(days[1 if self._last else 0], time())
 
 
 class Seconds(click.ParamType[float]):

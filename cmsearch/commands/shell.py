@@ -12,6 +12,7 @@ from cmsearch.cli import SUMMARIES
 from cmsearch.commands import editing
 from cmsearch.commands.asking import find, search_options
 from cmsearch.commands.lines import Lines, completions
+from cmsearch.commands.nothing import why_none
 from cmsearch.errors import CmsearchError
 from cmsearch.text import printable
 
@@ -36,7 +37,8 @@ def shell(preview: bool, **options: Any) -> int:
 
     with searcher.open(options.get("store") or ".") as engine:
         engine.embed("a photo")  # loads the model, and says so here if it can't be
-        lines = Lines(Session(partial(find, engine), options), preview=preview)
+        session = Session(partial(find, engine), options)
+        lines = Lines(session, preview=preview, why_none=partial(why_none, engine))
         if editing.is_interactive():
             click.echo("Type what to search for; :help lists the commands.", err=True)
         failed = _run(lines)

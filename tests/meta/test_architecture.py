@@ -53,12 +53,13 @@ ARROWS = {
     "fusion": set(),
     "phash": {"types"},
     "registration": {"phash", "types"},
+    "days": set(),
     "details": {"types"},
     "originals": {"media"},
     "folding": {"catalog", "phash", "registration", "types"},
     "diversity": {"types"},
-    "schema": {"errors", "terms"},
-    "filters": {"schema", "types"},
+    "schema": {"errors", "terms", "text"},
+    "filters": {"errors", "schema", "text", "types"},
     "words": {"filters", "schema", "terms", "types"},
     "writer": {"schema", "spaces", "tokens", "types"},
     "catalog": {
@@ -124,8 +125,8 @@ ARROWS = {
     },
     "searcher": {
         "adapters", "alike", "answering", "composition", "errors", "explain", "hubness", "joining",
-        "loading", "matching", "multimodal", "queries", "ranking", "registry", "retrieval",
-        "store", "types",
+        "filters", "loading", "matching", "multimodal", "queries", "ranking", "registry",
+        "retrieval", "store", "types",
     },
     "evaluate": {"errors", "files", "ranking", "searcher", "types"},
     "generations": {"errors", "registry", "store"},
@@ -156,7 +157,7 @@ ARROWS = {
     "labels": {"attention", "bank", "errors", "hubness", "queries", "store", "types"},
     "labelfile": {"errors", "files", "labels"},
     "annotation": {
-        "errors", "hubness", "labels", "measured", "searcher", "store", "types",
+        "errors", "filters", "hubness", "labels", "measured", "searcher", "store", "types",
     },
     "questions": {
         "annotation", "attention", "errors", "labels", "queries", "searcher", "types",
@@ -168,7 +169,7 @@ ARROWS = {
     "history": {"errors", "files", "types"},
     "session": {"errors", "feedback", "types"},
     "commands": {
-        "aloud", "annotation", "chart", "cli", "cues", "duplicates", "errors", "explain",
+        "aloud", "annotation", "chart", "cli", "cues", "days", "duplicates", "errors", "explain",
         "feedback", "files", "generations", "grammar", "heatmap", "history", "inventory",
         "labelfile", "labels", "layout", "locators", "media", "microphone", "models", "pages",
         "playing", "preview", "questions", "ranking", "relevance", "searcher", "session", "sheet",

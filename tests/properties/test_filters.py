@@ -64,7 +64,10 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 days = st.dates(date(2023, 12, 18), date(2024, 1, 20))
 globs = st.sampled_from(
-    ["*", "2024/*", "*.png", "IMG_1*", "*/sea/*", "2023/IMG_?.jpg", "none", "["]
+    [
+        *("*", "2024/*", "*.png", "IMG_1*", "*/sea/*", "2023/IMG_?.jpg", "none", "[", "2024"),
+        *("2024/", "SEA", "sea/", "*.PNG", "./2024/sea", "2024/alps", "**/sea", "**/*.jpg", "."),
+    ]
 )
 near = st.tuples(st.floats(44, 47), st.floats(6, 9), st.floats(0, 200))
 filters = st.builds(
@@ -82,10 +85,9 @@ def passes(hit: Hit, wanted: Filter, engine: Engine, captioned: set[str]) -> boo
     path = hit.path.relative_to(engine.store.root).as_posix()
     shot = engine.store.catalog.assets()[path].shot
     assert shot.taken is not None
-    name = path if wanted.path and "/" in wanted.path else Path(path).name
     return all(
         (
-            wanted.path is None or fnmatchcase(name, wanted.path),
+            wanted.path is None or lies_there(path, wanted.path),
             wanted.since is None or shot.taken.date() >= wanted.since,
             wanted.until is None or shot.taken.date() <= wanted.until,
             wanted.camera is None or wanted.camera.lower() in (shot.camera or "").lower(),
@@ -93,6 +95,24 @@ def passes(hit: Hit, wanted: Filter, engine: Engine, captioned: set[str]) -> boo
             wanted.has_caption is None or (path in captioned) is wanted.has_caption,
         )
     )
+
+
+def lies_there(path: str, given: str) -> bool:
+    """Whether a path, or that of a folder that it is in, is the wanted one in any case."""
+    wanted = given.lower().removeprefix("./")
+    is_folder, wanted = wanted.endswith("/"), wanted.rstrip("/")
+    anywhere = "/" not in given.rstrip("/") or wanted.startswith("**/")
+    wanted = wanted.removeprefix("**/")
+    whole = Path(path.lower())
+    if wanted == ".":
+        return True
+    candidates = list(whole.parents) if is_folder else [whole, *whole.parents]
+    tails = [
+        "/".join(one.parts[start:])
+        for one in candidates
+        for start in range(len(one.parts) if anywhere else min(1, len(one.parts)))
+    ]
+    return any(fnmatchcase(tail, wanted) for tail in tails)
 
 
 def distance(shot: Shot, near: tuple[float, float, float]) -> float:

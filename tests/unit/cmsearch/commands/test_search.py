@@ -65,7 +65,7 @@ def test_not_leaves_out_what_has_the_words(folder: Path) -> None:
 
 def test_nothing_that_is_left_is_said(folder: Path) -> None:
     result = called("search", "red", "--path", "green.png", "--not", "meadow")
-    assert result.stdout == "" and "isn't left out" in result.stderr
+    assert result.stdout == "" and "--not has taken out" in result.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others don't let the current folder go")
@@ -190,3 +190,40 @@ def test_open_shows_the_first_hit(folder: Path, monkeypatch: pytest.MonkeyPatch)
 def test_odd_input_is_answered_or_refused(folder: Path, arguments: list[str]) -> None:
     """Never by an error that isn't ours: `called` would raise it."""
     assert called("search", *arguments).returncode in (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--for", "page"], "Nothing of the kind page is in this index."),
+        (["--path", "nowhere"], "Nothing passes the filters: --path nowhere. A path goes on"),
+        (
+            ["--since", "2999", "--until", "2999-02", "--for", "image"],
+            "Nothing of the kind image passes the filters: --since 2999-01-01, --until 2999-02-28.",
+        ),
+        (["--camera", "x", "--near", "1,2,3"], "--camera x, --near 1,2,3."),
+        (["--not", "red", "--not", "sea", "--path", "green.png"], "once --not has taken out"),
+        (
+            ["--for", "image", "--min-relevance", "1", "--path", "blue.png", "--match", "picture"],
+            "relevant enough; leave out --min-relevance",
+        ),
+    ],
+)
+def test_why_nothing_is_found(folder: Path, arguments: list[str], said: str) -> None:
+    result = called("search", "red", *arguments)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert said in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--since", "03/04/2024"], "may be 2024-04-03 or 2024-03-04"),
+        (["--until", "soon"], "is no day, month or year that is understood; write 2024-07-13"),
+        (["--path", "/"], "lies outside of"),
+    ],
+)
+def test_a_filter_that_cannot_be_meant(folder: Path, arguments: list[str], said: str) -> None:
+    result = called("search", "red", *arguments)
+    assert result.returncode == 2
+    assert said in " ".join(result.stderr.split())

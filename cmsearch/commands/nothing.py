@@ -1,0 +1,53 @@
+"""Why a search found nothing, in the words of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cmsearch.commands.asking import ranking, where
+from cmsearch.types import Filter, Hit, Query
+
+if TYPE_CHECKING:
+    from cmsearch.searcher import Engine
+
+
+def why_none(
+    engine: Engine, query: Query, options: Mapping[str, Any], seen: Sequence[Hit] = ()
+) -> str:
+    """Why a search found nothing: what is missing here, or what left everything out."""
+    target = options.get("target", "any")
+    what = "Nothing" if target == "any" else f"Nothing of the kind {target}"
+    if not engine.count(target):
+        return f"{what} is in this index. Run `cmsearch info` to see what is."
+    asked = where(options)
+    if asked != Filter() and not engine.count(target, asked):
+        return f"{what} passes the filters: {_filters(asked)}. {_path_hint(asked)}".rstrip()
+    if seen:
+        return "That was all: nothing more was found."
+    if query.without:
+        return f"{what} is left once --not has taken out what is about it."
+    if ranking(options).min_relevance:
+        return f"{what} is relevant enough; leave out --min-relevance and --cutoff to see the rest."
+    return f"{what} was found."
+
+
+def _filters(asked: Filter) -> str:
+    """The filters of a search as they are written on a command line."""
+    named = {
+        "path": asked.path, "since": asked.since, "until": asked.until, "camera": asked.camera,
+        "near": asked.near and ",".join(f"{one:g}" for one in asked.near),
+    }  # fmt: skip
+    found = [f"--{name} {value}" for name, value in named.items() if value is not None]
+    if asked.has_caption is not None:
+        found.append("--has-caption" if asked.has_caption else "--no-caption")
+    return ", ".join(found)
+
+
+def _path_hint(asked: Filter) -> str:
+    if asked.path is None:
+        return ""
+    return (
+        "A path goes on from the indexed folder, and is a name or a pattern: 2024 is a file or "
+        "folder of that name, *2024* all that have it in theirs."
+    )
