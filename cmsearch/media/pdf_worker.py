@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmsearch.files import open_file
+from cmsearch.media.columns import Run, in_columns
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfPage
+    from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
 OUT_OF_TIME, IDLE = 81, 82
 """The exit codes of one that was too slow, and of one that had nothing to do for `REST`."""
@@ -33,6 +34,10 @@ MEMORY = 2 * 2**30
 """Bytes that it may use, where the system can limit them."""
 MAX_TEXT = 1_000_000
 """Characters of one page that are taken."""
+MOST_CHARACTERS = 30_000
+"""Characters of a page, above which its columns aren't looked for."""
+APART = 0.7
+"""The space between two parts of a line, as a share of the height of the letters."""
 LONGEST = 8
 """A page's longer side is rendered with at most as many times the pixels of the shorter one."""
 Answer = Callable[[dict[str, Any], bytes], None]
@@ -125,12 +130,43 @@ def _read(document: PdfDocument, request: dict[str, Any], watch: Watch, answer: 
 def _text(page: PdfPage, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     text = page.get_textpage()
     try:
-        found = text.get_text_bounded(errors="replace")
+        columns = in_columns(list(_runs(text)))
+        whole = columns and "\n".join(columns)
+        found = whole or text.get_text_bounded(errors="replace")
     finally:
         text.close()
     head = {"problem": f"only {MAX_TEXT:,} characters of it are taken"}
     is_whole = len(found) <= MAX_TEXT
     return {} if is_whole else head, found[:MAX_TEXT].encode("utf-8", "replace")
+
+
+def _runs(text: PdfTextPage) -> Iterator[Run]:
+    """What stands together on a line, in the order as written; nothing of a page of too much."""
+    from pypdfium2 import raw
+
+    count, box = text.count_chars(), raw.FS_RECTF()
+    written: list[str] = []
+    left = right = bottom = top = 0.0
+    for number in range(count if count <= MOST_CHARACTERS else 0):
+        code = raw.FPDFText_GetUnicode(text, number)
+        char = chr(code) if code < 0x110000 else "\ufffd"
+        is_end = char in "\r\n"
+        if not is_end and (char.isspace() or not raw.FPDFText_GetLooseCharBox(text, number, box)):
+            written += [" "] if written else []
+            continue
+        size = box.top - box.bottom
+        is_near = -size < box.left - right < APART * size and bottom < box.bottom + size / 2 < top
+        if written and (is_end or not is_near):
+            yield Run("".join(written).rstrip(), left, right, bottom, top)
+            written = []
+        if is_end:
+            continue
+        if not written:
+            left, right, bottom, top = box.left, box.right, box.bottom, box.top
+        written.append(char)
+        right = max(right, box.right)
+    if written:
+        yield Run("".join(written).rstrip(), left, right, bottom, top)
 
 
 def _picture(page: PdfPage, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
