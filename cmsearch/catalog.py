@@ -17,8 +17,8 @@ from cmsearch import locators, phash, places, schema, words
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.filters import conditions, is_near
 from cmsearch.schema import chunks, translated, understood
-from cmsearch.spaces import parsed
-from cmsearch.tokens import unpack_tokens
+from cmsearch.spaces import MAX_DIM, parsed
+from cmsearch.tokens import MAX_TOKENS, unpack_tokens
 from cmsearch.types import (
     HEARD,
     SEEN,
@@ -37,6 +37,11 @@ from cmsearch.writer import Writer, asset_row
 
 log = logging.getLogger("cmsearch")
 MAX_LOCATOR = 100
+MAX_TEXT = 100_000
+"""Characters of an item's text that are read; what is longer is no caption or passage."""
+MAX_FEATURES = 2**20
+"""Bytes of an embedding's features; those of the largest models are some thousand numbers."""
+MOST_GENERATIONS = 1000
 TRANSCRIBER = "transcriber"
 """The setting with the name of what wrote speech down, or `none`."""
 PAGE = "page"
@@ -116,11 +121,18 @@ class Catalog:
             .add_columns(spaces.description, spaces.runtime)
             .join(schema.spaces, spaces.id == first)
             .order_by(table.id)
+            .limit(MOST_GENERATIONS + 1)
         )
+        rows = self._rows(query)
+        if len(rows) > MOST_GENERATIONS:
+            raise StoreError(
+                f"The catalog {self.path} lists more than {MOST_GENERATIONS} models, which none "
+                "does that cmsearch made."
+            )
         try:
             return [
                 Generation(one, served, created, number, parsed(space), runtime)
-                for one, served, created, number, space, runtime in self._rows(query)
+                for one, served, created, number, space, runtime in rows
             ]
         except (TypeError, ValueError) as error:
             raise StoreError(f"The catalog {self.path} describes its model wrongly.") from error
@@ -202,7 +214,8 @@ class Catalog:
         features.
         """
         table = schema.embeddings.c
-        query = sa.select(table.id, table.vector, table.features)
+        features = _whole(table.features, MAX_FEATURES)
+        query = sa.select(table.id, _whole(table.vector, 2 * MAX_DIM), features)
         query = query.where(table.space == space, table.modality.in_(SEEN))
         rows = self._rows(query.where(table.id > after).order_by(table.id).limit(count))
         with understood(self.path):
@@ -377,6 +390,14 @@ class Catalog:
         query = sa.select(table.id, table.vector).where(table.id.in_(chosen))
         return _matrix(self._rows(query.where(_is_vector(table.vector, dim))), dim)
 
+    def count(self, space: int, modality: Modality | None = None) -> int:
+        """How many embeddings a space has, of one modality if given; the damaged ones too."""
+        table = schema.embeddings.c
+        query = sa.select(sa.func.count()).where(table.space == space)
+        if modality is not None:
+            query = query.where(table.modality == modality)
+        return int(self._scalar(query))
+
     def photo_count(self, space: int) -> int:
         """How many embeddings of photos a space has."""
         query = sa.select(sa.func.count()).where(schema.embeddings.c.space == space, _of_photos())
@@ -464,7 +485,8 @@ class Catalog:
         Raises `StoreError` for any that are damaged.
         """
         table = schema.embeddings.c
-        query = sa.select(table.id, table.vector, table.tokens)
+        tokens = _whole(table.tokens, MAX_TOKENS * (dim + 4))
+        query = sa.select(table.id, _whole(table.vector, 2 * dim), tokens)
         found = {}
         for chunk in chunks(embeddings):
             rows = self._rows(query.where(table.id.in_(chunk)))
@@ -495,7 +517,11 @@ class Catalog:
         rows = self._rows(
             sa.select(schema.tombstones.c.embedding).where(schema.tombstones.c.snapshot >= since)
         )
-        return np.array([row[0] for row in rows], np.int64)
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def tombstone_count(self) -> int:
+        """How many embeddings are gone that a snapshot may still hold."""
+        return int(self._scalar(sa.select(sa.func.count()).select_from(schema.tombstones)))
 
     def embedding_ids(
         self, space: int, modality: Modality, kind: str | None, wanted: Filter
@@ -524,7 +550,7 @@ class Catalog:
                 schema.assets.c.path,
                 schema.items.c.modality,
                 schema.items.c.kind,
-                schema.items.c.text,
+                _shortened(schema.items.c.text),
                 described.c.path,
                 schema.items.c.locator,
                 schema.items.c.digest,
@@ -541,10 +567,14 @@ class Catalog:
                 found |= {row[0]: _item(row) for row in rows}
         return found
 
-    def stored(self, space: int, after: int, count: int) -> Sequence[Any]:
-        """The next `count` embeddings of a space by their ids, as rows of (id, vector, tokens)."""
+    def stored(self, space: int, dim: int, after: int, count: int) -> Sequence[Any]:
+        """The next `count` embeddings of a space by their ids, as rows of (id, vector, tokens).
+
+        A vector or tokens of another type, or longer than they can be, are 0.
+        """
         table = schema.embeddings.c
-        query = sa.select(table.id, table.vector, table.tokens)
+        tokens = _whole(table.tokens, MAX_TOKENS * (dim + 4))
+        query = sa.select(table.id, _whole(table.vector, 2 * dim), tokens)
         query = query.where(table.space == space, table.id > after).order_by(table.id)
         return self._rows(query.limit(count))
 
@@ -758,6 +788,18 @@ def _is_vector(column: sa.ColumnElement[bytes], dim: int) -> sa.ColumnElement[bo
     return sa.and_(sa.func.typeof(column) == "blob", sa.func.length(column) == 2 * dim)
 
 
+def _whole(column: sa.ColumnElement[bytes], most: int) -> sa.ColumnElement[Any]:
+    """A blob of at most `most` bytes, or null; 0 for anything else, which isn't read."""
+    is_blob = sa.and_(sa.func.typeof(column) == "blob", sa.func.length(column) <= most)
+    return sa.case((column.is_(None), sa.null()), (is_blob, column), else_=sa.literal(0))
+
+
+def _shortened(column: sa.ColumnElement[str]) -> sa.ColumnElement[Any]:
+    """A text, or of one that is too long its beginning."""
+    size = sa.func.length(sa.cast(column, sa.LargeBinary))  # that of a text ends at a zero
+    return sa.case((size > 4 * MAX_TEXT, sa.func.substr(column, 1, MAX_TEXT)), else_=column)
+
+
 def _is_hash(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[bool]:
     is_as_long = sa.func.length(column).in_((0, phash.BYTES))
     return sa.and_(sa.func.typeof(column) == "blob", is_as_long)
@@ -779,6 +821,8 @@ def _matrix(rows: Sequence[Any], dim: int) -> tuple[IdArray, FloatArray]:
 
 
 def _content(vector: Any, blob: Any, dim: int) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
+    if not (isinstance(vector, bytes) and isinstance(blob, bytes)):
+        raise TypeError("an embedding is blobs of the lengths that its space says")
     values = np.frombuffer(vector, "<f2").astype(np.float32)
     tokens, weights = unpack_tokens(blob, dim)
     if len(values) != dim or not all(np.isfinite(one).all() for one in (values, tokens, weights)):

@@ -35,10 +35,10 @@ class StoreMismatchError(StoreError):
 
 
 class StoreReadOnlyError(StoreError):
-    """The store's directory can't be written."""
+    """The store's directory can't be written, or not without a word that it is trusted."""
 
-    def __init__(self, path: object) -> None:
-        super().__init__(f"{path} can't be written. Name another place with --store DIR.")
+    def __init__(self, path: object, reason: str | None = None) -> None:
+        super().__init__(reason or f"{path} can't be written. Name another place with --store DIR.")
 
 
 class StoreLockedError(StoreError):

@@ -20,14 +20,18 @@ LEFT_OVER = re.compile(r"\.cmsearch-[0-9a-f]{16}\.new(?:-\w+)?")
 """Names of files that were being written when a process was killed, and of a catalog's journals."""
 
 
-def open_file(path: Path) -> BufferedReader:
+def open_file(path: Path, *, follow: bool = True) -> BufferedReader:
     """A regular file, open for reading; raises `OSError`, for anything else than a file too.
 
     Opening a pipe would wait for whoever writes into it, so the kind is asked for without waiting,
-    and of what was opened: a scan may be minutes old.
+    and of what was opened: a scan may be minutes old. A link is one to a file, or where links
+    aren't to `follow` no file.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    if not stat.S_ISREG(path.stat().st_mode):  # opening a device may already do something
+    if not follow:
+        flags |= getattr(os, "O_NOFOLLOW", 0)
+    # Opening a device may already do something.
+    if not stat.S_ISREG((path.stat() if follow else path.lstat()).st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
     number = os.open(path, flags)
     try:
@@ -39,9 +43,9 @@ def open_file(path: Path) -> BufferedReader:
         raise
 
 
-def read_file(path: Path, most: int) -> bytes:
+def read_file(path: Path, most: int, *, follow: bool = True) -> bytes:
     """The bytes of a regular file of at most `most` bytes; raises `OSError`."""
-    with open_file(path) as file:
+    with open_file(path, follow=follow) as file:
         size = os.fstat(file.fileno()).st_size
         data = b"" if size > most else file.read(size + 1)
         if len(data) > size:  # it is growing, or the system doesn't know its size

@@ -49,6 +49,7 @@ UNMEASURED = Attention(0.5, 0.05)
 """For `attention` by name where nothing was measured."""
 UNMEASURED_HUBNESS = Hubness(0.75, 4)
 _MOST = 1000.0
+_LONGEST = 10_000  # of a table as JSON
 
 
 def defaults(encoder: str, kept: str | None) -> Table:
@@ -78,7 +79,7 @@ def pack(table: Table) -> str:
 def _unpacked(text: str) -> dict[tuple[Modality, Modality], Stages]:
     """The table of `pack`, without the rows that aren't sound: a store may come from anywhere."""
     try:
-        rows = dict(json.loads(text or "{}"))
+        rows = dict(json.loads(text[:_LONGEST] or "{}"))
     except (ValueError, TypeError, RecursionError):
         return {}
     found = {}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -12,7 +15,9 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, String, Table
 
+from cmsearch import tables
 from cmsearch.errors import StoreError
+from cmsearch.journals import BESIDE
 from cmsearch.terms import path_terms, terms
 from cmsearch.text import caseless
 
@@ -110,9 +115,6 @@ _MAKE_WORDS = (
     "CREATE VIRTUAL TABLE words USING fts5(text, tokenize = 'ascii')",
     f"{FILL_WORDS} ORDER BY items.id",
 )
-_WORDS_TABLES = {
-    "words", "words_config", "words_content", "words_data", "words_docsize", "words_idx",
-}  # fmt: skip
 _MIGRATIONS = {
     1: (
         "ALTER TABLE generations ADD COLUMN served INTEGER",
@@ -131,6 +133,10 @@ VERSION = max(_MIGRATIONS) + 1
 """The schema's version, in `PRAGMA user_version`."""
 SOUND_SPACE = "sound space"
 """The setting that has the number of the space that sounds are in."""
+MOST_BYTES = 2**26
+"""Of a row: what is longer isn't read, and can't be written."""
+_MOST_PARTS = 100
+_LOADING = 2.0  # seconds of a thread; a whole schema takes a millisecond
 _CHUNK = 500  # SQLite takes at most 999 variables in a statement in its older builds
 
 
@@ -150,27 +156,21 @@ def engine(path: Path, *, read_only: bool, make: bool) -> sa.Engine:
 def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) -> None:
     """Make the tables of a new catalog, or bring an older one to this version.
 
-    Raises `StoreError` for a newer one, and for another program's database.
+    Raises `StoreError` for a newer one, for another program's database, and for one that has other
+    tables than a catalog of its version.
     """
-    _check_no_code(connection, path)
-    found = _version(connection)
-    if found == VERSION:
+    connection.exec_driver_sql("BEGIN")
+    if _checked(connection, path) == VERSION:
         return
-    if found > VERSION:
-        raise StoreError(
-            f"{path} was made by a newer cmsearch (format {found}, this one reads {VERSION}). "
-            "Upgrade cmsearch."
-        )
     if read_only:
         raise StoreError(
             f"{path} was made by an older cmsearch and can't be brought up to date where it is "
             "read-only. Copy the folder to where it can be written, and run `cmsearch info` there."
         )
+    connection.exec_driver_sql("ROLLBACK")
     connection.exec_driver_sql("BEGIN IMMEDIATE")  # SQLite's driver begins none for these
-    found = _version(connection)  # another process may have been faster
+    found = _checked(connection, path)  # another process may have been faster
     if found == 0:
-        if set(sa.inspect(connection).get_table_names()) - meta.tables.keys() - _WORDS_TABLES:
-            raise StoreError(f"{path} is the database of another program.")
         meta.create_all(connection)
         _execute(connection, _MAKE_WORDS)
     for version in range(found or VERSION, VERSION):
@@ -233,18 +233,58 @@ def _execute(connection: sa.Connection, statements: Sequence[str]) -> None:
         connection.execute(sa.text(statement))
 
 
-def _check_no_code(connection: sa.Connection, path: Path) -> None:
-    """A view may never end, and a trigger does what nobody asked for; a catalog has neither."""
-    query = "SELECT type FROM sqlite_master WHERE type IN ('view', 'trigger')"
-    odd = connection.exec_driver_sql(query).scalar()
-    if odd is not None:
+def _checked(connection: sa.Connection, path: Path) -> int:
+    """The version of a catalog that has the tables of that version; 0 for an empty file."""
+    with _briefly(connection.connection.driver_connection):
+        found = int(connection.execute(sa.text("PRAGMA user_version")).scalar_one())
+        query = f"SELECT type, name, substr(sql, 1, 20000) FROM sqlite_master LIMIT {_MOST_PARTS}"
+        rows = connection.exec_driver_sql(query).fetchall()
+    if found > VERSION:
         raise StoreError(
-            f"{path} has a {odd} in it, which no catalog has: cmsearch didn't make it."
+            f"{path} was made by a newer cmsearch (format {found}, this one reads {VERSION}). "
+            "Upgrade cmsearch."
         )
+    if found < 0 or (found == 0 and rows):
+        raise StoreError(f"{path} is the database of another program.")
+    odd = tables.odd(rows, *_parts(found)) if found else ""
+    if odd:
+        raise StoreError(
+            f"{path} has {odd}, unlike any catalog of its format ({found}): cmsearch didn't make "
+            "it, or it was changed. Restore a copy of the index, or move it away and run "
+            "`cmsearch index` again."
+        )
+    return found
 
 
-def _version(connection: sa.Connection) -> int:
-    return int(connection.execute(sa.text("PRAGMA user_version")).scalar_one())
+@cache
+def _parts(version: int) -> tuple[Mapping[str, tables.Layout], Mapping[str, str]]:
+    """The tables and the indexes of a version."""
+    known = tables.expected(list(meta.tables.values()))
+    indexes = {
+        str(index.name): f"{table.name}({','.join(index.columns.keys())})"
+        for table in meta.tables.values()
+        for index in table.indexes
+    }
+    if version < 5:
+        del known["adapters"]
+    if version < 4:
+        known["items"] = known["items"].without("phash")
+    if version < 2:
+        known["generations"] = known["generations"].without("served")
+        del indexes["items_by_digest"], indexes["embeddings_by_item"]
+        indexes |= {"ix_items_asset": "items(asset)", "ix_embeddings_item": "embeddings(item)"}
+    return known, indexes
+
+
+@contextmanager
+def _briefly(driver: Any) -> Iterator[None]:
+    """End what takes long within: SQLite computes some of a schema as it reads it."""
+    end = time.thread_time() + _LOADING
+    driver.set_progress_handler(lambda: time.thread_time() > end, 100)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 def _advice(error: sa.exc.DatabaseError) -> str:
@@ -258,6 +298,8 @@ def _advice(error: sa.exc.DatabaseError) -> str:
             " Restore a copy of the index, or move it away and run `cmsearch index` again; "
             "`cmsearch doctor` may tell more."
         )
+    if "too big" in reason or "interrupted" in reason:
+        return " cmsearch writes no such catalog; if it isn't your own, don't use it."
     if "no such module" in reason:
         return " Use a Python whose SQLite has the extension FTS5, as most builds have."
     return ""
@@ -265,14 +307,16 @@ def _advice(error: sa.exc.DatabaseError) -> str:
 
 def _reading(path: Path) -> dict[str, str]:
     """How to open what can't be written: past a log that a writer is using, or has left."""
-    logged = path.with_name(f"{path.name}-wal").exists()
+    logged = any(os.path.lexists(f"{path}{end}") for end in BESIDE)
     return {"mode": "ro"} if logged else {"mode": "ro", "immutable": "1"}
 
 
 def _prepare_connection(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA busy_timeout = 10000")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
     connection.execute("PRAGMA trusted_schema = OFF")  # a store may come from anywhere
+    connection.execute("PRAGMA busy_timeout = 10000")
+    with _briefly(connection):
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
     for function in (caseless, text_words, path_words):
         connection.create_function(function.__name__, 1, function, deterministic=True)

@@ -316,13 +316,19 @@ class Engine:
         return encode_queries(self._encoder(view.space), query, image, audio)
 
 
-def open(path: str | Path = ".", *, model: str | None = None, device: str | None = None) -> Engine:
+def open(
+    path: str | Path = ".",
+    *,
+    model: str | None = None,
+    device: str | None = None,
+    trust: bool = False,
+) -> Engine:
     """The engine of the store that is at, in, or above `path`.
 
-    `model`, if given, has to be the one that the store was made with. Raises `StoreNotFoundError`
-    and `StoreMismatchError`.
+    `model`, if given, has to be the one that the store was made with. With `trust` one of another
+    user is opened as one's own. Raises `StoreNotFoundError` and `StoreMismatchError`.
     """
-    store = stores.Store(stores.find(Path(path)))
+    store = stores.open_at(Path(path), trusted=trust)
     try:
         engine = Engine(store, device=device)
     except CmsearchError:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from cmsearch.types import Space
 
 MAX_DIM = 65_536
+_LONGEST = 100_000
 
 
 def described(space: Space) -> str:
@@ -17,7 +18,12 @@ def described(space: Space) -> str:
 
 def parsed(description: str) -> Space:
     """A space as it was described; raises `TypeError` and `ValueError` for what describes none."""
-    space = Space(**json.loads(description))
+    if len(description) > _LONGEST:
+        raise ValueError("no description of a space is as long")
+    try:
+        space = Space(**json.loads(description))
+    except RecursionError as error:
+        raise ValueError("brackets within brackets") from error
     texts = [space.encoder, space.model, space.weights, space.recipe, space.metric]
     texts.append(space.adapter or "")
     if not all(isinstance(text, str) and "\0" not in text for text in texts):

@@ -9,26 +9,22 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path, PurePosixPath
-from socket import gethostname
 from uuid import uuid4
 
 import numpy as np
 
-from cmsearch import bank, chance, vectors
+from cmsearch import bank, chance, making, trust, vectors
 from cmsearch.catalog import Catalog
-from cmsearch.errors import StoreError, StoreLockedError, StoreNotFoundError, StoreReadOnlyError
-from cmsearch.files import new_file, read_file, replace_file, unused
+from cmsearch.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
 from cmsearch.indexes import FaissIndex
 from cmsearch.text import native, storable
 from cmsearch.types import FloatArray, IdArray, Modality, Space, VectorIndex
 
 DIRECTORY = ".cmsearch"
-CATALOG = "catalog.db"
-LOCK = "writer.lock"
-_BESIDE = ("-wal", "-shm", "-journal")
-"""How the files end that SQLite keeps beside a catalog; to another one they do harm."""
+CATALOG = making.CATALOG
+LOCK = making.LOCK
+_LONGEST_TOKENS = 10_000
 _SAMPLE = 50_000
 """Vectors that are compared to know what chance does."""
 
@@ -64,17 +60,27 @@ class _Sounds:
 class Store:
     """An open store. Reading is safe from threads; `close` it, or use it in a `with` block.
 
-    One that `is_beside` lies in the folder that it is of; any other only says which that is.
+    One that `is_beside` lies in the folder that it is of; any other only says which that is. One of
+    another user is only read, unless it is `trusted`; see `trust.admit`.
     """
 
-    def __init__(self, path: Path, root: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        root: Path | None = None,
+        *,
+        trusted: bool = False,
+        is_found: bool = False,
+    ) -> None:
         """Open the store in the directory `path`, making one for the folder `root` if given."""
         self.path = path
-        if not (path / CATALOG).exists():
+        if not os.path.lexists(path / CATALOG):
             if root is None:
                 raise _not_found(path)
-            _make(path, root)
-        self.read_only = not os.access(path, os.W_OK)
+            trust.admit_place(path, trusted=trusted)
+            making.make(path, root)
+        self._strange = trust.admit(path / CATALOG, trusted=trusted, is_found=is_found)
+        self.read_only = self._strange is not None or not os.access(path, os.W_OK)
         # It makes none: another process may be about to put the whole one in this place.
         self.catalog = Catalog(path / CATALOG, read_only=self.read_only, make=False)
         self._place = path.resolve()  # the process may go to another folder
@@ -85,6 +91,7 @@ class Store:
         self._version: int | None = None
         self._mains: dict[Modality, FaissIndex] = {}
         self._sounds: _Sounds | None = None
+        self._missing: dict[tuple[int, Modality], int] = {}
         self._view = View(0, 0, None, {}, {})
 
     @property
@@ -128,8 +135,8 @@ class Store:
         The operating system frees the lock of a process that has died.
         """
         if self.read_only:
-            raise StoreReadOnlyError(self.path)
-        with _lock(self._place, timeout=0):
+            raise StoreReadOnlyError(self.path, self._strange)
+        with making.lock(self._place, timeout=0):
             yield
 
     def view(self) -> View:
@@ -170,9 +177,10 @@ class Store:
 
     def _tokens(self) -> list[str]:
         """The tokens of the last two publications, of which the last may not have come about."""
+        kept = self.catalog.setting("snapshots") or "[]"
         try:
-            tokens = json.loads(self.catalog.setting("snapshots") or "[]")
-        except (ValueError, RecursionError):
+            tokens = json.loads(kept[:_LONGEST_TOKENS])
+        except (ValueError, TypeError, RecursionError):
             return []
         return tokens if isinstance(tokens, list) else []
 
@@ -184,6 +192,9 @@ class Store:
         manifest = vectors.newest(self._place)
         if manifest is None or manifest.token not in self._tokens():
             return None
+        rows = sum(one.rows for one in manifest.indexes)
+        if rows > self.catalog.count(space) + self.catalog.tombstone_count():
+            return None  # each row is an embedding that is there or has a tombstone
         return manifest if all(one.space == space for one in manifest.indexes) else None
 
     def publish(self) -> None:
@@ -259,6 +270,7 @@ class Store:
             newer = self.catalog.embeddings(number, modality, space.dim, index.last)
             index.sync(newer, deletes, manifest.snapshot if manifest else 0)
             shown[modality] = index
+            self._tell_missing(number, modality, index)
         if manifest is not None and self._is_judged(number, manifest):
             background = manifest.background
         else:
@@ -286,9 +298,22 @@ class Store:
         if len(own.index) > own.judged + own.judged // 20:
             own.background = self._background_of_sounds(number, space)
             own.judged = len(own.index)
+        self._tell_missing(number, Modality.SOUND, own.index)
         if not len(own.index):
             return None
         return View(version, number, space, {Modality.SOUND: own.index}, own.background)
+
+    def _tell_missing(self, space: int, modality: Modality, index: FaissIndex) -> None:
+        """Say how many vectors aren't searched, since they aren't ones that a model gives."""
+        held = self.catalog.count(space, modality)
+        missing = held - len(index)
+        if missing > 0 and self._missing.get((space, modality)) != missing:
+            log.warning(
+                "%d of %d %s vectors in %s are damaged and aren't searched: `cmsearch doctor "
+                "--repair` makes them anew.",
+                *(missing, held, modality, self.path),
+            )
+        self._missing[space, modality] = missing
 
     def _background_of_sounds(self, number: int, space: Space) -> vectors.Background:
         """Of the bank of captions, in the sounds' own space, for any text."""
@@ -325,12 +350,19 @@ class Store:
         return Path(native(root))
 
 
+def open_at(start: Path, *, trusted: bool = False) -> Store:
+    """The store that is at, in, or above `start`; `trusted` as in `Store`."""
+    place = find(start)
+    return Store(place, trusted=trusted, is_found=place not in (start / DIRECTORY, start))
+
+
 def find(start: Path) -> Path:
     """The directory of the store that is at, in, or above `start`."""
     for folder in (start, *start.resolve().parents):
-        for place in (folder / DIRECTORY, folder):
-            if (place / CATALOG).is_file():
-                return place
+        if os.path.lexists(folder / DIRECTORY / CATALOG):
+            return folder / DIRECTORY
+        if (folder / CATALOG).is_file():  # another program may have a folder of that name
+            return folder
     raise _not_found(f"{start} or above it")
 
 
@@ -338,70 +370,6 @@ def _not_found(place: object) -> StoreNotFoundError:
     return StoreNotFoundError(
         f"There is no index in {place}. Make one with `cmsearch index FOLDER`."
     )
-
-
-@contextmanager
-def _lock(path: Path, timeout: float) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
-    holder = path / "writer.json"
-    lock = FileLock(path / LOCK, timeout=timeout)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise StoreLockedError(
-            f"{path} is being written by {_described(holder)}. Wait until it is done, or end it, "
-            "and run the command again."
-        ) from error
-    try:
-        _sign(holder)
-        yield
-    finally:
-        with suppress(OSError):  # a folder of that name isn't ours
-            holder.unlink(missing_ok=True)
-        lock.release()
-
-
-def _sign(holder: Path) -> None:
-    """Leave word of who holds the lock, for those who wait; a full disk has no room for it."""
-    now = datetime.now().astimezone().isoformat(" ", "seconds")
-    with suppress(OSError):
-        said = json.dumps({"process": os.getpid(), "host": gethostname(), "since": now})
-        replace_file(holder, said.encode())
-
-
-def _described(holder: Path) -> str:
-    """Who holds the lock and since when, as far as is known."""
-    try:
-        found = json.loads(read_file(holder, 4096))
-        return f"process {found['process']} on {found['host']} since {found['since']}"
-    except (OSError, ValueError, LookupError, TypeError):
-        return "another process"
-
-
-def _make(path: Path, root: Path) -> None:
-    """Make the directory of a store, and in it an empty catalog of the folder `root`."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"The directory {path} can't be made ({error.strerror}). Name another place for the "
-            "index with --store DIR."
-        ) from error
-    if not os.access(path, os.W_OK):
-        raise StoreReadOnlyError(path)
-    with _lock(path, timeout=10):
-        if (path / CATALOG).exists():
-            return
-        beside = unused(path)
-        new_file(beside).close()
-        catalog = Catalog(beside)
-        with catalog.writing() as writer:
-            writer.set("root", storable(str(root.resolve())))
-        catalog.close()
-        for left in _BESIDE:  # of a catalog that was deleted alone
-            (path / f"{CATALOG}{left}").unlink(missing_ok=True)
-        beside.replace(path / CATALOG)
 
 
 def _aligned(ids: IdArray, known: IdArray, subjects: IdArray) -> IdArray:

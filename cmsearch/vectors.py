@@ -7,6 +7,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,11 +22,15 @@ from cmsearch.types import FloatArray, IdArray, Modality
 
 FORMAT = 2
 _BLOCK = 2**20
-_MAX_MANIFEST = 64 * _BLOCK
-_MANIFEST = re.compile(r"manifest-(\d+)\.json")
+_MAX_MANIFEST = 4 * _BLOCK  # for 300 GB of vectors
+_TRIED = 8
+"""Manifests at most that are looked at; one is whole, and a crash leaves one more."""
+_MANIFEST = re.compile(r"manifest-([0-9]{1,18})\.json")
 _DERIVED = re.compile(
-    r"(?:manifest|vectors|ids|graph|index)-(?:.*-)?(\d+)\.(?:json|f16|i64|i32|faiss)"
+    r"(?:manifest|vectors|ids|graph|index)-(?:.*-)?([0-9]{1,18})\.(?:json|f16|i64|i32|faiss)"
 )
+_LINKS = 2000
+"""Numbers in a graph at most for each of its rows."""
 
 Background = Mapping[str, Mapping[str, tuple[float, float]]]
 """By query modality and target modality, mean and deviation of the best unrelated score."""
@@ -87,7 +92,8 @@ def publish(
     for path in folder.iterdir():
         match = _DERIVED.fullmatch(path.name)
         if LEFT_OVER.fullmatch(path.name) or (match and int(match[1]) < snapshot):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder, which isn't ours
+                path.unlink(missing_ok=True)
     return manifest
 
 
@@ -98,9 +104,9 @@ def newest(folder: Path) -> Manifest | None:
     except OSError as error:
         raise StoreError(f"The store {folder} can't be read: {error.strerror}.") from error
     numbers = [int(match[1]) for name in names if (match := _MANIFEST.fullmatch(name))]
-    for number in sorted(numbers, reverse=True):
+    for number in sorted(numbers, reverse=True)[:_TRIED]:
         try:
-            text = read_file(folder / f"manifest-{number}.json", _MAX_MANIFEST)
+            text = read_file(folder / f"manifest-{number}.json", _MAX_MANIFEST, follow=False)
             return _parsed(json.loads(text))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             continue
@@ -115,7 +121,7 @@ def next_snapshot(folder: Path) -> int:
 
 def derived_bytes(folder: Path) -> int:
     """What all derived files take, left-over ones too."""
-    return sum(path.stat().st_size for path in folder.iterdir() if _DERIVED.fullmatch(path.name))
+    return sum(path.lstat().st_size for path in folder.iterdir() if _DERIVED.fullmatch(path.name))
 
 
 def are_whole(folder: Path, manifest: Manifest) -> bool:
@@ -137,7 +143,7 @@ def read_rows(folder: Path, files: IndexFiles) -> tuple[IdArray, FloatArray]:
     """Ids `(rows,)` and vectors `(rows, dim)` of checked files; raises `StoreError`."""
     for file in (files.ids, files.vectors):
         _check(folder, file)
-    ids = np.fromfile(folder / files.ids.name, "<i8").astype(np.int64)
+    ids = _numbers(folder / files.ids.name, "<i8").astype(np.int64)
     if len(ids) != files.rows:
         raise StoreError(f"{files.ids.name} isn't of the shape that its manifest says.")
     rows = _codes(folder, files).astype(np.float32).reshape(files.rows, files.dim)
@@ -151,7 +157,7 @@ def open_index(folder: Path, files: IndexFiles, dim: int) -> indexes.FaissIndex:
     """
     for file in filter(None, (files.ids, files.vectors, files.graph)):
         _check(folder, file)
-    ids = np.fromfile(folder / files.ids.name, "<i8").astype(np.int64)
+    ids = _numbers(folder / files.ids.name, "<i8").astype(np.int64)
     if len(ids) != files.rows or files.dim != dim:
         raise StoreError(f"{files.ids.name} isn't of the shape that its manifest says.")
     vectors = _codes(folder, files)
@@ -163,7 +169,7 @@ def open_index(folder: Path, files: IndexFiles, dim: int) -> indexes.FaissIndex:
 
 
 def _graph(path: Path, vectors: NDArray[np.float16], dim: int) -> Any:
-    links = np.fromfile(path, "<i4").astype(np.int32)
+    links = _numbers(path, "<i4").astype(np.int32)
     try:
         return graphs.from_links(links, vectors.view(np.uint8), dim)
     except ValueError as error:
@@ -172,10 +178,15 @@ def _graph(path: Path, vectors: NDArray[np.float16], dim: int) -> Any:
 
 def _codes(folder: Path, files: IndexFiles) -> NDArray[np.float16]:
     """All vectors `(rows × dim,)` in row order."""
-    codes = np.fromfile(folder / files.vectors.name, "<f2")
+    codes = _numbers(folder / files.vectors.name, "<f2")
     if codes.size != files.rows * files.dim:
         raise StoreError(f"{files.vectors.name} isn't as long as its manifest says.")
     return codes
+
+
+def _numbers(path: Path, kind: str) -> NDArray[Any]:
+    with open_file(path, follow=False) as file:
+        return np.fromfile(file, kind)
 
 
 def _publish_index(
@@ -223,7 +234,7 @@ def _check(folder: Path, file: File) -> None:
     if Path(file.name).name != file.name:
         raise StoreError(f"The manifest names a file outside the store: {file.name!r}.")
     try:
-        with open_file(folder / file.name) as opened:
+        with open_file(folder / file.name, follow=False) as opened:
             is_as_long = os.fstat(opened.fileno()).st_size == file.size
             whole = is_as_long and _checksums(opened) == file.blocks
     except OSError as error:
@@ -263,7 +274,7 @@ def _parsed_scale(mean: Any, deviation: Any) -> tuple[float, float]:
 def _parsed_index(
     modality: str, rows: Any, dim: Any, vectors: Any, ids: Any, graph: Any, **rest: Any
 ) -> IndexFiles:
-    return IndexFiles(
+    found = IndexFiles(
         modality=Modality(modality),
         rows=int(rows),
         dim=int(dim),
@@ -272,6 +283,11 @@ def _parsed_index(
         graph=_parsed_file(**graph) if graph else None,
         **rest,
     )
+    most = [2 * found.rows * found.dim, 8 * found.rows, 4 * _LINKS * (found.rows + 1)]
+    for file, size in zip((found.vectors, found.ids, found.graph), most, strict=True):
+        if file is not None and file.size > size:
+            raise ValueError(f"{file.name} is too long for its rows")
+    return found
 
 
 def _parsed_file(name: Any, size: Any, blocks: Any) -> File:

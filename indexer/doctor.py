@@ -137,7 +137,7 @@ def _check_vectors(store: Store, spaces: Sequence[tuple[int, Space]]) -> list[Fi
     for number, space in spaces:
         bad += store.catalog.incomplete(number)
         last = 0
-        while rows := store.catalog.stored(number, last, _ROWS):
+        while rows := store.catalog.stored(number, space.dim, last, _ROWS):
             last = int(rows[-1][0])
             bad += [row[0] for row in rows if not _is_whole(row[1], row[2], space.dim)]
     if not bad:

@@ -44,9 +44,9 @@ def duplicates(path: Path | None, store: Path | None, style: str) -> None:
       cmsearch duplicates --format paths0 | xargs -0 mv -t ~/copies/
     """
     from cmsearch.duplicates import find_duplicates
-    from cmsearch.store import Store, find
+    from cmsearch.store import open_at
 
-    with Store(find(store or path or Path())) as opened:
+    with open_at(store or path or Path()) as opened:
         found = find_duplicates(opened, path)
     if style in ("paths", "paths0"):
         _print_paths(found.groups, b"\0" if style == "paths0" else b"\n")

@@ -27,9 +27,9 @@ def generations(store: Path | None, style: str) -> None:
       cmsearch index --model clip && cmsearch generations
     """
     from cmsearch.generations import listed
-    from cmsearch.store import Store, find
+    from cmsearch.store import open_at
 
-    with Store(find(store or Path())) as opened:
+    with open_at(store or Path()) as opened:
         rows = [_fields(one) for one in listed(opened)]
     if style == "json":
         for row in rows:
@@ -59,9 +59,9 @@ def rollback(generation: int | None, store: Path | None) -> None:
       cmsearch rollback 1
     """
     from cmsearch.generations import switch
-    from cmsearch.store import Store, find
+    from cmsearch.store import open_at
 
-    with Store(find(store or Path())) as opened:
+    with open_at(store or Path()) as opened:
         served = switch(opened, generation)
     click.echo(f"generation {served.id} serves: {printable(served.model)}")
     if served.lacking:
@@ -85,9 +85,9 @@ def prune(numbers: Sequence[int], yes: bool, store: Path | None) -> None:
       cmsearch prune 1 3 --yes
     """
     from cmsearch.generations import delete, prunable
-    from cmsearch.store import Store, find
+    from cmsearch.store import open_at
 
-    with Store(find(store or Path())) as opened:
+    with open_at(store or Path()) as opened:
         chosen = prunable(opened, numbers)
         if not chosen:
             click.echo("There is nothing to delete: every generation serves.")

@@ -29,9 +29,9 @@ def info(store: Path | None, style: str) -> None:
       cmsearch info --store ~/Pictures --format json
     """
     from cmsearch.inventory import take_inventory
-    from cmsearch.store import Store, find
+    from cmsearch.store import open_at
 
-    with Store(find(store or Path())) as opened:
+    with open_at(store or Path()) as opened:
         found = take_inventory(opened)
     if style == "json":
         click.echo(json.dumps(_fields(found)))

@@ -45,11 +45,11 @@ def map(file: Path, store: Path | None, limit: int) -> None:
     from cmsearch.chart import chart, gather
     from cmsearch.layout import check_extra
     from cmsearch.pages import check_place, write_page
-    from cmsearch.store import Store, find
+    from cmsearch.store import open_at
 
     check_extra()
     check_place(file)
-    with Store(find(store or Path())) as opened:
+    with open_at(store or Path()) as opened:
         found = gather(opened, limit)
     count = len(found.paths)
     if count < found.total:

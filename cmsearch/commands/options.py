@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, time
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-store_option = click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="The index; by default the one in this folder or the nearest above it.",
-)
+Command = TypeVar("Command", bound=Callable[..., Any])
+_TRUST = "cmsearch.trust"
+
+
+def trust_option(command: Command) -> Callable[..., Any]:
+    """Give a command the option that trusts the index which it opens, from then on."""
+
+    @wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        if not click.get_current_context().meta.get(_TRUST):
+            return command(*arguments, **options)
+        from cmsearch import trust
+
+        with trust.remembering():
+            return command(*arguments, **options)
+
+    return click.option(
+        "--trust",
+        is_flag=True,
+        expose_value=False,
+        callback=_note,
+        help="Use an index of another user as one's own; remembered for the next time.",
+    )(run)
+
+
+def _note(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.meta[_TRUST] = value
+
+
+def store_option(command: Command) -> Callable[..., Any]:
+    """Give a command the options that say which index it is about, and whether it is trusted."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="The index; by default the one in this folder or the nearest above it.",
+    )(trust_option(command))
+
+
 format_option = click.option(
     "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True
 )

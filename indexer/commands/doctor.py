@@ -10,7 +10,7 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
-from cmsearch.store import Store, find
+from cmsearch.store import open_at
 from cmsearch.text import printable
 from indexer.commands.options import device_option
 from indexer.doctor import SAMPLES, Finding, encode_missing, examine, repair
@@ -39,7 +39,7 @@ def doctor(store: Path | None, mend: bool, samples: int, device: str | None, sty
       cmsearch doctor
       cmsearch doctor --repair
     """
-    with Store(find(store or Path())) as opened:
+    with open_at(store or Path()) as opened:
         findings = examine(opened, samples=samples, device=device)
         if not (findings and mend):
             _print(findings, style)

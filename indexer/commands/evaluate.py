@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from cmsearch.cli import SUMMARIES
-from cmsearch.commands.options import format_option
+from cmsearch.commands.options import format_option, trust_option
 from cmsearch.errors import QueryError
 from cmsearch.files import read_file
 from indexer.commands.options import device_option, folder_argument, model_option, progress
@@ -32,6 +32,7 @@ _MAX_BYTES = 256 * 2**20  # of a file of queries
     metavar="DIR",
     help="The index to measure; by default the folder's own, or else one made for this.",
 )
+@trust_option
 @click.option(
     "--captions",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

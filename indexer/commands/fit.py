@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cmsearch.cli import SUMMARIES
-from cmsearch.commands.options import format_option
+from cmsearch.commands.options import format_option, trust_option
 from cmsearch.text import printable
 from indexer.commands.options import device_option, folder_argument, progress
 from indexer.fitting import Fit, Reranking, Wish
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="The index; by default that of FOLDER or the nearest above it.",
 )
+@trust_option
 @click.option(
     "--use-folders", is_flag=True, help="Let a folder's name be the caption of what has none."
 )
@@ -81,7 +82,7 @@ def fit(
       cmsearch fit ~/Pictures --reranker
       cmsearch index ~/Other --model ./mine.safetensors
     """
-    from cmsearch.store import Store, find
+    from cmsearch.store import open_at
     from indexer.fitting import fit as run
 
     if export is not None and export.suffix != ".safetensors":
@@ -99,7 +100,7 @@ def fit(
         return _forget(store or folder, reranker and not (force or dry_run or export))
     wish = Wish(use_folders, force, dry_run, export, licence)
     done: Fit | Fusing | Reranking
-    with Store(find(store or folder)) as opened, progress() as show:
+    with open_at(store or folder) as opened, progress() as show:
         if fusion:
             from indexer.fusing import fit_fusion
 
@@ -118,12 +119,12 @@ def fit(
 
 def _forget(place: Path, is_alone: bool) -> int:
     """Remove the reranker of the index at, in or above a place."""
-    from cmsearch.store import Store, find
+    from cmsearch.store import open_at
     from indexer.reranking import forget_reranker
 
     if not is_alone:
         raise click.UsageError("--forget goes with --reranker and nothing else.")
-    with Store(find(place)) as opened:
+    with open_at(place) as opened:
         had = forget_reranker(opened)
     click.echo("removed: the reranker" if had else "This index has no reranker.")
     return 0

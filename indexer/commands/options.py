@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from cmsearch.commands.options import trust_option
 from cmsearch.text import printable
 from indexer.indexer import Progress
 
@@ -35,12 +36,16 @@ sound_option = click.option(
     metavar="NAME",
     help="What finds sound that isn't speech: transformers:ORG/NAME or /path of a CLAP; or none.",
 )
-place_option = click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Where to keep the index; by default in FOLDER/.cmsearch.",
-)
+
+
+def place_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say where its index is, and whether it is trusted."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Where to keep the index; by default in FOLDER/.cmsearch.",
+    )(trust_option(command))
 
 
 @contextmanager

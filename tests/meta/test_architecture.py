@@ -58,7 +58,8 @@ ARROWS = {
     "originals": {"media"},
     "folding": {"catalog", "phash", "registration", "types"},
     "diversity": {"types"},
-    "schema": {"errors", "terms", "text"},
+    "tables": set(),
+    "schema": {"errors", "journals", "tables", "terms", "text"},
     "filters": {"errors", "schema", "text", "types"},
     "words": {"filters", "schema", "terms", "types"},
     "writer": {"schema", "spaces", "tokens", "types"},
@@ -71,8 +72,12 @@ ARROWS = {
     "bank": {"queries", "types"},
     "relevance": {"composition", "types", "vectors"},
     "chance": {"types", "vectors"},
+    "journals": {"errors", "files"},
+    "trust": {"errors", "files", "journals"},
+    "making": {"catalog", "errors", "files", "journals", "text", "trust"},
     "store": {
-        "bank", "catalog", "chance", "errors", "files", "indexes", "text", "types", "vectors",
+        "bank", "catalog", "chance", "errors", "indexes", "making", "text", "trust", "types",
+        "vectors",
     },
     "encoders": {
         "adapters", "checkpoints", "devices", "errors", "files", "hub", "pretrained", "processors",
@@ -173,8 +178,8 @@ ARROWS = {
         "feedback", "files", "generations", "grammar", "heatmap", "history", "inventory",
         "labelfile", "labels", "layout", "locators", "media", "microphone", "models", "pages",
         "playing", "preview", "questions", "ranking", "relevance", "searcher", "session", "sheet",
-        "sidecars", "speech", "store", "text", "thumbnails", "transcripts", "types", "viewer",
-        "voice", "wav",
+        "sidecars", "speech", "store", "text", "thumbnails", "transcripts", "trust", "types",
+        "viewer", "voice", "wav",
     },
 }  # fmt: skip
 

@@ -27,7 +27,7 @@ EXCEPTIONS = {
     },
     "cmsearch/encoders/lite_export.py": {"np.save(file, normalize(image.classes, dim=1).numpy())"},
     "cmsearch/training/saving.py": {"torch.save(whole, file)"},
-    "cmsearch/store.py": {"beside.replace(path / CATALOG)"},  # SQLite wrote it, to an unused name
+    "cmsearch/making.py": {"beside.replace(path / CATALOG)"},  # SQLite wrote it, to an unused name
     "cmsearch/encoders/onnx.py": {"building.rename(place)"},  # a folder of a random name
     "cmsearch/media/clips.py": {"av.open(file, 'w', format=…)"},  # a file that is open
     "cmsearch/wav.py": {"wave.open(file, 'wb')"},  # in memory

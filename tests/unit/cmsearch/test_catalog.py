@@ -388,19 +388,6 @@ def test_a_database_of_another_program_is_not_written_into(tmp_path: Path) -> No
     database.close()
 
 
-def test_a_catalog_whose_making_was_interrupted_is_finished(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    Catalog(path).close()
-    with sqlite3.connect(path) as database:
-        database.execute("DROP TABLE embeddings")
-        database.execute("PRAGMA user_version = 0")
-    database.close()
-    catalog = Catalog(path)
-    put(catalog, serve(catalog, DIM), "a.jpg", photo(AXES[0]))
-    assert set(catalog.assets()) == {"a.jpg"}
-    catalog.close()
-
-
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_file_that_is_no_catalog(tmp_path: Path, read_only: bool) -> None:
     (tmp_path / "catalog.db").write_bytes(b"no database\n" * 100)

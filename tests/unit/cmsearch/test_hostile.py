@@ -401,7 +401,7 @@ def change_space(folder: Path, **changes: Any) -> None:
 def test_a_catalog_with_anything_but_tables_is_refused(folder: Path, statements: list[str]) -> None:
     """A view may never end, and a trigger writes what no program of ours asked for."""
     damage.sql(folder, *statements)
-    with pytest.raises(StoreError, match=r"trigger|view|another program|more than"):
+    with pytest.raises(StoreError, match="unlike any catalog"):
         Store(folder / DIRECTORY).close()
 
 
@@ -462,18 +462,15 @@ def test_no_value_in_any_column_is_a_traceback(folder: Path, table: str, column:
     assert wrong == []
 
 
-def test_a_catalog_that_is_a_link_is_opened_and_the_target_not_changed_by_a_search(
-    folder: Path, tmp_path: Path
+@pytest.mark.parametrize("target", ["elsewhere.db", "/dev/zero", "nothing"])
+def test_a_catalog_that_is_a_link_is_not_followed(
+    folder: Path, tmp_path: Path, target: str
 ) -> None:
-    elsewhere = tmp_path / "elsewhere.db"
-    (folder / DIRECTORY / CATALOG).rename(elsewhere)
-    (folder / DIRECTORY / CATALOG).symlink_to(elsewhere)
-    before = elsewhere.read_bytes()
-    assert search(folder)
-    assert elsewhere.read_bytes() == before
-    (folder / DIRECTORY / CATALOG).unlink()
-    (folder / DIRECTORY / CATALOG).symlink_to("/dev/zero")
-    with pytest.raises(CmsearchError):
+    """Its journals would lie, be played back and be deleted where it leads."""
+    catalog = folder / DIRECTORY / CATALOG
+    catalog.rename(tmp_path / "elsewhere.db")
+    catalog.symlink_to(tmp_path / target)
+    with pytest.raises(StoreError, match=r"catalog.db is a link"):
         search(folder)
 
 
