@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmsearch.files import open_file
-from cmsearch.media.columns import Run, in_columns
+from cmsearch.media.gutters import Run, in_columns
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage

@@ -10,7 +10,7 @@ from textwrap import wrap
 
 import pytest
 
-from cmsearch.media.columns import MAX_RUNS, Run, in_columns
+from cmsearch.media.gutters import MAX_RUNS, Run, in_columns
 from cmsearch.media.pdf import PdfReader
 from cmsearch.types import Modality, Part, Reading
 from tests.documents import lines, pdf
