@@ -11,11 +11,12 @@ from typing import Any
 
 from cmsearch.errors import MediaError
 from cmsearch.media import tables
-from cmsearch.media.columns import (
+from cmsearch.media.fields import (
     SAMPLE,
     Columns,
     Knows,
     columns,
+    is_called_picture,
     is_like_a_name,
     parsed,
     picture_name,
@@ -168,7 +169,8 @@ def _single(path: Path, value: Any, knows: Knows) -> Found:
     """
     if not isinstance(value, Mapping):
         return
-    names = {key: picture_name(one) for key, one in value.items() if is_like_a_name(one)}
+    called = {key: one for key, one in value.items() if is_called_picture(key)}
+    names = {key: picture_name(one) for key, one in called.items() if is_like_a_name(one)}
     own = next((key for key, name in names.items() if knows(name)), None)
     groups = text_keys([key for key in value if key != own])
     if own is None and not (groups and knows(path.stem)):
@@ -192,10 +194,20 @@ def _listed(value: Any, knows: Knows, like: bool) -> tuple[Columns, Rows] | None
         return Columns("image", (("caption",),)), enumerate(rows, 1)
     for inner in value.values():
         if isinstance(inner, list) and inner and isinstance(inner[0], Mapping):
-            own = _columns(inner, knows, False)
+            own = _inner(inner, knows)
             if own is not None:
                 return own, enumerate(inner, 1)
     return None
+
+
+def _inner(rows: Sequence[Any], knows: Knows) -> Columns | None:
+    """The columns of a list within an object, which only speaks of captions if it says so."""
+    try:
+        return _columns(rows, knows, False)
+    except MediaError:
+        if any("caption" in key.lower() for key in rows[0]):
+            raise
+        return None
 
 
 def _is_coco(value: Mapping[str, Any]) -> bool:
@@ -226,18 +238,17 @@ def _annotated(annotation: Any, names: Mapping[str, str | None]) -> dict[str, An
     if not isinstance(annotation, Mapping):
         return "not an annotation"
     number = annotation.get("image_id")
-    key, own = _key(number), _file_name(annotation)
+    key = _key(number)
+    own = _file_name(annotation) if key is None else names.get(key)
     if key is None and not own:
         return "an annotation without image_id"
     if not any(texts(annotation.get("caption"))):
         return "an annotation without caption"
-    if key is None:
-        return {"image": own, "caption": annotation["caption"]}
-    if key not in names:
+    if key is not None and key not in names:
         return f"image_id {str(number)[:50]} is not among the images"
-    if names[key] is None:
+    if own is None:
         return f"the image {str(number)[:50]} has no file_name"
-    return {"image": names[key], "caption": annotation["caption"]}
+    return {"image": own, "caption": annotation["caption"]}
 
 
 def _file_name(image: Mapping[str, Any]) -> str | None:

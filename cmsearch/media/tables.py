@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from cmsearch.errors import MediaError
-from cmsearch.media.columns import (
+from cmsearch.media.fields import (
     SAMPLE,
     Columns,
     Knows,
@@ -34,7 +34,7 @@ def rows(
     """The columns of a table, and its rows, each with its line; None for one without captions.
 
     In place of a row that can't be read there is what is wrong with it. Raises `MediaError` as
-    `cmsearch.media.columns` does.
+    `cmsearch.media.fields` does.
     """
     start, delimiter = _delimiter(lines, delimiters)
     records = _records(lines, start, delimiter)
@@ -113,7 +113,7 @@ def _records(lines: Sequence[str], start: int, delimiter: str) -> Iterator[Recor
             source.at = number + 1
             row = _alone(lines[number], delimiter, str(error))
             reader = csv.reader(source, delimiter=delimiter, strict=True, skipinitialspace=blanks)
-        if row:
+        if isinstance(row, str) or any(field.strip() for field in row):  # sheets have empty rows
             yield number + 1, row
 
 

@@ -183,6 +183,8 @@ def test_tables_as_spreadsheets_save_them(
         ('image,caption\na.jpg,A 5" disk\nb.jpg,B\n', [("a.jpg", 'A 5" disk'), ("b.jpg", "B")]),
         ('image,captions\na.jpg,"[""A"", ""B""]"\n', [("a.jpg", "A"), ("a.jpg", "B")]),
         ("key,caption\na.jpg,A\n", [("a.jpg", "A")]),
+        ("image;caption;\na.jpg;A;\n;;\n; ;\nb.jpg;B;\n;;\n", [("a.jpg", "A"), ("b.jpg", "B")]),
+        ("SourceFile,Title\na.jpg,\nb.jpg,\nc.jpg,C\n", [("c.jpg", "C")]),
     ],
 )
 @pytest.mark.parametrize("name", ["c.csv", "c.tsv"])
