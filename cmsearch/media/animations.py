@@ -12,6 +12,7 @@ from PIL import Image
 from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.files import open_file
+from cmsearch.media.guarded import guarded
 from cmsearch.media.images import FORMATS, in_turn
 from cmsearch.media.pixels import normalised
 from cmsearch.media.shots import Frame, Pixels, first_at, shots, thinned
@@ -20,8 +21,10 @@ from cmsearch.types import Modality, Part, Shot, Skipped
 MAX_PICTURES = 100
 MAX_ROOM = 64 * 2**20
 MAX_FRAMES = 5000
-MAX_DECODED = 2**33
-"""Pixels of an animation: those of two minutes at 1920 by 1080 and 30 frames a second."""
+MAX_PIXELS = 2**26
+"""Of a frame: 8192 by 8192, as of films."""
+MAX_DECODED = 2**31
+"""Pixels of an animation: those of half a minute at 1920 by 1080 and 30 frames a second."""
 _USUAL, _SHORTEST = 0.1, 0.02
 """Seconds that browsers show a frame which claims none, or less than this."""
 _MAX_SECONDS = 3600.0
@@ -63,7 +66,8 @@ class _Played:
         try:
             with (
                 open_file(self._path) as file,
-                Image.open(file, formats=FORMATS) as image,
+                guarded(file) as own,
+                Image.open(own, formats=FORMATS) as image,
                 in_turn(image.width * image.height),
             ):
                 yield from self._frames(image)
@@ -73,11 +77,20 @@ class _Played:
             self.problem = f"damaged ({str(error) or type(error).__name__})"
 
     def _frames(self, image: Image.Image) -> Iterator[Frame]:
-        most = min(MAX_FRAMES, MAX_DECODED // max(1, image.width * image.height))
-        for number in range(most):
-            try:
-                image.seek(number)
-            except EOFError:
+        decoded = 0
+        for number in range(MAX_FRAMES + 1):
+            if number:  # the last one is the first that isn't read
+                try:
+                    image.seek(number)
+                except EOFError:
+                    return
+            pixels = image.width * image.height  # frames may be larger than those before
+            decoded += pixels
+            if pixels > MAX_PIXELS:
+                self.problem = f"{image.width} x {image.height} pixels are too many to be played"
+                return
+            if decoded > MAX_DECODED or number == MAX_FRAMES:
+                self.problem = f"what comes after {number:,} frames is left out"
                 return
             image.load()
             start = self.end

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from io import BytesIO
+from math import inf
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -17,6 +18,7 @@ from cmsearch import locators
 from cmsearch.errors import MediaError
 from cmsearch.files import larger_than, open_file
 from cmsearch.media.exif import read_shot
+from cmsearch.media.guarded import MAX_HEAD, check_scans, guarded
 from cmsearch.media.partial import loaded
 from cmsearch.media.pixels import normalised
 from cmsearch.types import Modality, Part, Reading, Shot, Skipped
@@ -34,6 +36,7 @@ FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEB
 
 _LARGE = 2**25  # pixels: 32 megapixels, more than most cameras have
 _one_large = threading.Lock()
+_JPEG = b"\xff\xd8"
 _BEGINNINGS = (
     *(b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"\x89PNG", b"\xff\xd8\xff"),
     *(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
@@ -125,13 +128,20 @@ def read_picture(file: BinaryIO, size: int | None = None) -> Read:
     file.seek(0)
     add_heif()
     try:
-        with Image.open(file, formats=FORMATS) as image, in_turn(image.width * image.height):
+        with (
+            guarded(file, MAX_HEAD if head.startswith(_JPEG) else inf) as own,
+            Image.open(own, formats=FORMATS) as image,
+            in_turn(image.width * image.height),
+        ):
+            own.room = inf
             if image.width * image.height > (MAX_JPEG_2000 if _is_2000(image) else MAX_PIXELS):
                 raise MediaError(f"{image.width} x {image.height} pixels are too many")
+            if head.startswith(_JPEG):
+                check_scans(own, image.width * image.height)
             if size is not None:
                 image.draft("RGB", (2 * size, 2 * size))
             part, problem = loaded(image)
-            shot = read_shot(image, file)
+            shot = read_shot(image, own)
             return Read(normalised(part, size), shot, _locator(image), problem)
     except UnidentifiedImageError as error:
         if head.startswith(_BEGINNINGS) or head[4:8] == b"ftyp":

@@ -161,10 +161,11 @@ def _sample(frame: Frame) -> _Sample:
     pixels = frame.read()
     small = _blocks(pixels, _SMALL)
     grey = small.mean(-1)
-    steps = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
+    changes = (np.abs(np.diff(grey, axis=axis)) for axis in (0, 1))
+    steps = sum(float(one.mean()) for one in changes if one.size)
     deviation = float(grey.std())
     is_blank = deviation < _BLANK and float(np.ptp(small.mean((0, 1)))) < _BLANK
-    return _Sample(frame.time, pixels, _look(small), float(steps), is_blank)
+    return _Sample(frame.time, pixels, _look(small), steps, is_blank)
 
 
 def _blocks(values: FloatArray | Pixels, cells: tuple[int, int]) -> FloatArray:

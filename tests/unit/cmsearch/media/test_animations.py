@@ -71,7 +71,7 @@ def test_an_animation_without_an_end_is_bounded(
 ) -> None:
     monkeypatch.setattr(animations, name, value)
     found = read(tmp_path / "a.gif", endless_gif(2**17))
-    assert [one.locator for one in found] == ["first frame", "0.000-0.500"]
+    assert [one.locator for one in found] == ["first frame", "0.000-0.500", "0.500-0.500"]
 
 
 @pytest.mark.parametrize(("at", "colour"), [(0.5, "red"), (1.5, "green"), (99.0, "blue")])

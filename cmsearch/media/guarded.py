@@ -1,0 +1,102 @@
+"""Pictures that would keep a decoder busy without end, told before they are decoded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from typing import BinaryIO
+
+from cmsearch.errors import MediaError
+
+MAX_READS = 4_000_000
+"""How often a file is read from: each time is a step of a decoder's, and takes microseconds."""
+MAX_HEAD = 32 * 2**20
+"""Bytes that a JPEG has before its pixels: some phones note a whole map of depths there."""
+MAX_SCANNED = 2**32
+"""Pixels of a JPEG, over all its scans: ten are usual, and these are twenty-four of the largest."""
+MAX_SEGMENTS = 100_000
+
+_PIECE = 2**14
+_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
+_SOS, _EOI, _ALONE = 0xDA, 0xD9, (0x01, 0xD8)
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_SEQUENTIAL = (0xC0, 0xC1, 0xC9)
+
+
+class Guarded(BufferedReader):
+    """A file that raises `MediaError` where it is read too often, or, until `room` is taken away,
+    too much of it.
+    """
+
+    def __init__(self, file: BinaryIO, room: float = float("inf")) -> None:
+        super().__init__(file, 2**16)  # type: ignore[arg-type]  # it is no raw one, which works
+        self.room = room
+        self._left = MAX_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.room -= len(data)
+        self._left -= 1
+        if self._left < 0:
+            raise MediaError(f"it consists of more than {MAX_READS:,} pieces")
+        if self.room < 0:
+            raise MediaError(f"more than {MAX_HEAD // 2**20} MiB come before its pixels")
+        return data
+
+
+@contextmanager
+def guarded(file: BinaryIO, room: float = float("inf")) -> Iterator[Guarded]:
+    """A file for a decoder. It is to be read through this alone, which keeps its place."""
+    found = Guarded(file, room)
+    try:
+        yield found
+    finally:
+        found.detach()
+
+
+def check_scans(file: BinaryIO, pixels: int) -> None:
+    """Raise `MediaError` for a JPEG that goes over its pixels more often than any photograph.
+
+    Most have one scan, and of these the first markers are read alone.
+    """
+    components = scans = 0
+    start = file.tell()
+    for marker, head in _segments(file):
+        if marker in _FRAMES and len(head) > 5:
+            components = head[5] if marker in _SEQUENTIAL else 0
+        if marker == _SOS:
+            scans += 1
+            if components and head[:1] == bytes([components]):
+                break
+            if scans * pixels > MAX_SCANNED and scans > 1:
+                raise MediaError(
+                    f"it goes over its {pixels:,} pixels more than {scans - 1:,} times, which no "
+                    "photograph does; save it anew, if it shows what it should"
+                )
+    file.seek(start)
+
+
+def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The markers of a JPEG up to its end, each with the first bytes of what it has."""
+    place, count = 2, 0
+    while count < MAX_SEGMENTS:
+        file.seek(place)
+        data = file.read(_PIECE)
+        found = _MARKER.search(data)
+        if found is None:
+            if len(data) < 2:
+                return
+            place += len(data) - 1
+            continue
+        marker, place, count = found[1][0], place + found.end(), count + 1
+        if marker == _EOI:
+            return
+        if marker in _ALONE:
+            continue
+        file.seek(place)
+        head = file.read(16)
+        yield marker, head[2:]
+        place += max(2, int.from_bytes(head[:2], "big"))
+    raise MediaError(f"it consists of more than {MAX_SEGMENTS:,} segments")
