@@ -11,7 +11,7 @@ from typing import Any
 
 from cmsearch.errors import MediaError
 from cmsearch.media import tables
-from cmsearch.media.fields import (
+from cmsearch.media.columns import (
     SAMPLE,
     Columns,
     Knows,

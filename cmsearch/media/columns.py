@@ -48,13 +48,21 @@ Knows = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The column with the names of pictures, and those with captions, in the order to look at."""
+    """The column with the names of pictures, and those with captions, in the order to look at.
+
+    In a `sparse` table most pictures have no caption, as where a program wrote down all fields of
+    all pictures; that is no mistake there.
+    """
 
     picture: str
     texts: tuple[tuple[str, ...], ...]
+    sparse: bool = False
 
     def pair(self, row: Any) -> tuple[str, list[str]]:
-        """The picture and the captions of one row. Raises `MediaError`."""
+        """The picture and the captions of one row, of which only a sparse one has none.
+
+        Raises `MediaError`.
+        """
         if not isinstance(row, Mapping):
             raise MediaError('not {"image": "…", "caption": "…"}')
         name = picture_name(row.get(self.picture))
@@ -64,6 +72,8 @@ class Columns:
             found = [text for key in group for text in texts(row.get(key))]
             if found:
                 return name, found
+        if self.sparse:
+            return name, []
         raise MediaError("no caption")
 
 
@@ -86,7 +96,8 @@ def columns(keys: Sequence[str], rows: Sequence[Row], knows: Knows, like: bool) 
         picture = called[0]
     own = tuple(group for group in (tuple(k for k in g if k != picture) for g in groups) if group)
     if picture is not None and own:
-        return Columns(picture, own)
+        filled = sum(any(next(texts(row.get(key)), "") for g in own for key in g) for row in rows)
+        return Columns(picture, own, not says and 2 * filled < len(rows))
     listed = ", ".join(keys[:SHOWN]) + (", …" if len(keys) > SHOWN else "")
     if picture is None:
         if says or like:
@@ -168,7 +179,7 @@ def _is_worded(key: str, rows: Sequence[Row]) -> bool:
     """Whether a column has sentences in it: several words in most rows, and not always the same."""
     found = [row[key] for row in rows[:SAMPLE] if isinstance(row.get(key), str)]
     words = [text for text in found if _WORD.search(text) and not is_like_a_name(text)]
-    several = sum(len(_WORD.findall(text)) > 1 or " " in text.strip() for text in words)
+    several = sum(len(_WORD.findall(text)) > 1 and " " in text.strip() for text in words)
     return 2 * several > len(rows[:SAMPLE]) and 2 * len(set(words)) > len(words)
 
 
@@ -180,6 +191,11 @@ def text_keys(keys: Sequence[str]) -> list[tuple[str, ...]]:
         for group in TEXTS
     )
     return [group for group in found if group]
+
+
+def is_called_picture(key: str) -> bool:
+    """Whether a column of that name may have names of pictures."""
+    return _squeezed(key) in PICTURES
 
 
 def _squeezed(key: str) -> str:

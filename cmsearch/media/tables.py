@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from cmsearch.errors import MediaError
-from cmsearch.media.fields import (
+from cmsearch.media.columns import (
     SAMPLE,
     Columns,
     Knows,
@@ -34,7 +34,7 @@ def rows(
     """The columns of a table, and its rows, each with its line; None for one without captions.
 
     In place of a row that can't be read there is what is wrong with it. Raises `MediaError` as
-    `cmsearch.media.fields` does.
+    `cmsearch.media.columns` does.
     """
     start, delimiter = _delimiter(lines, delimiters)
     records = _records(lines, start, delimiter)
