@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
-from cmsearch.media.containers import MAX_BYTES, beginning, longest_gap, opened, packets
+from cmsearch.media.containers import (
+    MAX_BYTES,
+    beginning,
+    longest_gap,
+    opened,
+    packets,
+    sound_stream,
+)
 from cmsearch.media.wholeness import MAX_SECONDS, Damage, claimed, extent
 from cmsearch.types import FloatArray, Modality, Part, Reading, Skipped
 
@@ -117,7 +124,7 @@ def listening(source: Path | bytes, rate: int = RATE) -> Iterator[Sound | None]:
     Raises `MediaError`.
     """
     with opened(source) as container:
-        stream = next(iter(container.streams.audio), None)
+        stream = sound_stream(container)
         if stream is None:
             yield None
             return

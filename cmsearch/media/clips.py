@@ -13,7 +13,7 @@ from cmsearch import locators
 from cmsearch.errors import CmsearchError, MediaError
 from cmsearch.files import new_file
 from cmsearch.media.audio import AudioReader
-from cmsearch.media.containers import beginning, opened, packets, said
+from cmsearch.media.containers import beginning, opened, packets, said, sound_stream
 from cmsearch.media.frames import Decoded, video_stream
 from cmsearch.media.video import VideoReader
 
@@ -55,7 +55,7 @@ def cut_out(path: Path, start: float, end: float, folder: Path) -> Path:
     first = max(0.0, start - AROUND)
     last = min(end + AROUND, first + MOST_SECONDS)
     with opened(path) as source:
-        film, sound = video_stream(source), next(iter(source.streams.audio), None)
+        film, sound = video_stream(source), sound_stream(source)
         if film is None and sound is None:
             raise MediaError("there is nothing in it that could be cut out")
         suffix = ".m4a" if film is None else ".mp4"

@@ -13,6 +13,7 @@ from cmsearch.errors import MediaError
 from cmsearch.files import open_file
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.packet import Packet
 
@@ -66,6 +67,13 @@ def _container(file: BinaryIO) -> InputContainer:
         raise MediaError(f"{reason} ({said(error)})") from error
     except (ValueError, OverflowError) as error:  # PyAV's of what a header claims
         raise MediaError(f"damaged ({error})") from error
+
+
+def sound_stream(container: InputContainer) -> AudioStream | None:
+    """The first sound in a container that can be decoded, or else the first."""
+    streams = container.streams.audio
+    known = (one for one in streams if one.codec_context is not None)
+    return next(known, next(iter(streams), None))
 
 
 def beginning(container: InputContainer) -> float:

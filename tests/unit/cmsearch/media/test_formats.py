@@ -158,6 +158,22 @@ def test_a_recording_of_no_known_format_is_reported(tmp_path: Path, suffix: str)
             list(AudioReader().read(path, Reading(16, lambda path: _through(path))))
 
 
+@no_audio
+def test_of_several_tracks_the_first_that_can_be_decoded_is_heard() -> None:
+    """As phones put sound for their own players before that for all."""
+    buffer = BytesIO()
+    with av.open(buffer, "w", format="matroska") as target:
+        streams = [
+            target.add_stream(codec, 16_000, layout="mono") for codec in ("pcm_s16le", "aac")
+        ]
+        for stream in streams:
+            _add(target, stream, noise(2))
+    data = buffer.getvalue().replace(b"A_PCM/INT/LIT", b"A_NEW/INT/LIT")
+    with listening(data) as sound:
+        assert sound is not None
+        assert sum(map(len, sound.blocks)) / RATE == pytest.approx(2, abs=0.2)
+
+
 def _through(path: Path) -> Any:
     with listening(path) as sound:
         assert sound is not None
