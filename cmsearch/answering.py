@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from itertools import product
+from statistics import NormalDist
 from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
 
-from cmsearch import locators
+from cmsearch import locators, naming
 from cmsearch.alike import Alike
 from cmsearch.composition import Sum, cosines, standard, toward
 from cmsearch.errors import QueryError
@@ -45,6 +46,8 @@ KINDS = {
     "transcript": "audio",
 }
 """The modality of each kind that can be asked for by its name."""
+MOST_CERTAIN = 0.9999
+"""As how relevant at most the words of a query let an item count among others."""
 SPARE = 16
 """Answers looked at beyond those wanted, in case some are folded into others."""
 
@@ -168,16 +171,29 @@ class Answering:
             for row, query, answers in zip(rows, queries, found, strict=True):
                 scale = standard(query, self._view_of(modality).background, modality)
                 is_alone = len(sums[row]) == 1
-                directions[row].append(answers if is_alone else _standardised(answers, scale))
+                directions[row].append(
+                    answers if is_alone else _standardised(answers, scale, query.written == 1)
+                )
                 short[row] &= len(answers) < depth
         chosen = [
-            self._chosen(query, _merged(own, depth))
-            for query, own in zip(sums, directions, strict=True)
+            self._chosen(query, naming.first(self._named(one, query), _merged(own, depth)))
+            for one, query, own in zip(asked, sums, directions, strict=True)
         ]
         return [
             (hits, is_all or is_short)
             for (hits, is_all), is_short in zip(chosen, short, strict=True)
         ]
+
+    def _named(self, asked: Asked, query: Mapping[Modality, Sum]) -> list[Answer]:
+        """The files whose name is what is asked for, if exact words are looked at."""
+        name = naming.asked(asked.query) if self._wanted.ranking.match in ("all", "words") else None
+        if name is None:
+            return []
+        catalog, wanted = self._store.catalog, self._wanted
+        kind = wanted.target if wanted.target in KINDS else None
+        paths = naming.among(name, catalog.paths_with(name.stem))
+        found = naming.Scope(kind, wanted.where, asked.bar)
+        return naming.answers(self._tools.retriever, self._view, paths, query, found)
 
     def _sums(
         self, asked: Asked, searched: Sequence[Modality], join: Joiner | None
@@ -397,14 +413,24 @@ def _merged(directions: Sequence[Sequence[Answer]], depth: int) -> list[Answer]:
     return found
 
 
-def _standardised(answers: Sequence[Answer], scale: tuple[float, float]) -> list[Answer]:
+def _standardised(
+    answers: Sequence[Answer], scale: tuple[float, float], is_written: bool
+) -> list[Answer]:
     """The answers, best first, with scores that compare with those of other directions.
 
-    Those are the standardised cosines, given out in the order that the second stage has made.
+    Those are the standardised cosines, given out in the order that the second stage has made. An
+    answer with the words of a query that `is_written`, and those before it, have at least the score
+    of what is as relevant by its cosine.
     """
     mean, deviation = scale
     best = sorted((answer.cosine for answer in answers), reverse=True)
+    scores = [(cosine - mean) / deviation for cosine in best]
+    least = float("-inf")
+    for place in reversed(range(len(answers))):
+        if is_written and (share := answers[place].stages.get("words", 0.0)) > 0:
+            least = max(least, NormalDist().inv_cdf(min(share, MOST_CERTAIN)))
+        scores[place] = max(scores[place], least)
     return [
-        answer._replace(score=round((cosine - mean) / deviation, DECIMALS))
-        for answer, cosine in zip(answers, best, strict=True)
+        answer._replace(score=round(score, DECIMALS))
+        for answer, score in zip(answers, scores, strict=True)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ MAX_TEXT = 100_000
 MAX_FEATURES = 2**20
 """Bytes of an embedding's features; those of the largest models are some thousand numbers."""
 MOST_GENERATIONS = 1000
+_ASCII = re.compile("[ -~]+")
 TRANSCRIBER = "transcriber"
 """The setting with the name of what wrote speech down, or `none`."""
 PAGE = "page"
@@ -307,6 +309,12 @@ class Catalog:
         with understood(self.path):
             return {row[0]: _asset(row) for row in rows}
 
+    def paths_with(self, text: str) -> list[str]:
+        """The paths of files with a text in them, in any case; not looking at other than ASCII."""
+        path = schema.assets.c.path
+        has = (path.icontains(piece, autoescape=True) for piece in _ASCII.findall(text))
+        return [row[0] for row in self._rows(sa.select(path).where(*has))]
+
     def pictures_with_digest(self, digest: str) -> set[int]:
         """The items that are pictures in files whose content has this digest."""
         query = (
@@ -524,9 +532,16 @@ class Catalog:
         return int(self._scalar(sa.select(sa.func.count()).select_from(schema.tombstones)))
 
     def embedding_ids(
-        self, space: int, modality: Modality, kind: str | None, wanted: Filter
+        self,
+        space: int,
+        modality: Modality,
+        kind: str | None,
+        wanted: Filter,
+        of: Sequence[str] | None = None,
     ) -> IdArray:
-        """The embeddings of a modality whose items are of one kind, if given, and as wanted."""
+        """The embeddings of a modality whose items are of one kind, if given, and as wanted; and
+        in the files at the paths `of`, if given, about nothing but these.
+        """
         subject = sa.func.coalesce(schema.items.c.about, schema.items.c.asset)
         query = (
             sa.select(schema.embeddings.c.id, schema.assets.c.latitude, schema.assets.c.longitude)
@@ -537,6 +552,8 @@ class Catalog:
         )
         if kind is not None:
             query = query.where(schema.items.c.kind == kind)
+        if of is not None:
+            query = query.where(schema.assets.c.path.in_(of), schema.items.c.about.is_(None))
         rows = self._rows(query)
         return np.array([row[0] for row in rows if is_near(wanted, row[1], row[2])], np.int64)
 

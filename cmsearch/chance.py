@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import tanh
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -12,12 +13,16 @@ from cmsearch.types import TOWER, FloatArray, IdArray, Modality
 from cmsearch.vectors import Background
 
 ENOUGH = 32
-"""Items whose best one is judged by themselves; fewer are judged as if they were so many."""
+"""Items that a modality is made up to, so that it isn't judged by one or two alone."""
+AS_MANY = 256
+"""Different items at least, as whose best one the best one of any modality is judged."""
 BANK = "bank"
 """As what the captions of the bank ask, in a background."""
 _SAMPLE = 256
 _TARGETS = 50_000
 _LEAST_DEVIATION = 0.02
+_NEAR_ONE = 0.999
+_ORDER = NormalDist().inv_cdf((AS_MANY - 0.375) / (AS_MANY + 0.25))
 
 Scale = tuple[float, float]
 """Mean and deviation of the best unrelated scores."""
@@ -39,8 +44,7 @@ def background(content: Mapping[Modality, Rows], bank: Rows) -> Background:
     """By the modality of a query, or `BANK`, and that of the targets what chance does.
 
     A modality of few items is made up to `ENOUGH`: with what the same tower has encoded, then with
-    the bank's captions, which are about nothing here in particular. Where there is nothing to make
-    it up with, as for pictures, its best score is raised to that of the best of so many.
+    the bank's captions, which are about nothing here in particular.
     """
     content = {one: _sampled(rows) for one, rows in content.items()}
     targets = {one: _made_up(one, content, bank) for one in content}
@@ -63,9 +67,11 @@ def background(content: Mapping[Modality, Rows], bank: Rows) -> Background:
 def unrelated_best(queries: Rows, targets: Rows) -> Scale | None:
     """Mean and deviation, over a sample of queries, of the best score among unrelated targets.
 
-    Related are an image, its captions, and passages of one file. Of fewer than `ENOUGH` targets the
-    mean is that of the best of so many, their scores taken as normally distributed. None where too
-    few are left.
+    Related are an image, its captions, and passages of one file. The best of few targets, or of
+    many that are alike, is low, and any query would find better than that. So the mean is at least
+    that of the best of `AS_MANY` with their scores, whose Fisher transforms are taken as normally
+    distributed, with the order statistic as Blom (1958) approximates it. None where too few are
+    left.
     """
     rows = np.random.default_rng(0).permutation(len(queries.vectors))[:_SAMPLE]
     scores = queries.vectors[rows] @ targets.vectors.T
@@ -74,8 +80,9 @@ def unrelated_best(queries: Rows, targets: Rows) -> Scale | None:
     best = best[np.isfinite(best)]
     if len(best) < 3:
         return None
-    raised = float(scores[np.isfinite(scores)].std()) * _beyond(len(targets.vectors))
-    mean = min(float(best.mean()) + raised, 1.0)  # of equal vectors float16 rounds to more
+    single = np.arctanh(scores[np.isfinite(scores)].clip(-_NEAR_ONE, _NEAR_ONE))
+    least = tanh(float(single.mean()) + _ORDER * float(single.std()))
+    mean = min(max(float(best.mean()), least), 1.0)  # of equal vectors float16 rounds to more
     return mean, max(float(best.std()), _LEAST_DEVIATION)
 
 
@@ -83,15 +90,6 @@ def _sampled(rows: Rows) -> Rows:
     """In random order, and not more than are compared."""
     chosen = np.random.default_rng(0).permutation(len(rows.vectors))[:_TARGETS]
     return Rows(rows.vectors[chosen], rows.subjects[chosen])
-
-
-def _beyond(number: int) -> float:
-    """By how many deviations the best of `ENOUGH` exceeds the best of a smaller number.
-
-    The expected order statistics of a normal distribution, as Blom (1958) approximates them.
-    """
-    here, there = ((n - 0.375) / (n + 0.25) for n in (min(number, ENOUGH), ENOUGH))
-    return NormalDist().inv_cdf(there) - NormalDist().inv_cdf(here)
 
 
 def _made_up(modality: Modality, content: Mapping[Modality, Rows], bank: Rows) -> Rows:

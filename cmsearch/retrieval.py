@@ -60,6 +60,22 @@ class Retriever:
         shots = _Shots(self._store, view) if modality is Modality.VIDEO else None
         return self._search(view.indexes[modality], vectors, k, allow, bars, shots)
 
+    def of(
+        self,
+        view: View,
+        query: Sum,
+        modality: Modality,
+        kind: str | None,
+        where: Filter,
+        paths: Sequence[str],
+    ) -> list[Answer]:
+        """All items in the files at some paths, the best first."""
+        catalog = self._store.catalog
+        allow = catalog.embedding_ids(view.space_id, modality, kind, where, paths)
+        shots = _Shots(self._store, view) if modality is Modality.VIDEO else None
+        index, vectors = view.indexes[modality], query.vector[None]
+        return self._search(index, vectors, len(allow), allow, [()], shots)[0] if len(allow) else []
+
     def _allow(
         self, view: View, modality: Modality, kind: str | None, wanted: Filter
     ) -> IdArray | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -110,10 +110,16 @@ def main() -> None:
     print(f"{files} files, {len(made)} of them photographs, in {sys.argv[1]}")
 
 
-def make(folder: Path, *, most: int = 100) -> dict[str, str]:
+def make(
+    folder: Path,
+    *,
+    most: int = 100,
+    albums: Sequence[Album] = ALBUMS,
+    media: Mapping[str, str] = MEDIA,
+) -> dict[str, str]:
     """Make the folder, with at most so many of each scene in an album; by path the scene."""
     made: dict[str, str] = {}
-    for album in ALBUMS:
+    for album in albums:
         made |= _album(folder, album, min(album.each, most))
     made |= _edited(folder, made)
     _live(folder, made)
@@ -122,7 +128,7 @@ def make(folder: Path, *, most: int = 100) -> dict[str, str]:
     for name, text in TEXTS.items():
         _place(folder, name).write_text(text, encoding="utf-8")
     _place(folder, "Documents/Ticket Faro.pdf").write_bytes(pdf(lines(*TICKET)))
-    for source, name in MEDIA.items():
+    for source, name in media.items():
         shutil.copy(SAMPLE / "media" / source, _place(folder, name))
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.relative_to(folder).as_posix() not in made:

@@ -123,10 +123,11 @@ ARROWS = {
     },
     "heatmap": {"errors", "explain", "text", "thumbnails", "types"},
     "alike": {"diversity", "folding", "retrieval", "store", "types"},
+    "naming": {"composition", "retrieval", "store", "types"},
     "answering": {
         "alike", "composition", "errors", "exclusion", "hearing", "hubness", "joining", "locators",
-        "matching", "measured", "paging", "pairing", "ranking", "relevance", "retrieval", "store",
-        "types",
+        "matching", "measured", "naming", "paging", "pairing", "ranking", "relevance", "retrieval",
+        "store", "types",
     },
     "searcher": {
         "adapters", "alike", "answering", "composition", "errors", "explain", "hubness", "joining",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import atanh, tanh
 from statistics import NormalDist
 
 import numpy as np
 import pytest
 
-from cmsearch.chance import BANK, ENOUGH, Rows, background, banked, unrelated_best
+from cmsearch.chance import AS_MANY, BANK, ENOUGH, Rows, background, banked, unrelated_best
 from cmsearch.types import FloatArray, Modality
 from tests.oracle import ids, unit_vectors
 
@@ -33,27 +34,38 @@ PICTURES = items(100, 1, seed=1, around=-0.5)
 
 
 def test_the_best_unrelated_score_is_worked_out_by_hand() -> None:
-    far = np.tile(np.array([[-1, 0]], np.float32), (ENOUGH - 3, 1))
-    queries = np.array([[1, 0], [0, 1], [0.6, 0.8]], np.float32)
-    targets = np.concatenate([np.array([[1, 0], [0, 1], [0.8, 0.6]], np.float32), far])
+    far = np.tile(np.array([[0, 0, 1]], np.float32), (1000, 1))
+    queries = np.array([[1, 0, 0], [0, 1, 0], [0.6, 0.8, 0]], np.float32)
+    near = np.array([[1, 0, 0], [0, 1, 0], [0.8, 0.6, 0]], np.float32)
     subjects = np.concatenate([ids(1, 2, 9), 100 + np.arange(len(far))])
     # The first query is of target 0 (1), the second of target 1 (1), the third of none.
     best = [0.8, 0.6, 0.6 * 0.8 + 0.8 * 0.6]
     mean = sum(best) / 3
     deviation = (sum((value - mean) ** 2 for value in best) / 3) ** 0.5
-    found = unrelated_best(Rows(queries, ids(1, 2, 3)), Rows(targets, subjects))
+    targets = Rows(np.concatenate([near, far]), subjects)
+    found = unrelated_best(Rows(queries, ids(1, 2, 3)), targets)
     assert found == pytest.approx((mean, deviation), rel=1e-5)
 
 
-def test_the_best_of_few_is_raised_to_that_of_enough() -> None:
+def test_the_best_of_few_is_raised_to_that_of_many() -> None:
     queries = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8]], np.float32)
-    scores = [0.6, 0.6 * 0.8 + 0.8 * 0.6, 1.0]
+    scores = [0.28, 0.28 * 0.8 + 0.96 * 0.6, 0.28 * 0.6 + 0.96 * 0.8]
     mean = sum(scores) / 3
-    spread = (sum((value - mean) ** 2 for value in scores) / 3) ** 0.5
-    targets = Rows(np.array([[0.6, 0.8]], np.float32), ids(9))
-    found = unrelated_best(Rows(queries, ids(1, 2, 3)), targets)
-    blom = NormalDist().inv_cdf((ENOUGH - 0.375) / (ENOUGH + 0.25))
-    assert found == pytest.approx((min(mean + spread * blom, 1), spread), rel=1e-5)
+    deviation = (sum((value - mean) ** 2 for value in scores) / 3) ** 0.5
+    wide = [atanh(score) for score in scores]
+    middle = sum(wide) / 3
+    spread = (sum((value - middle) ** 2 for value in wide) / 3) ** 0.5
+    few = Rows(np.array([[0.28, 0.96]], np.float32), ids(9))
+    found = unrelated_best(Rows(queries, ids(1, 2, 3)), few)
+    blom = NormalDist().inv_cdf((AS_MANY - 0.375) / (AS_MANY + 0.25))
+    assert found == pytest.approx((tanh(middle + spread * blom), deviation), rel=1e-5)
+
+
+def test_copies_of_one_are_no_more_than_one() -> None:
+    """Three hundred pictures of one scene are no collection that has something for everybody."""
+    one = items(1, 1, seed=1)
+    many = Rows(np.repeat(one.vectors, 300, axis=0), 1 + np.arange(300))
+    assert unrelated_best(BANKED, many) == pytest.approx(unrelated_best(BANKED, one), rel=1e-5)
 
 
 def test_the_deviation_has_a_least_value() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from cmsearch import (
     MediaError,
     Modality,
     QueryError,
+    Ranking,
     StoreError,
     StoreMismatchError,
 )
@@ -108,12 +110,21 @@ def test_fewer_hits_are_the_beginning_of_more(engine: Engine) -> None:
 
 
 def test_any_standardises_each_direction(engine: Engine) -> None:
-    hits = engine.search("red", k=20)
+    hits = engine.search("red", k=20, ranking=Ranking(match="picture"))
     background = engine.store.view().background["text"]
     assert {"image", "text"} == set(background)
     for hit in hits:
         mean, deviation = background[hit.modality]
         assert hit.score == pytest.approx((hit.stages["cosine"] - mean) / deviation, abs=1e-5)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_what_is_found_by_its_words_is_not_behind_what_is_merely_near(engine: Engine) -> None:
+    """Its standardised score is at least that of a cosine that is as relevant."""
+    hits = engine.search("red", k=20)
+    named = [hit for hit in hits if hit.stages.get("words") == 1]
+    least = NormalDist().inv_cdf(0.9999)
+    assert named and all(hit.score >= least - 1e-6 for hit in named)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 

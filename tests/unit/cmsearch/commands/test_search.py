@@ -227,3 +227,20 @@ def test_a_filter_that_cannot_be_meant(folder: Path, arguments: list[str], said:
     result = called("search", "red", *arguments)
     assert result.returncode == 2
     assert said in " ".join(result.stderr.split())
+
+
+def test_the_path_of_a_file_as_a_text_gets_a_hint(folder: Path) -> None:
+    write_files(folder, {"a memo.ogg": "x", "c d.JPG": "x"})
+    for text, option in (
+        ("green.png", "--image green.png"),
+        (folder / "reds" / "a.png", f"--image {folder / 'reds' / 'a.png'}"),
+        ("c d.JPG", "--image 'c d.JPG'"),
+        ("a memo.ogg", "--voice 'a memo.ogg'"),
+    ):
+        result = called("search", text, "--format", "json")
+        hint = f"To search with what is in that file: cmsearch search {option}"
+        assert result.stderr.splitlines()[-1] == hint
+        assert "To search" not in result.stdout
+    for text in ("note.md", "missing.png", "red", "reds", "green.png + red", "~nobody/a.png"):
+        assert "To search with" not in called("search", text).stderr
+    assert "To search with" not in called("search", "--image", "green.png").stderr
