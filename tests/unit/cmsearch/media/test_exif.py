@@ -238,6 +238,12 @@ def test_xmp_that_says_nothing(packet: bytes) -> None:
     assert saved("JPEG", xmp=packet[:60_000]) == Shot()
 
 
+def test_xmp_beyond_its_bound_is_not_read() -> None:
+    day = 'xmp:CreateDate="2019-05-06"'
+    assert fields(XMP.format(day, "")) == {"xmp:CreateDate": "2019-05-06"}
+    assert fields(XMP.format(day, " " * 2**20)) == {}
+
+
 @pytest.mark.parametrize(
     ("key", "text"),
     [
