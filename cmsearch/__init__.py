@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# Before any of them is imported, here or by another library, in this process or in one that it
+# starts: ONNX Runtime would report to its maker (`import onnxruntime` is enough, and its own
+# `disable_telemetry_events` too late), the hub's client would say who fetches with what.
+os.environ.update(dict.fromkeys(("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"), "1"))
 
 if TYPE_CHECKING:
     from cmsearch.errors import (

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
+from traceback import walk_tb
 
 import click
 from click.shell_completion import CompletionItem
@@ -106,6 +108,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; every error is one message and an exit code."""
+    _check_streams()
     _log_to_stderr()
     try:
         status = cli(standalone_mode=False)
@@ -116,12 +119,43 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail("Interrupted. What was indexed is kept; run the command again to go on.", 1)
+    except OSError as error:
+        if not is_of_printing(error):
+            _fail(_unforeseen(error), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is still to be flushed
+        reason = error.strerror or str(error)
+        _fail(f"Nothing can be printed: {reason}. Make room, or let it lead elsewhere.", 1)
     except Exception as error:  # a mistake of ours, or something that no code foresaw
-        if "CMSEARCH_DEBUG" in os.environ:
-            raise
-        _fail(f"{type(error).__name__}: {error}. Set CMSEARCH_DEBUG=1 to see where.", 1)
+        _fail(_unforeseen(error), 1)
     else:
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _check_streams() -> None:
+    """Give the numbers of closed streams to nothing: a file that got one would be printed into."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w")
+    if sys.stdout is None:
+        _fail("Standard output is closed, so nothing can be printed. Let it lead somewhere.", 1)
+
+
+def is_of_printing(error: BaseException) -> bool:
+    """Whether it is click that couldn't print, as on a full disk, or to nobody."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return isinstance(error, OSError) and (
+        frame.f_code.co_filename == click.echo.__code__.co_filename
+    )
+
+
+def _unforeseen(error: Exception) -> str:
+    if "CMSEARCH_DEBUG" in os.environ:
+        raise error
+    return f"{type(error).__name__}: {error}. Set CMSEARCH_DEBUG=1 to see where."
 
 
 def _log_to_stderr() -> None:
@@ -136,7 +170,8 @@ def _log_to_stderr() -> None:
 def _fail(message: str, status: int) -> None:
     from cmsearch.text import printable  # messages quote names from stores and folders
 
-    click.echo(f"Error: {printable(message)}", err=True)
+    with suppress(OSError):  # a full disk has no room for it either
+        click.echo(f"Error: {printable(message)}", err=True)
     sys.exit(status)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
+from cmsearch.text import json_line
 from cmsearch.types import Segment
 
 SUFFIXES: Mapping[str, str] = {"text": ".txt", "srt": ".srt", "vtt": ".vtt", "json": ".json"}
@@ -70,7 +70,7 @@ def _json(path: str, asr: str, segments: Iterable[Segment]) -> Iterator[str]:
     rows = [
         {**asdict(one), "start": round(one.start, 3), "end": round(one.end, 3)} for one in found
     ]
-    yield json.dumps({"path": path, "asr": asr, "segments": rows}, ensure_ascii=False) + "\n"
+    yield json_line({"path": path, "asr": asr, "segments": rows}) + "\n"
 
 
 def _time(seconds: float, point: str) -> str:

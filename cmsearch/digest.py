@@ -1,11 +1,15 @@
-"""The digest by which content is known again."""
+"""The digest by which content is known again, and checksums by which damage is told."""
 
 from __future__ import annotations
 
 import hashlib
+import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 from cmsearch.files import open_file
+
+BLOCK = 2**20
 
 
 def content_digest(data: bytes) -> str:
@@ -17,3 +21,11 @@ def file_digest(path: Path) -> str:
     """The `content_digest` of a regular file; raises `OSError`."""
     with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def block_checksums(file: BinaryIO) -> list[int]:
+    """The CRC-32 of each block of 1 MiB of what is left of a file.
+
+    It tells damage, several times as fast as a digest on processors without instructions for one.
+    """
+    return [zlib.crc32(block) for block in iter(lambda: file.read(BLOCK), b"")]

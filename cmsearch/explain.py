@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from cmsearch.asked import checked_query
 from cmsearch.attention import attention_map
 from cmsearch.errors import QueryError
 from cmsearch.measured import Table, defaults
@@ -156,6 +157,7 @@ def _asked(query: Any) -> _Asked:
         return _Asked(query, query)
     if not isinstance(query, Query):
         raise QueryError(f"Only a text can be explained, not {type(query).__name__}.")
+    query = checked_query(query)
     texts = [part for part in query.parts if part.modality is Modality.TEXT]
     pictures = [part for part in query.parts if part.modality is Modality.IMAGE]
     is_sum = any(part.weight <= 0 for part in query.parts) or query.without

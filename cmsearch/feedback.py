@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from cmsearch.asked import checked_query
 from cmsearch.errors import QueryError
+from cmsearch.text import printable
 from cmsearch.thumbnails import is_film, place
 from cmsearch.types import Hit, Modality, Place, Query, QueryPart
 
@@ -22,7 +25,8 @@ def refined(query: str | Query, liked: Sequence[Hit] = (), disliked: Sequence[Hi
     weights of what is looked for have the same sum as before, so that a query can be refined any
     number of times.
     """
-    base = Query((QueryPart(query),)) if isinstance(query, str) else query
+    base = checked_query(query)
+    _check(liked, disliked)
     marked = [(hit, LIKED / len(liked)) for hit in liked]
     marked += [(hit, -DISLIKED / len(disliked)) for hit in disliked]
     total = sum(part.weight for part in base.parts if part.weight > 0)
@@ -30,6 +34,18 @@ def refined(query: str | Query, liked: Sequence[Hit] = (), disliked: Sequence[Hi
     share = 1 / (1 + LIKED) if liked else 1.0
     parts = tuple(replace(part, weight=share * part.weight) for part in (*base.parts, *more))
     return Query(parts, base.without)
+
+
+def _check(*marked: Any) -> None:
+    for hits in marked:
+        if not isinstance(hits, Sequence) or not all(isinstance(hit, Hit) for hit in hits):
+            raise QueryError(
+                "A query is refined by lists of hits, as a search gives them, not by "
+                f"{printable(repr(hits))[:80]}."
+            )
+        for hit in hits:
+            if not isinstance(hit.path, Path) or not isinstance(hit.text, str | None):
+                raise QueryError(f"This is no hit that a search gave: {printable(repr(hit))[:80]}.")
 
 
 def _part(hit: Hit, weight: float) -> QueryPart:

@@ -30,8 +30,11 @@ def open_file(path: Path, *, follow: bool = True) -> BufferedReader:
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if not follow:
         flags |= getattr(os, "O_NOFOLLOW", 0)
-    # Opening a device may already do something.
-    if not stat.S_ISREG((path.stat() if follow else path.lstat()).st_mode):
+    try:
+        mode = (path.stat() if follow else path.lstat()).st_mode
+    except ValueError as error:  # a zero byte in the name, or half a surrogate pair
+        raise OSError(errno.EINVAL, "no name of a file") from error
+    if not stat.S_ISREG(mode):  # opening a device may already do something
         raise OSError(errno.EINVAL, "not a regular file")
     number = os.open(path, flags)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from cmsearch.encodings import checked
 from cmsearch.multimodal import Fused, Fusions, Network, Parts, Tensors, parts, summed
 from cmsearch.tokens import pack_tokens, unpack_tokens
 from cmsearch.types import Composition, EncodedQuery, Encoder, FloatArray, Modality, Role
@@ -55,6 +56,7 @@ class Joiner:
             encoder = self._encoder()
             batch = [encoder.prepare(one, Modality.TEXT) for one in encoder.split(part.content)]
             found = encoder.encode(batch, Modality.TEXT, Role.DOCUMENT)
+            checked(encoder, found, len(batch))
             if found.tokens is not None and found.weights is not None:
                 return np.concatenate(list(found.tokens)), np.concatenate(list(found.weights))
         return np.zeros((0, len(part.vector)), np.float32), np.zeros(0, np.float32)

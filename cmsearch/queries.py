@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cmsearch import locators
+from cmsearch.asked import ASKED, checked_query
 from cmsearch.digest import content_digest
+from cmsearch.encodings import checked
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.files import larger_than, read_file
 from cmsearch.types import (
@@ -35,11 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cmsearch")
 
-MOST = 1e6
-"""The largest weight of a part."""
 MOST_BYTES = 512 * 2**20
 """The largest file of a picture that is searched with."""
-_ASKED = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO)
 
 
 def encode_queries(
@@ -59,7 +58,7 @@ def encode_queries(
     is_list = isinstance(content, Sequence) and not isinstance(content, str | bytes)
     asked = [_heard(_query(one, modality)) for one in (content if is_list else [content])]
     parts = [part for one in asked for part in (*one.parts, *one.without)]
-    contents = {kind: [one.content for one in parts if one.modality is kind] for kind in _ASKED}
+    contents = {kind: [one.content for one in parts if one.modality is kind] for kind in ASKED}
     encoded = {
         Modality.TEXT: iter(_encode_texts(encoder, contents[Modality.TEXT])),
         Modality.IMAGE: iter(_encode_pictures(encoder, contents[Modality.IMAGE])),
@@ -78,16 +77,7 @@ def _query(content: Any, modality: Modality) -> Query:
     """What was given as one query, checked."""
     if not isinstance(content, Query) or modality is not Modality.TEXT:
         return Query((QueryPart(content, modality),))
-    for part in (*content.parts, *content.without):
-        if not isinstance(part, QueryPart) or part.modality not in _ASKED:
-            raise QueryError(
-                f"A query consists of texts, pictures and recordings, not of {part!r}."
-            )
-        if not isinstance(part.weight, int | float) or not 0 < abs(part.weight) <= MOST:
-            raise QueryError(f"A part's weight is a number other than 0, not {part.weight!r}.")
-    if not any(part.weight > 0 for part in content.parts):
-        raise QueryError("A query needs a part to look for, beside what is taken away.")
-    return content
+    return checked_query(content)
 
 
 def _heard(asked: Query) -> Query:
@@ -141,7 +131,7 @@ def _encode(encoder: Encoder, contents: Sequence[Any], modality: Modality) -> li
     for start in range(0, len(contents), size):
         some = contents[start : start + size]
         prepared = [encoder.prepare(content, modality) for content in some]
-        batch = encoder.encode(prepared, modality, Role.QUERY)
+        batch = checked(encoder, encoder.encode(prepared, modality, Role.QUERY), len(some))
         for row, content in enumerate(some):
             tokens = None if batch.tokens is None else batch.tokens[row]
             weights = None if batch.weights is None else batch.weights[row]

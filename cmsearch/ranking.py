@@ -11,7 +11,8 @@ import numpy as np
 
 from cmsearch.attention import Tokens, attend
 from cmsearch.composition import Sum
-from cmsearch.errors import QueryError
+from cmsearch.encodings import checked
+from cmsearch.errors import ModelError, QueryError
 from cmsearch.hubness import Banks, nearest_neighbour_bias
 from cmsearch.kreciprocal import k_reciprocal_distances
 from cmsearch.measured import UNMEASURED, Stages, Table
@@ -180,6 +181,8 @@ class SecondStage:
         added: dict[str, FloatArray] = {}
         for part, share in zip(query.parts, query.shares, strict=True):
             for name, values in self._of_part(part, candidates):
+                if not np.isfinite(values).all():
+                    raise ModelError(f"{name} gave scores that aren't finite. Leave it out.")
                 added[name] = added.get(name, 0) + share * values
         if any(self._runs[part.modality].reciprocal for part in query.parts):
             vectors = np.concatenate([query.vector[None], candidates.vectors()])
@@ -224,6 +227,7 @@ class SecondStage:
         pieces = self._encoder.split(query.content)
         prepared = [self._encoder.prepare(piece, Modality.TEXT) for piece in pieces]
         found = self._encoder.encode(prepared, Modality.TEXT, Role.DOCUMENT)
+        checked(self._encoder, found, len(prepared))
         if found.tokens is None or found.weights is None:
             return None
         return np.concatenate(list(found.tokens)), np.concatenate(list(found.weights))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import operator
 import threading
 from collections.abc import Sequence
-from datetime import date
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -17,6 +15,7 @@ from cmsearch import store as stores
 from cmsearch.adapters import resolved
 from cmsearch.alike import Alike
 from cmsearch.answering import KINDS, Answering, Tools, Wanted, deadline
+from cmsearch.asked import check_filter, checked_k, checked_path
 from cmsearch.composition import scales, toward
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
 from cmsearch.explain import Explanation, explain
@@ -25,6 +24,7 @@ from cmsearch.hubness import Banks
 from cmsearch.joining import Joiner
 from cmsearch.loading import check_tokens, load_own, own_fusion, own_reranker
 from cmsearch.matching import MATCHES
+from cmsearch.measured import Stages
 from cmsearch.multimodal import Fused
 from cmsearch.queries import encode_queries
 from cmsearch.ranking import FUSIONS, Ranking, depth_of, stages
@@ -242,12 +242,12 @@ class Engine:
         hits after the first stage. Raises `QueryError`, and `MediaError` for a picture or a
         recording that can't be read.
         """
-        if target not in TARGETS:
+        if not isinstance(target, str) or target not in TARGETS:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
-        _check_filter(where)
+        check_filter(where)
         where = rooted(where, self.store.root)
         _check_ranking(ranking)
-        wanted = Wanted(target, _number(k), where, ranking, deadline(ranking.budget))
+        wanted = Wanted(target, checked_k(k), where, ranking, deadline(ranking.budget))
         view = self.store.view()
         asked, is_list = self._encoded(view, query, image, audio)
         hits = Answering(self._tools, view, wanted).hits(asked)
@@ -307,7 +307,7 @@ class Engine:
 
         Raises `QueryError`, also for a path that is no picture of the store.
         """
-        return explain(self, query, Path(path))
+        return explain(self, query, checked_path(path, "The picture to explain"))
 
     def _encoded(
         self, view: stores.View, query: Any, image: Any, audio: Any = None
@@ -328,7 +328,9 @@ def open(
     `model`, if given, has to be the one that the store was made with. With `trust` one of another
     user is opened as one's own. Raises `StoreNotFoundError` and `StoreMismatchError`.
     """
-    store = stores.open_at(Path(path), trusted=trust)
+    if not isinstance(model, str | None):
+        raise QueryError(f"model is the name of one, not {type(model).__name__}.")
+    store = stores.open_at(checked_path(path, "The place of an index"), trusted=trust)
     try:
         engine = Engine(store, device=device)
     except CmsearchError:
@@ -344,40 +346,16 @@ def open(
     return engine
 
 
-def _number(k: Any) -> int:
-    try:
-        number = operator.index(k)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise QueryError(f"k is the number of hits and at least 1, not {k!r}.")
-    return number
-
-
-_FILTER_TYPES: dict[str, Any] = {
-    "path": str, "since": date, "until": date, "camera": str, "near": tuple, "has_caption": bool,
-}  # fmt: skip
-
-
-def _check_filter(where: Any) -> None:
-    if not isinstance(where, Filter):
-        raise QueryError(f"where is a cmsearch.Filter, not {type(where).__name__}.")
-    for name, kind in _FILTER_TYPES.items():
-        value = getattr(where, name)
-        if value is not None and not isinstance(value, kind):
-            raise QueryError(f"The filter {name} is a {kind.__name__}, not {value!r}.")
-        if isinstance(value, str) and value != value.encode(errors="replace").decode():
-            raise QueryError(f"The filter {name} is not valid Unicode: {value!r}.")
-    if where.near is not None and len(where.near) != 3:
-        raise QueryError("The filter near is degrees north, degrees east, and kilometres.")
-
-
 def _check_ranking(ranking: Any) -> None:
     if not isinstance(ranking, Ranking):
         raise QueryError(f"ranking is a cmsearch.Ranking, not {type(ranking).__name__}.")
+    if not isinstance(ranking.rerank, str):
+        raise QueryError(f"rerank is the name of a reranker, not {ranking.rerank!r}.")
+    if ranking.stages is not None and not isinstance(ranking.stages, Stages):
+        raise QueryError(f"stages are cmsearch.measured.Stages, not {ranking.stages!r}.")
     for kind, known in (("match", MATCHES), ("fusion", FUSIONS)):
         value = getattr(ranking, kind)
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise QueryError(f"There is no {kind} {value!r}; it is one of {', '.join(known)}.")
     for name, most in (("min_relevance", 1.0), ("budget", inf)):
         value = getattr(ranking, name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from operator import itemgetter
+from typing import Any
 
 MAX_SENTENCE = 10_000
 """Characters after which a sentence is cut: what goes on for so long is no prose."""
@@ -20,6 +22,7 @@ _TO_SURROGATE = {private: surrogate for surrogate, private in _TO_PRIVATE.items(
 _TO_QUESTION = dict.fromkeys([*_TO_PRIVATE, *_TO_SURROGATE], "\ufffd")
 _NOT_STORABLE = re.compile("[\ud800-\udc7f\udd00-\udfff\U0010ff80-\U0010ffff]")
 
+_ESCAPED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _LONG = re.compile(rf"\S.{{0,{MAX_SENTENCE - 2}}}\S(?!\S)|\S.{{0,{MAX_SENTENCE - 1}}}", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*(?=\s)|[。！？]")
 
@@ -133,6 +136,20 @@ def printable(text: str) -> str:
         " " if char.isspace() else char
         for char in text.translate(_TO_QUESTION)
         if char.isspace() or unicodedata.category(char)[0] != "C"
+    )
+
+
+def json_line(value: Any) -> str:
+    """`value` as JSON on one line, that any encoding of Unicode and any terminal takes.
+
+    Escaped are control characters, those that only steer how others are shown, such as U+202E,
+    line separators, and halves of surrogate pairs; all others are themselves.
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    if line.isprintable():
+        return line
+    return "".join(
+        json.dumps(char)[1:-1] if unicodedata.category(char) in _ESCAPED else char for char in line
     )
 
 

@@ -9,6 +9,7 @@ from threading import Lock
 
 import numpy as np
 
+from cmsearch.asked import checked_path
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.media import audio
 from cmsearch.media.audio import RATE, listening
@@ -57,6 +58,8 @@ def transcript_of(source: str | Path | bytes, name: str | None = None) -> list[S
 
 def transcriber(name: str | None = None, *, device: str | None = None) -> Transcriber:
     """The transcriber of a name, loaded once in a process. Raises `ModelError`, `QueryError`."""
+    if not isinstance(name, str | None):
+        raise QueryError(f"asr is the name of a model, not {type(name).__name__}.")
     if name is not None and name.strip() == NONE:
         raise QueryError("Nothing is written down with none; name a model, such as tiny.en.")
     key = (transcriber_name(name or DEFAULT), device)
@@ -101,4 +104,4 @@ def _quietest(window: FloatArray) -> int:
 
 
 def _source(source: str | Path | bytes) -> Path | bytes:
-    return source if isinstance(source, bytes) else Path(source)
+    return source if isinstance(source, bytes) else checked_path(source, "A recording")

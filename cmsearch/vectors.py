@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch import graphs, indexes
+from cmsearch.digest import BLOCK, block_checksums
 from cmsearch.errors import StoreError
 from cmsearch.files import LEFT_OVER, open_file, read_file, replacing
 from cmsearch.types import FloatArray, IdArray, Modality
 
 FORMAT = 2
-_BLOCK = 2**20
-_MAX_MANIFEST = 4 * _BLOCK  # for 300 GB of vectors
+_MAX_MANIFEST = 4 * BLOCK  # for 300 GB of vectors
 _TRIED = 8
 """Manifests at most that are looked at; one is whole, and a crash leaves one more."""
 _MANIFEST = re.compile(r"manifest-([0-9]{1,18})\.json")
@@ -217,7 +217,7 @@ def _write(path: Path, fill: Callable[[BinaryIO], Any]) -> File:
             fill(file)
             file.flush()
             file.seek(0)
-            blocks = _checksums(file)
+            blocks = block_checksums(file)
     except OSError as error:
         raise StoreError(
             f"{path} can't be written: {error.strerror}. What was indexed is kept and can be "
@@ -226,17 +226,13 @@ def _write(path: Path, fill: Callable[[BinaryIO], Any]) -> File:
     return File(path.name, path.stat().st_size, blocks)
 
 
-def _checksums(file: Any) -> list[int]:
-    return [zlib.crc32(block) for block in iter(lambda: file.read(_BLOCK), b"")]
-
-
 def _check(folder: Path, file: File) -> None:
     if Path(file.name).name != file.name:
         raise StoreError(f"The manifest names a file outside the store: {file.name!r}.")
     try:
         with open_file(folder / file.name, follow=False) as opened:
             is_as_long = os.fstat(opened.fileno()).st_size == file.size
-            whole = is_as_long and _checksums(opened) == file.blocks
+            whole = is_as_long and block_checksums(opened) == file.blocks
     except OSError as error:
         raise StoreError(f"{file.name} can't be read: {error.strerror}.") from error
     if not whole:

@@ -12,6 +12,7 @@ import numpy as np
 
 from cmsearch import bank, locators
 from cmsearch.catalog import Catalog
+from cmsearch.encodings import checked
 from cmsearch.errors import MediaError, ModelError
 from cmsearch.media import audio
 from cmsearch.media.audio import listening
@@ -19,7 +20,6 @@ from cmsearch.registry import load_encoder, model_name, sound_name
 from cmsearch.store import Store
 from cmsearch.types import HEARD, STALE, Asset, Encoder, FloatArray, Modality, Role, Window
 from indexer.scan import Found
-from indexer.stages import checked
 
 NONE = "none"
 """In place of a model's name: sound that isn't speech is passed over."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cmsearch.errors import ModelError
+from cmsearch.encodings import checked
 from cmsearch.store import Store
 from cmsearch.types import TOWER, Asset, Encoder, Encoding, FloatArray, Modality, Role, Skipped
 from cmsearch.writer import NewItem, Writer
@@ -154,19 +154,6 @@ def encode_items(encoder: Encoder, items: Sequence[LoadedItem]) -> Iterator[Enco
     for own in rows:
         yield _joined(places[start : start + len(own)])
         start += len(own)
-
-
-def checked(encoder: Encoder, encoding: Encoding, rows: int) -> Encoding:
-    """The encoding, if it is what an encoder promises; one by somebody else may have a mistake."""
-    vectors = encoding.vectors
-    if vectors.shape != (rows, encoder.space.dim) or not np.allclose(
-        np.linalg.norm(vectors, axis=1), 1, atol=1e-2
-    ):
-        raise ModelError(
-            f"The encoder {encoder.space.encoder} did not give {rows} vectors of length 1 and "
-            f"dimension {encoder.space.dim}."
-        )
-    return encoding
 
 
 def _prepared(encoder: Encoder, item: LoadedItem) -> list[Any]:

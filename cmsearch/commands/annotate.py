@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import store_option
-from cmsearch.text import printable
+from cmsearch.text import json_line, printable
 
 if TYPE_CHECKING:
     from cmsearch.annotation import Annotation
@@ -157,7 +156,7 @@ def _json(one: Annotation) -> bytes:
             for each in one.captions
         ],
     }
-    return json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return json_line(fields).encode()
 
 
 def _table(one: Annotation) -> str:

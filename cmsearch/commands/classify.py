@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
-from cmsearch.text import printable
+from cmsearch.text import json_line, printable
 
 if TYPE_CHECKING:
     from cmsearch.labels import Label
@@ -125,8 +124,8 @@ def _json(path: Path, answers: Sequence[Answer]) -> bytes:
         }
         for one in answers
     ]
-    line = json.dumps({"path": str(path.absolute()), "answers": listed}, ensure_ascii=False)
-    return line.encode("utf-8", "backslashreplace")
+    line = json_line({"path": str(path.absolute()), "answers": listed})
+    return line.encode()
 
 
 def _table(path: Path, answers: Sequence[Answer]) -> str:

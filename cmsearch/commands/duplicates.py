@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import store_option
-from cmsearch.text import printable
+from cmsearch.text import json_line, printable
 
 if TYPE_CHECKING:
     from cmsearch.duplicates import Copy, Group
@@ -74,7 +73,7 @@ def _print_paths(groups: Sequence[Group], end: bytes) -> None:
 def _json(group: Group) -> bytes:
     """One line in UTF-8; bytes of a name that aren't are escaped as JSON escapes surrogates."""
     line = {"best": _fields(group.best), "copies": [_fields(copy) for copy in group.others]}
-    return json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return json_line(line).encode()
 
 
 def _fields(copy: Copy) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import click
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
 from cmsearch.files import check_no_link, create_file, replace_file
-from cmsearch.text import printable
+from cmsearch.text import json_line, printable
 from cmsearch.types import Modality, Query, QueryPart
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ def _json(found: Explanation, drawn: Path | None) -> bytes:
         "joined": found.joined and _joined_fields(found.joined),
         "drawn": drawn and str(drawn),
     }
-    return json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return json_line(fields).encode()
 
 
 def _fields(word: Word) -> dict[str, Any]:

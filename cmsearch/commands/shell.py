@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from cmsearch.cli import SUMMARIES
+from cmsearch.cli import SUMMARIES, is_of_printing
 from cmsearch.commands import editing
 from cmsearch.commands.asking import find, search_options
 from cmsearch.commands.lines import Lines, completions
@@ -56,10 +56,8 @@ def _run(lines: Lines) -> bool:
             if not editing.is_interactive():
                 raise
             click.echo("Interrupted.", err=True)
-        except BrokenPipeError:  # nobody reads any more
-            raise
         except Exception as error:
-            if "CMSEARCH_DEBUG" in os.environ:
+            if is_of_printing(error) or "CMSEARCH_DEBUG" in os.environ:
                 raise
             failed = True
             click.echo(f"Error: {printable(_message(error))}", err=True)

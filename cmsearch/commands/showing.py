@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from cmsearch.locators import clock
-from cmsearch.text import printable
+from cmsearch.text import json_line, printable
 from cmsearch.types import Hit, Modality
 
 TEXT_WIDTH = 60
@@ -196,7 +195,7 @@ def as_json(hit: Hit) -> bytes:
 
     Bytes of a name that aren't UTF-8 are escaped as JSON escapes surrogates.
     """
-    line = json.dumps(
+    line = json_line(
         {
             "rank": hit.rank,
             "score": hit.score,
@@ -212,10 +211,9 @@ def as_json(hit: Hit) -> bytes:
             "end": hit.end,
             "page": hit.page,
             "stages": dict(hit.stages),
-        },
-        ensure_ascii=False,
+        }
     )
-    return line.encode("utf-8", "backslashreplace")
+    return line.encode()
 
 
 def row(hit: Hit) -> str:

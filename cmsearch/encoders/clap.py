@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cmsearch.checkpoints import Purpose
-from cmsearch.encoders.onnx import exported, published
+from cmsearch.encoders.exports import Export, exported, published
 from cmsearch.encoders.towers import OnnxRuntime, Runtime, folder_name
 from cmsearch.errors import ModelError, StoreMismatchError
 from cmsearch.text import pieces
@@ -94,18 +94,23 @@ def load(
     was exported before, and nothing is to be fetched, the weights are read with the first sound.
     """
     if space is not None and not download:
-        folder = exported(folder_name(space))
-        if folder is not None:
+        found = exported(folder_name(space), lambda to: _texts(model, space, to))
+        if found is not None:
             opened = partial(_sounds, model, space, device)
-            return ClapEncoder(space, OnnxRuntime(folder), _form(folder), opened)
+            return ClapEncoder(space, OnnxRuntime(found.file), _form(found), opened)
     reference = _reference(model, space, download)
     sounds = _moved(reference, device)
     try:
-        texts: Runtime = OnnxRuntime(published(folder_name(reference.space), reference.export))
+        found = published(folder_name(reference.space), reference.export)
+        texts: Runtime = OnnxRuntime(found.file)
     except ModelError as error:
         log.warning("%s It runs in torch, which is slower.", error)
         texts = sounds
     return ClapEncoder(reference.space, texts, reference.form, lambda: sounds)
+
+
+def _texts(model: str, space: Space, folder: Path) -> None:
+    _reference(model, space, download=False).export(folder)
 
 
 def _sounds(model: str, space: Space, device: str | None) -> Runtime:
@@ -132,6 +137,6 @@ def _moved(reference: ClapReference, device: str | None) -> Runtime:
     return TorchRuntime(reference, device or best_device())
 
 
-def _form(folder: Path) -> Form:
-    """What the exported model of a folder says of the sound that it takes."""
-    return Form(**json.loads((folder / "preprocessing.json").read_text())["sound"])
+def _form(found: Export) -> Form:
+    """What an exported model says of the sound that it takes."""
+    return Form(**json.loads(found.file("preprocessing.json").read_text())["sound"])

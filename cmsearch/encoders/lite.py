@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.encoders.onnx import Sessions, cpu_count, export_key, published
+from cmsearch.encoders.exports import export_key, published
+from cmsearch.encoders.onnx import Sessions, cpu_count
 from cmsearch.encoders.words import PROMPT, WordTokens, heaviest
 from cmsearch.errors import StoreMismatchError, UnknownModelError
 from cmsearch.text import pieces
@@ -66,9 +67,8 @@ class LiteEncoder:
     """Text and images in 384 dimensions, with tokens and features, through ONNX Runtime."""
 
     def __init__(self) -> None:
-        folder = published(f"lite-{export_key(SPACE.weights, RECIPE, GRAPHS)}", _build)
-        self._sessions = Sessions(folder)
-        self._folder = folder
+        self._file = published(f"lite-{export_key(SPACE.weights, RECIPE, GRAPHS)}", _build).file
+        self._sessions = Sessions(self._file)
         self._lock = threading.Lock()
         self._tokenizer_: tokenizers.Tokenizer | None = None
         self._words = WordTokens(self._prompted, DIM)
@@ -113,7 +113,7 @@ class LiteEncoder:
 
     @cached_property
     def _classes(self) -> FloatArray:
-        vectors: FloatArray = np.load(self._folder / "classes.npy")
+        vectors: FloatArray = np.load(self._file("classes.npy"))
         return vectors
 
     def crop(self) -> None:
@@ -125,7 +125,7 @@ class LiteEncoder:
             if self._tokenizer_ is None:
                 from tokenizers import Tokenizer
 
-                tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+                tokenizer = Tokenizer.from_file(str(self._file("tokenizer.json")))
                 tokenizer.no_padding()
                 tokenizer.no_truncation()  # `split` sees to the length, and cuts nothing away
                 self._tokenizer_ = tokenizer

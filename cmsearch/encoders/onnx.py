@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
-import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import platformdirs
 
 from cmsearch.errors import ModelError
 from cmsearch.processors import cpu_count as cpu_count
@@ -27,58 +19,6 @@ if TYPE_CHECKING:
 
 _INLINE_BYTES = 1_500_000_000
 """Weights above this lie beside the graph, which a single file of 2 GB can't hold."""
-_EXPORTERS = (
-    *("onnx", "onnxruntime", "onnxscript", "open_clip_torch", "timm", "torch", "transformers"),
-)
-
-
-def cache_dir() -> Path:
-    """The folder for exported models: `CMSEARCH_CACHE`, or the user's cache directory."""
-    return Path(os.environ.get("CMSEARCH_CACHE") or platformdirs.user_cache_dir("cmsearch"))
-
-
-log = logging.getLogger("cmsearch")
-
-
-def export_key(*identity: str) -> str:
-    """A digest of what an export depends on: `identity` and the versions of what makes it."""
-    versions = [f"{name}={version(name)}" for name in _EXPORTERS]
-    return hashlib.sha256(json.dumps([*identity, *versions]).encode()).hexdigest()[:20]
-
-
-def exported(name: str) -> Path | None:
-    """The cached folder `name`, if it is there."""
-    place = cache_dir() / name
-    return place if place.is_dir() else None
-
-
-def published(name: str, build: Callable[[Path], None]) -> Path:
-    """The cached folder `name`, made by `build(folder)` if it isn't there.
-
-    It is built beside its place and appears by one rename, so that it is whole or absent, and two
-    processes that build it at once both end up with one of the two.
-    """
-    if (found := exported(name)) is not None:
-        return found
-    place = cache_dir() / name
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=place.parent))
-    except OSError as error:
-        raise ModelError(
-            f"The cache directory {place.parent} can't be written ({error.strerror}). "
-            "Name another one in the environment variable CMSEARCH_CACHE."
-        ) from error
-    try:
-        log.info("Preparing the model for this machine; this is done once and takes a while.")
-        build(building)
-        building.rename(place)
-    except OSError as error:
-        if not place.is_dir():
-            raise ModelError(f"The model could not be kept in {place}: {error}.") from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return place
 
 
 def export(
@@ -117,14 +57,16 @@ def export(
 
 
 class Sessions:
-    """The ONNX graphs of a folder, each opened at its first use, safe from threads.
+    """ONNX graphs, each opened at its first use, safe from threads.
+
+    `file` gives the path of a file by its name, checked if it has to be.
 
     Each call runs on one thread: an encoder is kept busy by several calls at once, which costs no
     synchronisation within an operator.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, file: Callable[[str], Path]) -> None:
+        self._file = file
         self._open: dict[str, onnxruntime.InferenceSession] = {}
         self._lock = threading.Lock()
 
@@ -136,7 +78,7 @@ class Sessions:
     def get(self, name: str) -> onnxruntime.InferenceSession:
         with self._lock:
             if name not in self._open:
-                self._open[name] = _session(self._folder / f"{name}.onnx")
+                self._open[name] = _session(self._file(f"{name}.onnx"))
             return self._open[name]
 
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.encoders.onnx import Sessions, cpu_count, export_key, exported, published
+from cmsearch.encoders.exports import export_key, exported, published
+from cmsearch.encoders.onnx import Sessions, cpu_count
 from cmsearch.encoders.pixels import centre_crop, prepare_image
 from cmsearch.encoders.words import PROMPT, WordTokens, content_words, heaviest
 from cmsearch.errors import ModelError, StoreMismatchError
@@ -136,12 +137,15 @@ class TowersEncoder:
 
 
 class OnnxRuntime:
-    """The exported towers of a folder, with the library's preprocessing written out."""
+    """The exported towers of a folder, with the library's preprocessing written out.
 
-    def __init__(self, folder: Path) -> None:
-        self._sessions = Sessions(folder)
-        self._folder = folder
-        spec = json.loads((folder / "preprocessing.json").read_text())
+    `file` gives the path of a file in it by its name.
+    """
+
+    def __init__(self, file: Callable[[str], Path]) -> None:
+        self._sessions = Sessions(file)
+        self._file = file
+        spec = json.loads(file("preprocessing.json").read_text())
         self._image: dict[str, Any] = spec["image"]
         self._text: dict[str, Any] = spec["text"]
         self.has_tokens = bool(spec["tokens"])
@@ -157,7 +161,7 @@ class OnnxRuntime:
     def _tokenizer(self) -> tokenizers.Tokenizer:
         from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        tokenizer = Tokenizer.from_file(str(self._file("tokenizer.json")))
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return tokenizer
@@ -204,9 +208,9 @@ def load_towers(
     Where a store's `space` was exported before, the reference isn't opened, and torch not imported.
     """
     if space is not None and device in (None, "cpu") and not (download and _has_gpu()):
-        folder = exported(folder_name(space))
-        if folder is not None:
-            return TowersEncoder(space, OnnxRuntime(folder))
+        found = exported(folder_name(space), lambda to: open_reference(model, download).export(to))
+        if found is not None:
+            return TowersEncoder(space, OnnxRuntime(found.file))
     reference = open_reference(model, download)
     from cmsearch.devices import best_device
     from cmsearch.encoders.towers_export import TorchRuntime
@@ -220,11 +224,11 @@ def load_towers(
     if device != "cpu":
         return TowersEncoder(reference.space, TorchRuntime(reference, device))
     try:
-        folder = published(folder_name(reference.space), reference.export)
+        found = published(folder_name(reference.space), reference.export)
     except ModelError as error:
         log.warning("%s It runs in torch, which is slower.", error)
         return TowersEncoder(reference.space, TorchRuntime(reference, device))
-    return TowersEncoder(reference.space, OnnxRuntime(folder))
+    return TowersEncoder(reference.space, OnnxRuntime(found.file))
 
 
 def clean(text: str, how: str) -> str:

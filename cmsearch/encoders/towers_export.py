@@ -183,7 +183,7 @@ def write(
     """
     spec = {**spec, "tokens": reference.has_tokens}
     create_file(folder / "preprocessing.json", json.dumps(spec).encode())
-    exported = OnnxRuntime(folder)
+    exported = OnnxRuntime(folder.joinpath)
     for modality, tower in towers.items():
         probes = [
             one for one in _probes(modality) if modality is Modality.IMAGE or exported.fits(one)

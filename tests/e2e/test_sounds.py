@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cmsearch import registry
-from cmsearch.encoders.towers import exported, folder_name
+from cmsearch.encoders.exports import cache_dir
+from cmsearch.encoders.towers import folder_name
 from cmsearch.store import Store
 from tests import sounds
 from tests.commands import cmsearch
@@ -50,9 +51,8 @@ def test_sounds_are_indexed_searched_and_left_out_without_their_model(
 
     with Store(folder / ".cmsearch") as store:
         found = store.catalog.sound_space()
-    place = exported(folder_name(found[1])) if found else None
-    assert place is not None
-    shutil.rmtree(place)
+    assert found is not None
+    shutil.rmtree(cache_dir() / folder_name(found[1]))
     shutil.rmtree(model)
     done = cmsearch("search", "a dog", "--store", folder)
     assert done.returncode == 0 and "sea.txt" in done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ ARROWS = {
         "words", "writer",
     },
     "graphs": {"indexes", "types"},
-    "vectors": {"errors", "files", "graphs", "indexes", "types"},
+    "vectors": {"digest", "errors", "files", "graphs", "indexes", "types"},
     "bank": {"queries", "types"},
     "relevance": {"composition", "types", "vectors"},
     "chance": {"types", "vectors"},
@@ -80,11 +81,11 @@ ARROWS = {
         "vectors",
     },
     "encoders": {
-        "adapters", "checkpoints", "devices", "errors", "files", "hub", "pretrained", "processors",
-        "quiet", "registry", "text", "types",
+        "adapters", "checkpoints", "devices", "digest", "errors", "files", "hub", "pretrained",
+        "processors", "quiet", "registry", "text", "types",
     },
     "multimodal": {"tokens", "types"},
-    "joining": {"multimodal", "tokens", "types"},
+    "joining": {"encodings", "multimodal", "tokens", "types"},
     "training": {
         "__init__", "devices", "encoders", "errors", "evaluate", "files", "multimodal",
         "rerankers", "types",
@@ -95,22 +96,27 @@ ARROWS = {
     },
     "transcribers": {"checkpoints", "digest", "errors", "hub", "processors", "registry", "types"},
     "media": {"errors", "files", "locators", "text", "types"},
-    "cues": {"types"},
-    "transcripts": {"errors", "media", "registry", "types"},
+    "cues": {"text", "types"},
+    "transcripts": {"asked", "errors", "media", "registry", "types"},
     "hearing": {"queries", "types"},
     "grammar": {"errors", "text", "types"},
     "composition": {"errors", "joining", "multimodal", "types", "vectors"},
     "exclusion": {"store", "types"},
     "measured": {"types"},
-    "queries": {"digest", "errors", "files", "locators", "media", "thumbnails", "types", "voice"},
+    "asked": {"errors", "types"},
+    "encodings": {"errors", "types"},
+    "queries": {
+        "asked", "digest", "encodings", "errors", "files", "locators", "media", "thumbnails",
+        "types", "voice",
+    },
     "attention": {"types"},
     "hubness": {"bank", "store", "types"},
     "kreciprocal": {"types"},
     "pooling": {"types"},
     "retrieval": {"composition", "pooling", "store", "types"},
     "ranking": {
-        "attention", "composition", "errors", "hubness", "kreciprocal", "measured", "registry",
-        "retrieval", "store", "types",
+        "attention", "composition", "encodings", "errors", "hubness", "kreciprocal", "measured",
+        "registry", "retrieval", "store", "types",
     },
     "paging": {"composition", "locators", "retrieval", "store", "types"},
     "matching": {"composition", "fusion", "retrieval", "store", "types", "words"},
@@ -118,8 +124,8 @@ ARROWS = {
         "composition", "joining", "matching", "multimodal", "retrieval", "store", "types",
     },
     "explain": {
-        "attention", "errors", "measured", "multimodal", "ranking", "store", "tokens", "types",
-        "words",
+        "asked", "attention", "errors", "measured", "multimodal", "ranking", "store", "tokens",
+        "types", "words",
     },
     "heatmap": {"errors", "explain", "text", "thumbnails", "types"},
     "alike": {"diversity", "folding", "retrieval", "store", "types"},
@@ -130,9 +136,9 @@ ARROWS = {
         "store", "types",
     },
     "searcher": {
-        "adapters", "alike", "answering", "composition", "errors", "explain", "hubness", "joining",
-        "filters", "loading", "matching", "multimodal", "queries", "ranking", "registry",
-        "retrieval", "store", "types",
+        "adapters", "alike", "answering", "asked", "composition", "errors", "explain", "filters",
+        "hubness", "joining", "loading", "matching", "measured", "multimodal", "queries", "ranking",
+        "registry", "retrieval", "store", "types",
     },
     "evaluate": {"errors", "files", "ranking", "searcher", "types"},
     "generations": {"errors", "registry", "store"},
@@ -171,7 +177,7 @@ ARROWS = {
     "xmp": {"errors", "text"},
     "sidecars": {"annotation", "errors", "files", "registry", "text", "types", "xmp"},
     "cli": {"__init__", "errors", "text"},
-    "feedback": {"errors", "thumbnails", "types"},
+    "feedback": {"asked", "errors", "text", "thumbnails", "types"},
     "history": {"errors", "files", "types"},
     "session": {"errors", "feedback", "types"},
     "commands": {
@@ -249,6 +255,26 @@ def test_public_names_are_sorted_and_there(package: object) -> None:
 def test_imports_pull_in_nothing_heavy(code: str, heavy: set[str]) -> None:
     found = python(f"{code}\nimport sys; print(sorted({heavy!r} & set(sys.modules)))")
     assert found.strip() == "[]"
+
+
+def test_nothing_reports_to_the_makers_of_libraries() -> None:
+    """It is said to them before anything can import them; children inherit it."""
+    names = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY")
+    for package in ("cmsearch", "indexer.indexer"):
+        code = f"import os, sys, {package}\nprint([os.environ[name] for name in {names!r}])"
+        without = {name: value for name, value in os.environ.items() if name not in names}
+        assert python(code, env=without).strip() == "['1', '1']"
+
+
+def test_onnx_runtime_is_imported_in_one_place() -> None:
+    """No script and no helper of the tests imports it before cmsearch either."""
+    for folder in ("cmsearch", "indexer", "scripts", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                found = any(name.split(".")[0] == "onnxruntime" for name in names)
+                assert not found or path == ROOT / "cmsearch" / "encoders" / "onnx.py", path
 
 
 def test_only_the_command_line_prints_and_exits() -> None:

@@ -1,5 +1,6 @@
 """Cutting text, and making it safe to show."""
 
+import json
 import os
 import time
 
@@ -8,6 +9,7 @@ import pytest
 from cmsearch.text import (
     PASSAGE_WORDS,
     caseless,
+    json_line,
     native,
     passages,
     pieces,
@@ -153,3 +155,18 @@ def test_names_that_are_alike(name: str, other: str) -> None:
 @pytest.mark.parametrize(("name", "other"), [("a", "b"), ("e", "\u00e9"), ("a.jpg", "a.jpeg")])
 def test_names_that_are_not_alike(name: str, other: str) -> None:
     assert caseless(name) != caseless(other)
+
+
+@pytest.mark.parametrize(
+    "char", "\x7f\x9b\u202a\u202e\u2066\u2069\u200e\u200f\u061c\u2028\ufeff\U000e0001\udce9\n\0"
+)
+def test_json_has_no_character_that_steers_others(char: str) -> None:
+    line = json_line({"a": f"x{char}é👨\u200d👩"})
+    assert char not in line
+    line.encode()
+    assert json.loads(line) == {"a": f"x{char}é👨\u200d👩"}
+    assert "é👨" in line
+
+
+def test_json_leaves_what_can_be_shown() -> None:
+    assert json_line({"ä": "日本\U0010ffe9"}) == '{"ä": "日本\U0010ffe9"}'

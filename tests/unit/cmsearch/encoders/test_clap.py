@@ -13,7 +13,8 @@ import pytest
 import torch
 import transformers
 
-from cmsearch.encoders.towers import exported, folder_name
+from cmsearch.encoders.exports import cache_dir
+from cmsearch.encoders.towers import folder_name
 from cmsearch.encoders.transformers import load
 from cmsearch.errors import ModelError, ModelUnavailableError, StoreMismatchError
 from cmsearch.types import Encoder, FloatArray, Modality, Role
@@ -144,9 +145,7 @@ def test_changed_weights_are_noticed(tmp_path: Path, folder: Path) -> None:
     again = load(str(changed), space=before)  # its texts were exported
     with pytest.raises(StoreMismatchError, match="--sound"):
         again.prepare(sounds()[0], Modality.SOUND)
-    place = exported(folder_name(before))
-    assert place is not None
-    shutil.rmtree(place)
+    shutil.rmtree(cache_dir() / folder_name(before))
     with pytest.raises(StoreMismatchError, match="not those that the sounds"):
         load(str(changed), space=before)
 

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from cmsearch.encoders import lite
-from cmsearch.encoders.onnx import published
-from cmsearch.errors import ModelError, ModelUnavailableError, StoreMismatchError, UnknownModelError
+from cmsearch.errors import ModelUnavailableError, StoreMismatchError, UnknownModelError
 from cmsearch.tokens import pack_tokens
 from cmsearch.types import Modality, Role, Space
 
@@ -114,31 +113,3 @@ def test_another_space_is_refused() -> None:
         lite.load("", space=Space("lite", "", "other", lite.RECIPE, 384))
     with pytest.raises(UnknownModelError):
         lite.load("large")
-
-
-def test_an_export_that_fails_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CMSEARCH_CACHE", str(tmp_path))
-
-    def build(folder: Path) -> None:
-        (folder / "half").write_text("written")
-        raise ModelError("no")
-
-    with pytest.raises(ModelError):
-        published("model", build)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_loser_of_two_exports_uses_the_winners(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CMSEARCH_CACHE", str(tmp_path))
-
-    def build(folder: Path) -> None:
-        (tmp_path / "model").mkdir()
-        (tmp_path / "model" / "winner").write_text("first")
-        (folder / "loser").write_text("second")
-
-    assert [path.name for path in published("model", build).iterdir()] == ["winner"]
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -18,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from cmsearch.encoders.exports import exported
 from cmsearch.encoders.naflex import resized
 from cmsearch.encoders.pixels import patch_grid, prepare_image
-from cmsearch.encoders.towers import OnnxRuntime, TowersEncoder, exported, folder_name
+from cmsearch.encoders.towers import OnnxRuntime, TowersEncoder, folder_name
 from cmsearch.encoders.towers_export import TorchRuntime
 from cmsearch.encoders.transformers import load
 from cmsearch.encoders.transformers_export import TransformersReference
@@ -344,9 +345,9 @@ def tokenizers(folders: dict[str, Path]) -> dict[str, tuple[OnnxRuntime, Transfo
     for kind in KINDS:
         reference = TransformersReference(str(folders[kind]), download=False)
         load(str(folders[kind]))
-        place = exported(folder_name(reference.space))
+        place = exported(folder_name(reference.space), reference.export)
         assert place is not None
-        found[kind] = OnnxRuntime(place), reference
+        found[kind] = OnnxRuntime(place.file), reference
     return found
 
 

@@ -1,0 +1,34 @@
+"""What an encoder gave, checked before it is stored or searched with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cmsearch.errors import ModelError
+from cmsearch.types import Encoder, Encoding
+
+
+def checked(encoder: Encoder, encoding: Encoding, rows: int) -> Encoding:
+    """The encoding, if it is what an encoder promises; one by somebody else may have a mistake.
+
+    Raises `ModelError` for other numbers of vectors, and for numbers that are none.
+    """
+    vectors = encoding.vectors
+    if vectors.shape != (rows, encoder.space.dim) or not np.allclose(
+        np.linalg.norm(vectors, axis=1), 1, atol=1e-2
+    ):
+        raise ModelError(
+            f"The encoder {encoder.space.encoder} did not give {rows} vectors of length 1 and "
+            f"dimension {encoder.space.dim}. {_ADVICE}"
+        )
+    beside = (encoding.tokens, encoding.weights, encoding.features)
+    if not all(np.isfinite(one).all() for one in beside if one is not None):
+        raise ModelError(
+            f"The encoder {encoder.space.encoder} gave numbers that aren't finite. {_ADVICE}"
+        )
+    return encoding
+
+
+_ADVICE = (
+    "Its weights may be damaged: fetch or install them again, or take another model (--model NAME)."
+)
