@@ -81,11 +81,16 @@ def megabytes_matching(repository: str, files: Sequence[str], seconds: float) ->
     return _answer(ask, seconds)
 
 
-def _answer(ask: Callable[[], int], seconds: float) -> int | None:
-    """The megabytes of the bytes that `ask` finds, None if it raises or takes longer."""
+def is_offline() -> bool:
+    """Whether `HF_HUB_OFFLINE` says that nothing is to be asked of the hub."""
     from huggingface_hub import constants
 
-    if constants.HF_HUB_OFFLINE:
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def _answer(ask: Callable[[], int], seconds: float) -> int | None:
+    """The megabytes of the bytes that `ask` finds, None if it raises or takes longer."""
+    if is_offline():
         return None
     sizes: list[int] = []
 

@@ -117,10 +117,10 @@ def all_names() -> list[str]:
     return ["lite", *(f"open_clip:{model}/{weights}" for model, weights in list_pretrained())]
 
 
-def choose(name: str | None, space: Space | None) -> Choice:
+def choose(name: str | None, space: Space | None, *, ask: bool = True) -> Choice:
     """The model to index with: the one named, the store's own, or the best that can be had.
 
-    Raises `UnknownModelError`.
+    Unless it may `ask`, the hub isn't contacted to see what can be had. Raises `UnknownModelError`.
     """
     if name not in (None, "auto"):
         return Choice(resolved(str(name)), "as asked")
@@ -130,6 +130,8 @@ def choose(name: str | None, space: Space | None) -> Choice:
     assert recommended is not None
     if is_here(recommended):
         return Choice(RECOMMENDED, "the recommended one, and its weights are here")
+    if not ask and not hub.is_offline():
+        return Choice(RECOMMENDED, "the recommended one; lite if the model hub can't be reached")
     if size := hub.megabytes(recommended.hub, HUB_SECONDS):
         reason = f"the recommended one, {size} MB to fetch once; --model lite fetches nothing"
         return Choice(RECOMMENDED, reason)

@@ -163,13 +163,11 @@ class Indexer:
         """What `run` would do, as far as the files tell without being opened or encoded."""
         files, skipped, unread = scan(self.folder)
         if not (self.store / CATALOG).exists():
-            paths = _paths(files)
-            return Plan(
-                self._chosen(None), self.store, paths, skipped=tuple(skipped), unread=unread
-            )
+            name, paths = self._chosen(None, ask=False), _paths(files)
+            return Plan(name, self.store, paths, skipped=tuple(skipped), unread=unread)
         with Store(self.store) as store:
             self._check_root(store)
-            name = self._chosen(store.space)
+            name = self._chosen(store.space, ask=False)
             target = _generation(store, name)
             changes = self._compared(store, target, files, skipped)
             return Plan(
@@ -192,8 +190,8 @@ class Indexer:
                 "place with --store DIR."
             )
 
-    def _chosen(self, space: Space | None) -> str:
-        choice = choose(self._model, space)
+    def _chosen(self, space: Space | None, *, ask: bool = True) -> str:
+        choice = choose(self._model, space, ask=ask)
         if choice.name != self._told:
             log.info("Model %s: %s.", choice.name, choice.reason)
             self._told = choice.name

@@ -46,7 +46,7 @@ class Place:
 
     def assert_kept(self, trace: Trace) -> None:
         assert trace.contacts == []
-        assert trace.sockets == set()
+        assert trace.sockets <= {"/var/run/nscd/socket"}  # who the user is, asked of the system
         outside = [
             path
             for path in sorted(trace.changed)
@@ -76,6 +76,7 @@ def test_no_command_contacts_anything_or_writes_elsewhere(
         ("search", "--image", sample / "photos" / "honey_bee.jpg", "--store", sample),
         ("info", "--store", sample),
         ("models",),
+        ("index", ROOT / "sample_data" / "photos", "--dry-run"),
     ]
     if find_spec("faster_whisper") is not None:
         commands.append(("transcribe", speech))
