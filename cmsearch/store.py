@@ -15,6 +15,7 @@ from uuid import uuid4
 import numpy as np
 
 from cmsearch import bank, chance, making, trust, vectors
+from cmsearch.asked import checked_path
 from cmsearch.catalog import Catalog
 from cmsearch.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
 from cmsearch.indexes import FaissIndex
@@ -358,11 +359,18 @@ def open_at(start: Path, *, trusted: bool = False) -> Store:
 
 def find(start: Path) -> Path:
     """The directory of the store that is at, in, or above `start`."""
-    for folder in (start, *start.resolve().parents):
-        if os.path.lexists(folder / DIRECTORY / CATALOG):
-            return folder / DIRECTORY
-        if (folder / CATALOG).is_file():  # another program may have a folder of that name
-            return folder
+    checked_path(start, "The place of an index")
+    try:
+        for folder in (start, *start.resolve().parents):
+            if os.path.lexists(folder / DIRECTORY / CATALOG):
+                return folder / DIRECTORY
+            if (folder / CATALOG).is_file():  # another program may have a folder of that name
+                return folder
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+        reason = getattr(error, "strerror", None) or "it is a loop of links"
+        raise StoreError(
+            f"{start} can't be looked into: {reason}. Name the index with --store DIR."
+        ) from error
     raise _not_found(f"{start} or above it")
 
 

@@ -77,8 +77,8 @@ ARROWS = {
     "trust": {"errors", "files", "journals"},
     "making": {"catalog", "errors", "files", "journals", "text", "trust"},
     "store": {
-        "bank", "catalog", "chance", "errors", "indexes", "making", "text", "trust", "types",
-        "vectors",
+        "asked", "bank", "catalog", "chance", "errors", "indexes", "making", "text", "trust",
+        "types", "vectors",
     },
     "encoders": {
         "adapters", "checkpoints", "devices", "digest", "errors", "files", "hub", "pretrained",

@@ -16,6 +16,7 @@ import pytest
 
 import cmsearch
 from cmsearch import CmsearchError, Engine, Filter, Hit, Modality, Query, QueryPart, Ranking
+from cmsearch.store import find
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 
@@ -99,3 +100,11 @@ def test_only_errors_of_ours_come_back(engine: Engine, tmp_path: Path) -> None:
         attempt(cmsearch.open, tmp_path, model=value)
         attempt(lambda one: list(cmsearch.transcribe(one)), value)
         attempt(lambda one: list(cmsearch.transcribe("/dev/null", one)), value)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "\0", "\ud800", "loop", "a/" * 3000])
+def test_a_place_that_can_be_none_is_an_error_of_ours(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for act in (cmsearch.open, find):
+        with pytest.raises(CmsearchError):
+            act(tmp_path / name)
