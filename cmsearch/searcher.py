@@ -263,9 +263,9 @@ class Engine:
 
         Pieces of one long text count each. Raises `QueryError`.
         """
-        if target not in TARGETS:
+        if not isinstance(target, str) or target not in TARGETS:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
-        _check_filter(where)
+        check_filter(where)
         where, catalog, view = rooted(where, self.store.root), self.store.catalog, self.store.view()
         kind, modality = (target if target in KINDS else None), KINDS.get(target, target)
         spaces = dict.fromkeys(TOWER, view.space_id)

@@ -88,6 +88,8 @@ def test_only_errors_of_ours_come_back(engine: Engine, tmp_path: Path) -> None:
             attempt(ask, audio=value)
         for name in ("target", "k", "where", "ranking"):
             attempt(engine.search, "red", **{name: value})
+        attempt(engine.count, value)
+        attempt(engine.count, where=value)
         attempt(engine.explain, value, picture)
         attempt(engine.explain, "red", value)
         attempt(engine.transform, image=value, text="red")
