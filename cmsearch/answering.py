@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import merge
 from itertools import product
-from statistics import NormalDist
 from time import perf_counter
 from typing import NamedTuple
 
@@ -22,6 +20,7 @@ from cmsearch.hubness import Banks
 from cmsearch.joining import Joiner, pair
 from cmsearch.matching import Matcher
 from cmsearch.measured import Stages, defaults, topped
+from cmsearch.merging import merged, standardised
 from cmsearch.paging import Pager
 from cmsearch.pairing import Pairing
 from cmsearch.ranking import (
@@ -34,7 +33,7 @@ from cmsearch.ranking import (
     wants_own,
 )
 from cmsearch.relevance import relevance
-from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
+from cmsearch.retrieval import Answer, Retriever
 from cmsearch.store import Store, View
 from cmsearch.types import Composition, Encoder, Filter, FloatArray, Hit, Modality, Reranker, Space
 
@@ -46,8 +45,6 @@ KINDS = {
     "transcript": "audio",
 }
 """The modality of each kind that can be asked for by its name."""
-MOST_CERTAIN = 0.9999
-"""As how relevant at most the words of a query let an item count among others."""
 SPARE = 16
 """Answers looked at beyond those wanted, in case some are folded into others."""
 
@@ -172,11 +169,11 @@ class Answering:
                 scale = standard(query, self._view_of(modality).background, modality)
                 is_alone = len(sums[row]) == 1
                 directions[row].append(
-                    answers if is_alone else _standardised(answers, scale, query.written == 1)
+                    answers if is_alone else standardised(answers, scale, query.written == 1)
                 )
                 short[row] &= len(answers) < depth
         chosen = [
-            self._chosen(query, naming.first(self._named(one, query), _merged(own, depth)))
+            self._chosen(query, naming.first(self._named(one, query), merged(own, depth)))
             for one, query, own in zip(asked, sums, directions, strict=True)
         ]
         return [
@@ -396,41 +393,3 @@ def _like(asked: Sequence[Composition]) -> list[list[int]]:
     for row, query in enumerate(asked):
         groups.setdefault(frozenset(part.modality for part in query.parts), []).append(row)
     return list(groups.values())
-
-
-def _merged(directions: Sequence[Sequence[Answer]], depth: int) -> list[Answer]:
-    """The answers of all directions, as far as they would be the same with more depth.
-
-    A direction that has `depth` answers may have more, which would come after that one.
-    """
-    ends = {id(own[depth - 1]) for own in directions if len(own) >= depth}
-    found: list[Answer] = []
-    # Merging, unlike sorting, keeps the order of those in one direction that tie.
-    for answer in merge(*directions, key=order):
-        found.append(answer)
-        if id(answer) in ends:
-            break
-    return found
-
-
-def _standardised(
-    answers: Sequence[Answer], scale: tuple[float, float], is_written: bool
-) -> list[Answer]:
-    """The answers, best first, with scores that compare with those of other directions.
-
-    Those are the standardised cosines, given out in the order that the second stage has made. An
-    answer with the words of a query that `is_written`, and those before it, have at least the score
-    of what is as relevant by its cosine.
-    """
-    mean, deviation = scale
-    best = sorted((answer.cosine for answer in answers), reverse=True)
-    scores = [(cosine - mean) / deviation for cosine in best]
-    least = float("-inf")
-    for place in reversed(range(len(answers))):
-        if is_written and (share := answers[place].stages.get("words", 0.0)) > 0:
-            least = max(least, NormalDist().inv_cdf(min(share, MOST_CERTAIN)))
-        scores[place] = max(scores[place], least)
-    return [
-        answer._replace(score=round(score, DECIMALS))
-        for answer, score in zip(answers, scores, strict=True)
-    ]

@@ -312,7 +312,7 @@ class Catalog:
     def paths_with(self, text: str) -> list[str]:
         """The paths of files with a text in them, in any case; not looking at other than ASCII."""
         path = schema.assets.c.path
-        has = (path.icontains(piece, autoescape=True) for piece in _ASCII.findall(text))
+        has = (path.contains(piece, autoescape=True) for piece in _ASCII.findall(text))
         return [row[0] for row in self._rows(sa.select(path).where(*has))]
 
     def pictures_with_digest(self, digest: str) -> set[int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from cmsearch import locators
+from cmsearch.commands.hints import path_hint
 from cmsearch.commands.options import Day, Place, Seconds, store_option
 from cmsearch.commands.showing import Showing, check, show
 from cmsearch.text import printable, storable
@@ -182,7 +183,7 @@ def answer(
         summed = _asks_for_both(query, options) and not engine.fuses
         why = "" if hits else _why_none(engine, query, options, seen)
     tell(hits, query, options, showing, why)
-    if hint := _named(query):
+    if len(query.parts) == 1 and (hint := path_hint(query.parts[0].content)):
         click.echo(hint, err=True)
     if summed:
         click.echo(SUMMED, err=True)
@@ -192,25 +193,6 @@ def _why_none(engine: Engine, *asked: Any) -> str:
     from cmsearch.commands.nothing import why_none
 
     return why_none(engine, *asked)
-
-
-def _named(query: Query) -> str:
-    """A word about a query that is the path of a picture or a recording; else nothing."""
-    from contextlib import suppress
-    from shlex import quote
-
-    text = query.parts[0].content
-    if len(query.parts) > 1 or not isinstance(text, str) or Path(text).suffix in ("", "."):
-        return ""
-    with suppress(OSError, ValueError, RuntimeError):  # too long for a name, or a home of nobody
-        if Path(text).expanduser().is_file():
-            from cmsearch.media.audio import AudioReader
-
-            option = "--voice" if Path(text).suffix.lower() in AudioReader.suffixes else "--image"
-            if option == "--voice" or part_of(text).modality is Modality.IMAGE:
-                shown = quote(printable(text))
-                return f"To search with what is in that file: cmsearch search {option} {shown}"
-    return ""
 
 
 def _asks_for_both(query: Query, options: Mapping[str, Any]) -> bool:

@@ -129,11 +129,12 @@ ARROWS = {
     },
     "heatmap": {"errors", "explain", "text", "thumbnails", "types"},
     "alike": {"diversity", "folding", "retrieval", "store", "types"},
+    "merging": {"retrieval"},
     "naming": {"composition", "retrieval", "store", "types"},
     "answering": {
         "alike", "composition", "errors", "exclusion", "hearing", "hubness", "joining", "locators",
-        "matching", "measured", "naming", "paging", "pairing", "ranking", "relevance", "retrieval",
-        "store", "types",
+        "matching", "measured", "merging", "naming", "paging", "pairing", "ranking", "relevance",
+        "retrieval", "store", "types",
     },
     "searcher": {
         "adapters", "alike", "answering", "asked", "composition", "errors", "explain", "filters",

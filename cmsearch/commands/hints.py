@@ -1,0 +1,32 @@
+"""A word about what was asked, where something else was probably meant."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from cmsearch.text import printable
+
+
+def path_hint(text: Any) -> str:
+    """How to search with the picture or the recording whose path a text is; else nothing."""
+    if not isinstance(text, str) or Path(text).suffix in ("", "."):
+        return ""
+    with suppress(OSError, ValueError, RuntimeError):  # too long for a name, or a home of nobody
+        if Path(text).expanduser().is_file() and (option := _option(Path(text).suffix.lower())):
+            shown = quote(printable(text))
+            return f"To search with what is in that file: cmsearch search {option} {shown}"
+    return ""
+
+
+def _option(suffix: str) -> str:
+    """The option that takes such files; nothing for others."""
+    from cmsearch.media.audio import AudioReader
+    from cmsearch.media.images import ImageReader
+    from cmsearch.media.raw import RawReader
+
+    if suffix in AudioReader.suffixes:
+        return "--voice"
+    return "--image" if suffix in ImageReader.suffixes | RawReader.suffixes else ""
