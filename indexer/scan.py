@@ -108,12 +108,15 @@ def in_turn(files: Sequence[Found]) -> Iterator[tuple[list[Found], bool]]:
     """
     long = [file for file in files if file.kind in LONG]
     places = {file.path for file in long}
-    last = {
-        file.path for file in files if file.about in places or (file.kind == "captions" and places)
-    }
+    tables = {file.path for file in files if places and _may_be_a_table(file)}
+    last = tables | {file.path for file in files if file.about in places}
     yield [file for file in files if file.path not in places | last], False
     yield long, True
     yield [file for file in files if file.path in last], False
+
+
+def _may_be_a_table(file: Found) -> bool:
+    return file.kind == "captions" or (file.kind == "document" and _suffix(file.path) == ".txt")
 
 
 def _kinds_by_suffix() -> tuple[dict[str, str], dict[str, str]]:

@@ -462,12 +462,12 @@ def test_a_text_is_a_pictures_before_it_is_a_films(tmp_path: Path) -> None:
 
 
 def test_what_may_be_about_a_film_is_read_after_it(tmp_path: Path) -> None:
-    made(tmp_path, "a.mp4", "a.srt", "b.jpg", "b.txt", "c.jsonl", "d.md", "e.srt")
+    made(tmp_path, "a.mp4", "a.srt", "b.jpg", "b.txt", "c.jsonl", "d.md", "e.srt", "f.txt")
     turns = [([file.path for file in files], long) for files, long in in_turn(scan(tmp_path)[0])]
     assert turns == [
         (["b.jpg", "b.txt", "d.md", "e.srt"], False),
         (["a.mp4"], True),
-        (["a.srt", "c.jsonl"], False),
+        (["a.srt", "c.jsonl", "f.txt"], False),
     ]
 
 
