@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from posixpath import splitext
 
 import numpy as np
 
@@ -13,6 +14,10 @@ from cmsearch.retrieval import Answer
 from cmsearch.store import Store, View
 from cmsearch.types import FloatArray, Modality
 
+LIVE = 6.0
+"""Seconds of a film at most that phones take with a picture; Apple's have 3."""
+_STILLS = frozenset({".heic", ".heif", ".hif", ".jpg", ".jpeg"})
+_FILMS = frozenset({".mov", ".mp4", ".m4v"})
 SPREAD = 0.5
 """How much a score counts beside being unlike what comes before, where hits are spread."""
 
@@ -28,7 +33,8 @@ class Alike:
     def folded(self, view: View, answers: Sequence[Answer]) -> list[tuple[Answer, list[Answer]]]:
         """The answers that stay, each with its near-duplicates, which it comes before.
 
-        Pictures are compared as `cmsearch.folding` says, texts about one thing word by word.
+        Pictures are compared as `cmsearch.folding` says, texts about one thing word by word. A film
+        of at most `LIVE` seconds beside a picture of the same name is a live one: both are one.
         """
         ids = [answer.embedding for answer in answers]
         hashes = self._catalog.hashes(ids)
@@ -39,12 +45,34 @@ class Alike:
             [_content(answer) for answer in answers],
             least_cosine=lambda: self._least_cosine(view),
         ).tolist()
+        self._join_live(answers, into)
         kept: dict[int, list[Answer]] = {}
         for place, first in enumerate(into):
             kept.setdefault(first, [])
             if place != first:
                 kept[first].append(answers[place])
         return [(answers[first], copies) for first, copies in kept.items()]
+
+    def _join_live(self, answers: Sequence[Answer], into: list[int]) -> None:
+        """Let a picture and the seconds of film that a phone took with it be one, in place."""
+        pairs: dict[str, tuple[list[int], list[int]]] = {}
+        for place, answer in enumerate(answers):
+            stem, suffix = splitext(answer.item.path.casefold())
+            modality = answer.item.modality
+            if modality is Modality.IMAGE and suffix in _STILLS:
+                pairs.setdefault(stem, ([], []))[0].append(place)
+            elif modality is Modality.VIDEO and suffix in _FILMS:
+                pairs.setdefault(stem, ([], []))[1].append(place)
+        whole = [films for stills, films in pairs.values() if stills and films]
+        if not whole:
+            return
+        ends = self._catalog.film_ends(answers[one].item.path for films in whole for one in films)
+        for stills, films in pairs.values():
+            short = [one for one in films if 0 < ends.get(answers[one].item.path, 0) <= LIVE]
+            if stills and short:
+                roots = {into[one] for one in (*stills, *short)}
+                for place, first in enumerate(into):
+                    into[place] = min(roots) if first in roots else first
 
     def spread(self, view: View, answers: Sequence[Answer]) -> list[int]:
         """The places of the answers in an order that brings unlike ones to the front."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
@@ -356,6 +357,13 @@ class Answering:
         rows = [found.get(one.embedding, gone) for one in answers]
         return np.array(rows, np.float32).reshape(-1, dim)
 
+    def _copies(self, answer: Answer, copies: Sequence[Answer]) -> tuple[Path, ...]:
+        """The files of what was folded into an answer, each once; a film may have several shots."""
+        own, *others = (one.item.about or one.item.path for one in (answer, *copies))
+        if answer.item.modality is Modality.VIDEO:
+            others = [path for path in others if path != own]
+        return tuple(self._store.absolute(path) for path in dict.fromkeys(others))
+
     def _hit(
         self, rank: int, answer: Answer, copies: Sequence[Answer], likely: float | None
     ) -> Hit:
@@ -372,7 +380,7 @@ class Answering:
             taken=item.taken,
             stages={"cosine": answer.cosine, **answer.stages},
             relevance=likely,
-            copies=tuple(self._store.absolute(one.item.about or one.item.path) for one in copies),
+            copies=self._copies(answer, copies),
             start=start,
             end=end,
             page=locators.page(item.locator),

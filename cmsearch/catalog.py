@@ -284,6 +284,20 @@ class Catalog:
         with understood(self.path):
             return [(row[0], _text(row[1]), int(row[2]), _text(row[3])) for row in rows]
 
+    def film_ends(self, paths: Iterable[str]) -> dict[str, float]:
+        """By the path of a film when its last shot ends, in seconds."""
+        items = schema.items.c
+        query = sa.select(schema.assets.c.path, items.locator)
+        query = query.join(schema.items, items.asset == schema.assets.c.id)
+        query = query.where(items.modality == Modality.VIDEO)
+        found: dict[str, float] = {}
+        for chunk in chunks(list[Any](sorted(set(paths)))):
+            for path, locator in self._rows(query.where(schema.assets.c.path.in_(chunk))):
+                with understood(self.path):
+                    times = locators.span(_text(locator))
+                found[path] = max(found.get(path, 0.0), times[1] if times else 0.0)
+        return found
+
     def sizes(self, space: int) -> dict[Modality, tuple[int, int]]:
         """By modality the number of embeddings in a space, and their bytes."""
         table = schema.embeddings.c

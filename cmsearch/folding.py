@@ -26,7 +26,9 @@ pages of one form have in common is left out."""
 LAID_DETAIL = 0.8
 """As much of the details of a crop at least that is laid over its whole."""
 PLAIN = 20
-"""What fewer frequencies tell is no crop by its hash: all pages look like each other's."""
+"""Of what fewer frequencies tell the details of a crop have to fit by `PLAIN_DETAIL`, since pages
+and screens look like each other's."""
+PLAIN_DETAIL = 0.94
 FLAT = 60
 """Where fewer frequencies tell a picture it is looked at itself, if it can be: letters and stars
 are smaller than what a hash has of them."""
@@ -65,8 +67,8 @@ def fold(
       is a `look`, that decides in place of the details, for the nearest few;
     - or they do by `OVERLAP` when one is cropped or turned a little to lie over the other, which
       leaves no more than `UNEXPLAINED` of what 1 lacked before, their details by `LAID_DETAIL`,
-      neither is told by fewer than `PLAIN` frequencies, and the cosine of `vectors
-      (n, dim)` is at least what `least_cosine` gives, which is asked for only where such a
+      or by `PLAIN_DETAIL` where fewer than `PLAIN` frequencies tell one, and the cosine of
+      `vectors (n, dim)` is at least what `least_cosine` gives, which is asked for only where such a
       pair is (the function of this name computes it for a store);
     - or the paths differ in nothing but the suffix, one of which is a raw picture's, and the
       hashes are near.
@@ -152,13 +154,14 @@ class _Pairs:
         alike |= (self._stems[own] == self._stems[other]) & (self._raw[own] != self._raw[other])
         cosines = self._cosines(own, other)
         least = 1.0 if alike.all() else self._least()
-        told = np.minimum(self._spread[own], self._spread[other]) >= PLAIN
-        open_ = np.flatnonzero(~alike & ~looked & told & (cosines >= least))
+        open_ = np.flatnonzero(~alike & ~looked & (cosines >= least))
         open_ = open_[_nearest(own[open_], near[open_])]
         turned = phash.turned(self._rows[own[open_]], orientation[open_])
         overlaps, laid = overlap_correlation(turned, self._rows[other[open_]])
         explained = 1 - overlaps <= UNEXPLAINED * (1 - plain[open_])
-        alike[open_] = explained & (overlaps >= OVERLAP) & (laid >= LAID_DETAIL)
+        told = np.minimum(self._spread[own[open_]], self._spread[other[open_]]) >= PLAIN
+        enough = np.where(told, LAID_DETAIL, PLAIN_DETAIL)
+        alike[open_] = explained & (overlaps >= OVERLAP) & (laid >= enough)
         found: dict[int, list[int]] = {}
         for one, into in zip(own[alike].tolist(), other[alike].tolist(), strict=True):
             found.setdefault(one, []).append(into)

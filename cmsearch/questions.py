@@ -12,7 +12,7 @@ import numpy as np
 from cmsearch.annotation import serving
 from cmsearch.attention import Tokens
 from cmsearch.errors import QueryError
-from cmsearch.labels import Label, Labeller, as_labels
+from cmsearch.labels import Label, Labeller, as_labels, probabilities
 from cmsearch.queries import encode_queries
 from cmsearch.searcher import Engine
 from cmsearch.types import FloatArray
@@ -35,7 +35,8 @@ class Answer:
 
     `choice` is None for none of these. `confidence`, from 0 to 1, is that of the answer, `choices`
     has that of every choice in their order, and `none` that of none of them: they sum to 1. `none`
-    is None where a choice had to be taken.
+    is None where a choice had to be taken. `alone` has for every choice how likely it is by itself,
+    as `label` judges it: of choices that are all unlikely one may still be far ahead.
     """
 
     question: str
@@ -43,6 +44,7 @@ class Answer:
     confidence: float
     choices: Mapping[str, float]
     none: float | None
+    alone: Mapping[str, float]
 
 
 def classify(
@@ -91,6 +93,7 @@ class Classifier:
 
     def _answer(self, question: str, labeller: Labeller, logits: FloatArray) -> Answer:
         shares = joint(logits, none=self._none)[0].tolist()
+        alone = probabilities(logits)[0].tolist()
         names = [one.name for one in labeller.labels]
         best = int(np.argmax(shares))
         return Answer(
@@ -99,6 +102,7 @@ class Classifier:
             round(shares[best], 4),
             {name: round(share, 4) for name, share in zip(names, shares, strict=False)},
             round(shares[-1], 4) if self._none else None,
+            {name: round(one, 4) for name, one in zip(names, alone, strict=True)},
         )
 
     def _stored(self, image: Picture) -> tuple[FloatArray, Tokens] | None:

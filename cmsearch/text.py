@@ -24,6 +24,8 @@ _NOT_STORABLE = re.compile("[\ud800-\udc7f\udd00-\udfff\U0010ff80-\U0010ffff]")
 
 _ESCAPED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _LONG = re.compile(rf"\S.{{0,{MAX_SENTENCE - 2}}}\S(?!\S)|\S.{{0,{MAX_SENTENCE - 1}}}", re.DOTALL)
+_JOINERS = "\u200c\u200d"  # neither shows, moves or turns anything by itself
+
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*(?=\s)|[。！？]")
 
 
@@ -130,12 +132,13 @@ def _runs(units: list[str], fits: Callable[[str], bool]) -> Iterator[str]:
 def printable(text: str) -> str:
     """`text` on one line and without control characters, which could steer a terminal.
 
+    Joiners stay, which letters and 👨‍👩‍👧 are written with: a name that is copied has to be whole.
     Bytes of a name that are no UTF-8, in either of their two forms, are shown as �.
     """
     return "".join(
         " " if char.isspace() else char
         for char in text.translate(_TO_QUESTION)
-        if char.isspace() or unicodedata.category(char)[0] != "C"
+        if char.isspace() or char in _JOINERS or unicodedata.category(char)[0] != "C"
     )
 
 

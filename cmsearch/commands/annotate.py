@@ -115,14 +115,26 @@ def annotate(
         Sidecars(form, stem=xmp_name == "stem", overwrite=overwrite, dry=dry_run) for form in forms
     ]
     with searcher.open(store or ".") as engine:
-        found = False
+        found, silent = False, 0
         for one in _annotations(engine, labels, own, options):
             found = True
-            click.echo(_json(one) if style == "json" else _table(one))
+            if style == "json":
+                click.echo(_json(one))
+            elif one.labels or one.captions:
+                click.echo(_table(one))
+            else:
+                silent += 1
             for writer in writers:
                 writer.write(one)
         if not found:
             click.echo("No picture that passes the filters is here.", err=True)
+        if silent:
+            pictures_are = "picture has" if silent == 1 else "pictures have"
+            click.echo(
+                f"{silent} more {pictures_are} nothing that is likely enough; --min-confidence 0 "
+                "gives what comes nearest.",
+                err=True,
+            )
         folder = engine.store.root
     for form, writer in zip(forms, writers, strict=True):
         _say(form, writer, folder, dry_run)
@@ -168,7 +180,7 @@ def _table(one: Annotation) -> str:
         f"  {'   –' if likely is None else f'{likely:4.0%}':>4}  {printable(text)}"
         for likely, text in said
     ]
-    return "\n".join([printable(_shown(one.path)), *(rows or ["  nothing that is likely enough"])])
+    return "\n".join([printable(_shown(one.path)), *rows])
 
 
 def _shown(path: Path) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cmsearch.questions import Answer
 
 NONE = "none of these"
+LIKELY = 0.5
+"""What is less likely by itself is said where a choice had to be taken; see `annotate`."""
 
 
 @click.command(short_help=SUMMARIES["classify"])
@@ -121,6 +123,7 @@ def _json(path: Path, answers: Sequence[Answer]) -> bytes:
             "confidence": one.confidence,
             "choices": dict(one.choices),
             "none": one.none,
+            "alone": dict(one.alone),
         }
         for one in answers
     ]
@@ -136,5 +139,7 @@ def _table(path: Path, answers: Sequence[Answer]) -> str:
         others = sorted(one.choices.items(), key=lambda pair: -pair[1])
         near = ", ".join(f"{name} {share:.0%}" for name, share in others if name != one.choice)
         rest = f"  ({near})" if near else ""
+        if one.choice is not None and one.none is None and one.alone[one.choice] < LIKELY:
+            rest += f"  but only {one.alone[one.choice]:.0%} by itself: probably none of these"
         rows.append(f"  {one.confidence:4.0%}  {printable(asked + given + rest)}")
     return "\n".join(rows)

@@ -174,7 +174,7 @@ def _lines(hits: Sequence[Hit], showing: Showing, apart: bool) -> Iterator[str |
                 last = hit.modality
             if picture:
                 yield picture
-            yield row(hit)
+            yield row(hit, dated=showing.sort == "date")
 
 
 def _previews(hits: Sequence[Hit], showing: Showing) -> Iterator[str]:
@@ -216,18 +216,30 @@ def as_json(hit: Hit) -> bytes:
     return line.encode()
 
 
-def row(hit: Hit) -> str:
-    """A hit as a line of the table."""
+def row(hit: Hit, *, dated: bool = False) -> str:
+    """A hit as a line of the table, with the time of its picture or file if `dated`."""
     likely = "   –" if hit.relevance is None else f"{hit.relevance:4.0%}"
-    line = f"{hit.rank:>3}  {likely}  {hit.kind:10} {printable(_shown(hit.path))}"
-    if hit.copies and hit.modality is Modality.IMAGE:
+    taken = f"{hit.taken:%Y-%m-%d %H:%M}" if hit.taken else " " * 16
+    day = f"{taken}  " if dated else ""
+    line = f"{hit.rank:>3}  {likely}  {day}{hit.kind:10} {printable(_shown(hit.path))}"
+    if hit.text is None:
+        line += _place(hit)
+    if hit.copies and hit.modality in (Modality.IMAGE, Modality.VIDEO):
         line += f"  (+{len(hit.copies)} nearly the same)"
     if hit.text is None:
-        is_whole = hit.page is None and hit.start is None
-        return line if is_whole else f"{line}  ({printable(hit.source)})"
+        return line
     text = printable(hit.text)
     text = text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…"
     return f"{line}  {text}  ({printable(hit.source)})"
+
+
+def _place(hit: Hit) -> str:
+    """Where in its file a hit without a text is: its page or its times; nothing of a whole file."""
+    if hit.page is not None:
+        return f"  page {hit.page}"
+    if hit.start is None or hit.end is None:
+        return ""
+    return f"  {clock(hit.start)}–{clock(hit.end)}"
 
 
 def _shown(path: Path) -> str:

@@ -143,17 +143,18 @@ LIKE: dict[str, tuple[Change, str, dict[str, int]]] = {
 def _lookalikes(count: int) -> None:
     """Fold different pictures of one kind, and copies of each, as `duplicates` and `search` do."""
     with tempfile.TemporaryDirectory() as place:
-        for kind, form in product(KINDS, LIKE):
-            change, suffix, options = LIKE[form]
-            for number in range(count):
-                for name, draw in (("drawn", drawn), ("amended", amended)):
-                    folder = Path(place) / kind / form
-                    folder.mkdir(parents=True, exist_ok=True)
-                    copy = change(draw(kind, number), random.Random(0))
-                    copy.save(folder / f"{number} {name}.{suffix}", **options)
+        for kind, number in product(KINDS, range(count)):
+            for name, draw in (("drawn", drawn), ("amended", amended)):
+                _write_forms(Path(place) / kind, f"{number} {name}", draw(kind, number))
         Indexer(place, model="lite").run()
         with Store(Path(place) / DIRECTORY) as store:
             _count_lookalikes(store, count)
+
+
+def _write_forms(folder: Path, name: str, image: Image.Image) -> None:
+    for form, (change, suffix, options) in LIKE.items():
+        (folder / form).mkdir(parents=True, exist_ok=True)
+        change(image, random.Random(0)).save(folder / form / f"{name}.{suffix}", **options)
 
 
 def _count_lookalikes(store: Store, count: int) -> None:

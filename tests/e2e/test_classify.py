@@ -36,7 +36,7 @@ def test_each_photograph_has_its_answer_or_none_of_these(sample: Path) -> None:
     for name in NONE:
         assert found[name]["answer"] is None, name
     one = found["tabby_cat.jpg"]
-    assert list(one) == ["question", "answer", "confidence", "choices", "none"]
+    assert list(one) == ["question", "answer", "confidence", "choices", "none", "alone"]
     assert sum(one["choices"].values()) + one["none"] == pytest.approx(1, abs=1e-3)
 
 

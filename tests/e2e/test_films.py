@@ -100,7 +100,34 @@ def test_the_modalities_are_found_together(folder: Path) -> None:
 
 def test_the_table_names_the_time(folder: Path) -> None:
     done = called("search", "red", "--for", "video", "-k", 1, "--store", folder)
-    assert done.stdout.rstrip().endswith("film.mp4  (film.mp4@00:00:00–00:00:01)")
+    assert done.stdout.rstrip().endswith("film.mp4  00:00:00–00:00:01")
+
+
+def test_a_picture_and_its_seconds_of_film_are_one_hit(tmp_path: Path, fake_model: str) -> None:
+    """As phones take them; a film that is longer, or lies elsewhere, is one of its own."""
+    place = tmp_path / "live"
+    names = {"IMG_1.mov": ["blue", "navy"], "a/IMG_1.mp4": ["blue"], "IMG_2.mp4": ["blue"] * 8}
+    write_files(place, {name: films.film(colours) for name, colours in names.items()})
+    for name in ("img_1.JPG", "IMG_2.jpg", "IMG_3.png"):
+        write_picture(place / name, "blue" if name != "IMG_2.jpg" else "navy", (9, 9))
+    Indexer(place, model=fake_model).run()
+    with cmsearch.open(place) as engine:
+        hits = engine.search("blue", k=20)
+        (live,) = (hit for hit in hits if hit.path.name in ("img_1.JPG", "IMG_1.mov"))
+        both = {live.path, *live.copies}
+        assert {place / "img_1.JPG", place / "IMG_1.mov"} <= both
+        assert len(live.copies) == len(both) - 1
+        apart = {hit.path.name for hit in hits}
+        assert {"IMG_2.jpg", "IMG_2.mp4", "IMG_1.mp4"} <= apart
+        every = engine.search("blue", k=20, ranking=cmsearch.Ranking(fold=False))
+        assert {"img_1.JPG", "IMG_1.mov"} <= {hit.path.name for hit in every}
+
+
+def test_sorted_by_date_the_table_has_the_dates(folder: Path) -> None:
+    done = called("search", "red", "--sort", "date", "--store", folder, "-k", 3)
+    days = [line.split()[2:4] for line in done.stdout.splitlines()]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", " ".join(one)) for one in days)
+    assert days == sorted(days, reverse=True)
 
 
 def test_a_preview_shows_the_frame(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

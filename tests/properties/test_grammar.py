@@ -40,6 +40,11 @@ queries = (
 )
 
 
+def without_joiners(text: str) -> str:
+    """A text without what people write letters and emoji with, though it isn't seen."""
+    return text.replace("\u200c", "").replace("\u200d", "")
+
+
 @settings(max_examples=2000, deadline=None, derandomize=True)
 @given(queries)
 def test_a_written_query_is_parsed_to_itself(query: Query) -> None:
@@ -52,7 +57,7 @@ def test_any_text_is_a_query_or_a_mistake(text: str) -> None:
     try:
         query = parse(text)
     except QueryError as error:
-        assert str(error).isprintable()
+        assert without_joiners(str(error)).isprintable()
         return
     assert any(part.weight > 0 for part in query.parts)
     canonical = written(query)

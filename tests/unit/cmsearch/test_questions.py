@@ -13,6 +13,7 @@ from PIL import Image
 
 import cmsearch
 from cmsearch import Engine, MediaError, QueryError
+from cmsearch.annotation import label
 from cmsearch.labels import Label
 from cmsearch.questions import NONE, TEMPERATURE, Classifier, classify, joint
 from indexer import Indexer
@@ -52,6 +53,18 @@ def test_the_answer_is_the_choice_that_the_picture_shows(engine: Engine) -> None
         assert found.confidence == max(found.choices.values())
         assert found.none is not None
         assert sum(found.choices.values()) + found.none == pytest.approx(1, abs=1e-3)
+
+
+def test_each_choice_by_itself_is_as_likely_as_the_label(engine: Engine) -> None:
+    picture = engine.store.root / "00.png"
+    (labelled,) = label(engine, COLOURS, pictures=[picture], least=0)
+    expected = {one.name: one.confidence for one in labelled.labels}
+    for none in (True, False):
+        (found,) = classify(engine, picture, {"": COLOURS}, none=none)
+        assert found.alone == expected
+    (forced,) = classify(engine, picture, {"": ["green", "blue"]}, none=False)
+    assert forced.choice is not None
+    assert forced.alone[forced.choice] < 0.1 < forced.confidence
 
 
 def test_none_of_these_is_the_answer_where_no_choice_is_likely(engine: Engine) -> None:

@@ -102,6 +102,8 @@ def test_white_space_around_a_text_does_not_cut_it() -> None:
         ("a\u2028b", "a b"),
         ("half of a pair \ud83d", "half of a pair "),
         ("café 東京 🙂", "café 東京 🙂"),
+        ("👨\u200d👩\u200d👧 ❤\ufe0f", "👨\u200d👩\u200d👧 ❤\ufe0f"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
     ],
 )
 def test_printable(text: str, expected: str) -> None:
