@@ -8,6 +8,7 @@ they are read, row by row, and so does what was written column by column.
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -170,7 +171,8 @@ class _Page:
     def _end_together(self, left: list[int], right: list[int]) -> bool:
         """Whether what is on both sides begins anew at the same heights, as rows of a table do."""
         few, many = sorted((self._anew(left), self._anew(right)), key=len)
-        met = [min(abs(one - other) for other in many) < _LEVEL for one in few]
+        many = sorted(many)
+        met = [bisect(many, one + _LEVEL) > bisect(many, one - _LEVEL) for one in few]
         return len(met) >= _ROWS and all(met) and 2 * len(few) >= len(many)
 
     def _anew(self, side: list[int]) -> list[float]:
