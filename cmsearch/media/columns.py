@@ -85,15 +85,7 @@ def columns(keys: Sequence[str], rows: Sequence[Row], knows: Knows, like: bool) 
     """
     groups = text_keys(keys)
     says = bool(groups) and _squeezed(groups[0][0]).rstrip("0123456789") in CAPTIONS
-    called = sorted((key for key in keys if _squeezed(key) in PICTURES), key=_rank)
-    sure = {key for key in called if _rank(key) < _UNSURE}
-    named = {key: _named(key, rows, knows, key in sure) for key in dict.fromkeys([*called, *keys])}
-    picture = max(named, key=lambda key: named[key], default=None)
-    is_known = picture is not None and named[picture] > 0
-    if not is_known:
-        picture = None
-    if picture is None and (says or like) and sure:
-        picture = called[0]
+    picture, is_known = _picture(keys, rows, knows, says or like)
     own = tuple(group for group in (tuple(k for k in g if k != picture) for g in groups) if group)
     if picture is not None and own:
         filled = sum(any(next(texts(row.get(key)), "") for g in own for key in g) for row in rows)
@@ -165,6 +157,22 @@ def speaks_of(keys: Sequence[str]) -> bool:
 def is_like_a_name(value: Any) -> bool:
     """Whether a field could be the name of a file."""
     return isinstance(value, str) and bool(_LIKE_A_NAME.fullmatch(value.strip()))
+
+
+def _picture(
+    keys: Sequence[str], rows: Sequence[Row], knows: Knows, says: bool
+) -> tuple[str | None, bool]:
+    """The column with most names of pictures of the folder, and whether there are any.
+
+    Without any it is the one that is called so, in a table that `says` that it has captions.
+    """
+    called = sorted((key for key in keys if _squeezed(key) in PICTURES), key=_rank)
+    sure = [key for key in called if _rank(key) < _UNSURE]
+    named = {key: _named(key, rows, knows, key in sure) for key in dict.fromkeys([*called, *keys])}
+    best = max(named, key=lambda key: named[key], default=None)
+    if best is not None and named[best]:
+        return best, True
+    return (sure[0] if says and sure else None), False
 
 
 def _named(key: str, rows: Sequence[Row], knows: Knows, sure: bool) -> int:
