@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from contextlib import suppress
 from importlib import import_module
 from traceback import walk_tb
@@ -14,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 from cmsearch import __version__
 from cmsearch.errors import CmsearchError
+from cmsearch.interruption import MESSAGE, attended, end_if_busy
 
 COMMANDS = {
     "again": "cmsearch.commands.feedback:again",
@@ -110,15 +112,19 @@ def main() -> None:
     """Run the command line; every error is one message and an exit code."""
     _check_streams()
     _log_to_stderr()
+    before = set(threading.enumerate())
     try:
-        status = cli(standalone_mode=False)
+        with attended():
+            status = cli(standalone_mode=False)
     except CmsearchError as error:
         _fail(str(error), error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _fail("Interrupted. What was indexed is kept; run the command again to go on.", 1)
+        click.echo(f"Error: {MESSAGE}", err=True)
+        end_if_busy(1, before)
+        sys.exit(1)
     except OSError as error:
         if not is_of_printing(error):
             _fail(_unforeseen(error), 1)
@@ -128,7 +134,9 @@ def main() -> None:
     except Exception as error:  # a mistake of ours, or something that no code foresaw
         _fail(_unforeseen(error), 1)
     else:
-        sys.exit(status if isinstance(status, int) else 0)
+        code = status if isinstance(status, int) else 0
+        end_if_busy(code, before)
+        sys.exit(code)
 
 
 def _check_streams() -> None:

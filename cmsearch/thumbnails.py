@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +15,7 @@ from PIL import Image
 
 from cmsearch import locators
 from cmsearch.errors import MediaError
+from cmsearch.processors import threads
 from cmsearch.registry import make_reader, readers
 from cmsearch.types import Hit, Modality, Part, Place, Placed, Reader, Reading
 
@@ -103,7 +104,7 @@ def each(make: Callable[[In], Out], places: Iterable[In]) -> Iterator[Out | Medi
 
     workers = os.cpu_count() or 1
     waiting: deque[Future[Out | MediaError]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    with threads(workers) as pool:
         for place in places:
             waiting.append(pool.submit(attempt, place))
             if len(waiting) > _AHEAD * workers:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cmsearch import adapters, bank
 from cmsearch.encoders.adapted import Adapted
-from cmsearch.encoders.onnx import cpu_count
 from cmsearch.errors import ModelError, StoreError, StoreMismatchError
 from cmsearch.loading import load_own
 from cmsearch.models import choose
+from cmsearch.processors import threads
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Asset, Encoder, Generation, Modality, Skipped, Space
@@ -294,7 +293,7 @@ class Indexer:
         stages = Stages(store, spaces, encoder, loader, self._clock)
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
         skipped: list[Skipped] = []
-        with ThreadPoolExecutor(cpu_count()) as pool, counter:
+        with threads() as pool, counter:
             for some, is_long in in_turn(work):
                 ahead = 1 if is_long else 4 * size
                 loaded = ordered_map(stages.read, some, pool, ahead=ahead)

@@ -48,6 +48,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._end, self._code = float("inf"), 0
+        self._parent = os.getppid()
         threading.Thread(target=self._run, daemon=True).start()
 
     @contextmanager
@@ -61,6 +62,8 @@ class Watch:
     def _run(self) -> None:
         while True:
             time.sleep(0.05)
+            if os.getppid() != self._parent:  # it was interrupted, or killed
+                os._exit(0)
             if time.monotonic() > self._end:
                 os._exit(self._code)
 

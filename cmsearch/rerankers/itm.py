@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from torch import Tensor
 
 from cmsearch.devices import best_device
 from cmsearch.errors import MediaError, ModelError, QueryError, brief
+from cmsearch.processors import threads
 from cmsearch.registry import hub_name, make_reader, readers
 from cmsearch.rerankers.blip import Blip
 from cmsearch.types import (
@@ -98,7 +97,7 @@ class ItmReranker:
         self, query: EncodedQuery, candidates: Candidates
     ) -> Iterator[tuple[list[int], FloatArray]]:
         """The rows of each batch of pictures that can be read, and their scores."""
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with threads() as pool:
             for batch in self._batches(range(len(candidates.items))):
                 started = time.perf_counter()
                 items = [candidates.items[row] for row in batch]

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.encoders.onnx import cpu_count
 from cmsearch.encoders.pixels import prepare_image
 from cmsearch.errors import MediaError, ModelError
 from cmsearch.files import replace_file, replacing
+from cmsearch.processors import threads
 from cmsearch.training.inputs import Tell
 from cmsearch.types import Skipped
 
@@ -86,7 +85,7 @@ def _write(
             return str(error)
 
     failed = {}
-    with replacing(path) as file, ThreadPoolExecutor(cpu_count()) as pool:
+    with replacing(path) as file, threads() as pool:
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
             for name, found in zip(some, pool.map(prepared, some), strict=True):

@@ -1,0 +1,111 @@
+"""Ctrl-C ends a command at once, though the decoder that is at work can't be stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cmsearch import cli
+from cmsearch.interruption import MESSAGE, PATIENCE
+from indexer import Indexer
+from tests.builders import write_picture
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="a signal ends the process there")
+SOON = PATIENCE + 8.0
+"""Seconds: the work that is interrupted takes minutes, and the machine may be busy."""
+START = """
+import hashlib, signal, sys
+from cmsearch import cli, registry
+from cmsearch.media import images
+from cmsearch.media.images import ImageReader
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+registry.encoders._rows["fake"] = "tests.fakes:load"
+read, decode = ImageReader.read, images.read_picture
+
+def work():
+    print("at work", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 500_000_000)  # minutes, without looking at signals
+
+def slow(self, path, wanted):
+    if path.name.startswith("slow"):
+        work()
+    return read(self, path, wanted)
+
+def slowly(file, size=None):
+    work()
+
+ImageReader.read = slow
+if "search" in sys.argv:
+    images.read_picture = slowly
+cli.main()
+"""
+
+
+def interrupted(*arguments: object) -> tuple[int, str, float]:
+    """The exit code and the message of a command that is interrupted at work, and how long it
+    went on.
+    """
+    command = [sys.executable, "-c", START, *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line == b"at work\n", process.communicate()
+        time.sleep(0.2)
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        try:
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    return process.returncode, said.decode(), time.monotonic() - start
+
+
+def test_indexing_ends_while_pictures_are_decoded(tmp_path: Path, fake_model: str) -> None:
+    write_picture(tmp_path / "a.png", "red")
+    store = Indexer(tmp_path, model=fake_model).run().store
+    for number in range(4):
+        write_picture(tmp_path / f"slow{number}.png", "blue")
+    status, said, seconds = interrupted("index", tmp_path, "--model", fake_model)
+    assert (status, said.count(MESSAGE)) == (1, 1)
+    assert "Traceback" not in said
+    assert seconds < SOON
+    for path in tmp_path.glob("slow*"):
+        path.unlink()
+    again = Indexer(tmp_path, model=fake_model).run()
+    assert (again.store, again.unchanged, again.items) == (store, 1, {"photo": 1})
+
+
+def test_watching_ends_likewise(tmp_path: Path, fake_model: str) -> None:
+    write_picture(tmp_path / "slow.png")
+    status, said, seconds = interrupted("watch", tmp_path, "--model", fake_model)
+    assert (status, "Stopped" in said, "Traceback" in said) == (0, True, False)
+    assert seconds < SOON
+
+
+def test_a_search_ends_though_the_main_thread_is_in_a_decoder(
+    tmp_path: Path, fake_model: str
+) -> None:
+    write_picture(tmp_path / "a.png", "red")
+    Indexer(tmp_path, model=fake_model).run()
+    status, said, seconds = interrupted(
+        "search", "--image", tmp_path / "a.png", "--store", tmp_path / ".cmsearch"
+    )
+    assert (status, said.count(MESSAGE)) == (1, 1)
+    assert "Traceback" not in said
+    assert seconds < SOON
+
+
+def test_what_sees_to_interruptions_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(sys, "argv", ["cmsearch", "--version"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert signal.getsignal(signal.SIGINT) is handlers
+    assert signal.set_wakeup_fd(-1) == -1
