@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from typing import BinaryIO
 
 from cmsearch.errors import MediaError
@@ -18,7 +18,7 @@ MAX_SCANNED = 2**32
 """Pixels of a JPEG, over all its scans: ten are usual, and these are twenty-four of the largest."""
 MAX_SEGMENTS = 100_000
 
-_PIECE = 2**14
+_PIECE = 2**15
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _SOS, _EOI, _ALONE = 0xDA, 0xD9, (0x01, 0xD8)
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -61,21 +61,37 @@ def check_scans(file: BinaryIO, pixels: int) -> None:
 
     Most have one scan, and of these the first markers are read alone.
     """
-    components = scans = 0
     start = file.tell()
+    file.seek(0)
+    head = BytesIO(file.read(_PIECE))  # of most files all that is looked at
+    if not _has_one_scan(head):
+        _count_scans(file, pixels)
+    file.seek(start)
+
+
+def _has_one_scan(file: BinaryIO) -> bool:
+    """Whether the first scan of a JPEG has all of its colours at once, after which none counts."""
+    components = 0
     for marker, head in _segments(file):
         if marker in _FRAMES and len(head) > 5:
             components = head[5] if marker in _SEQUENTIAL else 0
         if marker == _SOS:
+            return bool(components) and head[:1] == bytes([components])
+    return False
+
+
+def _count_scans(file: BinaryIO, pixels: int) -> None:
+    scans = 0
+    if _has_one_scan(file):
+        return
+    for marker, _ in _segments(file):
+        if marker == _SOS:
             scans += 1
-            if components and head[:1] == bytes([components]):
-                break
             if scans * pixels > MAX_SCANNED and scans > 1:
                 raise MediaError(
                     f"it goes over its {pixels:,} pixels more than {scans - 1:,} times, which no "
                     "photograph does; save it anew, if it shows what it should"
                 )
-    file.seek(start)
 
 
 def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
