@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cmsearch.media import captions
 from cmsearch.registry import make_reader, readers
 from cmsearch.types import Sized
 from indexer import load
@@ -67,7 +68,15 @@ def test_of_a_file_with_too_many_lines_the_first_are_taken(
 
 
 def _loaded(folder: Path, name: str) -> load.Loaded:
-    files, _ = scan(folder)
+    files = scan(folder).files
     pictures = frozenset(file.path for file in files if file.kind == "image")
     (file,) = (file for file in files if file.path == name)
     return Loader(folder, FakeEncoder(), pictures).load(file, frozenset())
+
+
+def test_json_of_countless_values_is_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captions, "MAX_VALUES", 10)
+    write_files(tmp_path, {"captions.json": "[" + "{}," * 20 + "{}]"})
+    assert _loaded(tmp_path, "captions.json").error == "22 lists and objects are more than 10"

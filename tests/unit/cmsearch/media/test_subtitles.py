@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cmsearch.errors import MediaError
+from cmsearch.media import subtitles
 from cmsearch.media.subtitles import Cue, SubtitlesReader, cues, joined
 from cmsearch.types import Part, Reading, Skipped
 
@@ -136,3 +137,22 @@ def test_times_may_be_out_of_order(tmp_path: Path) -> None:
 def test_many_marks_take_no_longer_than_other_text() -> None:
     line = "<" * 100_000 + "{\\" * 100_000
     assert list(cues(["00:01.000 --> 00:02.000", line])) == [Cue(1, 2, line)]
+
+
+def test_cues_that_are_all_shown_at_once_are_joined_up_to_a_number() -> None:
+    """Else each would be compared with all before it."""
+    found = [subtitles.Cue(1.0, 2.0, f"word{number}") for number in range(1000)]
+    assert len(list(subtitles.joined(found))) == 5
+
+
+def test_of_countless_cues_the_first_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subtitles, "MAX_CUES", 2)
+    path = tmp_path / "a.srt"
+    path.write_text("".join(f"00:00:0{n},000 --> 00:00:0{n},900\nHello.\n\n" for n in range(5)))
+    found = list(subtitles.SubtitlesReader().read(path, Reading(64)))
+    assert [one.reason for one in found if isinstance(one, Skipped)] == [
+        "what comes after 2 cues is left out"
+    ]
+    assert len([one for one in found if isinstance(one, Part)]) == 1

@@ -118,3 +118,22 @@ def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(texts, "MAX_BYTES", 2**20)
     with pytest.raises(MediaError, match="larger than 1 MiB"):
         read(DocumentReader(), tmp_path, "dump.txt", b"x" * (2**20 + 1))
+
+
+def test_of_a_text_without_an_end_the_beginning_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "MAX_TEXT", 25_000)
+    found = read(DocumentReader(), tmp_path, "a.txt", "One.\n" + "x" * 100_000 + "\nTwo.\n")
+    taken = [part.content for part in found if isinstance(part, Part)]
+    assert sum(map(len, taken)) <= 25_100
+    assert max(map(len, taken)) <= 20_000
+    assert found[-1] == Skipped("a.txt", "what comes after 25,000 characters is left out", "2")
+
+
+def test_a_file_of_countless_lines_is_not_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "MAX_LINES", 10)
+    with pytest.raises(MediaError, match="11 lines are more than 10"):
+        read(DocumentReader(), tmp_path, "a.txt", "a\n" * 11)
