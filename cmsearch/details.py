@@ -17,8 +17,8 @@ SIDE = 1024
 """Pixels of the longer side at most: a page's letters are about 10 high."""
 DIFFERENT = 0.4
 """Where so much of a window's variance is difference, another thing stands there. What encoding,
-scaling and brightening left was at most 0.3, and one other number in six digits gave 0.5 and more;
-docs/duplicates.md has the figures."""
+scaling and brightening left was at most 0.32, and one other digit of letters 9 pixels high gave
+0.42 and more; scripts/bench/duplicates.py draws what that was measured on."""
 _WINDOW = 5
 _FLOOR = 64.0  # of variance, in grey levels squared: what coarse encoding does to an empty window
 _ASPECT = 0.02  # by as much frames of one picture may differ in shape, besides rounding

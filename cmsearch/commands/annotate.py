@@ -127,7 +127,9 @@ def annotate(
             for writer in writers:
                 writer.write(one)
         if not found:
-            click.echo("No picture that passes the filters is here.", err=True)
+            passes = path is not None or has_caption is not None or pictures
+            which = " that passes the filters" if passes else ""
+            click.echo(f"No picture{which} is in this index.", err=True)
         if silent:
             pictures_are = "picture has" if silent == 1 else "pictures have"
             click.echo(

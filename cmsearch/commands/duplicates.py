@@ -61,7 +61,9 @@ def duplicates(path: Path | None, store: Path | None, style: str) -> None:
             err=True,
         )
     if not found.groups:
-        click.echo(f"None of the {found.pictures} pictures is nearly the same.", err=True)
+        click.echo(
+            f"None of the {found.pictures} pictures is nearly the same as another.", err=True
+        )
 
 
 def _print_paths(groups: Sequence[Group], end: bytes) -> None:
