@@ -136,6 +136,8 @@ class Uses:
         words = [name]
         for parameter in command.params:
             words += self._given(parameter)
+        # What the system passes to no program: ends of strings, and characters that are no bytes.
+        words = [one.replace("\0", " ").replace("\ud800", "\udce9") for one in words]
         stdin = "\n".join(self._random.choices([*WORDS, ":help", ":mark 1", ":show"], k=4))
         data = stdin.encode("utf-8", "surrogateescape" if "\ud800" not in stdin else "replace")
         self._tried(repr(words), lambda: self._ran(words, data))
