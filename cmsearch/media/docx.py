@@ -81,11 +81,21 @@ def _read(file: IO[bytes]) -> tuple[list[Block], list[Block], str | None]:
         if problem is not None and not text.blocks:
             raise MediaError(problem)
         beside = _Text(headings)
-        for wanted in _BESIDE:
-            for kind, name in relations:
-                if kind == wanted:
-                    problem = _parsed(archive, name, beside) or problem
+        for name in _beside(archive, relations):
+            problem = _parsed(archive, name, beside) or problem
     return text.blocks, list(dict.fromkeys(beside.blocks)), problem
+
+
+def _beside(archive: zipfile.ZipFile, relations: list[tuple[str, str]]) -> Iterator[str]:
+    """The headers, footers and notes, each once, as far as they are not too large together."""
+    names = dict.fromkeys(name for one in _BESIDE for kind, name in relations if kind == one)
+    sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+    room = MAX_PART
+    for name in names:
+        room -= max(1, sizes.get(name, 0))
+        if room < 0:
+            return
+        yield name
 
 
 def _check(file: IO[bytes]) -> None:

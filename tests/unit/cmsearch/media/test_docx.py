@@ -156,3 +156,14 @@ def test_parts_outside_of_the_archive_are_not_there(tmp_path: Path) -> None:
         archive.writestr("_rels/.rels", f"<R xmlns='x'>{relation}</R>")
     with pytest.raises(MediaError, match="there is no etc/hostname in it"):
         read(buffer.getvalue(), tmp_path)
+
+
+def test_headers_are_read_once_and_not_too_many() -> None:
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(5):
+            archive.writestr(f"{number}.xml", bytes(module.MAX_PART // 3))
+        same = [("/header", "0.xml")] * 1000
+        assert list(module._beside(archive, same)) == ["0.xml"]
+        others = [("/footer", f"{number}.xml") for number in range(5)]
+        assert list(module._beside(archive, others)) == ["0.xml", "1.xml", "2.xml"]
