@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from cmsearch import multimodal, spaces, tensorfile
+from cmsearch.common.files import check_no_link, read_file, replace_file
 from cmsearch.errors import ModelUnavailableError, brief
-from cmsearch.files import check_no_link, read_file, replace_file
 from cmsearch.registry import canonical_name, model_name
 from cmsearch.types import FloatArray, Space
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from cmsearch.text import printable, sentences
+from cmsearch.common.text import printable, sentences
 from cmsearch.types import Hit
 
 READ = 5

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cmsearch import locators, naming
+from cmsearch import naming
 from cmsearch.alike import Alike
+from cmsearch.common import locators
 from cmsearch.composition import Sum, cosines, standard, toward
 from cmsearch.errors import QueryError
 from cmsearch.exclusion import barred

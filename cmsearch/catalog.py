@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from cmsearch import locators, phash, places, schema, words
+from cmsearch import phash, places, schema, words
+from cmsearch.common import locators
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.filters import conditions, is_near
 from cmsearch.schema import chunks, translated, understood

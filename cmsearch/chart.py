@@ -15,12 +15,12 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
+from cmsearch.common.text import native, printable
 from cmsearch.errors import MediaError, StoreError
 from cmsearch.layout import WIDTH, Points, arrange
 from cmsearch.pages import data_uri, link, render
 from cmsearch.regions import regions
 from cmsearch.store import Store
-from cmsearch.text import native, printable
 from cmsearch.thumbnails import each, read, webp
 from cmsearch.types import FloatArray
 

@@ -176,7 +176,7 @@ def _log_to_stderr() -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    from cmsearch.text import printable  # messages quote names from stores and folders
+    from cmsearch.common.text import printable  # messages quote names from stores and folders
 
     with suppress(OSError):  # a full disk has no room for it either
         click.echo(f"Error: {printable(message)}", err=True)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmsearch import phash
+from cmsearch.common.text import native
 from cmsearch.details import SIDE, grey, same
 from cmsearch.errors import MediaError
 from cmsearch.folding import Look, fold, store_least_cosine
 from cmsearch.media.headers import Header, read_header
 from cmsearch.originals import Rank, rank, reason
 from cmsearch.store import Store
-from cmsearch.text import native
 from cmsearch.thumbnails import picture
 from cmsearch.types import FloatArray, IdArray, Modality
 

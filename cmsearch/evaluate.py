@@ -12,8 +12,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cmsearch.common.files import read_file
 from cmsearch.errors import MediaError, QueryError
-from cmsearch.files import read_file
 from cmsearch.ranking import Ranking
 from cmsearch.searcher import Engine
 from cmsearch.types import Hit

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from cmsearch.asked import checked_query
 from cmsearch.attention import attention_map
+from cmsearch.common.arguments import checked_query
 from cmsearch.errors import QueryError
 from cmsearch.measured import Table, defaults
 from cmsearch.multimodal import Fused

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cmsearch.asked import checked_query
+from cmsearch.common.arguments import checked_query
+from cmsearch.common.text import printable
 from cmsearch.errors import QueryError
-from cmsearch.text import printable
 from cmsearch.thumbnails import is_film, place
 from cmsearch.types import Hit, Modality, Place, Query, QueryPart
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from cmsearch import schema
+from cmsearch.common.text import caseless
 from cmsearch.errors import QueryError
-from cmsearch.text import caseless
 from cmsearch.types import Filter
 
 EARTH_KM = 6371.0

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 
+from cmsearch.common.text import printable
 from cmsearch.errors import QueryError
-from cmsearch.text import printable
 from cmsearch.types import Modality, Query, QueryPart
 
 LEAST_WEIGHT, MOST_WEIGHT = 0.01, 100.0

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from cmsearch.common.text import printable
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.explain import SIDE, Explanation, Word
-from cmsearch.text import printable
 from cmsearch.thumbnails import picture
 from cmsearch.types import FloatArray
 

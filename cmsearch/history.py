@@ -12,8 +12,8 @@ from typing import Any
 
 import platformdirs
 
+from cmsearch.common.files import read_file, replace_file
 from cmsearch.errors import QueryError
-from cmsearch.files import read_file, replace_file
 from cmsearch.types import Hit, Modality, Place, Query, QueryPart
 
 MOST = 1000

@@ -7,8 +7,8 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from cmsearch.common.files import open_file
 from cmsearch.errors import StoreError
-from cmsearch.files import open_file
 
 BESIDE = ("-journal", "-wal", "-shm")
 """How the names end of the files that SQLite keeps beside a database."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cmsearch.common.files import read_file
 from cmsearch.errors import MediaError, QueryError
-from cmsearch.files import read_file
 from cmsearch.labels import Label, as_labels
 
 MAX_BYTES = 16 * 2**20

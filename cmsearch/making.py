@@ -12,10 +12,10 @@ from socket import gethostname
 
 from cmsearch import trust
 from cmsearch.catalog import Catalog
+from cmsearch.common.files import new_file, read_file, replace_file, unused
+from cmsearch.common.text import storable
 from cmsearch.errors import StoreError, StoreLockedError, StoreReadOnlyError
-from cmsearch.files import new_file, read_file, replace_file, unused
 from cmsearch.journals import BESIDE
-from cmsearch.text import storable
 
 CATALOG = "catalog.db"
 LOCK = "writer.lock"

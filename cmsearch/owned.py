@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from cmsearch.common.files import check_no_link, open_file, replace_file
 from cmsearch.errors import CmsearchError
-from cmsearch.files import check_no_link, open_file, replace_file
 
 
 @dataclass(frozen=True, slots=True)

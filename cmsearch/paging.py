@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from math import sqrt
 
-from cmsearch import locators
+from cmsearch.common import locators
 from cmsearch.composition import Sum
 from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
 from cmsearch.store import Store, View

@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 from cmsearch import wav
+from cmsearch.common.files import create_file
+from cmsearch.common.text import printable
 from cmsearch.errors import CmsearchError
-from cmsearch.files import create_file
-from cmsearch.text import printable
 
 PLAYERS = {
     "pw-play": (),

@@ -18,8 +18,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
+from cmsearch.common.text import printable
 from cmsearch.errors import MediaError, QueryError
-from cmsearch.text import printable
 from cmsearch.thumbnails import each, read
 from cmsearch.types import Place
 

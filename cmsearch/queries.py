@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmsearch import locators
-from cmsearch.asked import ASKED, checked_query
-from cmsearch.digest import content_digest
+from cmsearch.common import locators
+from cmsearch.common.arguments import ASKED, checked_query
+from cmsearch.common.digest import content_digest
+from cmsearch.common.files import larger_than, read_file
 from cmsearch.encodings import checked
 from cmsearch.errors import MediaError, QueryError
-from cmsearch.files import larger_than, read_file
 from cmsearch.types import (
     Composition,
     EncodedQuery,

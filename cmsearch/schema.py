@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, String, Table
 
 from cmsearch import tables
+from cmsearch.common.text import caseless
 from cmsearch.errors import StoreError
 from cmsearch.journals import BESIDE
 from cmsearch.terms import path_terms, terms
-from cmsearch.text import caseless
 
 meta = sa.MetaData()
 settings = Table(

@@ -15,7 +15,7 @@ from cmsearch import store as stores
 from cmsearch.adapters import resolved
 from cmsearch.alike import Alike
 from cmsearch.answering import KINDS, Answering, Tools, Wanted, deadline
-from cmsearch.asked import check_filter, checked_k, checked_path
+from cmsearch.common.arguments import check_filter, checked_k, checked_path
 from cmsearch.composition import scales, toward
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
 from cmsearch.explain import Explanation, explain

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cmsearch import locators
+from cmsearch.common import locators
+from cmsearch.common.text import printable
 from cmsearch.errors import MediaError
 from cmsearch.pages import check_place, data_uri, link, render, write_page
-from cmsearch.text import printable
 from cmsearch.thumbnails import Thumbnail, each, place, thumbnail
 from cmsearch.types import Hit
 

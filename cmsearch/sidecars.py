@@ -8,10 +8,10 @@ from pathlib import Path
 
 from cmsearch import xmp
 from cmsearch.annotation import Annotation
+from cmsearch.common.files import create_file, read_file, replace_file
+from cmsearch.common.text import caseless, printable
 from cmsearch.errors import MediaError
-from cmsearch.files import create_file, read_file, replace_file
 from cmsearch.registry import make_reader
-from cmsearch.text import caseless, printable
 from cmsearch.types import Skipped
 
 MAX_XMP = 16 * 2**20

@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cmsearch import wav
-from cmsearch.digest import file_digest
+from cmsearch.common.digest import file_digest
+from cmsearch.common.text import printable
 from cmsearch.errors import CmsearchError, ModelUnavailableError, QueryError
-from cmsearch.text import printable
 
 ENGINES = ("auto", "piper", "espeak")
 MOST = 5000

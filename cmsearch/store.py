@@ -15,11 +15,11 @@ from uuid import uuid4
 import numpy as np
 
 from cmsearch import bank, chance, making, trust, vectors
-from cmsearch.asked import checked_path
 from cmsearch.catalog import Catalog
+from cmsearch.common.arguments import checked_path
+from cmsearch.common.text import native, storable
 from cmsearch.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
 from cmsearch.indexes import FaissIndex
-from cmsearch.text import native, storable
 from cmsearch.types import FloatArray, IdArray, Modality, Space, VectorIndex
 
 DIRECTORY = ".cmsearch"

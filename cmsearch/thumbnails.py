@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from PIL import Image
 
-from cmsearch import locators
+from cmsearch.common import locators
+from cmsearch.common.processors import threads
 from cmsearch.errors import MediaError
-from cmsearch.processors import threads
 from cmsearch.registry import make_reader, readers
 from cmsearch.types import Hit, Modality, Part, Place, Placed, Reader, Reading
 

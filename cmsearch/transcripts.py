@@ -9,7 +9,7 @@ from threading import Lock
 
 import numpy as np
 
-from cmsearch.asked import checked_path
+from cmsearch.common.arguments import checked_path
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.media import audio
 from cmsearch.media.audio import RATE, listening

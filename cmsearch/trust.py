@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from cmsearch.common.files import read_file, replace_file
 from cmsearch.errors import CmsearchError, StoreError
-from cmsearch.files import read_file, replace_file
 from cmsearch.journals import BESIDE, check_journal
 
 _LIST = "trusted"

@@ -141,7 +141,7 @@ class Asset:
 class Item:
     """The unit that is returned: a photo, a caption, a passage, what was said, a shot of a film.
 
-    `locator` is where in its file it is, as `cmsearch.locators` writes and reads it.
+    `locator` is where in its file it is, as `cmsearch.common.locators` writes and reads it.
     """
 
     id: int
@@ -286,7 +286,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a picture is: a file, and the page or the time in it, as `cmsearch.locators` writes it.
+    """Where a picture is: a file, and the page or the time in it, as `cmsearch.common.locators` writes it.
 
     Without a `locator` it is the file itself, or what stands for it.
     """

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch import graphs, indexes
-from cmsearch.digest import BLOCK, block_checksums
+from cmsearch.common.digest import BLOCK, block_checksums
+from cmsearch.common.files import LEFT_OVER, open_file, read_file, replacing
 from cmsearch.errors import StoreError
-from cmsearch.files import LEFT_OVER, open_file, read_file, replacing
 from cmsearch.types import FloatArray, IdArray, Modality
 
 FORMAT = 2

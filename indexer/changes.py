@@ -6,9 +6,9 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from cmsearch.digest import file_digest
+from cmsearch.common.digest import file_digest
+from cmsearch.common.text import native
 from cmsearch.notes import is_of_lines, named
-from cmsearch.text import native
 from cmsearch.types import STALE, Asset, Skipped
 from indexer.scan import Found
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cmsearch import adapters, bank
+from cmsearch.common.processors import threads
 from cmsearch.encoders.adapted import Adapted
 from cmsearch.errors import ModelError, StoreError, StoreMismatchError
 from cmsearch.loading import load_own
 from cmsearch.models import choose
-from cmsearch.processors import threads
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Asset, Encoder, Generation, Modality, Skipped, Space

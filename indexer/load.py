@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cmsearch.digest import content_digest, file_digest
+from cmsearch.common.digest import content_digest, file_digest
+from cmsearch.common.files import larger_than
+from cmsearch.common.text import native
 from cmsearch.errors import MediaError
-from cmsearch.files import larger_than
 from cmsearch.notes import noted
 from cmsearch.phash import phash
 from cmsearch.registry import make_reader
-from cmsearch.text import native
 from cmsearch.types import (
     UNKNOWN_SHOT,
     Encoder,

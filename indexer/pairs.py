@@ -8,10 +8,10 @@ from pathlib import Path
 
 from PIL.Image import Image
 
+from cmsearch.common.text import native
 from cmsearch.errors import MediaError
 from cmsearch.evaluate import Gold
 from cmsearch.registry import make_reader
-from cmsearch.text import native
 from cmsearch.thumbnails import picture
 from cmsearch.types import Reading, Skipped
 from indexer.scan import PICTURES, Found, scan

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from cmsearch.files import open_file
+from cmsearch.common.files import open_file
+from cmsearch.common.text import caseless, native
 from cmsearch.registry import make_reader, readers
-from cmsearch.text import caseless, native
 from cmsearch.types import Skipped
 from indexer.walk import walk
 
@@ -31,7 +31,7 @@ _LAST_NS = 2**63 - 1  # the last time that SQLite can hold, in 2262
 class Found:
     """A file of the folder: its path relative to it, and what kind of reader it is for.
 
-    The path has the form of `cmsearch.text.storable`. `about` is the picture or the film
+    The path has the form of `cmsearch.common.text.storable`. `about` is the picture or the film
     that a sidecar, or a file of subtitles, belongs to.
     """
 

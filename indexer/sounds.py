@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cmsearch import bank, locators
+from cmsearch import bank
 from cmsearch.catalog import Catalog
+from cmsearch.common import locators
 from cmsearch.encodings import checked
 from cmsearch.errors import MediaError, ModelError
 from cmsearch.media import audio

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
+from cmsearch.common.text import caseless, native, storable
 from cmsearch.registry import make_reader
-from cmsearch.text import caseless, native, storable
 from cmsearch.types import Part
 from indexer.scan import SUBJECTS, Found, grouped
 

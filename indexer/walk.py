@@ -11,11 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from cmsearch.common.files import read_file
+from cmsearch.common.text import native, storable
 from cmsearch.errors import StoreNotFoundError
-from cmsearch.files import read_file
 from cmsearch.places import is_of_system, system_folders
 from cmsearch.store import CATALOG, LOCK
-from cmsearch.text import native, storable
 from cmsearch.types import Skipped
 from indexer.ignoring import Rules
 

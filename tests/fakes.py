@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from cmsearch.common.text import pieces
 from cmsearch.errors import StoreMismatchError
-from cmsearch.text import pieces
 from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
 
 DIM = 8

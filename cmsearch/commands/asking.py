@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cmsearch import locators
 from cmsearch.commands.hints import path_hint
 from cmsearch.commands.options import Day, Place, Seconds, store_option
 from cmsearch.commands.showing import Showing, check, show
-from cmsearch.text import printable, storable
+from cmsearch.common import locators
+from cmsearch.common.text import printable, storable
 from cmsearch.types import Filter, Hit, Modality, Query, QueryPart
 from cmsearch.types import Place as PictureAt
 

@@ -11,7 +11,7 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import store_option
-from cmsearch.text import json_line, printable
+from cmsearch.common.text import json_line, printable
 
 if TYPE_CHECKING:
     from cmsearch.duplicates import Copy, Group

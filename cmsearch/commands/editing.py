@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 import click
 
 from cmsearch import history
-from cmsearch.files import replace_file
-from cmsearch.text import printable
+from cmsearch.common.files import replace_file
+from cmsearch.common.text import printable
 
 PROMPT = "cmsearch> "
 _MOST = 1000  # lines of history that are kept

@@ -11,8 +11,8 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
-from cmsearch.files import check_no_link, create_file, replace_file
-from cmsearch.text import json_line, printable
+from cmsearch.common.files import check_no_link, create_file, replace_file
+from cmsearch.common.text import json_line, printable
 from cmsearch.types import Modality, Query, QueryPart
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cmsearch.commands.places import unwritable
 from cmsearch.commands.showing import as_json
+from cmsearch.common.files import create_file, creating, open_file
 from cmsearch.errors import CmsearchError, QueryError
-from cmsearch.files import create_file, creating, open_file
 from cmsearch.types import Hit
 
 KINDS = (

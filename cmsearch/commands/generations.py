@@ -12,7 +12,7 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
-from cmsearch.text import printable
+from cmsearch.common.text import printable
 
 
 @click.command(short_help=SUMMARIES["generations"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from cmsearch.text import printable
+from cmsearch.common.text import printable
 
 
 def path_hint(text: Any) -> str:

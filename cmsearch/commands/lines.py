@@ -13,8 +13,8 @@ import click
 from cmsearch.commands import editing
 from cmsearch.commands.asking import TARGETS, composed, doubt_about, part_of, tell
 from cmsearch.commands.showing import Showing, show
+from cmsearch.common.text import printable
 from cmsearch.errors import QueryError
-from cmsearch.text import printable
 
 if TYPE_CHECKING:
     from cmsearch.session import Session

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from cmsearch.text import printable
+from cmsearch.common.text import printable
 
 MIC = "auto"
 """The value of --mic that stands alone: listen until a silence."""

@@ -11,7 +11,7 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import store_option
-from cmsearch.text import printable
+from cmsearch.common.text import printable
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -13,8 +13,8 @@ from cmsearch.commands import editing
 from cmsearch.commands.asking import find, search_options
 from cmsearch.commands.lines import Lines, completions
 from cmsearch.commands.nothing import why_none
+from cmsearch.common.text import printable
 from cmsearch.errors import CmsearchError
-from cmsearch.text import printable
 
 
 @click.command(short_help=SUMMARIES["shell"])

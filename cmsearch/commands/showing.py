@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
-from cmsearch.locators import clock
-from cmsearch.text import json_line, printable
+from cmsearch.common.locators import clock
+from cmsearch.common.text import json_line, printable
 from cmsearch.types import Hit, Modality
 
 TEXT_WIDTH = 60

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cmsearch.cli import SUMMARIES
-from cmsearch.text import printable
+from cmsearch.common.text import printable
 from cmsearch.types import Hit
 
 _OUT, _TO_FILE = "--out FILE.wav", "--speak-to FILE.wav"

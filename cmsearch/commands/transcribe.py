@@ -14,9 +14,9 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.places import unwritable
+from cmsearch.common.files import new_file
+from cmsearch.common.text import printable
 from cmsearch.errors import MediaError
-from cmsearch.files import new_file
-from cmsearch.text import printable
 
 if TYPE_CHECKING:
     from cmsearch.transcripts import Told
@@ -204,7 +204,7 @@ def _lines(path: Path) -> Told:
     last = time.monotonic()
 
     def told(seconds: float, whole: float | None) -> Any:
-        from cmsearch.locators import clock
+        from cmsearch.common.locators import clock
 
         nonlocal last
         if time.monotonic() - last >= _PLAIN_SECONDS:

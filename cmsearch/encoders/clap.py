@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cmsearch.checkpoints import Purpose
+from cmsearch.common.text import pieces
 from cmsearch.encoders.exports import Export, exported, published
 from cmsearch.encoders.towers import OnnxRuntime, Runtime, folder_name
 from cmsearch.errors import ModelError, StoreMismatchError
-from cmsearch.text import pieces
 from cmsearch.types import Capabilities, Encoding, Modality, Role, Space
 
 if TYPE_CHECKING:

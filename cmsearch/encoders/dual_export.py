@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cmsearch.common.files import create_file
 from cmsearch.encoders import dual, dual_file, towers_export
 from cmsearch.encoders.dual_file import Recipe, Tokens
 from cmsearch.encoders.dual_model import restored
 from cmsearch.encoders.pixels import prepare_image
 from cmsearch.encoders.towers_export import AsIs, Tower, digest
 from cmsearch.errors import ModelUnavailableError, brief
-from cmsearch.files import create_file
 from cmsearch.pretrained import loading
 from cmsearch.types import Modality, Space
 

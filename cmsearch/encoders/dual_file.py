@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cmsearch.common.files import check_no_link, replace_file
 from cmsearch.errors import ModelUnavailableError, brief
-from cmsearch.files import check_no_link, replace_file
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -17,9 +17,9 @@ from typing import Any
 
 import platformdirs
 
-from cmsearch.digest import block_checksums
+from cmsearch.common.digest import block_checksums
+from cmsearch.common.files import create_file, open_file, read_file
 from cmsearch.errors import ModelError
-from cmsearch.files import create_file, open_file, read_file
 
 MANIFEST = "files.json"
 """By the name of each file its size, and the CRC-32 of each of its blocks of 1 MiB."""

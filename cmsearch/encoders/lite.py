@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cmsearch.common.text import pieces
 from cmsearch.encoders.exports import export_key, published
 from cmsearch.encoders.onnx import Sessions, cpu_count
 from cmsearch.encoders.words import PROMPT, WordTokens, heaviest
 from cmsearch.errors import StoreMismatchError, UnknownModelError
-from cmsearch.text import pieces
 from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from torch.nn.functional import avg_pool2d, normalize
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from cmsearch.common.files import create_file, creating
 from cmsearch.encoders import lite
 from cmsearch.encoders.onnx import export
 from cmsearch.errors import ModelUnavailableError
-from cmsearch.files import create_file, creating
 
 TOKENIZER_DIGEST = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 

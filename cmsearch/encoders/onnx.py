@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cmsearch.common.processors import cpu_count as cpu_count
 from cmsearch.errors import ModelError
-from cmsearch.processors import cpu_count as cpu_count
 from cmsearch.quiet import quiet
 
 if TYPE_CHECKING:

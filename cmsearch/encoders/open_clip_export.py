@@ -19,11 +19,11 @@ from torch import Tensor
 
 from cmsearch import hub
 from cmsearch.checkpoints import HUB_SECONDS, announce, size_to_fetch
+from cmsearch.common.files import create_file
 from cmsearch.encoders import towers_export
 from cmsearch.encoders.cells import cell_means, keep_places
 from cmsearch.encoders.towers_export import AsIs, Pixels, Tower, digest
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
-from cmsearch.files import create_file
 from cmsearch.quiet import quiet
 from cmsearch.types import Modality, Space
 

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cmsearch.common.text import pieces
 from cmsearch.encoders.exports import export_key, exported, published
 from cmsearch.encoders.onnx import Sessions, cpu_count
 from cmsearch.encoders.pixels import centre_crop, prepare_image
 from cmsearch.encoders.words import PROMPT, WordTokens, content_words, heaviest
 from cmsearch.errors import ModelError, StoreMismatchError
-from cmsearch.text import pieces
 from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
 
 if TYPE_CHECKING:

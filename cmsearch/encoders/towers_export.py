@@ -14,11 +14,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from cmsearch.common.files import create_file
 from cmsearch.devices import move_to
 from cmsearch.encoders.onnx import export
 from cmsearch.encoders.towers import OnnxRuntime
 from cmsearch.errors import ModelError
-from cmsearch.files import create_file
 from cmsearch.types import Capabilities, FloatArray, Modality, Space
 
 TOLERANCE = 1e-4

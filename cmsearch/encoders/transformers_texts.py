@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
+from cmsearch.common.files import create_file
 from cmsearch.encoders.towers_export import PROBES
 from cmsearch.encoders.unigram import unigram
-from cmsearch.files import create_file
 
 
 class Texts:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cmsearch import locators
+from cmsearch.common import locators
+from cmsearch.common.files import open_file
 from cmsearch.errors import MediaError
-from cmsearch.files import open_file
 from cmsearch.media.guarded import guarded
 from cmsearch.media.images import FORMATS, in_turn
 from cmsearch.media.pixels import normalised

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmsearch import locators
+from cmsearch.common import locators
 from cmsearch.errors import MediaError
 from cmsearch.media.containers import (
     MAX_BYTES,

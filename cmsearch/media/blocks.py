@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cmsearch import locators
-from cmsearch.text import passages
+from cmsearch.common import locators
+from cmsearch.common.text import passages
 from cmsearch.types import Modality, Part, Skipped
 
 LEAST_WORDS = 40

@@ -9,9 +9,9 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from cmsearch import locators
+from cmsearch.common import locators
+from cmsearch.common.files import new_file
 from cmsearch.errors import CmsearchError, MediaError
-from cmsearch.files import new_file
 from cmsearch.media.audio import AudioReader
 from cmsearch.media.containers import beginning, opened, packets, said, sound_stream
 from cmsearch.media.frames import Decoded, video_stream

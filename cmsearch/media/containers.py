@@ -9,8 +9,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from cmsearch.common.files import open_file
 from cmsearch.errors import MediaError
-from cmsearch.files import open_file
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream

@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
-from cmsearch import locators
+from cmsearch.common import locators
+from cmsearch.common.files import larger_than, open_file
 from cmsearch.errors import MediaError
-from cmsearch.files import larger_than, open_file
 from cmsearch.media.blocks import Block, passages_of
 from cmsearch.types import Part, Reading, Skipped
 

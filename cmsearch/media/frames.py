@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmsearch import locators
+from cmsearch.common import locators
 from cmsearch.errors import MediaError
 from cmsearch.media.containers import beginning, longest_gap, packets, said
 from cmsearch.media.pixels import MAX_RATIO

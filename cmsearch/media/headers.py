@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from cmsearch.files import open_file, read_file
+from cmsearch.common.files import open_file, read_file
 from cmsearch.media.exif import read_shot
 from cmsearch.media.images import FORMATS, add_heif
 from cmsearch.types import RAW, UNKNOWN_SHOT, Shot

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from cmsearch.common.files import read_file
 from cmsearch.errors import MediaError
-from cmsearch.files import read_file
 from cmsearch.media.blocks import Block, passages_of
 from cmsearch.types import Part, Reading, Skipped
 

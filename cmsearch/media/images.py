@@ -14,9 +14,9 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from cmsearch import locators
+from cmsearch.common import locators
+from cmsearch.common.files import larger_than, open_file
 from cmsearch.errors import MediaError
-from cmsearch.files import larger_than, open_file
 from cmsearch.media.exif import read_shot
 from cmsearch.media.guarded import MAX_HEAD, check_scans, guarded
 from cmsearch.media.partial import loaded

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from cmsearch import locators
+from cmsearch.common import locators
+from cmsearch.common.files import larger_than, open_file
+from cmsearch.common.text import passages
 from cmsearch.errors import MediaError
-from cmsearch.files import larger_than, open_file
 from cmsearch.media.blocks import LEAST_WORDS
-from cmsearch.text import passages
 from cmsearch.types import Modality, Part, Reading, Skipped
 
 MAX_BYTES = 3 * 2**29

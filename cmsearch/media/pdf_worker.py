@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmsearch.files import open_file
+from cmsearch.common.files import open_file
 from cmsearch.media.gutters import Run, in_columns
 
 if TYPE_CHECKING:

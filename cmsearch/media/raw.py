@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import ExifTags, Image
 
+from cmsearch.common.files import read_file
 from cmsearch.errors import MediaError
-from cmsearch.files import read_file
 from cmsearch.media.exif import completed, read_shot, shot_of
 from cmsearch.media.images import MAX_PIXELS, in_turn, read_picture
 from cmsearch.media.pixels import normalised, turned

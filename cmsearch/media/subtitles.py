@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from cmsearch import locators
+from cmsearch.common import locators
 from cmsearch.errors import MediaError
 from cmsearch.media.texts import read_lines
 from cmsearch.types import Modality, Part, Reading, Skipped

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from cmsearch.common.files import read_file
+from cmsearch.common.text import passages
 from cmsearch.errors import MediaError
-from cmsearch.files import read_file
 from cmsearch.media.blocks import MAX_TEXT
-from cmsearch.text import passages
 from cmsearch.types import Modality, Part, Reading, Skipped
 
 MAX_BYTES = 64 * 2**20

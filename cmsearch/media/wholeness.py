@@ -6,9 +6,9 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cmsearch import locators
+from cmsearch.common import locators
+from cmsearch.common.files import open_file
 from cmsearch.errors import MediaError
-from cmsearch.files import open_file
 from cmsearch.media.containers import beginning, said
 
 if TYPE_CHECKING:

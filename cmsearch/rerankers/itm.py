@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from cmsearch.common.processors import threads
 from cmsearch.devices import best_device
 from cmsearch.errors import MediaError, ModelError, QueryError, brief
-from cmsearch.processors import threads
 from cmsearch.registry import hub_name, make_reader, readers
 from cmsearch.rerankers.blip import Blip
 from cmsearch.types import (

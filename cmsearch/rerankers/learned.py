@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from cmsearch import spaces, tensorfile
+from cmsearch.common.files import read_file
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
-from cmsearch.files import read_file
 from cmsearch.rerankers.crossing import PLACES, Numbers, Tokens, judged, layers, stacked
 from cmsearch.types import Candidates, EncodedQuery, FloatArray, Modality, Space
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cmsearch.common.files import replace_file, replacing
+from cmsearch.common.processors import threads
 from cmsearch.encoders.pixels import prepare_image
 from cmsearch.errors import MediaError, ModelError
-from cmsearch.files import replace_file, replacing
-from cmsearch.processors import threads
 from cmsearch.training.inputs import Tell
 from cmsearch.types import Skipped
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cmsearch.common.files import replacing
 from cmsearch.errors import ModelError, brief
-from cmsearch.files import replacing
 
 _SHARE = 20
 """Writing takes at most a part of this many of the time."""

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from cmsearch import hub
 from cmsearch.checkpoints import HUB_SECONDS, Purpose, announce, fetch_files, size_to_fetch
-from cmsearch.digest import file_digest
+from cmsearch.common.digest import file_digest
+from cmsearch.common.processors import cpu_count
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
-from cmsearch.processors import cpu_count
 from cmsearch.registry import hub_name
 from cmsearch.transcribers.sentences import Word, segments
 from cmsearch.transcribers.voice import RATE, Passage, levelled, passages

@@ -14,8 +14,8 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, trust_option
+from cmsearch.common.files import read_file
 from cmsearch.errors import QueryError
-from cmsearch.files import read_file
 from indexer.commands.options import device_option, folder_argument, model_option, progress
 from indexer.indexer import Indexer
 

@@ -11,7 +11,7 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, trust_option
-from cmsearch.text import printable
+from cmsearch.common.text import printable
 from indexer.commands.options import device_option, folder_argument, progress
 from indexer.fitting import Fit, Reranking, Wish
 

@@ -11,7 +11,7 @@ import click
 
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option
-from cmsearch.text import printable
+from cmsearch.common.text import printable
 from cmsearch.types import Skipped
 from indexer.commands.options import (
     asr_option,

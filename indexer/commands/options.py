@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from cmsearch.commands.options import trust_option
-from cmsearch.text import printable
+from cmsearch.common.text import printable
 from indexer.indexer import Progress
 
 _PLAIN_SECONDS = 10.0

@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 import cmsearch
-from cmsearch import locators
+from cmsearch.common import locators
 from cmsearch.encoders.lite import load
 from cmsearch.media.video import VideoReader
 from cmsearch.pooling import pooled

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from cmsearch.digest import content_digest
+from cmsearch.common.digest import content_digest
 from cmsearch.speech import speakable
 
 NUMBER = 60

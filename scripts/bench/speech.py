@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cmsearch.common.processors import cpu_count
 from cmsearch.media.audio import RATE, listening
-from cmsearch.processors import cpu_count
 from cmsearch.transcripts import DEFAULT, transcriber
 from cmsearch.types import FloatArray, Transcriber
 from scripts.bench.recordings import captions, some, spoken

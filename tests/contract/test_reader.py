@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch import locators
+from cmsearch.common import locators
 from cmsearch.errors import MediaError
 from cmsearch.registry import make_reader, readers
 from cmsearch.types import READ, Modality, Part, Reading, Segment, Skipped

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch import locators
+from cmsearch.common import locators
 from cmsearch.errors import MediaError
 from cmsearch.media.subtitles import Cue, SubtitlesReader, cues
 from cmsearch.types import Part, Reading, Skipped

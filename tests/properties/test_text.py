@@ -8,7 +8,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch.text import caseless, native, passages, pieces, printable, sentences, storable
+from cmsearch.common.text import caseless, native, passages, pieces, printable, sentences, storable
 
 # Mostly what sentences end with, so that few examples see many ends.
 prose = st.text(st.sampled_from("ab .!…\"'”) 。\n\t"), max_size=200) | st.text(max_size=200)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cmsearch.catalog import Catalog
-from cmsearch.digest import content_digest
+from cmsearch.common.digest import content_digest
 from cmsearch.errors import StoreError
 from cmsearch.schema import VERSION
 from cmsearch.tokens import pack_tokens

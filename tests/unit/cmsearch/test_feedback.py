@@ -59,7 +59,7 @@ def test_without_hits_nothing_changes() -> None:
 
 
 def test_a_query_can_be_refined_any_number_of_times() -> None:
-    from cmsearch.asked import MOST
+    from cmsearch.common.arguments import MOST
 
     query: str | Query = "red"
     for number in range(100):

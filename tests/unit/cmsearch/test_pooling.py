@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmsearch import locators
+from cmsearch.common import locators
 from cmsearch.composition import Sum
 from cmsearch.pooling import TEMPERATURE, pooled
 from cmsearch.retrieval import EVERYTHING, Retriever

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cmsearch.digest import content_digest
+from cmsearch.common.digest import content_digest
 from cmsearch.notes import noted
 from cmsearch.types import Asset, Skipped
 from indexer.changes import Changes, compare, find_moved

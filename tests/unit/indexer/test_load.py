@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmsearch.digest import content_digest
+from cmsearch.common.digest import content_digest
 from cmsearch.errors import MediaError
 from cmsearch.notes import noted
 from cmsearch.phash import correlations, phash, unpack

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cmsearch.common.text import native
 from cmsearch.errors import StoreNotFoundError
 from cmsearch.media.images import ImageReader
-from cmsearch.text import native
 from indexer.scan import Found, in_turn, scan
 from indexer.walk import ALWAYS_IGNORED, IGNORE_FILE
 from tests.builders import write_files

@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 
-from cmsearch import locators
+from cmsearch.common import locators
 from cmsearch.media.audio import RATE, AudioReader, listening
 from cmsearch.media.clips import cut_out
 from cmsearch.media.video import VideoReader, frame_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch import locators
+from cmsearch.common import locators
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e6))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cmsearch.text import (
+from cmsearch.common.text import (
     PASSAGE_WORDS,
     caseless,
     json_line,

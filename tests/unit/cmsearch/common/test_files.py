@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch.files import (
+from cmsearch.common.files import (
     LEFT_OVER,
     create_file,
     creating,

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from cmsearch.files import open_file
+from cmsearch.common.files import open_file
 
 BLOCK = 2**20
 

@@ -1,0 +1,1 @@
+"""What knows nothing of search: text, files, digests, locators, processors."""
