@@ -14,9 +14,10 @@ from cmsearch.filters import rooted
 from cmsearch.hubness import nearest_neighbour_bias
 from cmsearch.labels import SAMPLE, Label, Labeller, as_labels, probabilities
 from cmsearch.measured import defaults
+from cmsearch.protocols import Encoder
 from cmsearch.searcher import Engine
 from cmsearch.store import Store, View
-from cmsearch.types import Encoder, Filter, FloatArray, IdArray, Item, Modality
+from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality
 
 LEAST_LABEL = 0.5
 """A label that is less likely than this isn't given, unless asked for."""

@@ -25,6 +25,7 @@ from cmsearch.measured import Stages, defaults, topped
 from cmsearch.merging import merged, standardised
 from cmsearch.paging import Pager
 from cmsearch.pairing import Pairing
+from cmsearch.protocols import Encoder, Reranker
 from cmsearch.ranking import (
     OWN,
     Ranking,
@@ -37,7 +38,7 @@ from cmsearch.ranking import (
 from cmsearch.relevance import relevance
 from cmsearch.retrieval import Answer, Retriever
 from cmsearch.store import Store, View
-from cmsearch.types import Composition, Encoder, Filter, FloatArray, Hit, Modality, Reranker, Space
+from cmsearch.types import Composition, Filter, FloatArray, Hit, Modality, Space
 
 KINDS = {
     "caption": "text",

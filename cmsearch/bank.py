@@ -7,8 +7,9 @@ from importlib.resources import files
 
 import numpy as np
 
+from cmsearch.protocols import Encoder
 from cmsearch.queries import encode_queries
-from cmsearch.types import Encoder, FloatArray
+from cmsearch.types import FloatArray
 
 SIZE = 150
 

@@ -20,9 +20,10 @@ from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.filters import conditions, is_near
 from cmsearch.schema import chunks, translated, understood
 from cmsearch.spaces import MAX_DIM, parsed
-from cmsearch.tokens import MAX_TOKENS, unpack_tokens
+from cmsearch.tokens import unpack_tokens
 from cmsearch.types import (
     HEARD,
+    MAX_TOKENS,
     SEEN,
     Asset,
     Filter,

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cmsearch.types import TOWER, FloatArray, IdArray, Modality
-from cmsearch.vectors import Background
+from cmsearch.types import TOWER, Background, FloatArray, IdArray, Modality
 
 ENOUGH = 32
 """Items that a modality is made up to, so that it isn't judged by one or two alone."""

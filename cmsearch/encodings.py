@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cmsearch.errors import ModelError
-from cmsearch.types import Encoder, Encoding
+from cmsearch.protocols import Encoder
+from cmsearch.types import Encoding
 
 
 def checked(encoder: Encoder, encoding: Encoding, rows: int) -> Encoding:

@@ -4,8 +4,9 @@ calibration.
 
 from __future__ import annotations
 
+from cmsearch.protocols import VectorIndex
 from cmsearch.store import Store, View
-from cmsearch.types import Composition, EncodedQuery, Modality, VectorIndex
+from cmsearch.types import Composition, EncodedQuery, Modality
 
 _FIRST = 64
 

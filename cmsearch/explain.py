@@ -17,19 +17,10 @@ from cmsearch.common.arguments import checked_query
 from cmsearch.errors import QueryError
 from cmsearch.measured import Table, defaults
 from cmsearch.multimodal import Fused
+from cmsearch.protocols import Encoder
 from cmsearch.ranking import Ranking, stages
 from cmsearch.store import Store, View
-from cmsearch.tokens import MAX_TOKENS
-from cmsearch.types import (
-    Encoder,
-    Filter,
-    FloatArray,
-    Hit,
-    Modality,
-    Query,
-    QueryPart,
-    Role,
-)
+from cmsearch.types import MAX_TOKENS, Filter, FloatArray, Hit, Modality, Query, QueryPart, Role
 from cmsearch.words import Scope
 
 SIDE = 3

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cmsearch.protocols import Encoder
 from cmsearch.queries import encode_queries
-from cmsearch.types import Composition, EncodedQuery, Encoder, Modality, Query, QueryPart
+from cmsearch.types import Composition, EncodedQuery, Modality, Query, QueryPart
 
 
 def is_text(asked: Composition) -> bool:

@@ -7,8 +7,9 @@ import threading
 import numpy as np
 
 from cmsearch import bank
+from cmsearch.protocols import Banked, Encoder
 from cmsearch.store import Store, View
-from cmsearch.types import Banked, EncodedQuery, Encoder, FloatArray, IdArray, Modality
+from cmsearch.types import EncodedQuery, FloatArray, IdArray, Modality
 
 SIZE = 2048
 """Queries at most that hubness is measured with."""

@@ -8,8 +8,9 @@ import numpy as np
 
 from cmsearch.encodings import checked
 from cmsearch.multimodal import Fused, Fusions, Network, Parts, Tensors, parts, summed
+from cmsearch.protocols import Encoder
 from cmsearch.tokens import pack_tokens, unpack_tokens
-from cmsearch.types import Composition, EncodedQuery, Encoder, FloatArray, Modality, Role
+from cmsearch.types import Composition, EncodedQuery, FloatArray, Modality, Role
 
 Tokens = tuple[FloatArray, FloatArray]
 

@@ -18,9 +18,10 @@ from cmsearch import bank
 from cmsearch.attention import Tokens, attend
 from cmsearch.errors import QueryError
 from cmsearch.hubness import nearest_neighbour_bias
+from cmsearch.protocols import Encoder
 from cmsearch.queries import encode_queries
 from cmsearch.store import Store, View
-from cmsearch.types import EncodedQuery, Encoder, FloatArray
+from cmsearch.types import EncodedQuery, FloatArray
 
 TEMPLATES = ("{}", "a photo of {}.", "a picture of {}")
 SAMPLE = 2048

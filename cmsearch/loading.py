@@ -8,10 +8,11 @@ from cmsearch import adapters
 from cmsearch.encoders.adapted import on_top
 from cmsearch.errors import ModelError, QueryError, StoreError
 from cmsearch.multimodal import Tensors
+from cmsearch.protocols import Encoder, Reranker, Tokened
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.rerankers.learned import LearnedReranker, unpack
 from cmsearch.store import Store, View
-from cmsearch.types import Encoder, Reranker, Space, Tokened
+from cmsearch.types import Space
 
 
 def load_own(

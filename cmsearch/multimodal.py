@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cmsearch.tokens import MAX_TOKENS
-from cmsearch.types import FloatArray
+from cmsearch.types import MAX_TOKENS, FloatArray
 
 HEADS = 4
 WIDTH = 128

@@ -17,10 +17,10 @@ from cmsearch.common.digest import content_digest
 from cmsearch.common.files import larger_than, read_file
 from cmsearch.encodings import checked
 from cmsearch.errors import MediaError, QueryError
+from cmsearch.protocols import Encoder
 from cmsearch.types import (
     Composition,
     EncodedQuery,
-    Encoder,
     FloatArray,
     Modality,
     Place,

@@ -16,19 +16,11 @@ from cmsearch.errors import ModelError, QueryError
 from cmsearch.hubness import Banks, nearest_neighbour_bias
 from cmsearch.kreciprocal import k_reciprocal_distances
 from cmsearch.measured import UNMEASURED, Stages, Table
+from cmsearch.protocols import Encoder, Reranker
 from cmsearch.registry import rerankers
 from cmsearch.retrieval import DECIMALS, Answer, order
 from cmsearch.store import Store, View
-from cmsearch.types import (
-    TOWER,
-    Candidates,
-    EncodedQuery,
-    Encoder,
-    FloatArray,
-    Modality,
-    Reranker,
-    Role,
-)
+from cmsearch.types import TOWER, Candidates, EncodedQuery, FloatArray, Modality, Role
 
 RERANKERS = ("auto", "attention", "reciprocal", "none")
 FUSIONS = ("auto", "sum")

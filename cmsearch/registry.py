@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cmsearch.errors import ModelError, UnknownModelError
-from cmsearch.types import Encoder, Reader, Reranker, Space, Transcriber
+from cmsearch.protocols import Encoder, Reader, Reranker, Transcriber
+from cmsearch.types import Space
 
 
 class Registry:

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import erf, sqrt
 
 from cmsearch.composition import Sum
-from cmsearch.types import Modality
-from cmsearch.vectors import Background
+from cmsearch.types import Background, Modality
 
 DOUBTFUL = 0.15
 """Below this the best hit is probably not about the query; docs/reranking.md has the curve."""

@@ -11,8 +11,9 @@ import numpy as np
 
 from cmsearch.composition import Sum
 from cmsearch.pooling import pooled
+from cmsearch.protocols import VectorIndex
 from cmsearch.store import Store, View
-from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality, VectorIndex
+from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality
 
 DECIMALS = 6
 """Scores are told apart at this many, so that equal vectors tie."""

@@ -26,6 +26,7 @@ from cmsearch.loading import check_tokens, load_own, own_fusion, own_reranker
 from cmsearch.matching import MATCHES
 from cmsearch.measured import Stages
 from cmsearch.multimodal import Fused
+from cmsearch.protocols import Encoder, Reranker
 from cmsearch.queries import encode_queries
 from cmsearch.ranking import FUSIONS, Ranking, depth_of, stages
 from cmsearch.registry import load_encoder, load_reranker, model_name
@@ -33,14 +34,12 @@ from cmsearch.retrieval import Retriever
 from cmsearch.types import (
     TOWER,
     Composition,
-    Encoder,
     Filter,
     FloatArray,
     Hit,
     Modality,
     Query,
     QueryPart,
-    Reranker,
     Space,
 )
 

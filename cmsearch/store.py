@@ -20,7 +20,8 @@ from cmsearch.common.arguments import checked_path
 from cmsearch.common.text import native, storable
 from cmsearch.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
 from cmsearch.indexes import FaissIndex
-from cmsearch.types import FloatArray, IdArray, Modality, Space, VectorIndex
+from cmsearch.protocols import VectorIndex
+from cmsearch.types import Background, FloatArray, IdArray, Modality, Space
 
 DIRECTORY = ".cmsearch"
 CATALOG = making.CATALOG
@@ -44,7 +45,7 @@ class View:
     space_id: int
     space: Space | None
     indexes: Mapping[Modality, VectorIndex]
-    background: vectors.Background
+    background: Background
     sounds: View | None = None
 
 
@@ -54,7 +55,7 @@ class _Sounds:
 
     of: tuple[int, Space]
     index: FaissIndex
-    background: vectors.Background = field(default_factory=dict)
+    background: Background = field(default_factory=dict)
     judged: int = 0
 
 
@@ -243,7 +244,7 @@ class Store:
 
     def _background(
         self, space: int, content: Mapping[Modality, tuple[IdArray, FloatArray]]
-    ) -> vectors.Background:
+    ) -> Background:
         """What chance does among `content`, also with the bank of captions in place of queries."""
         dim = next((rows[1].shape[1] for rows in content.values()), 1)
         kept = bank.unpack(self.catalog.setting(f"bank {space}") or "", dim)
@@ -316,7 +317,7 @@ class Store:
             )
         self._missing[space, modality] = missing
 
-    def _background_of_sounds(self, number: int, space: Space) -> vectors.Background:
+    def _background_of_sounds(self, number: int, space: Space) -> Background:
         """Of the bank of captions, in the sounds' own space, for any text."""
         kept = bank.unpack(self.catalog.setting(f"bank {number}") or "", space.dim)
         _, sample = self.catalog.sample(number, Modality.SOUND, space.dim, _SAMPLE)

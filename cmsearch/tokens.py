@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cmsearch.types import FloatArray
-
-MAX_TOKENS = 10
-"""Tokens of an item that are kept; an encoder gives its most important ones for documents."""
+from cmsearch.types import MAX_TOKENS, FloatArray
 
 
 def pack_tokens(tokens: FloatArray, weights: FloatArray) -> bytes:

@@ -19,7 +19,7 @@ from cmsearch import graphs, indexes
 from cmsearch.common.digest import BLOCK, block_checksums
 from cmsearch.common.files import LEFT_OVER, open_file, read_file, replacing
 from cmsearch.errors import StoreError
-from cmsearch.types import FloatArray, IdArray, Modality
+from cmsearch.types import Background, FloatArray, IdArray, Modality
 
 FORMAT = 2
 _MAX_MANIFEST = 4 * BLOCK  # for 300 GB of vectors
@@ -31,9 +31,6 @@ _DERIVED = re.compile(
 )
 _LINKS = 2000
 """Numbers in a graph at most for each of its rows."""
-
-Background = Mapping[str, Mapping[str, tuple[float, float]]]
-"""By query modality and target modality, mean and deviation of the best unrelated score."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from indexer.indexer import Indexer, Plan, Progress, Report
+    from cmsearch.types import Progress
+    from indexer.indexer import Indexer, Plan, Report
 
 __all__ = ["Indexer", "Plan", "Progress", "Report"]
 

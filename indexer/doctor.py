@@ -11,8 +11,9 @@ import numpy as np
 from cmsearch import vectors
 from cmsearch.errors import StoreError
 from cmsearch.loading import load_own
+from cmsearch.protocols import Encoder
 from cmsearch.store import Store
-from cmsearch.types import Asset, Encoder, FloatArray, IdArray, Modality, Segment, Space
+from cmsearch.types import Asset, FloatArray, IdArray, Modality, Segment, Space
 from indexer.changes import compare
 from indexer.indexer import Indexer
 from indexer.load import Loaded, LoadedItem, Loader

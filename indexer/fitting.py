@@ -15,9 +15,8 @@ from cmsearch.errors import StoreError
 from cmsearch.heldout import Comparison, Learned, learn
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.store import Store
-from cmsearch.types import FloatArray
+from cmsearch.types import FloatArray, Progress
 from indexer.examples import Source, examples, second_stage, source
-from indexer.indexer import Progress
 
 Tell = Callable[[Progress], object]
 

@@ -19,11 +19,10 @@ from cmsearch.multimodal import Network, Parts, Tensors, parts
 from cmsearch.registry import model_name
 from cmsearch.store import Store
 from cmsearch.training.multimodal import STEPS, Material, train
-from cmsearch.types import Composition, EncodedQuery, FloatArray, IdArray, Modality
+from cmsearch.types import Composition, EncodedQuery, FloatArray, IdArray, Modality, Progress
 from indexer.composed import BESIDE, Trial
 from indexer.examples import Examples, Limits, Source, examples, second_stage, source
 from indexer.fitting import Tell, Wish, keep, learned_from, licence
-from indexer.indexer import Progress
 
 LIMITS = Limits(pictures=5_000, captions=5, shared=10)
 """A caption that more pictures share is a tag: it says of none of them which one it is."""

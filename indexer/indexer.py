@@ -13,9 +13,10 @@ from cmsearch.encoders.adapted import Adapted
 from cmsearch.errors import ModelError, StoreError, StoreMismatchError
 from cmsearch.loading import load_own
 from cmsearch.models import choose
+from cmsearch.protocols import Encoder
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.store import CATALOG, DIRECTORY, Store
-from cmsearch.types import Asset, Encoder, Generation, Modality, Skipped, Space
+from cmsearch.types import Asset, Generation, Modality, Progress, Skipped, Space
 from indexer import hearing
 from indexer.changes import Changes, compare, find_moved
 from indexer.load import Loader
@@ -25,19 +26,6 @@ from indexer.sounds import Sounds
 from indexer.stages import Spaces, Stages, batched, units
 
 log = logging.getLogger("cmsearch")
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a stage is: `done` of `total` items (of files, before they are read).
-
-    `note` says what takes long at the moment: which minute of which recording is heard.
-    """
-
-    stage: str
-    done: int
-    total: int
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

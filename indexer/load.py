@@ -12,10 +12,10 @@ from cmsearch.common.text import native
 from cmsearch.errors import MediaError
 from cmsearch.notes import noted
 from cmsearch.phash import phash
+from cmsearch.protocols import Encoder
 from cmsearch.registry import make_reader
 from cmsearch.types import (
     UNKNOWN_SHOT,
-    Encoder,
     Modality,
     Part,
     Reading,

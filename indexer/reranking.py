@@ -25,10 +25,9 @@ from cmsearch.training.reranking import (
     ranked,
     train,
 )
-from cmsearch.types import FloatArray, IdArray, Modality
+from cmsearch.types import FloatArray, IdArray, Modality, Progress
 from indexer.examples import Limits, Source, examples, source
 from indexer.fitting import Reranking, Tell, Wish, learned_from, licence
-from indexer.indexer import Progress
 from indexer.lists import OTHER, Ranker, material
 
 MOST, EACH = 3000, 5

@@ -17,9 +17,10 @@ from cmsearch.encodings import checked
 from cmsearch.errors import MediaError, ModelError
 from cmsearch.media import audio
 from cmsearch.media.audio import listening
+from cmsearch.protocols import Encoder
 from cmsearch.registry import load_encoder, model_name, sound_name
 from cmsearch.store import Store
-from cmsearch.types import HEARD, STALE, Asset, Encoder, FloatArray, Modality, Role, Window
+from cmsearch.types import HEARD, STALE, Asset, FloatArray, Modality, Role, Window
 from indexer.scan import Found
 
 NONE = "none"

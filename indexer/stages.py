@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cmsearch.encodings import checked
+from cmsearch.protocols import Encoder
 from cmsearch.store import Store
-from cmsearch.types import TOWER, Asset, Encoder, Encoding, FloatArray, Modality, Role, Skipped
+from cmsearch.types import TOWER, Asset, Encoding, FloatArray, Modality, Role, Skipped
 from cmsearch.writer import NewItem, Writer
 from indexer.load import Loaded, LoadedItem, Loader
 from indexer.pipeline import Clock, Counter

@@ -10,7 +10,8 @@ from threading import Event
 from watchfiles import Change, watch
 
 from cmsearch.errors import CmsearchError, StoreError
-from indexer.indexer import Indexer, Progress, Report
+from cmsearch.types import Progress
+from indexer.indexer import Indexer, Report
 
 _TICK_MS = 500
 _LONGEST_WAIT = 30.0

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.types import FloatArray, IdArray, VectorIndex
+from cmsearch.protocols import VectorIndex
+from cmsearch.types import FloatArray, IdArray
 
 
 class Oracle:

@@ -19,8 +19,9 @@ from cmsearch.common.text import printable
 from cmsearch.errors import MediaError
 
 if TYPE_CHECKING:
+    from cmsearch.protocols import Transcriber
     from cmsearch.transcripts import Told
-    from cmsearch.types import Segment, Transcriber
+    from cmsearch.types import Segment
 
 _PLAIN_SECONDS = 10.0
 

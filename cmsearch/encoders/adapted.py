@@ -12,8 +12,9 @@ import numpy as np
 from cmsearch import adapters
 from cmsearch.adapters import Adapter
 from cmsearch.errors import ModelError, StoreMismatchError
+from cmsearch.protocols import Banked, Encoder
 from cmsearch.registry import load_encoder, model_name
-from cmsearch.types import Banked, Encoder, Encoding, FloatArray, Modality, Role, Space
+from cmsearch.types import Encoding, FloatArray, Modality, Role, Space
 
 
 class Adapted:

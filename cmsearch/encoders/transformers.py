@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from cmsearch.checkpoints import checkpoint, model_type
 from cmsearch.encoders import clap
 from cmsearch.encoders.towers import load_towers
-from cmsearch.types import Encoder, Space
+from cmsearch.protocols import Encoder
+from cmsearch.types import Space
 
 if TYPE_CHECKING:
     from cmsearch.encoders.towers_export import Reference

@@ -13,19 +13,10 @@ from torch import Tensor
 from cmsearch.common.processors import threads
 from cmsearch.devices import best_device
 from cmsearch.errors import MediaError, ModelError, QueryError, brief
+from cmsearch.protocols import Placed, Reader
 from cmsearch.registry import hub_name, make_reader, readers
 from cmsearch.rerankers.blip import Blip
-from cmsearch.types import (
-    Candidates,
-    EncodedQuery,
-    FloatArray,
-    Item,
-    Modality,
-    Part,
-    Placed,
-    Reader,
-    Reading,
-)
+from cmsearch.types import Candidates, EncodedQuery, FloatArray, Item, Modality, Part, Reading
 
 DEFAULT_MODEL = "Salesforce/blip-itm-base-coco"
 

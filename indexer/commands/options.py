@@ -13,7 +13,7 @@ import click
 
 from cmsearch.commands.options import trust_option
 from cmsearch.common.text import printable
-from indexer.indexer import Progress
+from cmsearch.types import Progress
 
 _PLAIN_SECONDS = 10.0
 

@@ -11,9 +11,9 @@ import click
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option
 from cmsearch.errors import CmsearchError
+from cmsearch.types import Progress
 from indexer.commands.index import print_skipped
 from indexer.commands.options import device_option, folder_argument, progress
-from indexer.indexer import Progress
 
 if TYPE_CHECKING:
     from cmsearch.training.train import Outcome

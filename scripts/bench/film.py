@@ -29,7 +29,8 @@ from cmsearch.common import locators
 from cmsearch.encoders.lite import load
 from cmsearch.media.video import VideoReader
 from cmsearch.pooling import pooled
-from cmsearch.types import Encoder, FloatArray, Modality, Part, Reading, Role
+from cmsearch.protocols import Encoder
+from cmsearch.types import FloatArray, Modality, Part, Reading, Role
 from indexer import Indexer
 
 RATE, SIZE = 25, (640, 480)

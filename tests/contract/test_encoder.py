@@ -13,8 +13,9 @@ from PIL import Image
 
 from cmsearch import adapters, registry
 from cmsearch.adapters import Adapter
+from cmsearch.protocols import Encoder
 from cmsearch.registry import load_encoder, model_name
-from cmsearch.types import Encoder, Encoding, Modality, Role, Space
+from cmsearch.types import Encoding, Modality, Role, Space
 
 TEXTS = ["a cat", "Two dogs run along a wide and sandy beach at sunset.", "snow", "ü & é", "."]
 MODELS = ("adapter", "dual", "lite", "open_clip", "transformers", "fake")

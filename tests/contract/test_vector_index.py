@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmsearch import registry
-from cmsearch.types import IdArray, VectorIndex
+from cmsearch.protocols import VectorIndex
+from cmsearch.types import IdArray
 from tests.oracle import Oracle, assert_exact, ids, unit_vectors
 
 DIM = 6

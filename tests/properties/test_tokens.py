@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch.tokens import MAX_TOKENS, pack_tokens, unpack_tokens
-from cmsearch.types import FloatArray
+from cmsearch.tokens import pack_tokens, unpack_tokens
+from cmsearch.types import MAX_TOKENS, FloatArray
 
 HALF_EPSILON = 2**-11
 """The greatest relative error of rounding to float16."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmsearch.types import Encoder, FloatArray, Modality, Role
+from cmsearch.protocols import Encoder
+from cmsearch.types import FloatArray, Modality, Role
 from tests.fakes import CELLS, DIM, MAX_WORDS, SPACE, FakeEncoder, load
 
 COLOURS = ["red", "green", "blue"]

@@ -11,8 +11,9 @@ import pytest
 
 from cmsearch.encodings import checked
 from cmsearch.errors import ModelError
+from cmsearch.protocols import Encoder
 from cmsearch.queries import encode_queries
-from cmsearch.types import Encoder, Encoding, Modality, Role
+from cmsearch.types import Encoding, Modality, Role
 from tests.fakes import load
 
 

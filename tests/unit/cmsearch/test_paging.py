@@ -13,8 +13,7 @@ from cmsearch.composition import Sum
 from cmsearch.paging import BEHIND, Pager
 from cmsearch.retrieval import Answer, Retriever
 from cmsearch.store import DIRECTORY, Store, View
-from cmsearch.types import EncodedQuery, Encoding, Filter, FloatArray, Modality, Part
-from cmsearch.vectors import Background
+from cmsearch.types import Background, EncodedQuery, Encoding, Filter, FloatArray, Modality, Part
 from cmsearch.writer import NewItem
 from tests.builders import page, photo, put, serve
 

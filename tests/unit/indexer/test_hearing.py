@@ -16,10 +16,10 @@ from cmsearch import registry, transcripts
 from cmsearch.errors import ModelUnavailableError, UnknownModelError
 from cmsearch.inventory import take_inventory
 from cmsearch.store import Store
-from cmsearch.types import FloatArray, Hit, Segment
+from cmsearch.types import FloatArray, Hit, Progress, Segment
 from indexer import Indexer
 from indexer.doctor import examine
-from indexer.indexer import Progress, Report
+from indexer.indexer import Report
 from tests import listeners, sounds
 from tests.bad_sounds import bad_sounds, good_sounds, riff
 from tests.builders import write_files

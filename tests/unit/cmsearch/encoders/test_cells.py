@@ -26,7 +26,8 @@ from cmsearch.encoders.towers import TowersEncoder
 from cmsearch.encoders.towers_export import Reference, TorchRuntime
 from cmsearch.encoders.transformers import load as load_transformers
 from cmsearch.encoders.transformers_export import TransformersReference
-from cmsearch.types import Encoder, Encoding, Modality, Role
+from cmsearch.protocols import Encoder
+from cmsearch.types import Encoding, Modality, Role
 from tests.conftest import checkpoint, write_clip
 
 VISION = {"image_size": 64, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32}

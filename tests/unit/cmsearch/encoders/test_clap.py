@@ -17,7 +17,8 @@ from cmsearch.encoders.exports import cache_dir
 from cmsearch.encoders.towers import folder_name
 from cmsearch.encoders.transformers import load
 from cmsearch.errors import ModelError, ModelUnavailableError, StoreMismatchError
-from cmsearch.types import Encoder, FloatArray, Modality, Role
+from cmsearch.protocols import Encoder
+from cmsearch.types import FloatArray, Modality, Role
 from tests.checkpoints import write_clap
 from tests.commands import python
 

@@ -26,7 +26,8 @@ from cmsearch.errors import (
     StoreMismatchError,
     UnknownModelError,
 )
-from cmsearch.types import Encoder, Modality, Role
+from cmsearch.protocols import Encoder
+from cmsearch.types import Modality, Role
 from tests.commands import python
 from tests.conftest import write_clip
 

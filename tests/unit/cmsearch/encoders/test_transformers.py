@@ -26,7 +26,8 @@ from cmsearch.encoders.towers_export import TorchRuntime
 from cmsearch.encoders.transformers import load
 from cmsearch.encoders.transformers_export import TransformersReference
 from cmsearch.errors import ModelError, ModelUnavailableError, StoreMismatchError
-from cmsearch.types import Encoder, Modality, Role
+from cmsearch.protocols import Encoder
+from cmsearch.types import Modality, Role
 from tests import graphless
 from tests.checkpoints import write_checkpoint
 from tests.commands import python

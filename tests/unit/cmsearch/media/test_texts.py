@@ -10,7 +10,8 @@ from cmsearch.errors import MediaError
 from cmsearch.media import texts
 from cmsearch.media.captions import CaptionsReader
 from cmsearch.media.texts import DocumentReader, SidecarReader
-from cmsearch.types import Modality, Part, Reader, Reading, Skipped
+from cmsearch.protocols import Reader
+from cmsearch.types import Modality, Part, Reading, Skipped
 
 SIZE = 260
 CAFE = "Un café à l'été."

@@ -14,12 +14,13 @@ import torch
 
 from cmsearch import spaces
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError
+from cmsearch.protocols import Tokened
 from cmsearch.registry import load_reranker
 from cmsearch.rerankers import learned
 from cmsearch.rerankers.crossing import LIMIT
 from cmsearch.rerankers.learned import Learned, LearnedReranker, pack, shapes_of, unpack
 from cmsearch.training.crossing import Crossing
-from cmsearch.types import Candidates, EncodedQuery, FloatArray, Item, Modality, Tokened
+from cmsearch.types import Candidates, EncodedQuery, FloatArray, Item, Modality
 from tests import fakes
 
 TEXT, IMAGE = Modality.TEXT, Modality.IMAGE
