@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     )
     from cmsearch.feedback import refined
     from cmsearch.grammar import parse
+    from cmsearch.media.transcripts import transcribe
     from cmsearch.ranking import Ranking
     from cmsearch.searcher import Engine, open
-    from cmsearch.transcripts import transcribe
     from cmsearch.types import (
         Encoding,
         Filter,

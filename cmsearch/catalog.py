@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from cmsearch import phash, places, schema, words
+from cmsearch import places, schema, words
 from cmsearch.common import locators
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.filters import conditions, is_near
+from cmsearch.media import phash
 from cmsearch.schema import chunks, translated, understood
 from cmsearch.spaces import MAX_DIM, parsed
 from cmsearch.tokens import unpack_tokens

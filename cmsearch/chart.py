@@ -18,10 +18,10 @@ from PIL import Image
 from cmsearch.common.text import native, printable
 from cmsearch.errors import MediaError, StoreError
 from cmsearch.layout import WIDTH, Points, arrange
+from cmsearch.media.thumbnails import each, read, webp
 from cmsearch.pages import data_uri, link, render
 from cmsearch.regions import regions
 from cmsearch.store import Store
-from cmsearch.thumbnails import each, read, webp
 from cmsearch.types import FloatArray
 
 MOST = 50_000

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmsearch import phash
 from cmsearch.common.text import native
 from cmsearch.details import SIDE, grey, same
 from cmsearch.errors import MediaError
 from cmsearch.folding import Look, fold, store_least_cosine
+from cmsearch.media import phash
 from cmsearch.media.headers import Header, read_header
+from cmsearch.media.thumbnails import picture
 from cmsearch.originals import Rank, rank, reason
 from cmsearch.store import Store
-from cmsearch.thumbnails import picture
 from cmsearch.types import FloatArray, IdArray, Modality
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 from cmsearch.common.arguments import checked_query
 from cmsearch.common.text import printable
 from cmsearch.errors import QueryError
-from cmsearch.thumbnails import is_film, place
+from cmsearch.media.thumbnails import is_film, place
 from cmsearch.types import Hit, Modality, Place, Query, QueryPart
 
 LIKED, DISLIKED = 0.75, 0.15

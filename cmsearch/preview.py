@@ -20,7 +20,7 @@ from PIL import Image
 
 from cmsearch.common.text import printable
 from cmsearch.errors import MediaError, QueryError
-from cmsearch.thumbnails import each, read
+from cmsearch.media.thumbnails import each, read
 from cmsearch.types import Place
 
 COLUMNS, ROWS = 24, 8

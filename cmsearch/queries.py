@@ -151,7 +151,7 @@ def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
 
     from cmsearch.media.images import flattened, read_picture
     from cmsearch.media.raw import decode_raw
-    from cmsearch.thumbnails import is_film
+    from cmsearch.media.thumbnails import is_film
 
     if isinstance(picture, PIL.Image.Image):
         return flattened(picture), ""
@@ -184,7 +184,7 @@ def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
 
 def _read_at(place: Place, size: int) -> PIL.Image.Image:
     """The page or the frame at a place."""
-    from cmsearch.thumbnails import picture
+    from cmsearch.media.thumbnails import picture
 
     try:
         return picture(place.path, 2 * size, place.locator)

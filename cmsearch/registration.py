@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from cmsearch.phash import COARSE, SIZE, cosines, detail
+from cmsearch.media.phash import COARSE, SIZE, cosines, detail
 from cmsearch.types import FloatArray
 
 LEAST = 0.82

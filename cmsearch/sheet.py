@@ -9,8 +9,8 @@ from pathlib import Path
 from cmsearch.common import locators
 from cmsearch.common.text import printable
 from cmsearch.errors import MediaError
+from cmsearch.media.thumbnails import Thumbnail, each, place, thumbnail
 from cmsearch.pages import check_place, data_uri, link, render, write_page
-from cmsearch.thumbnails import Thumbnail, each, place, thumbnail
 from cmsearch.types import Hit
 
 SIZES = ((60, 960), (300, 640), (1000, 400), (4000, 240))

@@ -10,8 +10,8 @@ from cmsearch.common.digest import content_digest, file_digest
 from cmsearch.common.files import larger_than
 from cmsearch.common.text import native
 from cmsearch.errors import MediaError
+from cmsearch.media.phash import phash
 from cmsearch.notes import noted
-from cmsearch.phash import phash
 from cmsearch.protocols import Encoder
 from cmsearch.registry import make_reader
 from cmsearch.types import (

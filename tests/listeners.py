@@ -8,8 +8,9 @@ from threading import Lock
 import numpy as np
 import pytest
 
-from cmsearch import registry, transcripts
+from cmsearch import registry
 from cmsearch.errors import ModelUnavailableError
+from cmsearch.media import transcripts
 from cmsearch.types import FloatArray, Segment
 
 RATE = 16_000

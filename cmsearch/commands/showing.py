@@ -181,8 +181,8 @@ def _previews(hits: Sequence[Hit], showing: Showing) -> Iterator[str]:
     """The picture of each hit as the terminal shows it; nothing where it has none."""
     if not showing.preview:
         return iter([""] * len(hits))
+    from cmsearch.media.thumbnails import place
     from cmsearch.preview import Protocol, cell_size, previews, protocol
-    from cmsearch.thumbnails import place
 
     kind = protocol(os.environ, is_terminal=sys.stdout.isatty(), encoding=sys.stdout.encoding)
     if kind is Protocol.NONE:

@@ -13,7 +13,7 @@ from cmsearch.common import locators
 from cmsearch.common.files import open_file
 from cmsearch.errors import MediaError
 from cmsearch.media.guarded import guarded
-from cmsearch.media.images import FORMATS, in_turn
+from cmsearch.media.pillow import FORMATS, in_turn
 from cmsearch.media.pixels import normalised
 from cmsearch.media.shots import Frame, Pixels, first_at, shots, thinned
 from cmsearch.types import Modality, Part, Shot, Skipped

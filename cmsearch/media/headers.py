@@ -12,7 +12,8 @@ from PIL import ExifTags, Image
 
 from cmsearch.common.files import open_file, read_file
 from cmsearch.media.exif import read_shot
-from cmsearch.media.images import FORMATS, add_heif
+from cmsearch.media.images import add_heif
+from cmsearch.media.pillow import FORMATS
 from cmsearch.types import RAW, UNKNOWN_SHOT, Shot
 
 RAW_FORMAT = "raw"

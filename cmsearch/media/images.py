@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from io import BytesIO
 from math import inf
@@ -20,6 +18,7 @@ from cmsearch.errors import MediaError
 from cmsearch.media.exif import read_shot
 from cmsearch.media.guarded import MAX_HEAD, check_scans, guarded
 from cmsearch.media.partial import loaded
+from cmsearch.media.pillow import FORMATS, in_turn
 from cmsearch.media.pixels import normalised
 from cmsearch.types import Modality, Part, Reading, Shot, Skipped
 
@@ -31,11 +30,7 @@ MAX_FILE = 3 * 2**29
 """Bytes of a file: those of `MAX_PIXELS` with four channels of 16 bits."""
 MAX_BYTES = 512 * 2**20
 """Bytes of files of formats that are read whole; of the others only what is needed is read."""
-FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
-"""As Pillow names them. Others it can read by running programs."""
 
-_LARGE = 2**25  # pixels: 32 megapixels, more than most cameras have
-_one_large = threading.Lock()
 _JPEG = b"\xff\xd8"
 _BEGINNINGS = (
     *(b"BM", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"\x89PNG", b"\xff\xd8\xff"),
@@ -170,11 +165,6 @@ def flattened(image: Image.Image) -> Image.Image:
 
 def _damaged(error: Exception) -> MediaError:
     return MediaError(f"damaged ({str(error) or type(error).__name__})")
-
-
-def in_turn(pixels: int) -> AbstractContextManager[object]:
-    """Lets a large picture wait until no other one is being decoded, to bound the memory."""
-    return _one_large if pixels > _LARGE else nullcontext()
 
 
 @cache

@@ -14,7 +14,8 @@ from PIL import ExifTags, Image
 from cmsearch.common.files import read_file
 from cmsearch.errors import MediaError
 from cmsearch.media.exif import completed, read_shot, shot_of
-from cmsearch.media.images import MAX_PIXELS, in_turn, read_picture
+from cmsearch.media.images import MAX_PIXELS, read_picture
+from cmsearch.media.pillow import in_turn
 from cmsearch.media.pixels import normalised, turned
 from cmsearch.types import RAW, UNKNOWN_SHOT, Modality, Part, Reading, Shot, Skipped
 

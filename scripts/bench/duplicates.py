@@ -28,7 +28,7 @@ from PIL import Image, ImageEnhance
 
 from cmsearch.duplicates import find_duplicates
 from cmsearch.folding import fold, store_least_cosine
-from cmsearch.phash import phash
+from cmsearch.media.phash import phash
 from cmsearch.store import DIRECTORY, Store
 from cmsearch.types import FloatArray, Modality
 from indexer import Indexer

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.Image import Transpose
 
-from cmsearch import phash
+from cmsearch.media import phash
 from tests.builders import scene
 
 TURNS = (None, *Transpose)

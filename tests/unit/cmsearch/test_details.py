@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 
-from cmsearch import phash
 from cmsearch.details import grey, same
+from cmsearch.media import phash
 from tests.builders import scene
 
 LINES = ("Room 214", "Confirmation 8842", "Amount 120.00", "Arrival on Friday")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from cmsearch.folding import fold, least_cosine
-from cmsearch.phash import phash
+from cmsearch.media.phash import phash
 from cmsearch.types import FloatArray
 from tests.builders import scene
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmsearch.phash import correlations, phash, unpack
+from cmsearch.media.phash import correlations, phash, unpack
 from cmsearch.registration import overlap_correlation
 from tests.builders import scene
 

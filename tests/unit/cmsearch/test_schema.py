@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import cmsearch
-from cmsearch import phash, schema
+from cmsearch import schema
 from cmsearch.catalog import Catalog
 from cmsearch.errors import StoreError
+from cmsearch.media import phash
 from cmsearch.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
 from indexer.doctor import examine

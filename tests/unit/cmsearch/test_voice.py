@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch import transcripts, voice
+from cmsearch import voice
 from cmsearch.errors import MediaError, QueryError
+from cmsearch.media import transcripts
 from cmsearch.types import Segment
 from cmsearch.voice import MOST_WORDS, asked_for, understood
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 import cmsearch
-from cmsearch import registry, transcripts
+from cmsearch import registry
 from cmsearch.errors import ModelUnavailableError, UnknownModelError
 from cmsearch.inventory import take_inventory
+from cmsearch.media import transcripts
 from cmsearch.store import Store
 from cmsearch.types import FloatArray, Hit, Progress, Segment
 from indexer import Indexer

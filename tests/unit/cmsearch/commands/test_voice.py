@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmsearch import microphone, transcripts, wav
+from cmsearch import microphone, wav
 from cmsearch.commands.showing import HEADINGS
+from cmsearch.media import transcripts
 from cmsearch.microphone import RATE
 from cmsearch.types import TOWER, FloatArray, Segment
 from tests.builders import write_picture

@@ -12,7 +12,7 @@ from PIL import Image
 from cmsearch.errors import MediaError
 from cmsearch.media import animations
 from cmsearch.media.images import ImageReader
-from cmsearch.thumbnails import picture
+from cmsearch.media.thumbnails import picture
 from cmsearch.types import Modality, Part, Reading, Skipped
 from tests.bad_files import endless_gif
 

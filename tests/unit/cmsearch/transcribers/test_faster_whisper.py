@@ -11,12 +11,12 @@ import pytest
 
 from cmsearch.errors import ModelUnavailableError, UnknownModelError
 from cmsearch.media.audio import RATE, AudioReader, listening
+from cmsearch.media.transcripts import transcriber
 from cmsearch.protocols import Transcriber
 from cmsearch.transcribers import faster_whisper
 from cmsearch.transcribers.faster_whisper import FasterWhisper, _fitted, _is_sure
 from cmsearch.transcribers.sentences import Word
 from cmsearch.transcribers.voice import LOUD, Passage, Span, levelled, passages, speech
-from cmsearch.transcripts import transcriber
 from cmsearch.types import FloatArray
 from tests import sounds
 from tests.bad_files import DATA

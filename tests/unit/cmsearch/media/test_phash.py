@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from cmsearch import phash
-from cmsearch.phash import cosines, unpack
+from cmsearch.media import phash
+from cmsearch.media.phash import cosines, unpack
 from tests.builders import scene
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import cmsearch
-from cmsearch import registry, transcripts
+from cmsearch import registry
 from cmsearch.errors import MediaError, ModelError, QueryError, UnknownModelError
+from cmsearch.media import transcripts
 from cmsearch.media.audio import AudioReader
-from cmsearch.transcripts import RATE, WINDOW, heard, transcript_of, windows
+from cmsearch.media.transcripts import RATE, WINDOW, heard, transcript_of, windows
 from cmsearch.types import FloatArray, Segment
 from tests import listeners, sounds
 from tests.bad_sounds import riff, silent_film

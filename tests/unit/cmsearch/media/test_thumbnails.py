@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cmsearch.errors import MediaError
-from cmsearch.thumbnails import each, thumbnail
+from cmsearch.media.thumbnails import each, thumbnail
 from tests.builders import write_files, write_picture
 
 DATA = Path(__file__).parents[2] / "data"
