@@ -19,8 +19,8 @@ from cmsearch.common import locators
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.filters import conditions, is_near
 from cmsearch.media import phash
+from cmsearch.models.spaces import MAX_DIM, parsed
 from cmsearch.schema import chunks, translated, understood
-from cmsearch.spaces import MAX_DIM, parsed
 from cmsearch.tokens import unpack_tokens
 from cmsearch.types import (
     HEARD,

@@ -10,7 +10,7 @@ import numpy as np
 
 from cmsearch.errors import QueryError
 from cmsearch.joining import Joiner, pair
-from cmsearch.multimodal import Fused
+from cmsearch.models.fusion_network import Fused
 from cmsearch.types import Background, Composition, EncodedQuery, FloatArray, Modality
 
 _UNKNOWN = (0.0, 1.0)

@@ -16,7 +16,7 @@ from cmsearch.attention import attention_map
 from cmsearch.common.arguments import checked_query
 from cmsearch.errors import QueryError
 from cmsearch.measured import Table, defaults
-from cmsearch.multimodal import Fused
+from cmsearch.models.fusion_network import Fused
 from cmsearch.protocols import Encoder
 from cmsearch.ranking import Ranking, stages
 from cmsearch.store import Store, View

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cmsearch.encodings import checked
-from cmsearch.multimodal import Fused, Fusions, Network, Parts, Tensors, parts, summed
+from cmsearch.models.encodings import checked
+from cmsearch.models.fusion_network import Fused, Fusions, Network, Parts, Tensors, parts, summed
 from cmsearch.protocols import Encoder
 from cmsearch.tokens import pack_tokens, unpack_tokens
 from cmsearch.types import Composition, EncodedQuery, FloatArray, Modality, Role

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.adapters import blended
+from cmsearch.models.adapters import blended
 from cmsearch.types import FloatArray, IdArray
 
 STRENGTH, SHARE = 0.3, 0.5

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cmsearch import adapters
-from cmsearch.encoders.adapted import on_top
 from cmsearch.errors import ModelError, QueryError, StoreError
-from cmsearch.multimodal import Tensors
+from cmsearch.models import adapters
+from cmsearch.models.encoders.adapted import on_top
+from cmsearch.models.fusion_network import Tensors
+from cmsearch.models.rerankers.learned import LearnedReranker, unpack
 from cmsearch.protocols import Encoder, Reranker, Tokened
 from cmsearch.registry import load_encoder, model_name
-from cmsearch.rerankers.learned import LearnedReranker, unpack
 from cmsearch.store import Store, View
 from cmsearch.types import Space
 

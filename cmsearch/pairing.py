@@ -9,7 +9,7 @@ import numpy as np
 from cmsearch.composition import Sum, scales, standard
 from cmsearch.joining import Joiner
 from cmsearch.matching import Matcher, beyond
-from cmsearch.multimodal import Parts, parts
+from cmsearch.models.fusion_network import Parts, parts
 from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
 from cmsearch.store import Store, View
 from cmsearch.types import Composition, EncodedQuery, Filter, Modality

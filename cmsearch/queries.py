@@ -15,8 +15,8 @@ from cmsearch.common import locators
 from cmsearch.common.arguments import ASKED, checked_query
 from cmsearch.common.digest import content_digest
 from cmsearch.common.files import larger_than, read_file
-from cmsearch.encodings import checked
 from cmsearch.errors import MediaError, QueryError
+from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
 from cmsearch.types import (
     Composition,

@@ -11,11 +11,11 @@ import numpy as np
 
 from cmsearch.attention import Tokens, attend
 from cmsearch.composition import Sum
-from cmsearch.encodings import checked
 from cmsearch.errors import ModelError, QueryError
 from cmsearch.hubness import Banks, nearest_neighbour_bias
 from cmsearch.kreciprocal import k_reciprocal_distances
 from cmsearch.measured import UNMEASURED, Stages, Table
+from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder, Reranker
 from cmsearch.registry import rerankers
 from cmsearch.retrieval import DECIMALS, Answer, order

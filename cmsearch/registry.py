@@ -40,11 +40,11 @@ class Registry:
 encoders = Registry(
     "cmsearch.encoders",
     {
-        "adapter": "cmsearch.encoders.adapted:load",
-        "dual": "cmsearch.encoders.dual:load",
-        "lite": "cmsearch.encoders.lite:load",
-        "open_clip": "cmsearch.encoders.open_clip:load",
-        "transformers": "cmsearch.encoders.transformers:load",
+        "adapter": "cmsearch.models.encoders.adapted:load",
+        "dual": "cmsearch.models.encoders.dual:load",
+        "lite": "cmsearch.models.encoders.lite:load",
+        "open_clip": "cmsearch.models.encoders.open_clip:load",
+        "transformers": "cmsearch.models.encoders.transformers:load",
     },
 )
 """Functions `load(model, *, device, space, download) -> Encoder`."""
@@ -79,14 +79,14 @@ readers = Registry(
 rerankers = Registry(
     "cmsearch.rerankers",
     {
-        "itm": "cmsearch.rerankers.itm:load",
-        "learned": "cmsearch.rerankers.learned:load",
+        "itm": "cmsearch.models.rerankers.itm:load",
+        "learned": "cmsearch.models.rerankers.learned:load",
     },
 )
 """Functions `load(model, *, device, download) -> Reranker`; for an empty `model` their own."""
 
 transcribers = Registry(
-    "cmsearch.transcribers", {"faster-whisper": "cmsearch.transcribers.faster_whisper:load"}
+    "cmsearch.transcribers", {"faster-whisper": "cmsearch.models.transcribers.faster_whisper:load"}
 )
 """Functions `load(model, *, device, download) -> Transcriber`; for an empty `model` their own."""
 

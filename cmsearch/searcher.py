@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from cmsearch import store as stores
-from cmsearch.adapters import resolved
 from cmsearch.alike import Alike
 from cmsearch.answering import KINDS, Answering, Tools, Wanted, deadline
 from cmsearch.common.arguments import check_filter, checked_k, checked_path
@@ -25,7 +24,8 @@ from cmsearch.joining import Joiner
 from cmsearch.loading import check_tokens, load_own, own_fusion, own_reranker
 from cmsearch.matching import MATCHES
 from cmsearch.measured import Stages
-from cmsearch.multimodal import Fused
+from cmsearch.models.adapters import resolved
+from cmsearch.models.fusion_network import Fused
 from cmsearch.protocols import Encoder, Reranker
 from cmsearch.queries import encode_queries
 from cmsearch.ranking import FUSIONS, Ranking, depth_of, stages

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import Table
 from sqlalchemy.dialects.sqlite import insert
 
-from cmsearch import schema, spaces
+from cmsearch import schema
+from cmsearch.models import spaces
 from cmsearch.schema import chunks
 from cmsearch.tokens import pack_tokens
 from cmsearch.types import HEARD, READ, STALE, Asset, Encoding, Modality, Part, Space

@@ -9,7 +9,7 @@ import numpy as np
 
 from cmsearch.heldout import Comparison, Second, Tally
 from cmsearch.learn import QUERIES, Held, Pairs, held
-from cmsearch.multimodal import Fusions, Parts, summed
+from cmsearch.models.fusion_network import Fusions, Parts, summed
 from cmsearch.training.multimodal import Material, neighbours, other
 from cmsearch.types import FloatArray, IdArray
 

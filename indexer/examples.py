@@ -10,12 +10,12 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from cmsearch import adapters
 from cmsearch.attention import attend
 from cmsearch.errors import QueryError, StoreError
 from cmsearch.heldout import Second
 from cmsearch.learn import Pairs
 from cmsearch.measured import defaults
+from cmsearch.models import adapters
 from cmsearch.ranking import DEPTH
 from cmsearch.store import Store
 from cmsearch.types import FloatArray, IdArray, Modality, Space

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from cmsearch import adapters, queries
-from cmsearch.adapters import Adapter
+from cmsearch import queries
 from cmsearch.errors import StoreError
 from cmsearch.heldout import Comparison, Learned, learn
+from cmsearch.models import adapters
+from cmsearch.models.adapters import Adapter
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.store import Store
 from cmsearch.types import FloatArray, Progress

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cmsearch import adapters
-from cmsearch.adapters import Adapter
 from cmsearch.composition import scales
 from cmsearch.heldout import Comparison, is_better
 from cmsearch.learn import FEW
 from cmsearch.loading import own_adapter
-from cmsearch.multimodal import Network, Parts, Tensors, parts
+from cmsearch.models import adapters
+from cmsearch.models.adapters import Adapter
+from cmsearch.models.fusion_network import Network, Parts, Tensors, parts
 from cmsearch.registry import model_name
 from cmsearch.store import Store
 from cmsearch.training.multimodal import STEPS, Material, train

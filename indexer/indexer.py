@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cmsearch import adapters, bank
+from cmsearch import bank
 from cmsearch.common.processors import threads
-from cmsearch.encoders.adapted import Adapted
 from cmsearch.errors import ModelError, StoreError, StoreMismatchError
 from cmsearch.loading import load_own
-from cmsearch.models import choose
+from cmsearch.models import adapters
+from cmsearch.models.choices import choose
+from cmsearch.models.encoders.adapted import Adapted
 from cmsearch.protocols import Encoder
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.store import CATALOG, DIRECTORY, Store

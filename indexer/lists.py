@@ -10,9 +10,9 @@ from cmsearch.errors import QueryError
 from cmsearch.hubness import SIZE
 from cmsearch.learn import Pairs
 from cmsearch.measured import Hubness, Stages, Table
+from cmsearch.models.rerankers.crossing import stacked
 from cmsearch.ranking import DEPTH
 from cmsearch.registry import model_name
-from cmsearch.rerankers.crossing import stacked
 from cmsearch.training.reranking import Lists, Material
 from cmsearch.types import FloatArray, IdArray, Modality
 from indexer.examples import Examples, Source

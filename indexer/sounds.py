@@ -13,10 +13,10 @@ import numpy as np
 from cmsearch import bank
 from cmsearch.catalog import Catalog
 from cmsearch.common import locators
-from cmsearch.encodings import checked
 from cmsearch.errors import MediaError, ModelError
 from cmsearch.media import audio
 from cmsearch.media.audio import listening
+from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
 from cmsearch.registry import load_encoder, model_name, sound_name
 from cmsearch.store import Store

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cmsearch.encodings import checked
+from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
 from cmsearch.store import Store
 from cmsearch.types import TOWER, Asset, Encoding, FloatArray, Modality, Role, Skipped

@@ -40,8 +40,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 ROOT = Path(__file__).parents[1]
 _FIRST = (
     "contract/test_encoder.py",
-    "unit/cmsearch/encoders/test_open_clip.py",
-    "unit/cmsearch/encoders/test_transformers.py",
+    "unit/cmsearch/models/encoders/test_open_clip.py",
+    "unit/cmsearch/models/encoders/test_transformers.py",
 )
 """One exports `lite`, which most others want, and meanwhile the next ones don't."""
 

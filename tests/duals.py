@@ -7,8 +7,8 @@ from pathlib import Path
 from string import ascii_lowercase, digits
 from typing import Any
 
-from cmsearch.encoders.dual_file import Recipe
 from cmsearch.evaluate import Gold
+from cmsearch.models.encoders.dual_file import Recipe
 
 WORDS = ["red", "green", "blue", "a", "photo", "of", "square", "of", "on", "white", "grey", "black"]
 SIDE = 32
@@ -76,8 +76,8 @@ def write_dual(path: Path, **image: Any) -> Path:
     """Write a model with random weights; returns its path."""
     import torch
 
-    from cmsearch.encoders import dual_file
-    from cmsearch.encoders.dual_model import built
+    from cmsearch.models.encoders import dual_file
+    from cmsearch.models.encoders.dual_model import built
 
     torch.manual_seed(0)
     own = recipe(**image)

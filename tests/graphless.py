@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from cmsearch.encoders import towers_export
-from cmsearch.encoders.onnx import Sessions
+from cmsearch.models.encoders import towers_export
+from cmsearch.models.encoders.onnx import Sessions
 
 
 def run_in_torch(patch: pytest.MonkeyPatch, cache: Path) -> None:

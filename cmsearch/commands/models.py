@@ -26,7 +26,7 @@ def models(name: str | None, everything: bool, style: str) -> None:
       cmsearch models dual:mine.safetensors
       cmsearch index ~/Pictures --model clip
     """
-    from cmsearch import models as known
+    from cmsearch.models import choices as known
 
     if name is not None:
         click.echo(json.dumps(known.card(name), indent=None if style == "json" else 2))
@@ -47,7 +47,7 @@ def models(name: str | None, everything: bool, style: str) -> None:
 
 
 def _model_fields(model: Any) -> dict[str, Any]:
-    from cmsearch import models as known
+    from cmsearch.models import choices as known
 
     return {
         "name": model.name,

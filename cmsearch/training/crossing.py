@@ -1,4 +1,4 @@
-"""The network of a learned reranker in torch, as `cmsearch.rerankers.crossing` has it in NumPy."""
+"""The network of a learned reranker in torch, as `cmsearch.models.rerankers.crossing` has it in NumPy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cmsearch.rerankers.crossing import LIMIT, PLACES, SHARPNESS
+from cmsearch.models.rerankers.crossing import LIMIT, PLACES, SHARPNESS
 from cmsearch.types import FloatArray
 
 WIDTH, HEADS, LAYERS = 32, 4, 2
@@ -66,7 +66,7 @@ class Crossing(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, words: Tensor, weights: Tensor, cells: Tensor, present: Tensor) -> Tensor:
-        """See `cmsearch.rerankers.crossing.judged`; here the dimensions before may be several."""
+        """See `cmsearch.models.rerankers.crossing.judged`; here the dimensions before may be several."""
         similar = words @ cells.transpose(-1, -2)
         return self.compared(self.read(words), weights, self.seen(cells), present, similar)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cmsearch.encoders.dual_file import written
+from cmsearch.models.encoders.dual_file import written
 from cmsearch.training.saving import State
 
 WIDTH, HEIGHT = 800, 440

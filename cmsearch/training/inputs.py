@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cmsearch.encoders.dual_file import Recipe, Tokens
-from cmsearch.encoders.dual_model import DualModel, unit
 from cmsearch.evaluate import Gold
+from cmsearch.models.encoders.dual_file import Recipe, Tokens
+from cmsearch.models.encoders.dual_model import DualModel, unit
 from cmsearch.types import FloatArray
 
 ENCODED_AT_ONCE = 32

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, gelu, normalize
 
-from cmsearch.multimodal import EPSILON, HEADS, WIDTH, Parts
+from cmsearch.models.fusion_network import EPSILON, HEADS, WIDTH, Parts
 from cmsearch.types import FloatArray, IdArray
 
 STEPS = 200
@@ -81,7 +81,7 @@ class Side(nn.Module):
 class MultiModalNet(nn.Module):
     """Fuses the tokens of a picture and of a text of one space into one vector of that space.
 
-    Untrained it gives the weighted sum that it replaces. `cmsearch.multimodal.Network` computes the
+    Untrained it gives the weighted sum that it replaces. `cmsearch.models.fusion_network.Network` computes the
     same from its `state_dict`, and says what it attends to.
     """
 
@@ -117,7 +117,7 @@ class MultiModalNet(nn.Module):
         return self.image, self.text
 
     def tensors(self) -> dict[str, FloatArray]:
-        """The weights as `cmsearch.multimodal` takes them."""
+        """The weights as `cmsearch.models.fusion_network` takes them."""
         return {name: one.detach().cpu().numpy().copy() for name, one in self.state_dict().items()}
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from cmsearch.common.files import replace_file, replacing
 from cmsearch.common.processors import threads
-from cmsearch.encoders.pixels import prepare_image
 from cmsearch.errors import MediaError, ModelError
+from cmsearch.models.encoders.pixels import prepare_image
 from cmsearch.training.inputs import Tell
 from cmsearch.types import Skipped
 

@@ -12,14 +12,14 @@ from typing import Any
 import torch
 
 from cmsearch import __version__
-from cmsearch.devices import best_device, move_to
-from cmsearch.encoders import dual_file, dual_towers
-from cmsearch.encoders.dual_export import image_spec
-from cmsearch.encoders.dual_file import Recipe
-from cmsearch.encoders.dual_model import DualModel
-from cmsearch.encoders.towers_export import digest
 from cmsearch.errors import QueryError
 from cmsearch.evaluate import Gold
+from cmsearch.models.devices import best_device, move_to
+from cmsearch.models.encoders import dual_file, dual_towers
+from cmsearch.models.encoders.dual_export import image_spec
+from cmsearch.models.encoders.dual_file import Recipe
+from cmsearch.models.encoders.dual_model import DualModel
+from cmsearch.models.encoders.towers_export import digest
 from cmsearch.training import pairs as parting
 from cmsearch.training.curve import draw
 from cmsearch.training.inputs import Inputs, Tell, inputs, vectors

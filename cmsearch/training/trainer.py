@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cmsearch.encoders.dual_model import DualModel
 from cmsearch.errors import ModelError
+from cmsearch.models.encoders.dual_model import DualModel
 from cmsearch.training.inputs import Inputs, Tell, read, see, vectors
 from cmsearch.training.losses import (
     CLIP_START,

@@ -26,8 +26,8 @@ from PIL import Image
 
 import cmsearch
 from cmsearch.common import locators
-from cmsearch.encoders.lite import load
 from cmsearch.media.video import VideoReader
+from cmsearch.models.encoders.lite import load
 from cmsearch.pooling import pooled
 from cmsearch.protocols import Encoder
 from cmsearch.types import FloatArray, Modality, Part, Reading, Role

@@ -22,9 +22,10 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from cmsearch.encoders import lite, lite_export
-from cmsearch.encoders.onnx import cpu_count
 from cmsearch.media.images import ImageReader, decode
+from cmsearch.models.encoders import lite, lite_export
+from cmsearch.models.encoders.lite_recipe import IMAGE_SIZE
+from cmsearch.models.encoders.onnx import cpu_count
 from cmsearch.types import Modality, Role
 from indexer import Indexer
 
@@ -94,7 +95,7 @@ def _indexer_rate(files: list[Path]) -> float:
 
 def _loop_rate(files: list[Path], model: torch.nn.Module, size: int) -> float:
     torch.set_num_threads(cpu_count())
-    side = (lite.IMAGE_SIZE, lite.IMAGE_SIZE)
+    side = (IMAGE_SIZE, IMAGE_SIZE)
     transform = transforms.Compose(
         [
             transforms.Resize(side, transforms.InterpolationMode.BICUBIC),

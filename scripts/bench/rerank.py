@@ -23,8 +23,8 @@ import numpy as np
 from cmsearch.composition import Sum
 from cmsearch.hubness import Banks
 from cmsearch.measured import Attention, Stages
+from cmsearch.models.rerankers.learned import Learned, LearnedReranker, shapes_of
 from cmsearch.ranking import OWN, SecondStage, candidates
-from cmsearch.rerankers.learned import Learned, LearnedReranker, shapes_of
 from cmsearch.retrieval import EVERYTHING, Answer, Retriever
 from cmsearch.store import DIRECTORY, Store, View
 from cmsearch.training.crossing import HEADS, LAYERS, WIDTH

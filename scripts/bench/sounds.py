@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmsearch.encoders.transformers import load
+from cmsearch.models.encoders.transformers import load
 from cmsearch.types import Modality, Role
 from indexer.sounds import heard
 

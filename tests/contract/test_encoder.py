@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmsearch import adapters, registry
-from cmsearch.adapters import Adapter
+from cmsearch import registry
+from cmsearch.models import adapters
+from cmsearch.models.adapters import Adapter
 from cmsearch.protocols import Encoder
 from cmsearch.registry import load_encoder, model_name
 from cmsearch.types import Encoding, Modality, Role, Space

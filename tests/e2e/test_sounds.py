@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cmsearch import registry
-from cmsearch.encoders.exports import cache_dir
-from cmsearch.encoders.towers import folder_name
+from cmsearch.models.encoders.exports import cache_dir
+from cmsearch.models.encoders.towers_onnx import folder_name
 from cmsearch.store import Store
 from tests import sounds
 from tests.commands import cmsearch

@@ -29,10 +29,12 @@ EXCEPTIONS = {
     "cmsearch/commands/editing.py": {
         "readline.write_history_file(Path(own, _NAME))"  # in a folder of a random name
     },
-    "cmsearch/encoders/lite_export.py": {"np.save(file, normalize(image.classes, dim=1).numpy())"},
+    "cmsearch/models/encoders/lite_export.py": {
+        "np.save(file, normalize(image.classes, dim=1).numpy())"
+    },
     "cmsearch/training/saving.py": {"torch.save(whole, file)"},
     "cmsearch/making.py": {"beside.replace(path / CATALOG)"},  # SQLite wrote it, to an unused name
-    "cmsearch/encoders/exports.py": {  # folders of random names
+    "cmsearch/models/encoders/exports.py": {  # folders of random names
         "building.rename(place)",
         "place.rename(building.with_name(f'{building.name}-old'))",
     },

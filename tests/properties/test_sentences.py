@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmsearch.cues import subtitles, written
-from cmsearch.transcribers.sentences import MOST, Word, segments
+from cmsearch.models.transcribers.sentences import MOST, Word, segments
 from cmsearch.types import Segment
 
 WORDS = st.lists(

@@ -13,14 +13,14 @@ from PIL import Image
 import cmsearch
 from cmsearch import Engine, Hit, Modality, QueryError, Role
 from cmsearch.attention import attention_map
-from cmsearch.encoders import lite
-from cmsearch.encoders.open_clip import load as load_open_clip
-from cmsearch.encoders.open_clip_export import OpenClipReference
-from cmsearch.encoders.pixels import centre_crop
-from cmsearch.encoders.towers import TowersEncoder
-from cmsearch.encoders.towers_export import TorchRuntime
 from cmsearch.explain import REGIONS, Regional
 from cmsearch.measured import MEASURED, UNMEASURED
+from cmsearch.models.encoders import lite
+from cmsearch.models.encoders.open_clip import load as load_open_clip
+from cmsearch.models.encoders.open_clip_export import OpenClipReference
+from cmsearch.models.encoders.pixels import centre_crop
+from cmsearch.models.encoders.towers import TowersEncoder
+from cmsearch.models.encoders.towers_export import TorchRuntime
 from indexer import Indexer
 from tests import fakes
 from tests.builders import write_files, write_picture

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 import cmsearch
-from cmsearch import adapters
 from cmsearch.catalog import Catalog
 from cmsearch.errors import CmsearchError, QueryError, StoreError, UnknownModelError
 from cmsearch.generations import delete, prunable, switch
+from cmsearch.models import adapters
 from cmsearch.registry import model_name
 from cmsearch.store import Store
 from cmsearch.types import Encoding, Modality

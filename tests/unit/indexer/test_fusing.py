@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import cmsearch
-from cmsearch import adapters
 from cmsearch.errors import CmsearchError
 from cmsearch.generations import switch
 from cmsearch.heldout import Comparison
-from cmsearch.multimodal import shapes
+from cmsearch.models import adapters
+from cmsearch.models.fusion_network import shapes
 from cmsearch.store import Store
 from cmsearch.types import Encoding, Modality, Query, QueryPart
 from indexer import Indexer, fusing

@@ -15,7 +15,7 @@ from cmsearch.errors import CmsearchError, ModelUnavailableError
 from cmsearch.evaluate import Gold
 from cmsearch.generations import delete, prunable, switch
 from cmsearch.loading import own_adapter
-from cmsearch.rerankers import learned
+from cmsearch.models.rerankers import learned
 from cmsearch.store import Store
 from cmsearch.training.reranking import Settings
 from cmsearch.types import Role

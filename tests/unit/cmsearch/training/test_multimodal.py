@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cmsearch.multimodal import Network, Parts, check
+from cmsearch.models.fusion_network import Network, Parts, check
 from cmsearch.training.multimodal import Material, MultiModalNet, neighbours, other, train
 from cmsearch.types import FloatArray
 from tests.unit.cmsearch.test_multimodal import DIM, some

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from cmsearch.encoders import dual_file, dual_towers
-from cmsearch.encoders.dual_model import built
 from cmsearch.errors import MediaError, ModelError, QueryError
+from cmsearch.models.encoders import dual_file, dual_towers
+from cmsearch.models.encoders.dual_model import built
 from cmsearch.training.inputs import inputs
 from cmsearch.training.settings import Settings
 from cmsearch.training.train import Outcome, Place, train

@@ -1,0 +1,1 @@
+"""Everything neural: encoders, rerankers, transcribers, and how their weights are had."""

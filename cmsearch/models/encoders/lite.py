@@ -1,0 +1,192 @@
+"""`lite`: the encoder whose weights come with the installation, with no network.
+
+EfficientNet-Lite2 sees, all-MiniLM-L6-v2 reads, and a convex combination of semantic embeddings
+(ConSE: Norouzi et al. 2013, arXiv 1312.5650) puts what is seen where it is read: an image becomes
+the mean of the sentence vectors of the ImageNet classes, weighted by their probabilities. No pair
+of an image and a text was used to align the two. This module runs the exported graphs and imports
+no torch; `lite_export` is the reference, and makes them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from math import log
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmsearch.common.text import pieces
+from cmsearch.errors import StoreMismatchError, UnknownModelError
+from cmsearch.models.encoders.exports import export_key, published
+from cmsearch.models.encoders.lite_recipe import DIM, FIRST_WORD, IMAGE_SIZE, RECIPE, SPACE
+from cmsearch.models.encoders.onnx import Sessions, cpu_count
+from cmsearch.models.encoders.words import PROMPT, WordTokens, heaviest
+from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
+
+if TYPE_CHECKING:
+    import tokenizers
+
+MAX_TOKENS = 256
+"""Word pieces that all-MiniLM-L6-v2 was trained to read, [CLS] and [SEP] among them."""
+STORED_WORDS = 10
+GRAPHS = "3"
+"""The form of the exported files."""
+_PROMPTS = 32
+
+
+class Words(NamedTuple):
+    """A prepared text: its word pieces, and the pieces of each of its words, each word once."""
+
+    ids: list[int]
+    words: list[tuple[int, ...]]
+
+
+class LiteEncoder:
+    """Text and images in 384 dimensions, with tokens and features, through ONNX Runtime."""
+
+    def __init__(self) -> None:
+        self._file = published(f"lite-{export_key(SPACE.weights, RECIPE, GRAPHS)}", _build).file
+        self._sessions = Sessions(self._file)
+        self._lock = threading.Lock()
+        self._tokenizer_: tokenizers.Tokenizer | None = None
+        self._words = WordTokens(self._prompted, DIM)
+        self.space = SPACE
+        self.capabilities = Capabilities(
+            modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
+            image_size=IMAGE_SIZE,
+            batch_size=4,
+            workers=cpu_count(),
+        )
+
+    def split(self, text: str) -> list[str]:
+        return pieces(text, lambda piece: len(self._tokenizer.encode(piece).ids) <= MAX_TOKENS)
+
+    def prepare(self, content: Any, modality: Modality) -> Any:
+        if modality is Modality.IMAGE:
+            return prepare_image(content)
+        encoding = self._tokenizer.encode(content)
+        words: dict[int, tuple[int, ...]] = {}
+        for piece, word in zip(encoding.ids[:MAX_TOKENS], encoding.word_ids, strict=False):
+            if word is not None:
+                words[word] = (*words.get(word, ()), piece)
+        return Words(encoding.ids[:MAX_TOKENS], list(dict.fromkeys(words.values())))
+
+    def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
+        if modality is Modality.IMAGE:
+            vectors, tokens, features = self._sessions.run("image", np.stack(batch))
+            return Encoding(vectors, tokens, np.ones(tokens.shape[:2], np.float32), features)
+        vectors = self._sentences([text.ids for text in batch])
+        return Encoding(vectors, *self._words.of([_weighed(text) for text in batch], _most(role)))
+
+    def words(self, batch: Sequence[Words], role: Role) -> list[list[str]]:
+        """The word that each token of n prepared texts stands for."""
+        kept = [heaviest(_weighed(text), _most(role)) for text in batch]
+        return [[self._tokenizer.decode(list(word)) for word, _ in words] for words in kept]
+
+    def bank(self, modality: Modality) -> FloatArray:
+        """The vectors of the ImageNet classes, in place of a picture of each."""
+        if modality is not Modality.IMAGE:
+            return np.empty((0, DIM), np.float32)
+        return self._classes
+
+    @cached_property
+    def _classes(self) -> FloatArray:
+        vectors: FloatArray = np.load(self._file("classes.npy"))
+        return vectors
+
+    def crop(self) -> None:
+        """The cells cover the whole picture."""
+
+    @property
+    def _tokenizer(self) -> tokenizers.Tokenizer:
+        with self._lock:
+            if self._tokenizer_ is None:
+                from tokenizers import Tokenizer
+
+                tokenizer = Tokenizer.from_file(str(self._file("tokenizer.json")))
+                tokenizer.no_padding()
+                tokenizer.no_truncation()  # `split` sees to the length, and cuts nothing away
+                self._tokenizer_ = tokenizer
+            return self._tokenizer_
+
+    def _sentences(self, rows: Sequence[Sequence[int]]) -> FloatArray:
+        vectors: FloatArray = self._sessions.run("text", *pad(rows))[0]
+        return vectors
+
+    def _prompted(self, words: Sequence[tuple[int, ...]]) -> FloatArray:
+        """The vectors `(n, dim)` of words, given as their pieces, each in the prompt."""
+        start, end = self._prompt
+        rows = sorted(((*start, *word, *end) for word in words), key=len)
+        found = {
+            row: vector
+            for at in range(0, len(rows), _PROMPTS)
+            for row, vector in zip(
+                rows[at : at + _PROMPTS], self._sentences(rows[at : at + _PROMPTS]), strict=True
+            )
+        }
+        return np.stack([found[(*start, *word, *end)] for word in words])
+
+    @cached_property
+    def _prompt(self) -> tuple[list[int], list[int]]:
+        """The word pieces before and after a word in the prompt."""
+        ids = self._tokenizer.encode(PROMPT).ids
+        return ids[:-1], ids[-1:]
+
+
+def load(
+    model: str, *, device: str | None = None, space: Space | None = None, download: bool = False
+) -> LiteEncoder:
+    """The encoder; `space`, if given, is the one that a store was made with."""
+    if model:
+        raise UnknownModelError(f"lite is one model and takes no name after it, such as {model!r}.")
+    if space is not None and space != SPACE:
+        raise StoreMismatchError(
+            "The store was made with another version of lite. Index the folder again into a new "
+            "store (--store DIR), or use the version of cmsearch that made it."
+        )
+    return LiteEncoder()
+
+
+def prepare_image(image: Any) -> NDArray[np.uint8]:
+    """The picture squashed to a square `(260, 260, 3)`, so that nothing is cropped away."""
+    from PIL.Image import Resampling
+
+    return np.asarray(image.resize((IMAGE_SIZE, IMAGE_SIZE), Resampling.BICUBIC))
+
+
+def pad(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids `(n, t)` filled up with zeros, and the mask of what is not filling."""
+    ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
+    mask = np.zeros_like(ids)
+    for row, values in enumerate(rows):
+        ids[row, : len(values)] = values
+        mask[row, : len(values)] = 1
+    return ids, mask
+
+
+def _most(role: Role) -> int:
+    """How many words of a text become tokens."""
+    return STORED_WORDS if role is Role.DOCUMENT else MAX_TOKENS
+
+
+def _weighed(text: Words) -> list[tuple[tuple[int, ...], float]]:
+    return [(word, _weight(word)) for word in text.words]
+
+
+def _weight(word: tuple[int, ...]) -> float:
+    """The square of a word's inverse document frequency, as both sides of tf-idf would have it.
+
+    By Zipf's law a word's frequency falls as 1 / its rank, which is its number in BERT's
+    vocabulary; it is as rare as the rarest of its pieces.
+    """
+    return log(max(*word, FIRST_WORD) - FIRST_WORD + 1) ** 2
+
+
+def _build(folder: Path) -> None:
+    from cmsearch.models.encoders import lite_export
+
+    lite_export.build(folder)

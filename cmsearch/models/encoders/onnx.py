@@ -1,0 +1,98 @@
+"""Exporting torch modules to ONNX once, and running them without torch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cmsearch.common.processors import cpu_count as cpu_count
+from cmsearch.errors import ModelError
+from cmsearch.models.quiet import quiet
+
+if TYPE_CHECKING:
+    import onnxruntime
+    import torch
+
+_INLINE_BYTES = 1_500_000_000
+"""Weights above this lie beside the graph, which a single file of 2 GB can't hold."""
+
+
+def export(
+    module: torch.nn.Module,
+    example: tuple[torch.Tensor, ...],
+    path: Path,
+    axes: tuple[str, ...] = ("batch",),
+) -> None:
+    """Write `module` as an ONNX graph whose inputs, named input_0 …, have free leading axes.
+
+    Raises `ModelError` where torch can't export the module.
+    """
+    import torch
+
+    free = {axis: torch.export.Dim(name) for axis, name in enumerate(axes)}
+    size = sum(tensor.nbytes for tensor in module.state_dict().values())
+    fastpath = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with quiet("torch.onnx", "onnxscript", "onnx_ir"):
+            torch.onnx.export(
+                module.eval(),
+                example,
+                path,
+                dynamo=True,
+                verbose=False,
+                external_data=size > _INLINE_BYTES,
+                input_names=[f"input_{i}" for i in range(len(example))],
+                dynamic_shapes=tuple(free for _ in example),
+            )
+    except Exception as error:  # the exporter raises whatever its passes raise
+        reason = str(error.__cause__ or error).strip().split("\n")[0].rstrip(".")
+        raise ModelError(f"The model can't be exported to ONNX: {reason}.") from error
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fastpath)
+
+
+class Sessions:
+    """ONNX graphs, each opened at its first use, safe from threads.
+
+    `file` gives the path of a file by its name, checked if it has to be.
+
+    Each call runs on one thread: an encoder is kept busy by several calls at once, which costs no
+    synchronisation within an operator.
+    """
+
+    def __init__(self, file: Callable[[str], Path]) -> None:
+        self._file = file
+        self._open: dict[str, onnxruntime.InferenceSession] = {}
+        self._lock = threading.Lock()
+
+    def run(self, name: str, *inputs: np.ndarray[Any, Any]) -> list[Any]:
+        """The outputs of the graph `NAME.onnx` for its inputs in order."""
+        feeds: Mapping[str, Any] = {f"input_{i}": array for i, array in enumerate(inputs)}
+        return list(self.get(name).run(None, feeds))
+
+    def get(self, name: str) -> onnxruntime.InferenceSession:
+        with self._lock:
+            if name not in self._open:
+                self._open[name] = _session(self._file(f"{name}.onnx"))
+            return self._open[name]
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has no public base class for its errors
+        raise ModelError(
+            f"The exported model {path} can't be opened ({error}). Delete {path.parent} "
+            "and index again: it is made anew."
+        ) from error

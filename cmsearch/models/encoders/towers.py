@@ -1,0 +1,150 @@
+"""Models of two towers, for text and for images, whose vectors meet in one space.
+
+This module imports no torch. An exported model is a folder with `text.onnx`, `image.onnx`,
+`tokenizer.json` and `preprocessing.json`; `towers_export` writes it from a reference in torch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cmsearch.common.text import pieces
+from cmsearch.errors import ModelError, StoreMismatchError
+from cmsearch.models.encoders.exports import exported, published
+from cmsearch.models.encoders.pixels import centre_crop
+from cmsearch.models.encoders.towers_onnx import OnnxRuntime, Runtime, folder_name
+from cmsearch.models.encoders.words import PROMPT, WordTokens, content_words, heaviest
+from cmsearch.types import Encoding, FloatArray, Modality, Role, Space
+
+if TYPE_CHECKING:
+    from cmsearch.models.encoders.towers_export import Reference
+
+STORED_WORDS = 10
+"""The words of a text that become tokens: each that is new costs a run of the text tower."""
+_KNOWN_WEIGHTS = 10_000
+
+log = logging.getLogger("cmsearch")
+
+
+class Text(NamedTuple):
+    """A prepared text: what its tower takes, and its words with their weights."""
+
+    inputs: Any
+    words: list[tuple[str, float]]
+
+
+class TowersEncoder:
+    """Text and images in a model's joint space; vectors equal those of the model's own library.
+
+    Tokens are a picture's 3 x 3 cells and the whole of it, and a text's words, each encoded by
+    itself in a prompt. Texts have them where pictures do; queries don't, since each word costs as
+    much as the whole text, and a reranker that wants them encodes the query as a document.
+    """
+
+    def __init__(self, space: Space, runtime: Runtime) -> None:
+        self.space = space
+        self.capabilities = runtime.capabilities
+        self._runtime = runtime
+        self._words = WordTokens(self._prompted, space.dim)
+        self._weight = lru_cache(_KNOWN_WEIGHTS)(self._weight_of)
+
+    def split(self, text: str) -> list[str]:
+        return pieces(text, self._runtime.fits)
+
+    def prepare(self, content: Any, modality: Modality) -> Any:
+        inputs = self._runtime.prepare(content, modality)
+        if modality is Modality.IMAGE:
+            return inputs
+        words = content_words(content) if self._runtime.has_tokens else []
+        return Text(inputs, [(word, self._weight(word)) for word in words])
+
+    def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
+        if modality is Modality.IMAGE:
+            vectors, *cells = self._runtime.encode(batch, modality)
+            tokens = cells[0] if cells else None
+            weights = np.ones(tokens.shape[:2], np.float32) if tokens is not None else None
+            return Encoding(vectors, tokens, weights)
+        vectors = self._runtime.encode([text.inputs for text in batch], modality)[0]
+        if role is Role.QUERY or not self._runtime.has_tokens:
+            return Encoding(vectors)
+        return Encoding(vectors, *self._words.of([text.words for text in batch], STORED_WORDS))
+
+    def words(self, batch: Sequence[Text], role: Role) -> list[list[str]]:
+        """The word that each token of n prepared texts stands for; queries have none."""
+        most = STORED_WORDS if role is Role.DOCUMENT else 0
+        return [[word for word, _ in heaviest(text.words, most)] for text in batch]
+
+    def crop(self) -> tuple[float, float] | None:
+        """Width and height of the part in the middle that the cells cover, in short sides of the
+        picture; None for the whole. Raises `ModelError` where only the library knows.
+        """
+        return centre_crop(self._runtime.image_spec())
+
+    def _prompted(self, words: Sequence[str]) -> FloatArray:
+        """The vectors `(n, dim)` of words, each in the prompt."""
+        inputs = [self._runtime.prepare(f"{PROMPT} {word}", Modality.TEXT) for word in words]
+        size = self.capabilities.batch_size
+        batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
+        return np.concatenate([self._runtime.encode(one, Modality.TEXT)[0] for one in batches])
+
+    def _weight_of(self, word: str) -> float:
+        """The square of a word's inverse document frequency by Zipf's law.
+
+        A vocabulary lists its pieces from the most frequent on, more or less, and a word is as
+        rare as the rarest of its pieces. One that the model doesn't take whole weighs nothing.
+        """
+        prompt = f"{PROMPT} {word}"
+        if not self._runtime.fits(prompt):
+            return 0.0
+        with_it, without = (
+            np.asarray(self._runtime.prepare(text, Modality.TEXT)[0]) for text in (prompt, PROMPT)
+        )
+        pieces = np.setdiff1d(with_it, without)
+        return float(np.log1p(pieces.max(initial=0)) ** 2)
+
+
+def load_towers(
+    open_reference: Callable[[str, bool], Reference],
+    model: str,
+    *,
+    device: str | None,
+    space: Space | None,
+    download: bool,
+) -> TowersEncoder:
+    """The encoder of a `model`, whose reference `open_reference(model, download)` opens.
+
+    Where a store's `space` was exported before, the reference isn't opened, and torch not imported.
+    """
+    if space is not None and device in (None, "cpu") and not (download and _has_gpu()):
+        found = exported(folder_name(space), lambda to: open_reference(model, download).export(to))
+        if found is not None:
+            return TowersEncoder(space, OnnxRuntime(found.file))
+    reference = open_reference(model, download)
+    from cmsearch.models.devices import best_device
+    from cmsearch.models.encoders.towers_export import TorchRuntime
+
+    if space is not None and space != reference.space:
+        raise StoreMismatchError(
+            f"The weights of {model}, or how it is used, are not those that the index was made "
+            "with. Index the folder again into a new store (--store DIR)."
+        )
+    device = device or best_device()
+    if device != "cpu":
+        return TowersEncoder(reference.space, TorchRuntime(reference, device))
+    try:
+        found = published(folder_name(reference.space), reference.export)
+    except ModelError as error:
+        log.warning("%s It runs in torch, which is slower.", error)
+        return TowersEncoder(reference.space, TorchRuntime(reference, device))
+    return TowersEncoder(reference.space, OnnxRuntime(found.file))
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()

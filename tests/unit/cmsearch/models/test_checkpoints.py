@@ -1,0 +1,193 @@
+"""Models of transformers are taken from folders and from the hub, and only what is needed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from contextlib import AbstractContextManager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError
+from cmsearch.models.checkpoints import checkpoint
+from tests.checkpoints import write_checkpoint
+from tests.commands import python
+from tests.servers import serving
+
+TYPES = ("clip", "siglip", "siglip2")
+COMMIT = "0" * 40
+FETCH = """
+import logging, sys
+from cmsearch.checkpoints import checkpoint
+from cmsearch.errors import ModelError
+logging.basicConfig(format="%(message)s", stream=sys.stdout)
+logging.getLogger("cmsearch").setLevel(logging.INFO)
+try:
+    folder = checkpoint(sys.argv[1], ("clip", "siglip", "siglip2"), download=True)
+    print(*sorted(path.name for path in folder.iterdir()))
+except ModelError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("clip"), "clip")
+
+
+def hub(folder: Path, asked: list[str]) -> AbstractContextManager[str]:
+    """A model hub that has a folder as `org/model` and nothing else; gives its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            names = sorted(one.name for one in folder.iterdir())
+            if path.startswith(("/api/models/org/model/revision", "/api/models/org/model/tree")):
+                entries = [self._entry(name) for name in names]
+                siblings = [{"rfilename": one["path"], "size": one["size"]} for one in entries]
+                info = {"id": "org/model", "sha": COMMIT, "siblings": siblings}
+                self._send(json.dumps(entries if "/tree/" in path else info).encode())
+            elif path == "/api/models/org/model":
+                siblings = [{"rfilename": n, "size": (folder / n).stat().st_size} for n in names]
+                self._send(json.dumps({"id": "org/model", "siblings": siblings}).encode())
+            elif path.startswith("/org/model/resolve/") and path.rpartition("/")[2] in names:
+                name = path.rpartition("/")[2]
+                asked.append(name)
+                self._send((folder / name).read_bytes())
+            else:
+                self._send(b"", 404)
+
+        def _entry(self, name: str) -> dict[str, object]:
+            data = (folder / name).read_bytes()
+            oid = hashlib.sha1(data).hexdigest()
+            return {"type": "file", "path": name, "size": len(data), "oid": oid}
+
+        def _send(self, data: bytes, status: int = 200) -> None:
+            self.send_response(status)
+            if status == 404:
+                self.send_header("X-Error-Code", "RepoNotFound")
+            self.send_header("ETag", f'"{hashlib.sha1(data).hexdigest()}"')
+            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(data)
+
+    return serving(Handler)
+
+
+def fetched(home: Path, address: str, model: str = "org/model") -> str:
+    """What a fresh process says that fetches a model, with the hub's cache in `home`."""
+    settings = {"HF_HOME": str(home), "HF_HUB_OFFLINE": "0", "HF_ENDPOINT": address}
+    settings |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_XET": "1"}
+    return python(f"import sys; sys.argv.append({model!r})\n{FETCH}", os.environ | settings)
+
+
+def test_a_model_is_fetched_once_with_what_is_needed(tmp_path: Path, clip: Path) -> None:
+    published = tmp_path / "published"
+    shutil.copytree(clip, published)
+    for name in ("modeling_clip.py", "pytorch_model.bin", "README.md", "other.safetensors"):
+        (published / name).write_bytes(b"not to be fetched")
+    asked: list[str] = []
+    with hub(published, asked) as address:
+        said = fetched(tmp_path / "home", address)
+        size = sum(one.stat().st_size for one in clip.iterdir())
+        assert f"Fetching the weights of org/model, {round(size / 1e6)} MB." in said
+        assert said.splitlines()[-1].split() == sorted(one.name for one in clip.iterdir())
+        asked.clear()
+        assert "Fetching" not in fetched(tmp_path / "home", address)
+    assert asked == []
+
+
+def test_a_model_of_another_type_is_refused_before_its_weights_are_fetched(
+    tmp_path: Path, clip: Path
+) -> None:
+    published = tmp_path / "published"
+    shutil.copytree(clip, published)
+    (published / "config.json").write_text('{"model_type": "bert"}')
+    asked: list[str] = []
+    with hub(published, asked) as address:
+        said = fetched(tmp_path / "home", address)
+    assert said.startswith("ModelError org/model is a model of type 'bert'")
+    assert "clip, siglip, siglip2" in said
+    assert set(asked) == {"config.json"}
+
+
+def test_a_name_that_the_hub_does_not_have(tmp_path: Path, clip: Path) -> None:
+    with hub(clip, []) as address:
+        said = fetched(tmp_path / "home", address, "org/modle")
+    assert said.startswith("UnknownModelError The model hub has no model 'org/modle'")
+
+
+def test_a_model_on_the_hub_without_safe_weights(tmp_path: Path, clip: Path) -> None:
+    published = tmp_path / "published"
+    shutil.copytree(clip, published)
+    (published / "model.safetensors").rename(published / "pytorch_model.bin")
+    with hub(published, []) as address:
+        said = fetched(tmp_path / "home", address)
+    assert "ModelUnavailableError org/model has no weights in model.safetensors" in said
+
+
+def test_what_is_not_here_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(ModelUnavailableError, match="--model lite"):
+        checkpoint("org/model", TYPES, download=True)
+    with pytest.raises(ModelUnavailableError, match="cmsearch index"):
+        checkpoint("org/model", TYPES, download=False)
+    with pytest.raises(ModelUnavailableError, match="not found"):
+        checkpoint("/no/such/folder", TYPES, download=True)
+
+
+def test_a_folder_with_a_model_of_another_type(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(ModelError, match=r"'bert'.*clip, siglip, siglip2"):
+        checkpoint(str(tmp_path), TYPES, download=False)
+
+
+@pytest.mark.parametrize("config", ["", "[]", "{}", "\x00"])
+def test_a_folder_whose_configuration_says_nothing(tmp_path: Path, config: str) -> None:
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(ModelUnavailableError, match="of what type"):
+        checkpoint(str(tmp_path), TYPES, download=False)
+
+
+@pytest.mark.parametrize(
+    ("without", "said"),
+    [
+        ("model.safetensors", "weights in model.safetensors"),
+        ("tokenizer.json", "no tokenizer"),
+        ("preprocessor_config.json", "no image processor"),
+    ],
+)
+def test_a_folder_that_lacks_something(tmp_path: Path, clip: Path, without: str, said: str) -> None:
+    """Without a tokenizer transformers itself would make up one that has no words."""
+    folder = tmp_path / "model"
+    shutil.copytree(clip, folder)
+    (folder / without).unlink()
+    with pytest.raises(ModelUnavailableError, match=said):
+        checkpoint(str(folder), TYPES, download=False)
+
+
+def test_weights_in_shards_are_there_when_all_are(tmp_path: Path, clip: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(clip, folder)
+    names = [f"model-0000{part}-of-00002.safetensors" for part in (1, 2)]
+    (folder / "model.safetensors").rename(folder / names[0])
+    index = {"weight_map": dict(zip(["first", "second"], names, strict=True))}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelUnavailableError, match="no weights"):
+        checkpoint(str(folder), TYPES, download=False)
+    (folder / names[1]).touch()
+    assert checkpoint(str(folder), TYPES, download=False) == folder
+
+
+@pytest.mark.parametrize("name", ["a/b/c", "org/a--b"])
+def test_a_name_that_no_repository_can_have(name: str) -> None:
+    with pytest.raises(UnknownModelError, match="can't be a name"):
+        checkpoint(name, TYPES, download=True)
