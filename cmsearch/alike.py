@@ -11,7 +11,7 @@ import numpy as np
 from cmsearch.diversity import diversified
 from cmsearch.folding import fold, store_least_cosine
 from cmsearch.retrieval import Answer
-from cmsearch.store import Store, View
+from cmsearch.store.store import Store, View
 from cmsearch.types import FloatArray, Modality
 
 LIVE = 6.0

@@ -10,13 +10,13 @@ from statistics import NormalDist
 import numpy as np
 
 from cmsearch.errors import QueryError
-from cmsearch.filters import rooted
 from cmsearch.hubness import nearest_neighbour_bias
 from cmsearch.labels import SAMPLE, Label, Labeller, as_labels, probabilities
 from cmsearch.measured import defaults
 from cmsearch.protocols import Encoder
 from cmsearch.searcher import Engine
-from cmsearch.store import Store, View
+from cmsearch.store.catalog.filters import rooted
+from cmsearch.store.store import Store, View
 from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality
 
 LEAST_LABEL = 0.5

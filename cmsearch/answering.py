@@ -37,7 +37,7 @@ from cmsearch.ranking import (
 )
 from cmsearch.relevance import relevance
 from cmsearch.retrieval import Answer, Retriever
-from cmsearch.store import Store, View
+from cmsearch.store.store import Store, View
 from cmsearch.types import Composition, Filter, FloatArray, Hit, Modality, Space
 
 KINDS = {

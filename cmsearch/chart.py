@@ -21,7 +21,7 @@ from cmsearch.layout import WIDTH, Points, arrange
 from cmsearch.media.thumbnails import each, read, webp
 from cmsearch.pages import data_uri, link, render
 from cmsearch.regions import regions
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from cmsearch.types import FloatArray
 
 MOST = 50_000

@@ -19,7 +19,7 @@ from cmsearch.media import phash
 from cmsearch.media.headers import Header, read_header
 from cmsearch.media.thumbnails import picture
 from cmsearch.originals import Rank, rank, reason
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, IdArray, Modality
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ calibration.
 from __future__ import annotations
 
 from cmsearch.protocols import VectorIndex
-from cmsearch.store import Store, View
+from cmsearch.store.store import Store, View
 from cmsearch.types import Composition, EncodedQuery, Modality
 
 _FIRST = 64

@@ -19,9 +19,9 @@ from cmsearch.measured import Table, defaults
 from cmsearch.models.fusion_network import Fused
 from cmsearch.protocols import Encoder
 from cmsearch.ranking import Ranking, stages
-from cmsearch.store import Store, View
+from cmsearch.store.catalog.fulltext import Scope
+from cmsearch.store.store import Store, View
 from cmsearch.types import MAX_TOKENS, Filter, FloatArray, Hit, Modality, Query, QueryPart, Role
-from cmsearch.words import Scope
 
 SIDE = 3
 REGIONS = (

@@ -8,9 +8,9 @@ from posixpath import splitext
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.catalog import Catalog
 from cmsearch.media import phash
 from cmsearch.registration import overlap_correlation
+from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.types import RAW, FloatArray, IdArray
 
 Look = Callable[[int, int, int], bool]

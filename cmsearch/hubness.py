@@ -6,9 +6,9 @@ import threading
 
 import numpy as np
 
-from cmsearch import bank
 from cmsearch.protocols import Banked, Encoder
-from cmsearch.store import Store, View
+from cmsearch.store.catalog.blobs import unpack
+from cmsearch.store.store import Store, View
 from cmsearch.types import EncodedQuery, FloatArray, IdArray, Modality
 
 SIZE = 2048
@@ -69,4 +69,4 @@ class Banks:
         if len(given) or modality is not Modality.TEXT:
             return np.asarray(given, np.float32).reshape(-1, encoder.space.dim)
         kept = self._catalog.setting(f"bank {view.space_id}") or ""
-        return bank.unpack(kept, encoder.space.dim)
+        return unpack(kept, encoder.space.dim)

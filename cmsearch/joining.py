@@ -9,7 +9,7 @@ import numpy as np
 from cmsearch.models.encodings import checked
 from cmsearch.models.fusion_network import Fused, Fusions, Network, Parts, Tensors, parts, summed
 from cmsearch.protocols import Encoder
-from cmsearch.tokens import pack_tokens, unpack_tokens
+from cmsearch.store.catalog.blobs import pack_tokens, unpack_tokens
 from cmsearch.types import Composition, EncodedQuery, FloatArray, Modality, Role
 
 Tokens = tuple[FloatArray, FloatArray]

@@ -20,7 +20,8 @@ from cmsearch.errors import QueryError
 from cmsearch.hubness import nearest_neighbour_bias
 from cmsearch.protocols import Encoder
 from cmsearch.queries import encode_queries
-from cmsearch.store import Store, View
+from cmsearch.store.catalog.blobs import unpack
+from cmsearch.store.store import Store, View
 from cmsearch.types import EncodedQuery, FloatArray
 
 TEMPLATES = ("{}", "a photo of {}.", "a picture of {}")
@@ -158,7 +159,7 @@ class Labeller:
     def _chance(self) -> tuple[float, float]:
         """Mean and deviation of the cosines that captions of other things have here."""
         kept = self._store.catalog.setting(f"bank {self._view.space_id}") or ""
-        captions = bank.unpack(kept, self.dim)
+        captions = unpack(kept, self.dim)
         captions = captions if len(captions) > 1 else bank.encoded(self._encoder)
         cosines = self._pictures @ captions.T
         return float(cosines.mean()), max(float(cosines.std()), 1e-3)

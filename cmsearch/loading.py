@@ -11,7 +11,7 @@ from cmsearch.models.fusion_network import Tensors
 from cmsearch.models.rerankers.learned import LearnedReranker, unpack
 from cmsearch.protocols import Encoder, Reranker, Tokened
 from cmsearch.registry import load_encoder, model_name
-from cmsearch.store import Store, View
+from cmsearch.store.store import Store, View
 from cmsearch.types import Space
 
 

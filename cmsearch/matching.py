@@ -11,9 +11,9 @@ import numpy as np
 from cmsearch.composition import Sum, standard
 from cmsearch.fusion import rrf
 from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
-from cmsearch.store import Store, View
+from cmsearch.store.catalog.fulltext import Match, Scope
+from cmsearch.store.store import Store, View
 from cmsearch.types import Filter, Modality
-from cmsearch.words import Match, Scope
 
 MATCHES = ("all", "picture", "caption", "words", "fused")
 CAPTIONS = 2.0

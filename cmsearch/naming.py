@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cmsearch.composition import Sum
 from cmsearch.retrieval import DECIMALS, Answer, Retriever
-from cmsearch.store import View
+from cmsearch.store.store import View
 from cmsearch.types import Composition, Filter, Modality
 
 MOST = 100

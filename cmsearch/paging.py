@@ -8,7 +8,7 @@ from math import sqrt
 from cmsearch.common import locators
 from cmsearch.composition import Sum
 from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
-from cmsearch.store import Store, View
+from cmsearch.store.store import Store, View
 from cmsearch.types import Filter, Item, Modality
 
 PASSAGES = 1000

@@ -11,7 +11,7 @@ from cmsearch.joining import Joiner
 from cmsearch.matching import Matcher, beyond
 from cmsearch.models.fusion_network import Parts, parts
 from cmsearch.retrieval import DECIMALS, Answer, Retriever, order
-from cmsearch.store import Store, View
+from cmsearch.store.store import Store, View
 from cmsearch.types import Composition, EncodedQuery, Filter, Modality
 
 _SIDES = (Modality.IMAGE, Modality.TEXT)

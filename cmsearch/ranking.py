@@ -19,7 +19,7 @@ from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder, Reranker
 from cmsearch.registry import rerankers
 from cmsearch.retrieval import DECIMALS, Answer, order
-from cmsearch.store import Store, View
+from cmsearch.store.store import Store, View
 from cmsearch.types import TOWER, Candidates, EncodedQuery, FloatArray, Modality, Role
 
 RERANKERS = ("auto", "attention", "reciprocal", "none")

@@ -12,7 +12,7 @@ import numpy as np
 from cmsearch.composition import Sum
 from cmsearch.pooling import pooled
 from cmsearch.protocols import VectorIndex
-from cmsearch.store import Store, View
+from cmsearch.store.store import Store, View
 from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality
 
 DECIMALS = 6

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from cmsearch import store as stores
 from cmsearch.alike import Alike
 from cmsearch.answering import KINDS, Answering, Tools, Wanted, deadline
 from cmsearch.common.arguments import check_filter, checked_k, checked_path
 from cmsearch.composition import scales, toward
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
 from cmsearch.explain import Explanation, explain
-from cmsearch.filters import rooted
 from cmsearch.hubness import Banks
 from cmsearch.joining import Joiner
 from cmsearch.loading import check_tokens, load_own, own_fusion, own_reranker
@@ -31,6 +29,8 @@ from cmsearch.queries import encode_queries
 from cmsearch.ranking import FUSIONS, Ranking, depth_of, stages
 from cmsearch.registry import load_encoder, load_reranker, model_name
 from cmsearch.retrieval import Retriever
+from cmsearch.store import store as stores
+from cmsearch.store.catalog.filters import rooted
 from cmsearch.types import (
     TOWER,
     Composition,

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from cmsearch.common.digest import file_digest
 from cmsearch.common.text import native
-from cmsearch.notes import is_of_lines, named
+from cmsearch.store.catalog.skipped_lines import is_of_lines, named
 from cmsearch.types import STALE, Asset, Skipped
 from indexer.scan import Found
 

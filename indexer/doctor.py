@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cmsearch import vectors
 from cmsearch.errors import StoreError
 from cmsearch.loading import load_own
 from cmsearch.protocols import Encoder
-from cmsearch.store import Store
+from cmsearch.store.index import snapshot as vectors
+from cmsearch.store.store import Store
 from cmsearch.types import Asset, FloatArray, IdArray, Modality, Segment, Space
 from indexer.changes import compare
 from indexer.indexer import Indexer

@@ -17,7 +17,7 @@ from cmsearch.learn import Pairs
 from cmsearch.measured import defaults
 from cmsearch.models import adapters
 from cmsearch.ranking import DEPTH
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, IdArray, Modality, Space
 
 LEAST = 30

@@ -15,7 +15,7 @@ from cmsearch.heldout import Comparison, Learned, learn
 from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter
 from cmsearch.registry import load_encoder, model_name
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, Progress
 from indexer.examples import Source, examples, second_stage, source
 

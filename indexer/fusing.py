@@ -17,7 +17,7 @@ from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter
 from cmsearch.models.fusion_network import Network, Parts, Tensors, parts
 from cmsearch.registry import model_name
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from cmsearch.training.multimodal import STEPS, Material, train
 from cmsearch.types import Composition, EncodedQuery, FloatArray, IdArray, Modality, Progress
 from indexer.composed import BESIDE, Trial

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
-from cmsearch.catalog import TRANSCRIBER, Catalog
 from cmsearch.common import locators
 from cmsearch.errors import MediaError
 from cmsearch.media import transcripts
 from cmsearch.registry import transcriber_name
+from cmsearch.store.catalog.catalog import TRANSCRIBER, Catalog
 from cmsearch.types import HEARD, Asset, Segment
 from indexer.scan import Found
 

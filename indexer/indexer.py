@@ -16,7 +16,8 @@ from cmsearch.models.choices import choose
 from cmsearch.models.encoders.adapted import Adapted
 from cmsearch.protocols import Encoder
 from cmsearch.registry import load_encoder, model_name
-from cmsearch.store import CATALOG, DIRECTORY, Store
+from cmsearch.store.catalog.blobs import pack
+from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Asset, Generation, Modality, Progress, Skipped, Space
 from indexer import hearing
 from indexer.changes import Changes, compare, find_moved
@@ -293,7 +294,7 @@ class Indexer:
         if store.catalog.setting(f"bank {space}") is None:
             vectors = bank.encoded(encoder)
             with store.catalog.writing() as writer:
-                writer.set(f"bank {space}", bank.pack(vectors))
+                writer.set(f"bank {space}", pack(vectors))
         return skipped
 
     def _ready(

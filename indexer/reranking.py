@@ -14,7 +14,7 @@ from cmsearch.measured import defaults
 from cmsearch.models import adapters
 from cmsearch.models.rerankers.learned import Learned, pack
 from cmsearch.registry import model_name
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from cmsearch.training.reranking import (
     SHARES,
     Lists,

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from cmsearch import bank
-from cmsearch.catalog import Catalog
 from cmsearch.common import locators
 from cmsearch.errors import MediaError, ModelError
 from cmsearch.media import audio
@@ -19,7 +18,9 @@ from cmsearch.media.audio import listening
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
 from cmsearch.registry import load_encoder, model_name, sound_name
-from cmsearch.store import Store
+from cmsearch.store.catalog.blobs import pack
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.store import Store
 from cmsearch.types import HEARD, STALE, Asset, FloatArray, Modality, Role, Window
 from indexer.scan import Found
 
@@ -62,7 +63,7 @@ class Sounds:
         known = store.catalog.sound_space()
         if (known and known[1]) == (encoder and encoder.space):
             return
-        captions = "" if encoder is None else bank.pack(bank.encoded(encoder))
+        captions = "" if encoder is None else pack(bank.encoded(encoder))
         snapshot = store.snapshot()
         with store.catalog.writing() as writer:
             writer.drop_sounds(snapshot)

@@ -10,9 +10,9 @@ import numpy as np
 
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
-from cmsearch.store import Store
+from cmsearch.store.catalog.writer import NewItem, Writer
+from cmsearch.store.store import Store
 from cmsearch.types import TOWER, Asset, Encoding, FloatArray, Modality, Role, Skipped
-from cmsearch.writer import NewItem, Writer
 from indexer.load import Loaded, LoadedItem, Loader
 from indexer.pipeline import Clock, Counter
 from indexer.scan import Found

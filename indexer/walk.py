@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from cmsearch.common.files import read_file
 from cmsearch.common.text import native, storable
 from cmsearch.errors import StoreNotFoundError
-from cmsearch.places import is_of_system, system_folders
-from cmsearch.store import CATALOG, LOCK
+from cmsearch.store.filesystem import is_of_system, system_folders
+from cmsearch.store.store import CATALOG, LOCK
 from cmsearch.types import Skipped
 from indexer.ignoring import Rules
 

@@ -19,7 +19,7 @@ import cmsearch
 from cmsearch.chart import chart, gather
 from cmsearch.pages import write_page
 from cmsearch.sheet import write_sheet
-from cmsearch.store import Store, find
+from cmsearch.store.store import Store, find
 from indexer import Indexer
 from tests.chromium import Chromium, found
 

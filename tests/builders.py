@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cmsearch.catalog import Catalog
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.writer import NewItem
 from cmsearch.types import Asset, Encoding, Modality, Part, Shot, Space
-from cmsearch.writer import NewItem
 
 SHOT = Shot(datetime(2020, 2, 2, 20, 20), "Canon EOS R5", 48.5, -2.25)
 

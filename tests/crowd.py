@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from cmsearch.store import DIRECTORY, Store
+from cmsearch.store.catalog.writer import NewItem
+from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import FloatArray
-from cmsearch.writer import NewItem
 from tests import fakes
 from tests.builders import asset, photo
 from tests.processes import script

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cmsearch
-from cmsearch.store import CATALOG, DIRECTORY, Store
+from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Modality, Role
 from tests import fakes
 from tests.builders import flip_byte

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 import cmsearch
-from cmsearch import vectors
 from cmsearch.registry import model_name
-from cmsearch.store import CATALOG, DIRECTORY, Store
+from cmsearch.store.index import snapshot as vectors
+from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Modality
 from indexer import Indexer
 from indexer.doctor import examine

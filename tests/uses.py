@@ -19,7 +19,7 @@ import click
 import cmsearch
 from cmsearch import CmsearchError, Filter, Query, QueryPart, Ranking
 from cmsearch.cli import COMMANDS
-from cmsearch.store import DIRECTORY
+from cmsearch.store.store import DIRECTORY
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 from tests.commands import called

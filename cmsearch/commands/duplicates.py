@@ -43,7 +43,7 @@ def duplicates(path: Path | None, store: Path | None, style: str) -> None:
       cmsearch duplicates --format paths0 | xargs -0 mv -t ~/copies/
     """
     from cmsearch.duplicates import find_duplicates
-    from cmsearch.store import open_at
+    from cmsearch.store.store import open_at
 
     with open_at(store or path or Path()) as opened:
         found = find_duplicates(opened, path)

@@ -26,8 +26,8 @@ def generations(store: Path | None, style: str) -> None:
       cmsearch generations
       cmsearch index --model clip && cmsearch generations
     """
-    from cmsearch.generations import listed
-    from cmsearch.store import open_at
+    from cmsearch.store.generations import listed
+    from cmsearch.store.store import open_at
 
     with open_at(store or Path()) as opened:
         rows = [_fields(one) for one in listed(opened)]
@@ -58,8 +58,8 @@ def rollback(generation: int | None, store: Path | None) -> None:
       cmsearch rollback
       cmsearch rollback 1
     """
-    from cmsearch.generations import switch
-    from cmsearch.store import open_at
+    from cmsearch.store.generations import switch
+    from cmsearch.store.store import open_at
 
     with open_at(store or Path()) as opened:
         served = switch(opened, generation)
@@ -84,8 +84,8 @@ def prune(numbers: Sequence[int], yes: bool, store: Path | None) -> None:
       cmsearch prune
       cmsearch prune 1 3 --yes
     """
-    from cmsearch.generations import delete, prunable
-    from cmsearch.store import open_at
+    from cmsearch.store.generations import delete, prunable
+    from cmsearch.store.store import open_at
 
     with open_at(store or Path()) as opened:
         chosen = prunable(opened, numbers)

@@ -14,7 +14,7 @@ from cmsearch.commands.options import format_option, store_option
 from cmsearch.common.text import printable
 
 if TYPE_CHECKING:
-    from cmsearch.inventory import Inventory
+    from cmsearch.store.inventory import Inventory
 
 
 @click.command(short_help=SUMMARIES["info"])
@@ -28,8 +28,8 @@ def info(store: Path | None, style: str) -> None:
       cmsearch info
       cmsearch info --store ~/Pictures --format json
     """
-    from cmsearch.inventory import take_inventory
-    from cmsearch.store import open_at
+    from cmsearch.store.inventory import take_inventory
+    from cmsearch.store.store import open_at
 
     with open_at(store or Path()) as opened:
         found = take_inventory(opened)

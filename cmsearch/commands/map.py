@@ -45,7 +45,7 @@ def map(file: Path, store: Path | None, limit: int) -> None:
     from cmsearch.chart import chart, gather
     from cmsearch.layout import check_extra
     from cmsearch.pages import check_place, write_page
-    from cmsearch.store import open_at
+    from cmsearch.store.store import open_at
 
     check_extra()
     check_place(file)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_TRUST = "cmsearch.trust"
+_TRUST = "cmsearch.store.trust"
 
 
 def trust_option(command: Command) -> Callable[..., Any]:
@@ -21,7 +21,7 @@ def trust_option(command: Command) -> Callable[..., Any]:
     def run(*arguments: Any, **options: Any) -> Any:
         if not click.get_current_context().meta.get(_TRUST):
             return command(*arguments, **options)
-        from cmsearch import trust
+        from cmsearch.store import trust
 
         with trust.remembering():
             return command(*arguments, **options)

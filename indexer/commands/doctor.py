@@ -11,7 +11,7 @@ import click
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
 from cmsearch.common.text import printable
-from cmsearch.store import open_at
+from cmsearch.store.store import open_at
 from indexer.commands.options import device_option
 from indexer.doctor import SAMPLES, Finding, encode_missing, examine, repair
 

@@ -82,7 +82,7 @@ def fit(
       cmsearch fit ~/Pictures --reranker
       cmsearch index ~/Other --model ./mine.safetensors
     """
-    from cmsearch.store import open_at
+    from cmsearch.store.store import open_at
     from indexer.fitting import fit as run
 
     if export is not None and export.suffix != ".safetensors":
@@ -119,7 +119,7 @@ def fit(
 
 def _forget(place: Path, is_alone: bool) -> int:
     """Remove the reranker of the index at, in or above a place."""
-    from cmsearch.store import open_at
+    from cmsearch.store.store import open_at
     from indexer.reranking import forget_reranker
 
     if not is_alone:

@@ -29,7 +29,7 @@ from PIL import Image, ImageEnhance
 from cmsearch.duplicates import find_duplicates
 from cmsearch.folding import fold, store_least_cosine
 from cmsearch.media.phash import phash
-from cmsearch.store import DIRECTORY, Store
+from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import FloatArray, Modality
 from indexer import Indexer
 from scripts.bench.lookalikes import KINDS, amended, drawn

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from cmsearch.store import CATALOG, DIRECTORY
+from cmsearch.store.store import CATALOG, DIRECTORY
 from tests import hostile
 
 LIMIT = 10.0  # seconds of a processor

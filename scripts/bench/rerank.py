@@ -26,10 +26,10 @@ from cmsearch.measured import Attention, Stages
 from cmsearch.models.rerankers.learned import Learned, LearnedReranker, shapes_of
 from cmsearch.ranking import OWN, SecondStage, candidates
 from cmsearch.retrieval import EVERYTHING, Answer, Retriever
-from cmsearch.store import DIRECTORY, Store, View
+from cmsearch.store.catalog.writer import NewItem
+from cmsearch.store.store import DIRECTORY, Store, View
 from cmsearch.training.crossing import HEADS, LAYERS, WIDTH
 from cmsearch.types import EncodedQuery, Encoding, FloatArray, Modality, Part
-from cmsearch.writer import NewItem
 from tests.builders import asset, serve, space
 from tests.fakes import FakeEncoder
 

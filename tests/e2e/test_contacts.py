@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch.store import DIRECTORY
+from cmsearch.store.store import DIRECTORY
 from tests.builders import write_picture
 from tests.conftest import ROOT
 from tests.contacts import Trace, Traced

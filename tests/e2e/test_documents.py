@@ -14,7 +14,7 @@ from cmsearch.chart import gather
 from cmsearch.duplicates import find_duplicates
 from cmsearch.errors import QueryError
 from cmsearch.preview import Protocol
-from cmsearch.store import Store, find
+from cmsearch.store.store import Store, find
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 from tests.commands import called

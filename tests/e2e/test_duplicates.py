@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cmsearch.store import CATALOG, DIRECTORY
+from cmsearch.store.store import CATALOG, DIRECTORY
 from tests.builders import scene, write_picture
 from tests.processes import faked, json_lines
 

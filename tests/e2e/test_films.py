@@ -15,7 +15,7 @@ from cmsearch.duplicates import find_duplicates
 from cmsearch.errors import QueryError
 from cmsearch.preview import Protocol
 from cmsearch.session import Session
-from cmsearch.store import Store, find
+from cmsearch.store.store import Store, find
 from cmsearch.types import Place, Query, QueryPart
 from indexer import Indexer
 from indexer.doctor import examine

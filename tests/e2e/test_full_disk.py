@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import cmsearch
-from cmsearch.store import DIRECTORY, Store
+from cmsearch.store.store import DIRECTORY, Store
 from indexer import Indexer
 from indexer.doctor import examine
 from tests.builders import write_picture

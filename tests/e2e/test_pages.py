@@ -204,7 +204,7 @@ def test_hostile_names_and_captions_are_text(
     else:
         from cmsearch.chart import chart, gather
         from cmsearch.pages import write_page
-        from cmsearch.store import Store, find
+        from cmsearch.store.store import Store, find
 
         Indexer(tmp_path, model=fake_model).run()
         with Store(find(tmp_path)) as store:

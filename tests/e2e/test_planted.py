@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cmsearch import registry
-from cmsearch.store import CATALOG, DIRECTORY
+from cmsearch.store.store import CATALOG, DIRECTORY
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 from tests.processes import script

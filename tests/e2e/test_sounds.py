@@ -11,7 +11,7 @@ import pytest
 from cmsearch import registry
 from cmsearch.models.encoders.exports import cache_dir
 from cmsearch.models.encoders.towers_onnx import folder_name
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from tests import sounds
 from tests.commands import cmsearch
 

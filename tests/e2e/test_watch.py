@@ -15,7 +15,7 @@ import pytest
 
 import cmsearch
 from cmsearch.errors import CmsearchError, StoreLockedError
-from cmsearch.store import DIRECTORY, Store
+from cmsearch.store.store import DIRECTORY, Store
 from indexer import watch
 from indexer.indexer import Indexer, Report
 from indexer.scan import scan

@@ -33,7 +33,9 @@ EXCEPTIONS = {
         "np.save(file, normalize(image.classes, dim=1).numpy())"
     },
     "cmsearch/training/saving.py": {"torch.save(whole, file)"},
-    "cmsearch/making.py": {"beside.replace(path / CATALOG)"},  # SQLite wrote it, to an unused name
+    "cmsearch/store/making.py": {
+        "beside.replace(path / CATALOG)"
+    },  # SQLite wrote it, to an unused name
     "cmsearch/models/encoders/exports.py": {  # folders of random names
         "building.rename(place)",
         "place.rename(building.with_name(f'{building.name}-old'))",

@@ -16,7 +16,7 @@ import pytest
 
 import cmsearch
 from cmsearch import CmsearchError, Engine, Filter, Hit, Modality, Query, QueryPart, Ranking
-from cmsearch.store import find
+from cmsearch.store.store import find
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cmsearch import indexes, registry
+from cmsearch import registry
 from cmsearch.ranking import Ranking
 from cmsearch.searcher import Engine
-from cmsearch.store import Store
+from cmsearch.store.index import faiss_index
+from cmsearch.store.store import Store
 from cmsearch.types import Filter, Hit, Shot
 from tests import fakes
 from tests.builders import asset, caption, photo
@@ -35,7 +36,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     place = tmp_path_factory.mktemp("filters")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
-        patch.setattr(indexes, "EXACT_LIMIT", 16)
+        patch.setattr(faiss_index, "EXACT_LIMIT", 16)
         store = Store(place / ".cmsearch", place)
         with store.catalog.writing() as writer:
             space = writer.put_space(fakes.SPACE, "numpy")

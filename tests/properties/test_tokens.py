@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch.tokens import pack_tokens, unpack_tokens
+from cmsearch.store.catalog.blobs import pack_tokens, unpack_tokens
 from cmsearch.types import MAX_TOKENS, FloatArray
 
 HALF_EPSILON = 2**-11

@@ -10,11 +10,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmsearch.catalog import Catalog
-from cmsearch.terms import path_terms, terms
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.fulltext import Scope
+from cmsearch.store.catalog.terms import path_terms, terms
+from cmsearch.store.catalog.writer import Writer
 from cmsearch.types import Modality
-from cmsearch.words import Scope
-from cmsearch.writer import Writer
 from tests.builders import asset, caption, photo, serve
 from tests.builders import space as space_of
 

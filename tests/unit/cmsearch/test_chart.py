@@ -15,7 +15,7 @@ from PIL import Image
 
 from cmsearch.chart import LEAST, MOST, _sizes, chart, gather
 from cmsearch.errors import StoreError
-from cmsearch.store import DIRECTORY, Store, find
+from cmsearch.store.store import DIRECTORY, Store, find
 from indexer import Indexer
 from tests import damage
 from tests.builders import write_files, write_picture

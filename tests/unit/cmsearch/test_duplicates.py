@@ -13,7 +13,7 @@ from PIL import Image
 from cmsearch import registry
 from cmsearch.duplicates import find_duplicates
 from cmsearch.errors import StoreError
-from cmsearch.store import CATALOG, DIRECTORY, Store
+from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
 from tests.builders import scene, write_scene
 from tests.unit.cmsearch.test_details import LINES, screen

@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 
 import cmsearch
-from cmsearch import indexes, registry, vectors
+from cmsearch import registry
 from cmsearch.errors import CmsearchError, ModelError, StoreError
-from cmsearch.inventory import take_inventory
-from cmsearch.store import CATALOG, DIRECTORY, Store
+from cmsearch.store.index import faiss_index, snapshot
+from cmsearch.store.inventory import take_inventory
+from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Filter
 from indexer import Indexer
 from indexer.doctor import examine
@@ -139,9 +140,9 @@ def test_a_run_doesnt_index_another_folder_into_a_store(folder: Path, tmp_path: 
 def crafted(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """A manifest with right checksums that says something else."""
     place = folder / DIRECTORY
-    manifest = vectors.newest(place)
+    manifest = snapshot.newest(place)
     assert manifest is not None
-    value = json.loads(json.dumps({"format": vectors.FORMAT, **asdict(manifest)}))
+    value = json.loads(json.dumps({"format": snapshot.FORMAT, **asdict(manifest)}))
     change(value)
     (path,) = place.glob("manifest-*")
     path.write_text(json.dumps({**value, "checksum": zlib.crc32(json.dumps(value).encode())}))
@@ -247,7 +248,7 @@ def test_crafted_files_lead_nowhere(
 ) -> None:
     """Their vectors may be wrong, since checksums can be made to agree; nothing else may be."""
     if kind == "graph":
-        monkeypatch.setattr(indexes, "EXACT_LIMIT", 20)
+        monkeypatch.setattr(faiss_index, "EXACT_LIMIT", 20)
         with Store(folder / DIRECTORY) as store:
             store.disown_files()
             store.publish()

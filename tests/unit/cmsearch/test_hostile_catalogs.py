@@ -13,8 +13,8 @@ import pytest
 import cmsearch
 from cmsearch import registry
 from cmsearch.errors import CmsearchError
-from cmsearch.inventory import take_inventory
-from cmsearch.store import CATALOG, DIRECTORY, Store
+from cmsearch.store.inventory import take_inventory
+from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
 from indexer.doctor import examine
 from tests import damage, hostile

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cmsearch import bank
 from cmsearch.hubness import ENOUGH, Banks, nearest_neighbour_bias
 from cmsearch.protocols import Banked, Encoder
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from cmsearch.types import EncodedQuery, FloatArray, Modality
 from indexer import Indexer
 from tests.builders import write_files, write_picture

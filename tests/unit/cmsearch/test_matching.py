@@ -13,10 +13,10 @@ import pytest
 
 import cmsearch
 from cmsearch import Engine, Filter, Hit, Modality
-from cmsearch.catalog import Catalog
 from cmsearch.matching import CAPTIONS, WORDS
 from cmsearch.ranking import Ranking
-from cmsearch.store import DIRECTORY, Store
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import FloatArray, Role
 from tests.builders import asset, caption, photo, serve
 from tests.fakes import DIM, SPACE, FakeEncoder

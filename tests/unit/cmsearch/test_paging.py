@@ -12,9 +12,9 @@ import pytest
 from cmsearch.composition import Sum
 from cmsearch.paging import BEHIND, Pager
 from cmsearch.retrieval import Answer, Retriever
-from cmsearch.store import DIRECTORY, Store, View
+from cmsearch.store.catalog.writer import NewItem
+from cmsearch.store.store import DIRECTORY, Store, View
 from cmsearch.types import Background, EncodedQuery, Encoding, Filter, FloatArray, Modality, Part
-from cmsearch.writer import NewItem
 from tests.builders import page, photo, put, serve
 
 AXES = np.eye(4, dtype=np.float32)

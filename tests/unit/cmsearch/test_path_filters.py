@@ -9,8 +9,8 @@ import pytest
 
 from cmsearch import registry
 from cmsearch.errors import QueryError
-from cmsearch.filters import rooted
 from cmsearch.searcher import Engine, open
+from cmsearch.store.catalog.filters import rooted
 from cmsearch.types import Filter
 from indexer import Indexer
 from tests.builders import write_picture

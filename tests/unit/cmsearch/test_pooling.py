@@ -12,9 +12,9 @@ from cmsearch.common import locators
 from cmsearch.composition import Sum
 from cmsearch.pooling import TEMPERATURE, pooled
 from cmsearch.retrieval import EVERYTHING, Retriever
-from cmsearch.store import DIRECTORY, Store
+from cmsearch.store.catalog.writer import NewItem
+from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Encoding, FloatArray, Modality, Part
-from cmsearch.writer import NewItem
 from tests.builders import put, remove, serve
 from tests.oracle import unit_vectors
 

@@ -16,10 +16,10 @@ import cmsearch
 from cmsearch import Engine, Filter, Hit, Modality, QueryError, StoreError
 from cmsearch import measured as tables
 from cmsearch.attention import attend
-from cmsearch.catalog import Catalog
 from cmsearch.kreciprocal import k_reciprocal_distances
 from cmsearch.measured import UNMEASURED, Attention, Hubness, Stages
 from cmsearch.ranking import Ranking, stages
+from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.types import Encoding, FloatArray, Role
 from indexer import Indexer
 from tests.builders import remove, write_files

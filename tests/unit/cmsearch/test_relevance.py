@@ -12,7 +12,8 @@ import cmsearch
 from cmsearch import Ranking, bank
 from cmsearch.composition import Sum
 from cmsearch.relevance import DOUBTFUL, relevance
-from cmsearch.store import Store
+from cmsearch.store.catalog.blobs import pack, unpack
+from cmsearch.store.store import Store
 from cmsearch.types import EncodedQuery, Modality
 from indexer import Indexer
 from tests.builders import write_files, write_picture
@@ -66,9 +67,9 @@ def test_the_bank_is_of_different_captions_of_an_ordinary_length() -> None:
 def test_a_bank_comes_back_as_it_was_kept_and_nothing_else_does() -> None:
     vectors = bank.encoded(FakeEncoder())
     assert vectors.shape == (bank.SIZE, DIM)
-    np.testing.assert_allclose(bank.unpack(bank.pack(vectors), DIM), vectors, atol=1e-3)
-    for text in ("", "?", "AAAA", bank.pack(vectors)[:-8], bank.pack(vectors * np.nan)):
-        assert len(bank.unpack(text, DIM)) < bank.SIZE
+    np.testing.assert_allclose(unpack(pack(vectors), DIM), vectors, atol=1e-3)
+    for text in ("", "?", "AAAA", pack(vectors)[:-8], pack(vectors * np.nan)):
+        assert len(unpack(text, DIM)) < bank.SIZE
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_hits_say_how_relevant_they_are_and_can_be_cut(engine: cmsearch.Engine) 
 def test_the_bank_is_kept_with_the_store(engine: cmsearch.Engine) -> None:
     with Store(engine.store.path) as store:
         number = store.view().space_id
-        assert len(bank.unpack(store.catalog.setting(f"bank {number}") or "", DIM)) == bank.SIZE
+        assert len(unpack(store.catalog.setting(f"bank {number}") or "", DIM)) == bank.SIZE
         assert {"image", "text"} == set(store.view().background["bank"])
     engine.close()
 

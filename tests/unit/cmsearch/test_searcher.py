@@ -22,7 +22,7 @@ from cmsearch import (
     StoreError,
     StoreMismatchError,
 )
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 

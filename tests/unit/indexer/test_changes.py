@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cmsearch.common.digest import content_digest
-from cmsearch.notes import noted
+from cmsearch.store.catalog.skipped_lines import noted
 from cmsearch.types import Asset, Skipped
 from indexer.changes import Changes, compare, find_moved
 from indexer.scan import Found

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch import indexes
 from cmsearch.errors import StoreError
-from cmsearch.store import CATALOG, DIRECTORY, Store
+from cmsearch.store.index import faiss_index
+from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
 from indexer.doctor import Finding, encode_missing, examine, repair
 from tests import damage
@@ -77,7 +77,7 @@ def test_damaged_and_dropped_files_are_found_answered_around_and_mended(
     with_graph: bool,
 ) -> None:  # fmt: skip
     if with_graph:
-        monkeypatch.setattr(indexes, "EXACT_LIMIT", 20)
+        monkeypatch.setattr(faiss_index, "EXACT_LIMIT", 20)
         with Store(folder / DIRECTORY) as store:
             store.disown_files()
             store.publish()

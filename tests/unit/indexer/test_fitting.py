@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 import cmsearch
-from cmsearch.catalog import Catalog
 from cmsearch.errors import CmsearchError, QueryError, StoreError, UnknownModelError
-from cmsearch.generations import delete, prunable, switch
 from cmsearch.models import adapters
 from cmsearch.registry import model_name
-from cmsearch.store import Store
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.generations import delete, prunable, switch
+from cmsearch.store.store import Store
 from cmsearch.types import Encoding, Modality
 from indexer import Indexer
 from indexer.doctor import examine
@@ -194,7 +194,7 @@ def test_an_interrupted_fit_leaves_nothing(folder: Path, monkeypatch: pytest.Mon
 
     before = served(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(cmsearch.writer.Writer, "copy_texts", broken)  # type: ignore[attr-defined]
+        patch.setattr(cmsearch.store.catalog.writer.Writer, "copy_texts", broken)  # type: ignore[attr-defined]
         with pytest.raises(KeyboardInterrupt):
             fitted(folder)
     assert served(folder) == before

@@ -11,11 +11,11 @@ import pytest
 
 import cmsearch
 from cmsearch.errors import CmsearchError
-from cmsearch.generations import switch
 from cmsearch.heldout import Comparison
 from cmsearch.models import adapters
 from cmsearch.models.fusion_network import shapes
-from cmsearch.store import Store
+from cmsearch.store.generations import switch
+from cmsearch.store.store import Store
 from cmsearch.types import Encoding, Modality, Query, QueryPart
 from indexer import Indexer, fusing
 from indexer.composed import DIRECTIONS

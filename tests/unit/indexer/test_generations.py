@@ -9,7 +9,7 @@ import pytest
 import cmsearch
 from cmsearch.errors import StoreMismatchError
 from cmsearch.registry import model_name
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from cmsearch.types import Encoding, Space
 from indexer import Indexer, Report
 from indexer.scan import scan

@@ -14,9 +14,9 @@ import pytest
 import cmsearch
 from cmsearch import registry
 from cmsearch.errors import ModelUnavailableError, UnknownModelError
-from cmsearch.inventory import take_inventory
 from cmsearch.media import transcripts
-from cmsearch.store import Store
+from cmsearch.store.inventory import take_inventory
+from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, Hit, Progress, Segment
 from indexer import Indexer
 from indexer.doctor import examine

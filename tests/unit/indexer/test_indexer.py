@@ -21,7 +21,7 @@ from cmsearch.errors import (
     StoreMismatchError,
     UnknownModelError,
 )
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from cmsearch.types import Encoding
 from indexer import Indexer, Progress, Report
 from tests import fakes

@@ -12,7 +12,7 @@ import pytest
 from cmsearch.common.digest import content_digest
 from cmsearch.errors import MediaError
 from cmsearch.media.phash import correlations, phash, unpack
-from cmsearch.notes import noted
+from cmsearch.store.catalog.skipped_lines import noted
 from cmsearch.types import Modality
 from indexer.load import MAX_REASON, Loaded, Loader
 from indexer.scan import PICTURES, Found, scan

@@ -10,7 +10,7 @@ from PIL import Image
 
 from cmsearch.errors import MediaError
 from cmsearch.evaluate import Gold
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from indexer.indexer import Indexer
 from indexer.pairs import pairs
 

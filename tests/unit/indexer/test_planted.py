@@ -8,7 +8,7 @@ import pytest
 
 import cmsearch
 from cmsearch import history
-from cmsearch.store import DIRECTORY
+from cmsearch.store.store import DIRECTORY
 from cmsearch.types import Query, QueryPart
 from indexer import Indexer
 from tests.builders import write_files, write_picture

@@ -13,10 +13,10 @@ import cmsearch
 from cmsearch import Hit, Modality, QueryError, Ranking, StoreError, ablation
 from cmsearch.errors import CmsearchError, ModelUnavailableError
 from cmsearch.evaluate import Gold
-from cmsearch.generations import delete, prunable, switch
 from cmsearch.loading import own_adapter
 from cmsearch.models.rerankers import learned
-from cmsearch.store import Store
+from cmsearch.store.generations import delete, prunable, switch
+from cmsearch.store.store import Store
 from cmsearch.training.reranking import Settings
 from cmsearch.types import Role
 from indexer import Indexer, reranking

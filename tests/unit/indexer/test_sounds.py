@@ -13,9 +13,9 @@ import pytest
 import cmsearch
 from cmsearch import registry
 from cmsearch.errors import MediaError, ModelError, QueryError, StoreError, UnknownModelError
-from cmsearch.generations import delete, listed, prunable
-from cmsearch.inventory import take_inventory
-from cmsearch.store import Store
+from cmsearch.store.generations import delete, listed, prunable
+from cmsearch.store.inventory import take_inventory
+from cmsearch.store.store import Store
 from cmsearch.types import STALE, FloatArray, Hit, Modality
 from indexer import Indexer
 from indexer.doctor import examine, repair

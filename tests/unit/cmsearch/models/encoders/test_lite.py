@@ -11,7 +11,7 @@ from PIL import Image
 from cmsearch.errors import ModelUnavailableError, StoreMismatchError, UnknownModelError
 from cmsearch.models.encoders import lite
 from cmsearch.models.encoders.lite_recipe import RECIPE
-from cmsearch.tokens import pack_tokens
+from cmsearch.store.catalog.blobs import pack_tokens
 from cmsearch.types import Modality, Role, Space
 
 PHOTOS = Path(__file__).parents[4] / "sample_data" / "photos"

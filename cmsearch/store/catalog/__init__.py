@@ -1,0 +1,1 @@
+"""The truth: SQLite with every asset, item and vector."""

@@ -1,0 +1,44 @@
+"""Tokens as the bytes that a catalog keeps."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+
+from cmsearch.types import MAX_TOKENS, FloatArray
+
+
+def pack_tokens(tokens: FloatArray, weights: FloatArray) -> bytes:
+    """Tokens `(t, dim)` as bytes: per token a float16 scale, a float16 weight and int8 values.
+
+    Tokens of weight 0 are filling and are left out; of the others at most `MAX_TOKENS` are kept.
+    """
+    kept = np.flatnonzero(weights > 0)[:MAX_TOKENS]
+    scales = (np.abs(tokens[kept]).max(1, initial=0) / 127).astype("<f2")
+    values = np.round(tokens[kept] / np.maximum(scales[:, None], 1e-7)).clip(-127, 127)
+    heads = np.stack([scales, weights[kept].astype("<f2")], 1).astype("<f2").view(np.int8)
+    return np.concatenate([heads, values.astype(np.int8)], 1).tobytes()
+
+
+def unpack_tokens(blob: bytes, dim: int) -> tuple[FloatArray, FloatArray]:
+    """The tokens `(t, dim)` and weights `(t,)` of `pack_tokens`."""
+    rows = np.frombuffer(blob, np.int8).reshape(-1, dim + 4)
+    heads = np.ascontiguousarray(rows[:, :4]).view("<f2").astype(np.float32)
+    return rows[:, 4:] * heads[:, :1], heads[:, 1]
+
+
+def pack(vectors: FloatArray) -> str:
+    """Vectors `(n, dim)` as text: base64 of their float16 values."""
+    return base64.b64encode(vectors.astype("<f2").tobytes()).decode()
+
+
+def unpack(text: str, dim: int) -> FloatArray:
+    """The vectors `(n, dim)` of `pack`; none where the text isn't one of them."""
+    try:
+        values = np.frombuffer(base64.b64decode(text, validate=True), "<f2").astype(np.float32)
+        vectors = values.reshape(-1, dim)
+    except ValueError:
+        return np.empty((0, dim), np.float32)
+    sound: FloatArray = vectors[np.abs((vectors**2).sum(1) - 1) < 0.02]
+    return sound

@@ -1,0 +1,110 @@
+"""What a filter asks, as conditions of SQL and as a distance."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import asin, cos, radians, sin, sqrt
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from cmsearch.common.text import caseless
+from cmsearch.errors import QueryError
+from cmsearch.store.catalog import schema
+from cmsearch.types import Filter
+
+EARTH_KM = 6371.0
+OUTSIDE = ".."
+_LONGEST = 4096  # as paths on Linux; SQLite takes globs of 50,000 bytes
+_SPECIAL = re.compile(r"[*?[]")
+_described = schema.items.alias()
+
+
+def conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
+    """A filter as conditions on the asset that an item is about; all but the distance."""
+    if wanted.path is not None and (globs := _globs(wanted.path)):
+        path = sa.func.caseless(sa.literal("/").concat(schema.assets.c.path))
+        yield sa.or_(*(path.op("GLOB")(caseless(glob)) for glob in globs))
+    if wanted.since is not None:
+        yield schema.assets.c.taken >= wanted.since.isoformat()[:10]
+    if wanted.until is not None:
+        yield schema.assets.c.taken <= f"{wanted.until.isoformat()[:10]} 23:59:59"
+    if wanted.camera is not None:
+        yield schema.assets.c.camera.icontains(wanted.camera, autoescape=True)
+    if wanted.near is not None:
+        yield schema.assets.c.latitude.is_not(None)
+    if wanted.has_caption is not None:
+        captioned = sa.select(_described.c.about).where(
+            _described.c.about == schema.assets.c.id, _described.c.kind == "caption"
+        )
+        yield captioned.exists() if wanted.has_caption else ~captioned.exists()
+
+
+def rooted(wanted: Filter, root: Path) -> Filter:
+    """The same filter with a path from the store's root, where it has one that begins at `/` or at
+    `~`, or goes on from `./`.
+
+    Raises `QueryError` for one that leads out of the root.
+    """
+    if wanted.path is None:
+        return wanted
+    given = wanted.path
+    if len(given) > _LONGEST:
+        raise QueryError(f"The path of a filter has at most {_LONGEST} characters.")
+    home = given == "~" or given.startswith("~/")
+    path = f"{Path.home()}{given[1:]}" if home else given
+    is_rooted = path.startswith("/")
+    if is_rooted:
+        path = _below(path, (str(root), str(root.resolve())))
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if OUTSIDE in parts:
+        raise QueryError(
+            f"{given} lies outside of {root}, which is what is indexed here. Give a path from "
+            "there on, such as 2024/* or *.jpg."
+        )
+    name = "/".join(parts)
+    if name:
+        start = "./" if is_rooted or given.startswith("./") else ""
+        name = f"{start}{name}{'/' if path.endswith('/') else ''}"
+    return replace(wanted, path=name)
+
+
+def _below(path: str, roots: Sequence[str]) -> str:
+    """A path without the root that it begins with; what it is else leads out of all of them."""
+    for root in roots:
+        if path.rstrip("/") == root.rstrip("/"):
+            return ""
+        if path.startswith(f"{root.rstrip('/')}/"):
+            return path[len(root.rstrip("/")) + 1 :]
+    return OUTSIDE
+
+
+def _globs(path: str) -> list[str]:
+    """The globs that say what a filter's path does, over paths that begin with a slash.
+
+    It names files, and folders with all that is below them; only these with a slash at its end.
+    Without another slash it may be anywhere, as it may behind `**/`, but not behind `./`. What
+    looks like a pattern may also be meant as it stands.
+    """
+    is_rooted, name = path.startswith("./"), path.removeprefix("./").rstrip("/")
+    if name in ("", "."):
+        return []
+    found = []
+    for one in dict.fromkeys((name, _SPECIAL.sub(r"[\g<0>]", name))):
+        rest = one.removeprefix("**/")
+        glob = f"/{one}" if is_rooted or ("/" in one and rest == one) else f"*/{rest}"
+        found += [f"{glob}/*"] if path.endswith("/") else [glob, f"{glob}/*"]
+    return found
+
+
+def is_near(wanted: Filter, latitude: float | None, longitude: float | None) -> bool:
+    """Whether a place is within the wanted distance, on a sphere (the haversine formula)."""
+    if wanted.near is None or latitude is None or longitude is None:
+        return wanted.near is None
+    north, east, kilometres = wanted.near
+    one, other = radians(north), radians(latitude)
+    half = sin((other - one) / 2) ** 2
+    half += cos(one) * cos(other) * sin(radians(longitude - east) / 2) ** 2
+    return 2 * EARTH_KM * asin(min(1.0, sqrt(half))) <= kilometres

@@ -1,0 +1,378 @@
+"""What can be done to a catalog within one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Table
+from sqlalchemy.dialects.sqlite import insert
+
+from cmsearch.models import spaces
+from cmsearch.store.catalog import schema
+from cmsearch.store.catalog.blobs import pack_tokens
+from cmsearch.store.catalog.schema import chunks
+from cmsearch.store.catalog.sqlite import make_words
+from cmsearch.types import HEARD, READ, STALE, Asset, Encoding, Modality, Part, Space
+
+_put = insert(schema.assets)
+_PUT_ASSET = _put.on_conflict_do_update(
+    index_elements=["path"],
+    set_={
+        column.name: _put.excluded[column.name] for column in schema.assets.c if column.name != "id"
+    },
+).returning(schema.assets.c.id)
+_FILL_ITEM = sa.text(f"{schema.FILL_WORDS} WHERE items.id = :item")
+_PICTURES = "items.asset = :asset AND items.text IS NULL"
+_FILL_PICTURES = sa.text(f"{schema.FILL_WORDS} WHERE {_PICTURES}")
+_EMPTY_PICTURES = sa.text(
+    f"DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {_PICTURES})"
+)
+_PROJECT = sa.text(
+    "INSERT INTO embeddings (item, space, modality, part, vector, features, tokens) "
+    "SELECT item, :target, modality, part, :vector, :features, tokens FROM embeddings "
+    "WHERE id = :source"
+)
+_INSERT = {table.name: sa.insert(table) for table in schema.meta.tables.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """A part of a file with its digest and the row of encodings `(m, …)` that it became."""
+
+    part: Part
+    about: str | None
+    digest: str
+    encoding: Encoding
+
+
+class Writer:
+    """What can be done to a catalog within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def set(self, name: str, value: str) -> None:
+        self._connection.execute(
+            sa.insert(schema.settings).prefix_with("OR REPLACE"), {"name": name, "value": value}
+        )
+
+    def put_space(self, space: Space, runtime: str) -> int:
+        """The number of a space, added with a generation of its own if it is new here.
+
+        A new generation doesn't serve yet.
+        """
+        description = spaces.described(space)
+        query = sa.select(schema.spaces.c.id).where(schema.spaces.c.description == description)
+        number = self._connection.execute(query).scalar()
+        if number is not None and self._serves(number):
+            return int(number)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        row = {"description": description, "runtime": runtime, "created": now}
+        if number is None:
+            number = self._insert(schema.spaces, row)
+        self._insert(schema.generations, {"spaces": json.dumps([number]), "created": now})
+        return int(number)
+
+    def put_sound_space(self, space: Space, runtime: str, bank: str) -> int:
+        """Let sounds be in this space from now on, with its bank of captions; gives its number.
+
+        It has no generation, so no other one takes its place.
+        """
+        description = spaces.described(space)
+        query = sa.select(schema.spaces.c.id).where(schema.spaces.c.description == description)
+        number = self._connection.execute(query).scalar()
+        if number is None:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            row = {"description": description, "runtime": runtime, "created": now}
+            number = self._insert(schema.spaces, row)
+        self.set(schema.SOUND_SPACE, str(number))
+        self.set(f"bank {number}", bank)
+        return int(number)
+
+    def drop_sounds(self, snapshot: int) -> None:
+        """Delete all sounds, and the space that they are in unless a generation is in it too."""
+        items, settings = schema.items, schema.settings.c
+        own = sa.select(items.c.id).where(items.c.modality == Modality.SOUND)
+        self._delete_items([row[0] for row in self._connection.execute(own)], snapshot)
+        number = self._sound_space()
+        self._delete(schema.settings, settings.name == schema.SOUND_SPACE)
+        if number is not None and not self._serves(number):
+            self._delete(schema.settings, settings.name == f"bank {number}")
+            self._delete_embeddings(schema.embeddings.c.space == number, snapshot)
+            self._delete(schema.spaces, schema.spaces.c.id == number)
+
+    def _sound_space(self) -> int | None:
+        settings = schema.settings.c
+        query = sa.select(sa.cast(settings.value, sa.Integer))
+        found: int | None = self._connection.execute(
+            query.where(settings.name == schema.SOUND_SPACE)
+        ).scalar()
+        return found
+
+    def _serves(self, space: int) -> bool:
+        """Whether a space has a generation."""
+        first = sa.func.json_extract(schema.generations.c.spaces, "$[0]")
+        query = sa.select(schema.generations.c.id).where(first == space)
+        return self._connection.execute(query).first() is not None
+
+    def serve(self, generation: int) -> None:
+        """Let searches use this generation from now on."""
+        table = schema.generations
+        last = self._connection.execute(sa.select(sa.func.max(table.c.served))).scalar() or 0
+        change = sa.update(table).where(table.c.id == generation)
+        self._connection.execute(change.values(served=last + 1))
+
+    def put_adapter(self, digest: str, content: bytes) -> None:
+        """Keep the file of an adapter for the spaces that it maps into."""
+        row = {"digest": digest, "content": content}
+        self._connection.execute(_INSERT["adapters"].prefix_with("OR REPLACE"), row)
+
+    def copy_texts(self, source: int, target: int) -> None:
+        """Give a space the embeddings that another has of texts, and the bank's captions."""
+        table = schema.embeddings.c
+        names = ("item", "modality", "part", "vector", "features", "tokens")
+        query = sa.select(sa.literal(target), *(table[name] for name in names))
+        query = query.where(table.space == source, table.modality.in_(READ))
+        copied = sa.insert(schema.embeddings).from_select(
+            ("space", *names), query.order_by(table.id)
+        )
+        self._connection.execute(copied)
+        self.copy_setting("bank", source, target)
+
+    def copy_setting(self, name: str, source: int, target: int) -> None:
+        """Give a space what is kept for another under a name, if anything is."""
+        found = sa.select(sa.literal(f"{name} {target}"), schema.settings.c.value)
+        found = found.where(schema.settings.c.name == f"{name} {source}")
+        put = sa.insert(schema.settings).prefix_with("OR REPLACE")
+        self._connection.execute(put.from_select(("name", "value"), found))
+
+    def project(self, target: int, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """Give a space embeddings like those of these ids, with other vectors and features."""
+        self._connection.execute(
+            _PROJECT,
+            [
+                {"target": target, "source": number, "vector": vector, "features": features}
+                for number, vector, features in rows
+            ],
+        )
+
+    def put_reranker(self, space: int, digest: str, content: bytes) -> None:
+        """Keep the file of a reranker for a space, in place of the one that it has."""
+        self.put_adapter(digest, content)
+        self.set(f"reranker {space}", digest)
+        self._delete_unused()
+
+    def delete_reranker(self, space: int) -> None:
+        """Delete the reranker of a space."""
+        self._delete(schema.settings, schema.settings.c.name == f"reranker {space}")
+        self._delete_unused()
+
+    def delete_generation(self, generation: int, space: int) -> None:
+        """Delete a generation with its space, the embeddings in it and what is kept for it.
+
+        Sounds stay, and their space, if that is the same.
+        """
+        embeddings, settings = schema.embeddings.c, schema.settings.c
+        own = [f"stages {space}", f"reranker {space}"]
+        self._delete(schema.generations, schema.generations.c.id == generation)
+        if self._sound_space() == space:
+            gone = (embeddings.space == space) & (embeddings.modality != Modality.SOUND)
+            self._delete(schema.embeddings, gone)
+        else:
+            own.append(f"bank {space}")
+            self._delete(schema.embeddings, embeddings.space == space)
+            self._delete(schema.spaces, schema.spaces.c.id == space)
+        self._delete(schema.settings, settings.name.in_(own))
+        self._delete_unused()
+
+    def _delete_unused(self) -> None:
+        """Delete what was learned for spaces that are not there any more."""
+        named = sa.func.json_extract(schema.spaces.c.description, "$.adapter")
+        kept = schema.settings.c
+        used = sa.union(
+            sa.select(named).where(named.is_not(None)),
+            sa.select(kept.value).where(kept.name.startswith("reranker "), kept.value.is_not(None)),
+        )
+        self._delete(schema.adapters, schema.adapters.c.digest.not_in(used))
+
+    def put_asset(self, asset: Asset) -> int:
+        """Add the asset, or bring the one at its path up to date; returns its number."""
+        return int(self._connection.execute(_PUT_ASSET, asset_row(asset)).scalar_one())
+
+    def add_item(self, asset: int, space: int, item: NewItem) -> None:
+        """Add the embeddings of an item of an asset, and the item itself if it isn't there."""
+        number = self._item(asset, item.digest)
+        if number is None:
+            number = self._insert(schema.items, self._item_row(asset, item))
+            self._connection.execute(_FILL_ITEM, {"item": number})
+        common = {"item": number, "space": space, "modality": item.part.modality}
+        rows = [{**common, **blobs} for blobs in _blobs(item.encoding)]
+        self._connection.execute(_INSERT["embeddings"], rows)
+
+    def _item(self, asset: int, digest: str) -> int | None:
+        table = schema.items
+        query = sa.select(table.c.id).where(table.c.asset == asset, table.c.digest == digest)
+        return self._connection.execute(query).scalar()
+
+    def _item_row(self, asset: int, item: NewItem) -> dict[str, Any]:
+        part = item.part
+        return {
+            "asset": asset,
+            "modality": part.modality,
+            "kind": part.kind,
+            "text": part.content if isinstance(part.content, str) else None,
+            "about": None if item.about is None else self._asset(item.about),
+            "locator": part.locator,
+            "digest": item.digest,
+        }
+
+    def put_hashes(self, asset: int, hashes: Mapping[str, bytes]) -> None:
+        """Give the items of an asset, by their digests, the perceptual hashes of their pictures."""
+        table = schema.items.c
+        for digest, found in hashes.items():
+            change = sa.update(schema.items).where(table.asset == asset, table.digest == digest)
+            self._connection.execute(change.values(phash=found))
+
+    def read_again(self, kinds: Sequence[str]) -> None:
+        """Let the next run read all files of some kinds again."""
+        stale = sa.update(schema.assets).where(schema.assets.c.kind.in_(kinds))
+        self._connection.execute(stale.values(mtime_ns=None))
+
+    def read_sounds(self) -> None:
+        """Let the next run read all recordings and films again; what is said in them is known."""
+        table = schema.assets.c
+        whole = table.kind.in_(HEARD) & table.mtime_ns.is_not(None)
+        self._connection.execute(sa.update(schema.assets).where(whole).values(mtime_ns=STALE))
+
+    def read_files_again(self, paths: Sequence[str]) -> None:
+        """Let the next run read some files again, whatever their size and time."""
+        for chunk in chunks(paths):
+            some = schema.assets.c.path.in_(chunk)
+            self._connection.execute(sa.update(schema.assets).where(some).values(mtime_ns=STALE))
+
+    def keep_items(self, asset: int, locators: dict[str, str], snapshot: int) -> None:
+        """Delete the asset's items whose digest isn't among `locators`; move the others."""
+        query = sa.select(schema.items.c.id, schema.items.c.digest, schema.items.c.locator)
+        rows = self._connection.execute(query.where(schema.items.c.asset == asset)).fetchall()
+        self._delete_items([row[0] for row in rows if row[1] not in locators], snapshot)
+        for number, digest, locator in rows:
+            if digest in locators and locators[digest] != locator:
+                change = sa.update(schema.items).where(schema.items.c.id == number)
+                self._connection.execute(change.values(locator=locators[digest]))
+
+    def remove_asset(self, path: str, snapshot: int) -> None:
+        """Delete an asset, its items, and the captions that describe it.
+
+        The files that those captions stand in will be read again, in case the asset comes back.
+        """
+        asset = self._asset(path)
+        if asset is None:
+            return
+        described = self._connection.execute(
+            sa.select(schema.items.c.id, schema.items.c.asset).where(schema.items.c.about == asset)
+        ).fetchall()
+        for chunk in chunks(sorted({row[1] for row in described})):
+            stale = sa.update(schema.assets).where(schema.assets.c.id.in_(chunk))
+            self._connection.execute(stale.values(mtime_ns=None))
+        own = self._connection.execute(
+            sa.select(schema.items.c.id).where(schema.items.c.asset == asset)
+        )
+        self._delete_items([row[0] for row in (*own, *described)], snapshot)
+        self._delete(schema.assets, schema.assets.c.id == asset)
+
+    def move_asset(self, path: str, asset: Asset) -> None:
+        """Bring the asset at `path` to where `asset` is, with all its items.
+
+        Other files whose captions name it by its path will be read again.
+        """
+        number = self._asset(path)
+        self._connection.execute(
+            sa.update(schema.assets).where(schema.assets.c.id == number).values(asset_row(asset))
+        )
+        for statement in (_EMPTY_PICTURES, _FILL_PICTURES):
+            self._connection.execute(statement, {"asset": number})
+        own = sa.select(schema.items.c.asset).where(schema.items.c.about == number)
+        stale = sa.update(schema.assets).where(
+            schema.assets.c.id.in_(own), schema.assets.c.about.is_(None)
+        )
+        self._connection.execute(stale.values(mtime_ns=None))
+
+    def delete_embeddings(self, numbers: Sequence[int], snapshot: int) -> None:
+        """Delete embeddings; the files of their items are read again."""
+        for chunk in chunks(numbers):
+            self._delete_embeddings(schema.embeddings.c.id.in_(chunk), snapshot)
+
+    def rebuild_words(self) -> None:
+        """Make the words of all items anew; the first that may be done in a transaction."""
+        make_words(self._connection)
+
+    def forget_tombstones(self, before: int) -> None:
+        """Drop the tombstones from when a snapshot older than `before` was the newest."""
+        self._delete(schema.tombstones, schema.tombstones.c.snapshot < before)
+
+    def _asset(self, path: str) -> int | None:
+        query = sa.select(schema.assets.c.id).where(schema.assets.c.path == path)
+        return self._connection.execute(query).scalar()
+
+    def _delete_items(self, numbers: Sequence[int], snapshot: int) -> None:
+        for chunk in chunks(numbers):
+            self._delete_embeddings(schema.embeddings.c.item.in_(chunk), snapshot)
+            self._connection.execute(sa.delete(schema.words).where(schema.words.c.rowid.in_(chunk)))
+            self._delete(schema.items, schema.items.c.id.in_(chunk))
+
+    def _delete_embeddings(self, gone: sa.ColumnElement[bool], snapshot: int) -> None:
+        query = sa.select(schema.embeddings.c.id, sa.literal(snapshot)).where(gone)
+        self._connection.execute(
+            sa.insert(schema.tombstones).from_select(["embedding", "snapshot"], query)
+        )
+        self._delete(schema.embeddings, gone)
+
+    def _delete(self, table: Table, where: sa.ColumnElement[bool]) -> None:
+        self._connection.execute(sa.delete(table).where(where))
+
+    def _insert(self, table: Table, row: dict[str, Any]) -> int:
+        key = self._connection.execute(_INSERT[table.name], row).inserted_primary_key
+        assert key is not None
+        return int(key[0])
+
+
+def asset_row(asset: Asset) -> dict[str, Any]:
+    """An asset's columns, in the order of its fields; one without a date has its file's."""
+    shot = asset.shot
+    taken = shot.taken
+    if taken is None and asset.mtime_ns is not None:
+        taken = datetime.fromtimestamp(asset.mtime_ns / 1e9)
+    return {
+        "path": asset.path,
+        "kind": asset.kind,
+        "size": asset.size,
+        "mtime_ns": asset.mtime_ns,
+        "digest": asset.digest,
+        "error": asset.error,
+        "about": asset.about,
+        "taken": taken and taken.isoformat(" ", "seconds"),
+        "camera": shot.camera,
+        "latitude": shot.latitude,
+        "longitude": shot.longitude,
+    }
+
+
+def _blobs(encoding: Encoding) -> Iterator[dict[str, Any]]:
+    for part, vector in enumerate(encoding.vectors):
+        tokens = None
+        if encoding.tokens is not None and encoding.weights is not None:
+            tokens = pack_tokens(encoding.tokens[part], encoding.weights[part])
+        features = None
+        if encoding.features is not None:
+            features = encoding.features[part].astype("<f2").tobytes()
+        yield {
+            "part": part,
+            "vector": vector.astype("<f2").tobytes(),
+            "features": features,
+            "tokens": tokens,
+        }

@@ -1,0 +1,40 @@
+"""Exact search among vectors, in NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cmsearch.types import FloatArray, IdArray
+
+
+class ExactIndex:
+    """Every vector compared with every query; ties go to the lower id."""
+
+    def __init__(self, dim: int) -> None:
+        self._ids = np.empty(0, np.int64)
+        self._vectors = np.empty((0, dim), np.float32)
+        self.snapshot = 0
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def sync(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray, snapshot: int) -> None:
+        ids, vectors = upserts
+        keep = ~np.isin(self._ids, np.concatenate([deletes, ids]))
+        new = ~np.isin(ids, deletes)
+        all_ids = np.concatenate([self._ids[keep], ids[new]])
+        order = np.argsort(all_ids, kind="stable")  # so that ties go to the lower id
+        self._ids = all_ids[order]
+        self._vectors = np.concatenate([self._vectors[keep], vectors[new]])[order]
+        self.snapshot = snapshot
+
+    def search(
+        self, queries: FloatArray, k: int, *, allow: IdArray | None = None
+    ) -> tuple[FloatArray, IdArray]:
+        ids, vectors = self._ids, self._vectors
+        if allow is not None:
+            allowed = np.isin(ids, allow)
+            ids, vectors = ids[allowed], vectors[allowed]
+        scores = queries @ vectors.T
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(scores, best, 1), ids[best]

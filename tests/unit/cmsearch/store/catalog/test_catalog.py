@@ -1,0 +1,447 @@
+"""What is written into the catalog, and what can be read from it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmsearch.common.digest import content_digest
+from cmsearch.errors import StoreError
+from cmsearch.store.catalog.blobs import pack_tokens
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.fulltext import Scope
+from cmsearch.store.catalog.sqlite import VERSION
+from cmsearch.store.catalog.writer import NewItem
+from cmsearch.types import Encoding, Filter, FloatArray, Modality, Part
+from tests.builders import asset, caption, page, photo, put, remove, serve, space
+
+DIM = 4
+AXES = np.eye(DIM, dtype=np.float32)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    catalog = Catalog(tmp_path / "catalog.db")
+    yield catalog
+    catalog.close()
+
+
+def photos(catalog: Catalog, number: int) -> tuple[list[int], FloatArray]:
+    found, vectors = catalog.embeddings(number, Modality.IMAGE, DIM)
+    return found.tolist(), vectors
+
+
+def texts(catalog: Catalog, number: int) -> list[str | None]:
+    """The texts of all embedded texts, in the order of their embeddings."""
+    found = catalog.embeddings(number, Modality.TEXT, DIM)[0].tolist()
+    items = catalog.items(found)
+    return [items[one].text for one in found]
+
+
+def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
+    assert catalog.space() is None
+    assert (catalog.assets(), catalog.counts(), catalog.captions()) == ({}, {}, [])
+    assert catalog.last_embedding() == 0
+    assert catalog.tombstones().tolist() == []
+    assert catalog.setting("root") is None
+
+
+def test_a_setting_is_the_last_one_that_was_set(catalog: Catalog) -> None:
+    for value in ("/a", "/b"):
+        with catalog.writing() as writer:
+            writer.set("root", value)
+    assert catalog.setting("root") == "/b"
+
+
+def test_the_generation_that_was_switched_to_last_is_served(catalog: Catalog) -> None:
+    assert catalog.space() is None
+    first, second = serve(catalog, DIM), serve(catalog, DIM + 1)
+    assert first != second
+    assert catalog.space() == (second, space(DIM + 1))
+    assert serve(catalog, DIM) == first
+    assert catalog.space() == (first, space(DIM))
+    assert [one.served for one in catalog.generations()] == [3, 2]
+
+
+def test_a_space_that_never_served_is_not_served(catalog: Catalog) -> None:
+    with catalog.writing() as writer:
+        number = writer.put_space(space(DIM), "numpy")
+        assert writer.put_space(space(DIM), "numpy") == number
+    assert catalog.space() is None
+    (made,) = catalog.generations()
+    assert (made.served, made.space, made.runtime) == (None, space(DIM), "numpy")
+
+
+def test_an_item_is_one_in_two_spaces(catalog: Catalog) -> None:
+    first = serve(catalog, DIM)
+    put(catalog, first, "a.jpg", photo(AXES[0], "same"), photo(AXES[1], "other"))
+    second = serve(catalog, DIM + 1)
+    assert catalog.lacking(first) == set()
+    assert catalog.lacking(second) == {"a.jpg"}
+    put(catalog, second, "a.jpg", photo(np.ones(DIM + 1), "same"))
+    assert catalog.lacking(second) == {"a.jpg"}
+    assert catalog.item_digests("a.jpg", second) == {"same"}
+    put(catalog, second, "a.jpg", photo(np.ones(DIM + 1), "other"))
+    assert catalog.lacking(second) == set()
+    assert catalog.counts() == {"photo": 2}
+    assert catalog.sizes(second) == {Modality.IMAGE: (2, 2 * 2 * (DIM + 1))}
+
+
+def test_deleting_a_generation_leaves_the_other_whole(catalog: Catalog) -> None:
+    first = serve(catalog, DIM)
+    put(catalog, first, "a.jpg", photo(AXES[0], "same"))
+    second = serve(catalog, DIM + 1)
+    put(catalog, second, "a.jpg", photo(np.ones(DIM + 1), "same"))
+    old = catalog.generations()[0]
+    with catalog.writing() as writer:
+        writer.delete_generation(old.id, old.space_id)
+    assert catalog.sizes(first) == {}
+    assert catalog.sizes(second)[Modality.IMAGE][0] == 1
+    assert [one.space for one in catalog.generations()] == [space(DIM + 1)]
+    assert catalog.counts() == {"photo": 1}
+
+
+def test_an_asset_is_brought_up_to_date_at_its_path(catalog: Catalog) -> None:
+    old, new = asset("a.jpg", size=1), asset("a.jpg", size=2, mtime_ns=None, error="damaged")
+    with catalog.writing() as writer:
+        assert writer.put_asset(old) == writer.put_asset(new)
+    assert catalog.assets() == {"a.jpg": new}
+
+
+def test_pages_of_documents_are_no_photos(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.jpg", photo(AXES[0]))
+    put(catalog, number, "a.pdf", page(AXES[1], 1), page(AXES[2], 2), kind="pdf")
+    ids, vectors = photos(catalog, number)
+    assert vectors.tolist() == AXES[:3].tolist()
+    assert catalog.photo_count(number) == 1
+    assert catalog.photos(number, DIM, 10)[0].tolist() == ids[:1]
+    assert catalog.sample(number, Modality.IMAGE, DIM, 10)[0].tolist() == ids
+    assert [row[1] for row in catalog.pictures(number)] == ["a.jpg"]
+    assert catalog.images_at(number, ["a.jpg", "a.pdf"]) == {"a.jpg": ids[0]}
+    assert catalog.unhashed() == {"a.jpg"}
+    assert catalog.embedding_ids(number, Modality.IMAGE, "page", Filter()).tolist() == ids[1:]
+
+
+def test_the_days_of_a_collection_are_those_of_its_photos(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.pdf", page(AXES[0], 1), kind="pdf")
+    assert catalog.days() is None
+    put(catalog, number, "a.jpg", photo(AXES[1]))
+    assert catalog.days() == ("2020-02-02", "2020-02-02")
+
+
+def test_what_is_about_a_page_is_not_about_the_others(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.pdf", page(AXES[0], 1), page(AXES[1], 2), kind="pdf")
+    items = catalog.items(photos(catalog, number)[0])
+    first = next(item.id for item in items.values() if item.locator == "p1")
+    assert catalog.about_same([first]) == {first}
+
+
+def test_pages_are_not_found_by_the_name_of_their_file(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "zebra.pdf", page(AXES[0], 1), page(AXES[1], 2), kind="pdf")
+    put(catalog, number, "zebra.jpg", photo(AXES[2]))
+    found = catalog.match("zebra", 10, Scope(number, Modality.IMAGE))
+    items = catalog.items(photos(catalog, number)[0]).values()
+    assert [one.item for one in found] == [item.id for item in items if item.kind == "photo"]
+
+
+def test_pictures_are_known_by_their_content(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    for path, digest in (("a.jpg", "1"), ("b.jpg", "2"), ("c.jpg", "1")):
+        with catalog.writing() as writer:
+            place = writer.put_asset(asset(path, digest=digest))
+            writer.add_item(place, number, photo(AXES[0]))
+    with catalog.writing() as writer:
+        text = writer.put_asset(asset("d.txt", digest="1"))
+        writer.add_item(text, number, caption("a cat", AXES[1], "a.jpg"))
+    found = {item.id: item.path for item in catalog.items(range(1, 5)).values()}
+    assert {found[one] for one in catalog.pictures_with_digest("1")} == {"a.jpg", "c.jpg"}
+    assert catalog.pictures_with_digest("3") == set()
+
+
+def test_items_come_back_with_what_they_describe(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.jpg", photo(AXES[0]))
+    put(catalog, number, "a.txt", caption("A dog.", AXES[1], "a.jpg", "3"), kind="sidecar")
+    ((image, text),) = [sorted(catalog.items([1, 2, 99]).values(), key=lambda item: item.id)]
+    assert (image.path, image.modality, image.kind, image.text, image.about) == (
+        "a.jpg", Modality.IMAGE, "photo", None, None,
+    )  # fmt: skip
+    assert (text.path, text.modality, text.kind, text.text, text.about, text.locator) == (
+        "a.txt", Modality.TEXT, "caption", "A dog.", "a.jpg", "3",
+    )  # fmt: skip
+    assert catalog.counts() == {"photo": 1, "caption": 1}
+    assert catalog.captions() == [("a.jpg", "A dog.")]
+    assert catalog.item_digests("a.jpg", number) == {image.digest}
+    assert catalog.modalities(number) == [Modality.IMAGE, Modality.TEXT]
+
+
+def test_vectors_come_back_in_the_order_of_their_ids(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.jpg", photo(AXES[[2, 0]]))
+    put(catalog, number, "b.jpg", photo(AXES[1]))
+    found, vectors = photos(catalog, number)
+    assert found == [1, 2, 3]
+    np.testing.assert_array_equal(vectors, AXES[[2, 0, 1]])
+    later, vectors = catalog.embeddings(number, Modality.IMAGE, DIM, after=1)
+    assert later.tolist() == [2, 3]
+    np.testing.assert_array_equal(vectors, AXES[[0, 1]])
+    assert catalog.embeddings(number, Modality.TEXT, DIM)[1].shape == (0, DIM)
+
+
+def test_embeddings_are_known_by_the_kind_of_their_item(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.jpg", photo(AXES[0]))
+    put(catalog, number, "a.txt", caption("A dog.", AXES[:2], "a.jpg"))
+    assert catalog.embedding_ids(number, Modality.TEXT, "caption", Filter()).tolist() == [2, 3]
+    assert catalog.embedding_ids(number, Modality.TEXT, "passage", Filter()).tolist() == []
+
+
+def test_subjects_are_what_is_described_or_the_asset_itself(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    image = put(catalog, number, "a.jpg", photo(AXES[0]))
+    part = Part(Modality.TEXT, "passage", "Of nothing.")
+    passage = NewItem(part, None, "passage", Encoding(AXES[:1]))
+    file = put(catalog, number, "b.txt", caption("A dog.", AXES[1], "a.jpg"), passage)
+    found, subjects = catalog.subjects(number, Modality.TEXT)
+    assert found.tolist() == [2, 3]
+    assert subjects.tolist() == [image, file]
+
+
+def test_many_embeddings_are_looked_up_at_once(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    count = 1200  # more than the variables of one statement
+    put(catalog, number, "a.jpg", photo(np.tile(AXES[0], (count, 1))))
+    assert len(catalog.items(range(1, count + 1))) == count
+    remove(catalog, "a.jpg")
+    assert len(catalog.tombstones()) == count
+
+
+def test_what_fails_leaves_nothing(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    with pytest.raises(RuntimeError, match="half way"), catalog.writing() as writer:
+        writer.add_item(writer.put_asset(asset("a.jpg")), number, photo(AXES[0]))
+        writer.set("root", "/")
+        raise RuntimeError("half way")
+    assert catalog.assets() == {}
+    assert photos(catalog, number)[0] == []
+    assert catalog.setting("root") is None
+
+
+def test_a_batch_is_seen_whole_or_not_at_all(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    with catalog.writing() as writer:
+        writer.add_item(writer.put_asset(asset("a.jpg")), number, photo(AXES[0]))
+        assert catalog.assets() == {}
+    assert list(catalog.assets()) == ["a.jpg"]
+
+
+def test_ids_are_never_used_again(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.jpg", photo(AXES[:2]))
+    remove(catalog, "a.jpg")
+    assert catalog.last_embedding() == 2
+    put(catalog, number, "b.jpg", photo(AXES[0]))
+    assert photos(catalog, number)[0] == [3]
+
+
+def test_ids_are_never_used_again_after_opening_anew(tmp_path: Path) -> None:
+    first = Catalog(tmp_path / "catalog.db")
+    number = serve(first, DIM)
+    put(first, number, "a.jpg", photo(AXES[0]))
+    remove(first, "a.jpg")
+    first.close()
+    second = Catalog(tmp_path / "catalog.db")
+    put(second, number, "b.jpg", photo(AXES[0]))
+    assert photos(second, number)[0] == [2]
+    second.close()
+
+
+def test_removing_an_asset_takes_the_captions_that_describe_it(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    for path in ("a.jpg", "b.jpg"):
+        put(catalog, number, path, photo(AXES[0]))
+    lines = [caption(f"of {path}", AXES[1], path) for path in ("a.jpg", "b.jpg")]
+    put(catalog, number, "captions.jsonl", *lines, kind="captions")
+    remove(catalog, "a.jpg", snapshot=5)
+    assert texts(catalog, number) == ["of b.jpg"]
+    assert photos(catalog, number)[0] == [2]
+    assert catalog.tombstones().tolist() == [1, 3]
+    assets = catalog.assets()
+    assert {path: one.mtime_ns for path, one in assets.items()} == {
+        "b.jpg": 2,
+        "captions.jsonl": None,
+    }
+
+
+def test_removing_a_path_that_is_not_there_removes_nothing(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.jpg", photo(AXES[0]))
+    remove(catalog, "b.jpg")
+    assert photos(catalog, number)[0] == [1]
+    assert catalog.assets() == {"a.jpg": asset("a.jpg")}
+
+
+def test_items_that_are_kept_move_to_their_new_places(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.jpg", photo(AXES[0]))
+    kept, gone = caption("kept", AXES[1], "a.jpg", "1"), caption("gone", AXES[2], "a.jpg", "2")
+    file = put(catalog, number, "a.txt", kept, gone, kind="sidecar")
+    with catalog.writing() as writer:
+        writer.keep_items(file, {kept.digest: "7"}, 0)
+    (item,) = catalog.items([2, 3]).values()
+    assert (item.text, item.locator) == ("kept", "7")
+    assert catalog.tombstones().tolist() == [3]
+    assert catalog.item_digests("a.txt", number) == {kept.digest}
+
+
+def test_keeping_items_of_one_asset_leaves_the_others(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    first = put(catalog, number, "a.jpg", photo(AXES[0], "1"))
+    put(catalog, number, "b.jpg", photo(AXES[1], "2"))
+    with catalog.writing() as writer:
+        writer.keep_items(first, {}, 0)
+    assert photos(catalog, number)[0] == [2]
+
+
+def test_tombstones_are_forgotten_by_the_age_of_their_snapshot(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    for snapshot, path in enumerate(("a.jpg", "b.jpg", "c.jpg"), 1):
+        put(catalog, number, path, photo(AXES[0]))
+        remove(catalog, path, snapshot=snapshot)
+    with catalog.writing() as writer:
+        writer.forget_tombstones(3)
+    assert catalog.tombstones().tolist() == [3]
+
+
+def test_tokens_and_features_are_kept(catalog: Catalog, tmp_path: Path) -> None:
+    number = serve(catalog, DIM)
+    tokens, weights = AXES[None, :2], np.array([[1, 0]], np.float32)
+    encoding = Encoding(AXES[:1], tokens, weights, features=np.array([[0.5, 2]], np.float32))
+    put(catalog, number, "a.jpg", NewItem(Part(Modality.IMAGE, "photo", None), None, "1", encoding))
+    with sqlite3.connect(tmp_path / "catalog.db") as database:
+        row = database.execute("SELECT vector, tokens, features FROM embeddings").fetchone()
+    assert row == (
+        np.array([1, 0, 0, 0], "<f2").tobytes(),
+        pack_tokens(tokens[0], weights[0]),
+        np.array([0.5, 2], "<f2").tobytes(),
+    )
+
+
+def test_the_version_changes_with_each_commit(catalog: Catalog) -> None:
+    seen = [catalog.version()]
+    assert catalog.version() == seen[0]
+    for path in ("a.jpg", "b.jpg"):
+        with catalog.writing() as writer:
+            writer.put_asset(asset(path))
+        seen.append(catalog.version())
+    assert len(set(seen)) == 3
+
+
+def test_the_version_changes_when_another_process_commits(catalog: Catalog) -> None:
+    before = catalog.version()
+    other = Catalog(catalog.path)
+    serve(other, DIM)
+    assert catalog.version() != before
+    other.close()
+
+
+def test_threads_read_while_one_writes(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+
+    def read(_: int) -> int:
+        return len(photos(catalog, number)[0])
+
+    with ThreadPoolExecutor(8) as pool:
+        counts = pool.map(read, range(40))
+        for path in range(20):
+            put(catalog, number, f"{path}.jpg", photo(AXES[0]))
+        assert all(0 <= count <= 20 for count in counts)
+    assert read(0) == 20
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    Catalog(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute(f"PRAGMA user_version = {VERSION + 1}")
+    database.close()
+    with pytest.raises(StoreError, match=f"newer cmsearch \\(format {VERSION + 1}.*Upgrade"):
+        Catalog(path)
+
+
+def test_a_database_of_another_program_is_not_written_into(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "catalog.db")
+    with database:
+        database.execute("CREATE TABLE theirs (value)")
+    with pytest.raises(StoreError, match="another program"):
+        Catalog(tmp_path / "catalog.db")
+    assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
+    database.close()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_file_that_is_no_catalog(tmp_path: Path, read_only: bool) -> None:
+    (tmp_path / "catalog.db").write_bytes(b"no database\n" * 100)
+    with pytest.raises(StoreError, match="can't be used"):
+        Catalog(tmp_path / "catalog.db", read_only=read_only)
+
+
+def test_a_read_only_catalog_can_be_read_and_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    first = Catalog(path)
+    number = serve(first, DIM)
+    put(first, number, "a.jpg", photo(AXES[0]))
+    first.close()
+    catalog = Catalog(path, read_only=True)
+    assert photos(catalog, number)[0] == [1]
+    with pytest.raises(StoreError, match="can't be written"), catalog.writing():
+        pass
+    catalog.close()
+
+
+# Signs that mean something in a URI, and letters that must be escaped in one.
+@pytest.mark.parametrize("name", ["a b", "C#", "50%", "a%20b", "what?", "a&b=c;d", "été", "a:b@c"])
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str, read_only: bool) -> None:
+    path = tmp_path / name / "catalog.db"
+    path.parent.mkdir()
+    first = Catalog(path)
+    serve(first, DIM)
+    first.close()
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert [file.name for file in path.parent.iterdir()] == ["catalog.db"]
+    second = Catalog(path, read_only=read_only)
+    assert second.space() is not None
+    second.close()
+
+
+def test_a_read_only_catalog_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="unable to open"):
+        Catalog(tmp_path / "catalog.db", read_only=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_digest_is_sha_256() -> None:
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert content_digest(b"") == empty  # FIPS 180-4, of the empty message
+
+
+def test_who_only_reads_sees_what_is_still_in_the_log(tmp_path: Path) -> None:
+    """As while a writer is at work, or after it was killed."""
+    writing = Catalog(tmp_path / "catalog.db")
+    number = serve(writing, DIM)
+    put(writing, number, "a.jpg", photo(AXES[0]))
+    assert (tmp_path / "catalog.db-wal").stat().st_size > 0
+    reading = Catalog(tmp_path / "catalog.db", read_only=True)
+    assert set(reading.assets()) == {"a.jpg"}
+    reading.close()
+    writing.close()

@@ -1,0 +1,398 @@
+"""A store shows what its catalog says, whatever happens to its derived files."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmsearch.errors import StoreError, StoreNotFoundError
+from cmsearch.store import store
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.index import faiss_index
+from cmsearch.store.index import snapshot as vectors
+from cmsearch.store.store import CATALOG, DIRECTORY, Store
+from cmsearch.types import FloatArray, Modality
+from tests.builders import asset, caption, flip_byte, photo, put, remove, serve, space
+from tests.oracle import Oracle, assert_exact, clustered, filled, unit_vectors
+
+DIM = 8
+COUNT = 100
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Store]:
+    """A store of a folder with `COUNT` photos, whose vectors are those of `rows`."""
+    with Store(tmp_path / DIRECTORY, tmp_path) as opened:
+        serve(opened.catalog, DIM)
+        add_photos(opened, rows())
+        yield opened
+
+
+@pytest.fixture
+def published(opened: Store) -> Store:
+    opened.publish()
+    return opened
+
+
+def rows(count: int = COUNT, seed: int = 0) -> FloatArray:
+    return unit_vectors(np.random.default_rng(seed), count, DIM)
+
+
+def add_photos(opened: Store, vectors_: FloatArray, prefix: str = "") -> None:
+    """One file for each vector, in one transaction for all."""
+    with opened.catalog.writing() as writer:
+        for number, vector in enumerate(vectors_):
+            path = f"{prefix}{number:03}.jpg"
+            writer.add_item(writer.put_asset(asset(path)), 1, photo(vector))
+
+
+def shown_ids(opened: Store, query: FloatArray, k: int = 2 * COUNT) -> list[int]:
+    index = opened.view().indexes[Modality.IMAGE]
+    found: list[int] = index.search(query[None], k)[1][0].tolist()
+    return found
+
+
+def assert_shows(opened: Store, *groups: tuple[int, FloatArray]) -> None:
+    """The view answers as an oracle filled with rows under ids from a first one on."""
+    oracle = Oracle()
+    for first, vectors_ in groups:
+        filled(oracle, range(first, first + len(vectors_)), vectors_)
+    index = opened.view().indexes[Modality.IMAGE]
+    assert len(index) == len(oracle.vectors)
+    assert_exact(index, oracle, rows(5, seed=9), 10)
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+# --- opening ---
+
+
+def test_a_store_is_made_in_its_folder(tmp_path: Path) -> None:
+    with Store(tmp_path / DIRECTORY, tmp_path) as made:
+        assert (tmp_path / DIRECTORY / CATALOG).is_file()
+        assert made.root == tmp_path.resolve()
+        assert made.space is None
+        assert made.snapshot() == 0
+        assert made.view().indexes == {}
+
+
+def test_a_store_knows_its_space(opened: Store) -> None:
+    assert opened.space == space(DIM)
+
+
+def test_a_store_elsewhere_remembers_its_folder(tmp_path: Path) -> None:
+    folder, place = tmp_path / "pictures", tmp_path / "indexes" / "mine"
+    folder.mkdir()
+    Store(place, folder).close()
+    with Store(place) as again:
+        assert again.root == folder.resolve()
+
+
+def test_a_store_that_is_not_of_a_folder(tmp_path: Path) -> None:
+    Catalog(tmp_path / CATALOG).close()
+    with pytest.raises(StoreError, match="doesn't say which folder"):
+        Store(tmp_path)
+
+
+@pytest.mark.parametrize("place", [DIRECTORY, f"{DIRECTORY}/", "."])
+def test_a_store_moves_with_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    Store(old / DIRECTORY, old).close()
+    old.rename(new)
+    monkeypatch.chdir(new / DIRECTORY if place == "." else new)
+    with Store(Path(place)) as moved:
+        assert moved.root == new.resolve()
+
+
+def test_a_store_cannot_be_made_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StoreError, match=r"can't be made.*--store DIR"):
+        Store(tmp_path / "file" / DIRECTORY, tmp_path)
+
+
+def test_opening_makes_no_store(tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / DIRECTORY):
+        with pytest.raises(StoreNotFoundError, match=f"no index in {place}.*cmsearch index"):
+            Store(place)
+    with pytest.raises(StoreError, match="unable to open"):
+        Catalog(tmp_path / CATALOG, make=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_opens_a_store_as_it_is_made_finds_none_or_the_whole(tmp_path: Path) -> None:
+    """One that the reader makes too would be replaced, and its journal undo what replaced it."""
+    stop, places = threading.Event(), [tmp_path / str(number) for number in range(20)]
+
+    def read() -> None:
+        while not stop.is_set():
+            for place in places:
+                with suppress(StoreNotFoundError), Store(place) as found:
+                    assert found.root == tmp_path.resolve()
+
+    for place in places:
+        place.mkdir()
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        try:
+            for place in places:
+                with Store(place, tmp_path) as made, made.locked():
+                    serve(made.catalog, DIM)
+                    add_photos(made, rows(2))
+        finally:
+            stop.set()
+        for reader in readers:
+            reader.result()
+    for place in places:
+        with Store(place) as found:
+            assert found.root == tmp_path.resolve() and len(found.catalog.assets()) == 2
+
+
+def test_a_new_store_takes_nothing_from_the_journal_of_a_deleted_one(tmp_path: Path) -> None:
+    """As of a run that was killed where there is no write-ahead log."""
+    place, journal = tmp_path / DIRECTORY, tmp_path / DIRECTORY / f"{CATALOG}-journal"
+    Store(place, tmp_path / "another").close()
+    with closing(sqlite3.connect(place / CATALOG)) as database:
+        database.execute("PRAGMA journal_mode = delete")
+        database.execute("PRAGMA cache_size = 1")  # so that it is synced before the commit
+        database.executemany("INSERT INTO settings VALUES (?, 'x')", [(n,) for n in range(999)])
+        left = journal.read_bytes()
+    (place / CATALOG).unlink()
+    journal.write_bytes(left)
+    for _ in range(2):
+        with Store(place, tmp_path) as made:
+            assert made.catalog.setting("root") == str(tmp_path.resolve())
+
+
+def test_a_store_is_found_at_in_and_above_a_place(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    Store(tmp_path / DIRECTORY, tmp_path).close()
+    (tmp_path / "a" / "photo.jpg").touch()
+    for start in (".", DIRECTORY, "a", "a/b", "a/photo.jpg"):
+        assert store.find(tmp_path / start).resolve() == (tmp_path / DIRECTORY).resolve()
+
+
+def test_the_nearest_store_is_found(tmp_path: Path) -> None:
+    inner = tmp_path / "a"
+    for folder in (tmp_path, inner):
+        Store(folder / DIRECTORY, folder).close()
+    (inner / "b").mkdir()
+    assert store.find(inner / "b") == (inner / DIRECTORY).resolve()
+
+
+def test_a_catalog_of_another_program_does_not_hide_the_store(tmp_path: Path) -> None:
+    Store(tmp_path / DIRECTORY, tmp_path).close()
+    (tmp_path / CATALOG).write_bytes(b"somebody's own")
+    assert store.find(tmp_path) == tmp_path / DIRECTORY
+
+
+def test_a_store_is_found_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store(tmp_path / DIRECTORY, tmp_path).close()
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    assert store.find(Path()) == (tmp_path / DIRECTORY).resolve()
+
+
+def test_there_is_no_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreNotFoundError, match="cmsearch index"):
+        store.find(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("path", ["a.jpg", "a/b/c.jpg", "a..b/..c", "...", "été/東京.jpg"])
+def test_paths_of_assets_are_under_the_root(opened: Store, path: str) -> None:
+    assert opened.absolute(path) == opened.root / path
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../a.jpg", "a/../../b.jpg", "..", "a/.."])
+def test_paths_never_leave_the_root(opened: Store, path: str) -> None:
+    with pytest.raises(StoreError, match="outside its folder"):
+        opened.absolute(path)
+
+
+# --- what a view shows ---
+
+
+def test_a_view_needs_no_publication(opened: Store) -> None:
+    assert_shows(opened, (1, rows()))
+
+
+def test_a_view_shows_what_was_published(published: Store) -> None:
+    assert published.snapshot() == 1
+    assert_shows(published, (1, rows()))
+
+
+def test_a_view_is_the_same_until_something_is_committed(published: Store) -> None:
+    first = published.view()
+    assert published.view() is first
+    add_photos(published, rows(1), "new")
+    assert published.view() is not first
+
+
+def test_a_view_shows_what_was_added_after_the_publication(published: Store) -> None:
+    published.view()
+    add_photos(published, rows(3, seed=1), "new")
+    assert published.snapshot() == 1
+    assert_shows(published, (1, rows()), (COUNT + 1, rows(3, seed=1)))
+
+
+def test_a_view_hides_what_was_deleted(published: Store) -> None:
+    query = rows()[0]
+    assert shown_ids(published, query)[0] == 1
+    remove(published.catalog, "000.jpg", snapshot=1)
+    assert 1 not in shown_ids(published, query)
+    assert_shows(published, (2, rows()[1:]))
+
+
+def test_a_view_hides_what_was_added_and_deleted_since(published: Store) -> None:
+    add_photos(published, rows(2, seed=1), "new")
+    published.view()
+    remove(published.catalog, "new000.jpg", snapshot=1)
+    assert_shows(published, (1, rows()), (COUNT + 2, rows(2, seed=1)[1:]))
+
+
+def test_another_store_sees_the_same(published: Store) -> None:
+    add_photos(published, rows(2, seed=1), "new")
+    remove(published.catalog, "000.jpg", "new000.jpg", snapshot=1)
+    with Store(published.path) as other:
+        assert_shows(other, (2, rows()[1:]), (COUNT + 2, rows(2, seed=1)[1:]))
+
+
+def test_an_open_store_follows_what_another_publishes(published: Store) -> None:
+    with Store(published.path) as reader:
+        reader.view()
+        add_photos(published, rows(20, seed=1), "new")
+        remove(published.catalog, "000.jpg", snapshot=1)
+        published.publish()
+        assert published.snapshot() == 2
+        assert_shows(reader, (2, rows()[1:]), (COUNT + 1, rows(20, seed=1)))
+
+
+def test_a_view_over_a_graph(opened: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
+    opened.publish()
+    assert list(opened.path.glob("graph-1-image-1.i32"))
+    assert_shows(opened, (1, rows()))
+
+
+# --- publishing ---
+
+
+def test_few_changes_are_not_published(published: Store) -> None:
+    add_photos(published, rows(COUNT // 20), "new")
+    published.publish()
+    assert published.snapshot() == 1
+    add_photos(published, rows(1), "one more")
+    published.publish()
+    assert published.snapshot() == 2
+
+
+@pytest.mark.parametrize("removed", [0, 1, COUNT // 2])
+def test_publishing_again_without_a_change_does_nothing(published: Store, removed: int) -> None:
+    remove(published.catalog, *(f"{number:03}.jpg" for number in range(removed)), snapshot=1)
+    published.publish()
+    snapshot = published.snapshot()
+    published.publish()
+    assert published.snapshot() == snapshot
+    assert_shows(published, (1 + removed, rows()[removed:]))
+
+
+def test_nothing_is_published_before_there_is_a_space(tmp_path: Path) -> None:
+    with Store(tmp_path / DIRECTORY, tmp_path) as empty:
+        empty.publish()
+        assert empty.snapshot() == 0
+
+
+def test_tombstones_are_kept_while_a_snapshot_may_hold_what_they_hide(published: Store) -> None:
+    remove(published.catalog, *(f"{number:03}.jpg" for number in range(10)), snapshot=1)
+    published.publish()  # the one before still had them
+    assert len(published.catalog.tombstones()) == 10
+    for turn in (2, 3):
+        add_photos(published, rows(10), f"more{turn}")
+        published.publish()
+    assert published.catalog.tombstones().tolist() == []
+
+
+# --- damage ---
+
+
+def damage(path: Path) -> None:
+    flip_byte(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("start", ["vectors", "ids", "graph", "manifest"])
+def test_a_damaged_store_answers_from_its_catalog(
+    opened: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, start: str
+) -> None:
+    if start == "graph":
+        monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
+    opened.publish()
+    (path,) = opened.path.glob(f"{start}-*")
+    path.write_bytes(b"") if start == "manifest" else damage(path)
+    with Store(opened.path) as again:
+        assert_shows(again, (1, rows()))
+    damaged = "missing, damaged" if start == "manifest" else f"{path.name} is not as it was written"
+    (warning,) = warnings_of(caplog)
+    assert damaged in warning
+
+
+def test_a_damaged_store_still_hides_what_was_deleted(
+    published: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    remove(published.catalog, "000.jpg", snapshot=1)
+    (path,) = published.path.glob("ids-*")
+    path.unlink()
+    assert_shows(published, (2, rows()[1:]))
+    assert "The catalog is used in its place" in warnings_of(caplog)[0]
+
+
+def test_publishing_mends_a_damaged_store(published: Store) -> None:
+    (path,) = published.path.glob("vectors-*")
+    damage(path)
+    published.publish()
+    manifest = vectors.newest(published.path)
+    assert manifest is not None
+    assert manifest.snapshot == 2
+    assert vectors.are_whole(published.path, manifest)
+
+
+@pytest.mark.parametrize("name", ["manifest-1.json", "ids-1-image-1.i64"])
+def test_publishing_mends_a_missing_file(published: Store, name: str) -> None:
+    (published.path / name).unlink()
+    published.publish()
+    manifest = vectors.newest(published.path)
+    assert manifest is not None
+    assert vectors.are_whole(published.path, manifest)
+    assert_shows(published, (1, rows()))
+
+
+# --- the background ---
+
+
+def test_a_view_has_the_background_of_its_publication(opened: Store) -> None:
+    texts = clustered(np.random.default_rng(4), 10, DIM, clusters=2)
+    lines = [caption(f"Caption {n}", vector, f"{n:03}.jpg") for n, vector in enumerate(texts)]
+    put(opened.catalog, 1, "captions.jsonl", *lines, kind="captions")
+    opened.publish()
+    found = opened.view().background
+    assert {(query, target) for query in found for target in found[query]} == {
+        (query, target) for query in ("image", "text") for target in ("image", "text")
+    }
+    scores = texts @ rows().T
+    scores[np.arange(10), np.arange(10)] = -1  # each caption's own picture
+    mean, deviation = found["text"]["image"]
+    assert mean >= scores.max(1).mean() - 1e-5  # of ten pictures it is raised
+    assert deviation == pytest.approx(scores.max(1).std(), abs=1e-5)
