@@ -25,11 +25,11 @@ if TYPE_CHECKING:
         StoreReadOnlyError,
         UnknownModelError,
     )
-    from cmsearch.feedback import refined
-    from cmsearch.grammar import parse
     from cmsearch.media.transcripts import transcribe
-    from cmsearch.ranking import Ranking
-    from cmsearch.searcher import Engine, open
+    from cmsearch.search.engine import Engine, open
+    from cmsearch.search.query.feedback import refined
+    from cmsearch.search.query.grammar import parse
+    from cmsearch.search.rank.second_stage import Ranking
     from cmsearch.types import (
         Encoding,
         Filter,

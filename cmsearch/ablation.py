@@ -10,9 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.evaluate import DEPTH, Direction, Gold, Measure, evaluate, given_or_own, measure
-from cmsearch.measured import UNMEASURED, UNMEASURED_HUBNESS, Stages, Table, defaults, pack
-from cmsearch.ranking import OWN, Ranking
-from cmsearch.searcher import Engine
+from cmsearch.search.engine import Engine
+from cmsearch.search.rank.second_stage import OWN, Ranking
+from cmsearch.search.rank.stages import (
+    UNMEASURED,
+    UNMEASURED_HUBNESS,
+    Stages,
+    Table,
+    defaults,
+    pack,
+)
 from cmsearch.types import Modality
 
 MEASURES = ("recall@1", "recall@10", "mrr")

@@ -10,11 +10,11 @@ from statistics import NormalDist
 import numpy as np
 
 from cmsearch.errors import QueryError
-from cmsearch.hubness import nearest_neighbour_bias
 from cmsearch.labels import SAMPLE, Label, Labeller, as_labels, probabilities
-from cmsearch.measured import defaults
 from cmsearch.protocols import Encoder
-from cmsearch.searcher import Engine
+from cmsearch.search.engine import Engine
+from cmsearch.search.rank.hubness import nearest_neighbour_bias
+from cmsearch.search.rank.stages import defaults
 from cmsearch.store.catalog.filters import rooted
 from cmsearch.store.store import Store, View
 from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from cmsearch.common.files import read_file
 from cmsearch.errors import MediaError, QueryError
-from cmsearch.ranking import Ranking
-from cmsearch.searcher import Engine
+from cmsearch.search.engine import Engine
+from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.types import Hit
 
 Query = TypeVar("Query")

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cmsearch.common.text import printable
 from cmsearch.errors import MediaError, QueryError
-from cmsearch.explain import SIDE, Explanation, Word
 from cmsearch.media.thumbnails import picture
+from cmsearch.search.explain import SIDE, Explanation, Word
 from cmsearch.types import FloatArray
 
 SHOWN = 5

@@ -14,7 +14,8 @@ import platformdirs
 
 from cmsearch.common.files import read_file, replace_file
 from cmsearch.errors import QueryError
-from cmsearch.types import Hit, Modality, Place, Query, QueryPart
+from cmsearch.search.wire import _hit, _known, _read, _written
+from cmsearch.types import Hit, Query
 
 MOST = 1000
 """Hits of a search that are kept."""
@@ -82,59 +83,3 @@ def last() -> Search:
         return Search(Path(fields["store"]), query, dict(fields["options"]), hits, seen)
     except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
         raise QueryError(NONE) from error
-
-
-def _written(part: QueryPart) -> dict[str, Any]:
-    is_text = part.modality is Modality.TEXT
-    fields = {"modality": part.modality, "weight": part.weight}
-    if isinstance(part.content, Place):
-        path = os.fsdecode(part.content.path.absolute())
-        return {**fields, "content": path, "locator": part.content.locator}
-    content = part.content if is_text else os.fsdecode(Path(part.content).absolute())
-    return {**fields, "content": content}
-
-
-def _read(fields: Mapping[str, Any]) -> QueryPart:
-    modality, content = Modality(fields["modality"]), str(fields["content"])
-    where: Any = content if modality is Modality.TEXT else Path(content)
-    if fields.get("locator"):
-        where = Place(Path(content), str(fields["locator"]))
-    return QueryPart(where, modality, float(fields["weight"]))
-
-
-def _hit(hit: Hit) -> dict[str, Any]:
-    return {
-        "path": os.fsdecode(hit.path),
-        "source": hit.source,
-        "modality": hit.modality,
-        "kind": hit.kind,
-        "text": hit.text,
-        "score": hit.score,
-        "relevance": hit.relevance,
-        "copies": [os.fsdecode(path) for path in hit.copies],
-        "start": hit.start,
-        "end": hit.end,
-        "page": hit.page,
-    }
-
-
-def _known(rank: int, fields: Mapping[str, Any]) -> Hit:
-    """A hit as far as it was kept."""
-    return Hit(
-        rank=rank,
-        score=float(fields["score"]),
-        path=Path(fields["path"]),
-        source=str(fields["source"]),
-        modality=Modality(fields["modality"]),
-        kind=str(fields["kind"]),
-        text=fields["text"] and str(fields["text"]),
-        relevance=fields["relevance"] and float(fields["relevance"]),
-        copies=tuple(map(Path, fields["copies"])),
-        start=_seconds(fields.get("start")),
-        end=_seconds(fields.get("end")),
-        page=fields.get("page") and int(fields["page"]),
-    )
-
-
-def _seconds(value: Any) -> float | None:
-    return None if value is None else float(value)

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cmsearch import bank
-from cmsearch.attention import Tokens, attend
 from cmsearch.errors import QueryError
-from cmsearch.hubness import nearest_neighbour_bias
 from cmsearch.protocols import Encoder
-from cmsearch.queries import encode_queries
+from cmsearch.search.query import background_captions
+from cmsearch.search.query.encode import encode_queries
+from cmsearch.search.rank.attention import Tokens, attend
+from cmsearch.search.rank.hubness import nearest_neighbour_bias
 from cmsearch.store.catalog.blobs import unpack
 from cmsearch.store.store import Store, View
 from cmsearch.types import EncodedQuery, FloatArray
@@ -160,7 +160,7 @@ class Labeller:
         """Mean and deviation of the cosines that captions of other things have here."""
         kept = self._store.catalog.setting(f"bank {self._view.space_id}") or ""
         captions = unpack(kept, self.dim)
-        captions = captions if len(captions) > 1 else bank.encoded(self._encoder)
+        captions = captions if len(captions) > 1 else background_captions.encoded(self._encoder)
         cosines = self._pictures @ captions.T
         return float(cosines.mean()), max(float(cosines.std()), 1e-3)
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmsearch.annotation import serving
-from cmsearch.attention import Tokens
 from cmsearch.errors import QueryError
 from cmsearch.labels import Label, Labeller, as_labels, probabilities
-from cmsearch.queries import encode_queries
-from cmsearch.searcher import Engine
+from cmsearch.search.engine import Engine
+from cmsearch.search.query.encode import encode_queries
+from cmsearch.search.rank.attention import Tokens
 from cmsearch.types import FloatArray
 
 if TYPE_CHECKING:
-    from cmsearch.queries import Picture
+    from cmsearch.search.query.encode import Picture
 
     Choices = Sequence[str | Label] | Mapping[str, Sequence[str]]
 

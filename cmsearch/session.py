@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cmsearch.errors import QueryError
-from cmsearch.feedback import picture_of, refined
+from cmsearch.search.query.feedback import picture_of, refined
 from cmsearch.types import Hit, Modality, Query, QueryPart
 
 Find = Callable[[Query, Mapping[str, Any], Sequence[Hit]], list[Hit]]

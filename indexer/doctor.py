@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmsearch.errors import StoreError
-from cmsearch.loading import load_own
 from cmsearch.protocols import Encoder
+from cmsearch.search.own_models import load_own
 from cmsearch.store.index import snapshot as vectors
 from cmsearch.store.store import Store
 from cmsearch.types import Asset, FloatArray, IdArray, Modality, Segment, Space

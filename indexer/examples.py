@@ -10,13 +10,13 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from cmsearch.attention import attend
 from cmsearch.errors import QueryError, StoreError
 from cmsearch.heldout import Second
 from cmsearch.learn import Pairs
-from cmsearch.measured import defaults
 from cmsearch.models import adapters
-from cmsearch.ranking import DEPTH
+from cmsearch.search.rank.attention import attend
+from cmsearch.search.rank.second_stage import DEPTH
+from cmsearch.search.rank.stages import defaults
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, IdArray, Modality, Space
 

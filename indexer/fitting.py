@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from cmsearch import queries
 from cmsearch.errors import StoreError
 from cmsearch.heldout import Comparison, Learned, learn
 from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter
 from cmsearch.registry import load_encoder, model_name
+from cmsearch.search.query import encode
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, Progress
 from indexer.examples import Source, examples, second_stage, source
@@ -129,7 +129,7 @@ def _encoding(own: Source, device: str | None) -> Callable[[Any], FloatArray]:
 
     def encoded(texts: Any) -> FloatArray:
         encoder = load_encoder(model_name(own.base), device=device, space=own.base)
-        found, _ = queries.encode_queries(encoder, list(texts), None)
+        found, _ = encode.encode_queries(encoder, list(texts), None)
         return np.stack([query.parts[0].vector for query in found])
 
     return encoded

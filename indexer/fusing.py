@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from cmsearch.composition import scales
 from cmsearch.heldout import Comparison, is_better
 from cmsearch.learn import FEW
-from cmsearch.loading import own_adapter
 from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter
 from cmsearch.models.fusion_network import Network, Parts, Tensors, parts
 from cmsearch.registry import model_name
+from cmsearch.search.own_models import own_adapter
+from cmsearch.search.query.compose import scales
 from cmsearch.store.store import Store
 from cmsearch.training.multimodal import STEPS, Material, train
 from cmsearch.types import Composition, EncodedQuery, FloatArray, IdArray, Modality, Progress

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cmsearch import bank
 from cmsearch.common.processors import threads
 from cmsearch.errors import ModelError, StoreError, StoreMismatchError
-from cmsearch.loading import load_own
 from cmsearch.models import adapters
 from cmsearch.models.choices import choose
 from cmsearch.models.encoders.adapted import Adapted
 from cmsearch.protocols import Encoder
 from cmsearch.registry import load_encoder, model_name
+from cmsearch.search.own_models import load_own
+from cmsearch.search.query import background_captions
 from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Asset, Generation, Modality, Progress, Skipped, Space
@@ -292,7 +292,7 @@ class Indexer:
                     skipped += stages.write(batch)
                     counter.advance(len(batch))
         if store.catalog.setting(f"bank {space}") is None:
-            vectors = bank.encoded(encoder)
+            vectors = background_captions.encoded(encoder)
             with store.catalog.writing() as writer:
                 writer.set(f"bank {space}", pack(vectors))
         return skipped

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.attention import Tokens, attend
 from cmsearch.errors import QueryError
-from cmsearch.hubness import SIZE
 from cmsearch.learn import Pairs
-from cmsearch.measured import Hubness, Stages, Table
 from cmsearch.models.rerankers.crossing import stacked
-from cmsearch.ranking import DEPTH
 from cmsearch.registry import model_name
+from cmsearch.search.rank.attention import Tokens, attend
+from cmsearch.search.rank.hubness import SIZE
+from cmsearch.search.rank.second_stage import DEPTH
+from cmsearch.search.rank.stages import Hubness, Stages, Table
 from cmsearch.training.reranking import Lists, Material
 from cmsearch.types import FloatArray, IdArray, Modality
 from indexer.examples import Examples, Source

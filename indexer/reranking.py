@@ -9,11 +9,11 @@ import numpy as np
 
 from cmsearch.heldout import Comparison, Tally, is_better
 from cmsearch.learn import FEW, FOLDS, QUERIES, STRENGTH, Design, Held, Learner, Pairs, held
-from cmsearch.loading import own_adapter
-from cmsearch.measured import defaults
 from cmsearch.models import adapters
 from cmsearch.models.rerankers.learned import Learned, pack
 from cmsearch.registry import model_name
+from cmsearch.search.own_models import own_adapter
+from cmsearch.search.rank.stages import defaults
 from cmsearch.store.store import Store
 from cmsearch.training.reranking import (
     SHARES,

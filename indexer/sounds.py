@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from cmsearch import bank
 from cmsearch.common import locators
 from cmsearch.errors import MediaError, ModelError
 from cmsearch.media import audio
@@ -18,6 +17,7 @@ from cmsearch.media.audio import listening
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
 from cmsearch.registry import load_encoder, model_name, sound_name
+from cmsearch.search.query import background_captions
 from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import Store
@@ -63,7 +63,7 @@ class Sounds:
         known = store.catalog.sound_space()
         if (known and known[1]) == (encoder and encoder.space):
             return
-        captions = "" if encoder is None else pack(bank.encoded(encoder))
+        captions = "" if encoder is None else pack(background_captions.encoded(encoder))
         snapshot = store.snapshot()
         with store.catalog.writing() as writer:
             writer.drop_sounds(snapshot)

@@ -14,7 +14,7 @@ from cmsearch.common.text import json_line, printable
 
 if TYPE_CHECKING:
     from cmsearch.annotation import Annotation
-    from cmsearch.searcher import Engine
+    from cmsearch.search.engine import Engine
     from cmsearch.sidecars import Sidecars
 
 SHOWN = 20
@@ -99,7 +99,7 @@ def annotate(
       cmsearch annotate 2024/trip --labels labels.txt --min-confidence 0.7
       cmsearch annotate --no-caption --labels labels.txt --xmp --dry-run
     """
-    from cmsearch import searcher
+    from cmsearch.search import engine as searcher
     from cmsearch.sidecars import Sidecars
     from cmsearch.types import Filter
 

@@ -13,13 +13,13 @@ from cmsearch.commands.hints import path_hint
 from cmsearch.commands.options import Day, Place, Seconds, store_option
 from cmsearch.commands.showing import Showing, check, show
 from cmsearch.common import locators
-from cmsearch.common.text import printable, storable
-from cmsearch.types import Filter, Hit, Modality, Query, QueryPart
+from cmsearch.common.text import printable
+from cmsearch.search.wire import ranking, where
+from cmsearch.types import Hit, Modality, Query, QueryPart
 from cmsearch.types import Place as PictureAt
 
 if TYPE_CHECKING:
-    from cmsearch.ranking import Ranking
-    from cmsearch.searcher import Engine
+    from cmsearch.search.engine import Engine
 
 TARGETS = (
     "any", "text", "image", "audio", "video", "sound",
@@ -158,7 +158,7 @@ def composed(
 
     What was `said` is a part as it stands: no word of it is a sign.
     """
-    from cmsearch.grammar import parse
+    from cmsearch.search.query.grammar import parse
 
     if images.count("-") > 1:
         raise click.UsageError("Standard input has one picture: give - once.")
@@ -175,7 +175,7 @@ def answer(
 
     `seen` are hits that were named before, and aren't shown once more.
     """
-    from cmsearch import searcher
+    from cmsearch.search import engine as searcher
 
     check(showing)
     with searcher.open(options.get("store") or ".") as engine:
@@ -270,43 +270,9 @@ def tell(
         speak_hits(hits, doubt, aloud=showing.aloud, target=showing.recording)
 
 
-def where(options: Mapping[str, Any]) -> Filter:
-    """The filter that a command's options make, with names as the catalog has them."""
-    from cmsearch.errors import QueryError
-
-    found: dict[str, Any] = {name: options.get(name) for name in Filter.__dataclass_fields__}
-    days = {name: found[name] and found[name].date() for name in ("since", "until")}
-    try:
-        texts = {name: found[name] and storable(found[name]) for name in ("path", "camera")}
-    except ValueError as error:
-        raise QueryError("No name that --path or --camera asks for can be in an index.") from error
-    return Filter(**found | days | texts)
-
-
-def ranking(options: Mapping[str, Any]) -> Ranking:
-    """The ranking that a command's options make."""
-    from cmsearch.ranking import Ranking
-    from cmsearch.relevance import DOUBTFUL
-
-    least = options.get("min_relevance")
-    if least is None:
-        least = DOUBTFUL if options.get("cutoff") == "auto" else 0.0
-    return Ranking(
-        rerank=options.get("rerank", "auto"),
-        depth=options.get("depth"),
-        correct=options.get("correct", True),
-        match=options.get("match", "all"),
-        min_relevance=least,
-        budget=options.get("budget"),
-        fold=not options.get("expand", False),
-        diverse=options.get("diverse", False),
-        fusion=options.get("fusion", "auto"),
-    )
-
-
 def doubt_about(hits: Sequence[Hit]) -> str:
     """A word about hits of which probably none is about what was asked for; else nothing."""
-    from cmsearch.relevance import DOUBTFUL
+    from cmsearch.search.merge.relevance import DOUBTFUL
 
     doubtful = (hit.relevance is not None and hit.relevance < DOUBTFUL for hit in hits)
     return DOUBT if hits and all(doubtful) else ""

@@ -59,9 +59,9 @@ def classify(
       cmsearch classify photo.jpg --question "Which room is it?" --choices "kitchen, bathroom"
       cmsearch classify 2024/trip --questions questions.json --format json
     """
-    from cmsearch import searcher
     from cmsearch.errors import MediaError
     from cmsearch.questions import Classifier
+    from cmsearch.search import engine as searcher
 
     asked = _asked(choices, question, questions)
     files, failed = list(_files(pictures)), 0

@@ -14,7 +14,7 @@ from cmsearch.commands.options import store_option
 from cmsearch.common.text import json_line, printable
 
 if TYPE_CHECKING:
-    from cmsearch.duplicates import Copy, Group
+    from cmsearch.search.merge.duplicate_groups import Copy, Group
 
 
 @click.command(short_help=SUMMARIES["duplicates"])
@@ -42,7 +42,7 @@ def duplicates(path: Path | None, store: Path | None, style: str) -> None:
       cmsearch duplicates ~/Pictures/2024 --format json
       cmsearch duplicates --format paths0 | xargs -0 mv -t ~/copies/
     """
-    from cmsearch.duplicates import find_duplicates
+    from cmsearch.search.merge.duplicate_groups import find_duplicates
     from cmsearch.store.store import open_at
 
     with open_at(store or path or Path()) as opened:

@@ -16,7 +16,7 @@ from cmsearch.common.text import json_line, printable
 from cmsearch.types import Modality, Query, QueryPart
 
 if TYPE_CHECKING:
-    from cmsearch.explain import Explanation, Joined, Word
+    from cmsearch.search.explain import Explanation, Joined, Word
     from cmsearch.types import FloatArray
 
 
@@ -55,7 +55,8 @@ def explain(
       cmsearch explain "a red car" 2024/car.jpg --out /tmp/car.png --format json
       cmsearch explain "but at night" street.jpg --image room.jpg
     """
-    from cmsearch import heatmap, searcher
+    from cmsearch import heatmap
+    from cmsearch.search import engine as searcher
 
     target = out or Path(f"{file.name}.explain.png")
     if target.suffix.lower() != ".png":
@@ -120,7 +121,7 @@ def _joined_table(joined: Joined) -> Iterator[str]:
 
 def _best(attention: FloatArray) -> tuple[str, float]:
     """The region that is attended to most, and how much."""
-    from cmsearch.explain import REGIONS
+    from cmsearch.search.explain import REGIONS
 
     best = int(attention.argmax())
     return REGIONS[best] if best < len(REGIONS) else f"token {best}", float(attention[best])
@@ -146,7 +147,7 @@ def _json(found: Explanation, drawn: Path | None) -> bytes:
 
 
 def _fields(word: Word) -> dict[str, Any]:
-    from cmsearch.explain import REGIONS
+    from cmsearch.search.explain import REGIONS
 
     attention = zip(REGIONS, word.attention.tolist(), strict=False)
     return {

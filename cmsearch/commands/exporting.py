@@ -10,9 +10,9 @@ from itertools import count
 from pathlib import Path
 
 from cmsearch.commands.places import unwritable
-from cmsearch.commands.showing import as_json
 from cmsearch.common.files import create_file, creating, open_file
 from cmsearch.errors import CmsearchError, QueryError
+from cmsearch.search.wire import as_json
 from cmsearch.types import Hit
 
 KINDS = (

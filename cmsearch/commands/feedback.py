@@ -13,7 +13,7 @@ from cmsearch.cli import SUMMARIES
 from cmsearch.commands.asking import answer, composed, search_options
 from cmsearch.commands.showing import SHOWN, Showing, show_options
 from cmsearch.errors import QueryError
-from cmsearch.feedback import refined
+from cmsearch.search.query.feedback import refined
 from cmsearch.types import Hit
 
 _NAMED = ("ranks", "wrong")

@@ -45,7 +45,7 @@ def heard(voice: str | None, mic: float | None, asr: str | None = None) -> str |
 
     `asr` is what writes it down. Raises `MediaError`, and `QueryError` if no word was heard.
     """
-    from cmsearch.voice import understood
+    from cmsearch.search.query.voice import understood
 
     if voice is not None and mic is not None:
         raise click.UsageError("Give --voice or --mic, not both.")
@@ -63,7 +63,7 @@ def heard(voice: str | None, mic: float | None, asr: str | None = None) -> str |
 
 def _recording(voice: str) -> Path | bytes:
     """The recording of a path, or - for standard input, which may be closed."""
-    from cmsearch.voice import MOST_BYTES
+    from cmsearch.search.query.voice import MOST_BYTES
 
     if voice != "-":
         return Path(voice)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cmsearch.commands.asking import ranking, where
+from cmsearch.search.wire import ranking, where
 from cmsearch.types import Filter, Hit, Query
 
 if TYPE_CHECKING:
-    from cmsearch.searcher import Engine
+    from cmsearch.search.engine import Engine
 
 
 def why_none(

@@ -32,7 +32,7 @@ def shell(preview: bool, **options: Any) -> int:
       cmsearch shell --for image --since 2024-01-01
       printf 'a cat\\n:mark 1-3\\n:export cats.html\\n' | cmsearch shell
     """
-    from cmsearch import searcher
+    from cmsearch.search import engine as searcher
     from cmsearch.session import Session
 
     with searcher.open(options.get("store") or ".") as engine:

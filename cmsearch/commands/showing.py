@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import click
 
 from cmsearch.common.locators import clock
-from cmsearch.common.text import json_line, printable
+from cmsearch.common.text import printable
+from cmsearch.search.wire import as_json
 from cmsearch.types import Hit, Modality
 
 TEXT_WIDTH = 60
@@ -188,32 +189,6 @@ def _previews(hits: Sequence[Hit], showing: Showing) -> Iterator[str]:
     if kind is Protocol.NONE:
         click.echo("No pictures are shown: this is no terminal that can.", err=True)
     return previews(map(place, hits), kind, cell=cell_size(1))
-
-
-def as_json(hit: Hit) -> bytes:
-    """A hit as one line in UTF-8.
-
-    Bytes of a name that aren't UTF-8 are escaped as JSON escapes surrogates.
-    """
-    line = json_line(
-        {
-            "rank": hit.rank,
-            "score": hit.score,
-            "path": str(hit.path),
-            "source": hit.source,
-            "modality": hit.modality,
-            "kind": hit.kind,
-            "text": hit.text,
-            "taken": hit.taken and hit.taken.isoformat(" "),
-            "relevance": hit.relevance,
-            "copies": [str(path) for path in hit.copies],
-            "start": hit.start,
-            "end": hit.end,
-            "page": hit.page,
-            "stages": dict(hit.stages),
-        }
-    )
-    return line.encode()
 
 
 def row(hit: Hit, *, dated: bool = False) -> str:

@@ -77,8 +77,9 @@ def evaluate(
       cmsearch eval ~/Pictures --calibration --absurd nonsense.txt
       cmsearch eval ~/Pictures --model lite --compare clip
     """
-    from cmsearch import ablation, registry, searcher
+    from cmsearch import ablation, registry
     from cmsearch import evaluate as measuring
+    from cmsearch.search import engine as searcher
 
     if keep and not ablate:
         raise click.UsageError("--keep keeps what --ablate measures: give both.")
@@ -126,8 +127,9 @@ def _compare(
     style: str,
 ) -> None:
     """Measure another model on the same pairs, and print what it gains."""
-    from cmsearch import ablation, registry, searcher
+    from cmsearch import ablation, registry
     from cmsearch import evaluate as measuring
+    from cmsearch.search import engine as searcher
 
     with _evaluated_store(folder, model, device, None) as place, searcher.open(place) as engine:
         gold = measuring.read_gold(captions, engine.store.root) if captions else None

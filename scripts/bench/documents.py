@@ -25,7 +25,7 @@ import docx
 import cmsearch
 from cmsearch.media import pdfium
 from cmsearch.media.pdf import PdfReader
-from cmsearch.ranking import Ranking
+from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.types import Hit, Part, Reading
 from indexer import Indexer
 from tests.chromium import found as chromium

@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from cmsearch.duplicates import find_duplicates
-from cmsearch.folding import fold, store_least_cosine
 from cmsearch.media.phash import phash
+from cmsearch.search.merge.duplicate_groups import find_duplicates
+from cmsearch.search.merge.near_duplicates import fold, store_least_cosine
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import FloatArray, Modality
 from indexer import Indexer

@@ -22,7 +22,7 @@ from typing import Any
 import cmsearch
 from cmsearch import Engine, Filter, Hit
 from cmsearch.commands.asking import doubt_about
-from cmsearch.grammar import parse
+from cmsearch.search.query.grammar import parse
 from indexer import Indexer
 from scripts.family import make
 

@@ -28,8 +28,8 @@ import cmsearch
 from cmsearch.common import locators
 from cmsearch.media.video import VideoReader
 from cmsearch.models.encoders.lite import load
-from cmsearch.pooling import pooled
 from cmsearch.protocols import Encoder
+from cmsearch.search.retrieve.shot_pooling import pooled
 from cmsearch.types import FloatArray, Modality, Part, Reading, Role
 from indexer import Indexer
 

@@ -25,7 +25,7 @@ import numpy as np
 
 import cmsearch
 from cmsearch.heldout import clustered
-from cmsearch.ranking import Ranking
+from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.types import Filter, FloatArray, IdArray, Modality, Query, QueryPart
 from scripts.bench import rendered
 from scripts.bench.rendered import Combination

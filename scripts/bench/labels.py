@@ -26,7 +26,7 @@ from cmsearch import labels as zero_shot
 from cmsearch import questions
 from cmsearch.annotation import serving
 from cmsearch.labels import BY_COSINE, WITH_REGIONS, Label, Labeller, probabilities
-from cmsearch.searcher import Engine
+from cmsearch.search.engine import Engine
 from cmsearch.types import Filter, FloatArray, Item, Modality
 
 Truth = NDArray[np.bool_]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import cmsearch
 from cmsearch import Engine, Ranking
-from cmsearch.relevance import DOUBTFUL
+from cmsearch.search.merge.relevance import DOUBTFUL
 
 SIDE, MARGIN = 320, 48
 COLOURS = {"by the picture": "#2563eb", "with captions and words": "#d97706"}

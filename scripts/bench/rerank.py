@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cmsearch.composition import Sum
-from cmsearch.hubness import Banks
-from cmsearch.measured import Attention, Stages
 from cmsearch.models.rerankers.learned import Learned, LearnedReranker, shapes_of
-from cmsearch.ranking import OWN, SecondStage, candidates
-from cmsearch.retrieval import EVERYTHING, Answer, Retriever
+from cmsearch.search.query.compose import Sum
+from cmsearch.search.rank.hubness import Banks
+from cmsearch.search.rank.second_stage import OWN, SecondStage, candidates
+from cmsearch.search.rank.stages import Attention, Stages
+from cmsearch.search.retrieve.nearest import EVERYTHING, Answer, Retriever
 from cmsearch.store.catalog.writer import NewItem
 from cmsearch.store.store import DIRECTORY, Store, View
 from cmsearch.training.crossing import HEADS, LAYERS, WIDTH

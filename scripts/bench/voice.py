@@ -21,7 +21,7 @@ import numpy as np
 
 import cmsearch
 from cmsearch import Hit
-from cmsearch.voice import understood
+from cmsearch.search.query.voice import understood
 from indexer import Indexer
 from scripts.bench.recordings import captions, some, spoken
 

@@ -292,11 +292,12 @@ def test_only_the_command_line_prints_and_exits() -> None:
 
 def test_the_command_line_knows_the_targets_of_the_engine() -> None:
     """It has a copy, since importing the engine would cost `--help` its speed."""
-    from cmsearch import matching, searcher
     from cmsearch.commands import asking
+    from cmsearch.search import engine
+    from cmsearch.search.hybrid import captions_and_words
 
-    assert asking.TARGETS == searcher.TARGETS
-    assert asking.MATCHES == matching.MATCHES
+    assert asking.TARGETS == engine.TARGETS
+    assert asking.MATCHES == captions_and_words.MATCHES
 
 
 def test_the_command_line_knows_the_most_of_a_map() -> None:

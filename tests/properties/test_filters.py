@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cmsearch import registry
-from cmsearch.ranking import Ranking
-from cmsearch.searcher import Engine
+from cmsearch.search.engine import Engine
+from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.store.index import faiss_index
 from cmsearch.store.store import Store
 from cmsearch.types import Filter, Hit, Shot

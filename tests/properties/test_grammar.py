@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmsearch.errors import QueryError
-from cmsearch.grammar import LEAST_WEIGHT, MOST_WEIGHT, parse, written
+from cmsearch.search.query.grammar import LEAST_WEIGHT, MOST_WEIGHT, parse, written
 from cmsearch.types import Query, QueryPart
 
 # Mostly what the grammar gives a meaning to, so that few examples see many of its rules.

@@ -12,7 +12,14 @@ import pytest
 import cmsearch
 from cmsearch.ablation import MEASURES, THRESHOLDS, Gain, ablate, calibrate, gains, keep, table
 from cmsearch.evaluate import Direction, Measure
-from cmsearch.measured import UNMEASURED, UNMEASURED_HUBNESS, Attention, Stages, defaults, pack
+from cmsearch.search.rank.stages import (
+    UNMEASURED,
+    UNMEASURED_HUBNESS,
+    Attention,
+    Stages,
+    defaults,
+    pack,
+)
 from cmsearch.types import Modality
 from indexer import Indexer
 from tests.builders import write_files, write_picture

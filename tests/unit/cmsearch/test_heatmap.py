@@ -11,7 +11,7 @@ from PIL import Image
 
 import cmsearch
 from cmsearch import MediaError, QueryError, heatmap
-from cmsearch.explain import Explanation, Word
+from cmsearch.search.explain import Explanation, Word
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cmsearch
-from cmsearch import Engine, bank, labels
+from cmsearch import Engine, labels
 from cmsearch.annotation import serving
 from cmsearch.errors import QueryError
 from cmsearch.labels import (
@@ -22,6 +22,7 @@ from cmsearch.labels import (
     as_labels,
     probabilities,
 )
+from cmsearch.search.query import background_captions
 from cmsearch.types import FloatArray, Modality
 from indexer import Indexer
 from tests.builders import write_files, write_picture
@@ -76,7 +77,7 @@ def test_a_question_is_one_more_prompt_and_braces_in_it_are_only_signs(engine: E
 
 def test_scores_are_in_deviations_of_what_captions_of_other_things_have(engine: Engine) -> None:
     vectors, tokens = stored(engine)
-    chance = vectors @ bank.encoded(engine.encoder).T
+    chance = vectors @ background_captions.encoded(engine.encoder).T
     own = labeller(engine, "red", "blue")
     expected = (own.cosines(vectors) - chance.mean()) / chance.std()
     np.testing.assert_allclose(own.scores(vectors, tokens), expected, atol=0.01)
@@ -117,7 +118,7 @@ def test_regions_count_where_that_was_measured_and_the_picture_has_some(
     own = labeller(engine, "red")
     cosines = own.cosines(vectors)
     attended = cosines + vectors @ engine.embed("red").T  # all regions are of one colour
-    chance = vectors @ bank.encoded(engine.encoder).T
+    chance = vectors @ background_captions.encoded(engine.encoder).T
     expected = (attended - chance.mean()) / chance.std()
     np.testing.assert_allclose(own.logits(vectors, tokens), expected, atol=0.02)
     none = [(rows[:0], weights[:0]) for rows, weights in tokens]

@@ -9,7 +9,7 @@ import pytest
 
 from cmsearch import registry
 from cmsearch.errors import QueryError
-from cmsearch.searcher import Engine, open
+from cmsearch.search.engine import Engine, open
 from cmsearch.store.catalog.filters import rooted
 from cmsearch.types import Filter
 from indexer import Indexer

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cmsearch.errors import CmsearchError, MediaError, QueryError
-from cmsearch.grammar import parse
+from cmsearch.search.query.grammar import parse
 from cmsearch.session import Session
 from cmsearch.types import Hit, Modality, Query, QueryPart
 

@@ -13,8 +13,8 @@ import cmsearch
 from cmsearch import Hit, Modality, QueryError, Ranking, StoreError, ablation
 from cmsearch.errors import CmsearchError, ModelUnavailableError
 from cmsearch.evaluate import Gold
-from cmsearch.loading import own_adapter
 from cmsearch.models.rerankers import learned
+from cmsearch.search.own_models import own_adapter
 from cmsearch.store.generations import delete, prunable, switch
 from cmsearch.store.store import Store
 from cmsearch.training.reranking import Settings
@@ -105,7 +105,7 @@ def test_another_choice_leaves_it_out(folder: Path, rerank: str) -> None:
 
 def test_it_is_on_top_of_what_runs_by_default(folder: Path) -> None:
     assert ran(folder, replace(PLAIN, rerank="learned"))
-    from cmsearch import measured
+    from cmsearch.search.rank import stages as measured
 
     stages = measured.Stages(attention=measured.Attention(0.5, 0.05))
     with pytest.MonkeyPatch.context() as patch:

@@ -15,7 +15,7 @@ from PIL import Image
 from cmsearch.errors import MediaError
 from cmsearch.media.images import ImageReader, decode
 from cmsearch.media.partial import LEAST
-from cmsearch.queries import encode_queries
+from cmsearch.search.query.encode import encode_queries
 from cmsearch.types import Part, Reading, Skipped
 from tests.bad_files import damaged, saved
 from tests.builders import scene

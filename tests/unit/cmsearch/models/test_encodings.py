@@ -12,7 +12,7 @@ import pytest
 from cmsearch.errors import ModelError
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
-from cmsearch.queries import encode_queries
+from cmsearch.search.query.encode import encode_queries
 from cmsearch.types import Encoding, Modality, Role
 from tests.fakes import load
 

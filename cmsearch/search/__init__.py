@@ -1,0 +1,1 @@
+"""The search line: query, retrieve, rank, hybrid, merge; the engine is its door."""

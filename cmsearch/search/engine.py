@@ -1,0 +1,363 @@
+"""The query engine: encodes what is asked, searches each modality, and merges what is found."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from cmsearch.common.arguments import check_filter, checked_k, checked_path
+from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
+from cmsearch.models.adapters import resolved
+from cmsearch.models.fusion_network import Fused
+from cmsearch.protocols import Encoder, Reranker
+from cmsearch.registry import load_encoder, load_reranker, model_name
+from cmsearch.search.explain import Explanation, explain
+from cmsearch.search.hybrid.captions_and_words import MATCHES
+from cmsearch.search.merge.collapse import Alike
+from cmsearch.search.own_models import check_tokens, load_own, own_fusion, own_reranker
+from cmsearch.search.pipeline import KINDS, Answering, Tools, Wanted, deadline
+from cmsearch.search.query.compose import scales, toward
+from cmsearch.search.query.encode import encode_queries
+from cmsearch.search.query.fuse_image_text import Joiner
+from cmsearch.search.rank.hubness import Banks
+from cmsearch.search.rank.second_stage import FUSIONS, Ranking, depth_of, stages
+from cmsearch.search.rank.stages import Stages
+from cmsearch.search.retrieve.nearest import Retriever
+from cmsearch.store import store as stores
+from cmsearch.store.catalog.filters import rooted
+from cmsearch.types import (
+    TOWER,
+    Composition,
+    Filter,
+    FloatArray,
+    Hit,
+    Modality,
+    Query,
+    QueryPart,
+    Space,
+)
+
+if TYPE_CHECKING:
+    from cmsearch.search.query.encode import Picture, Recording
+
+log = logging.getLogger("cmsearch")
+
+TARGETS = ("any", *TOWER, *KINDS)
+EVERYTHING = Filter()
+DEFAULT = Ranking()
+
+
+class Engine:
+    """Answers queries over a store. Safe from threads; `close` it, or use it in a `with` block."""
+
+    def __init__(self, store: stores.Store, *, device: str | None = None) -> None:
+        if store.space is None:
+            raise StoreError(
+                f"Nothing is indexed in {store.path} yet. Run `cmsearch index FOLDER`."
+            )
+        self.store = store
+        self._device = device
+        self._lock = threading.Lock()
+        self._loaded: Encoder | None = None
+        self._rerankers: dict[str, Reranker] = {}
+        self._learned: tuple[str, Reranker] | None = None
+        self._joiners: dict[Space, Joiner] = {}
+        self._hearing: tuple[Space, Encoder] | None = None
+        self._deaf: Space | None = None
+        self._tools = Tools(
+            store,
+            Retriever(store),
+            Banks(store),
+            Alike(store),
+            self._encoder,
+            self._joiner,
+            self._reranker,
+            self._own,
+            self._sounds,
+        )
+
+    def close(self) -> None:
+        """Release the store."""
+        self.store.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def space(self) -> Space:
+        """The space that the store serves now."""
+        space = self.store.view().space
+        assert space is not None, "a store that has served a space serves one"
+        return space
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """Those that the store has items of: what a search can be for."""
+        view = self.store.view()
+        sounds = view.sounds.indexes if view.sounds else {}
+        indexes = {**view.indexes, **sounds}
+        return tuple(one for one in TOWER if one in indexes and len(indexes[one]))
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the store's space, loaded at its first use."""
+        return self._encoder(self.space)
+
+    def _encoder(self, space: Space) -> Encoder:
+        with self._lock:
+            if self._loaded is None or self._loaded.space != space:
+                self._loaded = load_own(self.store, space, device=self._device)
+            return self._loaded
+
+    def _sounds(self, space: Space, is_needed: bool) -> Encoder | None:
+        """The encoder of the space of sounds, without which they are left out unless it is needed.
+
+        Why it can't be had is logged once.
+        """
+        with self._lock:
+            if self._hearing is not None and self._hearing[0] == space:
+                return self._hearing[1]
+            if self._deaf == space and not is_needed:
+                return None
+            try:
+                found = load_encoder(model_name(space), device=self._device, space=space)
+            except CmsearchError as error:
+                if is_needed:
+                    raise
+                log.warning("%s Until then sounds are left out of answers.", error)
+                self._deaf = space
+                return None
+            self._hearing = space, found
+            return found
+
+    @property
+    def fuses(self) -> bool:
+        """Whether a picture and a text of a query are joined by a network, not by their sum."""
+        return bool(self._joiner(self.space).tensors)
+
+    def _joiner(self, space: Space) -> Joiner:
+        with self._lock:
+            if space not in self._joiners:
+                found = Joiner(own_fusion(self.store, space), lambda: self._encoder(space))
+                self._joiners = {space: found}
+            return self._joiners[space]
+
+    @property
+    def reranks(self) -> frozenset[tuple[Modality, Modality]]:
+        """The directions, as modalities of query and target, of the reranker that was learned from
+        the index itself; none where it has none. Raises `StoreError` where that is damaged.
+        """
+        own = self._own(self.store.view())
+        return own.directions if own else frozenset()
+
+    def _own(self, view: stores.View) -> Reranker | None:
+        digest = self.store.catalog.setting(f"reranker {view.space_id}")
+        if digest is None:
+            return None
+        with self._lock:
+            if self._learned is None or self._learned[0] != f"{view.space_id} {digest}":
+                found = own_reranker(self.store, view)
+                self._learned = None if found is None else (f"{view.space_id} {digest}", found)
+            return self._learned and self._learned[1]
+
+    def _reranker(self, name: str, space: Space) -> Reranker:
+        with self._lock:
+            if name not in self._rerankers:
+                loaded = load_reranker(name, device=self._device, download=True)
+                self._rerankers = {name: loaded}
+            check_tokens(self._rerankers[name], space, name)
+            return self._rerankers[name]
+
+    @overload
+    def search(  # type: ignore[overload-overlap]  # a str is a sequence of str; this one wins
+        self,
+        query: str | Query | None = None,
+        *,
+        image: Picture | None = None,
+        audio: Recording | None = None,
+        target: str = "any",
+        k: int = 10,
+        where: Filter = EVERYTHING,
+        ranking: Ranking = DEFAULT,
+    ) -> list[Hit]: ...
+    @overload
+    def search(
+        self,
+        query: Sequence[str | Query],
+        *,
+        target: str = "any",
+        k: int = 10,
+        where: Filter = EVERYTHING,
+        ranking: Ranking = DEFAULT,
+    ) -> list[list[Hit]]: ...
+    @overload
+    def search(
+        self,
+        *,
+        image: Sequence[Picture],
+        target: str = "any",
+        k: int = 10,
+        where: Filter = EVERYTHING,
+        ranking: Ranking = DEFAULT,
+    ) -> list[list[Hit]]: ...
+    @overload
+    def search(
+        self,
+        *,
+        audio: Sequence[Recording],
+        target: str = "any",
+        k: int = 10,
+        where: Filter = EVERYTHING,
+        ranking: Ranking = DEFAULT,
+    ) -> list[list[Hit]]: ...
+
+    def search(
+        self,
+        query: Any = None,
+        *,
+        image: Any = None,
+        audio: Any = None,
+        target: str = "any",
+        k: int = 10,
+        where: Filter = EVERYTHING,
+        ranking: Ranking = DEFAULT,
+    ) -> Any:
+        """The `k` best hits for a text, a picture, or what is said in a recording, among those that
+        pass the filter `where`.
+
+        `query` is literal text, or a `Query` such as `cmsearch.parse` gives; `image` is a path, the
+        bytes of a file, or a `PIL.Image.Image`; `audio` is a path or bytes. A list of any of these
+        gives a list of lists of hits. `target` is one of `TARGETS`: `any`, a modality, or a kind
+        of items. A picture never finds its own content as an image. `ranking` says what orders the
+        hits after the first stage. Raises `QueryError`, and `MediaError` for a picture or a
+        recording that can't be read.
+        """
+        if not isinstance(target, str) or target not in TARGETS:
+            raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
+        check_filter(where)
+        where = rooted(where, self.store.root)
+        _check_ranking(ranking)
+        wanted = Wanted(target, checked_k(k), where, ranking, deadline(ranking.budget))
+        view = self.store.view()
+        asked, is_list = self._encoded(view, query, image, audio)
+        hits = Answering(self._tools, view, wanted).hits(asked)
+        if not self.store.is_current(view):  # it may have seen a part of what was committed since
+            with self.store.still() as still:
+                if still.space != view.space:
+                    asked, is_list = self._encoded(still, query, image, audio)
+                hits = Answering(self._tools, still, wanted).hits(asked)
+        return hits if is_list else hits[0]
+
+    def count(self, target: str = "any", where: Filter = EVERYTHING) -> int:
+        """How many items of a target pass a filter: what a search could find.
+
+        Pieces of one long text count each. Raises `QueryError`.
+        """
+        if not isinstance(target, str) or target not in TARGETS:
+            raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
+        check_filter(where)
+        where, catalog, view = rooted(where, self.store.root), self.store.catalog, self.store.view()
+        kind, modality = (target if target in KINDS else None), KINDS.get(target, target)
+        spaces = dict.fromkeys(TOWER, view.space_id)
+        if view.sounds is not None:
+            spaces[Modality.SOUND] = view.sounds.space_id
+        heard = {Modality.AUDIO, Modality.SOUND} if target == Modality.AUDIO else {modality}
+        wanted = [one for one in TOWER if modality == "any" or one in heard]
+        return sum(len(catalog.embedding_ids(spaces[one], one, kind, where)) for one in wanted)
+
+    def embed(self, query: Any = None, *, image: Any = None, audio: Any = None) -> FloatArray:
+        """Unit vectors `(n, dim)` of texts, pictures or what is said in recordings, in the store's
+        space, one for each.
+
+        Takes what `search` takes.
+        """
+        view = self.store.view()
+        assert view.space is not None, "a store that has served a space serves one"
+        asked, _ = self._encoded(view, query, image, audio)
+        rows = [toward(one, {}, Modality.IMAGE).vector for one in asked]
+        return np.array(rows, np.float32).reshape(-1, view.space.dim)
+
+    def transform(self, *, image: Picture, text: str) -> Fused:
+        """A picture and a text as one vector of the store's space, as a search for pictures by
+        both takes them, and what each attends to in the other; see `Fused`.
+
+        By the network that `cmsearch fit --fusion` has learned, or where there is none by their
+        weighted sum. Raises `QueryError`, and `MediaError` for a picture that can't be read.
+        """
+        view = self.store.view()
+        assert view.space is not None, "a store that has served a space serves one"
+        query = Query((QueryPart(image, Modality.IMAGE), QueryPart(text)))
+        asked, _ = self._encoded(view, query, None)
+        weights = scales(asked[0], view.background, Modality.IMAGE)
+        return self._joiner(view.space)(asked[0].parts, weights)
+
+    def explain(self, query: str | Query, path: str | Path) -> Explanation:
+        """Why a picture of the store ranks as it does for a text, or for a `Query` of one picture
+        and one text; see `Explanation`.
+
+        Raises `QueryError`, also for a path that is no picture of the store.
+        """
+        return explain(self, query, checked_path(path, "The picture to explain"))
+
+    def _encoded(
+        self, view: stores.View, query: Any, image: Any, audio: Any = None
+    ) -> tuple[list[Composition], bool]:
+        assert view.space is not None, "a store that has served a space serves one"
+        return encode_queries(self._encoder(view.space), query, image, audio)
+
+
+def open(
+    path: str | Path = ".",
+    *,
+    model: str | None = None,
+    device: str | None = None,
+    trust: bool = False,
+) -> Engine:
+    """The engine of the store that is at, in, or above `path`.
+
+    `model`, if given, has to be the one that the store was made with. With `trust` one of another
+    user is opened as one's own. Raises `StoreNotFoundError` and `StoreMismatchError`.
+    """
+    if not isinstance(model, str | None):
+        raise QueryError(f"model is the name of one, not {type(model).__name__}.")
+    store = stores.open_at(checked_path(path, "The place of an index"), trusted=trust)
+    try:
+        engine = Engine(store, device=device)
+    except CmsearchError:
+        store.close()
+        raise
+    own = model_name(engine.space)
+    if model not in (None, "auto") and resolved(str(model)) != own:
+        engine.close()
+        raise StoreMismatchError(
+            f"The index was made with {own}, not with {model}. Search it without naming a model, "
+            f"or let it have both: `cmsearch index FOLDER --model {model}`."
+        )
+    return engine
+
+
+def _check_ranking(ranking: Any) -> None:
+    if not isinstance(ranking, Ranking):
+        raise QueryError(f"ranking is a cmsearch.Ranking, not {type(ranking).__name__}.")
+    if not isinstance(ranking.rerank, str):
+        raise QueryError(f"rerank is the name of a reranker, not {ranking.rerank!r}.")
+    if ranking.stages is not None and not isinstance(ranking.stages, Stages):
+        raise QueryError(f"stages are cmsearch.search.rank.stages.Stages, not {ranking.stages!r}.")
+    for kind, known in (("match", MATCHES), ("fusion", FUSIONS)):
+        value = getattr(ranking, kind)
+        if not isinstance(value, str) or value not in known:
+            raise QueryError(f"There is no {kind} {value!r}; it is one of {', '.join(known)}.")
+    for name, most in (("min_relevance", 1.0), ("budget", inf)):
+        value = getattr(ranking, name)
+        if value is not None and not (isinstance(value, int | float) and 0 <= value <= most):
+            raise QueryError(f"{name} is a number from 0 to {most:g}, not {value!r}.")
+    depth_of(ranking, stages(ranking, {}, Modality.TEXT, Modality.IMAGE))  # raises for wrong ones

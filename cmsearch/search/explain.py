@@ -1,0 +1,274 @@
+"""Why a picture ranks as it does for a sentence, or for a picture and a sentence: each stage's
+score, what each word looks at, and how the two are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from glob import escape
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from cmsearch.common.arguments import checked_query
+from cmsearch.errors import QueryError
+from cmsearch.models.fusion_network import Fused
+from cmsearch.protocols import Encoder
+from cmsearch.search.rank.attention import attention_map
+from cmsearch.search.rank.second_stage import Ranking, stages
+from cmsearch.search.rank.stages import Table, defaults
+from cmsearch.store.catalog.fulltext import Scope
+from cmsearch.store.store import Store, View
+from cmsearch.types import MAX_TOKENS, Filter, FloatArray, Hit, Modality, Query, QueryPart, Role
+
+SIDE = 3
+REGIONS = (
+    *("top left", "top", "top right"),
+    *("left", "centre", "right"),
+    *("bottom left", "bottom", "bottom right"),
+    "whole picture",
+)
+"""A picture's tokens in their order: its cells row by row and, with most encoders, all of it."""
+EVERYTHING = Filter()
+_FIRST = 100  # hits looked through for the picture; then eight times as many
+_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a query, and where it looks in a picture.
+
+    `weight` is its share of the query's words, which sum to 1. `attention (t,)` is how much it
+    attends to each of the picture's tokens, named by `REGIONS`, and sums to 1. `similarity` is the
+    mean of its cosines to them, weighted by that.
+    """
+
+    text: str
+    weight: float
+    similarity: float
+    attention: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """How the picture and the text of a query become one.
+
+    `words` are those of the text that the rows of `fused.by_text` after the first stand for, as far
+    as the encoder names them; the columns after the first are what `REGIONS` names, of the query's
+    picture.
+    """
+
+    fused: Fused
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a picture ranks as it does for a sentence, alone or with another picture.
+
+    `rank`, `score`, `relevance` and `stages` are those of its hit in a search among the store's
+    `pictures`; a rank of None is that of a picture which the approximate index doesn't find.
+    `caption` is the one that the stage `caption` compares, `matched` the words that the stage
+    `words` found. `words` is empty where the encoder gives no regions, or where the query has only
+    words that weigh nothing. The regions cover the whole picture, or the part in its middle whose
+    width and height `crop` gives in short sides of the picture. `joined` is there for a query of a
+    picture and a text.
+    """
+
+    query: str
+    path: Path
+    pictures: int
+    rank: int | None = None
+    score: float | None = None
+    relevance: float | None = None
+    stages: Mapping[str, float] = field(default_factory=dict)
+    caption: str | None = None
+    matched: tuple[str, ...] = ()
+    words: tuple[Word, ...] = ()
+    crop: tuple[float, float] | None = None
+    joined: Joined | None = None
+
+
+@runtime_checkable
+class Regional(Protocol):
+    """What an encoder offers beside the protocol `Encoder` if its tokens can be shown.
+
+    The tokens of a picture are then the cells that `REGIONS` names, with or without the last.
+    """
+
+    def words(self, batch: Sequence[Any], role: Role) -> list[list[str]]:
+        """The word that each token of n prepared texts stands for."""
+        ...
+
+    def crop(self) -> tuple[float, float] | None:
+        """Width and height of the part in the middle that the cells cover, in short sides of the
+        picture; None for the whole.
+        """
+        ...
+
+
+class Searcher(Protocol):
+    """What is needed of the engine."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def encoder(self) -> Encoder: ...
+    def search(self, query: str | Query, *, target: str, k: int, where: Filter) -> list[Hit]: ...
+    def transform(self, *, image: Any, text: str) -> Fused: ...
+
+
+class _Asked(NamedTuple):
+    """A query with its text, and with the part that is a picture if it has one."""
+
+    query: str | Query
+    text: str
+    picture: QueryPart | None = None
+
+
+def explain(engine: Searcher, query: str | Query, path: Path) -> Explanation:
+    """Why the picture at `path` ranks as it does for a text, or for a picture and a text.
+
+    Raises `QueryError` for a query that can't be searched for or is another one, and for a path
+    that is no picture of the engine's store.
+    """
+    asked = _asked(query)
+    while True:  # until no other generation has begun to serve meanwhile
+        view, encoder = engine.store.view(), engine.encoder
+        if encoder.space == view.space:
+            found = _explained(engine, view, encoder, asked, path)
+            if engine.store.view().space == view.space:
+                return found
+
+
+def _asked(query: Any) -> _Asked:
+    if isinstance(query, str):
+        return _Asked(query, query)
+    if not isinstance(query, Query):
+        raise QueryError(f"Only a text can be explained, not {type(query).__name__}.")
+    query = checked_query(query)
+    texts = [part for part in query.parts if part.modality is Modality.TEXT]
+    pictures = [part for part in query.parts if part.modality is Modality.IMAGE]
+    is_sum = any(part.weight <= 0 for part in query.parts) or query.without
+    if len(texts) != 1 or len(pictures) != len(query.parts) - 1 or len(pictures) > 1 or is_sum:
+        raise QueryError("Only a text can be explained, or one text with one picture.")
+    return _Asked(query, str(texts[0].content), *pictures)
+
+
+def _explained(
+    engine: Searcher, view: View, encoder: Encoder, asked: _Asked, path: Path
+) -> Explanation:
+    name, embedding = _located(engine.store, view, path)
+    place, text = engine.store.absolute(name), asked.text
+    hit = _hit(engine, asked.query, place, "image", EVERYTHING)
+    found = hit.stages if hit else {}
+    own = Filter(path=f"./{escape(name)}")
+    caption = _hit(engine, asked.query, place, "caption", own) if "caption" in found else None
+    kept = engine.store.catalog.setting(f"stages {view.space_id}")
+    table = defaults(encoder.space.encoder, kept)
+    words = _words(encoder, table, text, engine.store, embedding)
+    return Explanation(
+        text,
+        place,
+        pictures=len(view.indexes[Modality.IMAGE]),
+        rank=hit.rank if hit else None,
+        score=hit.score if hit else None,
+        relevance=hit.relevance if hit else None,
+        stages=found,
+        caption=caption.text if caption else None,
+        matched=_matched(engine.store, view, text, embedding, own) if "words" in found else (),
+        words=tuple(words),
+        crop=encoder.crop() if words and isinstance(encoder, Regional) else None,
+        joined=_joined(engine, encoder, asked),
+    )
+
+
+def _joined(engine: Searcher, encoder: Encoder, asked: _Asked) -> Joined | None:
+    """How the picture and the text of a query become one; a weight is of the search alone."""
+    if asked.picture is None:
+        return None
+    fused = engine.transform(image=asked.picture.content, text=asked.text)
+    named = [name for name, _, weight in _named(encoder, asked.text, Role.DOCUMENT) if weight > 0]
+    return Joined(fused, tuple(named[:MAX_TOKENS]))
+
+
+def _located(store: Store, view: View, path: Path) -> tuple[str, int]:
+    """The path of a picture in the catalog, and its embedding."""
+    names = store.names_of(path)
+    images = store.catalog.images_at(view.space_id, names)
+    for name in names:
+        if name in images:
+            return name, images[name]
+    assets = store.catalog.assets()
+    asset = next((assets[name] for name in names if name in assets), None)
+    if asset is None:
+        raise QueryError(
+            f"{path} is not in the index {store.path}. Name a picture that is, or run "
+            "`cmsearch index` first."
+        )
+    if asset.error is not None:
+        raise QueryError(f"{path} could not be indexed: {asset.error}.")
+    raise QueryError(f"{path} is no indexed picture; only pictures have regions to look at.")
+
+
+def _hit(
+    engine: Searcher, query: str | Query, place: Path, target: str, where: Filter
+) -> Hit | None:
+    """The best hit of a kind for the picture at `place`, however deep it is."""
+    k = _FIRST
+    while True:
+        hits = engine.search(query, target=target, k=k, where=where)
+        found = next((hit for hit in hits if hit.path == place), None)
+        if found is not None or len(hits) < k:
+            return found
+        k *= 8
+
+
+def _matched(store: Store, view: View, query: str, embedding: int, own: Filter) -> tuple[str, ...]:
+    """The exact words of the query that the picture's path or one of its captions has."""
+    item = store.catalog.items([embedding])[embedding].id
+    scope = Scope(view.space_id, Modality.IMAGE, None, own)
+    matches = store.catalog.match(query, _MOST, scope)
+    return next((match.words for match in matches if match.item == item), ())
+
+
+def _words(encoder: Encoder, table: Table, query: str, store: Store, embedding: int) -> list[Word]:
+    """The query's words and what they find among the picture's tokens; none without regions."""
+    item = store.catalog.contents([embedding], encoder.space.dim)[embedding][1]
+    named = _named_tokens(encoder, query)
+    if not named or len(item[0]) not in (SIDE**2, len(REGIONS)):
+        return []
+    vectors = np.stack([vector for _, vector, _ in named])
+    weights = np.array([weight for _, _, weight in named], np.float32)
+    chosen = stages(Ranking(rerank="attention"), table, Modality.TEXT, Modality.IMAGE).attention
+    assert chosen is not None, "attention was asked for by its name"
+    attention = attention_map((vectors, weights), item, chosen.temperature)
+    similarities = (attention * (vectors @ item[0].T)).sum(1)
+    rows = zip(named, weights / weights.sum(), similarities, attention, strict=True)
+    return [
+        Word(text, float(weight), float(similarity), row)
+        for (text, _, _), weight, similarity, row in rows
+    ]
+
+
+def _named_tokens(encoder: Encoder, query: str) -> list[tuple[str, FloatArray, float]]:
+    """The words of a text with their vectors `(dim,)` and weights, as the reranker takes them."""
+    # An encoder may leave them out of queries.
+    return _named(encoder, query, Role.QUERY) or _named(encoder, query, Role.DOCUMENT)
+
+
+def _named(encoder: Encoder, query: str, role: Role) -> list[tuple[str, FloatArray, float]]:
+    """The words of a text with their vectors and weights, if the encoder gives them in a role."""
+    if not isinstance(encoder, Regional):
+        return []
+    batch = [encoder.prepare(piece, Modality.TEXT) for piece in encoder.split(query)]
+    found = encoder.encode(batch, Modality.TEXT, role)
+    if found.tokens is None or found.weights is None:
+        return []
+    return [
+        (text, found.tokens[row, column], float(found.weights[row, column]))
+        for row, words in enumerate(encoder.words(batch, role))
+        for column, text in enumerate(words)
+    ]

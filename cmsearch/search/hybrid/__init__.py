@@ -1,0 +1,1 @@
+"""Evidence besides the vectors of the items themselves: captions, words, pages."""

@@ -1,0 +1,103 @@
+"""Files that a query names: `IMG_0007.JPG`, `2024/IMG_0007.JPG`, or `VID_20220804_101500`."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from cmsearch.search.query.compose import Sum
+from cmsearch.search.retrieve.nearest import DECIMALS, Answer, Retriever
+from cmsearch.store.store import View
+from cmsearch.types import Composition, Filter, Modality
+
+MOST = 100
+"""Files of one name that are looked at."""
+_SHOWN = (Modality.IMAGE, Modality.VIDEO, Modality.TEXT, Modality.AUDIO)
+"""As what a file is shown that has items of several modalities."""
+_SUFFIX = re.compile(r"(?<=[^/])\.([^\W_]{1,5})$")
+_NUMBERED = re.compile(r"(?=.*\d)(?=.*[^\W\d_])\S{4,}")
+
+
+class Scope(NamedTuple):
+    """What may be found: one kind, if given, that passes a filter and isn't barred."""
+
+    kind: str | None
+    where: Filter
+    barred: Container[int]
+
+
+class Name(NamedTuple):
+    """A file's name without its suffix, that suffix, and the folders before it, as far as given."""
+
+    stem: str
+    suffix: str
+    folders: tuple[str, ...]
+
+
+def asked(query: Composition) -> Name | None:
+    """The name that the texts of a query are, if they look like one.
+
+    A name has a suffix, or else a digit, a letter and no blank. One with ` - ` in it was read as a
+    subtraction.
+    """
+    if any(part.modality is not Modality.TEXT for part in query.parts):
+        return None
+    if any(abs(weight) != 1 for weight in query.weights):
+        return None
+    text = query.parts[0].content
+    for part, weight in zip(query.parts[1:], query.weights[1:], strict=True):
+        text += f" {'-' if weight < 0 else '+'} {part.content}"
+    found = parsed(text.strip().replace("\\", "/").removeprefix("./"))
+    return found if found.suffix or _NUMBERED.fullmatch(found.stem) else None
+
+
+def parsed(path: str) -> Name:
+    """A path with / between its parts, in any case and any form of Unicode."""
+    *folders, last = unicodedata.normalize("NFC", path).casefold().split("/")
+    suffix = _SUFFIX.search(last)
+    stem = last[: suffix.start()] if suffix else last
+    return Name(stem, suffix[1] if suffix else "", tuple(folder for folder in folders if folder))
+
+
+def among(name: Name, paths: Iterable[str]) -> list[str]:
+    """Those paths that are of this name, at most `MOST`, those with its suffix first.
+
+    Of the folders, those must agree that both have, from the last one on.
+    """
+    found = []
+    for path in paths:
+        own = parsed(path)
+        both = min(len(own.folders), len(name.folders))
+        alike = own.folders[len(own.folders) - both :] == name.folders[len(name.folders) - both :]
+        if own.stem == name.stem and alike:
+            found.append((bool(name.suffix) and own.suffix != name.suffix, -both, path))
+    return [path for *_, path in sorted(found)][:MOST]
+
+
+def answers(
+    retriever: Retriever,
+    view: View,
+    paths: Sequence[str],
+    queries: Mapping[Modality, Sum],
+    scope: Scope,
+) -> list[Answer]:
+    """An answer for each of the files at `paths` with an item that is searched, in their order."""
+    found: dict[str, Answer] = {}
+    for modality in _SHOWN:
+        if modality in queries and paths:
+            asked_for = queries[modality], modality, scope.kind
+            for one in retriever.of(view, *asked_for, scope.where, paths):
+                if one.item.id not in scope.barred:
+                    found.setdefault(one.item.path, one._replace(stages={"words": 1.0}))
+    return [found[path] for path in paths if path in found]
+
+
+def first(named: Sequence[Answer], others: Sequence[Answer]) -> list[Answer]:
+    """The named ones before all others, with scores that say so."""
+    items = {one.item.id for one in named}
+    left = [one for one in others if one.item.id not in items]
+    best = max(left[0].score if left else 0.0, 0.0)
+    scores = (round(best + len(named) - place, DECIMALS) for place in range(len(named)))
+    return [one._replace(score=score) for one, score in zip(named, scores, strict=True)] + left

@@ -1,0 +1,1 @@
+"""From candidates to the answer: relevance, near-duplicates, spreading."""

@@ -1,0 +1,109 @@
+"""What is alike in a ranking: near-duplicates are folded into one, and the rest may be spread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from posixpath import splitext
+
+import numpy as np
+
+from cmsearch.search.merge.mmr import diversified
+from cmsearch.search.merge.near_duplicates import fold, store_least_cosine
+from cmsearch.search.retrieve.nearest import Answer
+from cmsearch.store.store import Store, View
+from cmsearch.types import FloatArray, Modality
+
+LIVE = 6.0
+"""Seconds of a film at most that phones take with a picture; Apple's have 3."""
+_STILLS = frozenset({".heic", ".heif", ".hif", ".jpg", ".jpeg"})
+_FILMS = frozenset({".mov", ".mp4", ".m4v"})
+SPREAD = 0.5
+"""How much a score counts beside being unlike what comes before, where hits are spread."""
+
+
+class Alike:
+    """Compares the answers to a query with each other. Safe from threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._catalog = store.catalog
+        self._lock = threading.Lock()
+        self._least: tuple[tuple[int, int], float] | None = None
+
+    def folded(self, view: View, answers: Sequence[Answer]) -> list[tuple[Answer, list[Answer]]]:
+        """The answers that stay, each with its near-duplicates, which it comes before.
+
+        Pictures are compared as `cmsearch.search.merge.near_duplicates` says, texts about one thing word by word. A film
+        of at most `LIVE` seconds beside a picture of the same name is a live one: both are one.
+        """
+        ids = [answer.embedding for answer in answers]
+        hashes = self._catalog.hashes(ids)
+        into = fold(
+            [hashes.get(one) for one in ids],
+            self._vectors(view, answers),
+            [answer.item.path for answer in answers],
+            [_content(answer) for answer in answers],
+            least_cosine=lambda: self._least_cosine(view),
+        ).tolist()
+        self._join_live(answers, into)
+        kept: dict[int, list[Answer]] = {}
+        for place, first in enumerate(into):
+            kept.setdefault(first, [])
+            if place != first:
+                kept[first].append(answers[place])
+        return [(answers[first], copies) for first, copies in kept.items()]
+
+    def _join_live(self, answers: Sequence[Answer], into: list[int]) -> None:
+        """Let a picture and the seconds of film that a phone took with it be one, in place."""
+        pairs: dict[str, tuple[list[int], list[int]]] = {}
+        for place, answer in enumerate(answers):
+            stem, suffix = splitext(answer.item.path.casefold())
+            modality = answer.item.modality
+            if modality is Modality.IMAGE and suffix in _STILLS:
+                pairs.setdefault(stem, ([], []))[0].append(place)
+            elif modality is Modality.VIDEO and suffix in _FILMS:
+                pairs.setdefault(stem, ([], []))[1].append(place)
+        whole = [films for stills, films in pairs.values() if stills and films]
+        if not whole:
+            return
+        ends = self._catalog.film_ends(answers[one].item.path for films in whole for one in films)
+        for stills, films in pairs.values():
+            short = [one for one in films if 0 < ends.get(answers[one].item.path, 0) <= LIVE]
+            if stills and short:
+                roots = {into[one] for one in (*stills, *short)}
+                for place, first in enumerate(into):
+                    into[place] = min(roots) if first in roots else first
+
+    def spread(self, view: View, answers: Sequence[Answer]) -> list[int]:
+        """The places of the answers in an order that brings unlike ones to the front."""
+        scores = np.array([answer.score for answer in answers], np.float32)
+        span = float(np.ptp(scores)) if len(scores) else 0.0
+        scores = (scores - scores.min(initial=np.inf)) / span if span else np.zeros_like(scores)
+        order: list[int] = diversified(scores, self._vectors(view, answers), SPREAD).tolist()
+        return order
+
+    def _vectors(self, view: View, answers: Sequence[Answer]) -> FloatArray:
+        """The vectors `(n, dim)`; zeros for sounds, which are in another space."""
+        assert view.space is not None, "a view that was searched has a space"
+        own = (one.embedding for one in answers if one.item.modality is not Modality.SOUND)
+        found = self._catalog.vectors(own, view.space.dim)
+        gone = np.zeros(view.space.dim, np.float32)
+        rows = [found.get(one.embedding, gone) for one in answers]
+        return np.array(rows, np.float32).reshape(-1, view.space.dim)
+
+    def _least_cosine(self, view: View) -> float:
+        assert view.space is not None, "a view that was searched has a space"
+        key = (view.version, view.space_id)
+        with self._lock:
+            if self._least is None or self._least[0] != key:
+                least = store_least_cosine(self._catalog, view.space_id, view.space.dim)
+                self._least = key, least
+            return self._least[1]
+
+
+def _content(answer: Answer) -> str:
+    """What equal items have in common: of texts also what they are about."""
+    item = answer.item
+    if item.modality in (Modality.IMAGE, Modality.SOUND, Modality.VIDEO):
+        return item.digest
+    return f"{item.digest} {item.about or item.path}"

@@ -1,0 +1,1 @@
+"""What is asked, from the words people write to vectors."""

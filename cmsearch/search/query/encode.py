@@ -1,0 +1,220 @@
+"""What is asked, as vectors: texts, said or written, and pictures through a store's encoder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cmsearch.common import locators
+from cmsearch.common.arguments import ASKED, checked_query
+from cmsearch.common.digest import content_digest
+from cmsearch.common.files import larger_than, read_file
+from cmsearch.errors import MediaError, QueryError
+from cmsearch.models.encodings import checked
+from cmsearch.protocols import Encoder
+from cmsearch.types import (
+    Composition,
+    EncodedQuery,
+    FloatArray,
+    Modality,
+    Place,
+    Query,
+    QueryPart,
+    Role,
+)
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    Picture = str | Path | bytes | PIL.Image.Image | Place
+    Recording = str | Path | bytes
+
+log = logging.getLogger("cmsearch")
+
+MOST_BYTES = 512 * 2**20
+"""The largest file of a picture that is searched with."""
+
+
+def encode_queries(
+    encoder: Encoder, query: Any, image: Any, audio: Any = None
+) -> tuple[list[Composition], bool]:
+    """The texts or composed queries `query`, or the pictures `image`, or the recordings `audio`,
+    as vectors; and whether they were given as a list.
+
+    A recording is the text that is said in it. Raises `QueryError`, and `MediaError` for a picture
+    or a recording that can't be read.
+    """
+    given = {Modality.TEXT: query, Modality.IMAGE: image, Modality.AUDIO: audio}
+    pairs = [(modality, content) for modality, content in given.items() if content is not None]
+    if len(pairs) != 1:
+        raise QueryError("Ask with a text, a picture or a recording: one of the three.")
+    ((modality, content),) = pairs
+    is_list = isinstance(content, Sequence) and not isinstance(content, str | bytes)
+    asked = [_heard(_query(one, modality)) for one in (content if is_list else [content])]
+    parts = [part for one in asked for part in (*one.parts, *one.without)]
+    contents = {kind: [one.content for one in parts if one.modality is kind] for kind in ASKED}
+    encoded = {
+        Modality.TEXT: iter(_encode_texts(encoder, contents[Modality.TEXT])),
+        Modality.IMAGE: iter(_encode_pictures(encoder, contents[Modality.IMAGE])),
+    }
+    return [
+        Composition(
+            tuple(next(encoded[part.modality]) for part in one.parts),
+            tuple(part.weight for part in one.parts),
+            tuple(next(encoded[part.modality]) for part in one.without),
+        )
+        for one in asked
+    ], is_list
+
+
+def _query(content: Any, modality: Modality) -> Query:
+    """What was given as one query, checked."""
+    if not isinstance(content, Query) or modality is not Modality.TEXT:
+        return Query((QueryPart(content, modality),))
+    return checked_query(content)
+
+
+def _heard(asked: Query) -> Query:
+    """The query with what is said in its recordings as texts."""
+    from cmsearch.search.query.voice import understood
+
+    parts, without = (
+        tuple(
+            replace(part, content=understood(part.content), modality=Modality.TEXT)
+            if part.modality is Modality.AUDIO
+            else part
+            for part in some
+        )
+        for some in (asked.parts, asked.without)
+    )
+    return Query(parts, without)
+
+
+def _encode_texts(encoder: Encoder, texts: list[str]) -> list[EncodedQuery]:
+    """A text longer than the model takes becomes the mean of its pieces, with all their tokens."""
+    for text in texts:
+        _check_text(text)
+    pieces = [encoder.split(text) for text in texts]
+    rows = _encode(encoder, [piece for found in pieces for piece in found], Modality.TEXT)
+    encoded = []
+    for text, found in zip(texts, pieces, strict=True):
+        own, rows = rows[: len(found)], rows[len(found) :]
+        mean = np.mean([row.vector for row in own], axis=0)
+        vector = mean / max(float(np.linalg.norm(mean)), 1e-12)
+        encoded.append(
+            EncodedQuery(
+                Modality.TEXT,
+                text,
+                vector.astype(np.float32),
+                _joined([row.tokens for row in own]),
+                _joined([row.weights for row in own]),
+            )
+        )
+    return encoded
+
+
+def _encode_pictures(encoder: Encoder, pictures: list[Picture]) -> list[EncodedQuery]:
+    read = [_read(picture, encoder.capabilities.image_size) for picture in pictures]
+    rows = _encode(encoder, [image for image, _ in read], Modality.IMAGE)
+    return [replace(row, digest=digest) for row, (_, digest) in zip(rows, read, strict=True)]
+
+
+def _encode(encoder: Encoder, contents: Sequence[Any], modality: Modality) -> list[EncodedQuery]:
+    size = encoder.capabilities.batch_size
+    found: list[EncodedQuery] = []
+    for start in range(0, len(contents), size):
+        some = contents[start : start + size]
+        prepared = [encoder.prepare(content, modality) for content in some]
+        batch = checked(encoder, encoder.encode(prepared, modality, Role.QUERY), len(some))
+        for row, content in enumerate(some):
+            tokens = None if batch.tokens is None else batch.tokens[row]
+            weights = None if batch.weights is None else batch.weights[row]
+            found.append(EncodedQuery(modality, content, batch.vectors[row], tokens, weights))
+    return found
+
+
+def _joined(rows: Sequence[FloatArray | None]) -> FloatArray | None:
+    """What several pieces have, one after the other."""
+    given = [row for row in rows if row is not None]
+    return np.concatenate(given) if given else None
+
+
+def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
+    """The decoded picture, and the digest of its file."""
+    import PIL.Image
+
+    from cmsearch.media.images import flattened, read_picture
+    from cmsearch.media.raw import decode_raw
+    from cmsearch.media.thumbnails import is_film
+
+    if isinstance(picture, PIL.Image.Image):
+        return flattened(picture), ""
+    if isinstance(picture, Place):
+        if picture.locator or is_film(picture.path):
+            return _read_at(picture, size), ""
+        picture = picture.path
+    if not isinstance(picture, str | Path | bytes):
+        kind = type(picture).__name__
+        raise QueryError(f"A picture is a path, bytes, or a PIL.Image.Image, not {kind}.")
+    if not isinstance(picture, bytes) and is_film(Path(picture)):
+        raise MediaError(
+            f"{picture} is a film, not a picture. Search with a picture, or with what a film "
+            "shows: `cmsearch more RANK` after a search that finds it."
+        )
+    data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
+    name = "The picture" if isinstance(picture, bytes) else str(picture)
+    try:
+        if len(data) > MOST_BYTES:
+            raise MediaError(larger_than(MOST_BYTES))
+        if _is_raw(picture):
+            return decode_raw(data, size)[0], content_digest(data)
+        read = read_picture(BytesIO(data), size)
+    except MediaError as error:
+        raise MediaError(f"{name} can't be searched with: {error}.") from error
+    if read.problem:
+        log.warning("%s is %s.", name, read.problem)
+    return read.image, content_digest(data)
+
+
+def _read_at(place: Place, size: int) -> PIL.Image.Image:
+    """The page or the frame at a place."""
+    from cmsearch.media.thumbnails import picture
+
+    try:
+        return picture(place.path, 2 * size, place.locator)
+    except MediaError as error:
+        name = locators.source(str(place.path), place.locator)
+        raise MediaError(f"{name} can't be searched with: {error}.") from error
+
+
+def _is_raw(picture: Picture) -> bool:
+    """Whether it is a file with the name of a camera's raw picture."""
+    from cmsearch.media.raw import RawReader
+
+    return isinstance(picture, str | Path) and Path(picture).suffix.lower() in RawReader.suffixes
+
+
+def _check_text(text: Any) -> None:
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise QueryError(f"A query is a string or a list of strings, not {kind}.")
+    if not text.strip():
+        raise QueryError("The text to search for is empty.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError("The text to search for is not valid Unicode.") from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return read_file(path, MOST_BYTES)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = getattr(error, "strerror", None) or error
+        raise MediaError(f"The picture {path} can't be read: {reason}.") from error

@@ -1,0 +1,1 @@
+"""The second stage: what looks closer at the candidates of the first."""

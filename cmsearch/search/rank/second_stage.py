@@ -1,0 +1,240 @@
+"""The second stage of a search: which corrections and rerankers run, and what they add."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from time import perf_counter
+
+import numpy as np
+
+from cmsearch.errors import ModelError, QueryError
+from cmsearch.kreciprocal import k_reciprocal_distances
+from cmsearch.models.encodings import checked
+from cmsearch.protocols import Encoder, Reranker
+from cmsearch.registry import rerankers
+from cmsearch.search.query.compose import Sum
+from cmsearch.search.rank.attention import Tokens, attend
+from cmsearch.search.rank.hubness import Banks, nearest_neighbour_bias
+from cmsearch.search.rank.stages import UNMEASURED, Stages, Table
+from cmsearch.search.retrieve.nearest import DECIMALS, Answer, order
+from cmsearch.store.store import Store, View
+from cmsearch.types import TOWER, Candidates, EncodedQuery, FloatArray, Modality, Role
+
+RERANKERS = ("auto", "attention", "reciprocal", "none")
+FUSIONS = ("auto", "sum")
+DEPTH = 100
+MODEL_DEPTH = 32
+"""Candidates that a model of its own looks at, unless told otherwise."""
+MODEL_SHARE = 0.5
+"""What such a model's probability of a match counts beside cosines; not measured."""
+OWN = "learned"
+"""The reranker that was learned from the index itself; `learned:FILE` is one of another."""
+ATTENTION_SECONDS = 0.0003
+"""About what attention takes for a candidate, fetching its tokens included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """How a search orders what it finds.
+
+    `rerank` is `auto` for what was measured to help and what was learned from the index, `learned`
+    for the same where something was learned, `learned:FILE` for that of another index in its place,
+    `attention`, `reciprocal` (a picture among pictures), `none`, or the name of a model as
+    `load_reranker` takes it, such as `itm`. It looks at the best `depth` candidates: `DEPTH`, or
+    `MODEL_DEPTH` for a model as large as `itm`, if none is given. With a `budget` in seconds, a
+    stage that can't be done in what is left of it is not begun. `correct` takes hubness away where
+    that was measured to help. `match` says by what a text finds pictures: `picture` by what they
+    show, `caption` by what their captions say, `words` by the exact words of captions and paths,
+    `all` by these three, or `fused` by one vector of each picture and its nearest caption. Hits
+    that are known to be less relevant than `min_relevance` are left out. `fusion` is `auto`, to
+    join a picture and a text of a query by the network that `cmsearch fit --fusion` has learned, or
+    `sum`. `fold` makes one hit of near-duplicates, and `diverse` brings hits to the front that are
+    unlike those before them. `stages` runs just these in place of `rerank` and `correct`.
+    """
+
+    rerank: str = "auto"
+    depth: int | None = None
+    correct: bool = True
+    match: str = "all"
+    min_relevance: float = 0.0
+    budget: float | None = None
+    fold: bool = True
+    diverse: bool = False
+    fusion: str = "auto"
+    stages: Stages | None = None
+
+
+def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) -> Stages:
+    """What runs in a direction, with the `table` of what does by default.
+
+    Speech is ranked as text is, and shots as pictures are: they come from the same towers. Raises
+    `QueryError` for a reranker that isn't known.
+    """
+    if ranking.stages is not None:
+        return ranking.stages
+    measured = table.get((query, TOWER[target]), Stages())
+    if not ranking.correct:
+        measured = replace(measured, hubness=None)
+    if ranking.rerank == "auto":
+        return measured
+    kind = ranking.rerank.partition(":")[0]
+    if kind == OWN:  # learned on top of what runs by default
+        return replace(measured, model=ranking.rerank if query is not target else "")
+    plain = replace(measured, attention=None, model="")
+    if ranking.rerank == "none":
+        return plain
+    if ranking.rerank == "attention":
+        return replace(plain, attention=measured.attention or UNMEASURED)
+    if ranking.rerank == "reciprocal":
+        return replace(plain, reciprocal=query is target is Modality.IMAGE)
+    if kind in rerankers.rows():
+        is_own = target is TOWER[target] is not query  # models read the files of pictures
+        return replace(plain, model=ranking.rerank if is_own else "")
+    names = ", ".join([*RERANKERS, *sorted(rerankers.rows())])
+    raise QueryError(f"There is no reranker {ranking.rerank!r}; it is one of {names}.")
+
+
+def depth_of(ranking: Ranking, run: Stages) -> int:
+    """How many candidates the stages look at. Raises `QueryError` for what is no such number."""
+    if ranking.depth is None:
+        return MODEL_DEPTH if run.model and not is_learned(run.model) else DEPTH
+    if not isinstance(ranking.depth, int) or ranking.depth < 1:
+        raise QueryError(f"depth is a number of candidates and at least 1, not {ranking.depth!r}.")
+    return ranking.depth
+
+
+def is_learned(model: str) -> bool:
+    """Whether a model is a small one that was learned from an index, this one or another."""
+    return model.partition(":")[0] == OWN
+
+
+def wants_own(ranking: Ranking) -> bool:
+    """Whether the reranker that was learned from the index itself may run."""
+    named = ranking.rerank if ranking.stages is None else ranking.stages.model
+    return named in ("auto", OWN)
+
+
+class SecondStage:
+    """What runs after the first stage among items of one modality."""
+
+    def __init__(
+        self,
+        view: View,
+        encoder: Encoder,
+        banks: Banks,
+        runs: Mapping[Modality, Stages],
+        *,
+        reranker: Reranker | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        """`runs` is what runs by the modality of a query's part; `deadline` is a time of
+        `time.perf_counter`.
+        """
+        self._view = view
+        self._encoder = encoder
+        self._banks = banks
+        self._runs = runs
+        self._reranker = reranker
+        self._deadline = deadline
+
+    def reranked(
+        self, query: Sum, answers: Sequence[Answer], candidates: Candidates
+    ) -> list[Answer]:
+        """The answers in their new order, with what each stage added to their scores.
+
+        `candidates` are the best of the answers; the others stay behind them, in the order of the
+        first stage.
+        """
+        depth = len(candidates.items)
+        head, tail = answers[:depth], answers[depth:]
+        if not head:
+            return []
+        added = self._added(query, candidates)
+        totals = np.array([answer.cosine for answer in head]) + sum(added.values())
+        best = sorted(
+            (
+                answer._replace(
+                    score=round(float(totals[row]), DECIMALS),
+                    stages={
+                        name: round(float(rows[row]), DECIMALS) for name, rows in added.items()
+                    },
+                )
+                for row, answer in enumerate(head)
+            ),
+            key=order,
+        )
+        down = max(0.0, tail[0].score - best[-1].score + 10**-DECIMALS) if tail else 0.0
+        return best + [answer._replace(score=answer.score - down) for answer in tail]
+
+    def _added(self, query: Sum, candidates: Candidates) -> dict[str, FloatArray]:
+        """What each stage adds to the candidates' scores, by its name, each `(n,)`."""
+        added: dict[str, FloatArray] = {}
+        for part, share in zip(query.parts, query.shares, strict=True):
+            for name, values in self._of_part(part, candidates):
+                if not np.isfinite(values).all():
+                    raise ModelError(f"{name} gave scores that aren't finite. Leave it out.")
+                added[name] = added.get(name, 0) + share * values
+        if any(self._runs[part.modality].reciprocal for part in query.parts):
+            vectors = np.concatenate([query.vector[None], candidates.vectors()])
+            # In place of the cosines, which are a part of these distances.
+            added["reciprocal"] = 1 - k_reciprocal_distances(vectors) - candidates.scores
+        return added
+
+    def _of_part(
+        self, part: EncodedQuery, candidates: Candidates
+    ) -> Iterator[tuple[str, FloatArray]]:
+        run, n = self._runs[part.modality], len(candidates.items)
+        if run.hubness is not None:
+            bank = self._banks.without(self._view, self._encoder, part)
+            bias = nearest_neighbour_bias(candidates.vectors(), bank, run.hubness.k)
+            yield "hubness", -run.hubness.strength * bias
+        if run.attention is not None and self._has_time(n * ATTENTION_SECONDS):
+            tokens = self._tokens(part)
+            if tokens is not None:
+                attended = attend(tokens, candidates.tokens(), run.attention.temperature)
+                yield "attention", run.attention.share * attended
+        if run.model and self._reranker and self._has_time(self._reranker.cost(n)):
+            way = part.modality, candidates.items[0].modality
+            if not is_learned(run.model):
+                matched = self._reranker.score(part, candidates)
+                yield run.model.partition(":")[0], MODEL_SHARE * matched
+            elif way in self._reranker.directions:
+                yield OWN, self._reranker.score(self._tokened(part), candidates)
+
+    def _tokened(self, query: EncodedQuery) -> EncodedQuery:
+        found = self._tokens(query)
+        return query if found is None else replace(query, tokens=found[0], weights=found[1])
+
+    def _has_time(self, seconds: float) -> bool:
+        return self._deadline is None or perf_counter() + seconds <= self._deadline
+
+    def _tokens(self, query: EncodedQuery) -> Tokens | None:
+        """The query's tokens; an encoder may give a text's only to documents, for their cost."""
+        if query.tokens is not None and query.weights is not None:
+            return query.tokens, query.weights
+        if query.modality is not Modality.TEXT:
+            return None
+        pieces = self._encoder.split(query.content)
+        prepared = [self._encoder.prepare(piece, Modality.TEXT) for piece in pieces]
+        found = self._encoder.encode(prepared, Modality.TEXT, Role.DOCUMENT)
+        checked(self._encoder, found, len(prepared))
+        if found.tokens is None or found.weights is None:
+            return None
+        return np.concatenate(list(found.tokens)), np.concatenate(list(found.weights))
+
+
+def candidates(store: Store, dim: int, answers: Sequence[Answer]) -> Candidates:
+    """What a second stage looks at; their contents are read from the catalog when asked for."""
+    ids = [answer.embedding for answer in answers]
+    none = np.zeros((0, dim), np.float32), np.zeros(0, np.float32)
+    gone = np.zeros(dim, np.float32), none  # deleted meanwhile: the search is done once more
+    stored = cache(lambda: store.catalog.contents(ids, dim))
+    return Candidates(
+        [answer.item for answer in answers],
+        np.array([answer.cosine for answer in answers], np.float32),
+        [store.absolute(answer.item.about or answer.item.path) for answer in answers],
+        vectors=lambda: np.stack([stored().get(one, gone)[0] for one in ids]),
+        tokens=lambda: [stored().get(one, gone)[1] for one in ids],
+    )

@@ -1,0 +1,1 @@
+"""The first stage: the nearest neighbours of a query in each modality."""

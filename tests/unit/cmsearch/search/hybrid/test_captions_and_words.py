@@ -1,0 +1,433 @@
+"""Finding photographs by what was written about them, among a thousand."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from math import log
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cmsearch
+from cmsearch import Engine, Filter, Hit, Modality
+from cmsearch.search.hybrid.captions_and_words import CAPTIONS, WORDS
+from cmsearch.search.rank.second_stage import Ranking
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.store import DIRECTORY, Store
+from cmsearch.types import FloatArray, Role
+from tests.builders import asset, caption, photo, serve
+from tests.fakes import DIM, SPACE, FakeEncoder
+
+COUNT = 1000
+BIRTHDAY = "photos/IMG_0500.jpg"
+WEDDING = "2019 Wedding in Graz/IMG_2041.jpg"
+PASSPORT = "passport_scan_maria.png"
+CAFE = "Ausflüge/Café Müller.jpg"
+HARBOUR = "photos/IMG_0600.jpg"
+CAPTIONED = {
+    BIRTHDAY: "Grandma's 80th birthday",
+    HARBOUR: "Die Straße zum Hafen von Ærøskøbing, în août",
+    "photos/IMG_0501.jpg": "A birthday cake",
+    "photos/IMG_0502.jpg": "grandma's garden",
+    "photos/IMG_0503.jpg": "wedding flowers",
+    "photos/IMG_0504.jpg": "Maria at the sea",
+    "photos/IMG_0505.jpg": "the scan of a page",
+}
+COMMON = [
+    "a",
+    "the",
+    "dog",
+    "cat",
+    "child",
+    "house",
+    "tree",
+    "boat",
+    "and",
+    "street",
+    "in",
+    "on",
+    "of",
+    "snow",
+    "summer",
+]
+WAYS = ["all", "picture", "caption", "words"]
+
+
+def vector(text: str) -> FloatArray:
+    encoder = FakeEncoder()
+    return encoder.encode([encoder.prepare(text, Modality.TEXT)], Modality.TEXT, Role.QUERY).vectors
+
+
+def make(
+    folder: Path, photos: Mapping[str, FloatArray], captions: Sequence[tuple[str, str]]
+) -> Path:
+    """A store of photographs by path with their vectors, and of captions (path, text)."""
+    with Store(folder / DIRECTORY, folder) as store:
+        number = serve(store.catalog, DIM, SPACE)
+        with store.catalog.writing() as writer:
+            for path, shown in photos.items():
+                writer.add_item(writer.put_asset(asset(path)), number, photo(shown, path))
+            file = writer.put_asset(asset("captions.jsonl", "captions"))
+            for line, (path, text) in enumerate(captions, 1):
+                writer.add_item(file, number, caption(text, vector(text), path, str(line)))
+        store.publish()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random pictures, every second one with a caption of common words."""
+    chance, source = random.Random(0), np.random.default_rng(0)
+    paths = [f"photos/IMG_{number:04}.jpg" for number in range(COUNT - 3)]
+    captions = list(CAPTIONED.items())
+    for path in paths[::2]:
+        if path not in CAPTIONED:
+            captions.append((path, " ".join(chance.choices(COMMON, k=5))))
+    rows = source.normal(size=(COUNT, DIM)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    photos = dict(zip([*paths, WEDDING, PASSPORT, CAFE], rows, strict=True))
+    return make(tmp_path_factory.mktemp("gallery"), photos, captions)
+
+
+@pytest.fixture
+def engine(gallery: Path, fake_model: str) -> Iterator[Engine]:
+    with cmsearch.open(gallery) as engine:
+        yield engine
+
+
+def by(how: str, **changes: object) -> Ranking:
+    return Ranking(match=how, **changes)  # type: ignore[arg-type]
+
+
+def paths(hits: Sequence[Hit]) -> list[str]:
+    return [hit.source for hit in hits]
+
+
+ASKED = [
+    ("Grandma's 80th birthday", BIRTHDAY),
+    ("grandma’s 80TH BIRTHDAY", BIRTHDAY),
+    ("the 80th birthday of grandma", BIRTHDAY),
+    ("2019 Wedding in Graz", WEDDING),
+    ("wedding graz", WEDDING),
+    ("IMG_2041", WEDDING),
+    ("img 2041", WEDDING),
+    ("2019 Wedding in Graz/IMG_2041.jpg", WEDDING),
+    ("passport_scan_maria.png", PASSPORT),
+    ("passport scan maria", PASSPORT),
+    ("PASSPORT of Maria", PASSPORT),
+    ("Café Müller", CAFE),
+    ("cafe muller", CAFE),
+    ("CAFE\u0301 MU\u0308LLER", CAFE),
+    ("ausfluge", CAFE),
+    ("strasse zum hafen", HARBOUR),
+    ("STRASSE in Ærøskøbing", HARBOUR),
+    ("in aout", HARBOUR),
+]
+
+
+@pytest.mark.parametrize(("text", "path"), ASKED)
+@pytest.mark.parametrize("how", ["all", "words"])
+def test_a_photograph_comes_first_by_its_own_words(
+    engine: Engine, text: str, path: str, how: str
+) -> None:
+    hits = engine.search(text, target="image", ranking=by(how))
+    assert hits[0].source == path
+    assert hits[0].stages["words"] > 0.5
+
+
+@pytest.mark.parametrize(("text", "path"), ASKED[::3])
+def test_it_comes_first_whatever_else_runs(engine: Engine, text: str, path: str) -> None:
+    for wanted in (Ranking("attention"), Ranking("none"), Ranking("attention", 5)):
+        assert engine.search(text, target="image", ranking=wanted)[0].source == path
+
+
+@pytest.mark.parametrize(("text", "path"), ASKED[::3])
+def test_among_all_kinds_it_is_the_first_photograph(engine: Engine, text: str, path: str) -> None:
+    hits = engine.search(text, k=50)
+    photos = [hit for hit in hits if hit.kind == "photo"]
+    assert photos[0].source == path
+    assert len(paths(photos)) == len(set(paths(photos)))
+    assert len({hit.source for hit in hits}) == len(hits)
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("text", ["Grandma's 80th birthday", "a dog in the snow", "IMG_0042", "qx"])
+def test_every_photograph_is_there_once_and_the_best_first(
+    engine: Engine, text: str, how: str
+) -> None:
+    hits = engine.search(text, target="image", k=300, ranking=by(how))
+    assert {hit.kind for hit in hits} <= {"photo"}
+    assert len(paths(hits)) == len(set(paths(hits)))
+    assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    if how in ("all", "picture"):
+        assert len(hits) == 300
+
+
+def test_by_picture_only_what_is_shown_counts(engine: Engine) -> None:
+    for text, _ in ASKED:
+        hits = engine.search(text, target="image", ranking=by("picture"))
+        assert all(hit.stages == {"cosine": hit.score} for hit in hits)
+
+
+def test_by_caption_only_what_captions_say_counts(engine: Engine) -> None:
+    """In the order of each photograph's best caption, as a search for captions has them."""
+    said = engine.search("a dog in the snow", target="caption", k=100)
+    expected = list(dict.fromkeys(hit.path for hit in said))
+    hits = engine.search("a dog in the snow", target="image", k=100, ranking=by("caption"))
+    assert hits
+    assert [hit.path for hit in hits] == expected[: len(hits)]
+    cosines = {hit.path: hit.score for hit in reversed(said)}
+    for hit in hits:
+        assert set(hit.stages) == {"cosine", "caption"}
+        assert hit.stages["caption"] == pytest.approx(cosines[hit.path], abs=1e-6)
+
+
+def test_by_words_only_words_count(engine: Engine) -> None:
+    hits = engine.search("wedding", target="image", ranking=by("words"))
+    assert sorted(paths(hits)) == [WEDDING, "photos/IMG_0503.jpg"]
+    for hit in hits:
+        assert set(hit.stages) == {"cosine", "words"}
+        assert hit.stages["words"] == 1
+    for text in ("zeppelin", "!?", "…", "jpg"):
+        assert engine.search(text, target="image", ranking=by("words")) == []
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_the_cosine_is_the_pictures_own(engine: Engine, how: str) -> None:
+    """Also of those that only their captions or words have found."""
+    everything = engine.search("grandma", target="image", k=COUNT, ranking=by("picture"))
+    cosines = {hit.source: hit.stages["cosine"] for hit in everything}
+    assert len(cosines) == COUNT
+    for hit in engine.search("grandma", target="image", k=30, ranking=by(how)):
+        assert hit.stages["cosine"] == pytest.approx(cosines[hit.source], abs=2e-6)
+
+
+@pytest.mark.parametrize(
+    "text", ["grandma", "Maria in the snow", "Wedding in Graz", "birthday cake"]
+)
+def test_all_is_the_reciprocal_rank_fusion_of_the_three(engine: Engine, text: str) -> None:
+    each = {how: engine.search(text, target="image", k=100, ranking=by(how)) for how in WAYS[1:]}
+    shares = {hit.source: hit.stages["words"] for hit in each["words"]}
+    best = max(shares.values())
+    same = sum(share >= best for share in shares.values())
+    rarity = log(COUNT / same) / log(COUNT)
+    weights = {"picture": 1.0, "caption": CAPTIONS, "words": WORDS * rarity * best**2}
+    expected: dict[str, float] = {}
+    for how, hits in each.items():
+        for rank, path in enumerate(paths(hits), 1):
+            expected[path] = expected.get(path, 0.0) + weights[how] / (60 + rank)
+    for hit in engine.search(text, target="image", k=40):
+        assert hit.score == pytest.approx(expected[hit.source], abs=1e-6)
+
+
+@pytest.mark.parametrize("text", ["the of and", "the", "a", "in on of", "!?", "…"])
+@pytest.mark.parametrize("target", ["image", "any"])
+def test_stop_words_alone_are_a_query_too(engine: Engine, text: str, target: str) -> None:
+    for how in ("all", "picture"):
+        assert len(engine.search(text, target=target, ranking=by(how))) == 10
+    for how in ("caption", "words"):
+        assert len(engine.search(text, target=target, ranking=by(how))) <= 10
+
+
+def test_a_long_text_is_matched(engine: Engine) -> None:
+    text = "zeppelin " * 30 + "and it was at grandma's 80th birthday"
+    hits = engine.search(text, target="image", ranking=by("words"))
+    assert hits == [] or hits[0].source == BIRTHDAY
+    assert len(engine.search(text, target="image")) == 10
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize(
+    ("where", "passes"),
+    [
+        (Filter(path="photos/IMG_05*"), lambda path: path.startswith("photos/IMG_05")),
+        (Filter(path=PASSPORT), lambda path: path == PASSPORT),
+        (Filter(path="nowhere/*"), lambda path: False),
+    ],
+)
+def test_filters_hold_for_every_way(
+    engine: Engine, how: str, where: Filter, passes: object
+) -> None:
+    for text in ("Grandma's 80th birthday", "passport scan maria", "a dog"):
+        hits = engine.search(text, target="image", k=50, where=where, ranking=by(how))
+        assert all(passes(path) for path in paths(hits))  # type: ignore[operator]
+        if how in ("all", "picture"):
+            found = {"photos/IMG_05*": 50, PASSPORT: 1, "nowhere/*": 0}
+            assert len(hits) == found[str(where.path)]
+
+
+def test_with_and_without_captions(engine: Engine) -> None:
+    captioned = {hit.path for hit in engine.search("a", target="caption", k=COUNT)}
+    for how in WAYS:
+        for wanted in (True, False):
+            where = Filter(has_caption=wanted)
+            hits = engine.search("grandma img", target="image", where=where, ranking=by(how))
+            assert all((hit.path in captioned) is wanted for hit in hits)
+    without = engine.search(
+        "Grandma's 80th birthday", target="image", where=Filter(has_caption=False)
+    )
+    assert BIRTHDAY not in paths(without)
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_fewer_hits_are_the_beginning_of_more(engine: Engine, how: str) -> None:
+    for text in ("grandma", "a dog in the snow", "IMG_2041"):
+        many = engine.search(text, target="image", k=100, ranking=by(how))
+        for k in (1, 5, 20, 99):
+            assert engine.search(text, target="image", k=k, ranking=by(how)) == many[:k]
+
+
+def test_fewer_hits_are_the_beginning_of_more_than_are_looked_at(engine: Engine) -> None:
+    for text in ("grandma", "a dog in the snow", "IMG_2041"):
+        many = engine.search(text, target="image", k=300)
+        for k in (50, 100, 150, 250):
+            assert engine.search(text, target="image", k=k) == many[:k]
+
+
+def test_a_list_is_answered_one_by_one(engine: Engine) -> None:
+    texts = [text for text, _ in ASKED[:5]]
+    answers = engine.search(texts, target="image")
+    assert answers == [engine.search(text, target="image") for text in texts]
+
+
+def test_a_pictures_query_and_other_targets_have_no_words(engine: Engine) -> None:
+    import PIL.Image
+
+    picture = PIL.Image.new("RGB", (9, 9), "red")
+    for how in WAYS:
+        assert engine.search(image=picture, ranking=by(how)) == engine.search(image=picture)
+        assert engine.search("maria", target="text", ranking=by(how)) == engine.search(
+            "maria", target="text"
+        )
+
+
+def test_captions_of_pictures_without_an_embedding_find_nothing(
+    tmp_path: Path, fake_model: str
+) -> None:
+    """As while another model is not done with a folder, or where a picture can't be read."""
+    axes = np.eye(DIM, dtype=np.float32)
+    make(tmp_path, {"a.jpg": axes[0], "b.jpg": axes[1]}, [("a.jpg", "one two"), ("b.jpg", "three")])
+    with sqlite3.connect(tmp_path / DIRECTORY / "catalog.db") as database:
+        database.execute(
+            "DELETE FROM embeddings WHERE item IN (SELECT items.id FROM items JOIN assets ON"
+            " assets.id = items.asset WHERE assets.path = 'a.jpg')"
+        )
+    database.close()
+    (manifest,) = (tmp_path / DIRECTORY).glob("manifest-*")
+    manifest.unlink()
+    with Store(tmp_path / DIRECTORY) as store:
+        store.disown_files()
+    with cmsearch.open(tmp_path) as engine:
+        for how in WAYS:
+            for text in ("one two", "a", "three"):
+                hits = engine.search(text, target="image", ranking=by(how))
+                assert set(paths(hits)) <= {"b.jpg"}
+        assert paths(engine.search("one two", target="image")) == ["b.jpg"]
+        assert paths(engine.search("three", target="image", ranking=by("words"))) == ["b.jpg"]
+
+
+def test_a_photograph_with_many_captions_counts_once(tmp_path: Path, fake_model: str) -> None:
+    axes = np.eye(DIM, dtype=np.float32)
+    captions = [("a.jpg", f"harbour {word}") for word in ("one", "two", "three", "four")]
+    make(
+        tmp_path,
+        {"a.jpg": axes[0], "harbour.jpg": axes[1]},
+        [*captions, ("harbour.jpg", "harbour")],
+    )
+    with cmsearch.open(tmp_path) as engine:
+        for how in WAYS:
+            hits = engine.search("harbour", target="image", ranking=by(how))
+            assert len(paths(hits)) == len(set(paths(hits)))
+        assert len(engine.search("harbour", target="image")) == 2
+
+
+def test_a_store_without_captions_is_matched_by_paths(tmp_path: Path, fake_model: str) -> None:
+    axes = np.eye(DIM, dtype=np.float32)
+    make(tmp_path, {"harbour/a.jpg": axes[4], "b.jpg": vector("harbour")[0]}, [])
+    with cmsearch.open(tmp_path) as engine:
+        assert engine.search("harbour", target="image", ranking=by("caption")) == []
+        assert paths(engine.search("harbour", target="image", ranking=by("words"))) == [
+            "harbour/a.jpg"
+        ]
+        assert paths(engine.search("harbour", ranking=by("picture"))) == ["b.jpg", "harbour/a.jpg"]
+        assert paths(engine.search("harbour")) == ["harbour/a.jpg", "b.jpg"]
+
+
+def test_ties_are_by_path_whatever_the_rows(tmp_path: Path, fake_model: str) -> None:
+    """Rows differ after a crash or a move."""
+    names = [f"party/{name}.jpg" for name in "abcde"]
+    others = [f"other/{number}.jpg" for number in range(40)]
+    answers = []
+    for number, order in enumerate((names, names[::-1], [names[i] for i in (2, 0, 4, 1, 3)])):
+        shown = {path: vector("red")[0] for path in [*order, *others]}
+        folder = make(tmp_path / str(number), shown, [(path, "zeppelin") for path in order])
+        with cmsearch.open(folder) as engine:
+            for how in ("all", "words", "picture"):
+                for text in ("party", "party zeppelin"):
+                    hits = engine.search(text, target="image", k=45, ranking=by(how))
+                    answers.append([(hit.source, hit.score, hit.stages) for hit in hits])
+    assert answers[:6] == answers[6:12] == answers[12:]
+    assert [source for source, *_ in answers[2][:5]] == names
+
+
+def test_a_word_that_every_picture_has_changes_nothing(tmp_path: Path, fake_model: str) -> None:
+    """However many there are: also more than a search looks at."""
+    source = np.random.default_rng(0)
+    rows = source.normal(size=(300, DIM))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    photos = {f"holiday/{number:03}.jpg": row for number, row in enumerate(rows.astype(np.float32))}
+    make(tmp_path, photos, [])
+    with cmsearch.open(tmp_path) as engine:
+        plain = engine.search("holiday", target="image", ranking=by("picture"))
+        assert paths(engine.search("holiday", target="image")) == paths(plain)
+
+
+def test_words_that_every_picture_has_are_ranked_all_the_same(
+    tmp_path: Path, fake_model: str
+) -> None:
+    """Where words alone are asked for, the picture that has little else comes first."""
+    axes = np.eye(DIM, dtype=np.float32)
+    make(
+        tmp_path,
+        {"1.jpg": axes[0], "2.jpg": axes[1], "3.jpg": axes[2]},
+        [
+            ("1.jpg", "a harbour behind which there are many hills and some trees in the mist"),
+            ("2.jpg", "the old harbour of the town at night"),
+            ("3.jpg", "harbour"),
+        ],
+    )
+    with cmsearch.open(tmp_path) as engine:
+        hits = engine.search("harbour", target="image", ranking=by("words"))
+        assert paths(hits) == ["3.jpg", "2.jpg", "1.jpg"]
+
+
+def test_what_is_deleted_during_a_search_is_left_out(
+    tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between finding a picture by its words and looking at it, another process deletes it."""
+    rows = np.random.default_rng(0).normal(size=(150, DIM)).astype(np.float32)
+    photos = {f"{number:03}.jpg": row / np.linalg.norm(row) for number, row in enumerate(rows)}
+    make(tmp_path, {**photos, "zeppelin.jpg": -vector("zeppelin")[0]}, [])
+    contents = Catalog.contents
+    gone = ["zeppelin.jpg"]
+
+    def late(self: Catalog, *arguments: object) -> object:
+        if gone:
+            other = Catalog(tmp_path / DIRECTORY / "catalog.db")
+            with other.writing() as writer:
+                writer.remove_asset(gone.pop(), 1)
+            other.close()
+        return contents(self, *arguments)  # type: ignore[arg-type]
+
+    with cmsearch.open(tmp_path) as engine:
+        assert engine.search("zeppelin", target="image")[0].source == "zeppelin.jpg"
+        monkeypatch.setattr(Catalog, "contents", late)
+        hits = engine.search("zeppelin", target="image", k=100)
+    assert not gone
+    assert len(hits) == 100
+    assert set(paths(hits)) < set(photos)
