@@ -16,9 +16,9 @@ from pathlib import Path
 from PIL import Image
 
 import cmsearch
-from cmsearch.chart import chart, gather
-from cmsearch.pages import write_page
-from cmsearch.sheet import write_sheet
+from cmsearch.show.contact_sheet import write_sheet
+from cmsearch.show.html_pages import write_page
+from cmsearch.show.map_page import chart, gather
 from cmsearch.store.store import Store, find
 from indexer import Indexer
 from tests.chromium import Chromium, found

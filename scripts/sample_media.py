@@ -21,7 +21,7 @@ from av.container import OutputContainer
 from numpy.typing import NDArray
 from PIL import Image
 
-from cmsearch.speech import synthesize
+from cmsearch.show.text_to_speech import synthesize
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 RECORDINGS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmsearch import wav
+from cmsearch.show import wav
 
 SPEAKS = """
 import pathlib, shutil, sys
@@ -70,5 +70,5 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
     folder = tmp_path / "programs"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.setattr("cmsearch.speech._has_piper", lambda: False)
+    monkeypatch.setattr("cmsearch.show.text_to_speech._has_piper", lambda: False)
     return Programs(folder)

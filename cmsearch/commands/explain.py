@@ -55,8 +55,8 @@ def explain(
       cmsearch explain "a red car" 2024/car.jpg --out /tmp/car.png --format json
       cmsearch explain "but at night" street.jpg --image room.jpg
     """
-    from cmsearch import heatmap
     from cmsearch.search import engine as searcher
+    from cmsearch.show import heatmap
 
     target = out or Path(f"{file.name}.explain.png")
     if target.suffix.lower() != ".png":

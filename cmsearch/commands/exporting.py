@@ -52,7 +52,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _sheet(path: Path, title: str, hits: Sequence[Hit]) -> str:
-    from cmsearch.sheet import write_sheet
+    from cmsearch.show.contact_sheet import write_sheet
 
     is_there = path.exists()
     write_sheet(path, title, hits)

@@ -194,7 +194,7 @@ class Lines:
             self._show()
 
     def _open(self, given: str) -> None:
-        from cmsearch.viewer import open_in_viewer
+        from cmsearch.show.viewer import open_in_viewer
 
         open_in_viewer(self._session.hit(_number(given)).path)
 

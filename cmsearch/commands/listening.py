@@ -71,8 +71,8 @@ def _recording(voice: str) -> Path | bytes:
 
 
 def _recorded(seconds: float) -> bytes:
-    from cmsearch import wav
     from cmsearch.microphone import RATE, listen, microphone
+    from cmsearch.show import wav
 
     with microphone() as blocks:
         click.echo("Listening ...", err=True)

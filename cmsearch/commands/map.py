@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 MOST = 50_000
-"""As in `cmsearch.chart`, which costs too much to import for `--help`."""
+"""As in `cmsearch.show.map_page`, which costs too much to import for `--help`."""
 
 
 @click.command(short_help=SUMMARIES["map"])
@@ -42,9 +42,9 @@ def map(file: Path, store: Path | None, limit: int) -> None:
       cmsearch map map.html
       cmsearch map map.html --store ~/Pictures --limit 5000
     """
-    from cmsearch.chart import chart, gather
-    from cmsearch.layout import check_extra
-    from cmsearch.pages import check_place, write_page
+    from cmsearch.show.html_pages import check_place, write_page
+    from cmsearch.show.map_layout import check_extra
+    from cmsearch.show.map_page import chart, gather
     from cmsearch.store.store import open_at
 
     check_extra()

@@ -100,13 +100,13 @@ def show_options(command: Command) -> Command:
 def check(showing: Showing) -> None:
     """Raise what can be known before searching, for a place that can't be written."""
     if showing.html is not None:
-        from cmsearch.pages import check_place
+        from cmsearch.show.html_pages import check_place
 
         check_place(showing.html)
     if showing.preview and showing.style != "table":
         raise click.UsageError("--preview shows pictures in the table: leave --format out.")
     if showing.clips is not None:
-        from cmsearch.media.clips import check_clips
+        from cmsearch.show.clips import check_clips
 
         check_clips()
     if showing.aloud or showing.recording is not None:
@@ -128,14 +128,14 @@ def show(hits: Sequence[Hit], title: str, showing: Showing, *, apart: bool = Fal
         # What is in a preview is colour; names and captions have no control characters left.
         click.echo(line, nl=showing.style != "paths0", color=showing.preview or None)
     if showing.html is not None:
-        from cmsearch.sheet import write_sheet
+        from cmsearch.show.contact_sheet import write_sheet
 
         write_sheet(showing.html, title, hits)
         click.echo(f"Written to {printable(str(showing.html))}.", err=True)
     if showing.clips is not None:
         _cut_out(hits, showing.clips)
     if showing.opened and hits:
-        from cmsearch.viewer import open_in_viewer
+        from cmsearch.show.viewer import open_in_viewer
 
         open_in_viewer(hits[0].path)
 
@@ -143,7 +143,7 @@ def show(hits: Sequence[Hit], title: str, showing: Showing, *, apart: bool = Fal
 def _cut_out(hits: Sequence[Hit], folder: Path) -> None:
     """Write a clip of each hit that has times in a film or a recording, and say so."""
     from cmsearch.errors import MediaError
-    from cmsearch.media.clips import cut_out, is_cuttable
+    from cmsearch.show.clips import cut_out, is_cuttable
 
     timed = [hit for hit in hits if hit.start is not None and is_cuttable(hit.path)]
     if not timed:
@@ -183,7 +183,7 @@ def _previews(hits: Sequence[Hit], showing: Showing) -> Iterator[str]:
     if not showing.preview:
         return iter([""] * len(hits))
     from cmsearch.media.thumbnails import place
-    from cmsearch.preview import Protocol, cell_size, previews, protocol
+    from cmsearch.show.terminal import Protocol, cell_size, previews, protocol
 
     kind = protocol(os.environ, is_terminal=sys.stdout.isatty(), encoding=sys.stdout.encoding)
     if kind is Protocol.NONE:

@@ -44,8 +44,8 @@ def speak(text: str, out: Path | None, voice: str | None, engine: str) -> None:
       cmsearch speak "like this, but at night" --out query.wav
       cmsearch speak - --voice de --out brief.wav < brief.txt
     """
-    from cmsearch import speech, wav
-    from cmsearch.playing import check_player, play
+    from cmsearch.show import text_to_speech, wav
+    from cmsearch.show.playback import check_player, play
 
     to_stdout = out is not None and str(out) == "-"
     if to_stdout and sys.stdout.isatty():
@@ -54,7 +54,7 @@ def speak(text: str, out: Path | None, voice: str | None, engine: str) -> None:
         check_player(_OUT)
     elif not to_stdout:
         wav.check_place(out)
-    data = speech.synthesize(_stdin() if text == "-" else text, engine=engine, voice=voice)
+    data = text_to_speech.synthesize(_stdin() if text == "-" else text, engine=engine, voice=voice)
     if out is None:
         play(data, _OUT)
     elif to_stdout:
@@ -66,7 +66,7 @@ def speak(text: str, out: Path | None, voice: str | None, engine: str) -> None:
 
 def _stdin() -> str:
     """As much of standard input as it takes to tell that it is too much."""
-    from cmsearch.speech import MOST
+    from cmsearch.show.text_to_speech import MOST
 
     data = sys.stdin.buffer.read(4 * MOST + 4) if sys.stdin else b""
     return data.decode("utf-8", "replace")
@@ -78,9 +78,9 @@ def check_speech(aloud: bool, target: Path | None, *, instead: str = _TO_FILE) -
     What is spoken is played if it is to be `aloud`, and written to `target` if there is one.
     `instead` is how to have it written.
     """
-    from cmsearch import wav
-    from cmsearch.playing import check_player
-    from cmsearch.speech import chosen
+    from cmsearch.show import wav
+    from cmsearch.show.playback import check_player
+    from cmsearch.show.text_to_speech import chosen
 
     if target is not None:
         wav.check_place(target)
@@ -92,10 +92,10 @@ def check_speech(aloud: bool, target: Path | None, *, instead: str = _TO_FILE) -
 
 def speak_hits(hits: Sequence[Hit], doubt: str, *, aloud: bool, target: Path | None) -> None:
     """Read the first hits aloud, or write that to `target`, or both."""
-    from cmsearch import wav
-    from cmsearch.aloud import said_of
-    from cmsearch.playing import play
-    from cmsearch.speech import synthesize
+    from cmsearch.show import wav
+    from cmsearch.show.playback import play
+    from cmsearch.show.spoken_hits import said_of
+    from cmsearch.show.text_to_speech import synthesize
 
     data = synthesize(said_of(hits, doubt=doubt))
     if target is not None:

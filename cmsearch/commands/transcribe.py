@@ -86,7 +86,7 @@ def _transcribed(
     path: Path, form: str, transcriber: Transcriber, target: Path | None, *, is_only: bool
 ) -> bool:
     """Write down what is said in one file. Returns whether all of it was heard."""
-    from cmsearch.cues import written
+    from cmsearch.show.cues import written
 
     damage: list[MediaError] = []
     with _progress(path, is_shown=target is not None or not sys.stdout.isatty()) as told:
@@ -130,7 +130,7 @@ def _folder(out: str | None) -> Path | None:
 
 def _target(path: Path, form: str, folder: Path | None, out: str | None) -> Path | None:
     """Where the transcript of a file goes; None is stdout. Raises where a file is there."""
-    from cmsearch.cues import SUFFIXES
+    from cmsearch.show.cues import SUFFIXES
 
     if folder is not None:
         target = folder / f"{path.stem}{SUFFIXES[form]}"

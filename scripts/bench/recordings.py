@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cmsearch.common.digest import content_digest
-from cmsearch.speech import speakable
+from cmsearch.show.text_to_speech import speakable
 
 NUMBER = 60
 """Captions that are spoken, of as many pictures."""

@@ -10,10 +10,10 @@ import pytest
 
 import cmsearch
 from cmsearch.annotation import label
-from cmsearch.chart import gather
 from cmsearch.errors import QueryError
-from cmsearch.preview import Protocol
 from cmsearch.search.merge.duplicate_groups import find_duplicates
+from cmsearch.show.map_page import gather
+from cmsearch.show.terminal import Protocol
 from cmsearch.store.store import Store, find
 from indexer import Indexer
 from tests.builders import write_files, write_picture

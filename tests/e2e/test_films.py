@@ -10,11 +10,11 @@ import pytest
 
 import cmsearch
 from cmsearch.annotation import label
-from cmsearch.chart import gather
 from cmsearch.errors import QueryError
-from cmsearch.preview import Protocol
 from cmsearch.search.merge.duplicate_groups import find_duplicates
 from cmsearch.session import Session
+from cmsearch.show.map_page import gather
+from cmsearch.show.terminal import Protocol
 from cmsearch.store.store import Store, find
 from cmsearch.types import Place, Query, QueryPart
 from indexer import Indexer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch.sheet import write_sheet
+from cmsearch.show.contact_sheet import write_sheet
 from cmsearch.types import Hit, Modality
 from tests.builders import write_files, write_picture
 from tests.chromium import Chromium, found
@@ -202,8 +202,8 @@ def test_hostile_names_and_captions_are_text(
     if kind == "sheet":
         write_sheet(page, EVIL, [picture(1, evil, EVIL)])
     else:
-        from cmsearch.chart import chart, gather
-        from cmsearch.pages import write_page
+        from cmsearch.show.html_pages import write_page
+        from cmsearch.show.map_page import chart, gather
         from cmsearch.store.store import Store, find
 
         Indexer(tmp_path, model=fake_model).run()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch import wav
+from cmsearch.show import wav
 from tests.commands import cmsearch
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"

@@ -302,7 +302,7 @@ def test_the_command_line_knows_the_targets_of_the_engine() -> None:
 
 def test_the_command_line_knows_the_most_of_a_map() -> None:
     """Likewise."""
-    from cmsearch import chart
     from cmsearch.commands import map
+    from cmsearch.show import map_page
 
-    assert map.MOST == chart.MOST
+    assert map.MOST == map_page.MOST

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmsearch.errors import MediaError
-from cmsearch.media.clips import cut_out
 from cmsearch.media.images import decode
 from cmsearch.media.raw import decode_raw
 from cmsearch.media.video import VideoReader
+from cmsearch.show.clips import cut_out
 from cmsearch.types import Reading
 from tests import films
 from tests.bad_files import DATA, saved

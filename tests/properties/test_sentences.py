@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch.cues import subtitles, written
 from cmsearch.models.transcribers.sentences import MOST, Word, segments
+from cmsearch.show.cues import subtitles, written
 from cmsearch.types import Segment
 
 WORDS = st.lists(

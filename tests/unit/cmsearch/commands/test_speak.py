@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch import wav
-from cmsearch.speech import MOST
+from cmsearch.show import wav
+from cmsearch.show.text_to_speech import MOST
 from tests.commands import called
 from tests.programs import PLAYS, SPEAKS, Programs, programs, tone
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmsearch import microphone, wav
+from cmsearch import microphone
 from cmsearch.commands.showing import HEADINGS
 from cmsearch.media import transcripts
 from cmsearch.microphone import RATE
+from cmsearch.show import wav
 from cmsearch.types import TOWER, FloatArray, Segment
 from tests.builders import write_picture
 from tests.commands import called

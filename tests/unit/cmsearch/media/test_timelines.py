@@ -16,8 +16,8 @@ import pytest
 
 from cmsearch.common import locators
 from cmsearch.media.audio import RATE, AudioReader, listening
-from cmsearch.media.clips import cut_out
 from cmsearch.media.video import VideoReader, frame_at
+from cmsearch.show.clips import cut_out
 from cmsearch.types import Part, Reading, Skipped
 from tests import sounds
 from tests.films import film

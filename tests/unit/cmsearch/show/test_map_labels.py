@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cmsearch.regions import regions
+from cmsearch.show.map_labels import regions
 
 RNG = np.random.default_rng(0)
 LEFT = RNG.normal((0.2, 0.5), 0.03, (30, 2))

@@ -15,7 +15,7 @@ from PIL import Image
 
 from cmsearch.errors import QueryError
 from cmsearch.media.thumbnails import Place
-from cmsearch.preview import CELL, Protocol, cell_size, previews, protocol, render
+from cmsearch.show.terminal import CELL, Protocol, cell_size, previews, protocol, render
 
 PHOTOS = Path(__file__).parents[3] / "sample_data" / "photos"
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")

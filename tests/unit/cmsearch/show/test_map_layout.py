@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cmsearch.errors import CmsearchError
-from cmsearch.layout import WIDTH, arrange, check_extra
+from cmsearch.show.map_layout import WIDTH, arrange, check_extra
 from cmsearch.types import FloatArray
 
 
@@ -69,7 +69,7 @@ def test_without_the_library_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
     real = importlib.util.find_spec
     absent = {"openTSNE"}
     monkeypatch.setattr(
-        "cmsearch.layout.find_spec", lambda name: None if name in absent else real(name)
+        "cmsearch.show.map_layout.find_spec", lambda name: None if name in absent else real(name)
     )
     with pytest.raises(CmsearchError, match=r"pip install 'cmsearch\[map\]'"):
         check_extra()

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 import cmsearch
-from cmsearch import MediaError, QueryError, heatmap
+from cmsearch import MediaError, QueryError
 from cmsearch.search.explain import Explanation, Word
+from cmsearch.show import heatmap
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 

@@ -10,7 +10,7 @@ from cmsearch.common import locators
 from cmsearch.common.text import printable
 from cmsearch.errors import MediaError
 from cmsearch.media.thumbnails import Thumbnail, each, place, thumbnail
-from cmsearch.pages import check_place, data_uri, link, render, write_page
+from cmsearch.show.html_pages import check_place, data_uri, link, render, write_page
 from cmsearch.types import Hit
 
 SIZES = ((60, 960), (300, 640), (1000, 400), (4000, 240))

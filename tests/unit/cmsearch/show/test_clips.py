@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cmsearch.errors import CmsearchError, MediaError
-from cmsearch.media.clips import AROUND, check_clips, cut_out
+from cmsearch.show.clips import AROUND, check_clips, cut_out
 from tests import films
 
 
@@ -114,6 +114,6 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 
 def test_without_the_extra_its_name_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     check_clips()
-    monkeypatch.setattr("cmsearch.media.clips.find_spec", lambda name: None)
+    monkeypatch.setattr("cmsearch.show.clips.find_spec", lambda name: None)
     with pytest.raises(CmsearchError, match=r"pip install 'cmsearch\[video\]'"):
         check_clips()

@@ -9,10 +9,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cmsearch import wav
 from cmsearch.common.files import create_file
 from cmsearch.common.text import printable
 from cmsearch.errors import CmsearchError
+from cmsearch.show import wav
 
 PLAYERS = {
     "pw-play": (),

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmsearch.chart import LEAST, MOST, _sizes, chart, gather
 from cmsearch.errors import StoreError
+from cmsearch.show.map_page import LEAST, MOST, _sizes, chart, gather
 from cmsearch.store.store import DIRECTORY, Store, find
 from indexer import Indexer
 from tests import damage

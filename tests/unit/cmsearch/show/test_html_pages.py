@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cmsearch.errors import CmsearchError
-from cmsearch.pages import check_place, data_uri, link, render, write_page
+from cmsearch.show.html_pages import check_place, data_uri, link, render, write_page
 from tests.limits import limited_files
 
 PAGE = render("sheet", title="none", cards=[], pictures=0)

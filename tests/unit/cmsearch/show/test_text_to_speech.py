@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch import speech, wav
 from cmsearch.errors import CmsearchError, ModelUnavailableError, QueryError
-from cmsearch.speech import MOST, chosen, speakable, synthesize
+from cmsearch.show import text_to_speech, wav
+from cmsearch.show.text_to_speech import MOST, chosen, speakable, synthesize
 from tests.programs import SPEAKS, Programs, programs, tone
 
 __all__ = ["programs"]
@@ -30,7 +30,7 @@ def piper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
     (package / "__init__.py").write_text("")
     (package / "__main__.py").write_text(FAKE_PIPER)
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
-    monkeypatch.setattr(speech, "_has_piper", lambda: True)
+    monkeypatch.setattr(text_to_speech, "_has_piper", lambda: True)
     return Programs(package)
 
 
@@ -70,7 +70,7 @@ def test_no_module_of_the_current_folder_is_run(
 
 
 def test_nothing_of_ours_imports_piper() -> None:
-    root = Path(speech.__file__).parents[1]
+    root = Path(text_to_speech.__file__).parents[1]
     for path in [*root.glob("cmsearch/**/*.py"), *root.glob("indexer/**/*.py")]:
         assert not re.search(r"^\s*(import|from) +piper\b", path.read_text(), re.MULTILINE), path
 
@@ -86,7 +86,7 @@ def test_which_program_speaks(
         chosen("piper")
     programs.add("espeak-ng", SPEAKS)
     assert chosen() == chosen("espeak") == chosen(voice="de") == "espeak"
-    monkeypatch.setattr(speech, "_has_piper", lambda: True)
+    monkeypatch.setattr(text_to_speech, "_has_piper", lambda: True)
     assert chosen() == chosen("piper") == chosen(voice="joe") == chosen(voice="x.onnx") == "piper"
     assert chosen("espeak") == chosen(voice="de") == "espeak"
     with pytest.raises(QueryError, match="festival"):
@@ -118,7 +118,7 @@ def test_a_voice_that_is_not_the_published_one_is_refused(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModelUnavailableError, match="damaged or another"):
         synthesize("x")
-    monkeypatch.setattr(speech, "find_spec", lambda name: None)
+    monkeypatch.setattr(text_to_speech, "find_spec", lambda name: None)
     with pytest.raises(ModelUnavailableError, match="voice joe isn't installed"):
         synthesize("x")
 
@@ -139,7 +139,7 @@ def test_a_program_that_fails_is_told(programs: Programs, script: str, reason: s
 
 
 def test_a_program_that_hangs_is_ended(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speech, "PATIENCE", 0.2)
+    monkeypatch.setattr(text_to_speech, "PATIENCE", 0.2)
     programs.add("espeak-ng", "import time; time.sleep(60)")
     with pytest.raises(CmsearchError, match=r"more than 0\.2 s"):
         synthesize("x")

@@ -10,10 +10,10 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from cmsearch import wav
 from cmsearch.common.digest import file_digest
 from cmsearch.common.text import printable
 from cmsearch.errors import CmsearchError, ModelUnavailableError, QueryError
+from cmsearch.show import wav
 
 ENGINES = ("auto", "piper", "espeak")
 MOST = 5000

@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from cmsearch import owned
 from cmsearch.errors import CmsearchError
-from cmsearch.owned import Kind
+from cmsearch.show import own_files
+from cmsearch.show.own_files import Kind
 from cmsearch.types import FloatArray
 
 SUFFIX = ".wav"
@@ -50,13 +50,13 @@ def signed(data: bytes) -> bytes:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a WAV file over none but one of ours; raises `CmsearchError`, as `cmsearch.owned`."""
-    owned.write(path, signed(data), _KIND)
+    """Write a WAV file over none but one of ours; raises `CmsearchError`, as `cmsearch.show.own_files`."""
+    own_files.write(path, signed(data), _KIND)
 
 
 def check_place(path: Path) -> None:
     """Raise `CmsearchError` if no recording can be written to `path`, as far as can be told."""
-    owned.check_place(path, _KIND)
+    own_files.check_place(path, _KIND)
 
 
 def _is_own(file: BinaryIO) -> bool:

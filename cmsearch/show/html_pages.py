@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
-from cmsearch import owned
-from cmsearch.owned import Kind
+from cmsearch.show import own_files
+from cmsearch.show.own_files import Kind
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -41,13 +41,13 @@ def render(name: str, **values: Any) -> str:
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page over none but one of ours; raises `CmsearchError`, as `cmsearch.owned`."""
-    owned.write(path, page.encode(), _KIND)
+    """Write a page over none but one of ours; raises `CmsearchError`, as `cmsearch.show.own_files`."""
+    own_files.write(path, page.encode(), _KIND)
 
 
 def check_place(path: Path) -> None:
     """Raise `CmsearchError` if a page can't be written to `path`, as far as can be told before."""
-    owned.check_place(path, _KIND)
+    own_files.check_place(path, _KIND)
 
 
 def _is_own(file: BinaryIO) -> bool:

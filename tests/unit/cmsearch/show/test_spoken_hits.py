@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch.aloud import described, in_words, said_of, shortened
-from cmsearch.speech import MOST, speakable
+from cmsearch.show.spoken_hits import described, in_words, said_of, shortened
+from cmsearch.show.text_to_speech import MOST, speakable
 from cmsearch.types import Hit, Modality
 
 PHOTO = Hit(

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from cmsearch import playing
 from cmsearch.errors import CmsearchError
-from cmsearch.playing import check_player, play
+from cmsearch.show import playback
+from cmsearch.show.playback import check_player, play
 from tests.programs import PLAYS, Programs, programs, tone
 
 __all__ = ["programs"]
@@ -47,7 +47,7 @@ def test_one_that_only_says_that_it_failed(programs: Programs) -> None:
 
 
 def test_one_that_hangs_is_ended(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(playing, "_STARTING", 0.1)
+    monkeypatch.setattr(playback, "_STARTING", 0.1)
     programs.add("aplay", "import time; time.sleep(60)")
     with pytest.raises(CmsearchError, match="aplay: it didn't end"):
         play(tone(), "--out FILE.wav")

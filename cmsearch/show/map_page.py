@@ -17,10 +17,10 @@ from PIL import Image
 
 from cmsearch.common.text import native, printable
 from cmsearch.errors import MediaError, StoreError
-from cmsearch.layout import WIDTH, Points, arrange
 from cmsearch.media.thumbnails import each, read, webp
-from cmsearch.pages import data_uri, link, render
-from cmsearch.regions import regions
+from cmsearch.show.html_pages import data_uri, link, render
+from cmsearch.show.map_labels import regions
+from cmsearch.show.map_layout import WIDTH, Points, arrange
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cmsearch.layout import SEED, Points
+from cmsearch.show.map_layout import SEED, Points
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _PICTURES = 12

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch import viewer
 from cmsearch.errors import CmsearchError, MediaError
-from cmsearch.viewer import open_in_viewer
+from cmsearch.show import viewer
+from cmsearch.show.viewer import open_in_viewer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake is a shell script")
 OPENER = "open" if sys.platform == "darwin" else "xdg-open"

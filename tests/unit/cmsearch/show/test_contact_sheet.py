@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cmsearch.errors import CmsearchError
-from cmsearch.sheet import LEAST, _size, contact_sheet, write_sheet
+from cmsearch.show.contact_sheet import LEAST, _size, contact_sheet, write_sheet
 from cmsearch.types import Hit, Modality
 from tests.builders import write_picture
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmsearch import wav
 from cmsearch.errors import CmsearchError
+from cmsearch.show import wav
 from tests.programs import tone
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cmsearch.cues import WIDTH, subtitles, written
+from cmsearch.show.cues import WIDTH, subtitles, written
 from cmsearch.types import Segment
 
 TWO = [
