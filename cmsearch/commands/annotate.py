@@ -13,9 +13,9 @@ from cmsearch.commands.options import store_option
 from cmsearch.common.text import json_line, printable
 
 if TYPE_CHECKING:
-    from cmsearch.annotation import Annotation
+    from cmsearch.annotate.annotation import Annotation
+    from cmsearch.annotate.sidecars import Sidecars
     from cmsearch.search.engine import Engine
-    from cmsearch.sidecars import Sidecars
 
 SHOWN = 20
 
@@ -99,8 +99,8 @@ def annotate(
       cmsearch annotate 2024/trip --labels labels.txt --min-confidence 0.7
       cmsearch annotate --no-caption --labels labels.txt --xmp --dry-run
     """
+    from cmsearch.annotate.sidecars import Sidecars
     from cmsearch.search import engine as searcher
-    from cmsearch.sidecars import Sidecars
     from cmsearch.types import Filter
 
     if (overwrite or dry_run) and not (sidecars or xmp):
@@ -146,8 +146,8 @@ def annotate(
 def _annotations(
     engine: Engine, labels: Path | None, own: bool, options: dict[str, Any]
 ) -> Iterator[Annotation]:
-    from cmsearch import annotation
-    from cmsearch.labelfile import read_labels
+    from cmsearch.annotate import annotation
+    from cmsearch.annotate.label_files import read_labels
 
     if labels is None:
         return annotation.describe(engine, own=own, **options)

@@ -13,8 +13,8 @@ from cmsearch.commands.options import format_option, store_option
 from cmsearch.common.text import json_line, printable
 
 if TYPE_CHECKING:
-    from cmsearch.labels import Label
-    from cmsearch.questions import Answer
+    from cmsearch.annotate.questions import Answer
+    from cmsearch.annotate.zero_shot import Label
 
 NONE = "none of these"
 LIKELY = 0.5
@@ -59,8 +59,8 @@ def classify(
       cmsearch classify photo.jpg --question "Which room is it?" --choices "kitchen, bathroom"
       cmsearch classify 2024/trip --questions questions.json --format json
     """
+    from cmsearch.annotate.questions import Classifier
     from cmsearch.errors import MediaError
-    from cmsearch.questions import Classifier
     from cmsearch.search import engine as searcher
 
     asked = _asked(choices, question, questions)
@@ -83,7 +83,7 @@ def classify(
 
 
 def _asked(choices: str | None, question: str, questions: Path | None) -> dict[str, list[Label]]:
-    from cmsearch.labelfile import parse_choices, read_questions
+    from cmsearch.annotate.label_files import parse_choices, read_questions
 
     if (choices is None) == (questions is None):
         raise click.UsageError("Give --choices LIST, or --questions FILE: one of the two.")

@@ -4,7 +4,7 @@
 
 FOLDER is indexed, has `captions.jsonl`, and `manifest.jsonl` with the `split` of each picture. A
 label is true of a picture if any of its captions names it. `--fit` prints the constants of
-`cmsearch.labels` as fitted on the train2017 half alone.
+`cmsearch.annotate.zero_shot` as fitted on the train2017 half alone.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import cmsearch
-from cmsearch import labels as zero_shot
-from cmsearch import questions
-from cmsearch.annotation import serving
-from cmsearch.labels import BY_COSINE, WITH_REGIONS, Label, Labeller, probabilities
+from cmsearch.annotate import questions, zero_shot
+from cmsearch.annotate.annotation import serving
+from cmsearch.annotate.zero_shot import BY_COSINE, WITH_REGIONS, Label, Labeller, probabilities
 from cmsearch.search.engine import Engine
 from cmsearch.types import Filter, FloatArray, Item, Modality
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import cmsearch as library
-from cmsearch import xmp
-from cmsearch.annotation import label
+from cmsearch.annotate import xmp
+from cmsearch.annotate.annotation import label
 from tests.builders import write_files
 from tests.commands import called, cmsearch
 
@@ -167,7 +167,7 @@ def test_control_characters_of_captions_don_t_reach_the_terminal(own: Path) -> N
 
 
 def test_the_figures_of_labels_on_coco159(coco159: Path, tmp_path: Path) -> None:
-    from cmsearch.labels import probabilities
+    from cmsearch.annotate.zero_shot import probabilities
     from scripts.bench.labels import CLASSES, Pictures, calibration_error, mean_average_precision
 
     assert called("index", coco159, "--store", tmp_path, "--model", "lite").returncode == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cmsearch
-from cmsearch.annotation import label
+from cmsearch.annotate.annotation import label
 from cmsearch.errors import QueryError
 from cmsearch.search.merge.duplicate_groups import find_duplicates
 from cmsearch.show.map_page import gather

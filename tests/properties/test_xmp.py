@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch import xmp
+from cmsearch.annotate import xmp
 from cmsearch.errors import MediaError
 from tests.examples import examples
 

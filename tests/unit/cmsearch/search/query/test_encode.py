@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cmsearch.annotate.label_files import read_labels, read_questions
 from cmsearch.errors import CmsearchError
-from cmsearch.labelfile import read_labels, read_questions
 from cmsearch.search.query.encode import encode_queries
 from tests.fakes import FakeEncoder
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cmsearch.annotate.xmp import merged, read
 from cmsearch.errors import MediaError
-from cmsearch.xmp import merged, read
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 DC = "http://purl.org/dc/elements/1.1/"

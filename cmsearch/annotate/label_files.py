@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cmsearch.annotate.zero_shot import Label, as_labels
 from cmsearch.common.files import read_file
 from cmsearch.errors import MediaError, QueryError
-from cmsearch.labels import Label, as_labels
 
 MAX_BYTES = 16 * 2**20
 MOST = 10_000

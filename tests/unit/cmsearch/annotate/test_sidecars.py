@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch import xmp
-from cmsearch.annotation import Annotation, Described, Labelled
-from cmsearch.sidecars import Sidecars
+from cmsearch.annotate import xmp
+from cmsearch.annotate.annotation import Annotation, Described, Labelled
+from cmsearch.annotate.sidecars import Sidecars
 from tests.builders import write_files, write_picture
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import cmsearch
-from cmsearch import Engine, labels
-from cmsearch.annotation import serving
-from cmsearch.errors import QueryError
-from cmsearch.labels import (
+from cmsearch import Engine
+from cmsearch.annotate import zero_shot
+from cmsearch.annotate.annotation import serving
+from cmsearch.annotate.zero_shot import (
     BY_COSINE,
     TEMPLATES,
     USUAL,
@@ -22,6 +22,7 @@ from cmsearch.labels import (
     as_labels,
     probabilities,
 )
+from cmsearch.errors import QueryError
 from cmsearch.search.query import background_captions
 from cmsearch.types import FloatArray, Modality
 from indexer import Indexer
@@ -42,7 +43,7 @@ def engine(tmp_path: Path, fake_model: str) -> Iterator[Engine]:
 
 def labeller(engine: Engine, *names: str | Label, context: str = "") -> Labeller:
     view, encoder = serving(engine)
-    return Labeller(engine.store, view, encoder, labels.as_labels(names), context)
+    return Labeller(engine.store, view, encoder, zero_shot.as_labels(names), context)
 
 
 def stored(engine: Engine) -> tuple[FloatArray, list[tuple[FloatArray, FloatArray]]]:
@@ -114,7 +115,7 @@ def test_regions_count_where_that_was_measured_and_the_picture_has_some(
     vectors, tokens = stored(engine)
     plain = labeller(engine, "red").logits(vectors, tokens)
     by = Calibration(1.0, 0.0, 0.0, share=1.0)
-    monkeypatch.setitem(labels.WITH_REGIONS, "fake", by)  # type: ignore[arg-type]
+    monkeypatch.setitem(zero_shot.WITH_REGIONS, "fake", by)  # type: ignore[arg-type]
     own = labeller(engine, "red")
     cosines = own.cosines(vectors)
     attended = cosines + vectors @ engine.embed("red").T  # all regions are of one colour

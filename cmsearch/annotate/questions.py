@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmsearch.annotation import serving
+from cmsearch.annotate.annotation import serving
+from cmsearch.annotate.zero_shot import Label, Labeller, as_labels, probabilities
 from cmsearch.errors import QueryError
-from cmsearch.labels import Label, Labeller, as_labels, probabilities
 from cmsearch.search.engine import Engine
 from cmsearch.search.query.encode import encode_queries
 from cmsearch.search.rank.attention import Tokens

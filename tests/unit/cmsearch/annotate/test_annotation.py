@@ -11,7 +11,7 @@ import pytest
 
 import cmsearch
 from cmsearch import Engine, Filter, QueryError, StoreError
-from cmsearch.annotation import Annotation, describe, label
+from cmsearch.annotate.annotation import Annotation, describe, label
 from indexer import Indexer
 from tests import damage
 from tests.builders import write_files, write_picture

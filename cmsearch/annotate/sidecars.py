@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from cmsearch import xmp
-from cmsearch.annotation import Annotation
+from cmsearch.annotate import xmp
+from cmsearch.annotate.annotation import Annotation
 from cmsearch.common.files import create_file, read_file, replace_file
 from cmsearch.common.text import caseless, printable
 from cmsearch.errors import MediaError

@@ -13,9 +13,9 @@ from PIL import Image
 
 import cmsearch
 from cmsearch import Engine, MediaError, QueryError
-from cmsearch.annotation import label
-from cmsearch.labels import Label
-from cmsearch.questions import NONE, TEMPERATURE, Classifier, classify, joint
+from cmsearch.annotate.annotation import label
+from cmsearch.annotate.questions import NONE, TEMPERATURE, Classifier, classify, joint
+from cmsearch.annotate.zero_shot import Label
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cmsearch.annotate.label_files import parse_choices, read_labels, read_questions
+from cmsearch.annotate.zero_shot import Label, as_labels
 from cmsearch.errors import CmsearchError, MediaError, QueryError
-from cmsearch.labelfile import parse_choices, read_labels, read_questions
-from cmsearch.labels import Label, as_labels
 from tests.builders import write_files
 
 

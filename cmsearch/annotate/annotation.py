@@ -9,8 +9,8 @@ from statistics import NormalDist
 
 import numpy as np
 
+from cmsearch.annotate.zero_shot import SAMPLE, Label, Labeller, as_labels, probabilities
 from cmsearch.errors import QueryError
-from cmsearch.labels import SAMPLE, Label, Labeller, as_labels, probabilities
 from cmsearch.protocols import Encoder
 from cmsearch.search.engine import Engine
 from cmsearch.search.rank.hubness import nearest_neighbour_bias
