@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from cmsearch.common.text import native
 from cmsearch.errors import MediaError
-from cmsearch.evaluate import Gold
+from cmsearch.learning.metrics import Gold
 from cmsearch.media.thumbnails import picture
 from cmsearch.registry import make_reader
 from cmsearch.types import Reading, Skipped

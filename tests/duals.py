@@ -7,7 +7,7 @@ from pathlib import Path
 from string import ascii_lowercase, digits
 from typing import Any
 
-from cmsearch.evaluate import Gold
+from cmsearch.learning.metrics import Gold
 from cmsearch.models.encoders.dual_file import Recipe
 
 WORDS = ["red", "green", "blue", "a", "photo", "of", "square", "of", "on", "white", "grey", "black"]

@@ -77,8 +77,10 @@ def evaluate(
       cmsearch eval ~/Pictures --calibration --absurd nonsense.txt
       cmsearch eval ~/Pictures --model lite --compare clip
     """
-    from cmsearch import ablation, registry
-    from cmsearch import evaluate as measuring
+    from cmsearch import registry
+    from cmsearch.learning import ablation
+    from cmsearch.learning import evaluate as measuring
+    from cmsearch.learning.metrics import read_gold
     from cmsearch.search import engine as searcher
 
     if keep and not ablate:
@@ -90,7 +92,7 @@ def evaluate(
     if keep and store is None:
         raise click.UsageError("--keep needs an index that stays: run `cmsearch index` first.")
     with _evaluated_store(folder, model, device, store) as place, searcher.open(place) as engine:
-        gold = measuring.read_gold(captions, engine.store.root) if captions else None
+        gold = read_gold(captions, engine.store.root) if captions else None
         directions = measuring.evaluate(engine, gold)
         name = registry.model_name(engine.space)
         gains = ablation.ablate(engine, gold) if ablate else []
@@ -127,12 +129,14 @@ def _compare(
     style: str,
 ) -> None:
     """Measure another model on the same pairs, and print what it gains."""
-    from cmsearch import ablation, registry
-    from cmsearch import evaluate as measuring
+    from cmsearch import registry
+    from cmsearch.learning import ablation
+    from cmsearch.learning import evaluate as measuring
+    from cmsearch.learning.metrics import read_gold
     from cmsearch.search import engine as searcher
 
     with _evaluated_store(folder, model, device, None) as place, searcher.open(place) as engine:
-        gold = measuring.read_gold(captions, engine.store.root) if captions else None
+        gold = read_gold(captions, engine.store.root) if captions else None
         after = measuring.evaluate(engine, gold)
         name = registry.model_name(engine.space)
     if [one.queries for one in after] != [one.queries for one in before]:

@@ -12,11 +12,11 @@ import click
 from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, trust_option
 from cmsearch.common.text import printable
+from cmsearch.learning.fit_adapter import Fit, Reranking, Wish
 from indexer.commands.options import device_option, folder_argument, progress
-from indexer.fitting import Fit, Reranking, Wish
 
 if TYPE_CHECKING:
-    from indexer.fusing import Fusing
+    from cmsearch.learning.fit_fusion import Fusing
 
 
 @click.command(short_help=SUMMARIES["fit"])
@@ -82,8 +82,8 @@ def fit(
       cmsearch fit ~/Pictures --reranker
       cmsearch index ~/Other --model ./mine.safetensors
     """
+    from cmsearch.learning.fit_adapter import fit as run
     from cmsearch.store.store import open_at
-    from indexer.fitting import fit as run
 
     if export is not None and export.suffix != ".safetensors":
         raise click.UsageError(
@@ -102,11 +102,11 @@ def fit(
     done: Fit | Fusing | Reranking
     with open_at(store or folder) as opened, progress() as show:
         if fusion:
-            from indexer.fusing import fit_fusion
+            from cmsearch.learning.fit_fusion import fit_fusion
 
             done = fit_fusion(opened, wish, tell=show)
         elif reranker:
-            from indexer.reranking import fit_reranker
+            from cmsearch.learning.fit_reranker import fit_reranker
 
             done = fit_reranker(opened, wish, tell=show)
         else:
@@ -119,8 +119,8 @@ def fit(
 
 def _forget(place: Path, is_alone: bool) -> int:
     """Remove the reranker of the index at, in or above a place."""
+    from cmsearch.learning.fit_reranker import forget_reranker
     from cmsearch.store.store import open_at
-    from indexer.reranking import forget_reranker
 
     if not is_alone:
         raise click.UsageError("--forget goes with --reranker and nothing else.")

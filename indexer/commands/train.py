@@ -16,7 +16,7 @@ from indexer.commands.index import print_skipped
 from indexer.commands.options import device_option, folder_argument, progress
 
 if TYPE_CHECKING:
-    from cmsearch.training.train import Outcome
+    from cmsearch.learning.training.train import Outcome
 
 IMAGE, TEXT = "efficientnet-lite2", "all-MiniLM-L6-v2"
 
@@ -142,9 +142,9 @@ def train(
       cmsearch index ~/Pictures --model dual:mine.safetensors
     """
     image, text = _towers(model, image, text)
-    from cmsearch.training.settings import Settings
-    from cmsearch.training.train import Place
-    from cmsearch.training.train import train as training
+    from cmsearch.learning.training.settings import Settings
+    from cmsearch.learning.training.train import Place
+    from cmsearch.learning.training.train import train as training
     from indexer.pairs import pairs
 
     settings = Settings(image, text, **options)

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import cmsearch
-from cmsearch.heldout import clustered
+from cmsearch.learning.heldout import clustered
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.types import Filter, FloatArray, IdArray, Modality, Query, QueryPart
 from scripts.bench import rendered

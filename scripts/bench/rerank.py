@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cmsearch.learning.training.crossing import HEADS, LAYERS, WIDTH
 from cmsearch.models.rerankers.learned import Learned, LearnedReranker, shapes_of
 from cmsearch.search.query.compose import Sum
 from cmsearch.search.rank.hubness import Banks
@@ -28,7 +29,6 @@ from cmsearch.search.rank.stages import Attention, Stages
 from cmsearch.search.retrieve.nearest import EVERYTHING, Answer, Retriever
 from cmsearch.store.catalog.writer import NewItem
 from cmsearch.store.store import DIRECTORY, Store, View
-from cmsearch.training.crossing import HEADS, LAYERS, WIDTH
 from cmsearch.types import EncodedQuery, Encoding, FloatArray, Modality, Part
 from tests.builders import asset, serve, space
 from tests.fakes import FakeEncoder

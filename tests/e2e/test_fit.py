@@ -73,7 +73,7 @@ def test_a_picture_and_a_text_are_joined_by_what_was_learned(
     asked = ("--store", folder, "--image", folder / "00.png")
     summed = faked("search", *asked, "--text", "grass grass", "--format", "json")
     assert b"weighted sum; `cmsearch fit --fusion`" in summed.stderr
-    monkeypatch.setattr("indexer.fusing.STEPS", 2)
+    monkeypatch.setattr("cmsearch.learning.fit_fusion.STEPS", 2)
     done = CliRunner().invoke(fit, [str(folder), "--fusion", "--force"], catch_exceptions=False)
     assert "picture + text→image  60 queries" in done.stdout
     assert "each fifth held out in turn" in done.stdout

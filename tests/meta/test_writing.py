@@ -32,7 +32,7 @@ EXCEPTIONS = {
     "cmsearch/models/encoders/lite_export.py": {
         "np.save(file, normalize(image.classes, dim=1).numpy())"
     },
-    "cmsearch/training/saving.py": {"torch.save(whole, file)"},
+    "cmsearch/learning/training/saving.py": {"torch.save(whole, file)"},
     "cmsearch/store/making.py": {
         "beside.replace(path / CATALOG)"
     },  # SQLite wrote it, to an unused name

@@ -2,7 +2,7 @@
 
 It begins with what attention finds: the similarities of words and tokens steer where a word looks,
 and what it found there is compared with the word (Parikh et al. 2016, a decomposable attention
-model). `cmsearch.training.crossing` is the same in torch, to be trained.
+model). `cmsearch.learning.training.crossing` is the same in torch, to be trained.
 """
 
 from __future__ import annotations

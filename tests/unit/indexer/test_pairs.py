@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cmsearch.errors import MediaError
-from cmsearch.evaluate import Gold
+from cmsearch.learning.metrics import Gold
 from cmsearch.store.store import Store
 from indexer.indexer import Indexer
 from indexer.pairs import pairs

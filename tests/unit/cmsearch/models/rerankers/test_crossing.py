@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from cmsearch.learning.training.crossing import Crossing
 from cmsearch.models.rerankers.crossing import LIMIT, PLACES, judged, stacked
-from cmsearch.training.crossing import Crossing
 from cmsearch.types import FloatArray
 
 DIM = 24

@@ -1,0 +1,184 @@
+"""What each stage of the ranking gains, and what relevance tells apart, on one's own store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmsearch.learning.evaluate import DEPTH, Direction, evaluate, given_or_own
+from cmsearch.learning.metrics import Gold, Measure, measure
+from cmsearch.search.engine import Engine
+from cmsearch.search.rank.second_stage import OWN, Ranking
+from cmsearch.search.rank.stages import (
+    UNMEASURED,
+    UNMEASURED_HUBNESS,
+    Stages,
+    Table,
+    defaults,
+    pack,
+)
+from cmsearch.types import Modality
+
+MEASURES = ("recall@1", "recall@10", "mrr")
+THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9)
+_DIRECTIONS = {
+    "text→image": (Modality.TEXT, Modality.IMAGE),
+    "image→text": (Modality.IMAGE, Modality.TEXT),
+}
+_PLAIN = Ranking(match="picture", fold=False, stages=Stages())
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What a stage adds to the first stage alone in one direction, by measure, in parts of 1.
+
+    The interval is that of a paired bootstrap: of the differences query by query.
+    """
+
+    direction: str
+    stage: str
+    gains: dict[str, Measure]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Of queries with an answer in the store, and of those without, the shares below thresholds.
+
+    `auc` is the area under the ROC curve of telling the two apart by the best hit's relevance.
+    """
+
+    queries: int
+    auc: float
+    thresholds: dict[float, tuple[float, float]]
+
+
+def ablate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Gain]:
+    """What attention, hubness correction, both, the reranker that was learned from the store if
+    it has one, and the default gain in each direction.
+
+    With the parameters that were measured for the store's encoder, or else the general ones.
+    """
+    gold = given_or_own(engine, gold)
+    base = evaluate(engine, gold, _PLAIN, timed=0)
+    rankings = {
+        name: Ranking(match="picture", fold=False, stages=stages)
+        for name, stages in variants(engine.space.encoder).items()
+    }
+    learned = engine.reranks
+    if learned:
+        rankings[OWN] = Ranking(match="picture", fold=False, stages=Stages(model=OWN))
+    found = []
+    for name, ranking in (rankings | {"default": Ranking(match="picture", fold=False)}).items():
+        for before, after in zip(base, evaluate(engine, gold, ranking, timed=0), strict=True):
+            if name != OWN or _DIRECTIONS[before.name] in learned:
+                found.append(Gain(before.name, name, gains(before, after)))
+    return found
+
+
+def table(encoder: str, found: Sequence[Gain]) -> Table:
+    """What to run by default, by what was gained: in each direction what raises MRR the most.
+
+    Of what raises it significantly and lowers neither recall@1 nor recall@10 significantly; else
+    nothing. What was learned from these captions has no part in it.
+    """
+    chosen = dict.fromkeys(_DIRECTIONS.values(), Stages())
+    best = dict.fromkeys(_DIRECTIONS.values(), 0.0)
+    known = variants(encoder)
+    for gain in found:
+        way, mrr = _DIRECTIONS[gain.direction], gain.gains["mrr"]
+        lowered = any(one.high < 0 for one in gain.gains.values())
+        if gain.stage in known and mrr.low > 0 and not lowered and mrr.value > best[way]:
+            chosen[way], best[way] = known[gain.stage], mrr.value
+    return chosen
+
+
+def keep(engine: Engine, found: Sequence[Gain]) -> Table:
+    """Let the engine's store run by default what gained there, in place of what ships.
+
+    Gives what that is. Raises `StoreReadOnlyError` and `StoreLockedError`.
+    """
+    view = engine.store.view()
+    assert view.space is not None, "a store that was measured has a space"
+    chosen = table(view.space.encoder, found)
+    with engine.store.locked(), engine.store.catalog.writing() as writer:
+        writer.set(f"stages {view.space_id}", pack(chosen))
+    return chosen
+
+
+def variants(encoder: str) -> dict[str, Stages]:
+    """The stages that are measured, by name."""
+    known = defaults(encoder, None).values()
+    attention = next((one.attention for one in known if one.attention), UNMEASURED)
+    hubness = next((one.hubness for one in known if one.hubness), UNMEASURED_HUBNESS)
+    return {
+        "attention": Stages(attention=attention),
+        "hubness": Stages(hubness=hubness),
+        "both": Stages(attention, hubness),
+    }
+
+
+def gains(before: Direction, after: Direction) -> dict[str, Measure]:
+    """By measure what `after` has more than `before` on the same queries."""
+    first, second = (_per_query(one) for one in (before, after))
+    return {name: measure(second[name] - first[name]) for name in MEASURES}
+
+
+def calibrate(
+    engine: Engine, gold: Sequence[Gold] | None = None, absurd: Sequence[str] | None = None
+) -> Calibration:
+    """How well relevance tells queries that something here answers from those that nothing does.
+
+    By the pictures alone. The former are the captions; the latter are the queries `absurd`, or
+    the captions again, each with its picture left out to see how relevant the best of the others
+    seems. Queries without any relevance, where no bank was kept yet, are left out.
+    """
+    pairs = given_or_own(engine, gold)
+    asked = _by_picture(engine, [one.caption for one in pairs])
+    if absurd is not None:
+        rows = _by_picture(engine, absurd)
+        return _calibration(*([max(row.values()) for row in some if row] for some in (asked, rows)))
+    within, without = [], []
+    for pair, row in zip(pairs, asked, strict=True):
+        right = engine.store.absolute(pair.image)
+        others = [likely for path, likely in row.items() if path != right]
+        if others:
+            within.append(max(row.values()))
+            without.append(max(others))
+    return _calibration(within, without)
+
+
+def _by_picture(engine: Engine, queries: Sequence[str]) -> list[dict[Path, float]]:
+    """For each query the relevance of the pictures, where it is known."""
+    ranking = Ranking(match="picture", fold=False)
+    asked = engine.search(queries, target="image", k=DEPTH, ranking=ranking)
+    return [
+        {hit.path: hit.relevance for hit in hits if hit.relevance is not None} for hits in asked
+    ]
+
+
+def _calibration(here: Sequence[float], missing: Sequence[float]) -> Calibration:
+    """Of the best relevances of queries that have an answer, and of queries that have none."""
+    if not here or not missing:
+        return Calibration(0, float("nan"), {})
+    within, without = np.array(here), np.array(missing)
+    above = np.searchsorted(np.sort(without), within, "left")
+    level = np.searchsorted(np.sort(without), within, "right") - above
+    auc = float((above + level / 2).mean() / len(without))
+    shares = {
+        one: (float((within < one).mean()), float((without < one).mean())) for one in THRESHOLDS
+    }
+    return Calibration(len(within), auc, shares)
+
+
+def _per_query(direction: Direction) -> dict[str, NDArray[np.float64]]:
+    ranks = np.array(direction.ranks)
+    found = ranks > 0
+    return {
+        "recall@1": (found & (ranks <= 1)).astype(float),
+        "recall@10": (found & (ranks <= 10)).astype(float),
+        "mrr": np.where(found, 1 / np.maximum(ranks, 1), 0.0),
+    }

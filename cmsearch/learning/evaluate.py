@@ -1,0 +1,124 @@
+"""Measuring retrieval: recall, MRR and nDCG of an engine on pairs of captions and pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from cmsearch.errors import QueryError
+from cmsearch.learning.metrics import CUTOFFS, Gold, Measure, measure, ndcg
+from cmsearch.search.engine import Engine
+from cmsearch.search.rank.second_stage import Ranking
+from cmsearch.types import Hit
+
+Query = TypeVar("Query")
+DEPTH = 1000
+"""Hits that are looked at; a right one below counts as not found."""
+BY_PICTURE = Ranking(match="picture", fold=False)
+TIMED = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One direction's figures: `recall@1`, `recall@5`, `recall@10`, `mrr` and `ndcg@10`.
+
+    `milliseconds` is the median of single queries on a warm engine, `ranks` the place of the first
+    right hit for each query, counted from 1, 0 where there is none.
+    """
+
+    name: str
+    queries: int
+    measures: dict[str, Measure]
+    milliseconds: float
+    ranks: tuple[int, ...]
+
+
+def evaluate(
+    engine: Engine,
+    gold: Sequence[Gold] | None = None,
+    ranking: Ranking = BY_PICTURE,
+    *,
+    timed: int = TIMED,
+) -> list[Direction]:
+    """Both directions' figures on `gold`, or on the captions in the store.
+
+    Text→image ranks every picture of the store for each caption, by the picture alone: captions
+    have no part in it. Image→text ranks every caption of the store for each picture; any caption
+    of the picture is right. The query's own vector is computed anew, and neither the query nor
+    its picture's captions are part of any statistic that the ranking uses. The time is that of
+    `timed` queries of each direction, which are asked once more. Raises `QueryError`.
+    """
+    gold = given_or_own(engine, gold)
+    captions = [pair.caption for pair in gold]
+    right = [pair.image for pair in gold]
+    images = sorted(set(right))
+    files = [engine.store.absolute(image) for image in images]
+    return [
+        _direction(
+            "text→image",
+            captions,
+            right,
+            lambda some: engine.search(some, target="image", k=DEPTH, ranking=ranking),
+            lambda image, hit: hit.path == engine.store.absolute(image),
+            timed,
+        ),
+        _direction(
+            "image→text",
+            files,
+            images,
+            lambda some: engine.search(image=some, target="caption", k=DEPTH, ranking=ranking),
+            lambda image, hit: hit.path == engine.store.absolute(image),
+            timed,
+        ),
+    ]
+
+
+def given_or_own(engine: Engine, gold: Sequence[Gold] | None) -> Sequence[Gold]:
+    """The pairs, or else the captions in the store; raises `QueryError` where there are none."""
+    if gold is None:
+        gold = [Gold(*pair) for pair in engine.store.catalog.captions()]
+    if not gold:
+        raise QueryError("There are no captions to measure with. Give some with --captions FILE.")
+    return gold
+
+
+def _direction(
+    name: str,
+    queries: Sequence[Query],
+    images: Sequence[str],
+    ask: Callable[[Sequence[Query]], list[list[Hit]]],
+    is_right: Callable[[str, Hit], bool],
+    timed: int,
+) -> Direction:
+    """Ask every query at once for the figures, and some one by one for the time."""
+    relevant = [
+        np.array([is_right(image, hit) for hit in hits], bool)
+        for image, hits in zip(images, ask(queries), strict=True)
+    ]
+    ranks = np.array([int(row.argmax()) + 1 if row.any() else 0 for row in relevant])
+    scores = {f"recall@{k}": (ranks > 0) & (ranks <= k) for k in CUTOFFS}
+    per_query = {**scores, "mrr": np.where(ranks > 0, 1 / np.maximum(ranks, 1), 0)}
+    per_query["ndcg@10"] = np.array([ndcg(row, 10) for row in relevant])
+    return Direction(
+        name,
+        len(queries),
+        {key: measure(values.astype(float)) for key, values in per_query.items()},
+        _median_milliseconds(queries[:timed], ask),
+        tuple(ranks.tolist()),
+    )
+
+
+def _median_milliseconds(
+    queries: Sequence[Query], ask: Callable[[Sequence[Query]], list[list[Hit]]]
+) -> float:
+    """How long it takes to ask one of them; not a number where there is none."""
+    times = []
+    for query in queries:
+        start = time.perf_counter()
+        ask([query])
+        times.append(time.perf_counter() - start)
+    return float(np.median(times)) * 1000 if times else float("nan")

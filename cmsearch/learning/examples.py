@@ -1,0 +1,276 @@
+"""The pairs of pictures and texts that a store holds, as learning takes them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from cmsearch.errors import QueryError, StoreError
+from cmsearch.learning.heldout import Second
+from cmsearch.learning.ridge import Pairs
+from cmsearch.models import adapters
+from cmsearch.search.rank.attention import attend
+from cmsearch.search.rank.second_stage import DEPTH
+from cmsearch.search.rank.stages import defaults
+from cmsearch.store.store import Store
+from cmsearch.types import FloatArray, IdArray, Modality, Space
+
+LEAST = 30
+"""Pictures with captions; fewer say nothing of others."""
+LEAST_GROUPS = 10
+MOST = 50_000
+"""Pictures that are learned from; of more, some are chosen by chance."""
+_ROWS = 2000
+_CAMERA = re.compile(r"(?i)dcim|camera|\d+[a-z]{2,5}|[a-z]{3,4}_?\d+")
+Texts = Callable[[Sequence[str]], FloatArray]
+"""Encodes texts as unit vectors `(n, dim)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Pairs, with the embeddings that their rows are of: of pictures `(n,)`, of texts `(t,)`.
+
+    A text that is no caption in the store has the embedding 0.
+    """
+
+    pairs: Pairs
+    pictures: IdArray
+    texts: IdArray
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many pictures are learned from, and captions of each, of more chosen by chance; and how
+    many pictures may share a caption that keeps them together when some are held out.
+    """
+
+    pictures: int = MOST
+    captions: int | None = None
+    shared: int | None = None
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A space of a store to learn in: what an adapter reads of each of its pictures."""
+
+    store: Store
+    number: int
+    space: Space
+    width: int
+    """Values of the features that are read behind each vector; 0 for none."""
+
+    @property
+    def base(self) -> Space:
+        """The space of the encoder itself."""
+        return replace(self.space, adapter=None)
+
+    def rows(self) -> Iterator[tuple[list[int], FloatArray]]:
+        """The ids of pictures' embeddings and what an adapter reads of them `(n, d)`, in parts.
+
+        Raises `StoreError` where one is damaged.
+        """
+        last = 0
+        while rows := self.store.catalog.inputs(self.number, last, _ROWS):
+            last = rows[-1][0]
+            yield [row[0] for row in rows], self._inputs(rows)
+
+    def _inputs(self, rows: Sequence[tuple[int, bytes, bytes | None]]) -> FloatArray:
+        dim = self.space.dim
+        try:
+            found = _halves([row[1] for row in rows], dim)
+            if self.width:
+                found = adapters.inputs(found, _halves([row[2] or b"" for row in rows], self.width))
+            if self.space.adapter is not None:  # the features are all that its adapter reads
+                found = found[:, dim:]
+            if not (np.isfinite(found).all() and _are_unit(found[:, :dim])):
+                raise ValueError
+        except ValueError as error:
+            raise StoreError(
+                f"Vectors or features of pictures in {self.store.path} are damaged. Mend them with "
+                "`cmsearch doctor --repair`."
+            ) from error
+        return found
+
+
+def source(store: Store) -> Source:
+    """The space that a store serves, to learn in. Raises `StoreError`."""
+    served = store.catalog.space()
+    if served is None:
+        raise StoreError(f"Nothing is indexed in {store.path} yet. Run `cmsearch index FOLDER`.")
+    number, space = served
+    lacking = len(store.catalog.lacking(number))
+    if lacking:
+        raise StoreError(f"{lacking} files are not encoded yet. Run `cmsearch index` first.")
+    sizes = store.catalog.feature_bytes(number)
+    width = sizes.pop() // 2 if len(sizes) == 1 else 0
+    if space.adapter is None:
+        return Source(store, number, space, width if width <= adapters.MAX_INPUTS else 0)
+    if not space.dim <= width <= adapters.MAX_INPUTS:
+        raise StoreError(
+            f"What the adapter of {store.path} reads is damaged. Go back with `cmsearch rollback`."
+        )
+    return Source(store, number, space, width)
+
+
+def examples(source: Source, folders: Texts | None = None, limits: Limits = LIMITS) -> Examples:
+    """The pictures of a store with their captions; `folders` encodes the names of folders, which
+    then stand for the captions of pictures that have none.
+
+    Raises `QueryError` where there are too few.
+    """
+    found = [row for row in source.store.catalog.captioned(source.number) if row[2].strip()]
+    named = [] if folders is None else _named(source, {row[0] for row in found})
+    kept = _telling([*found, *named])
+    _check_enough(source.store, {row[0] for row in kept})
+    chosen = _some(sorted({row[0] for row in kept}), limits.pictures)
+    kept = [row for row in kept if row[0] in chosen]
+    kept = kept if limits.captions is None else _fewer(kept, limits.captions)
+    texts: dict[str, int] = {}
+    for _, embedding, text in kept:
+        texts.setdefault(text, embedding)
+    pictures = np.array(sorted(chosen), np.int64)
+    row_of, column_of = ({one: row for row, one in enumerate(rows)} for rows in (pictures, texts))
+    links = np.array(sorted({(row_of[one], column_of[text]) for one, _, text in kept}), np.int64)
+    inputs, vectors = _read(source, chosen), _vectors(source, texts, folders)
+    pairs = Pairs(inputs, vectors, links, limits.shared)
+    if pairs.groups.max() + 1 < LEAST_GROUPS:
+        raise QueryError(
+            f"The pictures share so many captions that they fall into {pairs.groups.max() + 1} "
+            f"groups; {LEAST_GROUPS} are needed to learn from some and to measure with others."
+        )
+    return Examples(pairs, pictures, np.array(list(texts.values()), np.int64))
+
+
+def second_stage(source: Source, found: Examples) -> Second | None:
+    """The attention that the store runs by default when a text asks for pictures, if it does.
+
+    It looks at the best `DEPTH` pictures, as in a search; the others stay behind them.
+    """
+    kept = source.store.catalog.setting(f"stages {source.number}")
+    table = defaults(source.space.encoder, kept)
+    run = table.get((Modality.TEXT, Modality.IMAGE))
+    if run is None or run.attention is None or not found.texts.all():
+        return None
+    attention = run.attention
+
+    known: dict[int, dict[int, float]] = {}  # no vector has a part in it: the same before and after
+
+    def rerank(scores: FloatArray, texts: IdArray, pictures: IdArray) -> FloatArray:
+        queries = zip(texts.tolist(), _tokens(source, found.texts[texts]), strict=True)
+        items = _tokens(source, found.pictures[pictures])
+        behind = scores - 10.0
+        for row, (text, query) in enumerate(queries):
+            best = np.argsort(-scores[row], kind="stable")[:DEPTH]
+            own = known.setdefault(text, {})
+            new = [one for one in best.tolist() if pictures[one] not in own]
+            values = attend(query, [items[one] for one in new], attention.temperature)
+            own.update(zip(pictures[new].tolist(), values.tolist(), strict=True))
+            attended = np.array([own[one] for one in pictures[best].tolist()], np.float32)
+            behind[row, best] = scores[row, best] + attention.share * attended
+        return behind
+
+    return rerank
+
+
+def _named(source: Source, captioned: set[int]) -> list[tuple[int, int, str]]:
+    """The pictures without captions, each with the name of its folder, where that is one."""
+    rows = []
+    for embedding, path, _, _ in source.store.catalog.pictures(source.number):
+        name = folder_name(path)
+        if name and embedding not in captioned:
+            rows.append((embedding, 0, name))
+    return rows
+
+
+def folder_name(path: str) -> str:
+    """The name of a file's folder as a text; empty where a camera or a number gave it."""
+    name = PurePosixPath(path).parent.name
+    if _CAMERA.fullmatch(name):
+        return ""
+    words = re.sub(r"[_\-+.]+", " ", name).split()
+    return " ".join(word for word in words if not word.isdigit())
+
+
+def _telling(rows: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Without texts of more than half of the pictures, which tell none from another."""
+    pictures = len({row[0] for row in rows})
+    often = Counter(text for _, text in {(row[0], row[2]) for row in rows})
+    return [row for row in rows if 2 * often[row[2]] <= pictures]
+
+
+def _check_enough(store: Store, pictures: set[int]) -> None:
+    if len(pictures) < LEAST:
+        raise QueryError(
+            f"{len(pictures)} pictures in {store.path} have captions that tell them apart; at "
+            f"least {LEAST} are needed to learn from. Add captions, or take the names of folders "
+            "with --use-folders."
+        )
+
+
+def _some(ids: list[int], most: int) -> set[int]:
+    chosen = np.random.default_rng(0).permutation(len(ids))[:most]
+    return {ids[place] for place in chosen.tolist()}
+
+
+def _fewer(rows: list[tuple[int, int, str]], each: int) -> list[tuple[int, int, str]]:
+    """At most `each` captions of a picture, chosen by chance."""
+    seen: Counter[int] = Counter()
+    kept = set()
+    for place in np.random.default_rng(0).permutation(len(rows)).tolist():
+        seen[rows[place][0]] += 1
+        if seen[rows[place][0]] <= each:
+            kept.add(place)
+    return [row for place, row in enumerate(rows) if place in kept]
+
+
+def _read(source: Source, chosen: set[int]) -> FloatArray:
+    """What an adapter reads of the chosen pictures, in the order of their ids."""
+    parts = []
+    for ids, rows in source.rows():
+        parts.append(rows[[place for place, one in enumerate(ids) if one in chosen]])
+    return np.concatenate(parts)
+
+
+def _vectors(source: Source, texts: Mapping[str, int], folders: Texts | None) -> FloatArray:
+    """The vectors `(t, dim)` of texts: their captions' own, or encoded now."""
+    found = np.zeros((len(texts), source.space.dim), np.float32)
+    rows = {one: row for row, one in enumerate(texts.values()) if one}
+    ids = sorted(rows)
+    for start in range(0, len(ids), _ROWS):
+        some = source.store.catalog.contents(ids[start : start + _ROWS], source.space.dim)
+        for one, (vector, _) in some.items():
+            found[rows[one]] = vector
+    named = [(row, text) for row, (text, one) in enumerate(texts.items()) if not one]
+    if named and folders is not None:
+        found[[row for row, _ in named]] = folders([text for _, text in named])
+    if not _are_unit(found):
+        raise StoreError(
+            f"Vectors of captions in {source.store.path} are damaged. Mend them with `cmsearch "
+            "doctor --repair`."
+        )
+    return found
+
+
+def _tokens(source: Source, ids: IdArray) -> list[tuple[FloatArray, FloatArray]]:
+    found = source.store.catalog.contents(ids.tolist(), source.space.dim)
+    return [found[one][1] for one in ids.tolist()]
+
+
+def _are_unit(rows: FloatArray) -> bool:
+    return bool(np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-2))
+
+
+def _halves(blobs: Sequence[bytes], width: int) -> FloatArray:
+    """Blobs of float16 values as `(n, width)`; raises `ValueError` for others."""
+    if any(len(blob) != 2 * width for blob in blobs):
+        raise ValueError("a blob of another length")
+    rows: FloatArray = np.frombuffer(b"".join(blobs), "<f2").reshape(-1, width).astype(np.float32)
+    return rows

@@ -1,0 +1,207 @@
+"""Learning an adapter from a store's own captions, and letting it serve if it is better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmsearch.errors import StoreError
+from cmsearch.learning.examples import Source, examples, second_stage, source
+from cmsearch.learning.heldout import Comparison, Learned, learn
+from cmsearch.models import adapters
+from cmsearch.models.adapters import Adapter
+from cmsearch.registry import load_encoder, model_name
+from cmsearch.search.query import encode
+from cmsearch.store.store import Store
+from cmsearch.types import FloatArray, Progress
+
+Tell = Callable[[Progress], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How to fit: whether names of folders count as captions, whether to keep an adapter that is
+    not better, or to change nothing at all; the file to write it to, and its licence.
+    """
+
+    use_folders: bool = False
+    force: bool = False
+    dry_run: bool = False
+    export: Path | None = None
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What was learned and what came of it.
+
+    `strength` and `share` are those of the adapter. `is_better` says what the `comparisons` say,
+    `kept` whether it serves now, as `generation`, and `exported` where its file is.
+    """
+
+    base: str
+    model: str
+    pictures: int
+    captions: int
+    strength: float
+    share: float
+    repeats: int
+    comparisons: tuple[Comparison, ...]
+    is_better: bool
+    kept: bool
+    generation: int | None
+    exported: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reranking:
+    """What was learned and what came of it.
+
+    `directions` are those in which it gains, `folds` how many parts were held out in turn.
+    `is_better` says whether it does from text to image, `kept` whether searches use it now, and
+    `exported` where its file is.
+    """
+
+    base: str
+    reranker: str
+    pictures: int
+    captions: int
+    folds: int
+    directions: tuple[str, ...]
+    scales: dict[str, float]
+    comparisons: tuple[Comparison, ...]
+    is_better: bool
+    kept: bool
+    exported: Path | None
+
+
+def fit(store: Store, wish: Wish, *, device: str | None = None, tell: Tell) -> Fit:
+    """Learn from the captions in a store, and let what was learned serve if it is better.
+
+    The store's vectors are projected, and no file is read. Raises `QueryError` where there are too
+    few captions, `StoreError`, and `ModelError` where names of folders have to be encoded.
+    """
+    if wish.dry_run:
+        return _fit(store, wish, device, tell)
+    with store.locked():
+        return _fit(store, wish, device, tell)
+
+
+def _fit(store: Store, wish: Wish, device: str | None, tell: Tell) -> Fit:
+    own = source(store)
+    tell(Progress("read", 0, 1))
+    found = examples(own, _encoding(own, device) if wish.use_folders else None)
+    tell(Progress("read", 1, 1))
+    learned = learn(
+        found.pairs,
+        second_stage(own, found),
+        lambda done, total: tell(Progress("learn", done, total)),
+    )
+    counts = (len(found.pictures), len(found.texts))
+    card = _card(learned, counts, wish)
+    adapter = Adapter(own.base, learned.line.weight, learned.line.bias, learned.share, card)
+    kept = not wish.dry_run and (learned.is_better or wish.force)
+    generation = keep(own, adapter, tell) if kept else None
+    exported = wish.export if kept else None
+    if exported is not None:
+        adapters.write(exported, adapters.pack(adapter))
+    return Fit(
+        model_name(own.base),
+        model_name(adapter.space),
+        *counts,
+        learned.strength,
+        learned.share,
+        learned.repeats,
+        learned.comparisons,
+        learned.is_better,
+        kept,
+        generation,
+        exported,
+    )
+
+
+def _encoding(own: Source, device: str | None) -> Callable[[Any], FloatArray]:
+    """Encodes texts with the store's encoder; adapters leave texts as they are."""
+
+    def encoded(texts: Any) -> FloatArray:
+        encoder = load_encoder(model_name(own.base), device=device, space=own.base)
+        found, _ = encode.encode_queries(encoder, list(texts), None)
+        return np.stack([query.parts[0].vector for query in found])
+
+    return encoded
+
+
+def _card(learned: Learned, counts: tuple[int, int], wish: Wish) -> dict[str, Any]:
+    """What a file says of itself: counts and figures, no names and no texts."""
+    return {
+        "data": learned_from(counts)
+        + (", names of folders among them" if wish.use_folders else ""),
+        "held out": [asdict(one) for one in learned.comparisons],
+        "licence": licence(wish),
+        "strength": learned.strength,
+    }
+
+
+def learned_from(counts: tuple[int, int]) -> str:
+    """What a card says of that many pictures and captions."""
+    return f"{counts[0]} pictures with {counts[1]} captions of one index"
+
+
+def licence(wish: Wish) -> str:
+    """What a card says of the licence."""
+    return wish.licence or "not stated; it depends on that of the captions and pictures"
+
+
+def keep(own: Source, adapter: Adapter, tell: Tell, settings: Sequence[str] = ()) -> int:
+    """Let the adapter serve, everything projected beside what is there; its generation's number.
+
+    `settings` are the names of those of what serves that hold for the adapter too.
+    """
+    store = own.store
+    known = {one.space: one for one in store.catalog.generations()}
+    if own.space != adapter.space:
+        if former := known.get(adapter.space):  # from before files came or went
+            with store.catalog.writing() as writer:
+                writer.delete_generation(former.id, former.space_id)
+        _project(own, adapter, tell, settings)
+        known = {one.space: one for one in store.catalog.generations()}
+        if store.catalog.lacking(known[adapter.space].space_id):
+            raise StoreError(
+                f"Pieces of items in {store.path} are missing. Mend it with `cmsearch doctor "
+                "--repair`, and fit again."
+            )
+        with store.catalog.writing() as writer:
+            writer.serve(known[adapter.space].id)
+    tell(Progress("publish", 0, 1))
+    store.publish()
+    tell(Progress("publish", 1, 1))
+    return known[adapter.space].id
+
+
+def _project(own: Source, adapter: Adapter, tell: Tell, settings: Sequence[str]) -> None:
+    """Make the adapter's generation, in one transaction; it doesn't serve yet."""
+    catalog = own.store.catalog
+    (runtime,) = {one.runtime for one in catalog.generations() if one.space == own.space}
+    total = sum(count for count, _ in catalog.sizes(own.number).values())
+    done = 0
+    tell(Progress("project", 0, total))
+    with catalog.writing() as writer:
+        target = writer.put_space(adapter.space, runtime)
+        writer.put_adapter(adapter.digest, adapters.pack(adapter))
+        for ids, inputs in own.rows():
+            vectors = adapter.apply(inputs).astype("<f2")
+            kept = inputs.astype("<f2")
+            writer.project(
+                target,
+                [(one, vectors[row].tobytes(), kept[row].tobytes()) for row, one in enumerate(ids)],
+            )
+            done += len(ids)
+            tell(Progress("project", done, total))
+        writer.copy_texts(own.number, target)
+        for name in settings:
+            writer.copy_setting(name, own.number, target)
+    tell(Progress("project", total, total))

@@ -1,0 +1,73 @@
+"""The metrics of retrieval: recall, MRR and nDCG over a gold standard."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmsearch.common.files import read_file
+from cmsearch.errors import MediaError
+
+CUTOFFS = (1, 5, 10)
+BOOTSTRAP = 1000
+MAX_BYTES = 256 * 2**20
+"""The largest file of pairs, or of queries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """A caption and the picture that it describes, by its path from the store's root."""
+
+    image: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A mean over queries, with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def read_gold(path: Path, root: Path) -> list[Gold]:
+    """The pairs of a `captions.jsonl`, whose paths are relative to its own folder.
+
+    Raises `MediaError`.
+    """
+    gold = []
+    try:
+        lines = read_file(path, MAX_BYTES).decode().splitlines()
+        for line in filter(str.strip, lines):
+            pair = json.loads(line)
+            image = (path.parent / pair["image"]).resolve().relative_to(root.resolve())
+            if not pair["caption"].strip():
+                raise ValueError("an empty caption")
+            gold.append(Gold(image.as_posix(), pair["caption"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MediaError(
+            f'{path} is not a file of lines {{"image": …, "caption": …}} about pictures in {root}: '
+            f"{error}."
+        ) from error
+    return gold
+
+
+def ndcg(relevant: NDArray[np.bool_], k: int) -> float:
+    """nDCG@k of a whole ranking with binary relevance (Järvelin and Kekäläinen 2002)."""
+    discounts = 1 / np.log2(np.arange(2, k + 2))
+    ideal = discounts[: min(k, int(relevant.sum()))].sum()
+    gain = (relevant[:k] * discounts[: len(relevant[:k])]).sum()
+    return float(gain / ideal) if ideal else 0.0
+
+
+def measure(values: NDArray[np.float64]) -> Measure:
+    """The mean of a value for each query, with its interval."""
+    random = np.random.default_rng(0)
+    samples = random.integers(0, len(values), (BOOTSTRAP, len(values)))
+    low, high = np.percentile(values[samples].mean(axis=1), [2.5, 97.5])
+    return Measure(float(values.mean()), float(low), float(high))

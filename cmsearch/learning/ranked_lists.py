@@ -1,0 +1,132 @@
+"""What a store's ranking gives for the captions and pictures of pairs, as a reranker learns it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmsearch.errors import QueryError
+from cmsearch.learning.examples import Examples, Source
+from cmsearch.learning.ridge import Pairs
+from cmsearch.learning.training.reranker import Lists, Material
+from cmsearch.models.rerankers.crossing import stacked
+from cmsearch.registry import model_name
+from cmsearch.search.rank.attention import Tokens, attend
+from cmsearch.search.rank.hubness import SIZE
+from cmsearch.search.rank.second_stage import DEPTH
+from cmsearch.search.rank.stages import Hubness, Stages, Table
+from cmsearch.types import FloatArray, IdArray, Modality
+
+OTHER = {Modality.TEXT: Modality.IMAGE, Modality.IMAGE: Modality.TEXT}
+_AT_ONCE = 256
+
+
+class Ranker:
+    """Ranks the texts and pictures of pairs as a search by default does, without words.
+
+    `vectors (n, dim)` are those of the pictures, `table` says what runs after the first stage.
+    """
+
+    def __init__(
+        self,
+        pairs: Pairs,
+        vectors: FloatArray,
+        material: Material,
+        table: Table,
+    ) -> None:
+        self._vectors = {Modality.TEXT: pairs.texts, Modality.IMAGE: vectors}
+        self._tokens: dict[Modality, list[Tokens]] = {
+            Modality.TEXT: list(zip(material.words, material.weights, strict=True)),
+            Modality.IMAGE: list(zip(material.cells, material.present, strict=True)),
+        }
+        self._table = table
+        self._codes = np.sort(pairs.links[:, 1] * len(vectors) + pairs.links[:, 0])
+
+    def lists(
+        self, asked: Modality, queries: IdArray, among: IdArray, *, taught: bool = False
+    ) -> Lists:
+        """The best `DEPTH` of the rows `among` for rows of queries; each has a right one there.
+
+        Where lists are `taught` with, a right one takes the last place if none is in the list.
+        """
+        parts = [
+            self._first(asked, queries[start : start + _AT_ONCE], among, taught)
+            for start in range(0, len(queries), _AT_ONCE)
+        ]
+        candidates, scores, beyond = (np.concatenate(rows) for rows in zip(*parts, strict=True))
+        run = self._table.get((asked, OTHER[asked]), Stages())
+        if run.attention is not None:
+            scores = scores + run.attention.share * self._attended(
+                asked, queries, candidates, run.attention.temperature
+            )
+        if run.hubness is not None:
+            scores = scores - self._biases(asked, queries, candidates, run.hubness)
+        order = np.argsort(-scores, axis=1, kind="stable")
+        candidates, scores = (np.take_along_axis(one, order, 1) for one in (candidates, scores))
+        right = self._right(asked, queries[:, None], candidates)
+        return Lists(asked, queries, candidates, scores, right, beyond)
+
+    def _first(
+        self, asked: Modality, queries: IdArray, among: IdArray, taught: bool
+    ) -> tuple[IdArray, FloatArray, NDArray[np.float64]]:
+        """Candidates and cosines `(q, c)`, and the ranks `(q,)` of the best right ones."""
+        cosines = self._vectors[asked][queries] @ self._vectors[OTHER[asked]][among].T
+        right = self._right(asked, queries[:, None], among[None])
+        best = np.where(right, cosines, -np.inf)
+        ranks = 1.0 + (cosines > best.max(1, keepdims=True)).sum(1)
+        order = np.argsort(-cosines, axis=1, kind="stable")[:, :DEPTH]
+        if taught:
+            missing = ~np.take_along_axis(right, order, 1).any(1)
+            order[missing, -1] = best[missing].argmax(1)
+        return among[order], np.take_along_axis(cosines, order, 1), ranks
+
+    def _right(self, asked: Modality, queries: IdArray, candidates: IdArray) -> NDArray[np.bool_]:
+        texts, pictures = (queries, candidates) if asked is Modality.TEXT else (candidates, queries)
+        codes = texts * len(self._vectors[Modality.IMAGE]) + pictures
+        places = np.searchsorted(self._codes, codes).clip(max=len(self._codes) - 1)
+        found: NDArray[np.bool_] = self._codes[places] == codes
+        return found
+
+    def _attended(
+        self, asked: Modality, queries: IdArray, candidates: IdArray, temperature: float
+    ) -> FloatArray:
+        own, others = self._tokens[asked], self._tokens[OTHER[asked]]
+        return np.stack(
+            [
+                attend(own[query], [others[one] for one in row], temperature)
+                for query, row in zip(queries.tolist(), candidates.tolist(), strict=True)
+            ]
+        )
+
+    def _biases(
+        self, asked: Modality, queries: IdArray, candidates: IdArray, hubness: Hubness
+    ) -> FloatArray:
+        """What hubness takes away, measured with up to `SIZE` rows that are not the query."""
+        rows = np.random.default_rng(0).permutation(len(self._vectors[asked]))[:SIZE]
+        some, place = np.unique(candidates, return_inverse=True)
+        place = place.reshape(candidates.shape)
+        k = min(hubness.k, len(rows) - 1)
+        cosines = self._vectors[OTHER[asked]][some] @ self._vectors[asked][rows].T
+        best = np.argsort(-cosines, axis=1)[:, : k + 1]
+        values, ids = np.take_along_axis(cosines, best, 1), rows[best]
+        own = ids[place] == queries[:, None, None]
+        own[..., -1] |= ~own.any(-1)  # without the query itself, or else without the last
+        means = np.where(own, 0, values[place]).sum(-1) / max(k, 1)
+        bias: FloatArray = np.float32(hubness.strength) * means
+        return bias
+
+
+def material(source: Source, found: Examples) -> Material:
+    """The tokens that a store keeps of the pairs' texts and pictures; raises `QueryError` where
+    its encoder gives none.
+    """
+    kinds = {}
+    for kind, ids in (("texts", found.texts), ("pictures", found.pictures)):
+        stored = source.store.catalog.contents(ids.tolist(), source.space.dim)
+        kinds[kind] = stacked([stored[one][1] for one in ids.tolist()])
+        if not kinds[kind][1].any():
+            raise QueryError(
+                f"{model_name(source.base)} gives no tokens of {kind}, which a reranker learns "
+                "from. Index with a model that does: `cmsearch models` lists some."
+            )
+    return Material(*kinds["texts"], *kinds["pictures"])
