@@ -14,61 +14,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from cmsearch import __version__
+from cmsearch.commands.table import COMMANDS, SUMMARIES
 from cmsearch.errors import CmsearchError
 from cmsearch.interruption import MESSAGE, attended, end_if_busy
-
-COMMANDS = {
-    "again": "cmsearch.commands.feedback:again",
-    "annotate": "cmsearch.commands.annotate:annotate",
-    "classify": "cmsearch.commands.classify:classify",
-    "completion": "cmsearch.commands.completion:completion",
-    "doctor": "indexer.commands.doctor:doctor",
-    "duplicates": "cmsearch.commands.duplicates:duplicates",
-    "eval": "indexer.commands.evaluate:evaluate",
-    "explain": "cmsearch.commands.explain:explain",
-    "fit": "indexer.commands.fit:fit",
-    "generations": "cmsearch.commands.generations:generations",
-    "index": "indexer.commands.index:index",
-    "info": "cmsearch.commands.info:info",
-    "map": "cmsearch.commands.map:map",
-    "models": "cmsearch.commands.models:models",
-    "more": "cmsearch.commands.feedback:more",
-    "prune": "cmsearch.commands.generations:prune",
-    "rollback": "cmsearch.commands.generations:rollback",
-    "search": "cmsearch.commands.search:search",
-    "shell": "cmsearch.commands.shell:shell",
-    "similar": "cmsearch.commands.feedback:similar",
-    "speak": "cmsearch.commands.speak:speak",
-    "train": "indexer.commands.train:train",
-    "transcribe": "cmsearch.commands.transcribe:transcribe",
-    "watch": "indexer.commands.watch:watch",
-}
-SUMMARIES = {
-    "again": "Search once more for the same.",
-    "annotate": "Say what is in pictures, by captions or labels.",
-    "classify": "Answer questions with choices about pictures.",
-    "completion": "Print a script that completes commands and options in a shell.",
-    "doctor": "Prove that an index is whole, and mend it.",
-    "duplicates": "List pictures that are nearly the same, in groups.",
-    "eval": "Measure how well captions and pictures find each other.",
-    "explain": "Say why a picture was found, and draw what each word looks at.",
-    "fit": "Learn from the captions of an index to find its pictures better.",
-    "generations": "List the models that an index was made with.",
-    "index": "Index a folder of pictures, films, recordings and documents.",
-    "info": "Say what is in an index.",
-    "map": "Lay all pictures out by likeness, as one page to zoom into.",
-    "models": "List the models worth choosing.",
-    "more": "Find more like some hits of the last search, and less like others.",
-    "prune": "Delete the vectors of models that don't serve.",
-    "rollback": "Let the model serve that served before.",
-    "search": "Find pictures, films, speech and text by a sentence, a picture or your voice.",
-    "shell": "Search again and again: refine, mark, and export the marked.",
-    "similar": "Find pictures that are like a picture.",
-    "speak": "Speak a text, or write it as a recording.",
-    "train": "Train a model of two towers on pictures and captions.",
-    "transcribe": "Write down what is said in recordings and films.",
-    "watch": "Index a folder and keep its index current.",
-}
 
 
 class LazyGroup(click.Group):

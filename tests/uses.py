@@ -18,7 +18,7 @@ import click
 
 import cmsearch
 from cmsearch import CmsearchError, Filter, Query, QueryPart, Ranking
-from cmsearch.cli import COMMANDS
+from cmsearch.commands.table import COMMANDS
 from cmsearch.store.store import DIRECTORY
 from indexer import Indexer
 from tests.builders import write_files, write_picture

@@ -212,7 +212,7 @@ def find(
     """
     from dataclasses import replace
 
-    from cmsearch import history
+    from cmsearch.commands import history
 
     target = options.get("target", "any")
     is_apart = options.get("apart", False) and target == "any"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
+from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import json_line, printable
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from cmsearch.cli import SUMMARIES, cli
+from cmsearch.cli import cli
+from cmsearch.commands.table import SUMMARIES
 
 
 @click.command(short_help=SUMMARIES["completion"])

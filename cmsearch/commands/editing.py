@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from cmsearch import history
+from cmsearch.commands import history
 from cmsearch.common.files import replace_file
 from cmsearch.common.text import printable
 

@@ -8,10 +8,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from cmsearch import history
-from cmsearch.cli import SUMMARIES
+from cmsearch.commands import history
 from cmsearch.commands.asking import answer, composed, search_options
 from cmsearch.commands.showing import SHOWN, Showing, show_options
+from cmsearch.commands.table import SUMMARIES
 from cmsearch.errors import QueryError
 from cmsearch.search.query.feedback import refined
 from cmsearch.types import Hit

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
+from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 
 

@@ -17,7 +17,7 @@ from cmsearch.common.text import printable
 from cmsearch.errors import QueryError
 
 if TYPE_CHECKING:
-    from cmsearch.session import Session
+    from cmsearch.commands.session import Session
     from cmsearch.types import Query, QueryPart
 
 _RANKS = re.compile(r"(-?)(\d{1,5})(?:-(\d{1,5}))?")
@@ -199,8 +199,8 @@ class Lines:
         open_in_viewer(self._session.hit(_number(given)).path)
 
     def _speak(self, given: str) -> None:
+        from cmsearch.commands.session import NOTHING_ASKED
         from cmsearch.commands.speak import check_speech, speak_hits
-        from cmsearch.session import NOTHING_ASKED
 
         hits = self._session.hits
         if not self._session.is_asked:

@@ -23,7 +23,7 @@ class Listening(click.ParamType[float]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        from cmsearch.microphone import LONGEST
+        from cmsearch.commands.microphone import LONGEST
 
         if value == MIC:
             return UNTIL_SILENCE
@@ -71,7 +71,7 @@ def _recording(voice: str) -> Path | bytes:
 
 
 def _recorded(seconds: float) -> bytes:
-    from cmsearch.microphone import RATE, listen, microphone
+    from cmsearch.commands.microphone import RATE, listen, microphone
     from cmsearch.show import wav
 
     with microphone() as blocks:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option
+from cmsearch.commands.table import SUMMARIES
 
 
 @click.command(short_help=SUMMARIES["models"])

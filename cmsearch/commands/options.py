@@ -65,7 +65,7 @@ class Day(click.ParamType[datetime]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        from cmsearch.days import span
+        from cmsearch.commands.days import span
 
         if isinstance(value, datetime):
             return value

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from cmsearch.cli import SUMMARIES
 from cmsearch.commands.asking import answer, composed, search_options
 from cmsearch.commands.listening import MIC, Listening, heard
 from cmsearch.commands.showing import SHOWN, Showing, check, show_options
+from cmsearch.commands.table import SUMMARIES
 
 
 @click.command(short_help=SUMMARIES["search"])

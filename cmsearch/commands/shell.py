@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from cmsearch.cli import SUMMARIES, is_of_printing
+from cmsearch.cli import is_of_printing
 from cmsearch.commands import editing
 from cmsearch.commands.asking import find, search_options
 from cmsearch.commands.lines import Lines, completions
 from cmsearch.commands.nothing import why_none
+from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 from cmsearch.errors import CmsearchError
 
@@ -32,8 +33,8 @@ def shell(preview: bool, **options: Any) -> int:
       cmsearch shell --for image --since 2024-01-01
       printf 'a cat\\n:mark 1-3\\n:export cats.html\\n' | cmsearch shell
     """
+    from cmsearch.commands.session import Session
     from cmsearch.search import engine as searcher
-    from cmsearch.session import Session
 
     with searcher.open(options.get("store") or ".") as engine:
         engine.embed("a photo")  # loads the model, and says so here if it can't be

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cmsearch.cli import SUMMARIES
+from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 from cmsearch.types import Hit
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from cmsearch.cli import SUMMARIES
 from cmsearch.commands.places import unwritable
+from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.files import new_file
 from cmsearch.common.text import printable
 from cmsearch.errors import MediaError

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, store_option
+from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 from cmsearch.store.store import open_at
 from indexer.commands.options import device_option

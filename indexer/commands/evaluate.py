@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, trust_option
+from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.files import read_file
 from cmsearch.errors import QueryError
 from indexer.commands.options import device_option, folder_argument, model_option, progress

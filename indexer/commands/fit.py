@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option, trust_option
+from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 from cmsearch.learning.fit_adapter import Fit, Reranking, Wish
 from indexer.commands.options import device_option, folder_argument, progress

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option
+from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 from cmsearch.types import Skipped
 from indexer.commands.options import (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option
+from cmsearch.commands.table import SUMMARIES
 from cmsearch.errors import CmsearchError
 from cmsearch.types import Progress
 from indexer.commands.index import print_skipped

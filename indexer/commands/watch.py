@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from cmsearch.cli import SUMMARIES
 from cmsearch.commands.options import format_option
+from cmsearch.commands.table import SUMMARIES
 from cmsearch.errors import CmsearchError
 from cmsearch.types import Skipped
 from indexer.commands.index import counted, print_json, print_skipped

@@ -10,9 +10,9 @@ import pytest
 
 import cmsearch
 from cmsearch.annotate.annotation import label
+from cmsearch.commands.session import Session
 from cmsearch.errors import QueryError
 from cmsearch.search.merge.duplicate_groups import find_duplicates
-from cmsearch.session import Session
 from cmsearch.show.map_page import gather
 from cmsearch.show.terminal import Protocol
 from cmsearch.store.store import Store, find

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch.cli import COMMANDS, SUMMARIES, cli
+from cmsearch.cli import cli
+from cmsearch.commands.table import COMMANDS, SUMMARIES
 from tests.commands import cmsearch
 
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmsearch.commands.lines import COMMANDS, Lines, completions
+from cmsearch.commands.session import Session
 from cmsearch.errors import CmsearchError
-from cmsearch.session import Session
 from cmsearch.types import Hit, Modality, Query
 
 HITS = [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import cmsearch
-from cmsearch import history
+from cmsearch.commands import history
 from cmsearch.store.store import DIRECTORY
 from cmsearch.types import Query, QueryPart
 from indexer import Indexer

@@ -191,9 +191,9 @@ def test_what_goes_on_from_a_search_needs_one(folder: Path) -> None:
 def test_the_index_may_change_beneath_it(folder: Path) -> None:
     """Each line is asked of the index as it is then: here by lines that come one by one."""
     from cmsearch.commands.asking import find
+    from cmsearch.commands.session import Session
     from cmsearch.search import engine as searcher
     from cmsearch.search.query.grammar import parse
-    from cmsearch.session import Session
 
     with searcher.open(".") as engine:
         session = Session(lambda *asked: find(engine, *asked), {"target": "image"})

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmsearch import microphone
+from cmsearch.commands import microphone
+from cmsearch.commands.microphone import RATE
 from cmsearch.commands.showing import HEADINGS
 from cmsearch.media import transcripts
-from cmsearch.microphone import RATE
 from cmsearch.show import wav
 from cmsearch.types import TOWER, FloatArray, Segment
 from tests.builders import write_picture

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch import history
+from cmsearch.commands import history
 from cmsearch.errors import QueryError
 from cmsearch.types import Hit, Modality, Query, QueryPart
 

@@ -9,8 +9,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from cmsearch.commands.microphone import BLOCK, LONGEST, PATIENCE, RATE, SILENCE, listen, microphone
 from cmsearch.errors import CmsearchError, QueryError
-from cmsearch.microphone import BLOCK, LONGEST, PATIENCE, RATE, SILENCE, listen, microphone
 from cmsearch.types import FloatArray
 
 

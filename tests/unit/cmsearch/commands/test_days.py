@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from cmsearch.days import FORMS, span
+from cmsearch.commands.days import FORMS, span
 
 TODAY = date(2026, 3, 1)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from cmsearch.commands.session import Session
 from cmsearch.errors import CmsearchError, MediaError, QueryError
 from cmsearch.search.query.grammar import parse
-from cmsearch.session import Session
 from cmsearch.types import Hit, Modality, Query, QueryPart
 
 
