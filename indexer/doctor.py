@@ -15,10 +15,10 @@ from cmsearch.store.index import snapshot as vectors
 from cmsearch.store.store import Store
 from cmsearch.types import Asset, FloatArray, IdArray, Modality, Segment, Space
 from indexer.changes import compare
+from indexer.encode import encode_items
 from indexer.indexer import Indexer
-from indexer.load import Loaded, LoadedItem, Loader
+from indexer.read import Loaded, LoadedItem, Loader
 from indexer.scan import SUBJECTS, Found, scan
-from indexer.stages import encode_items
 
 SAMPLES = 8
 CLOSE = 0.995

@@ -19,10 +19,10 @@ from cmsearch.search.query import background_captions
 from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Asset, Generation, Modality, Progress, Skipped, Space
-from indexer import hearing
+from indexer import speech as hearing
 from indexer.changes import Changes, compare, find_moved
-from indexer.load import Loader
 from indexer.pipeline import Clock, Counter, ordered_map
+from indexer.read import Loader
 from indexer.scan import SUBJECTS, Found, in_turn, scan
 from indexer.sounds import Sounds
 from indexer.stages import Spaces, Stages, batched, units

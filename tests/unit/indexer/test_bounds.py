@@ -11,8 +11,8 @@ import pytest
 from cmsearch.media import captions
 from cmsearch.registry import make_reader, readers
 from cmsearch.types import Sized
-from indexer import load
-from indexer.load import Loader
+from indexer import read
+from indexer.read import Loader
 from indexer.scan import Found, scan
 from tests.builders import write_files, write_picture
 from tests.fakes import FakeEncoder
@@ -59,7 +59,7 @@ def test_texts_that_are_no_captions_are_named(tmp_path: Path) -> None:
 def test_of_a_file_with_too_many_lines_the_first_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load, "MAX_ITEMS", 3)
+    monkeypatch.setattr(read, "MAX_ITEMS", 3)
     write_picture(tmp_path / "a.png")
     write_files(tmp_path, {"a.txt": "one\ntwo\nthree\nfour\nfive\n"})
     found = _loaded(tmp_path, "a.txt")
@@ -67,7 +67,7 @@ def test_of_a_file_with_too_many_lines_the_first_are_taken(
     assert [(one.locator, one.path) for one in found.skipped] == [("4", "a.txt")]
 
 
-def _loaded(folder: Path, name: str) -> load.Loaded:
+def _loaded(folder: Path, name: str) -> read.Loaded:
     files = scan(folder).files
     pictures = frozenset(file.path for file in files if file.kind == "image")
     (file,) = (file for file in files if file.path == name)

@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_read_holds_the_switch_back(
             raise PermissionError(13, "Permission denied")
         return digest(path)
 
-    from indexer import load
+    from indexer import read as load
 
     digest = load.file_digest
     monkeypatch.setattr(load, "file_digest", unreadable)

@@ -373,7 +373,7 @@ def test_a_file_that_cannot_be_read_now_keeps_its_items(
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:  # the tests may run as root, whom nothing is denied
-        patch.setattr("indexer.load.file_digest", denied)
+        patch.setattr("indexer.read.file_digest", denied)
         report = run(folder, fake_model)
     assert [skipped.reason for skipped in report.skipped] == ["can't be read: Permission denied"]
     assert embeddings(folder) == before

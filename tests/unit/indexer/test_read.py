@@ -14,7 +14,7 @@ from cmsearch.errors import MediaError
 from cmsearch.media.phash import correlations, phash, unpack
 from cmsearch.store.catalog.skipped_lines import noted
 from cmsearch.types import Modality
-from indexer.load import MAX_REASON, Loaded, Loader
+from indexer.read import MAX_REASON, Loaded, Loader
 from indexer.scan import PICTURES, Found, scan
 from tests.builders import scene, write_files, write_picture, write_scene
 from tests.fakes import CELLS, DIM, FakeEncoder
