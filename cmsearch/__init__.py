@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         StoreReadOnlyError,
         UnknownModelError,
     )
-    from cmsearch.media.transcripts import transcribe
+    from cmsearch.models.transcribers.transcripts import transcribe
     from cmsearch.search.engine import Engine, open
     from cmsearch.search.query.feedback import refined
     from cmsearch.search.query.grammar import parse

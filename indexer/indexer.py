@@ -12,8 +12,9 @@ from cmsearch.errors import ModelError, StoreError, StoreMismatchError
 from cmsearch.models import adapters
 from cmsearch.models.choices import choose
 from cmsearch.models.encoders.adapted import Adapted
+from cmsearch.models.loading import load_encoder
+from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder
-from cmsearch.registry import load_encoder, model_name
 from cmsearch.search.own_models import load_own
 from cmsearch.search.query import background_captions
 from cmsearch.store.catalog.blobs import pack

@@ -11,8 +11,8 @@ from PIL.Image import Image
 from cmsearch.common.text import native
 from cmsearch.errors import MediaError
 from cmsearch.learning.metrics import Gold
+from cmsearch.media.readers import make_reader
 from cmsearch.media.thumbnails import picture
-from cmsearch.registry import make_reader
 from cmsearch.types import Reading, Skipped
 from indexer.scan import PICTURES, Found, scan
 from indexer.subjects import Names, Subjects

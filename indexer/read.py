@@ -11,8 +11,8 @@ from cmsearch.common.files import larger_than
 from cmsearch.common.text import native
 from cmsearch.errors import MediaError
 from cmsearch.media.phash import phash
+from cmsearch.media.readers import make_reader
 from cmsearch.protocols import Encoder
-from cmsearch.registry import make_reader
 from cmsearch.store.catalog.skipped_lines import noted
 from cmsearch.types import (
     UNKNOWN_SHOT,

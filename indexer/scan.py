@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cmsearch.common.files import open_file
 from cmsearch.common.text import caseless, native
-from cmsearch.registry import make_reader, readers
+from cmsearch.media.readers import make_reader, readers
 from cmsearch.types import Skipped
 from indexer.walk import walk
 

@@ -15,8 +15,10 @@ from cmsearch.errors import MediaError, ModelError
 from cmsearch.media import audio
 from cmsearch.media.audio import listening
 from cmsearch.models.encodings import checked
+from cmsearch.models.loading import load_encoder
+from cmsearch.models.names import sound_name
+from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder
-from cmsearch.registry import load_encoder, model_name, sound_name
 from cmsearch.search.query import background_captions
 from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.catalog.catalog import Catalog

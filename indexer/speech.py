@@ -10,8 +10,8 @@ from threading import Lock
 
 from cmsearch.common import locators
 from cmsearch.errors import MediaError
-from cmsearch.media import transcripts
-from cmsearch.registry import transcriber_name
+from cmsearch.models.names import transcriber_name
+from cmsearch.models.transcribers import transcripts
 from cmsearch.store.catalog.catalog import TRANSCRIBER, Catalog
 from cmsearch.types import HEARD, Asset, Segment
 from indexer.scan import Found

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 from cmsearch.common.text import caseless, native, storable
-from cmsearch.registry import make_reader
+from cmsearch.media.readers import make_reader
 from cmsearch.types import Part
 from indexer.scan import SUBJECTS, Found, grouped
 

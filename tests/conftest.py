@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from cmsearch import registry
+from cmsearch.models.plugins import encoders
 from tests.checkpoints import write_checkpoint, write_clap
 from tests.commands import cmsearch
 from tests.duals import write_dual
@@ -62,7 +62,7 @@ def pytest_unconfigure() -> None:
 @pytest.fixture
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of an encoder that needs no weights."""
-    monkeypatch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+    monkeypatch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
     return "fake:colours"
 
 

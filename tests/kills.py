@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import cmsearch
-from cmsearch.registry import model_name
+from cmsearch.models.spaces import model_name
 from cmsearch.store.index import snapshot as vectors
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Modality

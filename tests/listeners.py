@@ -8,9 +8,9 @@ from threading import Lock
 import numpy as np
 import pytest
 
-from cmsearch import registry
 from cmsearch.errors import ModelUnavailableError
-from cmsearch.media import transcripts
+from cmsearch.models.plugins import transcribers
+from cmsearch.models.transcribers import transcripts
 from cmsearch.types import FloatArray, Segment
 
 RATE = 16_000
@@ -46,7 +46,7 @@ def load(model: str, *, device: str | None = None, download: bool = False) -> Li
 def listener(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a transcriber that needs no weights; what it heard is in `heard`."""
     row = {"listener": "tests.listeners:load"}
-    monkeypatch.setattr(registry.transcribers, "_rows", {**registry.transcribers._rows, **row})
+    monkeypatch.setattr(transcribers, "_rows", {**transcribers._rows, **row})
     monkeypatch.setattr(transcripts, "_loaded", {})
     heard.clear()
     return "listener:red"

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cmsearch import registry
+from cmsearch.models.plugins import encoders
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,7 +59,7 @@ def environment(more: dict[str, str] | None = None) -> dict[str, str]:
 
 def know_fake() -> None:
     """Let this process know the encoder `fake`."""
-    registry.encoders._rows["fake"] = "tests.fakes:load"  # type: ignore[index]
+    encoders._rows["fake"] = "tests.fakes:load"  # type: ignore[index]
 
 
 def json_lines(done: subprocess.CompletedProcess[bytes]) -> list[Any]:

@@ -11,7 +11,7 @@ from cmsearch.annotate.annotation import Annotation
 from cmsearch.common.files import create_file, read_file, replace_file
 from cmsearch.common.text import caseless, printable
 from cmsearch.errors import MediaError
-from cmsearch.registry import make_reader
+from cmsearch.media.readers import make_reader
 from cmsearch.types import Skipped
 
 MAX_XMP = 16 * 2**20

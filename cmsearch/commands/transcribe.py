@@ -19,7 +19,7 @@ from cmsearch.common.text import printable
 from cmsearch.errors import MediaError
 
 if TYPE_CHECKING:
-    from cmsearch.media.transcripts import Told
+    from cmsearch.models.transcribers.transcripts import Told
     from cmsearch.protocols import Transcriber
     from cmsearch.types import Segment
 
@@ -67,7 +67,7 @@ def transcribe(
       cmsearch transcribe film.mp4 --format srt --out film.srt
       cmsearch transcribe *.wav --asr small --format vtt --out subtitles/
     """
-    from cmsearch.media import transcripts
+    from cmsearch.models.transcribers import transcripts
 
     folder = _folder(out)
     if len(files) > 1 and folder is None and (out is not None or form in ("srt", "vtt")):
@@ -108,7 +108,7 @@ def _heard(
     path: Path, transcriber: Transcriber, told: Told, damage: list[MediaError]
 ) -> Iterator[Segment]:
     """What is said in a file; what is wrong with it is added to `damage` in place of raising it."""
-    from cmsearch.media.transcripts import heard
+    from cmsearch.models.transcribers.transcripts import heard
 
     try:
         yield from heard(path, transcriber, told=told)

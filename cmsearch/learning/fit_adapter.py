@@ -14,7 +14,8 @@ from cmsearch.learning.examples import Source, examples, second_stage, source
 from cmsearch.learning.heldout import Comparison, Learned, learn
 from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter
-from cmsearch.registry import load_encoder, model_name
+from cmsearch.models.loading import load_encoder
+from cmsearch.models.spaces import model_name
 from cmsearch.search.query import encode
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, Progress

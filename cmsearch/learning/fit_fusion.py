@@ -18,7 +18,7 @@ from cmsearch.learning.training.fusion import STEPS, Material, train
 from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter
 from cmsearch.models.fusion_network import Network, Parts, Tensors, parts
-from cmsearch.registry import model_name
+from cmsearch.models.spaces import model_name
 from cmsearch.search.own_models import own_adapter
 from cmsearch.search.query.compose import scales
 from cmsearch.store.store import Store

@@ -34,7 +34,7 @@ from cmsearch.learning.training.reranker import (
 )
 from cmsearch.models import adapters
 from cmsearch.models.rerankers.learned import Learned, pack
-from cmsearch.registry import model_name
+from cmsearch.models.spaces import model_name
 from cmsearch.search.own_models import own_adapter
 from cmsearch.search.rank.stages import defaults
 from cmsearch.store.store import Store

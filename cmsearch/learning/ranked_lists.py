@@ -10,7 +10,7 @@ from cmsearch.learning.examples import Examples, Source
 from cmsearch.learning.ridge import Pairs
 from cmsearch.learning.training.reranker import Lists, Material
 from cmsearch.models.rerankers.crossing import stacked
-from cmsearch.registry import model_name
+from cmsearch.models.spaces import model_name
 from cmsearch.search.rank.attention import Tokens, attend
 from cmsearch.search.rank.hubness import SIZE
 from cmsearch.search.rank.second_stage import DEPTH

@@ -23,7 +23,7 @@ from cmsearch.media.columns import (
     text_keys,
     texts,
 )
-from cmsearch.media.texts import read_bytes, read_lines
+from cmsearch.media.lines import read_bytes, read_lines
 from cmsearch.types import Modality, Part, Reading, Skipped
 
 NOT_FOUND = "no captions are found in it; docs/indexing.md has the forms that are read"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cmsearch.common import locators
 from cmsearch.errors import MediaError
-from cmsearch.media.texts import read_lines
+from cmsearch.media.lines import read_lines
 from cmsearch.types import Modality, Part, Reading, Skipped
 
 MAX_BYTES = 32 * 2**20

@@ -16,8 +16,8 @@ from PIL import Image
 from cmsearch.common import locators
 from cmsearch.common.processors import threads
 from cmsearch.errors import MediaError
+from cmsearch.media.readers import make_reader, readers
 from cmsearch.protocols import Placed, Reader
-from cmsearch.registry import make_reader, readers
 from cmsearch.types import Hit, Modality, Part, Place, Reading
 
 QUALITY = 78

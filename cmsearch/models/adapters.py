@@ -21,7 +21,6 @@ import numpy as np
 from cmsearch.common.files import check_no_link, read_file, replace_file
 from cmsearch.errors import ModelUnavailableError, brief
 from cmsearch.models import fusion_network, spaces, tensorfile
-from cmsearch.registry import canonical_name, model_name
 from cmsearch.types import FloatArray, Space
 
 FORMAT = "cmsearch-adapter 1"
@@ -168,13 +167,3 @@ def _check(adapter: Adapter, names: set[str]) -> None:
         raise ValueError("it is on top of another adapter")
     if adapter.fusion:
         fusion_network.check(adapter.fusion, dim)
-
-
-def resolved(name: str) -> str:
-    """The name by which stores know a model: of an adapter's file, that of the adapter in it.
-
-    Raises `ModelError`.
-    """
-    canonical = canonical_name(name)
-    kind, _, path = canonical.partition(":")
-    return model_name(read(Path(path)).space) if kind == "adapter" else canonical

@@ -7,8 +7,9 @@ from typing import Any
 
 from cmsearch.errors import UnknownModelError
 from cmsearch.models import hub
-from cmsearch.models.adapters import resolved
-from cmsearch.registry import SHORT_NAMES, canonical_name, model_name
+from cmsearch.models.loading import resolved
+from cmsearch.models.names import SHORT_NAMES, canonical_name
+from cmsearch.models.spaces import model_name
 from cmsearch.types import Space
 
 RECOMMENDED = SHORT_NAMES["clip"]

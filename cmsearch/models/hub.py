@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
+
+from cmsearch.errors import UnknownModelError
 
 _WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
@@ -104,3 +107,25 @@ def _answer(ask: Callable[[], int], seconds: float) -> int | None:
     thread.start()
     thread.join(seconds)
     return round(sizes[0] / 1e6) if sizes else None
+
+
+def hub_name(prefix: str, model: str) -> str:
+    """A model's name on the model hub, or the absolute path of its folder, as written after a
+    `prefix` and a colon. Raises `UnknownModelError`.
+    """
+    model = model.strip()
+    if model.startswith(("/", "~", ".")):
+        return absolute(model)
+    if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model, re.ASCII):
+        return model
+    raise UnknownModelError(
+        f"There is no model {prefix}:{model}. Names look like {prefix}:org/name, as on the model "
+        f"hub, or {prefix}:/path, ./path or ~/path of a folder."
+    )
+
+
+def absolute(path: str) -> str:
+    try:
+        return str(Path(path).expanduser().resolve())
+    except RuntimeError as error:
+        raise UnknownModelError(f"The home directory in {path!r} is unknown.") from error

@@ -31,3 +31,9 @@ def parsed(description: str) -> Space:
     if type(space.dim) is not int or not 1 <= space.dim <= MAX_DIM:
         raise ValueError("no dimension")
     return space
+
+
+def model_name(space: Space) -> str:
+    """The canonical name of the model that a space is of."""
+    name = f"{space.encoder}:{space.model}" if space.model else space.encoder
+    return name if space.adapter is None else f"{name}+{space.adapter[:12]}"

@@ -13,10 +13,10 @@ import numpy as np
 
 from cmsearch.common.arguments import check_filter, checked_k, checked_path
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
-from cmsearch.models.adapters import resolved
 from cmsearch.models.fusion_network import Fused
+from cmsearch.models.loading import load_encoder, load_reranker, resolved
+from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder, Reranker
-from cmsearch.registry import load_encoder, load_reranker, model_name
 from cmsearch.search.explain import Explanation, explain
 from cmsearch.search.hybrid.captions_and_words import MATCHES
 from cmsearch.search.merge.collapse import Alike

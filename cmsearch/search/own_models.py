@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from cmsearch.errors import ModelError, QueryError, StoreError
 from cmsearch.models import adapters
-from cmsearch.models.encoders.adapted import on_top
 from cmsearch.models.fusion_network import Tensors
+from cmsearch.models.loading import load_encoder, on_top
 from cmsearch.models.rerankers.learned import LearnedReranker, unpack
+from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder, Reranker, Tokened
-from cmsearch.registry import load_encoder, model_name
 from cmsearch.store.store import Store, View
 from cmsearch.types import Space
 

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from cmsearch.errors import CmsearchError, MediaError
-from cmsearch.registry import make_reader, readers
+from cmsearch.media.readers import make_reader, readers
 
 PATIENCE = 3.0
 """Seconds in which the system says that it has no viewer; one that still runs is shown."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cmsearch.errors import QueryError, StoreError
-from cmsearch.registry import model_name
+from cmsearch.models.spaces import model_name
 from cmsearch.store.store import Store
 
 log = logging.getLogger("cmsearch")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cmsearch.registry import model_name
+from cmsearch.models.spaces import model_name
 from cmsearch.store.catalog.catalog import TRANSCRIBER
 from cmsearch.store.catalog.skipped_lines import is_of_lines
 from cmsearch.store.generations import Listed, listed

@@ -77,10 +77,10 @@ def evaluate(
       cmsearch eval ~/Pictures --calibration --absurd nonsense.txt
       cmsearch eval ~/Pictures --model lite --compare clip
     """
-    from cmsearch import registry
     from cmsearch.learning import ablation
     from cmsearch.learning import evaluate as measuring
     from cmsearch.learning.metrics import read_gold
+    from cmsearch.models.spaces import model_name
     from cmsearch.search import engine as searcher
 
     if keep and not ablate:
@@ -94,7 +94,7 @@ def evaluate(
     with _evaluated_store(folder, model, device, store) as place, searcher.open(place) as engine:
         gold = read_gold(captions, engine.store.root) if captions else None
         directions = measuring.evaluate(engine, gold)
-        name = registry.model_name(engine.space)
+        name = model_name(engine.space)
         gains = ablation.ablate(engine, gold) if ablate else []
         kept = ablation.keep(engine, gains) if keep else {}
         curve = ablation.calibrate(engine, gold, odd) if calibration else None
@@ -129,16 +129,16 @@ def _compare(
     style: str,
 ) -> None:
     """Measure another model on the same pairs, and print what it gains."""
-    from cmsearch import registry
     from cmsearch.learning import ablation
     from cmsearch.learning import evaluate as measuring
     from cmsearch.learning.metrics import read_gold
+    from cmsearch.models.spaces import model_name
     from cmsearch.search import engine as searcher
 
     with _evaluated_store(folder, model, device, None) as place, searcher.open(place) as engine:
         gold = read_gold(captions, engine.store.root) if captions else None
         after = measuring.evaluate(engine, gold)
-        name = registry.model_name(engine.space)
+        name = model_name(engine.space)
     if [one.queries for one in after] != [one.queries for one in before]:
         raise QueryError(f"{name} was not measured with the same captions: index FOLDER again.")
     gains = [

@@ -23,7 +23,7 @@ import numpy as np
 
 from cmsearch.common.processors import cpu_count
 from cmsearch.media.audio import RATE, listening
-from cmsearch.media.transcripts import DEFAULT, transcriber
+from cmsearch.models.transcribers.transcripts import DEFAULT, transcriber
 from cmsearch.protocols import Transcriber
 from cmsearch.types import FloatArray
 from scripts.bench.recordings import captions, some, spoken

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmsearch import registry
 from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter
+from cmsearch.models.loading import load_encoder
+from cmsearch.models.plugins import encoders
+from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder
-from cmsearch.registry import load_encoder, model_name
 from cmsearch.types import Encoding, Modality, Role, Space
 
 TEXTS = ["a cat", "Two dogs run along a wide and sandy beach at sunset.", "snow", "ü & é", "."]
@@ -68,7 +69,7 @@ def _rest(part: Encoding) -> tuple[object, ...]:
 
 
 def test_every_built_in_encoder_is_tested_here() -> None:
-    assert set(registry.encoders.rows()) - {"fake"} <= set(MODELS)
+    assert set(encoders.rows()) - {"fake"} <= set(MODELS)
 
 
 @pytest.mark.parametrize("modality", [Modality.TEXT, Modality.IMAGE])

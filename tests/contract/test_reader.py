@@ -9,7 +9,7 @@ import pytest
 
 from cmsearch.common import locators
 from cmsearch.errors import MediaError
-from cmsearch.registry import make_reader, readers
+from cmsearch.media.readers import make_reader, readers
 from cmsearch.types import READ, Modality, Part, Reading, Segment, Skipped
 from tests import films
 from tests.bad_files import DATA, saved

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from cmsearch.media.audio import RATE, AudioReader, listening
+from cmsearch.models.loading import load_transcriber
+from cmsearch.models.plugins import transcribers
 from cmsearch.protocols import Transcriber
-from cmsearch.registry import load_transcriber, transcribers
 from cmsearch.types import FloatArray
 from tests import listeners, sounds
 from tests.bad_files import DATA

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch import registry
 from cmsearch.protocols import VectorIndex
+from cmsearch.store.index.plugins import indexes
 from cmsearch.types import IdArray
 from tests.oracle import Oracle, assert_exact, ids, unit_vectors
 
 DIM = 6
 NONE = np.empty((0, DIM), np.float32)
-every_index = pytest.mark.parametrize("name", sorted(registry.indexes.rows()))
+every_index = pytest.mark.parametrize("name", sorted(indexes.rows()))
 
 some_ids = st.lists(st.integers(1, 30), unique=True, max_size=12).map(lambda found: ids(*found))
 
@@ -33,7 +33,7 @@ steps = st.lists(st.builds(Step, some_ids, some_ids), max_size=6)
 
 
 def make(name: str) -> VectorIndex:
-    index: VectorIndex = registry.indexes.load(name)(DIM)
+    index: VectorIndex = indexes.load(name)(DIM)
     return index
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch import registry
+from cmsearch.models.plugins import encoders
 from cmsearch.store.store import CATALOG, DIRECTORY
 from indexer import Indexer
 from tests.builders import write_files, write_picture
@@ -134,7 +134,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_picture(folder / f"{colour}.png", colour)
     write_files(folder, {"red.txt": "a red thing\n"})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+        patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         Indexer(folder, model="fake:colours").run()
     return folder
 

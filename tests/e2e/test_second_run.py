@@ -69,6 +69,6 @@ def test_a_tree_that_was_moved_is_found_at_its_new_place_and_not_encoded(
 
 
 def _rows() -> dict[str, str]:
-    from cmsearch import registry
+    from cmsearch.models.plugins import encoders
 
-    return registry.encoders._rows  # type: ignore[return-value]
+    return encoders._rows  # type: ignore[return-value]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch import registry
+from cmsearch.media.readers import make_reader
 from cmsearch.models.encoders.exports import cache_dir
 from cmsearch.models.encoders.towers_onnx import folder_name
 from cmsearch.store.store import Store
@@ -16,7 +16,7 @@ from tests import sounds
 from tests.commands import cmsearch
 
 pytestmark = pytest.mark.skipif(
-    bool(registry.make_reader("audio").missing), reason="the extra audio isn't installed"
+    bool(make_reader("audio").missing), reason="the extra audio isn't installed"
 )
 
 

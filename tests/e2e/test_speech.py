@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch import registry
+from cmsearch.media.readers import make_reader
 from tests.bad_files import DATA
 from tests.bad_sounds import bad_sounds, good_sounds
 from tests.builders import write_files
@@ -16,7 +16,7 @@ from tests.commands import cmsearch
 from tests.e2e.test_bad_files import index
 
 pytestmark = pytest.mark.skipif(
-    bool(registry.make_reader("audio").missing), reason="the extra audio isn't installed"
+    bool(make_reader("audio").missing), reason="the extra audio isn't installed"
 )
 MOST = 1100.0
 """MB of a run over small files with lite and tiny.en: what the two and their libraries take."""

@@ -20,9 +20,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("streams") / "photos"
     write_picture(place / "red.png", "red")
     with pytest.MonkeyPatch.context() as patch:
-        from cmsearch import registry
+        from cmsearch.models.plugins import encoders
 
-        patch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+        patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         Indexer(place, model="fake:colours").run()
     return place
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cmsearch.errors import MediaError
 from cmsearch.media.blocks import LEAST_WORDS, Block, groups, passages_of
 from cmsearch.media.pdf import cleaned
-from cmsearch.registry import make_reader
+from cmsearch.media.readers import make_reader
 from cmsearch.types import Modality, Part, Reading
 from tests.documents import docx, filled, lines, paragraph, pdf
 

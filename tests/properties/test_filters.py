@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cmsearch import registry
+from cmsearch.models.plugins import encoders
 from cmsearch.search.engine import Engine
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.store.index import faiss_index
@@ -35,7 +35,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     random = np.random.default_rng(0)
     place = tmp_path_factory.mktemp("filters")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+        patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         patch.setattr(faiss_index, "EXACT_LIMIT", 16)
         store = Store(place / ".cmsearch", place)
         with store.catalog.writing() as writer:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmsearch.errors import UnknownModelError
-from cmsearch.registry import canonical_name
+from cmsearch.models.names import canonical_name
 
 part = st.text(st.sampled_from("abV0-_."), min_size=1, max_size=8)
 path = st.lists(part, min_size=1, max_size=3).map("/".join)

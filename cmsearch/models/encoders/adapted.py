@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ import numpy as np
 from cmsearch.errors import ModelError, StoreMismatchError
 from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter
+from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Banked, Encoder
-from cmsearch.registry import load_encoder, model_name
-from cmsearch.types import Encoding, FloatArray, Modality, Role, Space
+from cmsearch.types import Encoding, FloatArray, Modality, Role
 
 
 class Adapted:
@@ -79,21 +78,3 @@ def adapted(base: Encoder, adapter: Adapter) -> Adapted:
         )
     is_regional = hasattr(base, "words") and hasattr(base, "crop")
     return (RegionalAdapted if is_regional else Adapted)(base, adapter)
-
-
-def on_top(adapter: Adapter, *, device: str | None = None, download: bool = False) -> Adapted:
-    """The encoder that an adapter is for, with it on top. Raises `ModelError` and
-    `StoreMismatchError`.
-    """
-    name, base = model_name(adapter.base), adapter.base
-    return adapted(load_encoder(name, device=device, space=base, download=download), adapter)
-
-
-def load(
-    model: str, *, device: str | None = None, space: Space | None = None, download: bool = False
-) -> Adapted:
-    """The encoder of an adapter in the file `model`; `space`, if given, is the one it must have."""
-    adapter = adapters.read(Path(model))
-    if space not in (None, adapter.space):
-        raise StoreMismatchError(f"{model} is another adapter than the one that was asked for.")
-    return on_top(adapter, device=device, download=download)

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from cmsearch.common.processors import threads
 from cmsearch.errors import MediaError, ModelError, QueryError, brief
+from cmsearch.media.readers import make_reader, readers
 from cmsearch.models.devices import best_device
+from cmsearch.models.hub import hub_name
 from cmsearch.models.rerankers.blip import Blip
 from cmsearch.protocols import Placed, Reader
-from cmsearch.registry import hub_name, make_reader, readers
 from cmsearch.types import Candidates, EncodedQuery, FloatArray, Item, Modality, Part, Reading
 
 DEFAULT_MODEL = "Salesforce/blip-itm-base-coco"

@@ -19,9 +19,9 @@ from cmsearch.common.processors import cpu_count
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
 from cmsearch.models import hub
 from cmsearch.models.checkpoints import HUB_SECONDS, Purpose, announce, fetch_files, size_to_fetch
+from cmsearch.models.hub import hub_name
 from cmsearch.models.transcribers.sentences import Word, segments
 from cmsearch.models.transcribers.voice_activity import RATE, Passage, levelled, passages
-from cmsearch.registry import hub_name
 from cmsearch.types import FloatArray, Segment
 
 if TYPE_CHECKING:

@@ -69,7 +69,7 @@ def _words(recording: str | Path | bytes, asr: str | None) -> list[str]:
 
     It isn't heard to its end if there is more than anybody asks for.
     """
-    from cmsearch.media.transcripts import transcribe
+    from cmsearch.models.transcribers.transcripts import transcribe
 
     _check_size(recording)
     words: list[str] = []

@@ -12,8 +12,8 @@ import numpy as np
 from cmsearch.errors import ModelError, QueryError
 from cmsearch.kreciprocal import k_reciprocal_distances
 from cmsearch.models.encodings import checked
+from cmsearch.models.plugins import rerankers
 from cmsearch.protocols import Encoder, Reranker
-from cmsearch.registry import rerankers
 from cmsearch.search.query.compose import Sum
 from cmsearch.search.rank.attention import Tokens, attend
 from cmsearch.search.rank.hubness import Banks, nearest_neighbour_bias

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import cmsearch
-from cmsearch import registry
 from cmsearch.errors import CmsearchError, ModelError, StoreError
+from cmsearch.models.plugins import encoders
 from cmsearch.store.index import faiss_index, snapshot
 from cmsearch.store.inventory import take_inventory
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
@@ -47,7 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     write_files(folder, {"00.txt": "a red thing\n", "notes.md": "Green is a colour. " * 40})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+        patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         Indexer(folder, model="fake:colours").run()
     return folder
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import cmsearch
-from cmsearch import registry
 from cmsearch.errors import CmsearchError
+from cmsearch.models.plugins import encoders
 from cmsearch.store.inventory import take_inventory
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
@@ -28,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_picture(folder / f"{colour}.png", colour)
     write_files(folder, {"red.txt": "a red thing\n", "notes.md": "Green is a colour. " * 40})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+        patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         Indexer(folder, model="fake:colours").run()
     return folder
 

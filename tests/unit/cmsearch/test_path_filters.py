@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch import registry
 from cmsearch.errors import QueryError
+from cmsearch.models.plugins import encoders
 from cmsearch.search.engine import Engine, open
 from cmsearch.store.catalog.filters import rooted
 from cmsearch.types import Filter
@@ -28,7 +28,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_picture(folder / name, (place * 40, 0, 0))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+        patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         Indexer(folder, model="fake:colours").run()
         with open(folder) as opened:
             yield opened

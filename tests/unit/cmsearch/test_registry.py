@@ -7,17 +7,12 @@ from pathlib import Path
 import pytest
 
 from cmsearch.errors import UnknownModelError
-from cmsearch.registry import (
-    SHORT_NAMES,
-    Registry,
-    canonical_name,
-    encoders,
-    indexes,
-    make_reader,
-    model_name,
-    readers,
-    rerankers,
-)
+from cmsearch.media.readers import make_reader, readers
+from cmsearch.models.names import SHORT_NAMES, canonical_name
+from cmsearch.models.plugins import encoders, rerankers
+from cmsearch.models.spaces import model_name
+from cmsearch.registry import Registry
+from cmsearch.store.index.plugins import indexes
 from cmsearch.types import Space
 
 LAION = "open_clip:ViT-B-32/laion2b_s34b_b79k"

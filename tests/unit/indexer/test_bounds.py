@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cmsearch.media import captions
-from cmsearch.registry import make_reader, readers
+from cmsearch.media.readers import make_reader, readers
 from cmsearch.types import Sized
 from indexer import read
 from indexer.read import Loader

@@ -8,7 +8,7 @@ import pytest
 
 import cmsearch
 from cmsearch.errors import StoreMismatchError
-from cmsearch.registry import model_name
+from cmsearch.models.spaces import model_name
 from cmsearch.store.store import Store
 from cmsearch.types import Encoding, Space
 from indexer import Indexer, Report
@@ -133,9 +133,9 @@ def test_a_file_that_cannot_be_read_holds_the_switch_back(
 
 
 def fakes_rows() -> dict[str, str]:
-    from cmsearch import registry
+    from cmsearch.models.plugins import encoders
 
-    return registry.encoders._rows  # type: ignore[return-value]
+    return encoders._rows  # type: ignore[return-value]
 
 
 def test_changed_weights_are_a_new_generation_only_if_the_model_is_named(

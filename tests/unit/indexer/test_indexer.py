@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 import cmsearch
-from cmsearch import registry
 from cmsearch.errors import (
     ModelError,
     StoreError,
@@ -21,6 +20,7 @@ from cmsearch.errors import (
     StoreMismatchError,
     UnknownModelError,
 )
+from cmsearch.models.plugins import encoders
 from cmsearch.store.store import Store
 from cmsearch.types import Encoding
 from indexer import Indexer, Progress, Report
@@ -71,7 +71,7 @@ def test_nothing_is_read_or_loaded_when_nothing_changed(
 ) -> None:
     run(folder, fake_model)
     before = embeddings(folder)
-    monkeypatch.setitem(registry.encoders._rows, "fake", "tests.fakes:missing")  # type: ignore[index]
+    monkeypatch.setitem(encoders._rows, "fake", "tests.fakes:missing")  # type: ignore[index]
     report = Indexer(folder).run()
     assert (report.unchanged, report.added, report.changed) == (5, 0, 0)
     assert embeddings(folder) == before
@@ -409,7 +409,7 @@ def test_an_encoder_that_breaks_its_promise_is_an_error(
 def test_an_encoder_under_another_name_is_an_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(registry.encoders._rows, "other", "tests.fakes:load")  # type: ignore[index]
+    monkeypatch.setitem(encoders._rows, "other", "tests.fakes:load")  # type: ignore[index]
     with pytest.raises(ModelError, match="fake:colours"):
         run(folder, "other:colours")
 

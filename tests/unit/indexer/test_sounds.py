@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import cmsearch
-from cmsearch import registry
 from cmsearch.errors import MediaError, ModelError, QueryError, StoreError, UnknownModelError
+from cmsearch.media.readers import make_reader
 from cmsearch.store.generations import delete, listed, prunable
 from cmsearch.store.inventory import take_inventory
 from cmsearch.store.store import Store
@@ -24,7 +24,7 @@ from indexer.sounds import windows
 from tests import sounds
 
 pytestmark = pytest.mark.skipif(
-    bool(registry.make_reader("audio").missing), reason="the extra audio isn't installed"
+    bool(make_reader("audio").missing), reason="the extra audio isn't installed"
 )
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import cmsearch
-from cmsearch import registry
 from cmsearch.errors import ModelUnavailableError, UnknownModelError
-from cmsearch.media import transcripts
+from cmsearch.media.readers import make_reader
+from cmsearch.models.transcribers import transcripts
 from cmsearch.store.inventory import take_inventory
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, Hit, Progress, Segment
@@ -28,7 +28,7 @@ from tests.listeners import RATE, beeps, heard
 
 listener = listeners.listener
 pytestmark = pytest.mark.skipif(
-    bool(registry.make_reader("audio").missing), reason="the extra audio isn't installed"
+    bool(make_reader("audio").missing), reason="the extra audio isn't installed"
 )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch import registry
 from cmsearch.commands import transcribe as command
+from cmsearch.media.readers import make_reader
 from tests import listeners, sounds
 from tests.bad_sounds import riff
 from tests.builders import write_files
@@ -17,7 +17,7 @@ from tests.listeners import beeps
 
 listener = listeners.listener
 pytestmark = pytest.mark.skipif(
-    bool(registry.make_reader("audio").missing), reason="the extra audio isn't installed"
+    bool(make_reader("audio").missing), reason="the extra audio isn't installed"
 )
 
 

@@ -12,7 +12,7 @@ import pytest
 from cmsearch.commands import microphone
 from cmsearch.commands.microphone import RATE
 from cmsearch.commands.showing import HEADINGS
-from cmsearch.media import transcripts
+from cmsearch.models.transcribers import transcripts
 from cmsearch.show import wav
 from cmsearch.types import TOWER, FloatArray, Segment
 from tests.builders import write_picture

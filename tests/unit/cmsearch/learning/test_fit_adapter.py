@@ -15,7 +15,7 @@ from cmsearch.errors import CmsearchError, QueryError, StoreError, UnknownModelE
 from cmsearch.learning.examples import folder_name
 from cmsearch.learning.fit_adapter import Fit, Wish, fit
 from cmsearch.models import adapters
-from cmsearch.registry import model_name
+from cmsearch.models.spaces import model_name
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.generations import delete, prunable, switch
 from cmsearch.store.store import Store

@@ -16,7 +16,9 @@ import pytest
 from cmsearch.errors import ModelError, ModelUnavailableError, StoreMismatchError, UnknownModelError
 from cmsearch.models import adapters, spaces
 from cmsearch.models.adapters import Adapter
-from cmsearch.registry import canonical_name, load_encoder, model_name
+from cmsearch.models.loading import load_encoder, resolved
+from cmsearch.models.names import canonical_name
+from cmsearch.models.spaces import model_name
 from cmsearch.types import FloatArray, Modality, Role
 from tests import fakes
 from tests.unit.cmsearch import test_multimodal
@@ -154,7 +156,7 @@ def test_a_path_is_a_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     adapters.write(tmp_path / "a.safetensors", adapters.pack(made()))
     assert canonical_name(name) == f"adapter:{tmp_path / 'a.safetensors'}"
-    assert adapters.resolved(name) == model_name(made().space)
+    assert resolved(name) == model_name(made().space)
 
 
 def test_the_name_of_an_adapted_space_is_canonical() -> None:

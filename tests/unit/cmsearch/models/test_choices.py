@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cmsearch.models import choices
-from cmsearch.registry import canonical_name
+from cmsearch.models.names import canonical_name
 from cmsearch.types import Space
 from tests.commands import python
 from tests.servers import serving

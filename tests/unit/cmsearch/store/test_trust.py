@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import cmsearch
-from cmsearch import registry
 from cmsearch.errors import StoreError, StoreLockedError, StoreReadOnlyError
+from cmsearch.models.plugins import encoders
 from cmsearch.store import trust
 from cmsearch.store.store import CATALOG, DIRECTORY, LOCK, Store, open_at
 from indexer import Indexer
@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_picture(folder / "red.png", "red")
     write_files(folder, {"red.txt": "a red thing\n"})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+        patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         Indexer(folder, model="fake:colours").run()
     return folder
 

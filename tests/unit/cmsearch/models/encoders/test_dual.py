@@ -22,7 +22,7 @@ from cmsearch.models.encoders.dual_export import DualReference
 from cmsearch.models.encoders.dual_file import Recipe, Tokens
 from cmsearch.models.encoders.dual_model import built, image_tower, restored
 from cmsearch.models.encoders.towers_onnx import OnnxRuntime
-from cmsearch.registry import load_encoder
+from cmsearch.models.loading import load_encoder
 from cmsearch.types import Modality, Role
 from tests.commands import python
 from tests.duals import SIDE, recipe, write_dual

@@ -18,8 +18,8 @@ import transformers
 from PIL import Image
 
 from cmsearch.errors import ModelError, ModelUnavailableError, QueryError, UnknownModelError
+from cmsearch.models.loading import load_reranker
 from cmsearch.models.rerankers.itm import DEFAULT_MODEL, ItmReranker, load
-from cmsearch.registry import load_reranker
 from cmsearch.types import Candidates, EncodedQuery, Item, Modality
 from tests.blips import write_blip
 from tests.documents import filled, pdf

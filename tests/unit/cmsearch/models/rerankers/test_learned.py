@@ -15,11 +15,11 @@ import torch
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError
 from cmsearch.learning.training.crossing import Crossing
 from cmsearch.models import spaces
+from cmsearch.models.loading import load_reranker
 from cmsearch.models.rerankers import learned
 from cmsearch.models.rerankers.crossing import LIMIT
 from cmsearch.models.rerankers.learned import Learned, LearnedReranker, pack, shapes_of, unpack
 from cmsearch.protocols import Tokened
-from cmsearch.registry import load_reranker
 from cmsearch.types import Candidates, EncodedQuery, FloatArray, Item, Modality
 from tests import fakes
 

@@ -11,10 +11,10 @@ import pytest
 
 from cmsearch.errors import ModelUnavailableError, UnknownModelError
 from cmsearch.media.audio import RATE, AudioReader, listening
-from cmsearch.media.transcripts import transcriber
 from cmsearch.models.transcribers import faster_whisper
 from cmsearch.models.transcribers.faster_whisper import FasterWhisper, _fitted, _is_sure
 from cmsearch.models.transcribers.sentences import Word
+from cmsearch.models.transcribers.transcripts import transcriber
 from cmsearch.models.transcribers.voice_activity import (
     LOUD,
     Passage,

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from tests.unit.cmsearch.test_details import LINES, screen
 
-from cmsearch import registry
 from cmsearch.errors import StoreError
+from cmsearch.models.plugins import encoders
 from cmsearch.search.merge.duplicate_groups import find_duplicates
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
@@ -28,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scene(1).resize((160, 120)).save(folder / "small.bmp")
     shutil.copy(folder / "1.bmp", folder / "equal.bmp")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+        patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         Indexer(folder, model="fake:colours").run()
     return folder
 
@@ -44,7 +44,7 @@ def edit(folder: Path, statement: str, *values: object) -> None:
 
 
 def indexed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+    monkeypatch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
     Indexer(folder, model="fake:colours").run()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cmsearch.errors import MediaError, QueryError
-from cmsearch.media import transcripts
+from cmsearch.models.transcribers import transcripts
 from cmsearch.search.query import voice
 from cmsearch.search.query.voice import MOST_WORDS, asked_for, understood
 from cmsearch.types import Segment

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import cmsearch
-from cmsearch import registry
 from cmsearch.errors import MediaError, ModelError, QueryError, UnknownModelError
-from cmsearch.media import transcripts
 from cmsearch.media.audio import AudioReader
-from cmsearch.media.transcripts import RATE, WINDOW, heard, transcript_of, windows
+from cmsearch.models.loading import load_transcriber
+from cmsearch.models.names import transcriber_name
+from cmsearch.models.transcribers import transcripts
+from cmsearch.models.transcribers.transcripts import RATE, WINDOW, heard, transcript_of, windows
 from cmsearch.types import FloatArray, Segment
 from tests import listeners, sounds
 from tests.bad_sounds import riff, silent_film
@@ -128,7 +129,7 @@ def test_a_transcriber_is_loaded_once(listener: str, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_transcriber_has_one_name(name: str, canonical: str | None, listener: str) -> None:
-    assert registry.transcriber_name(name) == (canonical or name)
+    assert transcriber_name(name) == (canonical or name)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_a_transcriber_has_one_name(name: str, canonical: str | None, listener: 
 )
 def test_other_names_are_none(name: str) -> None:
     with pytest.raises(UnknownModelError):
-        registry.transcriber_name(name)
+        transcriber_name(name)
 
 
 def test_a_transcriber_has_the_name_that_it_is_asked_for_by(
@@ -145,7 +146,7 @@ def test_a_transcriber_has_the_name_that_it_is_asked_for_by(
     monkeypatch.setattr(listeners.Listener, "name", property(lambda self: "x"), raising=False)
     monkeypatch.setattr(listeners.Listener, "__init__", lambda self, word: None)
     with pytest.raises(ModelError, match="calls itself x"):
-        registry.load_transcriber(listener)
+        load_transcriber(listener)
 
 
 def test_none_writes_nothing_down() -> None:

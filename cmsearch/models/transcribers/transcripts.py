@@ -13,8 +13,9 @@ from cmsearch.common.arguments import checked_path
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.media import audio
 from cmsearch.media.audio import RATE, listening
+from cmsearch.models.loading import load_transcriber
+from cmsearch.models.names import transcriber_name
 from cmsearch.protocols import Transcriber
-from cmsearch.registry import load_transcriber, transcriber_name
 from cmsearch.types import FloatArray, Segment
 
 DEFAULT = "faster-whisper:tiny.en"

@@ -1,0 +1,110 @@
+"""Loading models by their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cmsearch.errors import (
+    ModelError,
+    StoreMismatchError,
+    UnknownModelError,
+)
+from cmsearch.models import adapters
+from cmsearch.models.adapters import Adapter, read
+from cmsearch.models.encoders.adapted import Adapted, adapted
+from cmsearch.models.names import _ADAPTED, canonical_name, transcriber_name
+from cmsearch.models.plugins import encoders, rerankers, transcribers
+from cmsearch.models.spaces import model_name
+from cmsearch.protocols import Encoder, Reranker, Transcriber
+from cmsearch.types import Space
+
+
+def load_encoder(
+    name: str,
+    *,
+    device: str | None = None,
+    space: Space | None = None,
+    download: bool = False,
+) -> Encoder:
+    """The encoder for a model's name, on a `device` as torch names them or the best there is.
+
+    `space` is the one it must have, where a store has it. Weights that aren't here are fetched
+    only if `download` is true. Raises `ModelError`, `StoreMismatchError`.
+    """
+    canonical = canonical_name(name)
+    if _ADAPTED.fullmatch(canonical):
+        raise UnknownModelError(
+            f"{name} is an adapter that another index has. Name its file, which `cmsearch fit "
+            "--export FILE` writes there."
+        )
+    encoder, _, model = canonical.partition(":")
+    load = encoders.load(encoder)
+    loaded: Encoder = load(model, device=device, space=space, download=download)
+    if encoder != "adapter" and model_name(loaded.space) != canonical:
+        raise ModelError(
+            f"The encoder of {name} names its space {model_name(loaded.space)}; the two have to "
+            "be the same."
+        )
+    return loaded
+
+
+def load_reranker(name: str, *, device: str | None = None, download: bool = False) -> Reranker:
+    """The reranker `itm` with its own model, or `itm:ORG/NAME` or `itm:PATH` with another one, or
+    `learned:FILE`, which `cmsearch fit --reranker --export FILE` wrote.
+
+    It runs on a `device` as torch names them or the best there is. Weights that aren't here are
+    fetched only if `download` is true. Raises `ModelError`.
+    """
+    kind, _, model = name.strip().partition(":")
+    if kind not in rerankers.rows():
+        known = ", ".join(sorted(rerankers.rows()))
+        raise UnknownModelError(f"No model reranks by the name {name!r}; there is {known}.")
+    loaded: Reranker = rerankers.load(kind)(model.strip(), device=device, download=download)
+    return loaded
+
+
+def load_transcriber(
+    name: str, *, device: str | None = None, download: bool = False
+) -> Transcriber:
+    """The transcriber of a name, on the CPU unless `device` names another.
+
+    Weights that aren't here are fetched only if `download` is true. Raises `ModelError`.
+    """
+    canonical = transcriber_name(name)
+    kind, _, model = canonical.partition(":")
+    load = transcribers.load(kind)
+    loaded: Transcriber = load(model, device=device, download=download)
+    if loaded.name != canonical:
+        raise ModelError(
+            f"The transcriber of {name} calls itself {loaded.name}, not {canonical}; the two have "
+            "to be the same."
+        )
+    return loaded
+
+
+def on_top(adapter: Adapter, *, device: str | None = None, download: bool = False) -> Adapted:
+    """The encoder that an adapter is for, with it on top. Raises `ModelError` and
+    `StoreMismatchError`.
+    """
+    name, base = model_name(adapter.base), adapter.base
+    return adapted(load_encoder(name, device=device, space=base, download=download), adapter)
+
+
+def load(
+    model: str, *, device: str | None = None, space: Space | None = None, download: bool = False
+) -> Adapted:
+    """The encoder of an adapter in the file `model`; `space`, if given, is the one it must have."""
+    adapter = adapters.read(Path(model))
+    if space not in (None, adapter.space):
+        raise StoreMismatchError(f"{model} is another adapter than the one that was asked for.")
+    return on_top(adapter, device=device, download=download)
+
+
+def resolved(name: str) -> str:
+    """The name by which stores know a model: of an adapter's file, that of the adapter in it.
+
+    Raises `ModelError`.
+    """
+    canonical = canonical_name(name)
+    kind, _, path = canonical.partition(":")
+    return model_name(read(Path(path)).space) if kind == "adapter" else canonical

@@ -1,0 +1,29 @@
+"""The plug points of models: encoders, rerankers and transcribers by name."""
+
+from __future__ import annotations
+
+from cmsearch.registry import Registry
+
+encoders = Registry(
+    "cmsearch.encoders",
+    {
+        "adapter": "cmsearch.models.loading:load",
+        "dual": "cmsearch.models.encoders.dual:load",
+        "lite": "cmsearch.models.encoders.lite:load",
+        "open_clip": "cmsearch.models.encoders.open_clip:load",
+        "transformers": "cmsearch.models.encoders.transformers:load",
+    },
+)
+"""Functions `load(model, *, device, space, download) -> Encoder`."""
+rerankers = Registry(
+    "cmsearch.rerankers",
+    {
+        "itm": "cmsearch.models.rerankers.itm:load",
+        "learned": "cmsearch.models.rerankers.learned:load",
+    },
+)
+"""Functions `load(model, *, device, download) -> Reranker`; for an empty `model` their own."""
+transcribers = Registry(
+    "cmsearch.transcribers", {"faster-whisper": "cmsearch.models.transcribers.faster_whisper:load"}
+)
+"""Functions `load(model, *, device, download) -> Transcriber`; for an empty `model` their own."""
