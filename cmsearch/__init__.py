@@ -6,6 +6,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cmsearch.common.version import __version__ as __version__
+
 # Before any of them is imported, here or by another library, in this process or in one that it
 # starts: ONNX Runtime would report to its maker (`import onnxruntime` is enough, and its own
 # `disable_telemetry_events` too late), the hub's client would say who fetches with what.
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
         Space,
     )
 
-__version__ = "0.1.0"
-
 __all__ = [
     "CmsearchError",
     "Encoding",
@@ -74,15 +74,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Engine": "searcher",
-    "Ranking": "ranking",
-    "open": "searcher",
-    "parse": "grammar",
-    "refined": "feedback",
-    "transcribe": "transcripts",
+    "Engine": "cmsearch.search.engine",
+    "Ranking": "cmsearch.search.rank.second_stage",
+    "open": "cmsearch.search.engine",
+    "parse": "cmsearch.search.query.grammar",
+    "refined": "cmsearch.search.query.feedback",
+    "transcribe": "cmsearch.models.transcribers.transcripts",
 } | dict.fromkeys(
     ("Encoding", "Filter", "Hit", "Modality", "Query", "QueryPart", "Role", "Segment", "Space"),
-    "types",
+    "cmsearch.types",
 )
 
 
@@ -90,7 +90,7 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for at its first use, so that `import cmsearch` costs nothing."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    return getattr(import_module(_HOMES.get(name, "cmsearch.errors")), name)
 
 
 def __dir__() -> list[str]:

@@ -13,8 +13,8 @@ from traceback import walk_tb
 import click
 from click.shell_completion import CompletionItem
 
-from cmsearch import __version__
 from cmsearch.commands.table import COMMANDS, SUMMARIES
+from cmsearch.common.version import __version__
 from cmsearch.errors import CmsearchError
 from cmsearch.interruption import MESSAGE, attended, end_if_busy
 

@@ -15,7 +15,8 @@ from cmsearch.common.files import read_file
 from cmsearch.common.text import native, storable
 from cmsearch.errors import StoreNotFoundError
 from cmsearch.store.filesystem import is_of_system, system_folders
-from cmsearch.store.store import CATALOG, LOCK
+from cmsearch.store.lock import LOCK
+from cmsearch.store.store import CATALOG
 from cmsearch.types import Skipped
 from indexer.ignoring import Rules
 

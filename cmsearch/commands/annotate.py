@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmsearch.commands.options import store_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import json_line, printable
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 SHOWN = 20
 
 
-@click.command(short_help=SUMMARIES["annotate"])
+@click.command()
 @click.argument("pictures", nargs=-1, metavar="[FILE_OR_FOLDER]...")
 @store_option
 @click.option(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmsearch.commands.options import format_option, store_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import json_line, printable
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ LIKELY = 0.5
 """What is less likely by itself is said where a choice had to be taken; see `annotate`."""
 
 
-@click.command(short_help=SUMMARIES["classify"])
+@click.command()
 @click.argument("pictures", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
 @click.option("--choices", metavar="LIST", help='Choices, separated by commas: "day, night".')
 @click.option("--question", metavar="TEXT", default="", help="What the choices answer.")

@@ -5,13 +5,11 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from cmsearch.cli import cli
-from cmsearch.commands.table import SUMMARIES
 
-
-@click.command(short_help=SUMMARIES["completion"])
+@click.command()
 @click.argument("shell", type=click.Choice(["bash", "fish", "zsh"]))
-def completion(shell: str) -> None:
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
     """Print a script that completes cmsearch's commands and options in SHELL.
 
     \b
@@ -22,4 +20,4 @@ def completion(shell: str) -> None:
     """
     made = get_completion_class(shell)
     assert made is not None, "click knows the three"
-    click.echo(made(cli, {}, "cmsearch", "_CMSEARCH_COMPLETE").source())
+    click.echo(made(ctx.find_root().command, {}, "cmsearch", "_CMSEARCH_COMPLETE").source())

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmsearch.commands.options import store_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import json_line, printable
 
 if TYPE_CHECKING:
     from cmsearch.search.merge.duplicate_groups import Copy, Group
 
 
-@click.command(short_help=SUMMARIES["duplicates"])
+@click.command()
 @click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
 @store_option
 @click.option(

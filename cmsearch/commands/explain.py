@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmsearch.commands.options import format_option, store_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.files import check_no_link, create_file, replace_file
 from cmsearch.common.text import json_line, printable
 from cmsearch.types import Modality, Query, QueryPart
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from cmsearch.types import FloatArray
 
 
-@click.command(short_help=SUMMARIES["explain"])
+@click.command()
 @click.argument("query")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(

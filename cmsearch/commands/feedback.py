@@ -11,7 +11,6 @@ from click.core import ParameterSource
 from cmsearch.commands import history
 from cmsearch.commands.asking import answer, composed, search_options
 from cmsearch.commands.showing import SHOWN, Showing, show_options
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.errors import QueryError
 from cmsearch.search.query.feedback import refined
 from cmsearch.types import Hit
@@ -19,7 +18,7 @@ from cmsearch.types import Hit
 _NAMED = ("ranks", "wrong")
 
 
-@click.command(short_help=SUMMARIES["again"])
+@click.command()
 @search_options
 @show_options
 @click.pass_context
@@ -35,7 +34,7 @@ def again(ctx: click.Context, /, **options: Any) -> None:
     answer(last.query, _options(ctx, last), Showing.of(options), seen=last.seen)
 
 
-@click.command(short_help=SUMMARIES["more"])
+@click.command()
 @click.argument("ranks", type=click.IntRange(1), nargs=-1)
 @click.option(
     "--not",
@@ -72,7 +71,7 @@ def more(ctx: click.Context, /, ranks: Sequence[int], wrong: Sequence[int], **op
     answer(query, _options(ctx, last), Showing.of(options), seen=seen)
 
 
-@click.command(short_help=SUMMARIES["similar"])
+@click.command()
 @click.argument("file")
 @search_options
 @show_options

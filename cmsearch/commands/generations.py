@@ -11,11 +11,10 @@ from typing import Any
 import click
 
 from cmsearch.commands.options import format_option, store_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 
 
-@click.command(short_help=SUMMARIES["generations"])
+@click.command()
 @store_option
 @format_option
 def generations(store: Path | None, style: str) -> None:
@@ -44,7 +43,7 @@ def generations(store: Path | None, style: str) -> None:
         )
 
 
-@click.command(short_help=SUMMARIES["rollback"])
+@click.command()
 @click.argument("generation", type=int, required=False)
 @store_option
 def rollback(generation: int | None, store: Path | None) -> None:
@@ -70,7 +69,7 @@ def rollback(generation: int | None, store: Path | None) -> None:
         )
 
 
-@click.command(short_help=SUMMARIES["prune"])
+@click.command()
 @click.argument("numbers", metavar="[GENERATION]...", type=int, nargs=-1)
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @store_option

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmsearch.commands.options import format_option, store_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 
 if TYPE_CHECKING:
     from cmsearch.store.inventory import Inventory
 
 
-@click.command(short_help=SUMMARIES["info"])
+@click.command()
 @store_option
 @format_option
 def info(store: Path | None, style: str) -> None:

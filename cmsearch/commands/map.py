@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmsearch.commands.options import store_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ MOST = 50_000
 """As in `cmsearch.show.map_page`, which costs too much to import for `--help`."""
 
 
-@click.command(short_help=SUMMARIES["map"])
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @store_option
 @click.option(

@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from cmsearch.commands.options import format_option
-from cmsearch.commands.table import SUMMARIES
 
 
-@click.command(short_help=SUMMARIES["models"])
+@click.command()
 @click.option("--all", "everything", is_flag=True, help="Every name that open_clip knows.")
 @format_option
 @click.argument("name", required=False)

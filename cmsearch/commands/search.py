@@ -10,10 +10,9 @@ import click
 from cmsearch.commands.asking import answer, composed, search_options
 from cmsearch.commands.listening import MIC, Listening, heard
 from cmsearch.commands.showing import SHOWN, Showing, check, show_options
-from cmsearch.commands.table import SUMMARIES
 
 
-@click.command(short_help=SUMMARIES["search"])
+@click.command()
 @click.argument("text", required=False)
 @click.option("--text", "said", metavar="TEXT", help="The same as the argument TEXT.")
 @click.option(

@@ -13,12 +13,11 @@ from cmsearch.commands import editing
 from cmsearch.commands.asking import find, search_options
 from cmsearch.commands.lines import Lines, completions
 from cmsearch.commands.nothing import why_none
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 from cmsearch.errors import CmsearchError
 
 
-@click.command(short_help=SUMMARIES["shell"])
+@click.command()
 @search_options
 @click.option("--preview", is_flag=True, help="Show the pictures in the terminal.")
 def shell(preview: bool, **options: Any) -> int:

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import click
 
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 from cmsearch.types import Hit
 
 _OUT, _TO_FILE = "--out FILE.wav", "--speak-to FILE.wav"
 
 
-@click.command(short_help=SUMMARIES["speak"])
+@click.command()
 @click.argument("text")
 @click.option(
     "--out",

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from cmsearch.commands.places import unwritable
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.files import new_file
 from cmsearch.common.text import printable
 from cmsearch.errors import MediaError
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 _PLAIN_SECONDS = 10.0
 
 
-@click.command(short_help=SUMMARIES["transcribe"])
+@click.command()
 @click.argument(
     "files",
     nargs=-1,

@@ -10,9 +10,9 @@ from cmsearch.errors import (
     UnknownModelError,
 )
 from cmsearch.models import adapters
-from cmsearch.models.adapters import Adapter, read
+from cmsearch.models.adapters import Adapter
 from cmsearch.models.encoders.adapted import Adapted, adapted
-from cmsearch.models.names import _ADAPTED, canonical_name, transcriber_name
+from cmsearch.models.names import ADAPTED, canonical_name, transcriber_name
 from cmsearch.models.plugins import encoders, rerankers, transcribers
 from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder, Reranker, Transcriber
@@ -32,15 +32,17 @@ def load_encoder(
     only if `download` is true. Raises `ModelError`, `StoreMismatchError`.
     """
     canonical = canonical_name(name)
-    if _ADAPTED.fullmatch(canonical):
+    if ADAPTED.fullmatch(canonical):
         raise UnknownModelError(
             f"{name} is an adapter that another index has. Name its file, which `cmsearch fit "
             "--export FILE` writes there."
         )
     encoder, _, model = canonical.partition(":")
+    if encoder == "adapter":
+        return _load_adapted(Path(model), device=device, space=space, download=download)
     load = encoders.load(encoder)
     loaded: Encoder = load(model, device=device, space=space, download=download)
-    if encoder != "adapter" and model_name(loaded.space) != canonical:
+    if model_name(loaded.space) != canonical:
         raise ModelError(
             f"The encoder of {name} names its space {model_name(loaded.space)}; the two have to "
             "be the same."
@@ -90,13 +92,13 @@ def on_top(adapter: Adapter, *, device: str | None = None, download: bool = Fals
     return adapted(load_encoder(name, device=device, space=base, download=download), adapter)
 
 
-def load(
-    model: str, *, device: str | None = None, space: Space | None = None, download: bool = False
+def _load_adapted(
+    path: Path, *, device: str | None, space: Space | None, download: bool
 ) -> Adapted:
-    """The encoder of an adapter in the file `model`; `space`, if given, is the one it must have."""
-    adapter = adapters.read(Path(model))
+    """The encoder of an adapter in a file; `space`, if given, is the one it must have."""
+    adapter = adapters.read(path)
     if space not in (None, adapter.space):
-        raise StoreMismatchError(f"{model} is another adapter than the one that was asked for.")
+        raise StoreMismatchError(f"{path} is another adapter than the one that was asked for.")
     return on_top(adapter, device=device, download=download)
 
 
@@ -107,4 +109,4 @@ def resolved(name: str) -> str:
     """
     canonical = canonical_name(name)
     kind, _, path = canonical.partition(":")
-    return model_name(read(Path(path)).space) if kind == "adapter" else canonical
+    return model_name(adapters.read(Path(path)).space) if kind == "adapter" else canonical

@@ -13,7 +13,7 @@ SHORT_NAMES = {
     "best": "open_clip:ViT-B-16-SigLIP2/webli",
 }
 _SCHEMES = ("hf-hub:", "local-dir:")
-_ADAPTED = re.compile(r"(?s:(.+))\+([0-9a-f]{12})")
+ADAPTED = re.compile(r"(?s:(.+))\+([0-9a-f]{12})")
 _FILE = re.compile(r"(?s:(?:[/~.].*|[^/:]*)\.safetensors)")
 
 
@@ -29,7 +29,7 @@ def canonical_name(name: str) -> str:
     """
     name = name.strip()
     name = SHORT_NAMES.get(name, name)
-    if match := _ADAPTED.fullmatch(name):
+    if match := ADAPTED.fullmatch(name):
         return f"{canonical_name(match[1])}+{match[2]}"
     if _FILE.fullmatch(name) or name.startswith("adapter:"):
         return f"adapter:{absolute(name.removeprefix('adapter:').strip())}"

@@ -7,7 +7,6 @@ from cmsearch.registry import Registry
 encoders = Registry(
     "cmsearch.encoders",
     {
-        "adapter": "cmsearch.models.loading:load",
         "dual": "cmsearch.models.encoders.dual:load",
         "lite": "cmsearch.models.encoders.lite:load",
         "open_clip": "cmsearch.models.encoders.open_clip:load",

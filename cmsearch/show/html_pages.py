@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 SUFFIXES = (".html", ".htm")
-_DATA = Path(__file__).parent / "data"
+_DATA = Path(__file__).parent / "pages"
 _OWN = b'<meta name="generator" content="cmsearch">'
 _HEAD = 4096
 

@@ -18,7 +18,7 @@ from cmsearch.common.arguments import checked_path
 from cmsearch.common.text import native, storable
 from cmsearch.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
 from cmsearch.protocols import VectorIndex
-from cmsearch.store import lock, making, trust
+from cmsearch.store import making, trust
 from cmsearch.store.catalog.blobs import unpack
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
@@ -29,7 +29,6 @@ from cmsearch.types import Background, FloatArray, IdArray, Modality, Space
 
 DIRECTORY = ".cmsearch"
 CATALOG = making.CATALOG
-LOCK = lock.LOCK
 _LONGEST_TOKENS = 10_000
 _SAMPLE = 50_000
 """Vectors that are compared to know what chance does."""

@@ -9,14 +9,13 @@ from pathlib import Path
 import click
 
 from cmsearch.commands.options import format_option, store_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 from cmsearch.store.store import open_at
 from indexer.commands.options import device_option
 from indexer.doctor import SAMPLES, Finding, encode_missing, examine, repair
 
 
-@click.command(short_help=SUMMARIES["doctor"])
+@click.command()
 @store_option
 @click.option("--repair", "mend", is_flag=True, help="Make anew what is damaged.")
 @click.option(

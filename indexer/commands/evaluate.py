@@ -13,7 +13,6 @@ from typing import Any
 import click
 
 from cmsearch.commands.options import format_option, trust_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.files import read_file
 from cmsearch.errors import QueryError
 from indexer.commands.options import device_option, folder_argument, model_option, progress
@@ -22,7 +21,7 @@ from indexer.indexer import Indexer
 _MAX_BYTES = 256 * 2**20  # of a file of queries
 
 
-@click.command(short_help=SUMMARIES["eval"])
+@click.command()
 @folder_argument
 @model_option
 @device_option

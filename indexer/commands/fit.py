@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from cmsearch.commands.options import format_option, trust_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 from cmsearch.learning.fit_adapter import Fit, Reranking, Wish
 from indexer.commands.options import device_option, folder_argument, progress
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from cmsearch.learning.fit_fusion import Fusing
 
 
-@click.command(short_help=SUMMARIES["fit"])
+@click.command()
 @folder_argument
 @click.option(
     "--store",

@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 
 from cmsearch.commands.options import format_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.common.text import printable
 from cmsearch.types import Skipped
 from indexer.commands.options import (
@@ -28,7 +27,7 @@ SHOWN = 20
 KINDS = 5
 
 
-@click.command(short_help=SUMMARIES["index"])
+@click.command()
 @folder_argument
 @model_option
 @device_option

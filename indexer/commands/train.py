@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmsearch.commands.options import format_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.errors import CmsearchError
 from cmsearch.types import Progress
 from indexer.commands.index import print_skipped
@@ -40,7 +39,7 @@ class Towers(click.ParamType[frozenset[str]]):
 _NONE: frozenset[str] = frozenset()
 
 
-@click.command(short_help=SUMMARIES["train"])
+@click.command()
 @folder_argument
 @click.option(
     "--out",

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from cmsearch.commands.options import format_option
-from cmsearch.commands.table import SUMMARIES
 from cmsearch.errors import CmsearchError
 from cmsearch.types import Skipped
 from indexer.commands.index import counted, print_json, print_skipped
@@ -25,7 +24,7 @@ from indexer.indexer import Indexer, Report
 from indexer.watch import follow
 
 
-@click.command(short_help=SUMMARIES["watch"])
+@click.command()
 @folder_argument
 @model_option
 @device_option

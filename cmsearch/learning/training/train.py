@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from cmsearch import __version__
+from cmsearch.common.version import __version__
 from cmsearch.errors import QueryError
 from cmsearch.learning.metrics import Gold
 from cmsearch.learning.training import pairs as parting

@@ -15,7 +15,7 @@ SIZE = 150
 
 def captions() -> list[str]:
     """`SIZE` captions of everyday photographs, written for cmsearch, spread over the whole list."""
-    text = files("cmsearch").joinpath("data/captions.txt").read_text(encoding="utf-8")
+    text = files(__package__).joinpath("background_captions.txt").read_text(encoding="utf-8")
     lines = text.splitlines()
     return lines[:: max(1, len(lines) // SIZE)][:SIZE]
 
