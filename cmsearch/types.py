@@ -21,7 +21,7 @@ class Modality(StrEnum):
 
     TEXT = "text"
     IMAGE = "image"
-    AUDIO = "audio"
+    SPEECH = "audio"
     VIDEO = "video"
     SOUND = "sound"
 
@@ -29,7 +29,7 @@ class Modality(StrEnum):
 TOWER: Mapping[Modality, Modality] = {
     Modality.TEXT: Modality.TEXT,
     Modality.IMAGE: Modality.IMAGE,
-    Modality.AUDIO: Modality.TEXT,
+    Modality.SPEECH: Modality.TEXT,
     Modality.VIDEO: Modality.IMAGE,
     Modality.SOUND: Modality.SOUND,
 }
@@ -109,7 +109,7 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class Capture:
     """What a camera noted beside a picture: local time, model, and degrees north and east."""
 
     taken: datetime | None = None
@@ -118,7 +118,7 @@ class Shot:
     longitude: float | None = None
 
 
-UNKNOWN_SHOT = Shot()
+UNKNOWN_CAPTURE = Capture()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Asset:
     error: str | None = None
     about: str | None = None
     """The picture that a sidecar belongs to."""
-    shot: Shot = UNKNOWN_SHOT
+    capture: Capture = UNKNOWN_CAPTURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Part:
     content: Any
     about: str | None = None
     locator: str = ""
-    shot: Shot = UNKNOWN_SHOT
+    capture: Capture = UNKNOWN_CAPTURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +332,7 @@ class EncodedQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Composition:
+class ComposedQuery:
     """A query as vectors: the weighted sum of its `parts`, without what is about one of `without`.
 
     A part with a negative weight is subtracted; at least one has a positive one.

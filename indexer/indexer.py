@@ -26,7 +26,7 @@ from indexer.pipeline import Clock, Counter, ordered_map
 from indexer.read import Loader
 from indexer.scan import SUBJECTS, Found, in_turn, scan
 from indexer.sounds import Sounds
-from indexer.stages import Spaces, Stages, batched, units
+from indexer.stages import IndexStages, Spaces, batched, units
 
 log = logging.getLogger("cmsearch")
 
@@ -281,7 +281,7 @@ class Indexer:
         loader = Loader(self.folder, encoder, subjects, speech, sounds)
         own = store.catalog.sound_space()
         spaces = Spaces(space, own[0] if own else None)
-        stages = Stages(store, spaces, encoder, loader, self._clock)
+        stages = IndexStages(store, spaces, encoder, loader, self._clock)
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
         skipped: list[Skipped] = []
         with threads() as pool, counter:

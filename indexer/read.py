@@ -15,12 +15,12 @@ from cmsearch.media.readers import make_reader
 from cmsearch.protocols import Encoder
 from cmsearch.store.catalog.skipped_lines import noted
 from cmsearch.types import (
-    UNKNOWN_SHOT,
+    UNKNOWN_CAPTURE,
+    Capture,
     Modality,
     Part,
     Reading,
     Segment,
-    Shot,
     Sized,
     Skipped,
     Window,
@@ -65,7 +65,7 @@ class Loaded:
     skipped: list[Skipped] = field(default_factory=list)
     error: str | None = None
     final: bool = True
-    shot: Shot = UNKNOWN_SHOT
+    capture: Capture = UNKNOWN_CAPTURE
 
     @property
     def noted(self) -> str | None:
@@ -111,13 +111,13 @@ class Loader:
         return replace(loaded, final=False) if names.lacking else loaded
 
     def _read(self, path: Path, loaded: Loaded, known: frozenset[str], names: Names) -> Loaded:
-        file, final, shot = loaded.file, True, UNKNOWN_SHOT
+        file, final, capture = loaded.file, True, UNKNOWN_CAPTURE
         found = make_reader(file.kind).read(path, self._wanted(loaded, names))
         for part in _bounded(found):
             if isinstance(part, Skipped):
                 loaded.skipped.append(replace(part, path=file.path))
                 continue
-            about, shot = self._subjects.of(file, part), part.shot
+            about, capture = self._subjects.of(file, part), part.capture
             if part.about is not None and about is None:
                 reason = f"describes {part.about}, which is not among the pictures here"
                 loaded.skipped.append(Skipped(file.path, reason, part.locator))
@@ -129,7 +129,7 @@ class Loader:
             if item.digest not in loaded.locators and item.digest not in known:
                 loaded.new.append(self._prepared(item))
             loaded.locators.setdefault(item.digest, part.locator)
-        return replace(loaded, final=final, shot=shot)
+        return replace(loaded, final=final, capture=capture)
 
     def _wanted(self, loaded: Loaded, names: Names) -> Reading:
         speech, size = self._speech, self._encoder.capabilities.image_size

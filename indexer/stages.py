@@ -36,7 +36,7 @@ class Spaces(NamedTuple):
 Encoded = list[tuple[Unit, Encoding | None]]
 
 
-class Stages:
+class IndexStages:
     """What happens to each file and batch on its way from the folder into the store."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Stages:
             loaded.digest,
             loaded.noted,
             file.about,
-            loaded.shot,
+            loaded.capture,
         )
         number = writer.put_asset(asset)
         if item is not None and encoding is not None:

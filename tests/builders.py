@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw
 
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.writer import NewItem
-from cmsearch.types import Asset, Encoding, Modality, Part, Shot, Space
+from cmsearch.types import Asset, Capture, Encoding, Modality, Part, Space
 
-SHOT = Shot(datetime(2020, 2, 2, 20, 20), "Canon EOS R5", 48.5, -2.25)
+SHOT = Capture(datetime(2020, 2, 2, 20, 20), "Canon EOS R5", 48.5, -2.25)
 
 
 def space(dim: int) -> Space:
@@ -24,7 +24,7 @@ def space(dim: int) -> Space:
 
 
 def asset(path: str, kind: str = "image", **changes: Any) -> Asset:
-    return replace(Asset(path, kind, size=1, mtime_ns=2, digest=path, shot=SHOT), **changes)
+    return replace(Asset(path, kind, size=1, mtime_ns=2, digest=path, capture=SHOT), **changes)
 
 
 def photo(vectors: Any, digest: str = "photo") -> NewItem:

@@ -221,7 +221,7 @@ def find(
     targets = tuple(apart) if is_apart else (target,)
     left = [hit for one in targets for hit in _unseen(engine, query, options, one, seen)]
     found = [replace(hit, rank=rank) for rank, hit in enumerate(left, 1)]
-    history.keep(history.Search(engine.store.path, query, _plain(options), found, seen))
+    history.keep(history.LastSearch(engine.store.path, query, _plain(options), found, seen))
     return found
 
 

@@ -89,7 +89,7 @@ def similar(ctx: click.Context, /, file: str, **options: Any) -> None:
     answer(composed(None, [file], ()), given, Showing.of(options))
 
 
-def _options(ctx: click.Context, last: history.Search) -> dict[str, Any]:
+def _options(ctx: click.Context, last: history.LastSearch) -> dict[str, Any]:
     """The options of the last search, and over them those that are given now.
 
     The kept ones are read as if they were given: a file that was changed can say anything.

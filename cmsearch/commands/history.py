@@ -27,7 +27,7 @@ _LARGEST = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class LastSearch:
     """What was asked of a store, with which options of the command, and what was found.
 
     `seen` are the hits that led to the query, and aren't among its own.
@@ -45,7 +45,7 @@ def folder() -> Path:
     return Path(os.environ.get("CMSEARCH_STATE") or platformdirs.user_state_dir("cmsearch"))
 
 
-def keep(search: Search) -> None:
+def keep(search: LastSearch) -> None:
     """Remember a search in place of the last one.
 
     One with a picture that has no path can't be asked again and isn't kept; and where nothing can
@@ -71,7 +71,7 @@ def keep(search: Search) -> None:
         replace_file(place, written, PRIVATE)
 
 
-def last() -> Search:
+def last() -> LastSearch:
     """The last search. Raises `QueryError` if there is none."""
     try:
         fields = json.loads(read_file(folder() / _NAME, _LARGEST))
@@ -80,6 +80,6 @@ def last() -> Search:
             [_known(rank, one) for rank, one in enumerate(fields[name], 1)]
             for name in ("hits", "seen")
         )
-        return Search(Path(fields["store"]), query, dict(fields["options"]), hits, seen)
+        return LastSearch(Path(fields["store"]), query, dict(fields["options"]), hits, seen)
     except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
         raise QueryError(NONE) from error

@@ -21,7 +21,7 @@ TEXT_WIDTH = 60
 HEADINGS = {
     Modality.TEXT: "Texts",
     Modality.IMAGE: "Pictures",
-    Modality.AUDIO: "Speech",
+    Modality.SPEECH: "Speech",
     Modality.VIDEO: "Films",
     Modality.SOUND: "Sounds",
 }

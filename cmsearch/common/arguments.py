@@ -14,7 +14,7 @@ from cmsearch.types import Filter, Modality, Query, QueryPart
 
 MOST = 1e6
 """The largest weight of a part."""
-ASKED = (Modality.TEXT, Modality.IMAGE, Modality.AUDIO)
+ASKED = (Modality.TEXT, Modality.IMAGE, Modality.SPEECH)
 
 _FILTER_TYPES: dict[str, Any] = {
     "path": str, "since": date, "until": date, "camera": str, "near": tuple, "has_caption": bool,

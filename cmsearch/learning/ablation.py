@@ -16,7 +16,7 @@ from cmsearch.search.rank.second_stage import OWN, Ranking
 from cmsearch.search.rank.stages import (
     UNMEASURED,
     UNMEASURED_HUBNESS,
-    Stages,
+    StageSettings,
     Table,
     defaults,
     pack,
@@ -29,7 +29,7 @@ _DIRECTIONS = {
     "text→image": (Modality.TEXT, Modality.IMAGE),
     "image→text": (Modality.IMAGE, Modality.TEXT),
 }
-_PLAIN = Ranking(match="picture", fold=False, stages=Stages())
+_PLAIN = Ranking(match="picture", fold=False, stages=StageSettings())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def ablate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Gain]:
     }
     learned = engine.reranks
     if learned:
-        rankings[OWN] = Ranking(match="picture", fold=False, stages=Stages(model=OWN))
+        rankings[OWN] = Ranking(match="picture", fold=False, stages=StageSettings(model=OWN))
     found = []
     for name, ranking in (rankings | {"default": Ranking(match="picture", fold=False)}).items():
         for before, after in zip(base, evaluate(engine, gold, ranking, timed=0), strict=True):
@@ -85,7 +85,7 @@ def table(encoder: str, found: Sequence[Gain]) -> Table:
     Of what raises it significantly and lowers neither recall@1 nor recall@10 significantly; else
     nothing. What was learned from these captions has no part in it.
     """
-    chosen = dict.fromkeys(_DIRECTIONS.values(), Stages())
+    chosen = dict.fromkeys(_DIRECTIONS.values(), StageSettings())
     best = dict.fromkeys(_DIRECTIONS.values(), 0.0)
     known = variants(encoder)
     for gain in found:
@@ -109,15 +109,15 @@ def keep(engine: Engine, found: Sequence[Gain]) -> Table:
     return chosen
 
 
-def variants(encoder: str) -> dict[str, Stages]:
+def variants(encoder: str) -> dict[str, StageSettings]:
     """The stages that are measured, by name."""
     known = defaults(encoder, None).values()
     attention = next((one.attention for one in known if one.attention), UNMEASURED)
     hubness = next((one.hubness for one in known if one.hubness), UNMEASURED_HUBNESS)
     return {
-        "attention": Stages(attention=attention),
-        "hubness": Stages(hubness=hubness),
-        "both": Stages(attention, hubness),
+        "attention": StageSettings(attention=attention),
+        "hubness": StageSettings(hubness=hubness),
+        "both": StageSettings(attention, hubness),
     }
 
 

@@ -22,7 +22,7 @@ from cmsearch.models.spaces import model_name
 from cmsearch.search.own_models import own_adapter
 from cmsearch.search.query.compose import scales
 from cmsearch.store.store import Store
-from cmsearch.types import Composition, EncodedQuery, FloatArray, IdArray, Modality, Progress
+from cmsearch.types import ComposedQuery, EncodedQuery, FloatArray, IdArray, Modality, Progress
 
 LIMITS = Limits(pictures=5_000, captions=5, shared=10)
 """A caption that more pictures share is a tag: it says of none of them which one it is."""
@@ -138,7 +138,7 @@ def _material(own: Source, found: Examples) -> Material:
 def _priors(own: Source) -> FloatArray:
     """The shares of a picture and a text in their sum, among pictures and among texts `(2, 2)`."""
     nothing = np.zeros(own.space.dim, np.float32)
-    both = Composition(
+    both = ComposedQuery(
         (EncodedQuery(Modality.IMAGE, None, nothing), EncodedQuery(Modality.TEXT, "", nothing)),
         (1.0, 1.0),
     )

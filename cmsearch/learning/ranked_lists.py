@@ -14,7 +14,7 @@ from cmsearch.models.spaces import model_name
 from cmsearch.search.rank.attention import Tokens, attend
 from cmsearch.search.rank.hubness import SIZE
 from cmsearch.search.rank.second_stage import DEPTH
-from cmsearch.search.rank.stages import Hubness, Stages, Table
+from cmsearch.search.rank.stages import Hubness, StageSettings, Table
 from cmsearch.types import FloatArray, IdArray, Modality
 
 OTHER = {Modality.TEXT: Modality.IMAGE, Modality.IMAGE: Modality.TEXT}
@@ -54,7 +54,7 @@ class Ranker:
             for start in range(0, len(queries), _AT_ONCE)
         ]
         candidates, scores, beyond = (np.concatenate(rows) for rows in zip(*parts, strict=True))
-        run = self._table.get((asked, OTHER[asked]), Stages())
+        run = self._table.get((asked, OTHER[asked]), StageSettings())
         if run.attention is not None:
             scores = scores + run.attention.share * self._attended(
                 asked, queries, candidates, run.attention.temperature

@@ -16,7 +16,7 @@ from cmsearch.media.guarded import guarded
 from cmsearch.media.pillow import FORMATS, in_turn
 from cmsearch.media.pixels import normalised
 from cmsearch.media.shots import Frame, Pixels, first_at, shots, thinned
-from cmsearch.types import Modality, Part, Shot, Skipped
+from cmsearch.types import Capture, Modality, Part, Skipped
 
 MAX_PICTURES = 100
 MAX_ROOM = 64 * 2**20
@@ -30,14 +30,14 @@ _USUAL, _SHORTEST = 0.1, 0.02
 _MAX_SECONDS = 3600.0
 
 
-def animated(path: Path, size: int, shot: Shot) -> Iterator[Part | Skipped]:
+def animated(path: Path, size: int, capture: Capture) -> Iterator[Part | Skipped]:
     """The shots of the animation in a file; what is wrong with it is no reason to give none."""
     played = _Played(path, size)
     found = thinned(shots(played.frames(), lambda: played.end), MAX_PICTURES, MAX_ROOM)
     for one in found:
         pictures = tuple(Image.fromarray(picture) for picture in one.pictures)
         place = locators.times(one.start, one.end)
-        yield Part(Modality.VIDEO, "shot", pictures, None, place, shot)
+        yield Part(Modality.VIDEO, "shot", pictures, None, place, capture)
     if played.problem:
         yield Skipped(path.name, played.problem, locators.times(played.end, played.end))
 

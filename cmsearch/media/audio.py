@@ -107,7 +107,7 @@ def _said(path: Path, wanted: Reading) -> Iterator[tuple[Part, float]]:
     """What is said, each with its end."""
     for one in wanted.speech(path) if wanted.speech else ():
         place = locators.times(one.start, one.end)
-        yield Part(Modality.AUDIO, "transcript", one.text, locator=place), one.end
+        yield Part(Modality.SPEECH, "transcript", one.text, locator=place), one.end
 
 
 def _sounds(path: Path, wanted: Reading) -> Iterator[tuple[Part, float]]:

@@ -17,23 +17,23 @@ from PIL import ExifTags, Image
 
 from cmsearch.media import packets
 from cmsearch.media.moments import moment
-from cmsearch.types import Shot
+from cmsearch.types import Capture
 
 _BASE, _GPS = ExifTags.Base, ExifTags.GPS
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 Fields = Mapping[Any, Any]
 
 
-def read_shot(image: Image.Image, file: BinaryIO) -> Shot:
+def read_capture(image: Image.Image, file: BinaryIO) -> Capture:
     """When, with what and where a picture was taken, as far as it says; `file` is what it is in."""
     exif = Image.Exif()
     with suppress(Exception):  # damaged EXIF says nothing
         exif = image.getexif()
-    shot = shot_of(exif, image.info)
-    return shot if shot.taken else replace(shot, taken=packets.png_time(image, file))
+    capture = shot_of(exif, image.info)
+    return capture if capture.taken else replace(capture, taken=packets.png_time(image, file))
 
 
-def shot_of(exif: Image.Exif, info: Fields | None = None) -> Shot:
+def shot_of(exif: Image.Exif, info: Fields | None = None) -> Capture:
     """What a picture's EXIF says, and else what is in `info`, which is Pillow's."""
     more, gps = _part(exif, ExifTags.IFD.Exif), _part(exif, ExifTags.IFD.GPSInfo)
     taken = _first(_shots(exif, more))
@@ -44,15 +44,15 @@ def shot_of(exif: Image.Exif, info: Fields | None = None) -> Shot:
         taken = taken or _first(_others(exif, beside, gps))
     latitude, longitude = place or (None, None)
     camera = camera_name(_value(exif, _BASE.Make), _value(exif, _BASE.Model))
-    return Shot(taken, camera, latitude, longitude)
+    return Capture(taken, camera, latitude, longitude)
 
 
-def completed(shot: Shot, other: Shot) -> Shot:
+def completed(capture: Capture, other: Capture) -> Capture:
     """What one part of a file says of a shot, and what another does where it says nothing."""
-    north, east = shot.latitude, shot.longitude
+    north, east = capture.latitude, capture.longitude
     if north is None or east is None:
         north, east = other.latitude, other.longitude
-    return Shot(shot.taken or other.taken, shot.camera or other.camera, north, east)
+    return Capture(capture.taken or other.taken, capture.camera or other.camera, north, east)
 
 
 def _part(exif: Image.Exif, which: int) -> Fields:

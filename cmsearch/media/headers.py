@@ -11,10 +11,10 @@ from typing import Any
 from PIL import ExifTags, Image
 
 from cmsearch.common.files import open_file, read_file
-from cmsearch.media.exif import read_shot
+from cmsearch.media.exif import read_capture
 from cmsearch.media.images import add_heif
 from cmsearch.media.pillow import FORMATS
-from cmsearch.types import RAW, UNKNOWN_SHOT, Shot
+from cmsearch.types import RAW, UNKNOWN_CAPTURE, Capture
 
 RAW_FORMAT = "raw"
 _MAX_RAW = 2**30
@@ -29,7 +29,7 @@ class Header:
     width: int
     height: int
     format: str
-    shot: Shot = UNKNOWN_SHOT
+    capture: Capture = UNKNOWN_CAPTURE
     changed: datetime | None = None
 
 
@@ -46,11 +46,11 @@ def _coded(path: Path) -> Header:
     with open_file(path) as file, Image.open(file, formats=FORMATS) as image:
         width, height = image.size
         exif = image.getexif()
-        shot = read_shot(image, file)
+        capture = read_capture(image, file)
         if exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
             width, height = height, width
         changed = _time(exif.get(ExifTags.Base.DateTime))
-        return Header(width, height, str(image.format), shot, changed)
+        return Header(width, height, str(image.format), capture, changed)
 
 
 def _raw(path: Path) -> Header:

@@ -15,12 +15,12 @@ from PIL import Image, UnidentifiedImageError
 from cmsearch.common import locators
 from cmsearch.common.files import larger_than, open_file
 from cmsearch.errors import MediaError
-from cmsearch.media.exif import read_shot
+from cmsearch.media.exif import read_capture
 from cmsearch.media.guarded import MAX_HEAD, check_scans, guarded
 from cmsearch.media.partial import loaded
 from cmsearch.media.pillow import FORMATS, in_turn
 from cmsearch.media.pixels import normalised
-from cmsearch.types import Modality, Part, Reading, Shot, Skipped
+from cmsearch.types import Capture, Modality, Part, Reading, Skipped
 
 MAX_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs: twice its `MAX_IMAGE_PIXELS`."""
@@ -63,16 +63,16 @@ class ImageReader:
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         try:
             with open_file(path) as file:
-                image, shot, locator, problem = read_picture(file, wanted.image_size)
+                image, capture, locator, problem = read_picture(file, wanted.image_size)
         except OSError as error:
             raise MediaError(f"can't be read: {error.strerror}") from error
-        yield Part(Modality.IMAGE, "photo", image, locator=locator, shot=shot)
+        yield Part(Modality.IMAGE, "photo", image, locator=locator, capture=capture)
         if problem:
             yield Skipped(path.name, problem, "picture")
         elif locator == _ANIMATED:
             from cmsearch.media.animations import animated
 
-            yield from animated(path, wanted.image_size, shot)
+            yield from animated(path, wanted.image_size, capture)
 
     def picture(self, path: Path, size: int, locator: str) -> Image.Image:
         """The picture in a file, or of an animation the frame at the middle of the times that
@@ -107,7 +107,7 @@ class Read(NamedTuple):
     """
 
     image: Image.Image
-    shot: Shot
+    capture: Capture
     locator: str
     problem: str
 
@@ -136,8 +136,8 @@ def read_picture(file: BinaryIO, size: int | None = None) -> Read:
             if size is not None:
                 image.draft("RGB", (2 * size, 2 * size))
             part, problem = loaded(image)
-            shot = read_shot(image, own)
-            return Read(normalised(part, size), shot, _locator(image), problem)
+            capture = read_capture(image, own)
+            return Read(normalised(part, size), capture, _locator(image), problem)
     except UnidentifiedImageError as error:
         if head.startswith(_BEGINNINGS) or head[4:8] == b"ftyp":
             reason = "a damaged picture, or one of a kind that can't be read"

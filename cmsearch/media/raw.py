@@ -13,11 +13,11 @@ from PIL import ExifTags, Image
 
 from cmsearch.common.files import read_file
 from cmsearch.errors import MediaError
-from cmsearch.media.exif import completed, read_shot, shot_of
+from cmsearch.media.exif import completed, read_capture, shot_of
 from cmsearch.media.images import MAX_PIXELS, read_picture
 from cmsearch.media.pillow import in_turn
 from cmsearch.media.pixels import normalised, turned
-from cmsearch.types import RAW, UNKNOWN_SHOT, Modality, Part, Reading, Shot, Skipped
+from cmsearch.types import RAW, UNKNOWN_CAPTURE, Capture, Modality, Part, Reading, Skipped
 
 if TYPE_CHECKING:
     import rawpy
@@ -43,11 +43,11 @@ class RawReader:
             data = read_file(path, MAX_BYTES)
         except OSError as error:
             raise MediaError(f"can't be read: {error.strerror}") from error
-        image, shot = decode_raw(data, wanted.image_size)
-        yield Part(Modality.IMAGE, "photo", image, shot=shot)
+        image, capture = decode_raw(data, wanted.image_size)
+        yield Part(Modality.IMAGE, "photo", image, capture=capture)
 
 
-def decode_raw(data: bytes, size: int) -> tuple[Image.Image, Shot]:
+def decode_raw(data: bytes, size: int) -> tuple[Image.Image, Capture]:
     """The raw picture in `data`, upright and RGB, and what the camera noted.
 
     The preview in the file is taken if its short side is at least twice `size` pixels: it is what
@@ -79,7 +79,7 @@ def decode_raw(data: bytes, size: int) -> tuple[Image.Image, Shot]:
         raise MediaError(f"damaged ({_said(error)})") from error
 
 
-def _preview(raw: rawpy.RawPy, size: int) -> tuple[Image.Image | None, Shot]:
+def _preview(raw: rawpy.RawPy, size: int) -> tuple[Image.Image | None, Capture]:
     """The largest preview, unless it is too small or damaged, and what is noted beside it.
 
     LibRaw writes the orientation of the raw picture into previews without EXIF.
@@ -92,17 +92,17 @@ def _preview(raw: rawpy.RawPy, size: int) -> tuple[Image.Image | None, Shot]:
         data: Any = preview.data
         if preview.format is ThumbFormat.BITMAP:
             image = turned(Image.fromarray(data), orientation)
-            return (image if _is_enough(image, size) else None), UNKNOWN_SHOT
+            return (image if _is_enough(image, size) else None), UNKNOWN_CAPTURE
         with Image.open(BytesIO(data), formats=["JPEG"]) as image:
             exif = image.getexif()
             if not _is_enough(image, size):
-                return None, read_shot(image, BytesIO(data))
-        image, shot, _, problem = read_picture(BytesIO(data), size)
+                return None, read_capture(image, BytesIO(data))
+        image, capture, _, problem = read_picture(BytesIO(data), size)
         if problem:
-            return None, shot
+            return None, capture
     except (LibRawError, NotSupportedError, MediaError, OSError, SyntaxError, ValueError):
-        return None, UNKNOWN_SHOT
-    return (image if ExifTags.Base.Orientation in exif else turned(image, orientation)), shot
+        return None, UNKNOWN_CAPTURE
+    return (image if ExifTags.Base.Orientation in exif else turned(image, orientation)), capture
 
 
 def _is_enough(image: Image.Image, size: int) -> bool:
@@ -117,7 +117,7 @@ def _developed(raw: rawpy.RawPy, size: int) -> Image.Image:
     return normalised(Image.fromarray(pixels), size)
 
 
-def _shot(data: bytes, preview: Shot) -> Shot:
+def _shot(data: bytes, preview: Capture) -> Capture:
     """What the file itself notes, where it is built like a TIFF, and else its preview."""
     if data[:4] not in _TIFF:
         return preview

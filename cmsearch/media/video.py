@@ -22,7 +22,7 @@ from cmsearch.media.shots import Shot as Seen
 from cmsearch.media.shots import first_at, shots, thinned
 from cmsearch.media.subtitles import Cue, plain, subtitle_parts
 from cmsearch.media.wholeness import extent
-from cmsearch.types import Modality, Part, Reading, Shot, Skipped
+from cmsearch.types import Capture, Modality, Part, Reading, Skipped
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -64,20 +64,20 @@ class VideoReader:
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         with opened(path) as container:
             has_sound = bool(container.streams.audio)
-            shot = noted_shot(container)
+            capture = noted_capture(container)
             seen, cues, problems = _seen(container, wanted.image_size)
         if problems and not (seen or cues or has_sound):
             raise MediaError(problems[0])
         for one in seen:
             pictures = tuple(Image.fromarray(picture) for picture in one.pictures)
             place = locators.times(one.start, one.end)
-            yield Part(Modality.VIDEO, "shot", pictures, None, place, shot)
+            yield Part(Modality.VIDEO, "shot", pictures, None, place, capture)
         for part in subtitle_parts(cues):
-            yield replace(part, shot=shot)
+            yield replace(part, capture=capture)
         for problem in problems:
             yield Skipped(path.name, problem, "film")
         if has_sound:
-            yield from _heard(path, wanted, shot, bool(seen or cues))
+            yield from _heard(path, wanted, capture, bool(seen or cues))
 
     def picture(self, path: Path, size: int, locator: str) -> Image.Image:
         """The frame in the middle of the times that `locator` names, or one a third into the film.
@@ -136,11 +136,13 @@ def _seen(container: InputContainer, size: int) -> tuple[list[Seen], list[Cue], 
     return found, cues, noted.problems
 
 
-def _heard(path: Path, wanted: Reading, shot: Shot, is_else: bool) -> Iterator[Part | Skipped]:
+def _heard(
+    path: Path, wanted: Reading, capture: Capture, is_else: bool
+) -> Iterator[Part | Skipped]:
     """What is said and sounds; that it can't be heard is no reason to leave out what is seen."""
     try:
         for part in heard(path, wanted):
-            yield replace(part, shot=shot) if isinstance(part, Part) else part
+            yield replace(part, capture=capture) if isinstance(part, Part) else part
     except MediaError as error:
         if not is_else:
             raise
@@ -168,7 +170,7 @@ def _cues(packet: Packet[Any], begin: float) -> Iterator[Cue]:
             yield Cue(start, end, text)
 
 
-def noted_shot(container: InputContainer) -> Shot:
+def noted_capture(container: InputContainer) -> Capture:
     """When, with what and where a film was taken, as far as it says."""
     said = {name.lower(): value for name, value in container.metadata.items()}
     make = said.get("com.apple.quicktime.make") or said.get("com.android.manufacturer")
@@ -179,7 +181,7 @@ def noted_shot(container: InputContainer) -> Shot:
     north, east = (float(found[1]), float(found[2])) if found else (None, None)
     if north is not None and east is not None and (abs(north) > 90 or abs(east) > 180):
         north = east = None
-    return Shot(_taken(own), camera_name(make, model), north, east)
+    return Capture(_taken(own), camera_name(make, model), north, east)
 
 
 def _taken(value: str | None) -> datetime | None:

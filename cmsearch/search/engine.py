@@ -21,19 +21,19 @@ from cmsearch.search.explain import Explanation, explain
 from cmsearch.search.hybrid.captions_and_words import MATCHES
 from cmsearch.search.merge.collapse import Alike
 from cmsearch.search.own_models import check_tokens, load_own, own_fusion, own_reranker
-from cmsearch.search.pipeline import KINDS, Answering, Tools, Wanted, deadline
+from cmsearch.search.pipeline import KINDS, Models, Request, Search, deadline
 from cmsearch.search.query.compose import scales, toward
 from cmsearch.search.query.encode import encode_queries
-from cmsearch.search.query.fuse_image_text import Joiner
+from cmsearch.search.query.fuse_image_text import ImageTextFuser
 from cmsearch.search.rank.hubness import Banks
 from cmsearch.search.rank.second_stage import FUSIONS, Ranking, depth_of, stages
-from cmsearch.search.rank.stages import Stages
+from cmsearch.search.rank.stages import StageSettings
 from cmsearch.search.retrieve.nearest import Retriever
 from cmsearch.store import store as stores
 from cmsearch.store.catalog.filters import rooted
 from cmsearch.types import (
     TOWER,
-    Composition,
+    ComposedQuery,
     Filter,
     FloatArray,
     Hit,
@@ -67,10 +67,10 @@ class Engine:
         self._loaded: Encoder | None = None
         self._rerankers: dict[str, Reranker] = {}
         self._learned: tuple[str, Reranker] | None = None
-        self._joiners: dict[Space, Joiner] = {}
+        self._joiners: dict[Space, ImageTextFuser] = {}
         self._hearing: tuple[Space, Encoder] | None = None
         self._deaf: Space | None = None
-        self._tools = Tools(
+        self._tools = Models(
             store,
             Retriever(store),
             Banks(store),
@@ -144,10 +144,10 @@ class Engine:
         """Whether a picture and a text of a query are joined by a network, not by their sum."""
         return bool(self._joiner(self.space).tensors)
 
-    def _joiner(self, space: Space) -> Joiner:
+    def _joiner(self, space: Space) -> ImageTextFuser:
         with self._lock:
             if space not in self._joiners:
-                found = Joiner(own_fusion(self.store, space), lambda: self._encoder(space))
+                found = ImageTextFuser(own_fusion(self.store, space), lambda: self._encoder(space))
                 self._joiners = {space: found}
             return self._joiners[space]
 
@@ -246,15 +246,15 @@ class Engine:
         check_filter(where)
         where = rooted(where, self.store.root)
         _check_ranking(ranking)
-        wanted = Wanted(target, checked_k(k), where, ranking, deadline(ranking.budget))
+        wanted = Request(target, checked_k(k), where, ranking, deadline(ranking.budget))
         view = self.store.view()
         asked, is_list = self._encoded(view, query, image, audio)
-        hits = Answering(self._tools, view, wanted).hits(asked)
+        hits = Search(self._tools, view, wanted).hits(asked)
         if not self.store.is_current(view):  # it may have seen a part of what was committed since
             with self.store.still() as still:
                 if still.space != view.space:
                     asked, is_list = self._encoded(still, query, image, audio)
-                hits = Answering(self._tools, still, wanted).hits(asked)
+                hits = Search(self._tools, still, wanted).hits(asked)
         return hits if is_list else hits[0]
 
     def count(self, target: str = "any", where: Filter = EVERYTHING) -> int:
@@ -270,7 +270,7 @@ class Engine:
         spaces = dict.fromkeys(TOWER, view.space_id)
         if view.sounds is not None:
             spaces[Modality.SOUND] = view.sounds.space_id
-        heard = {Modality.AUDIO, Modality.SOUND} if target == Modality.AUDIO else {modality}
+        heard = {Modality.SPEECH, Modality.SOUND} if target == Modality.SPEECH else {modality}
         wanted = [one for one in TOWER if modality == "any" or one in heard]
         return sum(len(catalog.embedding_ids(spaces[one], one, kind, where)) for one in wanted)
 
@@ -310,7 +310,7 @@ class Engine:
 
     def _encoded(
         self, view: stores.View, query: Any, image: Any, audio: Any = None
-    ) -> tuple[list[Composition], bool]:
+    ) -> tuple[list[ComposedQuery], bool]:
         assert view.space is not None, "a store that has served a space serves one"
         return encode_queries(self._encoder(view.space), query, image, audio)
 
@@ -350,7 +350,7 @@ def _check_ranking(ranking: Any) -> None:
         raise QueryError(f"ranking is a cmsearch.Ranking, not {type(ranking).__name__}.")
     if not isinstance(ranking.rerank, str):
         raise QueryError(f"rerank is the name of a reranker, not {ranking.rerank!r}.")
-    if ranking.stages is not None and not isinstance(ranking.stages, Stages):
+    if ranking.stages is not None and not isinstance(ranking.stages, StageSettings):
         raise QueryError(f"stages are cmsearch.search.rank.stages.Stages, not {ranking.stages!r}.")
     for kind, known in (("match", MATCHES), ("fusion", FUSIONS)):
         value = getattr(ranking, kind)

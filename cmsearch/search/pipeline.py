@@ -15,15 +15,15 @@ from cmsearch.common import locators
 from cmsearch.errors import QueryError
 from cmsearch.protocols import Encoder, Reranker
 from cmsearch.search.hybrid import file_names
-from cmsearch.search.hybrid.captions_and_words import Matcher
-from cmsearch.search.hybrid.document_pages import Pager
-from cmsearch.search.hybrid.image_with_caption import Pairing
+from cmsearch.search.hybrid.captions_and_words import CaptionsAndWords
+from cmsearch.search.hybrid.document_pages import DocumentPages
+from cmsearch.search.hybrid.image_with_caption import ImagesWithCaptions
 from cmsearch.search.merge.collapse import Alike
 from cmsearch.search.merge.directions import merged, standardised
 from cmsearch.search.merge.relevance import relevance
-from cmsearch.search.query.compose import Sum, cosines, standard, toward
+from cmsearch.search.query.compose import QueryVector, cosines, standard, toward
 from cmsearch.search.query.for_sounds import heard, is_text
-from cmsearch.search.query.fuse_image_text import Joiner, pair
+from cmsearch.search.query.fuse_image_text import ImageTextFuser, pair
 from cmsearch.search.rank.hubness import Banks
 from cmsearch.search.rank.second_stage import (
     OWN,
@@ -34,11 +34,11 @@ from cmsearch.search.rank.second_stage import (
     stages,
     wants_own,
 )
-from cmsearch.search.rank.stages import Stages, defaults, topped
+from cmsearch.search.rank.stages import StageSettings, defaults, topped
 from cmsearch.search.retrieve.exclusion import barred
-from cmsearch.search.retrieve.nearest import Answer, Retriever
+from cmsearch.search.retrieve.nearest import Candidate, Retriever
 from cmsearch.store.store import Store, View
-from cmsearch.types import Composition, Filter, FloatArray, Hit, Modality, Space
+from cmsearch.types import ComposedQuery, Filter, FloatArray, Hit, Modality, Space
 
 KINDS = {
     "caption": "text",
@@ -53,7 +53,7 @@ SPARE = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Request:
     """What a search is to give: `k` hits of a kind that pass a filter, ordered as `ranking` says.
 
     `deadline` is the time of `time.perf_counter` at which the ranking's budget is spent.
@@ -67,7 +67,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class Models:
     """What searching needs, besides the view that is searched."""
 
     store: Store
@@ -75,7 +75,7 @@ class Tools:
     banks: Banks
     alike: Alike
     encoder: Callable[[Space], Encoder]
-    joiner: Callable[[Space], Joiner]
+    joiner: Callable[[Space], ImageTextFuser]
     reranker: Callable[[str, Space], Reranker]
     own: Callable[[View], Reranker | None]
     """The reranker that was learned in the space of a view."""
@@ -83,18 +83,18 @@ class Tools:
     """The encoder of the sounds' space; None where it can't be had, if it isn't needed."""
 
 
-class Asked(NamedTuple):
+class BarredQuery(NamedTuple):
     """A query, the items that it may not find, and how it is asked of sounds, if it is."""
 
-    query: Composition
+    query: ComposedQuery
     bar: Collection[int]
-    heard: Composition | None
+    heard: ComposedQuery | None
 
 
-class Answering:
+class Search:
     """Answers queries on one view of a store."""
 
-    def __init__(self, tools: Tools, view: View, wanted: Wanted) -> None:
+    def __init__(self, tools: Models, view: View, wanted: Request) -> None:
         assert view.space is not None, "a store that has served a space serves one"
         self._tools = tools
         self._store = tools.store
@@ -107,7 +107,7 @@ class Answering:
         if self._own is not None:
             self._table = topped(self._table, self._own.directions, OWN)
 
-    def hits(self, asked: Sequence[Composition]) -> list[list[Hit]]:
+    def hits(self, asked: Sequence[ComposedQuery]) -> list[list[Hit]]:
         """The hits of each query."""
         pairs = [self._asked(*pair) for pair in zip(asked, self._heard(asked), strict=True)]
         found: dict[int, list[Hit]] = {}
@@ -119,7 +119,7 @@ class Answering:
             depth *= 4
         return [found[row] for row in range(len(asked))]
 
-    def _heard(self, asked: Sequence[Composition]) -> list[Composition | None]:
+    def _heard(self, asked: Sequence[ComposedQuery]) -> list[ComposedQuery | None]:
         """Each query as it is asked of sounds; None where it isn't, or can't be."""
         nobody = [None for _ in asked]
         sounds, is_needed = self._view.sounds, self._wanted.target == Modality.SOUND
@@ -132,16 +132,16 @@ class Answering:
         encoder = self._tools.sounds(sounds.space, is_needed)
         return list(nobody) if encoder is None else heard(asked, encoder)
 
-    def _asked(self, query: Composition, heard: Composition | None) -> Asked:
+    def _asked(self, query: ComposedQuery, heard: ComposedQuery | None) -> BarredQuery:
         bar = barred(self._store, self._view, query)
         if heard is not None and self._view.sounds is not None:
             bar |= barred(self._store, self._view.sounds, heard)
-        return Asked(query, bar, heard)
+        return BarredQuery(query, bar, heard)
 
     def _wants(self, modality: Modality) -> bool:
         """Whether items of a modality are asked for; sound is a part of what is heard."""
         target = KINDS.get(self._wanted.target, self._wanted.target)
-        is_heard = modality is Modality.SOUND and self._wanted.target == Modality.AUDIO
+        is_heard = modality is Modality.SOUND and self._wanted.target == Modality.SPEECH
         return target in ("any", modality) or is_heard
 
     def _view_of(self, modality: Modality) -> View:
@@ -149,7 +149,7 @@ class Answering:
         sounds = self._view.sounds
         return sounds if modality is Modality.SOUND and sounds is not None else self._view
 
-    def _found(self, asked: Sequence[Asked], depth: int) -> list[tuple[list[Hit], bool]]:
+    def _found(self, asked: Sequence[BarredQuery], depth: int) -> list[tuple[list[Hit], bool]]:
         """The hits of each query among the best `depth` of each direction at least, and whether
         more depth would give no more.
         """
@@ -160,7 +160,7 @@ class Answering:
         ]
         join = self._joiner([one.query for one in asked])
         sums = [self._sums(one, searched, join) for one in asked]
-        directions: list[list[list[Answer]]] = [[] for _ in asked]
+        directions: list[list[list[Candidate]]] = [[] for _ in asked]
         short = [True] * len(asked)
         directed = list(product(searched, _like([one.query for one in asked])))
         if of_sounds := [row for row, one in enumerate(asked) if one.heard is not None]:
@@ -184,7 +184,7 @@ class Answering:
             for (hits, is_all), is_short in zip(chosen, short, strict=True)
         ]
 
-    def _named(self, asked: Asked, query: Mapping[Modality, Sum]) -> list[Answer]:
+    def _named(self, asked: BarredQuery, query: Mapping[Modality, QueryVector]) -> list[Candidate]:
         """The files whose name is what is asked for, if exact words are looked at."""
         name = (
             file_names.asked(asked.query)
@@ -200,8 +200,8 @@ class Answering:
         return file_names.answers(self._tools.retriever, self._view, paths, query, found)
 
     def _sums(
-        self, asked: Asked, searched: Sequence[Modality], join: Joiner | None
-    ) -> dict[Modality, Sum]:
+        self, asked: BarredQuery, searched: Sequence[Modality], join: ImageTextFuser | None
+    ) -> dict[Modality, QueryVector]:
         """A query as one vector for each modality that is searched, and for sounds."""
         background = self._view.background
         found = {one: toward(asked.query, background, one, join) for one in searched}
@@ -210,7 +210,7 @@ class Answering:
             found[Modality.SOUND] = toward(asked.heard, own, Modality.SOUND)
         return found
 
-    def _joiner(self, asked: Sequence[Composition]) -> Joiner | None:
+    def _joiner(self, asked: Sequence[ComposedQuery]) -> ImageTextFuser | None:
         """What joins a picture and a text, if there are both and a network was trained for it."""
         if self._wanted.ranking.fusion == "sum" or not any(map(pair, asked)):
             return None
@@ -219,11 +219,11 @@ class Answering:
 
     def _direction(
         self,
-        queries: Sequence[Sum],
+        queries: Sequence[QueryVector],
         modality: Modality,
         bars: Sequence[Collection[int]],
         k: int,
-    ) -> list[list[Answer]]:
+    ) -> list[list[Candidate]]:
         """At least the k best answers to each query in one modality, through both stages.
 
         As many as were looked at: those beyond the k best have a part in standardising.
@@ -243,7 +243,7 @@ class Answering:
         is_matched = asks_texts and ranking.match != "picture"
         looked_at = max(depth_of(ranking, run) for run in runs.values())
         is_paired = is_matched and ranking.match == "fused"
-        is_ranked = not is_paired and any(run != Stages() for run in runs.values())
+        is_ranked = not is_paired and any(run != StageSettings() for run in runs.values())
         depth = max(k, looked_at) if is_ranked or is_matched else k
         found = self._tools.retriever.search(
             self._view, queries, modality, kind, depth, where, bars
@@ -252,25 +252,25 @@ class Answering:
             found = self._reranked(queries, found, runs, looked_at)
         if is_paired:
             joiner = self._tools.joiner(self._space)
-            pairing = Pairing(self._store, self._view, self._tools.retriever, joiner)
+            pairing = ImagesWithCaptions(self._store, self._view, self._tools.retriever, joiner)
             found = pairing.ranked(queries, found, looked_at, where, bars)
         elif is_matched:
-            matcher = Matcher(self._store, self._view, self._tools.retriever)
+            matcher = CaptionsAndWords(self._store, self._view, self._tools.retriever)
             # A fusion of longer rankings would order those at their beginnings differently.
             length = looked_at if ranking.match == "all" else depth
             found = matcher.fused(queries, found, ranking.match, length, where, bars)
         elif kind == "page" and Modality.TEXT in runs and ranking.match != "picture":
-            pager = Pager(self._store, self._view, self._tools.retriever)
+            pager = DocumentPages(self._store, self._view, self._tools.retriever)
             found = pager.ranked(queries, found, where, bars)
         return found
 
     def _reranked(
         self,
-        queries: Sequence[Sum],
-        found: Sequence[Sequence[Answer]],
-        runs: Mapping[Modality, Stages],
+        queries: Sequence[QueryVector],
+        found: Sequence[Sequence[Candidate]],
+        runs: Mapping[Modality, StageSettings],
         depth: int,
-    ) -> list[list[Answer]]:
+    ) -> list[list[Candidate]]:
         model = next((run.model for run in runs.values() if run.model), None)
         second = SecondStage(
             self._view,
@@ -298,7 +298,7 @@ class Answering:
         return self._own
 
     def _chosen(
-        self, query: Mapping[Modality, Sum], answers: Sequence[Answer]
+        self, query: Mapping[Modality, QueryVector], answers: Sequence[Candidate]
     ) -> tuple[list[Hit], bool]:
         """The k best as hits: those that are relevant enough, folded and spread as is wanted; and
         whether more answers would give no others.
@@ -309,7 +309,7 @@ class Answering:
             known = zip(answers, self._relevances(query, answers), strict=True)
             least = ranking.min_relevance
             relevant = [answer for answer, one in known if one is None or one >= least]
-        pairs: list[tuple[Answer, list[Answer]]] = [(answer, []) for answer in relevant]
+        pairs: list[tuple[Candidate, list[Candidate]]] = [(answer, []) for answer in relevant]
         if ranking.fold:
             pairs = self._folded(relevant, len(relevant) if ranking.diverse else k)
         if ranking.diverse:
@@ -321,7 +321,9 @@ class Answering:
         # What comes after answers that aren't relevant enough is less relevant still.
         return hits, len(pairs) >= k or len(relevant) < len(answers)
 
-    def _folded(self, answers: Sequence[Answer], k: int) -> list[tuple[Answer, list[Answer]]]:
+    def _folded(
+        self, answers: Sequence[Candidate], k: int
+    ) -> list[tuple[Candidate, list[Candidate]]]:
         """At least the k best answers that stay, each with those folded into it, if there are."""
         length = k + SPARE
         while True:
@@ -331,7 +333,7 @@ class Answering:
             length *= 2
 
     def _relevances(
-        self, query: Mapping[Modality, Sum], answers: Sequence[Answer]
+        self, query: Mapping[Modality, QueryVector], answers: Sequence[Candidate]
     ) -> list[float | None]:
         found = []
         for answer, row in zip(answers, self._cosines(query, answers), strict=True):
@@ -343,7 +345,7 @@ class Answering:
         return found
 
     def _cosines(
-        self, query: Mapping[Modality, Sum], answers: Sequence[Answer]
+        self, query: Mapping[Modality, QueryVector], answers: Sequence[Candidate]
     ) -> list[list[float]]:
         """The cosines of answers to each part of a query."""
         found = [[answer.cosine] for answer in answers]
@@ -356,14 +358,14 @@ class Answering:
                     found[row] = [float(value) for value in values]
         return found
 
-    def _vectors(self, answers: Sequence[Answer], dim: int) -> FloatArray:
+    def _vectors(self, answers: Sequence[Candidate], dim: int) -> FloatArray:
         """The vectors `(n, dim)` of answers; zeros for those that were deleted meanwhile."""
         found = self._store.catalog.vectors((answer.embedding for answer in answers), dim)
         gone = np.zeros(dim, np.float32)
         rows = [found.get(one.embedding, gone) for one in answers]
         return np.array(rows, np.float32).reshape(-1, dim)
 
-    def _copies(self, answer: Answer, copies: Sequence[Answer]) -> tuple[Path, ...]:
+    def _copies(self, answer: Candidate, copies: Sequence[Candidate]) -> tuple[Path, ...]:
         """The files of what was folded into an answer, each once; a film may have several shots."""
         own, *others = (one.item.about or one.item.path for one in (answer, *copies))
         if answer.item.modality is Modality.VIDEO:
@@ -371,7 +373,7 @@ class Answering:
         return tuple(self._store.absolute(path) for path in dict.fromkeys(others))
 
     def _hit(
-        self, rank: int, answer: Answer, copies: Sequence[Answer], likely: float | None
+        self, rank: int, answer: Candidate, copies: Sequence[Candidate], likely: float | None
     ) -> Hit:
         item = answer.item
         start, end = locators.span(item.locator) or (None, None)
@@ -398,7 +400,7 @@ def deadline(budget: float | None) -> float | None:
     return None if budget is None else perf_counter() + budget
 
 
-def _like(asked: Sequence[Composition]) -> list[list[int]]:
+def _like(asked: Sequence[ComposedQuery]) -> list[list[int]]:
     """The places of queries, by the modalities that they have parts of: what runs depends on them.
 
     So a query in a list gets what it gets alone.

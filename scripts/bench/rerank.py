@@ -22,11 +22,11 @@ import numpy as np
 
 from cmsearch.learning.training.crossing import HEADS, LAYERS, WIDTH
 from cmsearch.models.rerankers.learned import Learned, LearnedReranker, shapes_of
-from cmsearch.search.query.compose import Sum
+from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.hubness import Banks
 from cmsearch.search.rank.second_stage import OWN, SecondStage, candidates
-from cmsearch.search.rank.stages import Attention, Stages
-from cmsearch.search.retrieve.nearest import EVERYTHING, Answer, Retriever
+from cmsearch.search.rank.stages import Attention, StageSettings
+from cmsearch.search.retrieve.nearest import EVERYTHING, Candidate, Retriever
 from cmsearch.store.catalog.writer import NewItem
 from cmsearch.store.store import DIRECTORY, Store, View
 from cmsearch.types import EncodedQuery, Encoding, FloatArray, Modality, Part
@@ -34,7 +34,7 @@ from tests.builders import asset, serve, space
 from tests.fakes import FakeEncoder
 
 DIM, TOKENS, WORDS = 384, 10, 6
-RUNS = {50: Stages(attention=Attention(0.7, 0.03)), 100: Stages(model=OWN)}
+RUNS = {50: StageSettings(attention=Attention(0.7, 0.03)), 100: StageSettings(model=OWN)}
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -96,7 +96,7 @@ def _measure(store: Store, count: int) -> None:
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB at most")
 
 
-def _first(retriever: Retriever, view: View, query: Sum, depth: int) -> list[Answer]:
+def _first(retriever: Retriever, view: View, query: QueryVector, depth: int) -> list[Candidate]:
     (found,) = retriever.search(view, [query], Modality.IMAGE, None, depth, EVERYTHING)
     return found
 
@@ -111,10 +111,10 @@ def _learned() -> Learned:
     return Learned(space(DIM), numbers, {"text→image": 0.1})
 
 
-def _query(random: np.random.Generator) -> Sum:
+def _query(random: np.random.Generator) -> QueryVector:
     rows = _unit(random.normal(size=(1 + WORDS, DIM)))
     part = EncodedQuery(Modality.TEXT, "", rows[0], rows[1:], np.ones(WORDS, np.float32))
-    return Sum(part.vector, (part,), (1.0,), (1.0,))
+    return QueryVector(part.vector, (part,), (1.0,), (1.0,))
 
 
 def _unit(rows: FloatArray) -> FloatArray:

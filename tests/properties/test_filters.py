@@ -19,7 +19,7 @@ from cmsearch.search.engine import Engine
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.store.index import faiss_index
 from cmsearch.store.store import Store
-from cmsearch.types import Filter, Hit, Shot
+from cmsearch.types import Capture, Filter, Hit
 from tests import fakes
 from tests.builders import asset, caption, photo
 
@@ -45,13 +45,13 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
             vectors = random.normal(size=(2, fakes.DIM)).astype(np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             path = f"{FOLDERS[number % 4]}IMG_{number}.{'jpg' if number % 3 else 'png'}"
-            shot = Shot(
+            capture = Capture(
                 datetime(2023, 12, 20) + timedelta(hours=11 * number),
                 CAMERAS[number % 4],
                 *((45 + number / 50, 7 + number / 40) if number % 5 else (None, None)),
             )
             with store.catalog.writing() as writer:
-                own = writer.put_asset(asset(path, shot=shot))
+                own = writer.put_asset(asset(path, capture=capture))
                 writer.add_item(own, space, photo(vectors[0], f"photo {number}"))
                 if number % 2:
                     text = writer.put_asset(asset(f"{path}.txt", "sidecar"))
@@ -84,15 +84,15 @@ filters = st.builds(
 
 def passes(hit: Hit, wanted: Filter, engine: Engine, captioned: set[str]) -> bool:
     path = hit.path.relative_to(engine.store.root).as_posix()
-    shot = engine.store.catalog.assets()[path].shot
-    assert shot.taken is not None
+    capture = engine.store.catalog.assets()[path].capture
+    assert capture.taken is not None
     return all(
         (
             wanted.path is None or lies_there(path, wanted.path),
-            wanted.since is None or shot.taken.date() >= wanted.since,
-            wanted.until is None or shot.taken.date() <= wanted.until,
-            wanted.camera is None or wanted.camera.lower() in (shot.camera or "").lower(),
-            wanted.near is None or distance(shot, wanted.near) <= wanted.near[2],
+            wanted.since is None or capture.taken.date() >= wanted.since,
+            wanted.until is None or capture.taken.date() <= wanted.until,
+            wanted.camera is None or wanted.camera.lower() in (capture.camera or "").lower(),
+            wanted.near is None or distance(capture, wanted.near) <= wanted.near[2],
             wanted.has_caption is None or (path in captioned) is wanted.has_caption,
         )
     )
@@ -116,12 +116,14 @@ def lies_there(path: str, given: str) -> bool:
     return any(fnmatchcase(tail, wanted) for tail in tails)
 
 
-def distance(shot: Shot, near: tuple[float, float, float]) -> float:
+def distance(capture: Capture, near: tuple[float, float, float]) -> float:
     """By the spherical law of cosines, which the program doesn't use."""
-    if shot.latitude is None or shot.longitude is None:
+    if capture.latitude is None or capture.longitude is None:
         return float("inf")
-    one, other = radians(near[0]), radians(shot.latitude)
-    angle = sin(one) * sin(other) + cos(one) * cos(other) * cos(radians(shot.longitude - near[1]))
+    one, other = radians(near[0]), radians(capture.latitude)
+    angle = sin(one) * sin(other) + cos(one) * cos(other) * cos(
+        radians(capture.longitude - near[1])
+    )
     return 6371.0 * acos(max(-1.0, min(1.0, angle)))
 
 

@@ -13,7 +13,7 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
 from cmsearch.media.images import read_picture
-from cmsearch.types import Shot
+from cmsearch.types import Capture
 from tests.examples import examples
 
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
@@ -57,7 +57,7 @@ noted = st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, junk | good))
 satellites = st.none() | st.tuples(moments, st.booleans())
 
 
-def read(exif: dict[str, Any], xmp: dict[str, str], as_elements: bool = False) -> Shot:
+def read(exif: dict[str, Any], xmp: dict[str, str], as_elements: bool = False) -> Capture:
     """What is read of a JPEG with these fields."""
     written = Image.Exif()
     for name, value in exif.items():
@@ -160,5 +160,5 @@ def test_any_field_is_read_or_passed_over(fields: dict[str, Any]) -> None:
         for name, one in fields.items()
         if ":" not in name
     }
-    shot = read(exif, {})
-    assert shot.taken is None or shot.taken > datetime(1825, 1, 1) - timedelta(1)
+    capture = read(exif, {})
+    assert capture.taken is None or capture.taken > datetime(1825, 1, 1) - timedelta(1)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cmsearch.search.hybrid.rrf import rrf
-from cmsearch.search.query.compose import Sum, standard
-from cmsearch.search.retrieve.nearest import DECIMALS, Answer, Retriever, order
+from cmsearch.search.query.compose import QueryVector, standard
+from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, Retriever, order
 from cmsearch.store.catalog.fulltext import Match, Scope
 from cmsearch.store.store import Store, View
 from cmsearch.types import Filter, Modality
@@ -35,7 +35,7 @@ class Ways(NamedTuple):
     rarity: float
 
 
-class Matcher:
+class CaptionsAndWords:
     """Joins to what the pictures show what was written about them."""
 
     def __init__(self, store: Store, view: View, retriever: Retriever) -> None:
@@ -45,13 +45,13 @@ class Matcher:
 
     def fused(
         self,
-        queries: Sequence[Sum],
-        pictures: Sequence[Sequence[Answer]],
+        queries: Sequence[QueryVector],
+        pictures: Sequence[Sequence[Candidate]],
         how: str,
         k: int,
         where: Filter,
         barred: Sequence[Collection[int]],
-    ) -> list[list[Answer]]:
+    ) -> list[list[Candidate]]:
         """For each query the pictures that `how` finds, by reciprocal rank fusion if several do.
 
         The `k` best of each ranking are fused; after them come the other pictures in their order.
@@ -71,7 +71,11 @@ class Matcher:
         return fused
 
     def by_captions(
-        self, queries: Sequence[Sum], k: int, where: Filter, barred: Sequence[Collection[int]]
+        self,
+        queries: Sequence[QueryVector],
+        k: int,
+        where: Filter,
+        barred: Sequence[Collection[int]],
     ) -> list[dict[int, float]]:
         """For each query the photo items of its k best captions, with their cosines.
 
@@ -97,7 +101,9 @@ class Matcher:
             best.append(own)
         return best
 
-    def _by_words(self, query: Sum, k: int, where: Filter, barred: Collection[int]) -> list[Match]:
+    def _by_words(
+        self, query: QueryVector, k: int, where: Filter, barred: Collection[int]
+    ) -> list[Match]:
         """Photo items with the words of what is looked for, and not those of what is subtracted."""
         scope = Scope(self._view.space_id, Modality.IMAGE, None, where)
         texts = query.texts()
@@ -118,7 +124,9 @@ class Matcher:
             same = max(same, self._catalog.rows_with(words[0].words))
         return max(0.0, log(total / same) / log(total))
 
-    def _joined(self, query: Sum, shown: Sequence[Answer], ways: Ways) -> list[Answer]:
+    def _joined(
+        self, query: QueryVector, shown: Sequence[Candidate], ways: Ways
+    ) -> list[Candidate]:
         if not ways.captions and not ways.words:
             return list(shown)
         best_share = max((one.share for one in ways.words.values()), default=0.0)
@@ -147,7 +155,7 @@ class Matcher:
             joined.append(answer._replace(score=round(score, DECIMALS), stages=stages))
         return sorted(joined, key=order)
 
-    def answers(self, query: Sum, items: set[int]) -> dict[int, Answer]:
+    def answers(self, query: QueryVector, items: set[int]) -> dict[int, Candidate]:
         """Photo items that the pictures' own ranking didn't have, with their cosines."""
         space = self._view.space
         assert space is not None, "a view that was searched has a space"
@@ -159,11 +167,11 @@ class Matcher:
             if number not in contents:  # deleted meanwhile
                 continue
             cosine = round(float(np.dot(contents[number][0], query.vector)), DECIMALS)
-            answers[item.id] = Answer(item, number, cosine, cosine, {})
+            answers[item.id] = Candidate(item, number, cosine, cosine, {})
         return answers
 
 
-def beyond(best: Sequence[Answer], others: Sequence[Answer]) -> list[Answer]:
+def beyond(best: Sequence[Candidate], others: Sequence[Candidate]) -> list[Candidate]:
     """Those of the others that aren't among the best, with scores that are no higher."""
     there = {answer.item.id for answer in best}
     left = [answer for answer in others if answer.item.id not in there]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 from math import sqrt
 
 from cmsearch.common import locators
-from cmsearch.search.query.compose import Sum
-from cmsearch.search.retrieve.nearest import DECIMALS, Answer, Retriever, order
+from cmsearch.search.query.compose import QueryVector
+from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, Retriever, order
 from cmsearch.store.store import Store, View
 from cmsearch.types import Filter, Item, Modality
 
@@ -20,7 +20,7 @@ Key = tuple[str, int]
 Scale = Callable[[float], float]
 
 
-class Pager:
+class DocumentPages:
     """Joins the passages of pages to how they look."""
 
     def __init__(self, store: Store, view: View, retriever: Retriever) -> None:
@@ -30,11 +30,11 @@ class Pager:
 
     def ranked(
         self,
-        queries: Sequence[Sum],
-        pages: Sequence[Sequence[Answer]],
+        queries: Sequence[QueryVector],
+        pages: Sequence[Sequence[Candidate]],
         where: Filter,
         barred: Sequence[Collection[int]],
-    ) -> list[list[Answer]]:
+    ) -> list[list[Candidate]]:
         """For each query that is a text its pages by their look or by their best passage, whichever
         says more; the others as they were.
 
@@ -54,11 +54,11 @@ class Pager:
 
     def _joined(
         self,
-        query: Sum,
-        pages: Sequence[Answer],
-        passages: Sequence[Answer],
+        query: QueryVector,
+        pages: Sequence[Candidate],
+        passages: Sequence[Candidate],
         barred: Collection[int],
-    ) -> list[Answer]:
+    ) -> list[Candidate]:
         looks_of, says_of = self._scales(query)
         # What a second stage made of the order is kept: the best cosine is given to the first.
         looks = sorted((answer.cosine for answer in pages), reverse=True)
@@ -80,7 +80,7 @@ class Pager:
             joined.append(answer._replace(score=round(score, DECIMALS), stages=stages))
         return sorted(joined, key=order)
 
-    def _scales(self, query: Sum) -> tuple[Scale, Scale]:
+    def _scales(self, query: QueryVector) -> tuple[Scale, Scale]:
         """What cosines of pictures, and of passages, say beside what chance would find.
 
         Where that isn't known, as in an index of few things, they are compared as they are.
@@ -96,7 +96,7 @@ class Pager:
 
         return scale(Modality.IMAGE, 0), scale(Modality.TEXT, BEHIND)
 
-    def _seen(self, query: Sum, wanted: Collection[Key]) -> dict[Key, Answer]:
+    def _seen(self, query: QueryVector, wanted: Collection[Key]) -> dict[Key, Candidate]:
         """The pages that the ranking by looks didn't have, with their cosines."""
         space = self._view.space
         assert space is not None, "a view that was searched has a space"
@@ -108,11 +108,11 @@ class Pager:
         for number, item in own.items():
             if number in vectors:  # else damaged, or deleted meanwhile
                 cosine = round(float(vectors[number] @ query.vector), DECIMALS)
-                found[_key(item)] = Answer(item, number, cosine, cosine, {})
+                found[_key(item)] = Candidate(item, number, cosine, cosine, {})
         return found
 
 
-def _best(passages: Sequence[Answer]) -> dict[Key, float]:
+def _best(passages: Sequence[Candidate]) -> dict[Key, float]:
     """By page the cosine of its best passage; the best come first."""
     best: dict[Key, float] = {}
     for answer in passages:

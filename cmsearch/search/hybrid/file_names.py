@@ -7,14 +7,14 @@ import unicodedata
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from cmsearch.search.query.compose import Sum
-from cmsearch.search.retrieve.nearest import DECIMALS, Answer, Retriever
+from cmsearch.search.query.compose import QueryVector
+from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, Retriever
 from cmsearch.store.store import View
-from cmsearch.types import Composition, Filter, Modality
+from cmsearch.types import ComposedQuery, Filter, Modality
 
 MOST = 100
 """Files of one name that are looked at."""
-_SHOWN = (Modality.IMAGE, Modality.VIDEO, Modality.TEXT, Modality.AUDIO)
+_SHOWN = (Modality.IMAGE, Modality.VIDEO, Modality.TEXT, Modality.SPEECH)
 """As what a file is shown that has items of several modalities."""
 _SUFFIX = re.compile(r"(?<=[^/])\.([^\W_]{1,5})$")
 _NUMBERED = re.compile(r"(?=.*\d)(?=.*[^\W\d_])\S{4,}")
@@ -36,7 +36,7 @@ class Name(NamedTuple):
     folders: tuple[str, ...]
 
 
-def asked(query: Composition) -> Name | None:
+def asked(query: ComposedQuery) -> Name | None:
     """The name that the texts of a query are, if they look like one.
 
     A name has a suffix, or else a digit, a letter and no blank. One with ` - ` in it was read as a
@@ -80,11 +80,11 @@ def answers(
     retriever: Retriever,
     view: View,
     paths: Sequence[str],
-    queries: Mapping[Modality, Sum],
+    queries: Mapping[Modality, QueryVector],
     scope: Scope,
-) -> list[Answer]:
+) -> list[Candidate]:
     """An answer for each of the files at `paths` with an item that is searched, in their order."""
-    found: dict[str, Answer] = {}
+    found: dict[str, Candidate] = {}
     for modality in _SHOWN:
         if modality in queries and paths:
             asked_for = queries[modality], modality, scope.kind
@@ -94,7 +94,7 @@ def answers(
     return [found[path] for path in paths if path in found]
 
 
-def first(named: Sequence[Answer], others: Sequence[Answer]) -> list[Answer]:
+def first(named: Sequence[Candidate], others: Sequence[Candidate]) -> list[Candidate]:
     """The named ones before all others, with scores that say so."""
     items = {one.item.id for one in named}
     left = [one for one in others if one.item.id not in items]

@@ -7,43 +7,45 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from cmsearch.models.fusion_network import Parts, parts
-from cmsearch.search.hybrid.captions_and_words import Matcher, beyond
-from cmsearch.search.query.compose import Sum, scales, standard
-from cmsearch.search.query.fuse_image_text import Joiner
-from cmsearch.search.retrieve.nearest import DECIMALS, Answer, Retriever, order
+from cmsearch.search.hybrid.captions_and_words import CaptionsAndWords, beyond
+from cmsearch.search.query.compose import QueryVector, scales, standard
+from cmsearch.search.query.fuse_image_text import ImageTextFuser
+from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, Retriever, order
 from cmsearch.store.store import Store, View
-from cmsearch.types import Composition, EncodedQuery, Filter, Modality
+from cmsearch.types import ComposedQuery, EncodedQuery, Filter, Modality
 
 _SIDES = (Modality.IMAGE, Modality.TEXT)
 _NONE = np.zeros((0, 1), np.float32), np.zeros(0, np.float32)
 
 
-class Pairing:
+class ImagesWithCaptions:
     """Scores pictures by what they show together with the caption that is nearest to the query.
 
     The two are joined as those of a query are: by the network that the store has learned, or by
     their weighted sum. A picture without captions counts by itself.
     """
 
-    def __init__(self, store: Store, view: View, retriever: Retriever, joiner: Joiner) -> None:
+    def __init__(
+        self, store: Store, view: View, retriever: Retriever, joiner: ImageTextFuser
+    ) -> None:
         assert view.space is not None, "a view that is searched has a space"
         self._catalog = store.catalog
         self._view = view
         self._dim = view.space.dim
-        self._matcher = Matcher(store, view, retriever)
+        self._matcher = CaptionsAndWords(store, view, retriever)
         self._joiner = joiner
         nothing = np.zeros(self._dim, np.float32)
-        both = Composition(tuple(EncodedQuery(side, "", nothing) for side in _SIDES), (1.0, 1.0))
+        both = ComposedQuery(tuple(EncodedQuery(side, "", nothing) for side in _SIDES), (1.0, 1.0))
         self._weights = scales(both, view.background, Modality.TEXT)
 
     def ranked(
         self,
-        queries: Sequence[Sum],
-        pictures: Sequence[Sequence[Answer]],
+        queries: Sequence[QueryVector],
+        pictures: Sequence[Sequence[Candidate]],
         k: int,
         where: Filter,
         barred: Sequence[Collection[int]],
-    ) -> list[list[Answer]]:
+    ) -> list[list[Candidate]]:
         """For each query the `k` best `pictures` and those of the k best captions, by what both say
         together; after them come the other pictures in their order.
         """
@@ -58,7 +60,7 @@ class Pairing:
             ranked.append([*best, *beyond(best, shown[k:])])
         return ranked
 
-    def _scored(self, query: Sum, answers: Sequence[Answer]) -> list[Answer]:
+    def _scored(self, query: QueryVector, answers: Sequence[Candidate]) -> list[Candidate]:
         """The answers with scores that compare, whether they have captions or none."""
         seen, read = (standard(query, self._view.background, side) for side in _SIDES)
         nearest = self._nearest(query, answers)
@@ -82,7 +84,9 @@ class Pairing:
             scored.append(_scored(answer, cosine, scale, {"caption": told, "fused": cosine}))
         return scored
 
-    def _nearest(self, query: Sum, answers: Sequence[Answer]) -> dict[int, tuple[int, float]]:
+    def _nearest(
+        self, query: QueryVector, answers: Sequence[Candidate]
+    ) -> dict[int, tuple[int, float]]:
         """By item of the answers its caption that is nearest to the query, and the cosine."""
         items = {answer.item.id for answer in answers}
         captions = self._catalog.captions_of(self._view.space_id, items)
@@ -104,8 +108,8 @@ class Pairing:
 
 
 def _scored(
-    answer: Answer, cosine: float, scale: tuple[float, float], stages: Mapping[str, float]
-) -> Answer:
+    answer: Candidate, cosine: float, scale: tuple[float, float], stages: Mapping[str, float]
+) -> Candidate:
     """The answer ordered by how far its cosine is beyond what is usual, by mean and deviation."""
     score = round((cosine - scale[0]) / scale[1], DECIMALS)
     rounded = {name: round(value, DECIMALS) for name, value in stages.items()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from cmsearch.search.merge.mmr import diversified
 from cmsearch.search.merge.near_duplicates import fold, store_least_cosine
-from cmsearch.search.retrieve.nearest import Answer
+from cmsearch.search.retrieve.nearest import Candidate
 from cmsearch.store.store import Store, View
 from cmsearch.types import FloatArray, Modality
 
@@ -30,7 +30,9 @@ class Alike:
         self._lock = threading.Lock()
         self._least: tuple[tuple[int, int], float] | None = None
 
-    def folded(self, view: View, answers: Sequence[Answer]) -> list[tuple[Answer, list[Answer]]]:
+    def folded(
+        self, view: View, answers: Sequence[Candidate]
+    ) -> list[tuple[Candidate, list[Candidate]]]:
         """The answers that stay, each with its near-duplicates, which it comes before.
 
         Pictures are compared as `cmsearch.search.merge.near_duplicates` says, texts about one thing word by word. A film
@@ -46,14 +48,14 @@ class Alike:
             least_cosine=lambda: self._least_cosine(view),
         ).tolist()
         self._join_live(answers, into)
-        kept: dict[int, list[Answer]] = {}
+        kept: dict[int, list[Candidate]] = {}
         for place, first in enumerate(into):
             kept.setdefault(first, [])
             if place != first:
                 kept[first].append(answers[place])
         return [(answers[first], copies) for first, copies in kept.items()]
 
-    def _join_live(self, answers: Sequence[Answer], into: list[int]) -> None:
+    def _join_live(self, answers: Sequence[Candidate], into: list[int]) -> None:
         """Let a picture and the seconds of film that a phone took with it be one, in place."""
         pairs: dict[str, tuple[list[int], list[int]]] = {}
         for place, answer in enumerate(answers):
@@ -74,7 +76,7 @@ class Alike:
                 for place, first in enumerate(into):
                     into[place] = min(roots) if first in roots else first
 
-    def spread(self, view: View, answers: Sequence[Answer]) -> list[int]:
+    def spread(self, view: View, answers: Sequence[Candidate]) -> list[int]:
         """The places of the answers in an order that brings unlike ones to the front."""
         scores = np.array([answer.score for answer in answers], np.float32)
         span = float(np.ptp(scores)) if len(scores) else 0.0
@@ -82,7 +84,7 @@ class Alike:
         order: list[int] = diversified(scores, self._vectors(view, answers), SPREAD).tolist()
         return order
 
-    def _vectors(self, view: View, answers: Sequence[Answer]) -> FloatArray:
+    def _vectors(self, view: View, answers: Sequence[Candidate]) -> FloatArray:
         """The vectors `(n, dim)`; zeros for sounds, which are in another space."""
         assert view.space is not None, "a view that was searched has a space"
         own = (one.embedding for one in answers if one.item.modality is not Modality.SOUND)
@@ -101,7 +103,7 @@ class Alike:
             return self._least[1]
 
 
-def _content(answer: Answer) -> str:
+def _content(answer: Candidate) -> str:
     """What equal items have in common: of texts also what they are about."""
     item = answer.item
     if item.modality in (Modality.IMAGE, Modality.SOUND, Modality.VIDEO):

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from heapq import merge
 from statistics import NormalDist
 
-from cmsearch.search.retrieve.nearest import DECIMALS, Answer, order
+from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, order
 
 MOST_CERTAIN = 0.9999
 """As how relevant at most the words of a query let an item count among others."""
 
 
-def merged(directions: Sequence[Sequence[Answer]], depth: int) -> list[Answer]:
+def merged(directions: Sequence[Sequence[Candidate]], depth: int) -> list[Candidate]:
     """The answers of all directions, as far as they would be the same with more depth.
 
     A direction that has `depth` answers may have more, which would come after that one.
     """
     ends = {id(own[depth - 1]) for own in directions if len(own) >= depth}
-    found: list[Answer] = []
+    found: list[Candidate] = []
     # Merging, unlike sorting, keeps the order of those in one direction that tie.
     for answer in merge(*directions, key=order):
         found.append(answer)
@@ -28,8 +28,8 @@ def merged(directions: Sequence[Sequence[Answer]], depth: int) -> list[Answer]:
 
 
 def standardised(
-    answers: Sequence[Answer], scale: tuple[float, float], is_written: bool
-) -> list[Answer]:
+    answers: Sequence[Candidate], scale: tuple[float, float], is_written: bool
+) -> list[Candidate]:
     """The answers, best first, with scores that compare with those of other directions.
 
     Those are the standardised cosines, given out in the order that the second stage has made. An

@@ -66,7 +66,7 @@ def rank(
     marked = is_marked(stem) or any(_goes_on(stem, other) for other in others)
     if header is None:
         return Rank(0, _UNKNOWN, 0, datetime.max, datetime.max, marked, -size, path)
-    pixels, shot = header.width * header.height, header.shot
+    pixels, shot = header.width * header.height, header.capture
     noted = (shot.taken is not None) + (shot.camera is not None)
     form = _format(header, size < _DRAWN_BYTES * pixels and 0 < spread < _DRAWN_SPREAD, noted > 0)
     taken, changed = shot.taken or datetime.max, header.changed or datetime.max

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import erf, sqrt
 
-from cmsearch.search.query.compose import Sum
+from cmsearch.search.query.compose import QueryVector
 from cmsearch.types import Background, Modality
 
 DOUBTFUL = 0.15
@@ -14,7 +14,7 @@ DOUBTFUL = 0.15
 
 def relevance(
     background: Background,
-    query: Sum,
+    query: QueryVector,
     target: Modality,
     cosines: Sequence[float],
     stages: Mapping[str, float],
@@ -41,7 +41,7 @@ def relevance(
 
 
 def _share_below(
-    background: Background, query: Sum, target: Modality, cosines: Sequence[float]
+    background: Background, query: QueryVector, target: Modality, cosines: Sequence[float]
 ) -> float | None:
     total = weights = 0.0
     for part, weight, cosine in zip(query.parts, query.weights, cosines, strict=True):

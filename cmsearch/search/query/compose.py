@@ -10,13 +10,13 @@ import numpy as np
 
 from cmsearch.errors import QueryError
 from cmsearch.models.fusion_network import Fused
-from cmsearch.search.query.fuse_image_text import Joiner, pair
-from cmsearch.types import Background, Composition, EncodedQuery, FloatArray, Modality
+from cmsearch.search.query.fuse_image_text import ImageTextFuser, pair
+from cmsearch.types import Background, ComposedQuery, EncodedQuery, FloatArray, Modality
 
 _UNKNOWN = (0.0, 1.0)
 
 
-class Sum(NamedTuple):
+class QueryVector(NamedTuple):
     """A composed query as one unit `vector (dim,)` for items of one modality.
 
     A cosine to it is the sum of the cosines to the `parts`, each times its one of `shares`. Those
@@ -43,8 +43,11 @@ class Sum(NamedTuple):
 
 
 def toward(
-    asked: Composition, background: Background, target: Modality, join: Joiner | None = None
-) -> Sum:
+    asked: ComposedQuery,
+    background: Background,
+    target: Modality,
+    join: ImageTextFuser | None = None,
+) -> QueryVector:
     """The sum of a query's parts among items of the modality `target`.
 
     Cosines of pictures with pictures spread more widely than those of texts with pictures. Where a
@@ -53,7 +56,7 @@ def toward(
     given. Raises `QueryError` where the parts cancel out.
     """
     if len(asked.parts) == 1:
-        return Sum(asked.parts[0].vector, asked.parts, (1.0,), (1.0,))
+        return QueryVector(asked.parts[0].vector, asked.parts, (1.0,), (1.0,))
     scaled = scales(asked, background, target)
     fused, added = None, np.zeros_like(asked.parts[0].vector)
     if join is not None and (places := pair(asked)) is not None:
@@ -63,10 +66,10 @@ def toward(
     if norm < 1e-3 * sum(map(abs, scaled)):
         raise QueryError("The parts of the query cancel each other out. Give one a weight: 2:TEXT.")
     shares = tuple(weight / norm for weight in scaled)
-    return Sum((total / norm).astype(np.float32), asked.parts, asked.weights, shares, fused)
+    return QueryVector((total / norm).astype(np.float32), asked.parts, asked.weights, shares, fused)
 
 
-def scales(asked: Composition, background: Background, target: Modality) -> list[float]:
+def scales(asked: ComposedQuery, background: Background, target: Modality) -> list[float]:
     """The weights of a query's parts in its sum among items of the modality `target`."""
     mixed = len({part.modality for part in asked.parts}) > 1
     return [
@@ -76,7 +79,7 @@ def scales(asked: Composition, background: Background, target: Modality) -> list
 
 
 def _joined(
-    asked: Composition, scaled: list[float], places: tuple[int, int], join: Joiner
+    asked: ComposedQuery, scaled: list[float], places: tuple[int, int], join: ImageTextFuser
 ) -> tuple[Fused, list[float], FloatArray]:
     """A picture and a text as one; the weights then, and what is added to the weighted sum.
 
@@ -100,7 +103,7 @@ def _sum(weights: Sequence[float] | FloatArray, parts: Sequence[EncodedQuery]) -
     return total
 
 
-def standard(query: Sum, background: Background, target: Modality) -> tuple[float, float]:
+def standard(query: QueryVector, background: Background, target: Modality) -> tuple[float, float]:
     """Mean and deviation of the best scores that unrelated items of `target` get for such a query.
 
     As if its parts were independent of each other.

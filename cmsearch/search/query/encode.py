@@ -19,7 +19,7 @@ from cmsearch.errors import MediaError, QueryError
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
 from cmsearch.types import (
-    Composition,
+    ComposedQuery,
     EncodedQuery,
     FloatArray,
     Modality,
@@ -43,14 +43,14 @@ MOST_BYTES = 512 * 2**20
 
 def encode_queries(
     encoder: Encoder, query: Any, image: Any, audio: Any = None
-) -> tuple[list[Composition], bool]:
+) -> tuple[list[ComposedQuery], bool]:
     """The texts or composed queries `query`, or the pictures `image`, or the recordings `audio`,
     as vectors; and whether they were given as a list.
 
     A recording is the text that is said in it. Raises `QueryError`, and `MediaError` for a picture
     or a recording that can't be read.
     """
-    given = {Modality.TEXT: query, Modality.IMAGE: image, Modality.AUDIO: audio}
+    given = {Modality.TEXT: query, Modality.IMAGE: image, Modality.SPEECH: audio}
     pairs = [(modality, content) for modality, content in given.items() if content is not None]
     if len(pairs) != 1:
         raise QueryError("Ask with a text, a picture or a recording: one of the three.")
@@ -64,7 +64,7 @@ def encode_queries(
         Modality.IMAGE: iter(_encode_pictures(encoder, contents[Modality.IMAGE])),
     }
     return [
-        Composition(
+        ComposedQuery(
             tuple(next(encoded[part.modality]) for part in one.parts),
             tuple(part.weight for part in one.parts),
             tuple(next(encoded[part.modality]) for part in one.without),
@@ -87,7 +87,7 @@ def _heard(asked: Query) -> Query:
     parts, without = (
         tuple(
             replace(part, content=understood(part.content), modality=Modality.TEXT)
-            if part.modality is Modality.AUDIO
+            if part.modality is Modality.SPEECH
             else part
             for part in some
         )

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from cmsearch.protocols import Encoder
 from cmsearch.search.query.encode import encode_queries
-from cmsearch.types import Composition, EncodedQuery, Modality, Query, QueryPart
+from cmsearch.types import ComposedQuery, EncodedQuery, Modality, Query, QueryPart
 
 
-def is_text(asked: Composition) -> bool:
+def is_text(asked: ComposedQuery) -> bool:
     """Whether a query has no part but texts, said or written: others can't be asked of sounds."""
     return all(part.modality is Modality.TEXT for part in asked.parts)
 
 
-def heard(asked: Sequence[Composition], encoder: Encoder) -> list[Composition | None]:
+def heard(asked: Sequence[ComposedQuery], encoder: Encoder) -> list[ComposedQuery | None]:
     """Queries of texts as an encoder of text and sound has them; None for each of the others.
 
     Of what they are to be without only the texts count.

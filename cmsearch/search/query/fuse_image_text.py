@@ -10,12 +10,12 @@ from cmsearch.models.encodings import checked
 from cmsearch.models.fusion_network import Fused, Fusions, Network, Parts, Tensors, parts, summed
 from cmsearch.protocols import Encoder
 from cmsearch.store.catalog.blobs import pack_tokens, unpack_tokens
-from cmsearch.types import Composition, EncodedQuery, FloatArray, Modality, Role
+from cmsearch.types import ComposedQuery, EncodedQuery, FloatArray, Modality, Role
 
 Tokens = tuple[FloatArray, FloatArray]
 
 
-class Joiner:
+class ImageTextFuser:
     """Joins the picture and the text of a query. Safe from threads if its encoder is."""
 
     def __init__(self, tensors: Tensors, encoder: Callable[[], Encoder]) -> None:
@@ -63,7 +63,7 @@ class Joiner:
         return np.zeros((0, len(part.vector)), np.float32), np.zeros(0, np.float32)
 
 
-def pair(asked: Composition) -> tuple[int, int] | None:
+def pair(asked: ComposedQuery) -> tuple[int, int] | None:
     """The places of the picture and of the text among a query's parts, if it looks for just these
     two, whatever it takes away.
     """

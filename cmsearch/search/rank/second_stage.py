@@ -14,11 +14,11 @@ from cmsearch.kreciprocal import k_reciprocal_distances
 from cmsearch.models.encodings import checked
 from cmsearch.models.plugins import rerankers
 from cmsearch.protocols import Encoder, Reranker
-from cmsearch.search.query.compose import Sum
+from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.attention import Tokens, attend
 from cmsearch.search.rank.hubness import Banks, nearest_neighbour_bias
-from cmsearch.search.rank.stages import UNMEASURED, Stages, Table
-from cmsearch.search.retrieve.nearest import DECIMALS, Answer, order
+from cmsearch.search.rank.stages import UNMEASURED, StageSettings, Table
+from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, order
 from cmsearch.store.store import Store, View
 from cmsearch.types import TOWER, Candidates, EncodedQuery, FloatArray, Modality, Role
 
@@ -63,10 +63,10 @@ class Ranking:
     fold: bool = True
     diverse: bool = False
     fusion: str = "auto"
-    stages: Stages | None = None
+    stages: StageSettings | None = None
 
 
-def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) -> Stages:
+def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) -> StageSettings:
     """What runs in a direction, with the `table` of what does by default.
 
     Speech is ranked as text is, and shots as pictures are: they come from the same towers. Raises
@@ -74,7 +74,7 @@ def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) ->
     """
     if ranking.stages is not None:
         return ranking.stages
-    measured = table.get((query, TOWER[target]), Stages())
+    measured = table.get((query, TOWER[target]), StageSettings())
     if not ranking.correct:
         measured = replace(measured, hubness=None)
     if ranking.rerank == "auto":
@@ -96,7 +96,7 @@ def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) ->
     raise QueryError(f"There is no reranker {ranking.rerank!r}; it is one of {names}.")
 
 
-def depth_of(ranking: Ranking, run: Stages) -> int:
+def depth_of(ranking: Ranking, run: StageSettings) -> int:
     """How many candidates the stages look at. Raises `QueryError` for what is no such number."""
     if ranking.depth is None:
         return MODEL_DEPTH if run.model and not is_learned(run.model) else DEPTH
@@ -124,7 +124,7 @@ class SecondStage:
         view: View,
         encoder: Encoder,
         banks: Banks,
-        runs: Mapping[Modality, Stages],
+        runs: Mapping[Modality, StageSettings],
         *,
         reranker: Reranker | None = None,
         deadline: float | None = None,
@@ -140,8 +140,8 @@ class SecondStage:
         self._deadline = deadline
 
     def reranked(
-        self, query: Sum, answers: Sequence[Answer], candidates: Candidates
-    ) -> list[Answer]:
+        self, query: QueryVector, answers: Sequence[Candidate], candidates: Candidates
+    ) -> list[Candidate]:
         """The answers in their new order, with what each stage added to their scores.
 
         `candidates` are the best of the answers; the others stay behind them, in the order of the
@@ -168,7 +168,7 @@ class SecondStage:
         down = max(0.0, tail[0].score - best[-1].score + 10**-DECIMALS) if tail else 0.0
         return best + [answer._replace(score=answer.score - down) for answer in tail]
 
-    def _added(self, query: Sum, candidates: Candidates) -> dict[str, FloatArray]:
+    def _added(self, query: QueryVector, candidates: Candidates) -> dict[str, FloatArray]:
         """What each stage adds to the candidates' scores, by its name, each `(n,)`."""
         added: dict[str, FloatArray] = {}
         for part, share in zip(query.parts, query.shares, strict=True):
@@ -225,7 +225,7 @@ class SecondStage:
         return np.concatenate(list(found.tokens)), np.concatenate(list(found.weights))
 
 
-def candidates(store: Store, dim: int, answers: Sequence[Answer]) -> Candidates:
+def candidates(store: Store, dim: int, answers: Sequence[Candidate]) -> Candidates:
     """What a second stage looks at; their contents are read from the catalog when asked for."""
     ids = [answer.embedding for answer in answers]
     none = np.zeros((0, dim), np.float32), np.zeros(0, np.float32)

@@ -27,7 +27,7 @@ class Hubness:
 
 
 @dataclass(frozen=True, slots=True)
-class Stages:
+class StageSettings:
     """What runs after the first stage in one direction."""
 
     attention: Attention | None = None
@@ -36,12 +36,12 @@ class Stages:
     model: str = ""
 
 
-Table = Mapping[tuple[Modality, Modality], Stages]
+Table = Mapping[tuple[Modality, Modality], StageSettings]
 """By the modalities of query and target."""
 MEASURED: Mapping[str, Table] = {
     "lite": {
-        (Modality.TEXT, Modality.IMAGE): Stages(attention=Attention(0.7, 0.03)),
-        (Modality.IMAGE, Modality.TEXT): Stages(hubness=Hubness(0.75, 4)),
+        (Modality.TEXT, Modality.IMAGE): StageSettings(attention=Attention(0.7, 0.03)),
+        (Modality.IMAGE, Modality.TEXT): StageSettings(hubness=Hubness(0.75, 4)),
     }
 }
 """By encoder what was measured to help; docs/reranking.md has the figures."""
@@ -59,7 +59,7 @@ def defaults(encoder: str, kept: str | None) -> Table:
 
 def topped(table: Table, directions: Iterable[tuple[Modality, Modality]], model: str) -> Table:
     """The table with a model in these directions, on top of what else runs there."""
-    ways = {way: replace(table.get(way, Stages()), model=model) for way in directions}
+    ways = {way: replace(table.get(way, StageSettings()), model=model) for way in directions}
     return {**table, **ways}
 
 
@@ -76,7 +76,7 @@ def pack(table: Table) -> str:
     return json.dumps(rows)
 
 
-def _unpacked(text: str) -> dict[tuple[Modality, Modality], Stages]:
+def _unpacked(text: str) -> dict[tuple[Modality, Modality], StageSettings]:
     """The table of `pack`, without the rows that aren't sound: a store may come from anywhere."""
     try:
         rows = dict(json.loads(text[:_LONGEST] or "{}"))
@@ -91,7 +91,7 @@ def _unpacked(text: str) -> dict[tuple[Modality, Modality], Stages]:
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
             continue
         hubness = Hubness(strength, int(k)) if int(k) else None
-        found[query, target] = Stages(attention or None, hubness)
+        found[query, target] = StageSettings(attention or None, hubness)
     return found
 
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from cmsearch.protocols import VectorIndex
 from cmsearch.store.store import Store, View
-from cmsearch.types import Composition, EncodedQuery, Modality
+from cmsearch.types import ComposedQuery, EncodedQuery, Modality
 
 _FIRST = 64
 
 
-def barred(store: Store, view: View, query: Composition) -> set[int]:
+def barred(store: Store, view: View, query: ComposedQuery) -> set[int]:
     """The items that a query may not find: its own pictures, and what it is to be without.
 
     That is what is about one of `without`, and what shows or says the same picture. About it are

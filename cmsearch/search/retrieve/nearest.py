@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cmsearch.protocols import VectorIndex
-from cmsearch.search.query.compose import Sum
+from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.shot_pooling import pooled
 from cmsearch.store.store import Store, View
 from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality
@@ -21,7 +21,7 @@ EVERYTHING = Filter()
 _NUMBER = re.compile(r"\d+")
 
 
-class Answer(NamedTuple):
+class Candidate(NamedTuple):
     """An item with its best embedding and that one's cosine, or the pooled one of a shot.
 
     `score` orders it, and `stages` are what was added to the cosine, by name.
@@ -45,13 +45,13 @@ class Retriever:
     def search(
         self,
         view: View,
-        queries: Sequence[Sum],
+        queries: Sequence[QueryVector],
         modality: Modality,
         kind: str | None,
         k: int,
         where: Filter,
         barred: Sequence[Container[int]] = (),
-    ) -> list[list[Answer]]:
+    ) -> list[list[Candidate]]:
         """For each query the k best items of a modality, and of one kind, if given, without those
         that are `barred` to it.
         """
@@ -64,12 +64,12 @@ class Retriever:
     def of(
         self,
         view: View,
-        query: Sum,
+        query: QueryVector,
         modality: Modality,
         kind: str | None,
         where: Filter,
         paths: Sequence[str],
-    ) -> list[Answer]:
+    ) -> list[Candidate]:
         """All items in the files at some paths, the best first."""
         catalog = self._store.catalog
         allow = catalog.embedding_ids(view.space_id, modality, kind, where, paths)
@@ -99,7 +99,7 @@ class Retriever:
         allow: IdArray | None,
         barred: Sequence[Container[int]],
         shots: _Shots | None,
-    ) -> list[list[Answer]]:
+    ) -> list[list[Candidate]]:
         """The k best items for each query; of an item with several embeddings the best counts, or
         for `shots` all of them, pooled.
 
@@ -140,13 +140,13 @@ class _Shots:
         self._space, self._dim = view.space_id, view.space.dim
         self._known: dict[int, FloatArray] = {}
 
-    def pooled(self, query: FloatArray, answers: Sequence[Answer]) -> list[Answer]:
+    def pooled(self, query: FloatArray, answers: Sequence[Candidate]) -> list[Candidate]:
         """The answers with pooled scores, in the order of these."""
         missing = {answer.item.id for answer in answers} - self._known.keys()
         self._known |= self._catalog.item_pictures(self._space, missing, self._dim)
         return sorted((self._scored(query, answer) for answer in answers), key=order)
 
-    def _scored(self, query: FloatArray, answer: Answer) -> Answer:
+    def _scored(self, query: FloatArray, answer: Candidate) -> Candidate:
         pictures = self._known.get(answer.item.id)
         if pictures is None:  # deleted meanwhile: the search is done once more
             return answer
@@ -156,19 +156,19 @@ class _Shots:
 
 def _collapsed(
     pairs: Iterable[tuple[float, int]], known: Mapping[int, Item], barred: Container[int]
-) -> list[Answer]:
+) -> list[Candidate]:
     """The best score of each item, in order, without those that are barred."""
-    best: dict[int, Answer] = {}
+    best: dict[int, Candidate] = {}
     for cosine, number in pairs:
         item = known.get(number)
         if item is None or item.id in barred:
             continue
         if item.id not in best or cosine > best[item.id].cosine:
-            best[item.id] = Answer(item, number, cosine, cosine, {})
+            best[item.id] = Candidate(item, number, cosine, cosine, {})
     return sorted(best.values(), key=order)
 
 
-def order(answer: Answer) -> tuple[Any, ...]:
+def order(answer: Candidate) -> tuple[Any, ...]:
     """The best first; ties by path and by the place in the file."""
     item = answer.item
     places = tuple(int(number) for number in _NUMBER.findall(item.locator))

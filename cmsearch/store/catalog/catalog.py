@@ -30,6 +30,7 @@ from cmsearch.types import (
     MAX_TOKENS,
     SEEN,
     Asset,
+    Capture,
     Filter,
     FloatArray,
     Generation,
@@ -37,7 +38,6 @@ from cmsearch.types import (
     Item,
     Modality,
     Segment,
-    Shot,
     Space,
 )
 
@@ -880,5 +880,5 @@ def _asset(row: Sequence[Any]) -> Asset:
     path, kind, size, mtime_ns, digest, error, about, taken, camera, latitude, longitude = row
     if not all(isinstance(one, str) for one in (path, kind, error or "", about or "")):
         raise TypeError("a text is a string")
-    shot = Shot(taken and datetime.fromisoformat(taken), camera, latitude, longitude)
-    return Asset(path, kind, size, mtime_ns, digest, error, about, shot)
+    capture = Capture(taken and datetime.fromisoformat(taken), camera, latitude, longitude)
+    return Asset(path, kind, size, mtime_ns, digest, error, about, capture)

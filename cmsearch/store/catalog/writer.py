@@ -343,8 +343,8 @@ class Writer:
 
 def asset_row(asset: Asset) -> dict[str, Any]:
     """An asset's columns, in the order of its fields; one without a date has its file's."""
-    shot = asset.shot
-    taken = shot.taken
+    capture = asset.capture
+    taken = capture.taken
     if taken is None and asset.mtime_ns is not None:
         taken = datetime.fromtimestamp(asset.mtime_ns / 1e9)
     return {
@@ -356,9 +356,9 @@ def asset_row(asset: Asset) -> dict[str, Any]:
         "error": asset.error,
         "about": asset.about,
         "taken": taken and taken.isoformat(" ", "seconds"),
-        "camera": shot.camera,
-        "latitude": shot.latitude,
-        "longitude": shot.longitude,
+        "camera": capture.camera,
+        "latitude": capture.latitude,
+        "longitude": capture.longitude,
     }
 
 

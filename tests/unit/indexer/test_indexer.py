@@ -250,21 +250,21 @@ def test_a_file_of_the_same_size_is_not_taken_for_one_that_moved(
 def test_interrupted_runs_go_on_where_they_were(
     folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from indexer.stages import Stages
+    from indexer.stages import IndexStages
 
     write_files(folder, {"red.txt": "\n".join(f"line {n}" for n in range(20))})
-    write, calls = Stages.write, []
+    write, calls = IndexStages.write, []
 
-    def failing(self: Stages, batch: object) -> object:
+    def failing(self: IndexStages, batch: object) -> object:
         calls.append(batch)
         if len(calls) == 4:
             raise KeyboardInterrupt
         return write(self, batch)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Stages, "write", failing)
+    monkeypatch.setattr(IndexStages, "write", failing)
     with pytest.raises(KeyboardInterrupt):
         run(folder, fake_model)
-    monkeypatch.setattr(Stages, "write", write)
+    monkeypatch.setattr(IndexStages, "write", write)
     kept = embeddings(folder)
     assert kept
     report = run(folder, fake_model)

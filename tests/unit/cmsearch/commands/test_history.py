@@ -27,10 +27,10 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "state"
 
 
-def search(*parts: QueryPart, **changes: Any) -> history.Search:
+def search(*parts: QueryPart, **changes: Any) -> history.LastSearch:
     query = Query(parts or (QueryPart("red"),), (QueryPart("people"),))
     fields = {"options": {"k": 3, "near": "1,2,3"}, "hits": [PHOTO, CAPTION], **changes}
-    return history.Search(Path("/store"), query, **fields)
+    return history.LastSearch(Path("/store"), query, **fields)
 
 
 def test_what_is_kept_comes_back() -> None:

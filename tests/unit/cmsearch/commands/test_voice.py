@@ -156,7 +156,7 @@ def test_python_asks_with_recordings(folder: Path, speaker: Path) -> None:
     with cmsearch.open(folder) as engine:
         assert engine.search(audio=speaker) == engine.search("blue")
         assert engine.search(audio=[b"red", speaker]) == engine.search(["red", "blue"])
-        query = Query((QueryPart(speaker, Modality.AUDIO), QueryPart("red", weight=-0.5)))
+        query = Query((QueryPart(speaker, Modality.SPEECH), QueryPart("red", weight=-0.5)))
         typed = Query((QueryPart("blue"), QueryPart("red", weight=-0.5)))
         assert engine.search(query) == engine.search(typed)
         assert (engine.embed(audio=speaker) == engine.embed("blue")).all()

@@ -26,7 +26,7 @@ from cmsearch.search.rank.stages import (
     UNMEASURED,
     UNMEASURED_HUBNESS,
     Attention,
-    Stages,
+    StageSettings,
     defaults,
     pack,
 )
@@ -101,15 +101,18 @@ def gain(stage: str, recall: Measure, mrr: Measure, direction: str = "text→ima
 
 
 def test_what_gains_most_is_kept_and_what_harms_is_not() -> None:
-    assert table("fake", []) == {TEXT_IMAGE: Stages(), IMAGE_TEXT: Stages()}
+    assert table("fake", []) == {TEXT_IMAGE: StageSettings(), IMAGE_TEXT: StageSettings()}
     better = Measure(0.2, 0.1, 0.3)
     found = table("fake", [gain("attention", UP, UP), gain("hubness", EVEN, better)])
-    assert found[TEXT_IMAGE] == Stages(hubness=UNMEASURED_HUBNESS)
+    assert found[TEXT_IMAGE] == StageSettings(hubness=UNMEASURED_HUBNESS)
     found = table("fake", [gain("attention", UP, UP), gain("both", DOWN, better)])
-    assert found[TEXT_IMAGE] == Stages(attention=UNMEASURED)
-    assert table("fake", [gain("attention", UP, EVEN)])[TEXT_IMAGE] == Stages()
+    assert found[TEXT_IMAGE] == StageSettings(attention=UNMEASURED)
+    assert table("fake", [gain("attention", UP, EVEN)])[TEXT_IMAGE] == StageSettings()
     found = table("fake", [gain("both", UP, UP, "image→text"), gain("default", UP, better)])
-    assert found == {TEXT_IMAGE: Stages(), IMAGE_TEXT: Stages(UNMEASURED, UNMEASURED_HUBNESS)}
+    assert found == {
+        TEXT_IMAGE: StageSettings(),
+        IMAGE_TEXT: StageSettings(UNMEASURED, UNMEASURED_HUBNESS),
+    }
 
 
 def test_what_is_kept_runs_by_default(engine: cmsearch.Engine) -> None:
@@ -117,7 +120,7 @@ def test_what_is_kept_runs_by_default(engine: cmsearch.Engine) -> None:
         before = engine.search("a red thing", target="image")
         assert all(set(hit.stages) <= {"cosine", "caption", "words"} for hit in before)
         kept = keep(engine, [gain("both", UP, UP)])
-        assert kept[TEXT_IMAGE] == Stages(UNMEASURED, UNMEASURED_HUBNESS)
+        assert kept[TEXT_IMAGE] == StageSettings(UNMEASURED, UNMEASURED_HUBNESS)
         after = engine.search("a red thing", target="image")
         assert all({"attention", "hubness"} <= set(hit.stages) for hit in after)
         keep(engine, [])
@@ -125,10 +128,10 @@ def test_what_is_kept_runs_by_default(engine: cmsearch.Engine) -> None:
 
 
 def test_a_kept_table_replaces_what_ships_in_its_directions() -> None:
-    own = {TEXT_IMAGE: Stages(Attention(0.2, 0.1))}
+    own = {TEXT_IMAGE: StageSettings(Attention(0.2, 0.1))}
     found = defaults("lite", pack(own))
     assert found == {**defaults("lite", None), **own}
-    assert defaults("lite", pack({TEXT_IMAGE: Stages()}))[TEXT_IMAGE] == Stages()
+    assert defaults("lite", pack({TEXT_IMAGE: StageSettings()}))[TEXT_IMAGE] == StageSettings()
 
 
 @pytest.mark.parametrize(

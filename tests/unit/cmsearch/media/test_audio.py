@@ -136,7 +136,7 @@ SAID = Segment(1.25, 2.5, "Two dogs.")
 def test_what_is_said_is_a_part_with_its_times() -> None:
     found = list(AudioReader().read(DATA / "dogs.ogg", speech(SAID)))
     place = "1.250-2.500"
-    assert found == [Part(Modality.AUDIO, "transcript", "Two dogs.", locator=place)]
+    assert found == [Part(Modality.SPEECH, "transcript", "Two dogs.", locator=place)]
 
 
 def test_without_speech_a_recording_is_only_checked(tmp_path: Path) -> None:

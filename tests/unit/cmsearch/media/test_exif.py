@@ -14,12 +14,12 @@ from PIL.TiffImagePlugin import IFDRational
 from cmsearch.media.exif import completed, shot_of
 from cmsearch.media.images import read_picture
 from cmsearch.media.packets import fields
-from cmsearch.types import Shot
+from cmsearch.types import Capture
 
 
-def shot(
+def capture(
     exif: dict[int, Any], more: dict[int, Any] | None = None, place: dict[int, Any] | None = None
-) -> Shot:
+) -> Capture:
     """What is read from a JPEG with these tags, those of the EXIF part, and those of the place."""
     written = Image.Exif()
     written.update(exif)
@@ -34,13 +34,13 @@ def shot(
 def test_the_time_of_the_shot_counts_before_that_of_the_last_edit() -> None:
     edited = {ExifTags.Base.DateTime: "2024:02:03 04:05:06"}
     original = {ExifTags.Base.DateTimeOriginal: "2023:01:02 03:04:05"}
-    assert shot(edited, original).taken == datetime(2023, 1, 2, 3, 4, 5)
-    assert shot(edited).taken == datetime(2024, 2, 3, 4, 5, 6)
+    assert capture(edited, original).taken == datetime(2023, 1, 2, 3, 4, 5)
+    assert capture(edited).taken == datetime(2024, 2, 3, 4, 5, 6)
 
 
 @pytest.mark.parametrize("written", ["0000:00:00 00:00:00", "yesterday", "    :  :     :  :  ", ""])
 def test_a_time_that_is_none_is_passed_over(written: str) -> None:
-    assert shot({ExifTags.Base.DateTime: written}).taken is None
+    assert capture({ExifTags.Base.DateTime: written}).taken is None
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_time_that_is_none_is_passed_over(written: str) -> None:
     ],
 )
 def test_maker_and_model_are_one_name(make: str, model: str, name: str | None) -> None:
-    assert shot({ExifTags.Base.Make: make, ExifTags.Base.Model: model}).camera == name
+    assert capture({ExifTags.Base.Make: make, ExifTags.Base.Model: model}).camera == name
 
 
 @pytest.mark.parametrize(
@@ -66,28 +66,28 @@ def test_maker_and_model_are_one_name(make: str, model: str, name: str | None) -
 )
 def test_degrees_are_north_and_east(north: str, east: str, place: tuple[float, float]) -> None:
     tags = {1: north, 2: (48.0, 30.0, 36.0), 3: east, 4: (2.0, 15.0, 0.0)}
-    found = shot({}, place=tags)
+    found = capture({}, place=tags)
     assert (found.latitude, found.longitude) == pytest.approx(place)
 
 
 @pytest.mark.parametrize("latitude", [(95.0, 0.0, 0.0), (48.0,)])
 def test_a_place_that_is_none_is_passed_over(latitude: Any) -> None:
-    found = shot({}, place={1: "N", 2: latitude, 3: "E", 4: (2.0, 15.0, 0.0)})
+    found = capture({}, place={1: "N", 2: latitude, 3: "E", 4: (2.0, 15.0, 0.0)})
     assert (found.latitude, found.longitude) == (None, None)
 
 
 def test_a_picture_without_notes_says_nothing() -> None:
-    assert shot({}) == Shot()
+    assert capture({}) == Capture()
 
 
-def written(**tags: Any) -> Shot:
+def written(**tags: Any) -> Capture:
     """What is read of EXIF with these tags, by their names; those of the place begin with GPS."""
     named = {name: value for name, value in tags.items() if not name.startswith("GPS")}
     parts: tuple[dict[int, Any], ...] = ({}, {})
     for name, value in named.items():
         parts[name not in ("DateTime", "Make", "Model")][ExifTags.Base[name]] = value
     gps = {ExifTags.GPS[name]: value for name, value in tags.items() if name.startswith("GPS")}
-    return shot(*parts, gps)
+    return capture(*parts, gps)
 
 
 DAY = datetime(2019, 5, 6, 7, 8, 9)
@@ -167,7 +167,7 @@ def test_places_in_the_forms_of_cameras(north: Any, side: Any, expected: float |
 def test_no_place_is_at_zero() -> None:
     sides = {"GPSLatitudeRef": "N", "GPSLongitudeRef": "E"}
     nowhere = written(GPSLatitude=(R(0), R(0), R(0)), GPSLongitude=(R(0), R(0), R(0)), **sides)
-    assert nowhere == Shot()
+    assert nowhere == Capture()
     equator = written(GPSLatitude=(R(0), R(0), R(0)), GPSLongitude=(R(9), R(0), R(0)), **sides)
     assert (equator.latitude, equator.longitude) == (0, 9)
 
@@ -181,7 +181,7 @@ XMP = """<?xpacket begin="\ufeff"?><x:xmpmeta xmlns:x="adobe:ns:meta/">
 </x:xmpmeta><?xpacket end="w"?>"""
 
 
-def saved(style: str, **options: Any) -> Shot:
+def saved(style: str, **options: Any) -> Capture:
     buffer = BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, style, **options)
     buffer.seek(0)
@@ -235,7 +235,7 @@ def test_a_place_in_xmp() -> None:
 )
 def test_xmp_that_says_nothing(packet: bytes) -> None:
     assert fields(packet).get("xmp:CreateDate", "soon") == "soon"
-    assert saved("JPEG", xmp=packet[:60_000]) == Shot()
+    assert saved("JPEG", xmp=packet[:60_000]) == Capture()
 
 
 def test_xmp_beyond_its_bound_is_not_read() -> None:
@@ -275,6 +275,6 @@ def test_a_day_in_the_records_of_iptc() -> None:
 
 
 def test_what_one_part_lacks_another_may_have() -> None:
-    own, other = Shot(None, "A", 1, 2), Shot(DAY, "B", 3, 4)
-    assert completed(own, other) == Shot(DAY, "A", 1, 2)
-    assert completed(Shot(), other) == other
+    own, other = Capture(None, "A", 1, 2), Capture(DAY, "B", 3, 4)
+    assert completed(own, other) == Capture(DAY, "A", 1, 2)
+    assert completed(Capture(), other) == other

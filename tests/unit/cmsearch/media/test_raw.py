@@ -15,11 +15,11 @@ from PIL import Image
 from cmsearch.errors import MediaError
 from cmsearch.media import images, raw
 from cmsearch.media.raw import RawReader, decode_raw
-from cmsearch.types import Modality, Part, Reading, Shot
+from cmsearch.types import Capture, Modality, Part, Reading
 from tests.raws import BLUE, GREEN, RED, WHITE, dng, quarters
 from tests.unit.cmsearch.media.test_images import stored
 
-NOTED = Shot(datetime(2021, 7, 8, 9, 10, 11), "Maker One")
+NOTED = Capture(datetime(2021, 7, 8, 9, 10, 11), "Maker One")
 COLOURS = [RED, GREEN, BLUE, WHITE]
 
 
@@ -50,10 +50,10 @@ def mosaic(orientation: int) -> np.ndarray:
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 @pytest.mark.parametrize(("size", "half"), [(16, True), (40, False)])
 def test_a_raw_picture_is_developed_upright(orientation: int, size: int, half: bool) -> None:
-    image, shot = decode_raw(dng(mosaic(orientation), orientation), size)
+    image, capture = decode_raw(dng(mosaic(orientation), orientation), size)
     assert image.size == ((72, 48) if half else (144, 96))
     assert matches(image)
-    assert shot == NOTED
+    assert capture == NOTED
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
@@ -63,10 +63,10 @@ def test_a_large_preview_is_taken_and_turned_upright(orientation: int, kind: str
     preview: Any = np.roll(np.asarray(stored(quarters(64, 96), orientation)), 1, axis=2)
     if kind != "pixels":
         preview = jpeg(preview, orientation if kind == "JPEG that says it" else None)
-    image, shot = decode_raw(dng(mosaic(orientation), orientation, preview), 32)
+    image, capture = decode_raw(dng(mosaic(orientation), orientation, preview), 32)
     assert image.size == (96, 64)
     assert matches(image, [GREEN, BLUE, RED, WHITE])
-    assert shot == NOTED
+    assert capture == NOTED
 
 
 def test_a_small_preview_is_not_taken() -> None:
@@ -105,7 +105,7 @@ def test_the_reader_gives_one_photo(tmp_path: Path) -> None:
     (tmp_path / "a.dng").write_bytes(dng(quarters()))
     (part,) = RawReader().read(tmp_path / "a.dng", Reading(8))
     assert isinstance(part, Part)
-    assert (part.modality, part.kind, part.locator, part.shot) == (
+    assert (part.modality, part.kind, part.locator, part.capture) == (
         Modality.IMAGE, "photo", "", NOTED,
     )  # fmt: skip
     with pytest.raises(MediaError, match="can't be read: No such file"):

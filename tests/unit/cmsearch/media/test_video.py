@@ -100,7 +100,7 @@ def test_what_the_camera_noted_is_kept(tmp_path: Path) -> None:
         "com.apple.quicktime.model": "iPhone 15",
         "com.apple.quicktime.location.ISO6709": "-33.8577+151.2150+035.000/",
     }
-    shots = {part.shot for part in parts(tmp_path / "a.mp4", films.film(metadata=noted))}
+    shots = {part.capture for part in parts(tmp_path / "a.mp4", films.film(metadata=noted))}
     (shot,) = shots
     assert shot.taken == datetime(2024, 5, 31, 18, 20)
     assert (shot.camera, shot.latitude, shot.longitude) == ("Apple iPhone 15", -33.8577, 151.215)
@@ -117,7 +117,9 @@ def test_what_the_camera_noted_is_kept(tmp_path: Path) -> None:
     ids=str,
 )
 def test_odd_notes_are_passed_over(tmp_path: Path, noted: dict[str, str]) -> None:
-    shot = parts(tmp_path / "a.mkv", films.film(["red"], style="matroska", metadata=noted))[0].shot
+    shot = parts(tmp_path / "a.mkv", films.film(["red"], style="matroska", metadata=noted))[
+        0
+    ].capture
     assert (shot.taken, shot.latitude, shot.longitude) == (None, None, None)
 
 
@@ -145,7 +147,7 @@ def test_what_is_said_comes_with_its_times(tmp_path: Path) -> None:
 
     found = parts(tmp_path / "a.mp4", films.film(sound=True), Reading(SIZE, speech))
     assert found[3:] == [
-        Part(Modality.AUDIO, "transcript", "Hello.", locator="0.500-1.250", shot=found[0].shot)
+        Part(Modality.SPEECH, "transcript", "Hello.", locator="0.500-1.250", shot=found[0].capture)
     ]
     (said,) = parts(tmp_path / "b.mp4", films.tone(1), Reading(SIZE, speech))
     assert said.content == "Hello."

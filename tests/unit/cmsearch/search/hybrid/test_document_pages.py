@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmsearch.search.hybrid.document_pages import BEHIND, Pager
-from cmsearch.search.query.compose import Sum
-from cmsearch.search.retrieve.nearest import Answer, Retriever
+from cmsearch.search.hybrid.document_pages import BEHIND, DocumentPages
+from cmsearch.search.query.compose import QueryVector
+from cmsearch.search.retrieve.nearest import Candidate, Retriever
 from cmsearch.store.catalog.writer import NewItem
 from cmsearch.store.store import DIRECTORY, Store, View
 from cmsearch.types import Background, EncodedQuery, Encoding, Filter, FloatArray, Modality, Part
@@ -46,17 +46,17 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def asked(text: bool = True) -> Sum:
+def asked(text: bool = True) -> QueryVector:
     modality = Modality.TEXT if text else Modality.IMAGE
-    return Sum(AXES[0], (EncodedQuery(modality, "query", AXES[0]),), (1.0,), (1.0,))
+    return QueryVector(AXES[0], (EncodedQuery(modality, "query", AXES[0]),), (1.0,), (1.0,))
 
 
-def ranked(store: Store, view: View, query: Sum, *, found: bool = True) -> list[Answer]:
+def ranked(store: Store, view: View, query: QueryVector, *, found: bool = True) -> list[Candidate]:
     retriever = Retriever(store)
     where = Filter()
     pages = retriever.search(view, [query], Modality.IMAGE, "page", 10, where)
     given = pages if found else [[]]
-    return Pager(store, view, retriever).ranked([query], given, where, [()])[0]
+    return DocumentPages(store, view, retriever).ranked([query], given, where, [()])[0]
 
 
 @pytest.mark.parametrize("found", [True, False])
@@ -90,6 +90,6 @@ def test_barred_pages_and_passages_are_not_found(store: Store) -> None:
     gone = {item.id for item in items if item.locator in ("p1", "p2:1")}
     retriever = Retriever(store)
     pages = retriever.search(view, [asked()], Modality.IMAGE, "page", 10, Filter(), [gone])
-    found = Pager(store, view, retriever).ranked([asked()], pages, Filter(), [gone])[0]
+    found = DocumentPages(store, view, retriever).ranked([asked()], pages, Filter(), [gone])[0]
     assert [answer.item.locator for answer in found] == ["p2"]
     assert found[0].stages["passage"] == pytest.approx(0.2, abs=1e-3)

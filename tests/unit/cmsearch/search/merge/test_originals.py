@@ -10,10 +10,10 @@ import pytest
 
 from cmsearch.media.headers import RAW_FORMAT, Header
 from cmsearch.search.merge.originals import Rank, is_marked, rank, reason
-from cmsearch.types import Shot
+from cmsearch.types import Capture
 
 DAY = datetime(2024, 7, 13, 12)
-NOTED = Shot(DAY, "Canon EOS R5")
+NOTED = Capture(DAY, "Canon EOS R5")
 Row = tuple[str, int, Header | None]
 
 
@@ -22,8 +22,10 @@ def ranked(rows: Sequence[Row], spread: float = 70) -> list[Rank]:
     return sorted(rank(path, size, header, spread, stems) for path, size, header in rows)
 
 
-def photo(form: str = "JPEG", shot: Shot = Shot(), pixels: int = 1000, later: int = 0) -> Header:  # noqa: B008
-    return Header(pixels, pixels, form, shot, DAY + timedelta(days=later))
+def photo(
+    form: str = "JPEG", capture: Capture = Capture(), pixels: int = 1000, later: int = 0
+) -> Header:  # noqa: B008
+    return Header(pixels, pixels, form, capture, DAY + timedelta(days=later))
 
 
 @pytest.mark.parametrize(
@@ -36,27 +38,27 @@ def photo(form: str = "JPEG", shot: Shot = Shot(), pixels: int = 1000, later: in
         ),
         (
             ("b.png", 9, photo("PNG", pixels=1001)),
-            ("a.jpg", 99, photo(shot=NOTED)),
+            ("a.jpg", 99, photo(capture=NOTED)),
             "fewer pixels",
         ),
         (("b.jpg", 9, photo()), ("a.bmp", 10**7, photo("BMP")), "not the format of a camera"),
         (("b.jpg", 9, photo()), ("a.png", 10**7, photo("PNG")), "not the format of a camera"),
         (("b.heic", 9, photo("HEIF")), ("a.webp", 99, photo("WEBP")), "not the format of a camera"),
-        (("b.dng", 9, photo(RAW_FORMAT)), ("a.jpg", 99, photo(shot=NOTED)), "not the format"),
-        (("b.jpg", 9, photo(shot=NOTED)), ("a.jpg", 99, photo()), "not the format of a camera"),
+        (("b.dng", 9, photo(RAW_FORMAT)), ("a.jpg", 99, photo(capture=NOTED)), "not the format"),
+        (("b.jpg", 9, photo(capture=NOTED)), ("a.jpg", 99, photo()), "not the format of a camera"),
         (
-            ("b.jpg", 9, photo(shot=NOTED)),
-            ("a.jpg", 99, photo(shot=Shot(DAY))),
+            ("b.jpg", 9, photo(capture=NOTED)),
+            ("a.jpg", 99, photo(capture=Capture(DAY))),
             "less noted by the camera",
         ),
         (
-            ("b.jpg", 9, photo(shot=NOTED)),
-            ("a.jpg", 99, photo(shot=Shot(DAY + timedelta(1), "X"))),
+            ("b.jpg", 9, photo(capture=NOTED)),
+            ("a.jpg", 99, photo(capture=Capture(DAY + timedelta(1), "X"))),
             "taken later",
         ),
         (
-            ("b.jpg", 9, photo(shot=NOTED)),
-            ("a.jpg", 99, photo(shot=NOTED, later=2)),
+            ("b.jpg", 9, photo(capture=NOTED)),
+            ("a.jpg", 99, photo(capture=NOTED, later=2)),
             "changed later",
         ),
         (("IMG_1.jpg", 9, photo()), ("IMG_1_edited.jpg", 99, photo()), "named as a copy"),

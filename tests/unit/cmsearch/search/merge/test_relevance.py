@@ -12,7 +12,7 @@ import cmsearch
 from cmsearch import Ranking
 from cmsearch.search.merge.relevance import DOUBTFUL, relevance
 from cmsearch.search.query import background_captions
-from cmsearch.search.query.compose import Sum
+from cmsearch.search.query.compose import QueryVector
 from cmsearch.store.catalog.blobs import pack, unpack
 from cmsearch.store.store import Store
 from cmsearch.types import EncodedQuery, Modality
@@ -24,13 +24,13 @@ QUERIES = Path(__file__).parents[2] / "data" / "queries"
 SCALE = {"bank": {"image": (0.25, 0.1), "text": (0.5, 0.1)}, "image": {"image": (0.8, 0.05)}}
 
 
-def asking(*modalities: Modality, weights: tuple[float, ...] = ()) -> Sum:
+def asking(*modalities: Modality, weights: tuple[float, ...] = ()) -> QueryVector:
     """A query with a part of each modality."""
     vector = np.eye(DIM, dtype=np.float32)[0]
     parts = tuple(EncodedQuery(modality, "", vector) for modality in modalities)
     weights = weights or (1.0,) * len(parts)
     total = sum(weights)
-    return Sum(vector, parts, weights, tuple(weight / total for weight in weights))
+    return QueryVector(vector, parts, weights, tuple(weight / total for weight in weights))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmsearch.errors import QueryError
-from cmsearch.search.query.compose import Sum, cosines, standard, toward
-from cmsearch.types import Composition, EncodedQuery, FloatArray, Modality
+from cmsearch.search.query.compose import QueryVector, cosines, standard, toward
+from cmsearch.types import ComposedQuery, EncodedQuery, FloatArray, Modality
 
 TEXT, IMAGE = Modality.TEXT, Modality.IMAGE
 BACKGROUND = {
@@ -40,7 +40,7 @@ def test_a_cosine_to_the_sum_is_the_sum_of_those_to_the_parts(
         for row in range(len(weights))
     ]
     items = random.normal(size=(7, 12)).astype(np.float32)
-    asked = Composition(tuple(parts), tuple(weights))
+    asked = ComposedQuery(tuple(parts), tuple(weights))
     query = toward(asked, BACKGROUND, IMAGE)
     assert float(np.linalg.norm(query.vector)) == pytest.approx(1, abs=1e-5)
     expected = cosines(parts, items) @ np.array(query.shares)
@@ -51,18 +51,18 @@ def test_a_cosine_to_the_sum_is_the_sum_of_those_to_the_parts(
 
 def test_one_part_is_itself_whatever_it_weighs() -> None:
     one = axis(2)
-    query = toward(Composition((one,), (7.0,)), BACKGROUND, IMAGE)
+    query = toward(ComposedQuery((one,), (7.0,)), BACKGROUND, IMAGE)
     assert query.vector is one.vector
     assert query.shares == (1.0,)
 
 
 def test_parts_of_one_modality_count_as_they_weigh() -> None:
-    query = toward(Composition((axis(0), axis(1)), (2.0, -0.5)), BACKGROUND, IMAGE)
+    query = toward(ComposedQuery((axis(0), axis(1)), (2.0, -0.5)), BACKGROUND, IMAGE)
     assert query.vector == pytest.approx(np.array([2, -0.5, 0, 0]) / hypot(2, 0.5))
 
 
 def test_parts_of_several_modalities_count_alike_against_their_directions_spread() -> None:
-    asked = Composition((axis(0), axis(1, IMAGE)), (1.0, 1.0))
+    asked = ComposedQuery((axis(0), axis(1, IMAGE)), (1.0, 1.0))
     assert toward(asked, BACKGROUND, IMAGE).vector[:2] == pytest.approx(
         np.array([1 / 0.05, 1 / 0.2]) / hypot(1 / 0.05, 1 / 0.2)
     )
@@ -74,27 +74,27 @@ def test_parts_of_several_modalities_count_alike_against_their_directions_spread
 
 def test_what_cancels_out_is_an_error() -> None:
     with pytest.raises(QueryError, match="cancel each other out"):
-        toward(Composition((axis(0), axis(0)), (1.0, -1.0)), BACKGROUND, IMAGE)
+        toward(ComposedQuery((axis(0), axis(0)), (1.0, -1.0)), BACKGROUND, IMAGE)
 
 
 def test_the_standard_of_one_part_is_its_directions() -> None:
-    query = toward(Composition((axis(0),), (3.0,)), BACKGROUND, IMAGE)
+    query = toward(ComposedQuery((axis(0),), (3.0,)), BACKGROUND, IMAGE)
     assert standard(query, BACKGROUND, IMAGE) == pytest.approx((0.2, 0.05))
 
 
 def test_the_standard_of_a_sum_is_that_of_independent_parts() -> None:
     """Mean Σ s·m, variance Σ (s·d)², here with shares 1/√2 and ∓1/√2."""
     share = sqrt(0.5)
-    query = toward(Composition((axis(0), axis(1)), (1.0, -1.0)), BACKGROUND, IMAGE)
+    query = toward(ComposedQuery((axis(0), axis(1)), (1.0, -1.0)), BACKGROUND, IMAGE)
     mean, deviation = standard(query, BACKGROUND, IMAGE)
     assert mean == pytest.approx(share * 0.2 - share * 0.2)
     assert deviation == pytest.approx(hypot(share * 0.05, share * 0.05))
 
 
 def test_a_direction_without_a_background_takes_the_mean_of_the_others() -> None:
-    query = toward(Composition((axis(0),), (1.0,)), {}, IMAGE)
+    query = toward(ComposedQuery((axis(0),), (1.0,)), {}, IMAGE)
     known = {"text": {"text": (0.4, 0.1), "image": (0.2, 0.3)}}
-    assert standard(query, known, Modality.AUDIO) == pytest.approx((0.3, 0.2))
+    assert standard(query, known, Modality.SPEECH) == pytest.approx((0.3, 0.2))
     assert standard(query, {}, IMAGE) == (0.0, 1.0)
 
 
@@ -110,10 +110,10 @@ def test_a_direction_without_a_background_takes_the_mean_of_the_others() -> None
 def test_it_knows_how_much_of_it_is_written(
     parts: tuple[EncodedQuery, ...], weights: tuple[float, ...], share: float
 ) -> None:
-    assert toward(Composition(parts, weights), BACKGROUND, IMAGE).written == share
+    assert toward(ComposedQuery(parts, weights), BACKGROUND, IMAGE).written == share
 
 
 def test_it_has_its_texts_with_their_weights() -> None:
     parts = (axis(0, TEXT, "horse"), axis(1, IMAGE), axis(2, TEXT, "people"))
-    query = Sum(parts[0].vector, parts, (2.0, 1.0, -1.0), (2.0, 1.0, -1.0))
+    query = QueryVector(parts[0].vector, parts, (2.0, 1.0, -1.0), (2.0, 1.0, -1.0))
     assert query.texts() == [("horse", 2.0), ("people", -1.0)]

@@ -18,7 +18,7 @@ from cmsearch.kreciprocal import k_reciprocal_distances
 from cmsearch.search.rank import stages as tables
 from cmsearch.search.rank.attention import attend
 from cmsearch.search.rank.second_stage import Ranking, stages
-from cmsearch.search.rank.stages import UNMEASURED, Attention, Hubness, Stages
+from cmsearch.search.rank.stages import UNMEASURED, Attention, Hubness, StageSettings
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.types import Encoding, FloatArray, Role
 from indexer import Indexer
@@ -37,7 +37,7 @@ PICTURES = {
 }
 CAPTIONS = "red house\n\ngreen green tree\n\nblue sea\n\nred and green\n\nan old dog\n"
 ATTENTION, HUBNESS = Attention(0.7, 0.03), Hubness(0.75, 4)
-TABLE = {(TEXT, IMAGE): Stages(ATTENTION), (IMAGE, TEXT): Stages(None, HUBNESS)}
+TABLE = {(TEXT, IMAGE): StageSettings(ATTENTION), (IMAGE, TEXT): StageSettings(None, HUBNESS)}
 LOOK = Ranking(match="picture", fold=False)
 """As it is by default, but for captions and words."""
 PLAIN = Ranking("none", match="picture", fold=False)
@@ -87,20 +87,20 @@ def attended(text: str, cells: str) -> float:
 
 
 def test_what_runs_is_what_was_measured_unless_it_is_named() -> None:
-    def run(*changes: Any, query: Modality = TEXT, target: Modality = IMAGE) -> Stages:
+    def run(*changes: Any, query: Modality = TEXT, target: Modality = IMAGE) -> StageSettings:
         return stages(Ranking(*changes), TABLE, query, target)
 
-    assert run() == Stages(ATTENTION)
-    assert run(query=IMAGE, target=TEXT) == Stages(None, HUBNESS)
-    assert run(query=IMAGE, target=IMAGE) == run(query=TEXT, target=TEXT) == Stages()
-    assert run("none") == Stages()
-    assert run("none", query=IMAGE, target=TEXT) == Stages(None, HUBNESS)
-    assert run("auto", 100, False, query=IMAGE, target=TEXT) == Stages()
-    assert run("attention") == Stages(ATTENTION)
-    assert run("attention", query=TEXT, target=TEXT) == Stages(UNMEASURED)
-    assert run("attention", query=IMAGE, target=TEXT) == Stages(UNMEASURED, HUBNESS)
-    assert run("reciprocal", query=IMAGE, target=IMAGE) == Stages(reciprocal=True)
-    assert stages(Ranking(), {}, TEXT, IMAGE) == Stages()
+    assert run() == StageSettings(ATTENTION)
+    assert run(query=IMAGE, target=TEXT) == StageSettings(None, HUBNESS)
+    assert run(query=IMAGE, target=IMAGE) == run(query=TEXT, target=TEXT) == StageSettings()
+    assert run("none") == StageSettings()
+    assert run("none", query=IMAGE, target=TEXT) == StageSettings(None, HUBNESS)
+    assert run("auto", 100, False, query=IMAGE, target=TEXT) == StageSettings()
+    assert run("attention") == StageSettings(ATTENTION)
+    assert run("attention", query=TEXT, target=TEXT) == StageSettings(UNMEASURED)
+    assert run("attention", query=IMAGE, target=TEXT) == StageSettings(UNMEASURED, HUBNESS)
+    assert run("reciprocal", query=IMAGE, target=IMAGE) == StageSettings(reciprocal=True)
+    assert stages(Ranking(), {}, TEXT, IMAGE) == StageSettings()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cmsearch.common import locators
-from cmsearch.search.query.compose import Sum
+from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.nearest import EVERYTHING, Retriever
 from cmsearch.search.retrieve.shot_pooling import TEMPERATURE, pooled
 from cmsearch.store.catalog.writer import NewItem
@@ -42,7 +42,7 @@ def films(tmp_path: Path) -> Iterator[tuple[Store, list[FloatArray]]]:
 
 
 def found(store: Store, query: FloatArray, k: int) -> list[tuple[str, float]]:
-    asked = Sum(query, (), (1.0,), (1.0,))
+    asked = QueryVector(query, (), (1.0,), (1.0,))
     (answers,) = Retriever(store).search(store.view(), [asked], Modality.VIDEO, None, k, EVERYTHING)
     return [(one.item.locator, one.score) for one in answers]
 

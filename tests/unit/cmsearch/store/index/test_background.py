@@ -22,7 +22,7 @@ from cmsearch.types import FloatArray, Modality
 from tests.oracle import ids, unit_vectors
 
 DIM = 16
-TEXT, IMAGE, VIDEO, AUDIO = Modality.TEXT, Modality.IMAGE, Modality.VIDEO, Modality.AUDIO
+TEXT, IMAGE, VIDEO, AUDIO = Modality.TEXT, Modality.IMAGE, Modality.VIDEO, Modality.SPEECH
 
 
 def rows(count: int, seed: int = 0, around: float = 0.0) -> FloatArray:
