@@ -255,38 +255,51 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An answer to a query.
-
-    `path` is absolute: for a caption the image that it describes. `source` is the file (and line)
-    that the item stands in, `taken` the local time of its picture or file. `score` orders the
-    answer, and compares only within it: the cosine of query and item with what the second stage
-    added, or the score of a fusion, or, over several modalities, a cosine standardised against
-    its direction's background. `stages` has the score of each stage by name. `relevance`, from 0
-    to 1, says how likely it is that the hit is about the query, if that is known: the share of
-    ordinary queries whose best hit here has a lower cosine. `copies` are the near-duplicates that
-    were folded into it. `start` and `end` are seconds in a recording or film, `page` is that of a
-    document, counted from 1.
-    """
+    """An answer to a query."""
 
     rank: int
+    """The place in the answer, from 1."""
     score: float
+    """What orders the answer; it compares only within it. It is the cosine of query and item with
+    what the second stage added, or the score of a fusion of rankings, or, over several modalities,
+    a cosine standardised against its direction's background.
+    """
     path: Path
+    """The absolute path of the file; of a caption that of the picture that it describes."""
     source: str
+    """The file that the item stands in, relative to the indexed folder, with the place in it."""
     modality: Modality
+    """The modality of the item."""
     kind: str
+    """The kind of the item, such as `photo`, `caption` or `shot`."""
     text: str | None
+    """The whole text of the item, if it is one."""
     taken: datetime | None = None
+    """The local time of its picture, or of its file."""
     stages: Mapping[str, float] = field(default_factory=dict)
+    """The score of each stage by its name."""
     relevance: float | None = None
+    """How likely the hit is about the query, from 0 to 1: the share of ordinary queries whose best
+    hit here has a lower cosine. It is None where there is nothing to judge by.
+    """
     copies: tuple[Path, ...] = ()
+    """The absolute paths of the near-duplicates that were folded into it."""
     start: float | None = None
+    """Where it begins in a recording or a film, in seconds."""
     end: float | None = None
+    """Where it ends there, in seconds."""
     page: int | None = None
+    """The page of a document, from 1."""
+    item: int = 0
+    """The number of the item in its store; it is another one after the store was made anew."""
+    locator: str = ""
+    """The place of the item in its file, as `cmsearch.common.locators` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a picture is: a file, and the page or the time in it, as `cmsearch.common.locators` writes it.
+    """Where a picture is: a file, and the page or the time in it, as `cmsearch.common.locators`
+    writes it.
 
     Without a `locator` it is the file itself, or what stands for it.
     """

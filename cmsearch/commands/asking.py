@@ -82,8 +82,8 @@ _OPTIONS = (
         metavar="NAME",
         default="auto",
         show_default=True,
-        help="A second look at the best: auto (what is measured to help), attention, reciprocal, "
-        "learned or learned:FILE, itm or itm:MODEL, none.",
+        help="A second look at the best: auto (what is measured to help), attention, learned or "
+        "learned:FILE, itm or itm:MODEL, none.",
     ),
     click.option(
         "--rerank-depth",
@@ -105,7 +105,6 @@ _OPTIONS = (
         help="By what TEXT finds pictures: what they show, their captions, exact words, or with "
         "fused one vector of a picture and its nearest caption.",
     ),
-    click.option("--fuse", "match", flag_value="fused", help="The same as --match fused."),
     click.option(
         "--fusion",
         type=click.Choice(FUSIONS),

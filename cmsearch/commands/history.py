@@ -14,7 +14,7 @@ import platformdirs
 
 from cmsearch.common.files import read_file, replace_file
 from cmsearch.errors import QueryError
-from cmsearch.search.wire import _hit, _known, _read, _written
+from cmsearch.search.wire import hit_as_json, hit_from_json, part_as_json, part_from_json
 from cmsearch.types import Hit, Query
 
 MOST = 1000
@@ -24,6 +24,11 @@ PRIVATE = 0o600
 """The permissions of what is kept: it says what somebody searched for."""
 _NAME = "last.json"
 _LARGEST = 100_000_000
+_UNREADABLE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+    RecursionError,
+)
+"""What a file of the state that something else wrote leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +64,11 @@ def keep(search: LastSearch) -> None:
         return
     fields = {
         "store": os.fsdecode(search.store.absolute()),
-        "parts": [_written(part) for part in search.query.parts],
-        "without": [_written(part) for part in search.query.without],
+        "parts": [part_as_json(part) for part in search.query.parts],
+        "without": [part_as_json(part) for part in search.query.without],
         "options": dict(search.options),
-        "hits": [_hit(hit) for hit in search.hits[:MOST]],
-        "seen": [_hit(hit) for hit in search.seen],
+        "hits": [hit_as_json(hit) for hit in search.hits[:MOST]],
+        "seen": [hit_as_json(hit) for hit in search.seen],
     }
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -75,11 +80,10 @@ def last() -> LastSearch:
     """The last search. Raises `QueryError` if there is none."""
     try:
         fields = json.loads(read_file(folder() / _NAME, _LARGEST))
-        query = Query(*(tuple(map(_read, fields[name])) for name in ("parts", "without")))
-        hits, seen = (
-            [_known(rank, one) for rank, one in enumerate(fields[name], 1)]
-            for name in ("hits", "seen")
+        parts, without = (tuple(map(part_from_json, fields[name])) for name in ("parts", "without"))
+        hits, seen = (list(map(hit_from_json, fields[name])) for name in ("hits", "seen"))
+        return LastSearch(
+            Path(fields["store"]), Query(parts, without), dict(fields["options"]), hits, seen
         )
-        return LastSearch(Path(fields["store"]), query, dict(fields["options"]), hits, seen)
-    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise QueryError(NONE) from error

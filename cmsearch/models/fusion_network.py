@@ -1,7 +1,7 @@
 """Fuses a picture and a text of one space into one vector, each attending to the other's tokens.
 
-The network was trained by `cmsearch.learning.training.fusion`; here it runs in NumPy, so that no query
-waits for torch. Where none was trained the weighted sum stands in for it, and says so.
+The network was trained by `cmsearch.learning.training.fusion`; here it runs in NumPy, so that no
+query waits for torch. Where none was trained the weighted sum stands in for it, and says so.
 """
 
 from __future__ import annotations

@@ -392,6 +392,8 @@ class Search:
             start=start,
             end=end,
             page=locators.page(item.locator),
+            item=item.id,
+            locator=item.locator,
         )
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from cmsearch.commands.options import Place
 from cmsearch.common.text import json_line, storable
 from cmsearch.types import Filter, Hit, Modality, Place, QueryPart
 
 if TYPE_CHECKING:
     from cmsearch.search.rank.second_stage import Ranking
+
+T = TypeVar("T")
 
 
 def as_json(hit: Hit) -> bytes:
@@ -20,25 +22,61 @@ def as_json(hit: Hit) -> bytes:
 
     Bytes of a name that aren't UTF-8 are escaped as JSON escapes surrogates.
     """
-    line = json_line(
-        {
-            "rank": hit.rank,
-            "score": hit.score,
-            "path": str(hit.path),
-            "source": hit.source,
-            "modality": hit.modality,
-            "kind": hit.kind,
-            "text": hit.text,
-            "taken": hit.taken and hit.taken.isoformat(" "),
-            "relevance": hit.relevance,
-            "copies": [str(path) for path in hit.copies],
-            "start": hit.start,
-            "end": hit.end,
-            "page": hit.page,
-            "stages": dict(hit.stages),
-        }
+    return json_line(hit_as_json(hit)).encode()
+
+
+def hit_as_json(hit: Hit) -> dict[str, Any]:
+    """The fields of a hit in JSON's types; docs/scripting.md has what each holds."""
+    fields = {name: getattr(hit, name) for name in Hit.__dataclass_fields__}
+    return {
+        **fields,
+        "path": os.fsdecode(hit.path),
+        "taken": hit.taken and hit.taken.isoformat(" "),
+        "copies": [os.fsdecode(path) for path in hit.copies],
+        "stages": dict(hit.stages),
+    }
+
+
+def hit_from_json(fields: Mapping[str, Any]) -> Hit:
+    """The hit of `hit_as_json`. Raises `LookupError`, `TypeError` or `ValueError` for others."""
+    return Hit(
+        rank=int(fields["rank"]),
+        score=float(fields["score"]),
+        path=Path(fields["path"]),
+        source=str(fields["source"]),
+        modality=Modality(fields["modality"]),
+        kind=str(fields["kind"]),
+        text=_optional(str, fields["text"]),
+        taken=_optional(datetime.fromisoformat, fields["taken"]),
+        stages={str(name): float(value) for name, value in fields["stages"].items()},
+        relevance=_optional(float, fields["relevance"]),
+        copies=tuple(map(Path, fields["copies"])),
+        start=_optional(float, fields["start"]),
+        end=_optional(float, fields["end"]),
+        page=_optional(int, fields["page"]),
+        item=int(fields["item"]),
+        locator=str(fields["locator"]),
     )
-    return line.encode()
+
+
+def part_as_json(part: QueryPart) -> dict[str, Any]:
+    """A part of a query in JSON's types; its picture or recording has to have a path."""
+    fields: dict[str, Any] = {"modality": part.modality, "weight": part.weight}
+    if isinstance(part.content, Place):
+        path = os.fsdecode(part.content.path.absolute())
+        return {**fields, "content": path, "locator": part.content.locator}
+    if part.modality is Modality.TEXT:
+        return {**fields, "content": part.content}
+    return {**fields, "content": os.fsdecode(Path(part.content).absolute())}
+
+
+def part_from_json(fields: Mapping[str, Any]) -> QueryPart:
+    """The part of `part_as_json`. Raises `LookupError`, `TypeError` or `ValueError` for others."""
+    modality, content = Modality(fields["modality"]), str(fields["content"])
+    where: Any = content if modality is Modality.TEXT else Path(content)
+    if fields.get("locator"):
+        where = Place(Path(content), str(fields["locator"]))
+    return QueryPart(where, modality, float(fields["weight"]))
 
 
 def where(options: Mapping[str, Any]) -> Filter:
@@ -75,57 +113,5 @@ def ranking(options: Mapping[str, Any]) -> Ranking:
     )
 
 
-def _written(part: QueryPart) -> dict[str, Any]:
-    is_text = part.modality is Modality.TEXT
-    fields = {"modality": part.modality, "weight": part.weight}
-    if isinstance(part.content, Place):
-        path = os.fsdecode(part.content.path.absolute())
-        return {**fields, "content": path, "locator": part.content.locator}
-    content = part.content if is_text else os.fsdecode(Path(part.content).absolute())
-    return {**fields, "content": content}
-
-
-def _read(fields: Mapping[str, Any]) -> QueryPart:
-    modality, content = Modality(fields["modality"]), str(fields["content"])
-    where: Any = content if modality is Modality.TEXT else Path(content)
-    if fields.get("locator"):
-        where = Place(Path(content), str(fields["locator"]))
-    return QueryPart(where, modality, float(fields["weight"]))
-
-
-def _hit(hit: Hit) -> dict[str, Any]:
-    return {
-        "path": os.fsdecode(hit.path),
-        "source": hit.source,
-        "modality": hit.modality,
-        "kind": hit.kind,
-        "text": hit.text,
-        "score": hit.score,
-        "relevance": hit.relevance,
-        "copies": [os.fsdecode(path) for path in hit.copies],
-        "start": hit.start,
-        "end": hit.end,
-        "page": hit.page,
-    }
-
-
-def _known(rank: int, fields: Mapping[str, Any]) -> Hit:
-    """A hit as far as it was kept."""
-    return Hit(
-        rank=rank,
-        score=float(fields["score"]),
-        path=Path(fields["path"]),
-        source=str(fields["source"]),
-        modality=Modality(fields["modality"]),
-        kind=str(fields["kind"]),
-        text=fields["text"] and str(fields["text"]),
-        relevance=fields["relevance"] and float(fields["relevance"]),
-        copies=tuple(map(Path, fields["copies"])),
-        start=_seconds(fields.get("start")),
-        end=_seconds(fields.get("end")),
-        page=fields.get("page") and int(fields["page"]),
-    )
-
-
-def _seconds(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _optional(read: Callable[[Any], T], value: Any) -> T | None:
+    return None if value is None else read(value)

@@ -41,7 +41,7 @@ def render(name: str, **values: Any) -> str:
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page over none but one of ours; raises `CmsearchError`, as `cmsearch.show.own_files`."""
+    """Write a page over none but one of ours; raises `CmsearchError`, as `own_files`."""
     own_files.write(path, page.encode(), _KIND)
 
 

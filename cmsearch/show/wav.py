@@ -50,7 +50,9 @@ def signed(data: bytes) -> bytes:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a WAV file over none but one of ours; raises `CmsearchError`, as `cmsearch.show.own_files`."""
+    """Write a WAV file over none but one of ours; raises `CmsearchError`, as
+    `cmsearch.show.own_files`.
+    """
     own_files.write(path, signed(data), _KIND)
 
 

@@ -82,7 +82,9 @@ def test_a_picture_and_a_text_are_joined_by_what_was_learned(
     joined = faked("search", *asked, "--text", "grass grass", "--format", "json")
     assert b"weighted sum" not in joined.stderr
     assert json_lines(joined) != json_lines(summed)
-    fused = faked("search", "grass grass", "--store", folder, "--fuse", "--format", "json")
+    fused = faked(
+        "search", "grass grass", "--store", folder, "--match", "fused", "--format", "json"
+    )
     assert fused.stderr == b""
     assert all("fused" in row["stages"] for row in json_lines(fused) if row["kind"] == "photo")
     explained = ("explain", "red grass", folder / "01.png", *asked, "--force")

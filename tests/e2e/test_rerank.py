@@ -38,7 +38,6 @@ def stages(hits: list[dict[str, Any]]) -> set[frozenset[str]]:
         ([*PICTURE, "--for", "text", "--rerank", "none"], {"cosine", "hubness"}),
         ([*PICTURE, "--for", "text", "--no-correct"], {"cosine"}),
         ([*PICTURE, "--for", "text", "--rerank", "attention"], {"cosine", "hubness", "attention"}),
-        ([*PICTURE, "--for", "image", "--rerank", "reciprocal"], {"cosine", "reciprocal"}),
         ([*PICTURE, "--for", "image"], {"cosine"}),
     ],
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-import os
+import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,218 +18,97 @@ LIBRARIES = {
     "torch", "open_clip", "transformers", "timm", "onnx", "onnxscript", "av", "faster_whisper",
 }  # fmt: skip
 
-# What each part of cmsearch may import from cmsearch; a part is a module or a package of it.
-ARROWS = {
-    "__init__": {
-        "errors", "feedback", "grammar", "ranking", "searcher", "transcripts", "types",
-    },
-    "__main__": {"cli"},
-    "types": set(),
+# A row a room: what it may import of cmsearch. Every row names only rooms above it in this table.
+_BASE = {"errors", "types", "common", "protocols"}
+ARROWS: dict[str, set[str]] = {
     "errors": set(),
-    "text": set(),
-    "files": set(),
-    "hub": set(),
-    "quiet": set(),
-    "devices": {"errors"},
-    "checkpoints": {"errors", "hub"},
-    "pretrained": {"errors", "quiet"},
-    "interruption": set(),
-    "processors": set(),
-    "registry": {"errors", "types"},
-    "spaces": {"types"},
-    "tensorfile": set(),
-    "adapters": {
-        "errors", "files", "multimodal", "registry", "spaces", "tensorfile", "types",
-    },
-    "loading": {
-        "adapters", "encoders", "errors", "multimodal", "registry", "rerankers", "store", "types",
-    },
-    "learn": {"adapters", "types"},
-    "heldout": {"evaluate", "learn", "types"},
-    "models": {"adapters", "encoders", "errors", "hub", "registry", "types"},
-    "indexes": {"types"},
-    "digest": {"files"},
-    "tokens": {"types"},
-    "places": set(),
-    "terms": set(),
-    "locators": set(),
-    "fusion": set(),
-    "phash": {"types"},
-    "registration": {"phash", "types"},
-    "days": set(),
-    "details": {"types"},
-    "originals": {"media"},
-    "folding": {"catalog", "phash", "registration", "types"},
-    "diversity": {"types"},
-    "tables": set(),
-    "schema": {"errors", "journals", "tables", "terms", "text"},
-    "filters": {"errors", "schema", "text", "types"},
-    "words": {"filters", "schema", "terms", "types"},
-    "writer": {"schema", "spaces", "tokens", "types"},
-    "catalog": {
-        "errors", "filters", "locators", "phash", "places", "schema", "spaces", "tokens", "types",
-        "words", "writer",
-    },
-    "graphs": {"indexes", "types"},
-    "vectors": {"digest", "errors", "files", "graphs", "indexes", "types"},
-    "bank": {"queries", "types"},
-    "relevance": {"composition", "types", "vectors"},
-    "chance": {"types", "vectors"},
-    "journals": {"errors", "files"},
-    "trust": {"errors", "files", "journals"},
-    "making": {"catalog", "errors", "files", "journals", "text", "trust"},
-    "store": {
-        "asked", "bank", "catalog", "chance", "errors", "indexes", "making", "text", "trust",
-        "types", "vectors",
-    },
-    "encoders": {
-        "adapters", "checkpoints", "devices", "digest", "errors", "files", "hub", "pretrained",
-        "processors", "quiet", "registry", "text", "types",
-    },
-    "multimodal": {"tokens", "types"},
-    "joining": {"encodings", "multimodal", "tokens", "types"},
-    "training": {
-        "__init__", "devices", "encoders", "errors", "evaluate", "files", "multimodal",
-        "processors", "rerankers", "types",
-    },
-    "rerankers": {
-        "checkpoints", "devices", "errors", "files", "pretrained", "processors", "registry",
-        "spaces", "tensorfile", "types",
-    },
-    "transcribers": {"checkpoints", "digest", "errors", "hub", "processors", "registry", "types"},
-    "media": {"errors", "files", "locators", "text", "types"},
-    "cues": {"text", "types"},
-    "transcripts": {"asked", "errors", "media", "registry", "types"},
-    "hearing": {"queries", "types"},
-    "grammar": {"errors", "text", "types"},
-    "composition": {"errors", "joining", "multimodal", "types", "vectors"},
-    "exclusion": {"store", "types"},
-    "measured": {"types"},
-    "asked": {"errors", "types"},
-    "encodings": {"errors", "types"},
-    "queries": {
-        "asked", "digest", "encodings", "errors", "files", "locators", "media", "thumbnails",
-        "types", "voice",
-    },
-    "attention": {"types"},
-    "hubness": {"bank", "store", "types"},
-    "kreciprocal": {"types"},
-    "pooling": {"types"},
-    "retrieval": {"composition", "pooling", "store", "types"},
-    "ranking": {
-        "attention", "composition", "encodings", "errors", "hubness", "kreciprocal", "measured",
-        "registry", "retrieval", "store", "types",
-    },
-    "paging": {"composition", "locators", "retrieval", "store", "types"},
-    "matching": {"composition", "fusion", "retrieval", "store", "types", "words"},
-    "pairing": {
-        "composition", "joining", "matching", "multimodal", "retrieval", "store", "types",
-    },
-    "explain": {
-        "asked", "attention", "errors", "measured", "multimodal", "ranking", "store", "tokens",
-        "types", "words",
-    },
-    "heatmap": {"errors", "explain", "text", "thumbnails", "types"},
-    "alike": {"diversity", "folding", "retrieval", "store", "types"},
-    "merging": {"retrieval"},
-    "naming": {"composition", "retrieval", "store", "types"},
-    "answering": {
-        "alike", "composition", "errors", "exclusion", "hearing", "hubness", "joining", "locators",
-        "matching", "measured", "merging", "naming", "paging", "pairing", "ranking", "relevance",
-        "retrieval", "store", "types",
-    },
-    "searcher": {
-        "adapters", "alike", "answering", "asked", "composition", "errors", "explain", "filters",
-        "hubness", "joining", "loading", "matching", "measured", "multimodal", "queries", "ranking",
-        "registry", "retrieval", "store", "types",
-    },
-    "evaluate": {"errors", "files", "ranking", "searcher", "types"},
-    "generations": {"errors", "registry", "store"},
-    "duplicates": {
-        "details", "errors", "folding", "media", "originals", "phash", "store", "text",
-        "thumbnails", "types",
-    },
-    "notes": {"types"},
-    "inventory": {"catalog", "generations", "notes", "registry", "store", "vectors"},
-    "ablation": {"evaluate", "measured", "ranking", "searcher", "types"},
-    "owned": {"errors", "files"},
-    "pages": {"owned"},
-    "wav": {"errors", "owned", "types"},
-    "speech": {"digest", "errors", "text", "wav"},
-    "playing": {"errors", "files", "text", "wav"},
-    "aloud": {"text", "types"},
-    "microphone": {"errors", "types"},
-    "voice": {"errors", "transcripts"},
-    "thumbnails": {"errors", "locators", "processors", "registry", "types"},
-    "preview": {"errors", "text", "thumbnails", "types"},
-    "viewer": {"errors", "registry"},
-    "sheet": {"errors", "locators", "pages", "text", "thumbnails", "types"},
-    "layout": {"errors", "types"},
-    "regions": {"layout"},
-    "chart": {
-        "errors", "layout", "pages", "regions", "store", "text", "thumbnails", "types",
-    },
-    "labels": {"attention", "bank", "errors", "hubness", "queries", "store", "types"},
-    "labelfile": {"errors", "files", "labels"},
-    "annotation": {
-        "errors", "filters", "hubness", "labels", "measured", "searcher", "store", "types",
-    },
-    "questions": {
-        "annotation", "attention", "errors", "labels", "queries", "searcher", "types",
-    },
-    "xmp": {"errors", "text"},
-    "sidecars": {"annotation", "errors", "files", "registry", "text", "types", "xmp"},
-    "cli": {"__init__", "errors", "interruption", "text"},
-    "feedback": {"asked", "errors", "text", "thumbnails", "types"},
-    "history": {"errors", "files", "types"},
-    "session": {"errors", "feedback", "types"},
-    "commands": {
-        "aloud", "annotation", "chart", "cli", "cues", "days", "duplicates", "errors", "explain",
-        "feedback", "files", "generations", "grammar", "heatmap", "history", "inventory",
-        "labelfile", "labels", "layout", "locators", "media", "microphone", "models", "pages",
-        "playing", "preview", "questions", "ranking", "relevance", "searcher", "session", "sheet",
-        "sidecars", "speech", "store", "text", "thumbnails", "transcripts", "trust", "types",
-        "viewer", "voice", "wav",
-    },
-}  # fmt: skip
+    "types": set(),
+    "common": set(),
+    "protocols": {"types"},
+    "registry": set(),
+    "media": _BASE | {"registry"},
+    "models": _BASE | {"registry", "media"},
+    "store": _BASE | {"registry", "media", "models"},
+    "search": _BASE | {"media", "models", "store"},
+    "show": _BASE | {"media", "models", "store", "search"},
+    "annotate": _BASE | {"media", "models", "store", "search"},
+    "learning": _BASE | {"media", "models", "store", "search"},
+    "__init__": _BASE | {"models", "search"},
+    "commands": _BASE | {"media", "models", "store", "search", "show", "annotate", "learning"},
+    "cli": {"common", "errors", "commands"},
+    "__main__": {"cli"},
+}
+SEARCH = (
+    {"query", "own_models"}, {"retrieve"}, {"rank", "hybrid", "merge"},
+    {"pipeline", "explain", "wire"}, {"engine"},
+)  # fmt: skip
+"""Within `search` each may import what stands before it."""
+STRINGS = {("cmsearch.commands.table", "indexer.commands")}
+"""The one import string that leads to the other package: the table of the commands of both."""
 
 
-def part(path: Path) -> str:
-    """The part of a package that a file belongs to."""
-    relative = path.relative_to(ROOT / "cmsearch")
-    return relative.parts[0].removesuffix(".py")
+def name_of(path: Path) -> str:
+    """The dotted name of a module."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(path: Path, package: str) -> set[str]:
-    """The parts of `package` that a file imports, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            own = module == package
-            names = [f"{module}.{alias.name}" for alias in node.names] if own else [module]
-        else:
-            continue
-        found |= {
-            [*name.split("."), "__init__"][1] for name in names if name.split(".")[0] == package
-        }
-    return found
+MODULES = {
+    name_of(path): path
+    for package in ("cmsearch", "indexer")
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "cmsearch").rglob("*.py")), ids=str)
-def test_arrows_point_one_way(path: Path) -> None:
-    known = set(ARROWS)
-    allowed = ARROWS[part(path)] | {part(path)}
-    used = {name if name in known else "__init__" for name in imported(path, "cmsearch")}
-    assert used <= allowed, f"{path.name} imports {used - allowed}"
-    assert not imported(path, "indexer"), "cmsearch never imports indexer"
+def imported(name: str) -> set[str]:
+    """The modules that a module imports anywhere in it, by import strings too."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+        match node:
+            case ast.Import(names=names):
+                found += [alias.name for alias in names]
+            case ast.ImportFrom(module=str(module), names=names):
+                whole = [f"{module}.{alias.name}" for alias in names]
+                found += [one if one in MODULES else module for one in whole]
+            case ast.Constant(value=str(text)) if re.fullmatch(r"\w+(\.\w+)+(:\w+)?", text):
+                found.append(text.partition(":")[0])
+    return {one for one in found if one in MODULES and one != name}
 
 
-def test_every_part_has_its_arrows() -> None:
-    parts = {part(path) for path in (ROOT / "cmsearch").rglob("*.py")}
-    assert parts == set(ARROWS)
+def room(name: str) -> str:
+    """The room of cmsearch that a module is in; the package itself is `__init__`."""
+    return [*name.split("."), "__init__"][1]
+
+
+def layer(name: str) -> int:
+    """Where a module stands within `search`."""
+    return next(row for row, names in enumerate(SEARCH) if name.split(".")[2] in names)
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("cmsearch")])
+def test_arrows_point_down(name: str) -> None:
+    for other in imported(name):
+        if other.startswith("indexer"):
+            assert any(name == one and other.startswith(to) for one, to in STRINGS), other
+        elif room(other) != room(name):
+            assert room(other) in ARROWS[room(name)], f"{name} imports {other}"
+        elif room(name) == "search" and name.split(".")[2:3] != other.split(".")[2:3]:
+            assert layer(other) < layer(name), f"{name} imports {other}"
+
+
+def test_every_room_has_its_row_and_names_only_rooms_before_it() -> None:
+    assert {room(name) for name in MODULES if name.startswith("cmsearch")} == set(ARROWS)
+    for place, (_, allowed) in enumerate(ARROWS.items()):
+        assert allowed <= set(list(ARROWS)[:place])
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {name: imported(name) for name in MODULES}
+    TopologicalSorter(graph).prepare()  # raises for a circle, and names it
+
+
+def test_the_house_has_few_entries() -> None:
+    entries = {path.name for path in (ROOT / "cmsearch").iterdir()} - {"__pycache__", "py.typed"}
+    assert len(entries) <= 17
 
 
 @pytest.mark.parametrize("package", [cmsearch, indexer])
@@ -257,26 +137,6 @@ def test_public_names_are_sorted_and_there(package: object) -> None:
 def test_imports_pull_in_nothing_heavy(code: str, heavy: set[str]) -> None:
     found = python(f"{code}\nimport sys; print(sorted({heavy!r} & set(sys.modules)))")
     assert found.strip() == "[]"
-
-
-def test_nothing_reports_to_the_makers_of_libraries() -> None:
-    """It is said to them before anything can import them; children inherit it."""
-    names = ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY")
-    for package in ("cmsearch", "indexer.indexer"):
-        code = f"import os, sys, {package}\nprint([os.environ[name] for name in {names!r}])"
-        without = {name: value for name, value in os.environ.items() if name not in names}
-        assert python(code, env=without).strip() == "['1', '1']"
-
-
-def test_onnx_runtime_is_imported_in_one_place() -> None:
-    """No script and no helper of the tests imports it before cmsearch either."""
-    for folder in ("cmsearch", "indexer", "scripts", "tests"):
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
-                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-                found = any(name.split(".")[0] == "onnxruntime" for name in names)
-                assert not found or path == ROOT / "cmsearch" / "encoders" / "onnx.py", path
 
 
 def test_only_the_command_line_prints_and_exits() -> None:

@@ -1,4 +1,6 @@
-"""The network of a learned reranker in torch, as `cmsearch.models.rerankers.crossing` has it in NumPy."""
+"""The network of a learned reranker in torch, as `cmsearch.models.rerankers.crossing` has it in
+NumPy.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ class Crossing(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, words: Tensor, weights: Tensor, cells: Tensor, present: Tensor) -> Tensor:
-        """See `cmsearch.models.rerankers.crossing.judged`; here the dimensions before may be several."""
+        """See `cmsearch.models.rerankers.crossing.judged`; here the dimensions before may be
+        several.
+        """
         similar = words @ cells.transpose(-1, -2)
         return self.compared(self.read(words), weights, self.seen(cells), present, similar)
 

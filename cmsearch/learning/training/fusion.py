@@ -81,8 +81,8 @@ class Side(nn.Module):
 class MultiModalNet(nn.Module):
     """Fuses the tokens of a picture and of a text of one space into one vector of that space.
 
-    Untrained it gives the weighted sum that it replaces. `cmsearch.models.fusion_network.Network` computes the
-    same from its `state_dict`, and says what it attends to.
+    Untrained it gives the weighted sum that it replaces. `cmsearch.models.fusion_network.Network`
+    computes the same from its `state_dict`, and says what it attends to.
     """
 
     def __init__(self, dim: int, width: int = WIDTH) -> None:

@@ -10,7 +10,6 @@ from time import perf_counter
 import numpy as np
 
 from cmsearch.errors import ModelError, QueryError
-from cmsearch.kreciprocal import k_reciprocal_distances
 from cmsearch.models.encodings import checked
 from cmsearch.models.plugins import rerankers
 from cmsearch.protocols import Encoder, Reranker
@@ -22,7 +21,7 @@ from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, order
 from cmsearch.store.store import Store, View
 from cmsearch.types import TOWER, Candidates, EncodedQuery, FloatArray, Modality, Role
 
-RERANKERS = ("auto", "attention", "reciprocal", "none")
+RERANKERS = ("auto", "attention", "none")
 FUSIONS = ("auto", "sum")
 DEPTH = 100
 MODEL_DEPTH = 32
@@ -41,7 +40,7 @@ class Ranking:
 
     `rerank` is `auto` for what was measured to help and what was learned from the index, `learned`
     for the same where something was learned, `learned:FILE` for that of another index in its place,
-    `attention`, `reciprocal` (a picture among pictures), `none`, or the name of a model as
+    `attention`, `none`, or the name of a model as
     `load_reranker` takes it, such as `itm`. It looks at the best `depth` candidates: `DEPTH`, or
     `MODEL_DEPTH` for a model as large as `itm`, if none is given. With a `budget` in seconds, a
     stage that can't be done in what is left of it is not begun. `correct` takes hubness away where
@@ -87,8 +86,6 @@ def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) ->
         return plain
     if ranking.rerank == "attention":
         return replace(plain, attention=measured.attention or UNMEASURED)
-    if ranking.rerank == "reciprocal":
-        return replace(plain, reciprocal=query is target is Modality.IMAGE)
     if kind in rerankers.rows():
         is_own = target is TOWER[target] is not query  # models read the files of pictures
         return replace(plain, model=ranking.rerank if is_own else "")
@@ -176,10 +173,6 @@ class SecondStage:
                 if not np.isfinite(values).all():
                     raise ModelError(f"{name} gave scores that aren't finite. Leave it out.")
                 added[name] = added.get(name, 0) + share * values
-        if any(self._runs[part.modality].reciprocal for part in query.parts):
-            vectors = np.concatenate([query.vector[None], candidates.vectors()])
-            # In place of the cosines, which are a part of these distances.
-            added["reciprocal"] = 1 - k_reciprocal_distances(vectors) - candidates.scores
         return added
 
     def _of_part(

@@ -32,7 +32,6 @@ class StageSettings:
 
     attention: Attention | None = None
     hubness: Hubness | None = None
-    reciprocal: bool = False
     model: str = ""
 
 

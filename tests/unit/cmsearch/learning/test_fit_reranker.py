@@ -100,7 +100,7 @@ def test_searches_use_it_by_default(folder: Path) -> None:
     assert hit.score == pytest.approx(hit.stages["cosine"] + hit.stages["learned"], abs=1e-5)
 
 
-@pytest.mark.parametrize("rerank", ["none", "attention", "reciprocal"])
+@pytest.mark.parametrize("rerank", ["none", "attention"])
 def test_another_choice_leaves_it_out(folder: Path, rerank: str) -> None:
     assert not ran(folder, replace(PLAIN, rerank=rerank))
 

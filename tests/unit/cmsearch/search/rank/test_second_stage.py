@@ -14,13 +14,12 @@ import pytest
 
 import cmsearch
 from cmsearch import Engine, Filter, Hit, Modality, QueryError, StoreError
-from cmsearch.kreciprocal import k_reciprocal_distances
 from cmsearch.search.rank import stages as tables
 from cmsearch.search.rank.attention import attend
 from cmsearch.search.rank.second_stage import Ranking, stages
 from cmsearch.search.rank.stages import UNMEASURED, Attention, Hubness, StageSettings
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.types import Encoding, FloatArray, Role
+from cmsearch.types import Encoding, Role
 from indexer import Indexer
 from tests.builders import remove, write_files
 from tests.fakes import FakeEncoder
@@ -99,7 +98,6 @@ def test_what_runs_is_what_was_measured_unless_it_is_named() -> None:
     assert run("attention") == StageSettings(ATTENTION)
     assert run("attention", query=TEXT, target=TEXT) == StageSettings(UNMEASURED)
     assert run("attention", query=IMAGE, target=TEXT) == StageSettings(UNMEASURED, HUBNESS)
-    assert run("reciprocal", query=IMAGE, target=IMAGE) == StageSettings(reciprocal=True)
     assert stages(Ranking(), {}, TEXT, IMAGE) == StageSettings()
 
 
@@ -237,34 +235,6 @@ def test_without_correction_there_is_none(engine: Engine, folder: Path) -> None:
     assert hits and all(hit.stages == {"cosine": hit.score} for hit in hits)
 
 
-def test_reciprocal_is_one_less_the_distance(engine: Engine, folder: Path) -> None:
-    wanted = Ranking("reciprocal")
-    hits = engine.search(image=folder / "c-red.png", target="image", k=40, ranking=wanted)
-    assert len(hits) == len(PICTURES) - 1
-    assert "c-red.png" not in names(hits)
-    rows = [vector_of(PICTURES[hit.source]) for hit in hits]
-    query = vector_of(PICTURES["c-red.png"])
-    plain = engine.search(image=folder / "c-red.png", target="image", k=40, ranking=PLAIN)
-    order = [names(hits).index(name) for name in names(plain)]
-    distances = k_reciprocal_distances(np.stack([query, *(rows[row] for row in order)]))
-    for row, distance in zip(order, distances, strict=True):
-        assert hits[row].score == pytest.approx(1 - distance, abs=0.02)  # vectors are float16
-        assert hits[row].score == pytest.approx(sum(hits[row].stages.values()), abs=2e-6)
-
-
-def vector_of(cells: str) -> FloatArray:
-    vector: FloatArray = encoded(mosaic(cells), IMAGE).vectors[0]
-    return vector.astype("<f2").astype(np.float32)
-
-
-def test_reciprocal_is_for_pictures_among_pictures(engine: Engine) -> None:
-    for target in ("image", "text"):
-        wanted = Ranking("reciprocal", match="picture")
-        assert engine.search("red", target=target, ranking=wanted) == engine.search(
-            "red", target=target, ranking=PLAIN
-        )
-
-
 # --- how deep it looks ---
 
 
@@ -382,9 +352,7 @@ def test_ties_are_by_path_whatever_the_order_of_indexing(tmp_path: Path, fake_mo
             for wanted in (LOOK, replace(LOOK, depth=3), Ranking(fold=False)):
                 hits = engine.search("red green", target="image", k=5, ranking=wanted)
                 assert names(hits) == sorted(copies)
-            hits = engine.search(
-                image=mosaic("rrrrggggg"), k=5, ranking=Ranking("reciprocal", fold=False)
-            )
+            hits = engine.search(image=mosaic("rrrrggggg"), k=5, ranking=Ranking(fold=False))
             assert names(hits) == sorted(copies)
 
 
@@ -398,7 +366,7 @@ def test_a_list_is_answered_one_by_one(engine: Engine) -> None:
 # --- stores that change, and that were damaged ---
 
 
-@pytest.mark.parametrize("wanted", [LOOK, Ranking(), Ranking("reciprocal")])
+@pytest.mark.parametrize("wanted", [LOOK, Ranking()])
 def test_what_is_deleted_during_a_search_is_left_out(
     engine: Engine, folder: Path, wanted: Ranking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -413,11 +381,10 @@ def test_what_is_deleted_during_a_search_is_left_out(
             other.close()
         return contents(self, *arguments)
 
-    query = {"image": mosaic("rrrrggggg")} if wanted.rerank == "reciprocal" else {"query": "red"}
-    before = engine.search(**query, target="image", k=40, ranking=wanted)
+    before = engine.search("red", target="image", k=40, ranking=wanted)
     gone = [before[0].source]
     monkeypatch.setattr(Catalog, "contents", late)
-    after = engine.search(**query, target="image", k=40, ranking=wanted)
+    after = engine.search("red", target="image", k=40, ranking=wanted)
     assert not gone
     assert sorted(names(after)) == sorted(names(before[1:]))
 
