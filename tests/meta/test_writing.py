@@ -1,4 +1,6 @@
-"""Every file is written by `cmsearch.common.files`: no other module opens one to write it, or renames."""
+"""Every file is written by `cmsearch.common.files`: no other module opens one to write it, or
+renames.
+"""
 
 from __future__ import annotations
 

@@ -35,8 +35,9 @@ class Alike:
     ) -> list[tuple[Candidate, list[Candidate]]]:
         """The answers that stay, each with its near-duplicates, which it comes before.
 
-        Pictures are compared as `cmsearch.search.merge.near_duplicates` says, texts about one thing word by word. A film
-        of at most `LIVE` seconds beside a picture of the same name is a live one: both are one.
+        Pictures are compared as `cmsearch.search.merge.near_duplicates` says, texts about one thing
+        word by word. A film of at most `LIVE` seconds beside a picture of the same name is a live
+        one: both are one.
         """
         ids = [answer.embedding for answer in answers]
         hashes = self._catalog.hashes(ids)

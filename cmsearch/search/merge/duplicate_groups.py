@@ -46,7 +46,8 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Near-duplicates: the original, as `cmsearch.search.merge.originals` finds it, and the others by path.
+    """Near-duplicates: the original, as `cmsearch.search.merge.originals` finds it, and the others
+    by path.
 
     Each of the others is a near-duplicate of the `best`, not only of one another.
     """
@@ -69,8 +70,8 @@ def find_duplicates(store: Store, within: Path | None = None) -> Found:
 
     The files of what may be in a group are read, for their sizes and where a hash can't tell; what
     can't be read is no duplicate where that has to be looked at. Raises `StoreError` for paths that
-    leave the store's root. See `cmsearch.search.merge.near_duplicates` for what a near-duplicate is;
-    docs/duplicates.md has how long it takes.
+    leave the store's root. See `cmsearch.search.merge.near_duplicates` for what a near-duplicate
+    is; docs/duplicates.md has how long it takes.
     """
     with store.still() as view:
         rows = store.catalog.pictures(view.space_id)

@@ -62,7 +62,8 @@ def fold(
     that it is folded into, which stays. A pair is one if
 
     - the `digests` are equal, which those of equal files are;
-    - or the hashes of `cmsearch.media.phash` correlate by `SAME`, however turned or mirrored, and their
+    - or the hashes of `cmsearch.media.phash` correlate by `SAME`, however turned or mirrored, and
+    their
       details by `DETAIL`; where one of the two is told by fewer than `FLAT` frequencies and there
       is a `look`, that decides in place of the details, for the nearest few;
     - or they do by `OVERLAP` when one is cropped or turned a little to lie over the other, which
