@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
 from math import inf
 from pathlib import Path
@@ -14,21 +13,17 @@ import numpy as np
 from cmsearch.common.arguments import check_filter, checked_k, checked_path
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
 from cmsearch.models.fusion_network import Fused
-from cmsearch.models.loading import load_encoder, load_reranker, resolved
+from cmsearch.models.loading import resolved
 from cmsearch.models.spaces import model_name
-from cmsearch.protocols import Encoder, Reranker
+from cmsearch.protocols import Encoder
 from cmsearch.search.explain import Explanation, explain
 from cmsearch.search.hybrid.captions_and_words import MATCHES
-from cmsearch.search.merge.collapse import Alike
-from cmsearch.search.own_models import check_tokens, load_own, own_fusion, own_reranker
-from cmsearch.search.pipeline import KINDS, Models, Request, Search, deadline
+from cmsearch.search.own_models import Models
+from cmsearch.search.pipeline import KINDS, Caches, Request, Search, deadline
 from cmsearch.search.query.compose import scales, toward
 from cmsearch.search.query.encode import encode_queries
-from cmsearch.search.query.fuse_image_text import ImageTextFuser
-from cmsearch.search.rank.hubness import Banks
 from cmsearch.search.rank.second_stage import FUSIONS, Ranking, depth_of, stages
 from cmsearch.search.rank.stages import StageSettings
-from cmsearch.search.retrieve.nearest import Retriever
 from cmsearch.store import store as stores
 from cmsearch.store.catalog.filters import rooted
 from cmsearch.types import (
@@ -62,25 +57,8 @@ class Engine:
                 f"Nothing is indexed in {store.path} yet. Run `cmsearch index FOLDER`."
             )
         self.store = store
-        self._device = device
-        self._lock = threading.Lock()
-        self._loaded: Encoder | None = None
-        self._rerankers: dict[str, Reranker] = {}
-        self._learned: tuple[str, Reranker] | None = None
-        self._joiners: dict[Space, ImageTextFuser] = {}
-        self._hearing: tuple[Space, Encoder] | None = None
-        self._deaf: Space | None = None
-        self._tools = Models(
-            store,
-            Retriever(store),
-            Banks(store),
-            Alike(store),
-            self._encoder,
-            self._joiner,
-            self._reranker,
-            self._own,
-            self._sounds,
-        )
+        self._models = Models(store, device)
+        self._caches = Caches.of(store)
 
     def close(self) -> None:
         """Release the store."""
@@ -110,72 +88,20 @@ class Engine:
     @property
     def encoder(self) -> Encoder:
         """The encoder of the store's space, loaded at its first use."""
-        return self._encoder(self.space)
-
-    def _encoder(self, space: Space) -> Encoder:
-        with self._lock:
-            if self._loaded is None or self._loaded.space != space:
-                self._loaded = load_own(self.store, space, device=self._device)
-            return self._loaded
-
-    def _sounds(self, space: Space, is_needed: bool) -> Encoder | None:
-        """The encoder of the space of sounds, without which they are left out unless it is needed.
-
-        Why it can't be had is logged once.
-        """
-        with self._lock:
-            if self._hearing is not None and self._hearing[0] == space:
-                return self._hearing[1]
-            if self._deaf == space and not is_needed:
-                return None
-            try:
-                found = load_encoder(model_name(space), device=self._device, space=space)
-            except CmsearchError as error:
-                if is_needed:
-                    raise
-                log.warning("%s Until then sounds are left out of answers.", error)
-                self._deaf = space
-                return None
-            self._hearing = space, found
-            return found
+        return self._models.encoder(self.space)
 
     @property
     def fuses(self) -> bool:
         """Whether a picture and a text of a query are joined by a network, not by their sum."""
-        return bool(self._joiner(self.space).tensors)
-
-    def _joiner(self, space: Space) -> ImageTextFuser:
-        with self._lock:
-            if space not in self._joiners:
-                found = ImageTextFuser(own_fusion(self.store, space), lambda: self._encoder(space))
-                self._joiners = {space: found}
-            return self._joiners[space]
+        return bool(self._models.fuser(self.space).tensors)
 
     @property
     def reranks(self) -> frozenset[tuple[Modality, Modality]]:
         """The directions, as modalities of query and target, of the reranker that was learned from
         the index itself; none where it has none. Raises `StoreError` where that is damaged.
         """
-        own = self._own(self.store.view())
+        own = self._models.learned_reranker(self.store.view())
         return own.directions if own else frozenset()
-
-    def _own(self, view: stores.View) -> Reranker | None:
-        digest = self.store.catalog.setting(f"reranker {view.space_id}")
-        if digest is None:
-            return None
-        with self._lock:
-            if self._learned is None or self._learned[0] != f"{view.space_id} {digest}":
-                found = own_reranker(self.store, view)
-                self._learned = None if found is None else (f"{view.space_id} {digest}", found)
-            return self._learned and self._learned[1]
-
-    def _reranker(self, name: str, space: Space) -> Reranker:
-        with self._lock:
-            if name not in self._rerankers:
-                loaded = load_reranker(name, device=self._device, download=True)
-                self._rerankers = {name: loaded}
-            check_tokens(self._rerankers[name], space, name)
-            return self._rerankers[name]
 
     @overload
     def search(  # type: ignore[overload-overlap]  # a str is a sequence of str; this one wins
@@ -249,12 +175,12 @@ class Engine:
         wanted = Request(target, checked_k(k), where, ranking, deadline(ranking.budget))
         view = self.store.view()
         asked, is_list = self._encoded(view, query, image, audio)
-        hits = Search(self._tools, view, wanted).hits(asked)
+        hits = Search(self.store, self._models, self._caches, view, wanted).hits(asked)
         if not self.store.is_current(view):  # it may have seen a part of what was committed since
             with self.store.still() as still:
                 if still.space != view.space:
                     asked, is_list = self._encoded(still, query, image, audio)
-                hits = Search(self._tools, still, wanted).hits(asked)
+                hits = Search(self.store, self._models, self._caches, still, wanted).hits(asked)
         return hits if is_list else hits[0]
 
     def count(self, target: str = "any", where: Filter = EVERYTHING) -> int:
@@ -298,7 +224,7 @@ class Engine:
         query = Query((QueryPart(image, Modality.IMAGE), QueryPart(text)))
         asked, _ = self._encoded(view, query, None)
         weights = scales(asked[0], view.background, Modality.IMAGE)
-        return self._joiner(view.space)(asked[0].parts, weights)
+        return self._models.fuser(view.space)(asked[0].parts, weights)
 
     def explain(self, query: str | Query, path: str | Path) -> Explanation:
         """Why a picture of the store ranks as it does for a text, or for a `Query` of one picture
@@ -312,7 +238,7 @@ class Engine:
         self, view: stores.View, query: Any, image: Any, audio: Any = None
     ) -> tuple[list[ComposedQuery], bool]:
         assert view.space is not None, "a store that has served a space serves one"
-        return encode_queries(self._encoder(view.space), query, image, audio)
+        return encode_queries(self._models.encoder(view.space), query, image, audio)
 
 
 def open(

@@ -1,18 +1,98 @@
-"""Loading the encoder of a store's space, with the adapter that the store itself keeps."""
+"""The models that searches of a store use: those that it keeps itself, and those it names."""
 
 from __future__ import annotations
 
+import logging
+import threading
 from dataclasses import replace
 
-from cmsearch.errors import ModelError, QueryError, StoreError
+from cmsearch.errors import CmsearchError, ModelError, QueryError, StoreError
 from cmsearch.models import adapters
 from cmsearch.models.fusion_network import Tensors
-from cmsearch.models.loading import load_encoder, on_top
+from cmsearch.models.loading import load_encoder, load_reranker, on_top
 from cmsearch.models.rerankers.learned import LearnedReranker, unpack
 from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder, Reranker, Tokened
+from cmsearch.search.query.fuse_image_text import ImageTextFuser
 from cmsearch.store.store import Store, View
 from cmsearch.types import Space
+
+log = logging.getLogger("cmsearch")
+
+
+class Models:
+    """The models of one store's searches, each loaded at its first use. Safe from threads."""
+
+    def __init__(self, store: Store, device: str | None = None) -> None:
+        self._store = store
+        self._device = device
+        self._lock = threading.Lock()
+        self._encoder: Encoder | None = None
+        self._sound_encoder: tuple[Space, Encoder] | None = None
+        self._without_sound: Space | None = None
+        self._rerankers: dict[str, Reranker] = {}
+        self._learned: tuple[str, Reranker] | None = None
+        self._fusers: dict[Space, ImageTextFuser] = {}
+
+    def encoder(self, space: Space) -> Encoder:
+        """The encoder of a space of the store. Raises `ModelError`, `StoreError`."""
+        with self._lock:
+            if self._encoder is None or self._encoder.space != space:
+                self._encoder = load_own(self._store, space, device=self._device)
+            return self._encoder
+
+    def sound_encoder(self, space: Space, *, is_needed: bool) -> Encoder | None:
+        """The encoder of the space of sounds, without which they are left out unless it is needed.
+
+        Why it can't be had is logged once.
+        """
+        with self._lock:
+            if self._sound_encoder is not None and self._sound_encoder[0] == space:
+                return self._sound_encoder[1]
+            if self._without_sound == space and not is_needed:
+                return None
+            try:
+                loaded = load_encoder(model_name(space), device=self._device, space=space)
+            except CmsearchError as error:
+                if is_needed:
+                    raise
+                log.warning("%s Until then sounds are left out of answers.", error)
+                self._without_sound = space
+                return None
+            self._sound_encoder = space, loaded
+            return loaded
+
+    def fuser(self, space: Space) -> ImageTextFuser:
+        """What joins a picture and a text of a space: a learned network, or their sum."""
+        with self._lock:
+            if space not in self._fusers:
+                tensors = own_fusion(self._store, space)
+                self._fusers = {space: ImageTextFuser(tensors, lambda: self.encoder(space))}
+            return self._fusers[space]
+
+    def reranker(self, name: str, space: Space) -> Reranker:
+        """A reranker by its name. Raises `ModelError`, and `QueryError` for another model's."""
+        with self._lock:
+            if name not in self._rerankers:
+                loaded = load_reranker(name, device=self._device, download=True)
+                self._rerankers = {name: loaded}
+            check_tokens(self._rerankers[name], space, name)
+            return self._rerankers[name]
+
+    def learned_reranker(self, view: View) -> Reranker | None:
+        """The reranker that was learned in the space of a view; None where there is none.
+
+        Raises `StoreError` where it is damaged.
+        """
+        digest = self._store.catalog.setting(f"reranker {view.space_id}")
+        if digest is None:
+            return None
+        key = f"{view.space_id} {digest}"
+        with self._lock:
+            if self._learned is None or self._learned[0] != key:
+                found = own_reranker(self._store, view)
+                self._learned = None if found is None else (key, found)
+            return self._learned and self._learned[1]
 
 
 def load_own(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 
 from cmsearch.common import locators
 from cmsearch.errors import QueryError
-from cmsearch.protocols import Encoder, Reranker
+from cmsearch.protocols import Reranker
 from cmsearch.search.hybrid import file_names
 from cmsearch.search.hybrid.captions_and_words import CaptionsAndWords
 from cmsearch.search.hybrid.document_pages import DocumentPages
@@ -21,6 +21,7 @@ from cmsearch.search.hybrid.image_with_caption import ImagesWithCaptions
 from cmsearch.search.merge.collapse import Alike
 from cmsearch.search.merge.directions import merged, standardised
 from cmsearch.search.merge.relevance import relevance
+from cmsearch.search.own_models import Models
 from cmsearch.search.query.compose import QueryVector, cosines, standard, toward
 from cmsearch.search.query.for_sounds import heard, is_text
 from cmsearch.search.query.fuse_image_text import ImageTextFuser, pair
@@ -38,7 +39,7 @@ from cmsearch.search.rank.stages import StageSettings, defaults, topped
 from cmsearch.search.retrieve.exclusion import barred
 from cmsearch.search.retrieve.nearest import Candidate, Retriever
 from cmsearch.store.store import Store, View
-from cmsearch.types import ComposedQuery, Filter, FloatArray, Hit, Modality, Space
+from cmsearch.types import ComposedQuery, Filter, FloatArray, Hit, Modality
 
 KINDS = {
     "caption": "text",
@@ -67,20 +68,17 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
-    """What searching needs, besides the view that is searched."""
+class Caches:
+    """What searches of one store keep between calls. Safe from threads."""
 
-    store: Store
     retriever: Retriever
     banks: Banks
     alike: Alike
-    encoder: Callable[[Space], Encoder]
-    joiner: Callable[[Space], ImageTextFuser]
-    reranker: Callable[[str, Space], Reranker]
-    own: Callable[[View], Reranker | None]
-    """The reranker that was learned in the space of a view."""
-    sounds: Callable[[Space, bool], Encoder | None]
-    """The encoder of the sounds' space; None where it can't be had, if it isn't needed."""
+
+    @classmethod
+    def of(cls, store: Store) -> Caches:
+        """Empty ones for a store."""
+        return cls(Retriever(store), Banks(store), Alike(store))
 
 
 class BarredQuery(NamedTuple):
@@ -94,16 +92,19 @@ class BarredQuery(NamedTuple):
 class Search:
     """Answers queries on one view of a store."""
 
-    def __init__(self, tools: Models, view: View, wanted: Request) -> None:
+    def __init__(
+        self, store: Store, models: Models, caches: Caches, view: View, wanted: Request
+    ) -> None:
         assert view.space is not None, "a store that has served a space serves one"
-        self._tools = tools
-        self._store = tools.store
+        self._store = store
+        self._models = models
+        self._caches = caches
         self._view = view
         self._space = view.space
         self._wanted = wanted
-        kept = tools.store.catalog.setting(f"stages {view.space_id}")
+        kept = store.catalog.setting(f"stages {view.space_id}")
         self._table = defaults(view.space.encoder, kept)
-        self._own = tools.own(view) if wants_own(wanted.ranking) else None
+        self._own = models.learned_reranker(view) if wants_own(wanted.ranking) else None
         if self._own is not None:
             self._table = topped(self._table, self._own.directions, OWN)
 
@@ -129,7 +130,7 @@ class Search:
             return list(nobody)
         if not any(map(is_text, asked)):
             return list(nobody)
-        encoder = self._tools.sounds(sounds.space, is_needed)
+        encoder = self._models.sound_encoder(sounds.space, is_needed=is_needed)
         return list(nobody) if encoder is None else heard(asked, encoder)
 
     def _asked(self, query: ComposedQuery, heard: ComposedQuery | None) -> BarredQuery:
@@ -197,7 +198,7 @@ class Search:
         kind = wanted.target if wanted.target in KINDS else None
         paths = file_names.among(name, catalog.paths_with(name.stem))
         found = file_names.Scope(kind, wanted.where, asked.bar)
-        return file_names.answers(self._tools.retriever, self._view, paths, query, found)
+        return file_names.answers(self._caches.retriever, self._view, paths, query, found)
 
     def _sums(
         self, asked: BarredQuery, searched: Sequence[Modality], join: ImageTextFuser | None
@@ -214,7 +215,7 @@ class Search:
         """What joins a picture and a text, if there are both and a network was trained for it."""
         if self._wanted.ranking.fusion == "sum" or not any(map(pair, asked)):
             return None
-        found = self._tools.joiner(self._space)
+        found = self._models.fuser(self._space)
         return found if found.tensors else None
 
     def _direction(
@@ -232,7 +233,7 @@ class Search:
         ranking, where = wanted.ranking, wanted.where
         if modality is Modality.SOUND:  # nothing more was measured to help here
             sounds = self._view_of(modality)
-            return self._tools.retriever.search(sounds, queries, modality, None, k, where, bars)
+            return self._caches.retriever.search(sounds, queries, modality, None, k, where, bars)
         runs = {
             part.modality: stages(ranking, self._table, part.modality, modality)
             for query in queries
@@ -245,22 +246,22 @@ class Search:
         is_paired = is_matched and ranking.match == "fused"
         is_ranked = not is_paired and any(run != StageSettings() for run in runs.values())
         depth = max(k, looked_at) if is_ranked or is_matched else k
-        found = self._tools.retriever.search(
+        found = self._caches.retriever.search(
             self._view, queries, modality, kind, depth, where, bars
         )
         if is_ranked:
             found = self._reranked(queries, found, runs, looked_at)
         if is_paired:
-            joiner = self._tools.joiner(self._space)
-            pairing = ImagesWithCaptions(self._store, self._view, self._tools.retriever, joiner)
+            joiner = self._models.fuser(self._space)
+            pairing = ImagesWithCaptions(self._store, self._view, self._caches.retriever, joiner)
             found = pairing.ranked(queries, found, looked_at, where, bars)
         elif is_matched:
-            matcher = CaptionsAndWords(self._store, self._view, self._tools.retriever)
+            matcher = CaptionsAndWords(self._store, self._view, self._caches.retriever)
             # A fusion of longer rankings would order those at their beginnings differently.
             length = looked_at if ranking.match == "all" else depth
             found = matcher.fused(queries, found, ranking.match, length, where, bars)
         elif kind == "page" and Modality.TEXT in runs and ranking.match != "picture":
-            pager = DocumentPages(self._store, self._view, self._tools.retriever)
+            pager = DocumentPages(self._store, self._view, self._caches.retriever)
             found = pager.ranked(queries, found, where, bars)
         return found
 
@@ -274,8 +275,8 @@ class Search:
         model = next((run.model for run in runs.values() if run.model), None)
         second = SecondStage(
             self._view,
-            self._tools.encoder(self._space),
-            self._tools.banks,
+            self._models.encoder(self._space),
+            self._caches.banks,
             runs,
             reranker=self._reranker(model) if model else None,
             deadline=self._wanted.deadline,
@@ -289,7 +290,7 @@ class Search:
 
     def _reranker(self, model: str) -> Reranker:
         if model != OWN:
-            return self._tools.reranker(model, self._space)
+            return self._models.reranker(model, self._space)
         if self._own is None:
             raise QueryError(
                 "This index has no reranker of its own. Learn one with `cmsearch fit --reranker`, "
@@ -313,7 +314,7 @@ class Search:
         if ranking.fold:
             pairs = self._folded(relevant, len(relevant) if ranking.diverse else k)
         if ranking.diverse:
-            order = self._tools.alike.spread(self._view, [answer for answer, _ in pairs])
+            order = self._caches.alike.spread(self._view, [answer for answer, _ in pairs])
             pairs = [pairs[place] for place in order]
         likely = self._relevances(query, [answer for answer, _ in pairs[:k]])
         rows = zip(pairs[:k], likely, strict=True)
@@ -327,7 +328,7 @@ class Search:
         """At least the k best answers that stay, each with those folded into it, if there are."""
         length = k + SPARE
         while True:
-            pairs = self._tools.alike.folded(self._view, answers[:length])
+            pairs = self._caches.alike.folded(self._view, answers[:length])
             if len(pairs) >= k or length >= len(answers):
                 return pairs
             length *= 2

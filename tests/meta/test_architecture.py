@@ -39,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 SEARCH = (
-    {"query", "own_models"}, {"retrieve"}, {"rank", "hybrid", "merge"},
+    {"query"}, {"own_models", "retrieve"}, {"rank", "hybrid", "merge"},
     {"pipeline", "explain", "wire"}, {"engine"},
 )  # fmt: skip
 """Within `search` each may import what stands before it."""
