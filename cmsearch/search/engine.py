@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
-from math import inf
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Sequence from math import inf from
+pathlib import Path from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -41,7 +38,6 @@ from cmsearch.types import (
 if TYPE_CHECKING:
     from cmsearch.search.query.encode import Picture, Recording
 
-log = logging.getLogger("cmsearch")
 
 TARGETS = ("any", *TOWER, *KINDS)
 EVERYTHING = Filter()
