@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence from math import inf from
-pathlib import Path from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Sequence
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 

@@ -14,6 +14,7 @@ from cmsearch.types import Capture
 
 DAY = datetime(2024, 7, 13, 12)
 NOTED = Capture(DAY, "Canon EOS R5")
+NOTHING = Capture()
 Row = tuple[str, int, Header | None]
 
 
@@ -23,8 +24,8 @@ def ranked(rows: Sequence[Row], spread: float = 70) -> list[Rank]:
 
 
 def photo(
-    form: str = "JPEG", capture: Capture = Capture(), pixels: int = 1000, later: int = 0
-) -> Header:  # noqa: B008
+    form: str = "JPEG", capture: Capture = NOTHING, pixels: int = 1000, later: int = 0
+) -> Header:
     return Header(pixels, pixels, form, capture, DAY + timedelta(days=later))
 
 
