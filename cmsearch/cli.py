@@ -8,15 +8,15 @@ import sys
 import threading
 from contextlib import suppress
 from importlib import import_module
-from traceback import walk_tb
 
 import click
 from click.shell_completion import CompletionItem
 
+from cmsearch.commands.printing import is_of_printing
 from cmsearch.commands.table import COMMANDS, SUMMARIES
+from cmsearch.common.interruption import MESSAGE, attended, end_if_busy
 from cmsearch.common.version import __version__
 from cmsearch.errors import CmsearchError
-from cmsearch.interruption import MESSAGE, attended, end_if_busy
 
 
 class LazyGroup(click.Group):
@@ -98,14 +98,6 @@ def _check_streams() -> None:
         sys.stderr = os.fdopen(2, "w")
     if sys.stdout is None:
         _fail("Standard output is closed, so nothing can be printed. Let it lead somewhere.", 1)
-
-
-def is_of_printing(error: BaseException) -> bool:
-    """Whether it is click that couldn't print, as on a full disk, or to nobody."""
-    *_, (frame, _) = walk_tb(error.__traceback__)
-    return isinstance(error, OSError) and (
-        frame.f_code.co_filename == click.echo.__code__.co_filename
-    )
 
 
 def _unforeseen(error: Exception) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from cmsearch.cli import is_of_printing
 from cmsearch.commands import editing
 from cmsearch.commands.asking import find, search_options
 from cmsearch.commands.lines import Lines, completions
 from cmsearch.commands.nothing import why_none
+from cmsearch.commands.printing import is_of_printing
 from cmsearch.common.text import printable
 from cmsearch.errors import CmsearchError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cmsearch import cli
-from cmsearch.interruption import MESSAGE, PATIENCE
+from cmsearch.common.interruption import MESSAGE, PATIENCE
 from indexer import Indexer
 from tests.builders import write_picture
 

@@ -23,7 +23,7 @@ _BASE = {"errors", "types", "common", "protocols"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
-    "common": set(),
+    "common": {"errors", "types"},
     "protocols": {"types"},
     "registry": set(),
     "media": _BASE | {"registry"},
