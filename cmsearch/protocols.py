@@ -30,10 +30,14 @@ class Encoder(Protocol):
     """
 
     @property
-    def space(self) -> Space: ...
+    def space(self) -> Space:
+        """The identity of the space that it encodes into."""
+        ...
 
     @property
-    def capabilities(self) -> Capabilities: ...
+    def capabilities(self) -> Capabilities:
+        """The modalities that it encodes, and how it likes to be fed."""
+        ...
 
     def split(self, text: str) -> list[str]:
         """Cut `text` into pieces that the model takes whole; nothing of it is lost."""
@@ -42,43 +46,46 @@ class Encoder(Protocol):
     def prepare(self, content: Any, modality: Modality) -> Any:
         """Bring a string (one piece of `split`) or an upright RGB picture into the model's form.
 
-        Of sound it takes samples `(n,)` from -1 to 1, mono, at the `rate` of its capabilities and
-        no longer than their `seconds`. Runs on a CPU thread.
+        Sound is samples `(n,)` from -1 to 1, mono, at the `rate` of its capabilities and no longer
+        than their `seconds`. It is called on a CPU thread.
         """
         ...
 
     def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
-        """Encode n prepared contents of one modality, on the device."""
+        """Give the vectors of n prepared contents of one modality. It computes on the device."""
         ...
 
 
 @runtime_checkable
 class Banked(Protocol):
-    """An encoder that knows what its pictures or texts are like without being given any."""
+    """An encoder that brings a bank: vectors of contents of all kinds, to measure hubness with."""
 
     def bank(self, modality: Modality) -> FloatArray:
-        """Vectors `(m, dim)` in place of contents of all kinds; none where it knows of none."""
+        """The unit vectors `(m, dim)` of the bank; `(0, dim)` where it has none."""
         ...
 
 
 @runtime_checkable
 class Tokened(Protocol):
-    """A reranker that reads the tokens of one encoder; its queries have to have theirs.
-
-    Of `space` it is all one which adapter there is, which leaves tokens as they are.
-    """
+    """A reranker that reads the tokens of one encoder, those of the query included."""
 
     @property
-    def space(self) -> Space: ...
+    def space(self) -> Space:
+        """The space of these tokens. Its adapter doesn't matter: it leaves tokens as they are."""
+        ...
 
 
 class VectorIndex(Protocol):
     """Finds the vectors with the highest inner product among those of one space and modality."""
 
     @property
-    def snapshot(self) -> int: ...
+    def snapshot(self) -> int:
+        """The snapshot of the catalog that it was last brought up to."""
+        ...
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """The number of vectors in it."""
+        ...
 
     def sync(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray, snapshot: int) -> None:
         """Add vectors `(m, dim)` under their ids `(m,)`, drop ids, and note the snapshot."""
@@ -89,7 +96,7 @@ class VectorIndex(Protocol):
     ) -> tuple[FloatArray, IdArray]:
         """Give scores and ids `(n, min(k, found))` for queries `(n, dim)`, the best first.
 
-        With `allow` only those ids are considered. Missing places hold the id -1.
+        With `allow` it considers only those ids. A place without a result holds the id -1.
         """
         ...
 
@@ -98,30 +105,43 @@ class Reader(Protocol):
     """Reads files of some kinds into parts."""
 
     @property
-    def suffixes(self) -> frozenset[str]: ...
+    def suffixes(self) -> frozenset[str]:
+        """The ends of the names of its files, in small letters with the dot."""
+        ...
 
     @property
     def missing(self) -> str | None:
-        """The extra of cmsearch that has to be installed before it can read; None if none has."""
+        """The extra of cmsearch that it needs and that isn't installed; None if it can read."""
         ...
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         """Give the parts of the file, and the lines of it that can't be used.
 
-        Pictures are upright and RGB. Raises `MediaError` where the whole file can't be read. A file
-        that has the suffix but is none of the reader's gives nothing.
+        Pictures are upright and RGB. A file that has the suffix but isn't one of the reader's gives
+        nothing. Raises `MediaError` where the whole file can't be read.
         """
         ...
 
 
 @runtime_checkable
+class Sized(Protocol):
+    """A reader that takes files up to a size; larger ones are refused before they are opened."""
+
+    @property
+    def max_bytes(self) -> int:
+        """Bytes of the largest file that it takes."""
+        ...
+
+
+@runtime_checkable
 class Placed(Protocol):
-    """A reader of files with many pictures, which gives one of them without reading the others."""
+    """A reader of files with many pictures that gives one of them without reading the others."""
 
     def picture(self, path: Path, size: int, locator: str) -> Any:
-        """What is at a page or a time, or stands for the file where `locator` names neither.
+        """Give the picture at a page or a time; without a `locator`, the one that stands for the
+        file.
 
-        Upright and RGB, with a short side of about `size` pixels. Raises `MediaError`.
+        It is upright and RGB, with a short side of about `size` pixels. Raises `MediaError`.
         """
         ...
 
@@ -131,11 +151,11 @@ class Transcriber(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is, so that transcripts of another one are told apart."""
+        """The name that tells its transcripts from those of another transcriber."""
         ...
 
     def transcribe(self, audio: FloatArray) -> Iterator[Segment]:
-        """The utterances in `audio (samples,)`, mono, 16,000 samples a second, from -1 to 1."""
+        """Give the utterances in `audio (samples,)`: mono, 16,000 samples a second, -1 to 1."""
         ...
 
 
@@ -152,5 +172,5 @@ class Reranker(Protocol):
         ...
 
     def score(self, query: EncodedQuery, candidates: Candidates) -> FloatArray:
-        """Scores `(n,)` to be added to those of the first stage, in units of a cosine."""
+        """Give scores `(n,)` to add to those of the first stage, in units of a cosine."""
         ...

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cmsearch.types import Progress
-    from indexer.indexer import Indexer, Plan, Report
+    from indexer.indexer import Indexer
+    from indexer.report import Plan, Report
 
 __all__ = ["Indexer", "Plan", "Progress", "Report"]
 

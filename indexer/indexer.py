@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from cmsearch.common.processors import threads
@@ -24,55 +24,12 @@ from indexer import speech as hearing
 from indexer.changes import Changes, compare, find_moved
 from indexer.pipeline import Clock, Counter, ordered_map
 from indexer.read import Loader
+from indexer.report import Plan, Report
 from indexer.scan import SUBJECTS, Found, in_turn, scan
 from indexer.sounds import Sounds
 from indexer.stages import IndexStages, Spaces, batched, units
 
 log = logging.getLogger("cmsearch")
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a run did: numbers of files, the items now in the store by kind, and the time.
-
-    A file that could not be read is only among the `skipped`. `reencoded` are files that were as
-    before and that this model had not encoded; `waiting` are those that it still has to, for want
-    of reading them, before it can serve. `unread` has the number of files that nothing here reads,
-    by the ends of their names ("" where they have none), the most frequent first.
-
-    `seconds` has the wall time by stage, added up over threads for `read` and `encode`.
-    """
-
-    model: str
-    store: Path
-    added: int
-    changed: int
-    reencoded: int
-    unchanged: int
-    moved: int
-    removed: int
-    skipped: tuple[Skipped, ...]
-    unread: dict[str, int]
-    waiting: int
-    items: dict[str, int]
-    seconds: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run would do: paths of files, and how many are as they were."""
-
-    model: str
-    store: Path
-    added: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    reencoded: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    moved: tuple[tuple[str, str], ...] = ()
-    """Where each file was, and where it is."""
-    unchanged: int = 0
-    skipped: tuple[Skipped, ...] = ()
-    unread: Mapping[str, int] = field(default_factory=dict)
 
 
 class Indexer:

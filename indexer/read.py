@@ -12,7 +12,7 @@ from cmsearch.common.text import native
 from cmsearch.errors import MediaError
 from cmsearch.media.phash import phash
 from cmsearch.media.readers import make_reader
-from cmsearch.protocols import Encoder
+from cmsearch.protocols import Encoder, Sized
 from cmsearch.store.catalog.skipped_lines import noted
 from cmsearch.types import (
     UNKNOWN_CAPTURE,
@@ -21,7 +21,6 @@ from cmsearch.types import (
     Part,
     Reading,
     Segment,
-    Sized,
     Skipped,
     Window,
 )

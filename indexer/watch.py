@@ -11,7 +11,8 @@ from watchfiles import Change, watch
 
 from cmsearch.errors import CmsearchError, StoreError
 from cmsearch.types import Progress
-from indexer.indexer import Indexer, Report
+from indexer.indexer import Indexer
+from indexer.report import Report
 
 _TICK_MS = 500
 _LONGEST_WAIT = 30.0

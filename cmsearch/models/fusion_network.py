@@ -51,21 +51,24 @@ class Fusions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """A picture and a text as one unit `vector (dim,)`, and what each attends to in the other.
-
-    The vector is the sum of both times their `shares (2,)`, the picture's first, which add up to 1,
-    and of a vector of the length `added` that the network makes of what they say together; 0 where
-    none `is_trained`. `by_image (1 + s, 1 + t)` is the attention of the picture as a whole and of
-    its s tokens to the text as a whole and to its t tokens, `by_text (1 + t, 1 + s)` the other way;
-    rows add up to 1.
-    """
+    """A picture and a text as one vector, and what each attends to in the other."""
 
     vector: FloatArray
+    """A unit vector `(dim,)`: the sum of both times their shares, and of what the network adds."""
     shares: FloatArray
+    """The shares `(2,)` of the picture and the text, which add up to 1."""
     added: float
+    """The length of the vector that the network makes of what they say together, before all is
+    brought to unit length; 0 without a network.
+    """
     by_image: FloatArray
+    """Attention `(1 + s, 1 + t)` of the picture as a whole and its s tokens to the text as a whole
+    and its t tokens; rows add up to 1.
+    """
     by_text: FloatArray
+    """The attention `(1 + t, 1 + s)` the other way."""
     is_trained: bool
+    """Whether a network joined them, and not their weighted sum."""
 
 
 class Network:

@@ -275,7 +275,9 @@ def _check_ranking(ranking: Any) -> None:
     if not isinstance(ranking.rerank, str):
         raise QueryError(f"rerank is the name of a reranker, not {ranking.rerank!r}.")
     if ranking.stages is not None and not isinstance(ranking.stages, StageSettings):
-        raise QueryError(f"stages are cmsearch.search.rank.stages.Stages, not {ranking.stages!r}.")
+        raise QueryError(
+            f"stages are cmsearch.search.rank.stages.StageSettings, not {ranking.stages!r}."
+        )
     for kind, known in (("match", MATCHES), ("fusion", FUSIONS)):
         value = getattr(ranking, kind)
         if not isinstance(value, str) or value not in known:

@@ -38,57 +38,66 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of a query, and where it looks in a picture.
-
-    `weight` is its share of the query's words, which sum to 1. `attention (t,)` is how much it
-    attends to each of the picture's tokens, named by `REGIONS`, and sums to 1. `similarity` is the
-    mean of its cosines to them, weighted by that.
-    """
+    """A word of a query, and where it looks in a picture."""
 
     text: str
+    """The word."""
     weight: float
+    """Its share of the query's words, which sum to 1."""
     similarity: float
+    """The mean of its cosines to the picture's tokens, weighted by `attention`."""
     attention: FloatArray
+    """How much it attends to each of the picture's tokens `(t,)`, which `REGIONS` names; it sums
+    to 1.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """How the picture and the text of a query become one.
-
-    `words` are those of the text that the rows of `fused.by_text` after the first stand for, as far
-    as the encoder names them; the columns after the first are what `REGIONS` names, of the query's
-    picture.
-    """
+    """How the picture and the text of a query become one."""
 
     fused: Fused
+    """Their vector and what each attends to. The columns of `by_text` after the first are the
+    regions of the query's picture that `REGIONS` names.
+    """
     words: tuple[str, ...] = ()
+    """The words that the rows of `fused.by_text` after the first stand for, as far as the encoder
+    names them.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a picture ranks as it does for a sentence, alone or with another picture.
-
-    `rank`, `score`, `relevance` and `stages` are those of its hit in a search among the store's
-    `pictures`; a rank of None is that of a picture which the approximate index doesn't find.
-    `caption` is the one that the stage `caption` compares, `matched` the words that the stage
-    `words` found. `words` is empty where the encoder gives no regions, or where the query has only
-    words that weigh nothing. The regions cover the whole picture, or the part in its middle whose
-    width and height `crop` gives in short sides of the picture. `joined` is there for a query of a
-    picture and a text.
-    """
+    """Why a picture ranks as it does for a sentence, alone or with another picture."""
 
     query: str
+    """The text of the query."""
     path: Path
+    """The absolute path of the picture."""
     pictures: int
+    """The number of pictures in the store."""
     rank: int | None = None
+    """Its rank among them; None if the approximate index doesn't find it."""
     score: float | None = None
+    """The score of its hit."""
     relevance: float | None = None
+    """The relevance of its hit."""
     stages: Mapping[str, float] = field(default_factory=dict)
+    """The score of each stage by its name."""
     caption: str | None = None
+    """The caption that the stage `caption` compares."""
     matched: tuple[str, ...] = ()
+    """The words that the stage `words` found."""
     words: tuple[Word, ...] = ()
+    """Where each word of the query looks; empty if the encoder gives no regions, or no word weighs
+    anything.
+    """
     crop: tuple[float, float] | None = None
+    """The width and height, in short sides of the picture, of the part in its middle that the
+    regions cover; None for the whole picture.
+    """
     joined: Joined | None = None
+    """How the picture and the text of the query are joined, if it has both."""
 
 
 @runtime_checkable
@@ -110,14 +119,25 @@ class Regional(Protocol):
 
 
 class Searcher(Protocol):
-    """What is needed of the engine."""
+    """The part of the engine that an explanation needs."""
 
     @property
-    def store(self) -> Store: ...
+    def store(self) -> Store:
+        """The store that is searched."""
+        ...
+
     @property
-    def encoder(self) -> Encoder: ...
-    def search(self, query: str | Query, *, target: str, k: int, where: Filter) -> list[Hit]: ...
-    def transform(self, *, image: Any, text: str) -> Fused: ...
+    def encoder(self) -> Encoder:
+        """The encoder of its space."""
+        ...
+
+    def search(self, query: str | Query, *, target: str, k: int, where: Filter) -> list[Hit]:
+        """Give the best hits for a query."""
+        ...
+
+    def transform(self, *, image: Any, text: str) -> Fused:
+        """Give a picture and a text as one vector."""
+        ...
 
 
 class _Asked(NamedTuple):

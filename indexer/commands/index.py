@@ -21,7 +21,8 @@ from indexer.commands.options import (
     progress,
     sound_option,
 )
-from indexer.indexer import Indexer, Plan, Report
+from indexer.indexer import Indexer
+from indexer.report import Plan, Report
 
 SHOWN = 20
 KINDS = 5

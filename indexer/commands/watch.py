@@ -20,7 +20,8 @@ from indexer.commands.options import (
     progress,
     sound_option,
 )
-from indexer.indexer import Indexer, Report
+from indexer.indexer import Indexer
+from indexer.report import Report
 from indexer.watch import follow
 
 

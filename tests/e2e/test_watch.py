@@ -17,7 +17,8 @@ import cmsearch
 from cmsearch.errors import CmsearchError, StoreLockedError
 from cmsearch.store.store import DIRECTORY, Store
 from indexer import watch
-from indexer.indexer import Indexer, Report
+from indexer.indexer import Indexer
+from indexer.report import Report
 from indexer.scan import scan
 from indexer.watch import follow
 from tests.builders import write_files, write_picture

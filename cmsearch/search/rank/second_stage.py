@@ -36,33 +36,37 @@ ATTENTION_SECONDS = 0.0003
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """How a search orders what it finds.
-
-    `rerank` is `auto` for what was measured to help and what was learned from the index, `learned`
-    for the same where something was learned, `learned:FILE` for that of another index in its place,
-    `attention`, `none`, or the name of a model as
-    `load_reranker` takes it, such as `itm`. It looks at the best `depth` candidates: `DEPTH`, or
-    `MODEL_DEPTH` for a model as large as `itm`, if none is given. With a `budget` in seconds, a
-    stage that can't be done in what is left of it is not begun. `correct` takes hubness away where
-    that was measured to help. `match` says by what a text finds pictures: `picture` by what they
-    show, `caption` by what their captions say, `words` by the exact words of captions and paths,
-    `all` by these three, or `fused` by one vector of each picture and its nearest caption. Hits
-    that are known to be less relevant than `min_relevance` are left out. `fusion` is `auto`, to
-    join a picture and a text of a query by the network that `cmsearch fit --fusion` has learned, or
-    `sum`. `fold` makes one hit of near-duplicates, and `diverse` brings hits to the front that are
-    unlike those before them. `stages` runs just these in place of `rerank` and `correct`.
-    """
+    """How a search orders what it finds."""
 
     rerank: str = "auto"
+    """What reorders the best candidates. `auto` runs what was measured to help and what was learned
+    from the index; `learned` likewise, and fails if nothing was learned; `learned:FILE` runs what
+    another index learned; `attention` and `none` say themselves; any other name, such as `itm`, is
+    that of a model.
+    """
     depth: int | None = None
+    """How many candidates are reranked. None takes 100, and 32 for a model as large as `itm`."""
     correct: bool = True
+    """Whether hubness is corrected where that was measured to help."""
     match: str = "all"
+    """By what a text finds pictures: `picture` compares what they show, `caption` what their
+    captions say, `words` the exact words of captions and paths, `all` these three, and `fused` one
+    vector of each picture and its nearest caption.
+    """
     min_relevance: float = 0.0
+    """Hits of a relevance that is known to be lower are left out."""
     budget: float | None = None
+    """Seconds that the search may take; a stage that would take longer isn't begun."""
     fold: bool = True
+    """Whether near-duplicates become one hit."""
     diverse: bool = False
+    """Whether hits come to the front that are unlike those before them."""
     fusion: str = "auto"
+    """How a picture and a text of one query are joined: `auto` uses the network that `cmsearch fit
+    --fusion` has learned, if there is one; `sum` adds them.
+    """
     stages: StageSettings | None = None
+    """The stages that run in place of what `rerank` and `correct` say; None leaves it to these."""
 
 
 def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) -> StageSettings:

@@ -12,18 +12,22 @@ from cmsearch.types import Modality
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Attended similarities count `share` times as much as the first stage's cosine."""
+    """How attention between tokens reranks."""
 
     share: float
+    """What an attended similarity counts beside the cosine of the first stage."""
     temperature: float
+    """The temperature of the softmax over tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hubness:
-    """Of the mean of an item's k best scores against the bank, `strength` is taken away."""
+    """How the scores of items that are near everything are corrected."""
 
     strength: float
+    """The share that is taken away of the mean of an item's k best scores against the bank."""
     k: int
+    """The number of these best scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,11 @@ class StageSettings:
     """What runs after the first stage in one direction."""
 
     attention: Attention | None = None
+    """How attention reranks; None leaves it out."""
     hubness: Hubness | None = None
+    """How hubness is corrected; None leaves it as it is."""
     model: str = ""
+    """The name of the model that reranks; empty for none."""
 
 
 Table = Mapping[tuple[Modality, Modality], StageSettings]

@@ -10,7 +10,7 @@ import pytest
 
 from cmsearch.media import captions
 from cmsearch.media.readers import make_reader, readers
-from cmsearch.types import Sized
+from cmsearch.protocols import Sized
 from indexer import read
 from indexer.read import Loader
 from indexer.scan import Found, scan

@@ -19,7 +19,7 @@ from cmsearch.store.store import Store
 from cmsearch.types import STALE, FloatArray, Hit, Modality
 from indexer import Indexer
 from indexer.doctor import examine, repair
-from indexer.indexer import Report
+from indexer.report import Report
 from indexer.sounds import windows
 from tests import sounds
 

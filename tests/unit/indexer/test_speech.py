@@ -20,7 +20,7 @@ from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, Hit, Progress, Segment
 from indexer import Indexer
 from indexer.doctor import examine
-from indexer.indexer import Report
+from indexer.report import Report
 from tests import listeners, sounds
 from tests.bad_sounds import bad_sounds, good_sounds, riff
 from tests.builders import write_files

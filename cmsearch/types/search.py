@@ -1,0 +1,143 @@
+"""What is asked and what is answered: filters, queries, candidates, hits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from cmsearch.types.embeddings import FloatArray, Modality
+from cmsearch.types.media import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What hits have to be, besides relevant; captions are judged by the picture they describe."""
+
+    path: str | None = None
+    """A glob over the path from the store's folder, of a file or of a folder with all below it.
+    `*` matches slashes too, capitals don't count, a glob without a slash matches in any folder.
+    """
+    since: date | None = None
+    """The first day on which the picture was taken, or else its file was changed."""
+    until: date | None = None
+    """The last such day, which is included."""
+    camera: str | None = None
+    """A part of the camera's name, in any case."""
+    near: tuple[float, float, float] | None = None
+    """Degrees north, degrees east, and the kilometres around that place."""
+    has_caption: bool | None = None
+    """Whether a caption describes the picture; None takes both."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPart:
+    """A text or a picture that a query is about."""
+
+    content: Any
+    """A string, or a picture or recording as `Engine.search` takes it."""
+    modality: Modality = Modality.TEXT
+    """The modality of the content."""
+    weight: float = 1.0
+    """The weight beside the other parts; a negative one turns the query away from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked for."""
+
+    parts: tuple[QueryPart, ...]
+    """The parts whose weighted sum is searched for."""
+    without: tuple[QueryPart, ...] = ()
+    """The parts that no hit may be about."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedQuery:
+    """One text or picture of a query, encoded."""
+
+    modality: Modality
+    """The modality of the content."""
+    content: Any
+    """The string or the picture itself."""
+    vector: FloatArray
+    """A unit vector `(dim,)`."""
+    tokens: FloatArray | None = None
+    """Vectors `(t, dim)` of its tokens, if the encoder gives them."""
+    weights: FloatArray | None = None
+    """Weights `(t,)` of the tokens."""
+    digest: str = ""
+    """The digest of the picture's file; empty if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedQuery:
+    """A query as vectors."""
+
+    parts: tuple[EncodedQuery, ...]
+    """The parts whose weighted sum is searched for."""
+    weights: tuple[float, ...]
+    """The weight of each part; at least one is positive, and a negative one subtracts."""
+    without: tuple[EncodedQuery, ...] = ()
+    """The parts that no hit may be about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a first stage found for one query: n items, the best first."""
+
+    items: Sequence[Item]
+    """The items."""
+    scores: FloatArray
+    """Their scores `(n,)`."""
+    paths: Sequence[Path]
+    """The absolute paths of their files."""
+    vectors: Callable[[], FloatArray]
+    """Fetches their vectors `(n, dim)`."""
+    tokens: Callable[[], Sequence[tuple[FloatArray, FloatArray]]]
+    """Fetches for each item its tokens `(t, dim)` and their weights `(t,)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An answer to a query."""
+
+    rank: int
+    """The place in the answer, from 1."""
+    score: float
+    """What orders the answer; it compares only within it. It is the cosine of query and item with
+    what the second stage added, or the score of a fusion of rankings, or, over several modalities,
+    a cosine standardised against its direction's background.
+    """
+    path: Path
+    """The absolute path of the file; of a caption that of the picture that it describes."""
+    source: str
+    """The file that the item stands in, relative to the indexed folder, with the place in it."""
+    modality: Modality
+    """The modality of the item."""
+    kind: str
+    """The kind of the item, such as `photo`, `caption` or `shot`."""
+    text: str | None
+    """The whole text of the item, if it is one."""
+    taken: datetime | None = None
+    """The local time of its picture, or of its file."""
+    stages: Mapping[str, float] = field(default_factory=dict)
+    """The score of each stage by its name."""
+    relevance: float | None = None
+    """How likely the hit is about the query, from 0 to 1: the share of ordinary queries whose best
+    hit here has a lower cosine. It is None where there is nothing to judge by.
+    """
+    copies: tuple[Path, ...] = ()
+    """The absolute paths of the near-duplicates that were folded into it."""
+    start: float | None = None
+    """Where it begins in a recording or a film, in seconds."""
+    end: float | None = None
+    """Where it ends there, in seconds."""
+    page: int | None = None
+    """The page of a document, from 1."""
+    item: int = 0
+    """The number of the item in its store; it is another one after the store was made anew."""
+    locator: str = ""
+    """The place of the item in its file, as `cmsearch.common.locators` writes it."""

@@ -1,0 +1,69 @@
+"""What a run of the indexer did, and what one would do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cmsearch.types import Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run did. A file that couldn't be read is counted only among the `skipped`."""
+
+    model: str
+    """The name of the model."""
+    store: Path
+    """The directory of the store."""
+    added: int
+    """Files that are new."""
+    changed: int
+    """Files whose content changed."""
+    reencoded: int
+    """Files that are as before and that this model hadn't encoded."""
+    unchanged: int
+    """Files that are as before."""
+    moved: int
+    """Files that have another path now."""
+    removed: int
+    """Files that are gone."""
+    skipped: tuple[Skipped, ...]
+    """Files and lines of files that were left out, each with the reason."""
+    unread: dict[str, int]
+    """How many files have a suffix that nothing here reads, the most frequent first; "" stands for
+    none.
+    """
+    waiting: int
+    """Files that this model couldn't read and still has to encode before it can serve."""
+    items: dict[str, int]
+    """How many items of each kind the store has now."""
+    seconds: dict[str, float]
+    """The wall time of each stage; that of `read` and `encode` is added up over threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do. Paths are relative to the folder."""
+
+    model: str
+    """The name of the model."""
+    store: Path
+    """The directory of the store."""
+    added: tuple[str, ...] = ()
+    """Files that are new."""
+    changed: tuple[str, ...] = ()
+    """Files whose size or time changed."""
+    reencoded: tuple[str, ...] = ()
+    """Files that are as before and that this model hasn't encoded."""
+    removed: tuple[str, ...] = ()
+    """Files that are gone."""
+    moved: tuple[tuple[str, str], ...] = ()
+    """Where each file was, and where it is."""
+    unchanged: int = 0
+    """How many files are as before."""
+    skipped: tuple[Skipped, ...] = ()
+    """Files that can't be read, each with the reason."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """How many files have a suffix that nothing here reads."""
