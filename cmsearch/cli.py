@@ -23,9 +23,11 @@ class LazyGroup(click.Group):
     """Imports a command when it is run, so that `--help` loads no library."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names of the commands in order, importing none of them."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the command of a name; None if there is none."""
         if name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[name].partition(":")

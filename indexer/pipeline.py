@@ -55,9 +55,11 @@ class Counter:
         self._is_over = True
 
     def found(self, more: int) -> None:
+        """Add to the number of what there is to do."""
         self._total += more
 
     def advance(self, done: int) -> None:
+        """Count what is done, and tell of it."""
         with self._lock:
             self._done += done
             self._tell(self._done, self._total, "")

@@ -23,6 +23,7 @@ class Listening(click.ParamType[float]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
+        """Give the seconds to record for; `UNTIL_SILENCE` where none are named."""
         from cmsearch.commands.microphone import LONGEST
 
         if value == MIC:

@@ -65,6 +65,7 @@ class Day(click.ParamType[datetime]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
+        """Give the first or the last day of the span that a value names."""
         from cmsearch.commands.days import span
 
         if isinstance(value, datetime):
@@ -84,6 +85,7 @@ class Seconds(click.ParamType[float]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
+        """Give the seconds that a value such as `300ms`, `2s` or `2` names."""
         number, thousandth, _ = str(value).strip().partition("ms")
         try:
             seconds = float(number) / 1000 if thousandth else float(number.removesuffix("s"))
@@ -102,6 +104,7 @@ class Place(click.ParamType[tuple[float, float, float]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, float, float]:
+        """Give degrees north, degrees east, and kilometres."""
         try:
             north, east, kilometres = (float(part) for part in str(value).split(","))
         except ValueError:

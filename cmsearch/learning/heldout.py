@@ -84,6 +84,7 @@ class Tally:
 
     @property
     def is_asked(self) -> bool:
+        """Whether any query was asked."""
         return bool(self._times.any())
 
     def compared(self, direction: str, groups: IdArray) -> Comparison:

@@ -51,6 +51,7 @@ class Pairs:
 
     @property
     def dim(self) -> int:
+        """The dimension of the vectors."""
         return int(self.texts.shape[1])
 
     @property

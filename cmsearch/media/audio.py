@@ -72,10 +72,12 @@ class AudioReader:
 
     @property
     def missing(self) -> str | None:
+        """The extra that it needs and that is missing; None if it can read."""
         is_there = find_spec("av") and find_spec("faster_whisper")
         return None if is_there else "audio"
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+        """Give what is said and what sounds in a recording."""
         with listening(path) as sound:
             if sound is None:
                 raise MediaError("there is no sound in it")

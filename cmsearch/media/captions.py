@@ -52,6 +52,7 @@ class CaptionsReader:
     max_bytes = MAX_BYTES
 
     def read(self, path: Path, wanted: Reading) -> Found:
+        """Give a caption for each line, row or entry of the file."""
         suffix, knows = path.suffix.lower(), wanted.knows or _knows_none
         if suffix == ".json":
             return _json(path, _text(read_bytes(path, MAX_JSON)), knows)

@@ -56,6 +56,7 @@ class Decoded:
     problems: list[str] = field(default_factory=list)
 
     def bad(self, error: Exception) -> None:
+        """Count a frame that is damaged, and keep the first reason."""
         self.damaged += 1
         self.reason = self.reason or said(error)
 
@@ -79,6 +80,7 @@ def video_stream(container: InputContainer) -> VideoStream | None:
 
 
 def check_size(width: int, height: int) -> None:
+    """Raise `MediaError` for frames that have too many pixels."""
     if width * height > MAX_PIXELS:
         raise MediaError(f"{width} x {height} pixels are too many for a film")
 

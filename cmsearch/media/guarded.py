@@ -36,6 +36,7 @@ class Guarded(BufferedReader):
         self._left = MAX_READS
 
     def read(self, size: int | None = -1, /) -> bytes:
+        """Read like a file; raises `MediaError` beyond the bounds."""
         data = super().read(size)
         self.room -= len(data)
         self._left -= 1

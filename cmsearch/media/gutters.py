@@ -47,6 +47,7 @@ class Run:
 
     @property
     def middle(self) -> float:
+        """The height of its middle."""
         return (self.bottom + self.top) / 2
 
 

@@ -61,9 +61,11 @@ class HtmlReader:
 
     @property
     def missing(self) -> str | None:
+        """The extra that it needs and that is missing; None if it can read."""
         return None if find_spec("lxml") else "documents"
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+        """Give the passages of a page under their headings."""
         if not find_spec("lxml"):
             raise MediaError("HTML needs cmsearch[documents]: pip install 'cmsearch[documents]'")
         try:

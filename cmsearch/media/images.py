@@ -61,6 +61,7 @@ class ImageReader:
     max_bytes = MAX_FILE
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+        """Give the picture; a damaged one as far as it can be decoded."""
         try:
             with open_file(path) as file:
                 image, capture, locator, problem = read_picture(file, wanted.image_size)

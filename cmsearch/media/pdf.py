@@ -43,9 +43,11 @@ class PdfReader:
 
     @property
     def missing(self) -> str | None:
+        """The extra that it needs and that is missing; None if it can read."""
         return None if find_spec("pypdfium2") else "documents"
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+        """Give the passages of all pages, then the pages as pictures."""
         _check(path)
         lost: set[int] = set()
         for part in _passages(path):

@@ -53,6 +53,7 @@ class Watch:
 
     @contextmanager
     def within(self, seconds: float, code: int = OUT_OF_TIME) -> Iterator[None]:
+        """End the process with `code` if the block takes longer than `seconds`."""
         self._end, self._code = time.monotonic() + seconds, code
         try:
             yield

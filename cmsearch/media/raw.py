@@ -36,9 +36,11 @@ class RawReader:
 
     @property
     def missing(self) -> str | None:
+        """The extra that it needs and that is missing; None if it can read."""
         return None if find_spec("rawpy") else "raw"
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+        """Give the picture, developed or as the camera embedded it."""
         try:
             data = read_file(path, MAX_BYTES)
         except OSError as error:

@@ -50,6 +50,7 @@ class SubtitlesReader:
     max_bytes = MAX_BYTES
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+        """Give the cues of the file with their times."""
         lines = read_lines(path, MAX_BYTES)
         found = list(islice(cues(lines), MAX_CUES + 1))
         if not found and any(line.strip() and not _is_head(line) for line in lines):

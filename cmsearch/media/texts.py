@@ -29,6 +29,7 @@ class SidecarReader:
     max_bytes = MAX_BYTES
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+        """Give each line of the file as a caption."""
         for number, line in enumerate(read_lines(path), 1):
             if line.strip():
                 yield Part(Modality.TEXT, "caption", line.strip(), None, str(number))
@@ -45,6 +46,7 @@ class DocumentReader:
     max_bytes = MAX_BYTES
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+        """Give the passages of a text; the captions of one that is a table of them."""
         whole = read_lines(path)
         lines = _up_to(whole, MAX_TEXT)
         is_plain = path.suffix.lower() == ".txt"

@@ -59,9 +59,11 @@ class VideoReader:
 
     @property
     def missing(self) -> str | None:
+        """The extra that it needs and that is missing; None if it can read."""
         return None if find_spec("av") else "video"
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+        """Give the shots of a film, its subtitles, what is said and what sounds in it."""
         with opened(path) as container:
             has_sound = bool(container.streams.audio)
             capture = noted_capture(container)

@@ -125,6 +125,7 @@ def hub_name(prefix: str, model: str) -> str:
 
 
 def absolute(path: str) -> str:
+    """A path without `~` and links; raises `UnknownModelError` if there is no home directory."""
     try:
         return str(Path(path).expanduser().resolve())
     except RuntimeError as error:

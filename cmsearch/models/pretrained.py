@@ -68,6 +68,7 @@ def load_sound_processor(kind: Any, folder: Path) -> Any:
 
 
 def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer in a folder of transformers."""
     return transformers.AutoTokenizer.from_pretrained(folder, **_LOCAL)
 
 

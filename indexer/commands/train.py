@@ -28,6 +28,7 @@ class Towers(click.ParamType[frozenset[str]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> frozenset[str]:
+        """Give the towers that a value such as `image,text` names."""
         if isinstance(value, frozenset):
             return value
         named = frozenset(one.strip() for one in str(value).split(","))

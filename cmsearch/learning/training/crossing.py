@@ -28,6 +28,7 @@ class Layer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, read: Tensor, seen: Tensor, similar: Tensor, shut: Tensor) -> Tensor:
+        """Give the states of one side after a look at the other side."""
         asking, shown = self.asking(read), self.shown(seen)
         heads = len(self.scale)
         query, key, value = (

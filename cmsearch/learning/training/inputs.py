@@ -42,6 +42,7 @@ class Inputs:
         )
 
     def picture_batch(self, numbers: Sequence[int], device: torch.device) -> Tensor:
+        """The pictures of these numbers, on the device."""
         return torch.from_numpy(self.pictures[list(numbers)]).to(device)
 
     def caption_batch(self, numbers: Sequence[int], device: torch.device) -> tuple[Tensor, ...]:

@@ -49,6 +49,7 @@ class Checkpoints:
         self._took = 0.0
 
     def is_due(self) -> bool:
+        """Whether enough time has passed since the last checkpoint."""
         waited = time.monotonic() - self._last
         return waited >= max(self._seconds, _SHARE * self._took * bool(self._seconds))
 

@@ -49,10 +49,12 @@ class Place:
 
     @property
     def folder(self) -> Path:
+        """The folder of the checkpoints."""
         return self.out.with_name(f"{self.out.name}.training")
 
     @property
     def curve(self) -> Path:
+        """The file of the drawn curve."""
         return self.out.with_suffix(".png")
 
     def check(self) -> None:

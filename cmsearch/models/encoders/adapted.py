@@ -29,12 +29,15 @@ class Adapted:
         self.capabilities = base.capabilities
 
     def split(self, text: str) -> list[str]:
+        """Cut a text into pieces that the model takes whole."""
         return self.base.split(text)
 
     def prepare(self, content: Any, modality: Modality) -> Any:
+        """Bring one content into the model's form."""
         return self.base.prepare(content, modality)
 
     def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
+        """Encode with the base, and map the vectors of pictures by the adapter."""
         found = self.base.encode(batch, modality, role)
         if modality is not Modality.IMAGE:
             return found

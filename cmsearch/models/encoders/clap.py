@@ -50,12 +50,15 @@ class ClapEncoder:
         self._lock = threading.Lock()
 
     def split(self, text: str) -> list[str]:
+        """Cut a text into pieces that the model takes whole."""
         return pieces(text, self._texts.fits)
 
     def prepare(self, content: Any, modality: Modality) -> Any:
+        """Bring one content into the model's form."""
         return self._runtime(modality).prepare(content, modality)
 
     def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
+        """Give the vectors of n prepared contents."""
         return Encoding(self._runtime(modality).encode(batch, modality)[0])
 
     def _runtime(self, modality: Modality) -> Runtime:

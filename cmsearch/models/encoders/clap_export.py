@@ -53,15 +53,19 @@ class ClapReference:
             self.space = self._space()
 
     def image_spec(self) -> dict[str, Any]:
+        """How `prepare_image` prepares pictures."""
         raise ModelError(f"{self.name} takes no pictures.")
 
     def fits(self, text: str) -> bool:
+        """Whether the model takes the whole text."""
         return self._texts.fits(text)
 
     def prepare(self, content: Any, modality: Modality) -> tuple[Tensor, ...]:
+        """Bring one content into the model's form."""
         return self._texts.prepare(content) if modality is Modality.TEXT else self._mel(content)
 
     def features(self, inputs: Sequence[Tensor], modality: Modality) -> tuple[Tensor, ...]:
+        """Give the vectors of a batch, and those of the cells of pictures."""
         if modality is Modality.TEXT:
             found = self.model.get_text_features(*inputs)
         else:

@@ -40,17 +40,21 @@ class DualReference:
         self._probe()
 
     def image_spec(self) -> dict[str, Any]:
+        """How `prepare_image` prepares pictures."""
         return image_spec(self.recipe)
 
     def fits(self, text: str) -> bool:
+        """Whether the model takes the whole text."""
         return self.tokens.count(text) <= int(self.recipe.text["context_length"])
 
     def prepare(self, content: Any, modality: Modality) -> tuple[Tensor, ...]:
+        """Bring one content into the model's form."""
         if modality is Modality.IMAGE:
             return (torch.tensor(prepare_image(content, self.image_spec())[0]),)
         return tuple(map(torch.tensor, self.tokens.row(content)))
 
     def features(self, inputs: Sequence[Tensor], modality: Modality) -> tuple[Tensor, ...]:
+        """Give the vectors of a batch, and those of the cells of pictures."""
         if modality is Modality.TEXT:
             return (self.model.text_head(self.model.text(*inputs)),)
         if self.has_tokens:
@@ -58,6 +62,7 @@ class DualReference:
         return (self.model.image_head(self.model.image_features(*inputs)),)
 
     def export(self, folder: Path) -> None:
+        """Write the towers into a folder."""
         create_file(folder / "tokenizer.json", self.recipe.tokenizer.encode())
         text = {
             "clean": "",

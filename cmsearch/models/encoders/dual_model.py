@@ -37,6 +37,7 @@ class Head(nn.Module):
         self.block = nn.Sequential(nn.GELU(), nn.Linear(dim, dim), nn.Dropout(DROPOUT))
 
     def forward(self, features: Tensor) -> Tensor:
+        """Project features `(n, size)` to `(n, dim)`."""
         projected: Tensor = self.linear(self.norm(features))
         found: Tensor = projected + self.block(projected)
         return found
@@ -54,6 +55,7 @@ class TextTower(nn.Module):
         self.size = int(own.config.hidden_size)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Give the mean state `(n, size)` of the tokens of each text."""
         states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
         weights = mask[..., None].to(states.dtype)
         mean: Tensor = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
@@ -196,4 +198,5 @@ def feature_size(tower: nn.Module, size: tuple[int, int]) -> int:
 
 
 def unit(vectors: Tensor) -> Tensor:
+    """Vectors as 32-bit floats of unit length."""
     return normalize(vectors.float(), dim=-1)

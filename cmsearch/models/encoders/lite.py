@@ -63,9 +63,11 @@ class LiteEncoder:
         )
 
     def split(self, text: str) -> list[str]:
+        """Cut a text into pieces that the model takes whole."""
         return pieces(text, lambda piece: len(self._tokenizer.encode(piece).ids) <= MAX_TOKENS)
 
     def prepare(self, content: Any, modality: Modality) -> Any:
+        """Bring one content into the model's form."""
         if modality is Modality.IMAGE:
             return prepare_image(content)
         encoding = self._tokenizer.encode(content)
@@ -76,6 +78,7 @@ class LiteEncoder:
         return Words(encoding.ids[:MAX_TOKENS], list(dict.fromkeys(words.values())))
 
     def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
+        """Give the vectors of n prepared contents."""
         if modality is Modality.IMAGE:
             vectors, tokens, features = self._sessions.run("image", np.stack(batch))
             return Encoding(vectors, tokens, np.ones(tokens.shape[:2], np.float32), features)

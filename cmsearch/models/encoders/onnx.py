@@ -76,6 +76,7 @@ class Sessions:
         return list(self.get(name).run(None, feeds))
 
     def get(self, name: str) -> onnxruntime.InferenceSession:
+        """The session of the graph `NAME.onnx`, opened at its first use."""
         with self._lock:
             if name not in self._open:
                 self._open[name] = _session(self._file(f"{name}.onnx"))

@@ -60,24 +60,29 @@ class OpenClipReference:
         self.image_size = max(self._size())
 
     def fits(self, text: str) -> bool:
+        """Whether the model takes the whole text."""
         return self._token_count(text) <= self._context_length()
 
     def prepare(self, content: Any, modality: Modality) -> tuple[Tensor, ...]:
+        """Bring one content into the model's form."""
         if modality is Modality.IMAGE:
             return (self.preprocess(content),)
         return (self.tokenizer([content])[0],)
 
     @property
     def has_tokens(self) -> bool:
+        """Whether the image tower gives vectors of the cells of a picture."""
         return self._with_cells is not None
 
     def features(self, inputs: Sequence[Tensor], modality: Modality) -> tuple[Tensor, ...]:
+        """Give the vectors of a batch, and those of the cells of pictures."""
         if modality is Modality.IMAGE and self._with_cells is not None:
             return self._with_cells(*inputs)
         run = self.model.encode_image if modality is Modality.IMAGE else self.model.encode_text
         return (run(*inputs),)
 
     def export(self, folder: Path) -> None:
+        """Write the towers into a folder."""
         step = self.preprocess.transforms[-1]
         inputs = {Modality.IMAGE: Pixels(step.mean, step.std), Modality.TEXT: AsIs()}
         towers = {
@@ -115,6 +120,7 @@ class OpenClipReference:
         return Space("open_clip", self.name, digest(self.model), recipe, dim)
 
     def image_spec(self) -> dict[str, Any]:
+        """How `prepare_image` prepares pictures."""
         config = self.model.visual.preprocess_cfg
         height, width = self._size()
         mode = config["resize_mode"]

@@ -54,9 +54,11 @@ class TowersEncoder:
         self._weight = lru_cache(_KNOWN_WEIGHTS)(self._weight_of)
 
     def split(self, text: str) -> list[str]:
+        """Cut a text into pieces that the model takes whole."""
         return pieces(text, self._runtime.fits)
 
     def prepare(self, content: Any, modality: Modality) -> Any:
+        """Bring one content into the model's form."""
         inputs = self._runtime.prepare(content, modality)
         if modality is Modality.IMAGE:
             return inputs
@@ -64,6 +66,7 @@ class TowersEncoder:
         return Text(inputs, [(word, self._weight(word)) for word in words])
 
     def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
+        """Give the vectors of n prepared contents."""
         if modality is Modality.IMAGE:
             vectors, *cells = self._runtime.encode(batch, modality)
             tokens = cells[0] if cells else None

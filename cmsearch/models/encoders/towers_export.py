@@ -41,11 +41,19 @@ class Reference(Protocol):
     """A model as its own library runs it, on the CPU until it is moved."""
 
     @property
-    def model(self) -> nn.Module: ...
+    def model(self) -> nn.Module:
+        """The module to export or to move to a device."""
+        ...
+
     @property
-    def space(self) -> Space: ...
+    def space(self) -> Space:
+        """The identity of its space."""
+        ...
+
     @property
-    def image_size(self) -> int: ...
+    def image_size(self) -> int:
+        """Pixels of the longer side of the pictures that it takes; 0 for none."""
+        ...
 
     def image_spec(self) -> dict[str, Any]:
         """How `prepare_image` prepares pictures as the library does; raises `ModelError` where it
@@ -93,6 +101,7 @@ class Tower(nn.Module):
         self.features = features
 
     def forward(self, first: Tensor, second: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Give what `outputs` makes of a batch."""
         prepared = (first,) if second is None else (first, second)
         return outputs(self.features(self.inputs(*prepared)))
 
@@ -110,6 +119,7 @@ class AsIs(nn.Module):
     """The inputs of a tower that takes what was prepared."""
 
     def forward(self, *prepared: Tensor) -> tuple[Tensor, ...]:
+        """Give the inputs back."""
         return prepared
 
 
@@ -128,6 +138,7 @@ class Pixels(nn.Module):
         self.factor = factor
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """Give the scaled and normalised pictures."""
         return ((pixels.permute(0, 3, 1, 2).float() * self.factor - self.mean) / self.std,)
 
 
@@ -149,19 +160,23 @@ class TorchRuntime:
         )
 
     def image_spec(self) -> dict[str, Any]:
+        """How `prepare_image` prepares pictures."""
         return self._reference.image_spec()
 
     def fits(self, text: str) -> bool:
+        """Whether the model takes the whole text."""
         with self._lock:
             return self._reference.fits(text)
 
     def prepare(self, content: Any, modality: Modality) -> tuple[Tensor, ...]:
+        """Bring one content into the model's form."""
         if modality is Modality.IMAGE:
             return self._reference.prepare(content, modality)
         with self._lock:
             return self._reference.prepare(content, modality)
 
     def encode(self, batch: Sequence[Any], modality: Modality) -> tuple[FloatArray, ...]:
+        """Give the vectors of n prepared contents."""
         inputs = [tensor.to(self._device) for tensor in stacked(batch)]
         gpu = self._device.type == "cuda"
         with torch.inference_mode(), torch.autocast(self._device.type, enabled=gpu):

@@ -36,13 +36,30 @@ class Runtime(Protocol):
     """
 
     @property
-    def capabilities(self) -> Capabilities: ...
+    def capabilities(self) -> Capabilities:
+        """The modalities that it encodes, and how it likes to be fed."""
+        ...
+
     @property
-    def has_tokens(self) -> bool: ...
-    def image_spec(self) -> dict[str, Any]: ...
-    def fits(self, text: str) -> bool: ...
-    def prepare(self, content: Any, modality: Modality) -> Any: ...
-    def encode(self, batch: Sequence[Any], modality: Modality) -> tuple[FloatArray, ...]: ...
+    def has_tokens(self) -> bool:
+        """Whether `encode` gives tokens `(n, 10, dim)` of pictures too."""
+        ...
+
+    def image_spec(self) -> dict[str, Any]:
+        """How `prepare_image` prepares pictures; raises `ModelError` where a library does it."""
+        ...
+
+    def fits(self, text: str) -> bool:
+        """Whether the model takes the whole text."""
+        ...
+
+    def prepare(self, content: Any, modality: Modality) -> Any:
+        """Bring one content into the model's form."""
+        ...
+
+    def encode(self, batch: Sequence[Any], modality: Modality) -> tuple[FloatArray, ...]:
+        """Give the vectors of n prepared contents."""
+        ...
 
 
 class OnnxRuntime:
@@ -76,12 +93,15 @@ class OnnxRuntime:
         return tokenizer
 
     def image_spec(self) -> dict[str, Any]:
+        """How `prepare_image` prepares pictures."""
         return self._image
 
     def fits(self, text: str) -> bool:
+        """Whether the model takes the whole text."""
         return len(self._ids(text)) <= int(self._text["context_length"])
 
     def prepare(self, content: Any, modality: Modality) -> tuple[NDArray[Any], ...]:
+        """Bring one content into the model's form."""
         if modality is Modality.IMAGE:
             return prepare_image(content, self._image)
         length = self._text["context_length"]
@@ -92,6 +112,7 @@ class OnnxRuntime:
         return (row, mask) if self._text["mask"] else (row,)
 
     def encode(self, batch: Sequence[Any], modality: Modality) -> tuple[FloatArray, ...]:
+        """Give the vectors of n prepared contents."""
         inputs = [np.stack(column) for column in zip(*batch, strict=True)]
         return tuple(self._sessions.run(modality.value, *inputs))
 

@@ -57,9 +57,11 @@ class TransformersReference:
         self.image_size = self._image_size()
 
     def fits(self, text: str) -> bool:
+        """Whether the model takes the whole text."""
         return self._texts.fits(text)
 
     def prepare(self, content: Any, modality: Modality) -> tuple[Tensor, ...]:
+        """Bring one content into the model's form."""
         if modality is Modality.TEXT:
             return self._texts.prepare(content)
         found = self.processor(images=content, return_tensors="pt")
@@ -69,6 +71,7 @@ class TransformersReference:
         return tuple(found[name][0] for name in names)
 
     def features(self, inputs: Sequence[Tensor], modality: Modality) -> tuple[Tensor, ...]:
+        """Give the vectors of a batch, and those of the cells of pictures."""
         if modality is Modality.TEXT:
             found = self.model.get_text_features(*inputs)
             return (getattr(found, "pooler_output", found),)  # transformers 4 gives the tensor
@@ -85,6 +88,7 @@ class TransformersReference:
         return found.pooler_output, cells.unflatten(0, means.shape[:2])
 
     def export(self, folder: Path) -> None:
+        """Write the towers into a folder."""
         image, pixels = self._images()
         spec = {"image": image, "text": self._texts.spec(folder)}
         of_images, of_texts = (
@@ -125,6 +129,7 @@ class TransformersReference:
         return {**plain, "resample": int(plain.get("resample", Resampling.BILINEAR))}
 
     def image_spec(self) -> dict[str, Any]:
+        """How `prepare_image` prepares pictures."""
         return self._images()[0]
 
     def _images(self) -> tuple[dict[str, Any], nn.Module]:

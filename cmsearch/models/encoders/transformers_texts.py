@@ -24,10 +24,12 @@ class Texts:
         self._has_mask = "attention_mask" in tokenizer.model_input_names
 
     def fits(self, text: str) -> bool:
+        """Whether the model takes the whole text."""
         ids: list[int] = self._tokenizer(self._cased(text), verbose=False)["input_ids"]
         return len(ids) <= self.length
 
     def prepare(self, text: str) -> tuple[Tensor, ...]:
+        """Give the ids, and the mask where the model takes one."""
         found = self._tokenizer(
             self._cased(text),
             padding="max_length",

@@ -53,6 +53,7 @@ class Blip:
 
     @property
     def batch_size(self) -> int:
+        """The number of pairs that it takes best at once."""
         return 8 if self._device.type == "cpu" else 32
 
     def try_out(self) -> None:

@@ -96,6 +96,7 @@ class FasterWhisper:
         self._model = model
 
     def transcribe(self, audio: FloatArray) -> Iterator[Segment]:
+        """Give the sentences that Whisper hears where there is speech."""
         audio = levelled(audio)
         found = passages(audio)
         language = self._language(audio, found)

@@ -29,6 +29,7 @@ class Span(NamedTuple):
 
     @property
     def seconds(self) -> float:
+        """The length in seconds."""
         return (self.end - self.start) / RATE
 
 

@@ -107,6 +107,7 @@ class Catalog:
                 connection.rollback()
 
     def setting(self, name: str) -> str | None:
+        """The value that is kept under a name; None if there is none."""
         query = sa.select(schema.settings.c.value).where(schema.settings.c.name == name)
         value: str | None = self._scalar(query)
         return value

@@ -57,6 +57,7 @@ class Writer:
         self._connection = connection
 
     def set(self, name: str, value: str) -> None:
+        """Keep a value under a name."""
         self._connection.execute(
             sa.insert(schema.settings).prefix_with("OR REPLACE"), {"name": name, "value": value}
         )

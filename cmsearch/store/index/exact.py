@@ -19,6 +19,7 @@ class ExactIndex:
         return len(self._ids)
 
     def sync(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray, snapshot: int) -> None:
+        """Add vectors under their ids, drop ids, and note the snapshot."""
         ids, vectors = upserts
         keep = ~np.isin(self._ids, np.concatenate([deletes, ids]))
         new = ~np.isin(ids, deletes)
@@ -31,6 +32,7 @@ class ExactIndex:
     def search(
         self, queries: FloatArray, k: int, *, allow: IdArray | None = None
     ) -> tuple[FloatArray, IdArray]:
+        """Give the best scores and ids for each query."""
         ids, vectors = self._ids, self._vectors
         if allow is not None:
             allowed = np.isin(ids, allow)

@@ -40,6 +40,7 @@ class FaissIndex:
         return self._last
 
     def sync(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray, snapshot: int) -> None:
+        """Add vectors under their ids, drop ids, and note the snapshot."""
         with self._lock:
             alive = self._alive & ~np.isin(self._ids, np.concatenate([deletes, upserts[0]]))
             self._alive = alive
@@ -50,6 +51,7 @@ class FaissIndex:
     def search(
         self, queries: FloatArray, k: int, *, allow: IdArray | None = None
     ) -> tuple[FloatArray, IdArray]:
+        """Give the best scores and ids for each query."""
         with self._lock:
             alive = self._alive
             delta = self._delta.search(queries, k, allow=allow)
