@@ -10,6 +10,7 @@
     │   ├── UnknownModelError        2   no such name
     │   └── ModelUnavailableError    1   its weights are not here, or not what they should be
     ├── MediaError                   1   a file can't be read
+    ├── PluginError                  1   what another package adds can't be used
     └── QueryError                   2   a search, or a call, that can't be meant
 
 The number is the exit code that the command line ends with.
@@ -61,6 +62,10 @@ class ModelUnavailableError(ModelError):
 
 class MediaError(CmsearchError):
     """A file is not what its name says, is damaged, or is too large."""
+
+
+class PluginError(CmsearchError):
+    """What another package adds can't be loaded."""
 
 
 class QueryError(CmsearchError):

@@ -102,7 +102,17 @@ class VectorIndex(Protocol):
 
 
 class Reader(Protocol):
-    """Reads files of some kinds into parts."""
+    """Reads files of some kinds into parts.
+
+    A reader may have more members, which these are in place of where it hasn't:
+
+    - `kind = FileKind.DOCUMENT`: what its files are, which says whether they are asked with, what
+    captions are about, and what they are called;
+    - `is_long`, true for films and recordings alone: whether a file may hold hours, or hundreds of
+    pictures;
+    - `tables = frozenset()`: the suffixes of documents that may be tables of captions;
+    - those of `Placed` and of `Sized`.
+    """
 
     @property
     def suffixes(self) -> frozenset[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
+
+from cmsearch.errors import PluginError
 
 
 class Registry:
@@ -20,12 +23,43 @@ class Registry:
         self._rows = rows
 
     def rows(self) -> dict[str, str]:
-        """All names and their import strings."""
-        found = {point.name: point.value for point in entry_points(group=self.group)}
-        return {**found, **self._rows}
+        """All names and their import strings, the built-in ones first."""
+        return {**self._rows, **{name: point.value for name, point in self._added().items()}}
+
+    def added(self) -> dict[str, str]:
+        """The names that packages add, and each package with its version."""
+        return {name: _package(point) for name, point in self._added().items()}
 
     def load(self, name: str) -> Any:
-        """What `name` stands for; raises `KeyError` for a name that isn't there."""
-        row = self._rows.get(name) or self.rows()[name]
-        module, _, attribute = row.partition(":")
-        return getattr(import_module(module), attribute)
+        """What `name` stands for.
+
+        Raises `KeyError` for a name that isn't there, and `PluginError` where the package that adds
+        it can't be imported.
+        """
+        if name in self._rows:
+            module, _, attribute = self._rows[name].partition(":")
+            return getattr(import_module(module), attribute)
+        point = self._added()[name]
+        try:
+            return point.load()
+        except Exception as error:  # whatever the module of a stranger raises
+            raise PluginError(
+                f"{name!r} of {_package(point)} can't be loaded ({type(error).__name__}: {error}). "
+                "Install what the package needs, or remove it."
+            ) from error
+
+    def _added(self) -> dict[str, EntryPoint]:
+        return {name: one for name, one in _points(self.group).items() if name not in self._rows}
+
+
+@cache
+def _points(group: str) -> dict[str, EntryPoint]:
+    """The entry points of a group; to look for them takes milliseconds."""
+    return {point.name: point for point in sorted(entry_points(group=group))}
+
+
+def _package(point: EntryPoint) -> str:
+    """The package that an entry point is of, as `name 1.0`."""
+    if point.dist is None:
+        return f"the module {point.module}"
+    return f"{point.dist.name} {point.dist.version}"

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cmsearch.common.kinds import SUBJECTS
 from cmsearch.errors import StoreError
+from cmsearch.media.readers import names
 from cmsearch.protocols import Encoder
 from cmsearch.search.own_models import load_own
 from cmsearch.store.index import snapshot as vectors
@@ -18,7 +20,7 @@ from indexer.changes import compare
 from indexer.encode import encode_items
 from indexer.indexer import Indexer
 from indexer.read import Loaded, LoadedItem, Loader
-from indexer.scan import SUBJECTS, Found, scan
+from indexer.scan import Found, scan
 
 SAMPLES = 8
 CLOSE = 0.995
@@ -219,7 +221,8 @@ def _check_samples(
     if not files:
         return
     encoder = load_own(store, space, device=device)
-    subjects = frozenset(path for path, asset in assets.items() if asset.kind in SUBJECTS)
+    own = names(*SUBJECTS)
+    subjects = frozenset(path for path, asset in assets.items() if asset.kind in own)
     loader = Loader(store.root, encoder, subjects, lambda path, digest: _known(store, digest))
     for file in random.sample(files, min(samples, len(files))):
         asset = assets[file.path]

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cmsearch.common.kinds import SUBJECTS, FileKind
 from cmsearch.common.processors import threads
 from cmsearch.errors import ModelError, StoreError, StoreMismatchError
+from cmsearch.media.readers import kind_of, make_reader
 from cmsearch.models import adapters
 from cmsearch.models.choices import choose
 from cmsearch.models.encoders.adapted import Adapted
@@ -25,7 +27,7 @@ from indexer.changes import Changes, compare, find_moved
 from indexer.pipeline import Clock, Counter, ordered_map
 from indexer.read import Loader
 from indexer.report import Plan, Report
-from indexer.scan import SUBJECTS, Found, in_turn, scan
+from indexer.scan import Found, in_order, in_turn, of_kinds, scan
 from indexer.sounds import Sounds
 from indexer.stages import IndexStages, Spaces, batched, units
 
@@ -223,14 +225,11 @@ class Indexer:
         tell: Callable[[Progress], object],
     ) -> list[Skipped]:
         """Read, batch, encode and write what is new or changed; returns what was left out."""
-        work = sorted(
-            [*changes.added, *changes.changed, *changes.lacking, *changes.unhashed],
-            key=lambda file: file.order,
-        )
+        work = in_order((*changes.added, *changes.changed, *changes.lacking, *changes.unhashed))
         if not work:
             return []
         encoder, space = self._ready(store, name, tell)
-        subjects = frozenset(file.path for file in files if file.kind in SUBJECTS)
+        subjects = frozenset(file.path for file in of_kinds(files, *SUBJECTS))
         counter = Counter(len(work), lambda *event: tell(Progress("index", *event)))
         asr = hearing.chosen(self._asr, store.catalog)
         speech = hearing.speech(store.catalog, asr, self._device, counter.note)
@@ -329,7 +328,8 @@ def _moved_asset(asset: Asset, file: Found, moved: Mapping[str, Found]) -> Asset
     """The asset at its new place, to be read again where its captions may be of other pictures."""
     picture = moved.get(asset.about or "")
     parted = file.about is not None and (picture is None or picture.path != file.about)
-    mtime_ns = None if file.kind == "captions" or parted else file.mtime_ns
+    is_table = kind_of(make_reader(file.kind)) is FileKind.CAPTIONS
+    mtime_ns = None if is_table or parted else file.mtime_ns
     return replace(asset, path=file.path, mtime_ns=mtime_ns, about=file.about)
 
 

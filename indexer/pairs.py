@@ -8,17 +8,15 @@ from pathlib import Path
 
 from PIL.Image import Image
 
+from cmsearch.common.kinds import PICTURES, FileKind
 from cmsearch.common.text import native
 from cmsearch.errors import MediaError
 from cmsearch.learning.metrics import Gold
-from cmsearch.media.readers import make_reader
+from cmsearch.media.readers import kind_of, make_reader, may_be_table, parts
 from cmsearch.media.thumbnails import picture
 from cmsearch.types import Reading, Skipped
-from indexer.scan import PICTURES, Found, scan
+from indexer.scan import Found, of_kinds, scan
 from indexer.subjects import Names, Subjects
-
-_WRITTEN = frozenset({"captions", "document", "sidecar"})
-"""A text by itself may be a table of captions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +38,11 @@ def pairs(folder: Path) -> Pairs:
     Raises `MediaError` where the folder can't be read.
     """
     files, skipped, _ = scan(folder)
-    pictures = frozenset(file.path for file in files if file.kind in PICTURES)
+    pictures = frozenset(file.path for file in of_kinds(files, *PICTURES))
     subjects = Subjects(folder, pictures)
     found: dict[Gold, None] = {}
     for file in files:
-        if file.kind in _WRITTEN and (file.about is None or file.about in pictures):
+        if _is_about(file, pictures):
             read = _captions(folder, file, subjects)
             found |= dict.fromkeys(one for one in read if isinstance(one, Gold))
             skipped += [one for one in read if isinstance(one, Skipped)]
@@ -55,12 +53,21 @@ def pairs(folder: Path) -> Pairs:
     return Pairs(tuple(found), decode, tuple(skipped))
 
 
+def _is_about(file: Found, pictures: frozenset[str]) -> bool:
+    """Whether the file is about a picture, or may be a table of captions."""
+    reader = make_reader(file.kind)
+    if kind_of(reader) is FileKind.SIDECAR:
+        return file.about in pictures
+    return may_be_table(reader, file.path)
+
+
 def _captions(folder: Path, file: Found, subjects: Subjects) -> list[Gold | Skipped]:
     found: list[Gold | Skipped] = []
-    wanted = Reading(0, knows=Names(subjects, file))
+    wanted, reader = Reading(0, knows=Names(subjects, file)), make_reader(file.kind)
+    is_document = kind_of(reader) is FileKind.DOCUMENT
     try:
-        for part in make_reader(file.kind).read(folder / native(file.path), wanted):
-            if file.kind == "document" and getattr(part, "kind", "") != "caption":
+        for part in parts(reader, folder / native(file.path), wanted):
+            if is_document and getattr(part, "kind", "") != "caption":
                 continue
             if isinstance(part, Skipped):
                 found.append(replace(part, path=file.path))
@@ -70,6 +77,6 @@ def _captions(folder: Path, file: Found, subjects: Subjects) -> list[Gold | Skip
                 reason = f"describes {part.about}, which is not among the pictures here"
                 found.append(Skipped(file.path, reason, part.locator))
     except MediaError as error:
-        if file.kind != "document":
+        if not is_document:
             found.append(Skipped(file.path, str(error)))
     return found

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from cmsearch.common.digest import content_digest, file_digest
 from cmsearch.common.files import larger_than
+from cmsearch.common.kinds import is_placed
 from cmsearch.common.text import native
 from cmsearch.errors import MediaError
 from cmsearch.media.phash import phash
-from cmsearch.media.readers import make_reader
+from cmsearch.media.readers import make_reader, parts
 from cmsearch.protocols import Encoder, Sized
 from cmsearch.store.catalog.skipped_lines import noted
 from cmsearch.types import (
@@ -27,8 +28,6 @@ from cmsearch.types import (
 from indexer.scan import Found
 from indexer.subjects import Names, Subjects
 
-PLACED = frozenset({"page", "shot", "sound", "subtitle", "transcript"})
-"""Kinds of which a file may hold several with the same content, each at its own place."""
 MAX_CONTENT = 30_000
 """Characters of a caption or a passage at most; readers cut passages before."""
 MAX_ITEMS = 1_000_000
@@ -111,7 +110,7 @@ class Loader:
 
     def _read(self, path: Path, loaded: Loaded, known: frozenset[str], names: Names) -> Loaded:
         file, final, capture = loaded.file, True, UNKNOWN_CAPTURE
-        found = make_reader(file.kind).read(path, self._wanted(loaded, names))
+        found = parts(make_reader(file.kind), path, self._wanted(loaded, names))
         for part in _bounded(found):
             if isinstance(part, Skipped):
                 loaded.skipped.append(replace(part, path=file.path))
@@ -139,7 +138,7 @@ class Loader:
         content = str(loaded.digest)
         if isinstance(part.content, str):
             content = content_digest(part.content.encode("utf-8", "surrogatepass"))
-        if part.kind in PLACED:
+        if is_placed(part.kind):
             content = f"{content}\0{part.locator}"
         digest = content_digest(f"{part.kind}\0{about}\0{content}".encode())
         return LoadedItem(part, about, digest)

@@ -9,19 +9,14 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from cmsearch.common.files import open_file
+from cmsearch.common.kinds import HEARD, PICTURES, FileKind
 from cmsearch.common.text import caseless, native
-from cmsearch.media.readers import make_reader, readers
+from cmsearch.media.readers import is_long, make_reader, may_be_table, names, names_by_suffix
 from cmsearch.types import Skipped
 from indexer.walk import walk
 
-PICTURES = frozenset({"image", "raw"})
-"""The kinds of files that are pictures."""
-RECORDED = ("video", "audio")
-"""The kinds of files that subtitles are of; where two have one name, of the first."""
-SUBJECTS = PICTURES | {*RECORDED}
-"""The kinds of files that captions can be about."""
-LONG = frozenset({"audio", "pdf", "video"})
-"""The kinds of files that may hold hours, or hundreds of pictures: few are read ahead."""
+SIDECAR = "sidecar"
+"""The reader of texts beside what they are about; others are told by suffixes."""
 _MARK = re.compile(r"\.(?:[a-z]{2,3}(?:-\w{2,4})?|cc|default|forced|sdh)", re.ASCII | re.IGNORECASE)
 _STREAM = ".ts"
 _LAST_NS = 2**63 - 1  # the last time that SQLite can hold, in 2262
@@ -29,7 +24,7 @@ _LAST_NS = 2**63 - 1  # the last time that SQLite can hold, in 2262
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file of the folder: its path relative to it, and what kind of reader it is for.
+    """A file of the folder: its path relative to it, and the name of the reader that it is for.
 
     The path has the form of `cmsearch.common.text.storable`. `about` is the picture or the film
     that a sidecar, or a file of subtitles, belongs to.
@@ -40,11 +35,6 @@ class Found:
     size: int
     mtime_ns: int
     about: str | None = None
-
-    @property
-    def order(self) -> tuple[bool, str]:
-        """Pictures first, since captions refer to them; then by path."""
-        return self.kind not in PICTURES, self.path
 
 
 class Scanned(NamedTuple):
@@ -81,7 +71,7 @@ def scan(folder: Path) -> Scanned:
     files = [replace(file, about=subtitles.get(file.path, file.about)) for file in files]
     unread = sorted(walked.unread.items(), key=lambda one: (-one[1], one[0]))
     return Scanned(
-        sorted(files, key=lambda file: file.order),
+        in_order(files),
         sorted(skipped, key=lambda one: one.path),
         dict(unread),
     )
@@ -101,22 +91,31 @@ def _is_stream(path: Path) -> bool:
     )
 
 
+def in_order(files: Iterable[Found]) -> list[Found]:
+    """Pictures first, since captions refer to them; then by path."""
+    pictures = frozenset(names(*PICTURES))
+    return sorted(files, key=lambda file: (file.kind not in pictures, file.path))
+
+
+def of_kinds(files: Iterable[Found], *kinds: FileKind) -> Iterator[Found]:
+    """Those of the files that are of some kinds."""
+    own = frozenset(names(*kinds))
+    return (file for file in files if file.kind in own)
+
+
 def in_turn(files: Sequence[Found]) -> Iterator[tuple[list[Found], bool]]:
     """The files in the order in which they are to be read, and whether these are long ones.
 
     What may be about a long one comes after it.
     """
-    long = [file for file in files if file.kind in LONG]
+    made = {kind: make_reader(kind) for kind in {file.kind for file in files}}
+    long = [file for file in files if is_long(made[file.kind])]
     places = {file.path for file in long}
-    tables = {file.path for file in files if places and _may_be_a_table(file)}
+    tables = {file.path for file in files if places and may_be_table(made[file.kind], file.path)}
     last = tables | {file.path for file in files if file.about in places}
     yield [file for file in files if file.path not in places | last], False
     yield long, True
     yield [file for file in files if file.path in last], False
-
-
-def _may_be_a_table(file: Found) -> bool:
-    return file.kind == "captions" or (file.kind == "document" and _suffix(file.path) == ".txt")
 
 
 def _kinds_by_suffix() -> tuple[dict[str, str], dict[str, str]]:
@@ -124,16 +123,17 @@ def _kinds_by_suffix() -> tuple[dict[str, str], dict[str, str]]:
 
     A text file is a document unless a picture or a film lies beside it.
     """
-    made = {kind: make_reader(kind) for kind in readers.rows() if kind != "sidecar"}
-    kinds = {suffix: kind for kind, reader in made.items() for suffix in reader.suffixes}
-    return kinds, {kind: reader.missing for kind, reader in made.items() if reader.missing}
+    kinds = names_by_suffix()
+    missing = {kind: make_reader(kind).missing for kind in {*kinds.values()}}
+    return kinds, {kind: extra for kind, extra in missing.items() if extra}
 
 
 def _sidecars(files: Sequence[Found], aliases: Mapping[str, str]) -> dict[str, str]:
     """The picture, or else the film, of each text beside one."""
-    texts = {file.path: _stem(file.path) for file in files if _suffix(file.path) == ".txt"}
-    pictures = _beside(texts, _by_stem(files, aliases, ("image", "raw")))
-    return {**_beside(texts, _by_stem(files, aliases, ("video",))), **pictures}
+    own = make_reader(SIDECAR).suffixes
+    texts = {file.path: _stem(file.path) for file in files if _suffix(file.path) in own}
+    pictures = _beside(texts, _by_stem(files, aliases, names(*PICTURES)))
+    return {**_beside(texts, _by_stem(files, aliases, names(FileKind.FILM))), **pictures}
 
 
 def _subtitles(files: Sequence[Found], aliases: Mapping[str, str]) -> dict[str, str]:
@@ -141,8 +141,9 @@ def _subtitles(files: Sequence[Found], aliases: Mapping[str, str]) -> dict[str, 
 
     Its name may end with a language, and with what else players know: `film.en.sdh.srt`.
     """
-    recorded = _by_stem(files, aliases, RECORDED)
-    stems = {file.path: _stem(file.path) for file in files if file.kind == "subtitles"}
+    recorded = _by_stem(files, aliases, names(*HEARD))
+    written = of_kinds(files, FileKind.SUBTITLES)
+    stems = {file.path: _stem(file.path) for file in written}
     found = _beside(stems, recorded)
     for _ in range(2):
         stems = {
@@ -196,7 +197,7 @@ def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def _as_sidecar(file: Found, about: str | None) -> Found:
     if about is None:
         return file
-    return Found(file.path, "sidecar", file.size, file.mtime_ns, about)
+    return Found(file.path, SIDECAR, file.size, file.mtime_ns, about)
 
 
 def _stem(path: str) -> str:

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from cmsearch.common import locators
+from cmsearch.common.kinds import HEARD
 from cmsearch.errors import MediaError, ModelError
 from cmsearch.media import audio
 from cmsearch.media.audio import listening
+from cmsearch.media.readers import names
 from cmsearch.models.encodings import checked
 from cmsearch.models.loading import load_encoder
 from cmsearch.models.names import sound_name
@@ -23,8 +25,8 @@ from cmsearch.search.query import background_captions
 from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import Store
-from cmsearch.types import HEARD, STALE, Asset, FloatArray, Modality, Role, Window
-from indexer.scan import Found
+from cmsearch.types import STALE, Asset, FloatArray, Modality, Role, Window
+from indexer.scan import Found, of_kinds
 
 NONE = "none"
 """In place of a model's name: sound that isn't speech is passed over."""
@@ -78,9 +80,10 @@ class Sounds:
         known = catalog.sound_space()
         if self._asked in (None, NONE) or (known and model_name(known[1])) == self._asked:
             return dict(assets)
+        heard = names(*HEARD)
         return {
             path: replace(asset, mtime_ns=STALE)
-            if asset.kind in HEARD and asset.mtime_ns is not None
+            if asset.kind in heard and asset.mtime_ns is not None
             else asset
             for path, asset in assets.items()
         }
@@ -92,7 +95,7 @@ class Sounds:
         of them sounds. Raises `ModelError`.
         """
         found = catalog.sound_space()
-        if found is None or not any(file.kind in HEARD for file in files):
+        if found is None or not any(True for _ in of_kinds(files, *HEARD)):
             return None
         space = found[1]
         encoder = self._loaded

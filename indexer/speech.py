@@ -9,12 +9,14 @@ from pathlib import Path
 from threading import Lock
 
 from cmsearch.common import locators
+from cmsearch.common.kinds import HEARD
 from cmsearch.errors import MediaError
+from cmsearch.media.readers import names
 from cmsearch.models.names import transcriber_name
 from cmsearch.models.transcribers import transcripts
 from cmsearch.store.catalog.catalog import TRANSCRIBER, Catalog
-from cmsearch.types import HEARD, Asset, Segment
-from indexer.scan import Found
+from cmsearch.types import Asset, Segment
+from indexer.scan import Found, of_kinds
 
 
 class Hearing:
@@ -101,7 +103,7 @@ def settle(catalog: Catalog, name: str, files: Sequence[Found], device: str | No
     load(name, files, device)
     with catalog.writing() as writer:
         writer.set(TRANSCRIBER, name)
-        writer.read_again(HEARD)
+        writer.read_again(names(*HEARD))
 
 
 def stale(
@@ -110,12 +112,13 @@ def stale(
     """The assets as they are after `settle`, which isn't done."""
     if catalog.setting(TRANSCRIBER) == name or not is_heard(files):
         return dict(assets)
+    heard = names(*HEARD)
     return {
-        path: replace(asset, mtime_ns=None) if asset.kind in HEARD else asset
+        path: replace(asset, mtime_ns=None) if asset.kind in heard else asset
         for path, asset in assets.items()
     }
 
 
 def is_heard(files: Iterable[Found]) -> bool:
     """Whether something may be said in any of the files."""
-    return any(file.kind in HEARD for file in files)
+    return any(True for _ in of_kinds(files, *HEARD))

@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
+from cmsearch.common.kinds import PICTURES, SUBJECTS, FileKind
 from cmsearch.common.text import caseless, native, storable
-from cmsearch.media.readers import make_reader
+from cmsearch.media.readers import suffixes
 from cmsearch.types import Part
-from indexer.scan import SUBJECTS, Found, grouped
+from indexer.scan import Found, grouped
 
 
 class Subjects:
@@ -48,7 +49,7 @@ class Subjects:
         if PurePosixPath(path).suffix.lower() in _suffixes():
             return None
         found = self._by_stem.get(caseless(path), [])
-        for kind in ("image", "raw", "video"):
+        for kind in (*PICTURES, FileKind.FILM):
             own = [one for one in found if PurePosixPath(one).suffix.lower() in _suffixes(kind)]
             if own:
                 return _only(own)
@@ -81,9 +82,9 @@ class Names:
 
 
 @cache
-def _suffixes(*kinds: str) -> frozenset[str]:
-    """The endings of pictures, films and recordings, or of some of these kinds."""
-    return frozenset().union(*(make_reader(kind).suffixes for kind in kinds or SUBJECTS))
+def _suffixes(*kinds: FileKind) -> frozenset[str]:
+    """The endings of what captions are about, or of some kinds of it."""
+    return suffixes(*(kinds or SUBJECTS))
 
 
 def _stem(path: str) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 from cmsearch.annotate import xmp
 from cmsearch.annotate.annotation import Annotation
 from cmsearch.common.files import create_file, read_file, replace_file
+from cmsearch.common.kinds import PICTURES, FileKind
 from cmsearch.common.text import caseless, printable
 from cmsearch.errors import MediaError
-from cmsearch.media.readers import make_reader
+from cmsearch.media.readers import kind_at, suffixes
 from cmsearch.types import Skipped
 
 MAX_XMP = 16 * 2**20
@@ -136,16 +137,16 @@ class _Folder:
 
     def __init__(self, folder: Path) -> None:
         names = sorted(one.name for one in folder.iterdir())
-        suffixes = frozenset().union(*(make_reader(kind).suffixes for kind in ("image", "raw")))
+        pictures = suffixes(*PICTURES)
         self.names = {caseless(name) for name in names}
         self.pictures: dict[str, list[str]] = {}
         for name in names:
-            if Path(name).suffix.lower() in suffixes and not name.startswith("."):
+            if Path(name).suffix.lower() in pictures and not name.startswith("."):
                 self.pictures.setdefault(Path(name).stem, []).append(name)
 
 
 def _is_raw(name: str) -> bool:
-    return Path(name).suffix.lower() in make_reader("raw").suffixes
+    return kind_at(name) is FileKind.RAW_PICTURE
 
 
 def _text(annotation: Annotation) -> bytes:

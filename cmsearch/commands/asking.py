@@ -13,6 +13,7 @@ from cmsearch.commands.hints import path_hint
 from cmsearch.commands.options import Day, Place, Seconds, store_option
 from cmsearch.commands.showing import Showing, check, show
 from cmsearch.common import locators
+from cmsearch.common.kinds import PICTURES, TARGETS
 from cmsearch.common.text import printable
 from cmsearch.search.wire import ranking, where
 from cmsearch.types import Hit, Modality, Query, QueryPart
@@ -21,10 +22,6 @@ from cmsearch.types import Place as PictureAt
 if TYPE_CHECKING:
     from cmsearch.search.engine import Engine
 
-TARGETS = (
-    "any", "text", "image", "audio", "video", "sound",
-    "caption", "page", "passage", "subtitle", "transcript",
-)  # fmt: skip
 MATCHES = ("all", "picture", "caption", "words", "fused")
 FUSIONS = ("auto", "sum")
 SUMMED = (
@@ -306,10 +303,9 @@ def _picture(image: str) -> QueryPart:
 
 def part_of(given: str) -> QueryPart:
     """What --not names: a picture if it ends as the names of pictures do, else a text."""
-    from cmsearch.media.images import ImageReader
-    from cmsearch.media.raw import RawReader
+    from cmsearch.media.readers import kind_at
 
-    if Path(given).suffix.lower() in ImageReader.suffixes | RawReader.suffixes:
+    if kind_at(given) in PICTURES:
         return QueryPart(Path(given), Modality.IMAGE)
     return QueryPart(given)
 

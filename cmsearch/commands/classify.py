@@ -96,15 +96,15 @@ def _asked(choices: str | None, question: str, questions: Path | None) -> dict[s
 
 def _files(pictures: Sequence[str]) -> Iterator[Path]:
     """The files that are named, and the pictures in the folders that are, in their order."""
-    from cmsearch.media.images import ImageReader
-    from cmsearch.media.raw import RawReader
+    from cmsearch.common.kinds import PICTURES
+    from cmsearch.media.readers import suffixes
 
-    suffixes = ImageReader.suffixes | RawReader.suffixes
+    pictures_end = suffixes(*PICTURES)
     for one in map(Path, pictures):
         if not one.is_dir():
             yield one
             continue
-        inside = (path for path in one.rglob("*") if path.suffix.lower() in suffixes)
+        inside = (path for path in one.rglob("*") if path.suffix.lower() in pictures_end)
         hidden = (path for path in inside if not _is_hidden(path.relative_to(one)))
         yield from sorted(path for path in hidden if path.is_file())
 

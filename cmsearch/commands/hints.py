@@ -7,6 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from cmsearch.common.kinds import PICTURES, FileKind
 from cmsearch.common.text import printable
 
 
@@ -15,18 +16,17 @@ def path_hint(text: Any) -> str:
     if not isinstance(text, str) or Path(text).suffix in ("", "."):
         return ""
     with suppress(OSError, ValueError, RuntimeError):  # too long for a name, or a home of nobody
-        if Path(text).expanduser().is_file() and (option := _option(Path(text).suffix.lower())):
+        if Path(text).expanduser().is_file() and (option := _option(text)):
             shown = quote(printable(text))
             return f"To search with what is in that file: cmsearch search {option} {shown}"
     return ""
 
 
-def _option(suffix: str) -> str:
-    """The option that takes such files; nothing for others."""
-    from cmsearch.media.audio import AudioReader
-    from cmsearch.media.images import ImageReader
-    from cmsearch.media.raw import RawReader
+def _option(path: str) -> str:
+    """The option that takes such a file; nothing for others."""
+    from cmsearch.media.readers import kind_at
 
-    if suffix in AudioReader.suffixes:
+    kind = kind_at(path)
+    if kind is FileKind.RECORDING:
         return "--voice"
-    return "--image" if suffix in ImageReader.suffixes | RawReader.suffixes else ""
+    return "--image" if kind in PICTURES else ""

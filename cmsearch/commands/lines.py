@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from cmsearch.commands import editing
-from cmsearch.commands.asking import TARGETS, composed, doubt_about, part_of, tell
+from cmsearch.commands.asking import composed, doubt_about, part_of, tell
 from cmsearch.commands.showing import Showing, show
+from cmsearch.common.kinds import TARGETS
 from cmsearch.common.text import printable
 from cmsearch.errors import QueryError
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmsearch.common import locators
+from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
 from cmsearch.media.containers import (
     MAX_BYTES,
@@ -69,6 +70,7 @@ class AudioReader:
     )
 
     max_bytes = MAX_BYTES
+    kind = FileKind.RECORDING
 
     @property
     def missing(self) -> str | None:

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
+from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
 from cmsearch.media import tables
 from cmsearch.media.columns import (
@@ -50,6 +51,7 @@ class CaptionsReader:
     suffixes = frozenset({".csv", ".json", ".jsonl", ".tsv"})
     missing: str | None = None
     max_bytes = MAX_BYTES
+    kind = FileKind.CAPTIONS
 
     def read(self, path: Path, wanted: Reading) -> Found:
         """Give a caption for each line, row or entry of the file."""

@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from cmsearch.common import locators
 from cmsearch.common.files import larger_than, open_file
+from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
 from cmsearch.media.exif import read_capture
 from cmsearch.media.guarded import MAX_HEAD, check_scans, guarded
@@ -59,6 +60,7 @@ class ImageReader:
     )
     missing: str | None = None
     max_bytes = MAX_FILE
+    kind = FileKind.PICTURE
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         """Give the picture; a damaged one as far as it can be decoded."""
@@ -91,6 +93,11 @@ class ImageReader:
                 return read_picture(file, max(1, size // 2)).image  # it may give twice that
         except OSError as error:
             raise MediaError(f"can't be read: {error.strerror}") from error
+
+
+def is_common(path: Path | str) -> bool:
+    """Whether a file's name ends as those of the formats that are told by their content do."""
+    return Path(path).suffix.lower() in ImageReader.suffixes
 
 
 def decode(data: bytes, size: int | None = None) -> Image.Image:

@@ -40,6 +40,7 @@ class PdfReader:
 
     suffixes = frozenset({".pdf"})
     max_bytes = MAX_BYTES
+    is_long = True
 
     @property
     def missing(self) -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ExifTags, Image
 
 from cmsearch.common.files import read_file
+from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
 from cmsearch.media.exif import completed, read_capture, shot_of
 from cmsearch.media.images import MAX_PIXELS, read_picture
@@ -31,8 +32,8 @@ class RawReader:
     """Reads raw pictures through rawpy, which the extra `raw` installs, each file as one photo."""
 
     suffixes = RAW
-
     max_bytes = MAX_BYTES
+    kind = FileKind.RAW_PICTURE
 
     @property
     def missing(self) -> str | None:

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from cmsearch.common import locators
+from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
 from cmsearch.media.lines import read_lines
 from cmsearch.types import Modality, Part, Reading, Skipped
@@ -48,6 +49,7 @@ class SubtitlesReader:
     suffixes = frozenset({".srt", ".vtt"})
     missing: str | None = None
     max_bytes = MAX_BYTES
+    kind = FileKind.SUBTITLES
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         """Give the cues of the file with their times."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from cmsearch.common.kinds import FileKind
 from cmsearch.common.text import passages
 from cmsearch.media.blocks import MAX_TEXT
 from cmsearch.media.lines import MAX_BYTES, _up_to, read_lines
@@ -27,6 +28,7 @@ class SidecarReader:
     suffixes = frozenset({".txt"})
     missing: str | None = None
     max_bytes = MAX_BYTES
+    kind = FileKind.SIDECAR
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         """Give each line of the file as a caption."""
@@ -44,6 +46,7 @@ class DocumentReader:
     suffixes = frozenset({".md", ".txt"})
     missing: str | None = None
     max_bytes = MAX_BYTES
+    tables = frozenset({".txt"})
 
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
         """Give the passages of a text; the captions of one that is a table of them."""

@@ -14,10 +14,11 @@ from typing import TypeVar
 from PIL import Image
 
 from cmsearch.common import locators
+from cmsearch.common.kinds import FileKind
 from cmsearch.common.processors import threads
 from cmsearch.errors import MediaError
-from cmsearch.media.readers import make_reader, readers
-from cmsearch.protocols import Placed, Reader
+from cmsearch.media.readers import check_picture, failing_alone, kind_at, parts, reader_for
+from cmsearch.protocols import Placed
 from cmsearch.types import Hit, Modality, Part, Place, Reading
 
 QUALITY = 78
@@ -47,7 +48,7 @@ def place(hit: Hit) -> Place | None:
 
 def is_film(path: Path) -> bool:
     """Whether a file is a film, by the end of its name."""
-    return path.suffix.lower() in make_reader("video").suffixes
+    return kind_at(path) is FileKind.FILM
 
 
 def thumbnail(path: Path, size: int, locator: str = "") -> Thumbnail:
@@ -72,12 +73,16 @@ def picture(path: Path, size: int, locator: str = "") -> Image.Image:
     `locator` says which one, in a file of several. Raises `MediaError`, whose message is a reason
     without the path.
     """
-    reader = _reader(path.suffix.lower())
+    reader = reader_for(path)
+    if reader is None:
+        raise MediaError(f"no reader knows files that end with {path.suffix.lower()!r}")
     try:
         if isinstance(reader, Placed):
-            placed: Image.Image = reader.picture(path, size, locator)
+            with failing_alone(reader):
+                placed: Image.Image = reader.picture(path, size, locator)
+            check_picture(placed)
             return placed
-        for part in reader.read(path, Reading(max(1, size // 2))):  # it may give twice that
+        for part in parts(reader, path, Reading(max(1, size // 2))):  # it may give twice that
             if isinstance(part, Part) and part.modality is Modality.IMAGE:
                 found: Image.Image = part.content
                 return found
@@ -112,11 +117,3 @@ def each(make: Callable[[In], Out], places: Iterable[In]) -> Iterator[Out | Medi
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-
-
-def _reader(suffix: str) -> Reader:
-    for kind in readers.rows():
-        reader = make_reader(kind)
-        if suffix in reader.suffixes:
-            return reader
-    raise MediaError(f"no reader knows files that end with {suffix!r}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from cmsearch.common import locators
+from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
 from cmsearch.media.audio import heard
 from cmsearch.media.containers import MAX_BYTES, beginning, opened, packets
@@ -56,6 +57,7 @@ class VideoReader:
     )
 
     max_bytes = MAX_BYTES
+    kind = FileKind.FILM
 
     @property
     def missing(self) -> str | None:

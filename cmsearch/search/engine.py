@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from cmsearch.common.arguments import check_filter, checked_k, checked_path
+from cmsearch.common.kinds import KINDS, TARGETS
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
 from cmsearch.models.fusion_network import Fused
 from cmsearch.models.loading import resolved
@@ -18,7 +19,7 @@ from cmsearch.protocols import Encoder
 from cmsearch.search.explain import Explanation, explain
 from cmsearch.search.hybrid.captions_and_words import MATCHES
 from cmsearch.search.own_models import Models
-from cmsearch.search.pipeline import KINDS, Caches, Request, Search, deadline
+from cmsearch.search.pipeline import Caches, Request, Search, deadline
 from cmsearch.search.query.compose import scales, toward
 from cmsearch.search.query.encode import encode_queries
 from cmsearch.search.rank.second_stage import FUSIONS, Ranking, depth_of, stages
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from cmsearch.search.query.encode import Picture, Recording
 
 
-TARGETS = ("any", *TOWER, *KINDS)
 EVERYTHING = Filter()
 DEFAULT = Ranking()
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cmsearch.common import locators
+from cmsearch.common.kinds import KINDS
 from cmsearch.errors import QueryError
 from cmsearch.protocols import Reranker
 from cmsearch.search.hybrid import file_names
@@ -41,14 +42,6 @@ from cmsearch.search.retrieve.nearest import Candidate, Retriever
 from cmsearch.store.store import Store, View
 from cmsearch.types import ComposedQuery, Filter, FloatArray, Hit, Modality
 
-KINDS = {
-    "caption": "text",
-    "page": "image",
-    "passage": "text",
-    "subtitle": "text",
-    "transcript": "audio",
-}
-"""The modality of each kind that can be asked for by its name."""
 SPARE = 16
 """Answers looked at beyond those wanted, in case some are folded into others."""
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cmsearch.common import locators
 from cmsearch.common.files import new_file
+from cmsearch.common.kinds import HEARD
 from cmsearch.errors import CmsearchError, MediaError
-from cmsearch.media.audio import AudioReader
 from cmsearch.media.containers import beginning, opened, packets, said, sound_stream
 from cmsearch.media.frames import Decoded, video_stream
-from cmsearch.media.video import VideoReader
+from cmsearch.media.readers import kind_at
 
 if TYPE_CHECKING:
     import av
@@ -42,7 +42,7 @@ def check_clips() -> None:
 
 def is_cuttable(path: Path) -> bool:
     """Whether a file is a film, a recording or an animation, by the end of its name."""
-    return path.suffix.lower() in (VideoReader.suffixes | AudioReader.suffixes | _ANIMATIONS)
+    return kind_at(path) in HEARD or path.suffix.lower() in _ANIMATIONS
 
 
 def cut_out(path: Path, start: float, end: float, folder: Path) -> Path:

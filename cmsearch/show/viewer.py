@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from cmsearch.errors import CmsearchError, MediaError
-from cmsearch.media.readers import make_reader, readers
+from cmsearch.media.readers import kind_at
 
 PATIENCE = 3.0
 """Seconds in which the system says that it has no viewer; one that still runs is shown."""
@@ -31,8 +31,7 @@ def open_in_viewer(path: Path) -> None:
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a zero byte
         reason = getattr(error, "strerror", None) or error
         raise MediaError(f"{path} can't be opened: {reason}.") from error
-    suffixes = {suffix for kind in readers.rows() for suffix in make_reader(kind).suffixes}
-    if not real.is_file() or real.suffix.lower() not in suffixes:
+    if not real.is_file() or kind_at(real) is None:
         raise MediaError(
             f"{real} is not opened, as it is no file of a kind that can be indexed. Open it by "
             "hand if you trust it."

@@ -16,7 +16,6 @@ from cmsearch.types.embeddings import (
     Space,
 )
 from cmsearch.types.media import (
-    HEARD,
     RAW,
     STALE,
     UNKNOWN_CAPTURE,
@@ -42,7 +41,6 @@ from cmsearch.types.search import (
 )
 
 __all__ = [
-    "HEARD",
     "MAX_TOKENS",
     "RAW",
     "READ",

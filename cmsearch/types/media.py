@@ -17,8 +17,6 @@ RAW = frozenset(
     }
 )
 """The suffixes of cameras' raw pictures."""
-HEARD = ("audio", "video")
-"""The kinds of files in which something may be said."""
 STALE = -(2**63)
 """In place of a file's time: it is to be read again, though all its items are in the catalog."""
 

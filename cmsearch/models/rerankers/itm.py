@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cmsearch.common.processors import threads
 from cmsearch.errors import MediaError, ModelError, QueryError, brief
-from cmsearch.media.readers import make_reader, readers
+from cmsearch.media.readers import make_reader, names_by_suffix, parts
 from cmsearch.models.devices import best_device
 from cmsearch.models.hub import hub_name
 from cmsearch.models.rerankers.blip import Blip
@@ -132,7 +132,7 @@ class ItmReranker:
             if isinstance(reader, Placed) and item.locator:
                 size = 2 * self._blip.image_size
                 return self._blip.pixels(reader.picture(path, size, item.locator))
-            for part in reader.read(path, Reading(self._blip.image_size)):
+            for part in parts(reader, path, Reading(self._blip.image_size)):
                 if isinstance(part, Part) and _is_of(part, item):
                     return self._blip.pixels(part.content)
             raise MediaError("the picture is no longer in the file")
@@ -150,5 +150,4 @@ def _is_of(part: Part, item: Item) -> bool:
 
 
 def _readers_by_suffix() -> dict[str, Reader]:
-    made = [make_reader(kind) for kind in readers.rows()]
-    return {suffix: reader for reader in made for suffix in reader.suffixes}
+    return {suffix: make_reader(name) for suffix, name in names_by_suffix().items()}

@@ -13,8 +13,9 @@ import numpy as np
 
 from cmsearch.common import locators
 from cmsearch.common.arguments import ASKED, checked_query
-from cmsearch.common.digest import content_digest
+from cmsearch.common.digest import content_digest, file_digest
 from cmsearch.common.files import larger_than, read_file
+from cmsearch.common.kinds import PICTURES, FileKind
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
@@ -149,8 +150,8 @@ def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
     """The decoded picture, and the digest of its file."""
     import PIL.Image
 
-    from cmsearch.media.images import flattened, read_picture
-    from cmsearch.media.raw import decode_raw
+    from cmsearch.media.images import flattened, is_common
+    from cmsearch.media.readers import kind_at
     from cmsearch.media.thumbnails import is_film
 
     if isinstance(picture, PIL.Image.Image):
@@ -162,24 +163,35 @@ def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
     if not isinstance(picture, str | Path | bytes):
         kind = type(picture).__name__
         raise QueryError(f"A picture is a path, bytes, or a PIL.Image.Image, not {kind}.")
-    if not isinstance(picture, bytes) and is_film(Path(picture)):
+    if isinstance(picture, bytes):
+        return _sniffed(picture, "The picture", size), content_digest(picture)
+    path = Path(picture)
+    kind = kind_at(path)
+    if kind is FileKind.FILM:
         raise MediaError(
-            f"{picture} is a film, not a picture. Search with a picture, or with what a film "
+            f"{path} is a film, not a picture. Search with a picture, or with what a film "
             "shows: `cmsearch more RANK` after a search that finds it."
         )
-    data = picture if isinstance(picture, bytes) else _bytes(Path(picture))
-    name = "The picture" if isinstance(picture, bytes) else str(picture)
+    if kind in PICTURES and not is_common(path):
+        digest = _digest(path)
+        return _read_at(Place(path), size), digest
+    data = _bytes(path)
+    return _sniffed(data, str(path), size), content_digest(data)
+
+
+def _sniffed(data: bytes, name: str, size: int) -> PIL.Image.Image:
+    """The picture in a file of one of the common formats, whichever that is."""
+    from cmsearch.media.images import read_picture
+
     try:
         if len(data) > MOST_BYTES:
             raise MediaError(larger_than(MOST_BYTES))
-        if _is_raw(picture):
-            return decode_raw(data, size)[0], content_digest(data)
         read = read_picture(BytesIO(data), size)
     except MediaError as error:
         raise MediaError(f"{name} can't be searched with: {error}.") from error
     if read.problem:
         log.warning("%s is %s.", name, read.problem)
-    return read.image, content_digest(data)
+    return read.image
 
 
 def _read_at(place: Place, size: int) -> PIL.Image.Image:
@@ -193,11 +205,13 @@ def _read_at(place: Place, size: int) -> PIL.Image.Image:
         raise MediaError(f"{name} can't be searched with: {error}.") from error
 
 
-def _is_raw(picture: Picture) -> bool:
-    """Whether it is a file with the name of a camera's raw picture."""
-    from cmsearch.media.raw import RawReader
-
-    return isinstance(picture, str | Path) and Path(picture).suffix.lower() in RawReader.suffixes
+def _digest(path: Path) -> str:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise MediaError(f"{path} can't be searched with: {larger_than(MOST_BYTES)}.")
+        return file_digest(path)
+    except OSError as error:
+        raise MediaError(f"The picture {path} can't be read: {error.strerror}.") from error
 
 
 def _check_text(text: Any) -> None:

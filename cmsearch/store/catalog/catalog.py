@@ -15,8 +15,10 @@ import numpy as np
 import sqlalchemy as sa
 
 from cmsearch.common import locators
+from cmsearch.common.kinds import HEARD
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.media import phash
+from cmsearch.media.readers import names
 from cmsearch.models.spaces import MAX_DIM, parsed
 from cmsearch.store import filesystem
 from cmsearch.store.catalog import fulltext, schema
@@ -26,7 +28,6 @@ from cmsearch.store.catalog.schema import chunks, understood
 from cmsearch.store.catalog.sqlite import bring_up_to_date, engine, translated
 from cmsearch.store.catalog.writer import Writer, asset_row
 from cmsearch.types import (
-    HEARD,
     MAX_TOKENS,
     SEEN,
     Asset,
@@ -349,7 +350,7 @@ class Catalog:
         assets, items = schema.assets.c, schema.items.c
         whole = assets.mtime_ns.is_not(None) & assets.error.is_(None)  # a stale one too
         query = sa.select(sa.func.min(assets.id))
-        query = query.where(assets.digest == digest, assets.kind.in_(HEARD), whole)
+        query = query.where(assets.digest == digest, assets.kind.in_(names(*HEARD)), whole)
         asset = self._scalar(query)
         if asset is None:
             return None

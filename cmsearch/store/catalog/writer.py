@@ -12,12 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy import Table
 from sqlalchemy.dialects.sqlite import insert
 
+from cmsearch.common.kinds import HEARD
+from cmsearch.media.readers import names
 from cmsearch.models import spaces
 from cmsearch.store.catalog import schema
 from cmsearch.store.catalog.blobs import pack_tokens
 from cmsearch.store.catalog.schema import chunks
 from cmsearch.store.catalog.sqlite import make_words
-from cmsearch.types import HEARD, READ, STALE, Asset, Encoding, Modality, Part, Space
+from cmsearch.types import READ, STALE, Asset, Encoding, Modality, Part, Space
 
 _put = insert(schema.assets)
 _PUT_ASSET = _put.on_conflict_do_update(
@@ -247,7 +249,7 @@ class Writer:
     def read_sounds(self) -> None:
         """Let the next run read all recordings and films again; what is said in them is known."""
         table = schema.assets.c
-        whole = table.kind.in_(HEARD) & table.mtime_ns.is_not(None)
+        whole = table.kind.in_(names(*HEARD)) & table.mtime_ns.is_not(None)
         self._connection.execute(sa.update(schema.assets).where(whole).values(mtime_ns=STALE))
 
     def read_files_again(self, paths: Sequence[str]) -> None:

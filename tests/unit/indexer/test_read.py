@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from cmsearch.common.digest import content_digest
+from cmsearch.common.kinds import PICTURES
 from cmsearch.errors import MediaError
 from cmsearch.media.phash import correlations, phash, unpack
 from cmsearch.store.catalog.skipped_lines import noted
 from cmsearch.types import Modality
 from indexer.read import MAX_REASON, Loaded, Loader
-from indexer.scan import PICTURES, Found, scan
+from indexer.scan import Found, of_kinds, scan
 from tests.builders import scene, write_files, write_picture, write_scene
 from tests.fakes import CELLS, DIM, FakeEncoder
 
@@ -23,7 +24,7 @@ from tests.fakes import CELLS, DIM, FakeEncoder
 def loaded(folder: Path, path: str, known: frozenset[str] = frozenset()) -> Loaded:
     """One file of a folder, as the indexer would load it."""
     files = scan(folder).files
-    pictures = frozenset(file.path for file in files if file.kind in PICTURES)
+    pictures = frozenset(file.path for file in of_kinds(files, *PICTURES))
     (file,) = [file for file in files if file.path == path]
     return Loader(folder, FakeEncoder(), pictures).load(file, known)
 

@@ -1,0 +1,64 @@
+"""The kinds of files and of items: what the project knows of each, in one table for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from cmsearch.types import TOWER, Modality
+
+
+class FileKind(StrEnum):
+    """What a file is to a search, as its reader says. The value is its noun in messages.
+
+    Where files of several kinds have one name, what lies beside them is about the first of these.
+    """
+
+    PICTURE = "picture"
+    RAW_PICTURE = "raw picture"
+    FILM = "film"
+    RECORDING = "recording"
+    DOCUMENT = "document"
+    CAPTIONS = "table of captions"
+    SUBTITLES = "subtitles"
+    SIDECAR = "sidecar"
+
+
+PICTURES = (FileKind.PICTURE, FileKind.RAW_PICTURE)
+"""Each file is one picture: it is asked with by `--image`, and captions are found with it."""
+HEARD = (FileKind.FILM, FileKind.RECORDING)
+"""Something may be said in each file, and subtitles are about it. Each may last for hours."""
+SUBJECTS = (*PICTURES, *HEARD)
+"""What captions can be about."""
+
+
+class ItemKind(NamedTuple):
+    """What is known of the items of a kind: their modality, whether `--for` asks for them, and
+    whether the place in the file tells one item of a file from another with the same content.
+    """
+
+    modality: Modality
+    is_target: bool
+    is_placed: bool
+
+
+ITEM_KINDS: Mapping[str, ItemKind] = {
+    "caption": ItemKind(Modality.TEXT, is_target=True, is_placed=False),
+    "page": ItemKind(Modality.IMAGE, is_target=True, is_placed=True),
+    "passage": ItemKind(Modality.TEXT, is_target=True, is_placed=False),
+    "photo": ItemKind(Modality.IMAGE, is_target=False, is_placed=False),
+    "shot": ItemKind(Modality.VIDEO, is_target=False, is_placed=True),
+    "sound": ItemKind(Modality.SOUND, is_target=False, is_placed=True),
+    "subtitle": ItemKind(Modality.TEXT, is_target=True, is_placed=True),
+    "transcript": ItemKind(Modality.SPEECH, is_target=True, is_placed=True),
+}
+KINDS = {name: kind.modality for name, kind in ITEM_KINDS.items() if kind.is_target}
+"""The modality of each kind that can be asked for by its name."""
+TARGETS = ("any", *TOWER, *KINDS)
+"""What a search can be for: anything, a modality, or a kind of items."""
+
+
+def is_placed(kind: str) -> bool:
+    """Whether items of a kind are told apart by their places; those of unknown kinds are."""
+    return kind not in ITEM_KINDS or ITEM_KINDS[kind].is_placed
