@@ -37,6 +37,10 @@ log = logging.getLogger("cmsearch")
 class Indexer:
     """Indexes a folder into its store, `FOLDER/.cmsearch` unless another is given.
 
+    >>> indexer = Indexer("sample_data", model="lite")
+    >>> indexer.plan().added
+    ()
+
     `model` is a name as `cmsearch models` lists them; None or `auto` takes the store's own, or
     chooses one. `asr` names what writes speech down, as `--asr` does; None takes the store's own,
     or tiny.en; `sound` names a model of sound that isn't speech, as `--sound` does, and None takes
@@ -66,6 +70,10 @@ class Indexer:
     def run(self, progress: Callable[[Progress], object] | None = None) -> Report:
         """Index what is new or changed, forget what is gone, and say what was done.
 
+        >>> report = Indexer("sample_data").run()
+        >>> report.model, report.items["photo"]
+        ('lite', 23)
+
         It can be run again, and keeps its model loaded. A model that the store doesn't serve yet
         encodes everything beside what there is, and serves when that is whole.
         """
@@ -74,10 +82,7 @@ class Indexer:
         with self._clock("scan"):
             files, skipped, unread = scan(self.folder)
         if not (self.store / CATALOG).exists():
-            asr = hearing.chosen(self._asr, None)  # so that a mistake leaves no store behind
-            self._load(self._chosen(None), None, tell)
-            hearing.load(asr, files, self._device)
-            self._sounds.settle(None)
+            self._try(files, tell)
         with Store(self.store, self.folder) as store, store.locked():
             self._check_root(store)
             name = self._chosen(store.space)
@@ -109,7 +114,7 @@ class Indexer:
             )
 
     def plan(self) -> Plan:
-        """What `run` would do, as far as the files tell without being opened or encoded."""
+        """Say what `run` would do, as far as the files tell without being opened or encoded."""
         files, skipped, unread = scan(self.folder)
         if not (self.store / CATALOG).exists():
             name, paths = self._chosen(None, ask=False), _paths(files)
@@ -131,6 +136,13 @@ class Indexer:
                 skipped=(*skipped, *changes.skipped),
                 unread=unread,
             )
+
+    def _try(self, files: Sequence[Found], tell: Callable[[Progress], object]) -> None:
+        """Load the models before there is a store, so that a mistake leaves none behind."""
+        asr = hearing.chosen(self._asr, None)
+        self._load(self._chosen(None), None, tell)
+        hearing.load(asr, files, self._device)
+        self._sounds.settle(None)
 
     def _check_root(self, store: Store) -> None:
         if store.root.resolve() != self.folder.resolve():

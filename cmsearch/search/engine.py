@@ -47,7 +47,10 @@ DEFAULT = Ranking()
 
 
 class Engine:
-    """Answers queries over a store. Safe from threads; `close` it, or use it in a `with` block."""
+    """Answers queries over a store.
+
+    Threads may share it. `close` it, or use it in a `with` block.
+    """
 
     def __init__(self, store: stores.Store, *, device: str | None = None) -> None:
         if store.space is None:
@@ -77,7 +80,7 @@ class Engine:
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
-        """Those that the store has items of: what a search can be for."""
+        """The modalities that the store has items of: what a search can be for."""
         view = self.store.view()
         sounds = view.sounds.indexes if view.sounds else {}
         indexes = {**view.indexes, **sounds}
@@ -155,15 +158,19 @@ class Engine:
         where: Filter = EVERYTHING,
         ranking: Ranking = DEFAULT,
     ) -> Any:
-        """The `k` best hits for a text, a picture, or what is said in a recording, among those that
-        pass the filter `where`.
+        """Give the `k` best hits for a text, a picture, or what is said in a recording.
+
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     hits = engine.search("a cat", target="image", k=2)
+        >>> [hit.path.name for hit in hits]
+        ['tabby_cat.jpg', 'calico_kitten.jpg']
 
         `query` is literal text, or a `Query` such as `cmsearch.parse` gives; `image` is a path, the
         bytes of a file, or a `PIL.Image.Image`; `audio` is a path or bytes. A list of any of these
         gives a list of lists of hits. `target` is one of `TARGETS`: `any`, a modality, or a kind
-        of items. A picture never finds its own content as an image. `ranking` says what orders the
-        hits after the first stage. Raises `QueryError`, and `MediaError` for a picture or a
-        recording that can't be read.
+        of items. `where` says which items may be hits, `ranking` what orders them after the first
+        stage. A picture never finds its own content as an image. Raises `QueryError`, and
+        `MediaError` for a picture or a recording that can't be read.
         """
         if not isinstance(target, str) or target not in TARGETS:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
@@ -182,9 +189,13 @@ class Engine:
         return hits if is_list else hits[0]
 
     def count(self, target: str = "any", where: Filter = EVERYTHING) -> int:
-        """How many items of a target pass a filter: what a search could find.
+        """Give the number of items of a target that pass a filter: what a search could find.
 
-        Pieces of one long text count each. Raises `QueryError`.
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     engine.count("image", cmsearch.Filter(path="photos/*cat*"))
+        1
+
+        Each piece of a long text counts. Raises `QueryError`.
         """
         if not isinstance(target, str) or target not in TARGETS:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
@@ -199,10 +210,14 @@ class Engine:
         return sum(len(catalog.embedding_ids(spaces[one], one, kind, where)) for one in wanted)
 
     def embed(self, query: Any = None, *, image: Any = None, audio: Any = None) -> FloatArray:
-        """Unit vectors `(n, dim)` of texts, pictures or what is said in recordings, in the store's
-        space, one for each.
+        """Give unit vectors `(n, dim)` of texts, pictures or what is said in recordings, in the
+        store's space.
 
-        Takes what `search` takes.
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     engine.embed(["a cat", "a dog"]).shape
+        (2, 384)
+
+        It takes what `search` takes, and gives one vector for each.
         """
         view = self.store.view()
         assert view.space is not None, "a store that has served a space serves one"
@@ -211,10 +226,15 @@ class Engine:
         return np.array(rows, np.float32).reshape(-1, view.space.dim)
 
     def transform(self, *, image: Picture, text: str) -> Fused:
-        """A picture and a text as one vector of the store's space, as a search for pictures by
-        both takes them, and what each attends to in the other; see `Fused`.
+        """Give a picture and a text as one vector of the store's space, as a search for pictures
+        by both takes them, and what each attends to in the other.
 
-        By the network that `cmsearch fit --fusion` has learned, or where there is none by their
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     fused = engine.transform(image="sample_data/photos/tabby_cat.jpg", text="in snow")
+        >>> fused.vector.shape
+        (384,)
+
+        The network that `cmsearch fit --fusion` has learned makes it; without one it is their
         weighted sum. Raises `QueryError`, and `MediaError` for a picture that can't be read.
         """
         view = self.store.view()
@@ -225,8 +245,13 @@ class Engine:
         return self._models.fuser(view.space)(asked[0].parts, weights)
 
     def explain(self, query: str | Query, path: str | Path) -> Explanation:
-        """Why a picture of the store ranks as it does for a text, or for a `Query` of one picture
-        and one text; see `Explanation`.
+        """Say why a picture of the store ranks as it does for a text, or for a `Query` of one
+        picture and one text.
+
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     why = engine.explain("a tabby cat", "sample_data/photos/tabby_cat.jpg")
+        >>> why.rank, [word.text for word in why.words]
+        (1, ['tabby', 'cat'])
 
         Raises `QueryError`, also for a path that is no picture of the store.
         """
@@ -246,10 +271,15 @@ def open(
     device: str | None = None,
     trust: bool = False,
 ) -> Engine:
-    """The engine of the store that is at, in, or above `path`.
+    """Open the store that is at, in, or above `path`, and give the engine that searches it.
 
-    `model`, if given, has to be the one that the store was made with. With `trust` one of another
-    user is opened as one's own. Raises `StoreNotFoundError` and `StoreMismatchError`.
+    >>> engine = cmsearch.open("sample_data")
+    >>> [str(modality) for modality in engine.modalities]
+    ['text', 'image']
+    >>> engine.close()
+
+    `model`, if given, has to be the one that the store was made with. With `trust` the store of
+    another user is opened as one's own. Raises `StoreNotFoundError` and `StoreMismatchError`.
     """
     if not isinstance(model, str | None):
         raise QueryError(f"model is the name of one, not {type(model).__name__}.")

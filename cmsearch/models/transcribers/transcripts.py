@@ -35,7 +35,11 @@ _loading = Lock()
 
 
 def transcribe(source: str | Path | bytes, asr: str | None = None) -> Iterator[Segment]:
-    """What is said in a recording or film, sentence by sentence, as it is heard.
+    """Give what is said in a recording or film, sentence by sentence, as it is heard.
+
+    >>> for segment in cmsearch.transcribe("query.mp3"):
+    ...     print(segment.text)
+    Show me photos of a rocket before the launch.
 
     `source` is a path or a file's bytes, `asr` a transcriber as `--asr` takes it; without one it
     is tiny.en, which comes with the extra `audio`. A film without sound gives nothing. Where the

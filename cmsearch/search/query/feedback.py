@@ -19,7 +19,13 @@ al. 2008, Introduction to Information Retrieval, section 9.1.1)."""
 
 
 def refined(query: str | Query, liked: Sequence[Hit] = (), disliked: Sequence[Hit] = ()) -> Query:
-    """A query that is drawn towards the hits `liked`, and away from those `disliked`.
+    """Give a query that is drawn towards the hits `liked`, and away from those `disliked`.
+
+    >>> with cmsearch.open("sample_data") as engine:
+    ...     hits = engine.search("a cat", target="image", k=2)
+    ...     hits = engine.search(cmsearch.refined("a cat", liked=hits[:1]), target="image", k=1)
+    >>> hits[0].path.name
+    'calico_kitten.jpg'
 
     Pictures count by their files, pages and shots by what is seen there, text by itself. The
     weights of what is looked for have the same sum as before, so that a query can be refined any

@@ -33,7 +33,11 @@ _ESCAPED = re.compile(r'\\([\\"“”„])')
 
 
 def parse(text: str) -> Query:
-    """The query that `text` writes, with the weights of subtracted parts negative.
+    """Give the query that `text` writes, with the weights of subtracted parts negative.
+
+    >>> query = cmsearch.parse("2:beach - people")
+    >>> [(part.content, part.weight) for part in query.parts]
+    [('beach', 2.0), ('people', -1.0)]
 
     A text without signs, weight and quotes is one part of weight 1, as it stands but for white
     space around it. Raises `QueryError`, which says where the text is no query and what to do.
