@@ -13,6 +13,8 @@ from cmsearch.errors import StoreError
 from cmsearch.media.readers import names
 from cmsearch.protocols import Encoder
 from cmsearch.search.own_models import load_own
+from cmsearch.store.catalog import embeddings, health, items
+from cmsearch.store.catalog import files as indexed
 from cmsearch.store.index import snapshot as vectors
 from cmsearch.store.store import Store
 from cmsearch.types import Asset, FloatArray, IdArray, Modality, Segment, Space
@@ -48,11 +50,11 @@ def examine(store: Store, *, samples: int = SAMPLES, device: str | None = None) 
     Of `samples` files the vectors are compared with those that they have when they are encoded
     again, which needs the model and the media.
     """
-    findings = [Finding("catalog", text) for text in store.catalog.integrity()]
+    findings = [Finding("catalog", text) for text in health.integrity(store.catalog)]
     if findings:
         return findings  # what else is read from it can't be relied on
     findings += _check_paths(store)
-    if not store.catalog.words_agree():
+    if not health.words_agree(store.catalog):
         findings.append(Finding("words", "the index of exact words is not that of the items"))
     served = store.catalog.space()
     if served is None:
@@ -80,14 +82,14 @@ def repair(store: Store, findings: Sequence[Finding]) -> None:
     """
     with store.locked():
         if any(one.check == "catalog" for one in findings):
-            store.catalog.reindex()
-            if store.catalog.integrity():
+            health.reindex(store.catalog)
+            if health.integrity(store.catalog):
                 raise StoreError(
                     f"The catalog {store.catalog.path} is damaged beyond repair. Restore a copy of "
                     f"{store.path}, or move it away and run `cmsearch index` again."
                 )
         if any(one.check == "words" for one in findings):
-            store.catalog.rebuild_words()
+            health.rebuild_words(store.catalog)
         damaged = _all_pieces(store, findings)
         again = [path for one in findings for path in one.again]
         if damaged or again:
@@ -101,7 +103,9 @@ def repair(store: Store, findings: Sequence[Finding]) -> None:
 
 def _all_pieces(store: Store, findings: Sequence[Finding]) -> list[int]:
     """The damaged embeddings with the others of their items, if their files are here."""
-    found = store.catalog.siblings([number for one in findings for number in one.embeddings])
+    found = health.siblings(
+        store.catalog, [number for one in findings for number in one.embeddings]
+    )
     for path in sorted(set(found.values())):
         if not store.absolute(path).is_file():
             raise StoreError(
@@ -127,7 +131,7 @@ def encode_missing(store: Store, device: str | None = None) -> None:
 
 
 def _check_paths(store: Store) -> Iterator[Finding]:
-    for path in store.catalog.assets():
+    for path in indexed.assets(store.catalog):
         try:
             store.absolute(path)
         except StoreError as error:
@@ -138,9 +142,9 @@ def _check_vectors(store: Store, spaces: Sequence[tuple[int, Space]]) -> list[Fi
     """Embeddings whose blobs have another length, or whose vector isn't a unit vector."""
     bad: list[int] = []
     for number, space in spaces:
-        bad += store.catalog.incomplete(number)
+        bad += health.incomplete(store.catalog, number)
         last = 0
-        while rows := store.catalog.stored(number, space.dim, last, _ROWS):
+        while rows := health.stored(store.catalog, number, space.dim, last, _ROWS):
             last = int(rows[-1][0])
             bad += [row[0] for row in rows if not _is_whole(row[1], row[2], space.dim)]
     if not bad:
@@ -159,10 +163,10 @@ def _is_whole(vector: object, tokens: object, dim: int) -> bool:
 
 
 def _check_items(store: Store, number: int) -> Iterator[Finding]:
-    lacking = store.catalog.lacking(number)
+    lacking = indexed.lacking(store.catalog, number)
     sounds = store.catalog.sound_space()
     if sounds is not None:
-        lacking |= store.catalog.lacking_sounds(sounds[0])
+        lacking |= indexed.lacking_sounds(store.catalog, sounds[0])
     if lacking:
         yield Finding("items", f"{len(lacking)} files have items that are not encoded")
 
@@ -175,10 +179,10 @@ def _check_files(store: Store, number: int, space: Space) -> Iterator[Finding]:
         return
     for damage in vectors.damages(store.path, manifest):
         yield Finding("files", damage)
-    gone = store.catalog.tombstones()
+    gone = embeddings.tombstones(store.catalog)
     shown = {files.modality: files for files in manifest.indexes}
-    for modality in {*store.catalog.modalities(number), *shown}:
-        ids, rows = store.catalog.embeddings(number, modality, space.dim)
+    for modality in {*embeddings.modalities(store.catalog, number), *shown}:
+        ids, rows = items.embeddings(store.catalog, number, modality, space.dim)
         old = ids <= manifest.last_embedding
         if modality not in shown:
             if old.any():
@@ -216,7 +220,7 @@ def _check_samples(
     store: Store, number: int, space: Space, samples: int, device: str | None
 ) -> Iterator[Finding]:
     """Read and encode some files again that look as they did, and compare what they give."""
-    assets = store.catalog.assets()
+    assets = indexed.assets(store.catalog)
     files = _unchanged(store, assets)
     if not files:
         return
@@ -233,7 +237,7 @@ def _check_samples(
             what = "has other content than was indexed, though its size and time are as they were"
             yield Finding("samples", f"{file.path} {what}", again=(file.path,))
         elif asset.error is None:
-            stored = store.catalog.item_vectors(file.path, number, space.dim)
+            stored = health.item_vectors(store.catalog, file.path, number, space.dim)
             yield from _other_vectors(encoder, loaded, stored)
 
 
@@ -251,7 +255,7 @@ def _other_vectors(
 
 def _known(store: Store, digest: str) -> list[Segment]:
     """What the store has of what is said in a file; it isn't heard again."""
-    return store.catalog.transcript(digest) or []
+    return indexed.transcript(store.catalog, digest) or []
 
 
 def _unchanged(store: Store, assets: dict[str, Asset]) -> list[Found]:

@@ -19,6 +19,7 @@ from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder
 from cmsearch.search.own_models import load_own
 from cmsearch.search.query import background_captions
+from cmsearch.store.catalog import files as indexed
 from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Asset, Generation, Modality, Progress, Skipped, Space
@@ -109,7 +110,7 @@ class Indexer:
                 skipped=(*skipped, *changes.skipped),
                 unread=unread,
                 waiting=waiting,
-                items=store.catalog.counts(),
+                items=indexed.counts(store.catalog),
                 seconds=dict(self._clock.seconds),
             )
 
@@ -179,13 +180,13 @@ class Indexer:
     ) -> Changes:
         """What happened to the files since the last run."""
         asr = hearing.chosen(self._asr, store.catalog)
-        assets = self._sounds.stale(store.catalog.assets(), store.catalog)
+        assets = self._sounds.stale(indexed.assets(store.catalog), store.catalog)
         assets = hearing.stale(assets, store.catalog, asr, files)
-        lacking = store.catalog.lacking(target.space_id if target else 0)
+        lacking = indexed.lacking(store.catalog, target.space_id if target else 0)
         sounds = store.catalog.sound_space()
         if sounds is not None:
-            lacking |= store.catalog.lacking_sounds(sounds[0])
-        unhashed = store.catalog.unhashed()
+            lacking |= indexed.lacking_sounds(store.catalog, sounds[0])
+        unhashed = indexed.unhashed(store.catalog)
         changes = compare(files, assets, unread, lacking=lacking, unhashed=unhashed)
         if not changes.removed:
             return changes
@@ -215,7 +216,7 @@ class Indexer:
         first = self._compared(store, target, files, unread)
         if not first.removed and not first.moved:
             return first
-        assets = store.catalog.assets()
+        assets = indexed.assets(store.catalog)
         snapshot = store.snapshot()
         with store.catalog.writing() as writer:
             for path, file in first.moved.items():
@@ -288,7 +289,7 @@ class Indexer:
         target = self._target(store, name, tell)
         if target is None or target.space == store.space:
             return 0
-        waiting = len(store.catalog.lacking(target.space_id))
+        waiting = len(indexed.lacking(store.catalog, target.space_id))
         if not waiting or store.space is None:
             with store.catalog.writing() as writer:
                 writer.serve(target.id)

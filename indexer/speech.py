@@ -14,6 +14,7 @@ from cmsearch.errors import MediaError
 from cmsearch.media.readers import names
 from cmsearch.models.names import transcriber_name
 from cmsearch.models.transcribers import transcripts
+from cmsearch.store.catalog import files as indexed
 from cmsearch.store.catalog.catalog import TRANSCRIBER, Catalog
 from cmsearch.types import Asset, Segment
 from indexer.scan import Found, of_kinds
@@ -50,7 +51,7 @@ class Hearing:
             raise MediaError(str(error)) from error
 
     def _transcript(self, path: Path, digest: str) -> tuple[list[Segment], MediaError | None]:
-        known = self._catalog.transcript(digest)
+        known = indexed.transcript(self._catalog, digest)
         if known is not None:
             return known, None
         found: list[Segment] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cmsearch.protocols import Encoder
+from cmsearch.store.catalog import files as indexed
 from cmsearch.store.catalog.writer import NewItem, Writer
 from cmsearch.store.store import Store
 from cmsearch.types import TOWER, Asset, Encoding, Modality, Skipped
@@ -48,7 +49,7 @@ class IndexStages:
         self._clock = clock
         self._spaces = spaces
         self._snapshot = store.snapshot()
-        self._known = self._catalog.assets().keys()
+        self._known = indexed.assets(self._catalog).keys()
 
     def read(self, file: Found) -> Loaded:
         """Read one file; on a reading thread."""
@@ -56,9 +57,9 @@ class IndexStages:
             known = file.path in self._known
             digests = frozenset[str]()
             if known:
-                digests = self._catalog.item_digests(file.path, self._spaces.own)
+                digests = indexed.item_digests(self._catalog, file.path, self._spaces.own)
                 if self._spaces.sounds is not None:
-                    digests |= self._catalog.item_digests(file.path, self._spaces.sounds)
+                    digests |= indexed.item_digests(self._catalog, file.path, self._spaces.sounds)
             return self._loader.load(file, digests)
 
     def encode(self, batch: list[Unit]) -> Encoded:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cmsearch
+from cmsearch.store.catalog import items
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Modality, Role
 from tests import fakes
@@ -64,10 +65,10 @@ def oracle(folder: Path, text: str) -> Answer:
     prepared = [encoder.prepare(text, Modality.TEXT)]
     (query,) = encoder.encode(prepared, Modality.TEXT, Role.QUERY).vectors
     with Store(folder / DIRECTORY) as store:
-        ids, rows = store.catalog.embeddings(1, Modality.IMAGE, fakes.DIM)
-        items = store.catalog.items(ids.tolist())
+        ids, rows = items.embeddings(store.catalog, 1, Modality.IMAGE, fakes.DIM)
+        found = items.of_embeddings(store.catalog, ids.tolist())
     scored = [
-        (round(float(row @ query), 6), items[one].path)
+        (round(float(row @ query), 6), found[one].path)
         for one, row in zip(ids.tolist(), rows, strict=True)
     ]
     return sorted(scored, key=lambda one: (-one[0], one[1]))

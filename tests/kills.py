@@ -22,6 +22,7 @@ import numpy as np
 
 import cmsearch
 from cmsearch.models.spaces import model_name
+from cmsearch.store.catalog import files, items
 from cmsearch.store.index import snapshot as vectors
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Modality
@@ -171,7 +172,7 @@ def content(folder: Path) -> dict[str, Any]:
         catalog = store.catalog
         generations = catalog.generations()
         return {
-            "assets": catalog.assets(),
+            "assets": files.assets(catalog),
             "served": store.space and model_name(store.space),
             "items": {
                 model_name(one.space): _items(store, one.space_id, one.space.dim)
@@ -205,8 +206,8 @@ def _items(store: Store, number: int, dim: int) -> list[tuple[Any, ...]]:
     """Every embedding in a space with its item, in an order that doesn't depend on rows."""
     found = []
     for modality in Modality:
-        ids, rows = store.catalog.embeddings(number, modality, dim)
-        known = store.catalog.items(ids.tolist())
+        ids, rows = items.embeddings(store.catalog, number, modality, dim)
+        known = items.of_embeddings(store.catalog, ids.tolist())
         for one, row in zip(ids.tolist(), rows, strict=True):
             item = known[one]
             vector = np.round(row, 6).tolist()
@@ -260,7 +261,7 @@ def _state(folder: Path) -> str:
     if not (place / CATALOG).exists():
         return "no catalog"
     with Store(place) as store:
-        counts = [sum(n for n, _ in store.catalog.sizes(one.space_id).values())
+        counts = [sum(n for n, _ in files.sizes(store.catalog, one.space_id).values())
                   for one in store.catalog.generations()]  # fmt: skip
         manifest = vectors.newest(place)
         left = sorted(path.name for path in place.glob("*.new"))
@@ -277,7 +278,7 @@ def _searched(folder: Path) -> list[str]:
     with Store(place) as store:
         if store.space is None:
             return []
-        known = store.catalog.assets()
+        known = files.assets(store.catalog)
     found = answers(folder)
     paths = {path for hits in found.values() for _, _, path, _ in hits}
     return [f"{path} is not in the store" for path in sorted(paths - known.keys())]

@@ -15,6 +15,7 @@ from cmsearch.protocols import Encoder
 from cmsearch.search.engine import Engine
 from cmsearch.search.rank.hubness import nearest_neighbour_bias
 from cmsearch.search.rank.stages import defaults
+from cmsearch.store.catalog import items
 from cmsearch.store.catalog.filters import rooted
 from cmsearch.store.store import Store, View
 from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality
@@ -127,13 +128,15 @@ def _chosen(
 ) -> list[tuple[int, Item]]:
     """The pictures that are meant, each once with its first embedding, by path."""
     where = rooted(where, store.root)
-    numbers = store.catalog.embedding_ids(view.space_id, Modality.IMAGE, None, where).tolist()
-    items = store.catalog.items(numbers)
+    numbers = items.embedding_ids(
+        store.catalog, view.space_id, Modality.IMAGE, None, where
+    ).tolist()
+    by_number = items.of_embeddings(store.catalog, numbers)
     first: dict[int, tuple[int, Item]] = {}
-    for number in sorted(items):
-        if items[number].kind == "page":  # of a document: that is no photo
+    for number in sorted(by_number):
+        if by_number[number].kind == "page":  # of a document: that is no photo
             continue
-        first.setdefault(items[number].id, (number, items[number]))
+        first.setdefault(by_number[number].id, (number, by_number[number]))
     found = sorted(first.values(), key=lambda pair: (pair[1].path, pair[1].locator))
     if not pictures:
         return found
@@ -179,7 +182,7 @@ def _batches(
     """Pictures with their vectors `(n, dim)` and the tokens of each, a few at a time."""
     for start in range(0, len(chosen), _BATCH):
         some = chosen[start : start + _BATCH]
-        stored = store.catalog.contents([number for number, _ in some], dim)
+        stored = items.contents(store.catalog, [number for number, _ in some], dim)
         there = [(item, stored[number]) for number, item in some if number in stored]
         if there:
             vectors = np.stack([vector for _, (vector, _) in there])
@@ -193,13 +196,15 @@ class _Captions:
         self._store, self._view, self._own = store, view, own
         self._dim = encoder.space.dim
         catalog = store.catalog
-        self._allowed = catalog.embedding_ids(view.space_id, Modality.TEXT, "caption", EVERYTHING)
+        self._allowed = items.embedding_ids(
+            catalog, view.space_id, Modality.TEXT, "caption", EVERYTHING
+        )
         if not len(self._allowed):
             raise QueryError(
                 f"There is no caption in the index {store.path} to describe pictures with. Give "
                 "labels with --labels FILE, or index captions."
             )
-        _, self._pictures = catalog.photos(view.space_id, self._dim, SAMPLE)
+        _, self._pictures = items.photos(catalog, view.space_id, self._dim, SAMPLE)
         kept = catalog.setting(f"stages {view.space_id}")
         stages = defaults(encoder.space.encoder, kept).get((Modality.IMAGE, Modality.TEXT))
         self._hubness = stages.hubness if stages else None
@@ -223,10 +228,10 @@ class _Captions:
         index, depth = self._view.indexes[Modality.TEXT], max(_DEPTH, 4 * top)
         while True:
             cosines, numbers = index.search(vectors, depth, allow=self._allowed)
-            items = self._store.catalog.items(numbers[numbers >= 0].tolist())
+            captions = items.of_embeddings(self._store.catalog, numbers[numbers >= 0].tolist())
             self._weigh(numbers[numbers >= 0])
             rows = zip(pictures, cosines.tolist(), numbers.tolist(), strict=True)
-            found = [self._ranked(picture, row, ids, items) for picture, row, ids in rows]
+            found = [self._ranked(picture, row, ids, captions) for picture, row, ids in rows]
             if depth >= len(self._allowed) or all(len(one) >= top for one in found):
                 return found
             depth *= 4
@@ -236,11 +241,11 @@ class _Captions:
         picture: Item,
         cosines: Sequence[float],
         numbers: Sequence[int],
-        items: Mapping[int, Item],
+        captions: Mapping[int, Item],
     ) -> list[Described]:
         best: dict[str, Described] = {}
         for cosine, number in zip(cosines, numbers, strict=True):
-            item = items.get(number)
+            item = captions.get(number)
             if item is None or not item.text or not item.about:
                 continue
             if item.about == picture.path and not self._own:
@@ -263,7 +268,7 @@ class _Captions:
         if self._hubness is None:
             return
         new = sorted(set(numbers.tolist()) - self._bias.keys())
-        stored = self._store.catalog.contents(new, self._dim)
+        stored = items.contents(self._store.catalog, new, self._dim)
         if stored:
             vectors = np.stack([vector for vector, _ in stored.values()])
             bias = nearest_neighbour_bias(vectors, self._pictures, self._hubness.k)

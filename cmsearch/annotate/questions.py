@@ -15,6 +15,7 @@ from cmsearch.errors import QueryError
 from cmsearch.search.engine import Engine
 from cmsearch.search.query.encode import encode_queries
 from cmsearch.search.rank.attention import Tokens
+from cmsearch.store.catalog import files, items
 from cmsearch.types import FloatArray
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Classifier:
             raise QueryError("There is no question; give at least one with its choices.")
         self._store, self._none = engine.store, none
         self._view, self._encoder = serving(engine)
-        self._assets = engine.store.catalog.assets()
+        self._assets = files.assets(engine.store.catalog)
         self._labellers = {
             question: Labeller(
                 engine.store, self._view, self._encoder, _choices(question, given, none), question
@@ -120,8 +121,8 @@ class Classifier:
             for name in names
             if (asset := self._assets.get(name)) and (asset.size, asset.mtime_ns) == seen
         ]
-        found = self._store.catalog.images_at(self._view.space_id, same)
-        stored = self._store.catalog.contents(list(found.values()), self._encoder.space.dim)
+        found = items.images_at(self._store.catalog, self._view.space_id, same)
+        stored = items.contents(self._store.catalog, list(found.values()), self._encoder.space.dim)
         return next(iter(stored.values()), None)
 
     def _encoded(self, image: Picture) -> tuple[FloatArray, Tokens]:

@@ -13,6 +13,7 @@ from cmsearch.errors import QueryError
 from cmsearch.learning.metrics import CUTOFFS, Gold, Measure, measure, ndcg
 from cmsearch.search.engine import Engine
 from cmsearch.search.rank.second_stage import Ranking
+from cmsearch.store.catalog import pairs
 from cmsearch.types import Hit
 
 Query = TypeVar("Query")
@@ -80,7 +81,7 @@ def evaluate(
 def given_or_own(engine: Engine, gold: Sequence[Gold] | None) -> Sequence[Gold]:
     """The pairs, or else the captions in the store; raises `QueryError` where there are none."""
     if gold is None:
-        gold = [Gold(*pair) for pair in engine.store.catalog.captions()]
+        gold = [Gold(*pair) for pair in pairs.captions(engine.store.catalog)]
     if not gold:
         raise QueryError("There are no captions to measure with. Give some with --captions FILE.")
     return gold

@@ -17,6 +17,7 @@ from cmsearch.models import adapters
 from cmsearch.search.rank.attention import attend
 from cmsearch.search.rank.second_stage import DEPTH
 from cmsearch.search.rank.stages import defaults
+from cmsearch.store.catalog import files, items, pairs
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, IdArray, Modality, Space
 
@@ -78,7 +79,7 @@ class Source:
         Raises `StoreError` where one is damaged.
         """
         last = 0
-        while rows := self.store.catalog.inputs(self.number, last, _ROWS):
+        while rows := pairs.inputs(self.store.catalog, self.number, last, _ROWS):
             last = rows[-1][0]
             yield [row[0] for row in rows], self._inputs(rows)
 
@@ -106,10 +107,10 @@ def source(store: Store) -> Source:
     if served is None:
         raise StoreError(f"Nothing is indexed in {store.path} yet. Run `cmsearch index FOLDER`.")
     number, space = served
-    lacking = len(store.catalog.lacking(number))
+    lacking = len(files.lacking(store.catalog, number))
     if lacking:
         raise StoreError(f"{lacking} files are not encoded yet. Run `cmsearch index` first.")
-    sizes = store.catalog.feature_bytes(number)
+    sizes = pairs.feature_bytes(store.catalog, number)
     width = sizes.pop() // 2 if len(sizes) == 1 else 0
     if space.adapter is None:
         return Source(store, number, space, width if width <= adapters.MAX_INPUTS else 0)
@@ -126,7 +127,7 @@ def examples(source: Source, folders: Texts | None = None, limits: Limits = LIMI
 
     Raises `QueryError` where there are too few.
     """
-    found = [row for row in source.store.catalog.captioned(source.number) if row[2].strip()]
+    found = [row for row in pairs.captioned(source.store.catalog, source.number) if row[2].strip()]
     named = [] if folders is None else _named(source, {row[0] for row in found})
     kept = _telling([*found, *named])
     _check_enough(source.store, {row[0] for row in kept})
@@ -140,13 +141,13 @@ def examples(source: Source, folders: Texts | None = None, limits: Limits = LIMI
     row_of, column_of = ({one: row for row, one in enumerate(rows)} for rows in (pictures, texts))
     links = np.array(sorted({(row_of[one], column_of[text]) for one, _, text in kept}), np.int64)
     inputs, vectors = _read(source, chosen), _vectors(source, texts, folders)
-    pairs = Pairs(inputs, vectors, links, limits.shared)
-    if pairs.groups.max() + 1 < LEAST_GROUPS:
+    linked = Pairs(inputs, vectors, links, limits.shared)
+    if linked.groups.max() + 1 < LEAST_GROUPS:
         raise QueryError(
-            f"The pictures share so many captions that they fall into {pairs.groups.max() + 1} "
+            f"The pictures share so many captions that they fall into {linked.groups.max() + 1} "
             f"groups; {LEAST_GROUPS} are needed to learn from some and to measure with others."
         )
-    return Examples(pairs, pictures, np.array(list(texts.values()), np.int64))
+    return Examples(linked, pictures, np.array(list(texts.values()), np.int64))
 
 
 def second_stage(source: Source, found: Examples) -> Second | None:
@@ -183,7 +184,7 @@ def second_stage(source: Source, found: Examples) -> Second | None:
 def _named(source: Source, captioned: set[int]) -> list[tuple[int, int, str]]:
     """The pictures without captions, each with the name of its folder, where that is one."""
     rows = []
-    for embedding, path, _, _ in source.store.catalog.pictures(source.number):
+    for embedding, path, _, _ in pairs.pictures(source.store.catalog, source.number):
         name = folder_name(path)
         if name and embedding not in captioned:
             rows.append((embedding, 0, name))
@@ -245,7 +246,7 @@ def _vectors(source: Source, texts: Mapping[str, int], folders: Texts | None) ->
     rows = {one: row for row, one in enumerate(texts.values()) if one}
     ids = sorted(rows)
     for start in range(0, len(ids), _ROWS):
-        some = source.store.catalog.contents(ids[start : start + _ROWS], source.space.dim)
+        some = items.contents(source.store.catalog, ids[start : start + _ROWS], source.space.dim)
         for one, (vector, _) in some.items():
             found[rows[one]] = vector
     named = [(row, text) for row, (text, one) in enumerate(texts.items()) if not one]
@@ -260,7 +261,7 @@ def _vectors(source: Source, texts: Mapping[str, int], folders: Texts | None) ->
 
 
 def _tokens(source: Source, ids: IdArray) -> list[tuple[FloatArray, FloatArray]]:
-    found = source.store.catalog.contents(ids.tolist(), source.space.dim)
+    found = items.contents(source.store.catalog, ids.tolist(), source.space.dim)
     return [found[one][1] for one in ids.tolist()]
 
 

@@ -17,6 +17,7 @@ from cmsearch.models.adapters import Adapter
 from cmsearch.models.loading import load_encoder
 from cmsearch.models.spaces import model_name
 from cmsearch.search.query import encode
+from cmsearch.store.catalog import files
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, Progress
 
@@ -170,7 +171,7 @@ def keep(own: Source, adapter: Adapter, tell: Tell, settings: Sequence[str] = ()
                 writer.delete_generation(former.id, former.space_id)
         _project(own, adapter, tell, settings)
         known = {one.space: one for one in store.catalog.generations()}
-        if store.catalog.lacking(known[adapter.space].space_id):
+        if files.lacking(store.catalog, known[adapter.space].space_id):
             raise StoreError(
                 f"Pieces of items in {store.path} are missing. Mend it with `cmsearch doctor "
                 "--repair`, and fit again."
@@ -187,7 +188,7 @@ def _project(own: Source, adapter: Adapter, tell: Tell, settings: Sequence[str])
     """Make the adapter's generation, in one transaction; it doesn't serve yet."""
     catalog = own.store.catalog
     (runtime,) = {one.runtime for one in catalog.generations() if one.space == own.space}
-    total = sum(count for count, _ in catalog.sizes(own.number).values())
+    total = sum(count for count, _ in files.sizes(catalog, own.number).values())
     done = 0
     tell(Progress("project", 0, total))
     with catalog.writing() as writer:

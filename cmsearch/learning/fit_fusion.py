@@ -21,6 +21,7 @@ from cmsearch.models.fusion_network import Network, Parts, Tensors, parts
 from cmsearch.models.spaces import model_name
 from cmsearch.search.own_models import own_adapter
 from cmsearch.search.query.compose import scales
+from cmsearch.store.catalog import items
 from cmsearch.store.store import Store
 from cmsearch.types import ComposedQuery, EncodedQuery, FloatArray, IdArray, Modality, Progress
 
@@ -153,7 +154,7 @@ def _parts(own: Source, ids: IdArray) -> Parts:
     found = []
     for start in range(0, len(ids), _ROWS):
         some = ids[start : start + _ROWS].tolist()
-        contents = own.store.catalog.contents(some, own.space.dim)
+        contents = items.contents(own.store.catalog, some, own.space.dim)
         rows = parts([contents[one][0] for one in some], [contents[one][1] for one in some])
         found.append([one.astype(np.float16) for one in rows])
     return Parts(*(np.concatenate(rows) for rows in zip(*found, strict=True)))

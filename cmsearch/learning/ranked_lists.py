@@ -15,6 +15,7 @@ from cmsearch.search.rank.attention import Tokens, attend
 from cmsearch.search.rank.hubness import SIZE
 from cmsearch.search.rank.second_stage import DEPTH
 from cmsearch.search.rank.stages import Hubness, StageSettings, Table
+from cmsearch.store.catalog import items
 from cmsearch.types import FloatArray, IdArray, Modality
 
 OTHER = {Modality.TEXT: Modality.IMAGE, Modality.IMAGE: Modality.TEXT}
@@ -122,7 +123,7 @@ def material(source: Source, found: Examples) -> Material:
     """
     kinds = {}
     for kind, ids in (("texts", found.texts), ("pictures", found.pictures)):
-        stored = source.store.catalog.contents(ids.tolist(), source.space.dim)
+        stored = items.contents(source.store.catalog, ids.tolist(), source.space.dim)
         kinds[kind] = stacked([stored[one][1] for one in ids.tolist()])
         if not kinds[kind][1].any():
             raise QueryError(

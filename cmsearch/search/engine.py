@@ -25,6 +25,7 @@ from cmsearch.search.query.encode import encode_queries
 from cmsearch.search.rank.second_stage import FUSIONS, Ranking, depth_of, stages
 from cmsearch.search.rank.stages import StageSettings
 from cmsearch.store import store as stores
+from cmsearch.store.catalog import items
 from cmsearch.store.catalog.filters import rooted
 from cmsearch.types import (
     TOWER,
@@ -207,7 +208,9 @@ class Engine:
             spaces[Modality.SOUND] = view.sounds.space_id
         heard = {Modality.SPEECH, Modality.SOUND} if target == Modality.SPEECH else {modality}
         wanted = [one for one in TOWER if modality == "any" or one in heard]
-        return sum(len(catalog.embedding_ids(spaces[one], one, kind, where)) for one in wanted)
+        return sum(
+            len(items.embedding_ids(catalog, spaces[one], one, kind, where)) for one in wanted
+        )
 
     def embed(self, query: Any = None, *, image: Any = None, audio: Any = None) -> FloatArray:
         """Give unit vectors `(n, dim)` of texts, pictures or what is said in recordings, in the

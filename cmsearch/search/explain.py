@@ -19,6 +19,7 @@ from cmsearch.protocols import Encoder
 from cmsearch.search.rank.attention import attention_map
 from cmsearch.search.rank.second_stage import Ranking, stages
 from cmsearch.search.rank.stages import Table, defaults
+from cmsearch.store.catalog import files, fulltext, items
 from cmsearch.store.catalog.fulltext import Scope
 from cmsearch.store.store import Store, View
 from cmsearch.types import MAX_TOKENS, Filter, FloatArray, Hit, Modality, Query, QueryPart, Role
@@ -217,11 +218,11 @@ def _joined(engine: Searcher, encoder: Encoder, asked: _Asked) -> Joined | None:
 def _located(store: Store, view: View, path: Path) -> tuple[str, int]:
     """The path of a picture in the catalog, and its embedding."""
     names = store.names_of(path)
-    images = store.catalog.images_at(view.space_id, names)
+    images = items.images_at(store.catalog, view.space_id, names)
     for name in names:
         if name in images:
             return name, images[name]
-    assets = store.catalog.assets()
+    assets = files.assets(store.catalog)
     asset = next((assets[name] for name in names if name in assets), None)
     if asset is None:
         raise QueryError(
@@ -248,15 +249,15 @@ def _hit(
 
 def _matched(store: Store, view: View, query: str, embedding: int, own: Filter) -> tuple[str, ...]:
     """The exact words of the query that the picture's path or one of its captions has."""
-    item = store.catalog.items([embedding])[embedding].id
+    item = items.of_embeddings(store.catalog, [embedding])[embedding].id
     scope = Scope(view.space_id, Modality.IMAGE, None, own)
-    matches = store.catalog.match(query, _MOST, scope)
+    matches = fulltext.match(store.catalog, query, _MOST, scope)
     return next((match.words for match in matches if match.item == item), ())
 
 
 def _words(encoder: Encoder, table: Table, query: str, store: Store, embedding: int) -> list[Word]:
     """The query's words and what they find among the picture's tokens; none without regions."""
-    item = store.catalog.contents([embedding], encoder.space.dim)[embedding][1]
+    item = items.contents(store.catalog, [embedding], encoder.space.dim)[embedding][1]
     named = _named_tokens(encoder, query)
     if not named or len(item[0]) not in (SIDE**2, len(REGIONS)):
         return []

@@ -39,6 +39,7 @@ from cmsearch.search.rank.second_stage import (
 from cmsearch.search.rank.stages import StageSettings, defaults, topped
 from cmsearch.search.retrieve.exclusion import barred
 from cmsearch.search.retrieve.nearest import Candidate, Retriever
+from cmsearch.store.catalog import files, items
 from cmsearch.store.store import Store, View
 from cmsearch.types import ComposedQuery, Filter, FloatArray, Hit, Modality
 
@@ -189,7 +190,7 @@ class Search:
             return []
         catalog, wanted = self._store.catalog, self._wanted
         kind = wanted.target if wanted.target in KINDS else None
-        paths = file_names.among(name, catalog.paths_with(name.stem))
+        paths = file_names.among(name, files.paths_with(catalog, name.stem))
         found = file_names.Scope(kind, wanted.where, asked.bar)
         return file_names.answers(self._caches.retriever, self._view, paths, query, found)
 
@@ -354,7 +355,7 @@ class Search:
 
     def _vectors(self, answers: Sequence[Candidate], dim: int) -> FloatArray:
         """The vectors `(n, dim)` of answers; zeros for those that were deleted meanwhile."""
-        found = self._store.catalog.vectors((answer.embedding for answer in answers), dim)
+        found = items.vectors(self._store.catalog, (answer.embedding for answer in answers), dim)
         gone = np.zeros(dim, np.float32)
         rows = [found.get(one.embedding, gone) for one in answers]
         return np.array(rows, np.float32).reshape(-1, dim)

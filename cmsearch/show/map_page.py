@@ -21,6 +21,7 @@ from cmsearch.media.thumbnails import each, read, webp
 from cmsearch.show.html_pages import data_uri, link, render
 from cmsearch.show.map_labels import regions
 from cmsearch.show.map_layout import WIDTH, Points, arrange
+from cmsearch.store.catalog import embeddings, items, pairs
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray
 
@@ -72,15 +73,15 @@ def gather(store: Store, limit: int = MOST) -> Collection:
     catalog = store.catalog
     with catalog.reading():
         served = catalog.space()
-        total = catalog.photo_count(served[0]) if served else 0
+        total = embeddings.photo_count(catalog, served[0]) if served else 0
         if served is None or not total:
             raise StoreError(f"No picture is indexed in {store.path}. Run `cmsearch index FOLDER`.")
-        ids, vectors = catalog.photos(served[0], served[1].dim, limit)
-        items = catalog.items(ids.tolist())
+        ids, vectors = items.photos(catalog, served[0], served[1].dim, limit)
+        photos = items.of_embeddings(catalog, ids.tolist())
         captions: dict[str, list[str]] = defaultdict(list)
-        for path, text in catalog.captions():
+        for path, text in pairs.captions(catalog):
             captions[path].append(text)
-    rows = {items[number].path: row for row, number in enumerate(ids.tolist()) if number in items}
+    rows = {photos[number].path: row for row, number in enumerate(ids.tolist()) if number in photos}
     paths = sorted(rows)
     for path in paths:
         store.absolute(path)  # raises for one that leaves the folder

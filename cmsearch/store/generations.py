@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cmsearch.errors import QueryError, StoreError
 from cmsearch.models.spaces import model_name
+from cmsearch.store.catalog import files, health
 from cmsearch.store.store import Store
 
 log = logging.getLogger("cmsearch")
@@ -40,7 +41,7 @@ def listed(store: Store) -> list[Listed]:
     serving = catalog.space()
     found = []
     for one in catalog.generations():
-        sizes = catalog.sizes(one.space_id).values()
+        sizes = files.sizes(catalog, one.space_id).values()
         serves = serving is not None and one.space_id == serving[0]
         state = "serves" if serves else "not whole" if one.served is None else "served before"
         found.append(
@@ -51,7 +52,7 @@ def listed(store: Store) -> list[Listed]:
                 one.space.dim,
                 sum(count for count, _ in sizes),
                 sum(size for _, size in sizes),
-                len(catalog.lacking(one.space_id)),
+                len(files.lacking(catalog, one.space_id)),
                 one.created,
                 one.runtime,
                 one.space_id,
@@ -108,7 +109,7 @@ def delete(store: Store, chosen: Sequence[Listed]) -> None:
             for one in chosen:
                 writer.delete_generation(one.id, one.space_id)
         try:
-            store.catalog.shrink()
+            health.shrink(store.catalog)
         except StoreError as error:
             log.warning("The file stays as large as it is for now: %s", error)
 

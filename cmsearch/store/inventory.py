@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cmsearch.models.spaces import model_name
+from cmsearch.store.catalog import files
 from cmsearch.store.catalog.catalog import TRANSCRIBER
 from cmsearch.store.catalog.skipped_lines import is_of_lines
 from cmsearch.store.generations import Listed, listed
@@ -48,14 +49,14 @@ def take_inventory(store: Store) -> Inventory:
     catalog = store.catalog
     generations = listed(store)
     serving = next((one for one in generations if one.state == "serves"), None)
-    sizes = catalog.sizes(serving.space_id) if serving else {}
+    sizes = files.sizes(catalog, serving.space_id) if serving else {}
     sounds = catalog.sound_space()
     if sounds is not None:
-        sizes |= catalog.sizes(sounds[0])
-    assets = catalog.assets().values()
+        sizes |= files.sizes(catalog, sounds[0])
+    assets = files.assets(catalog).values()
     failed = [one for one in assets if one.error is not None and not is_of_lines(one.error)]
     status = catalog.path.stat()
-    days = catalog.days() or (None, None)
+    days = files.days(catalog) or (None, None)
     return Inventory(
         store=store.path,
         folder=store.root,
@@ -67,7 +68,7 @@ def take_inventory(store: Store) -> Inventory:
             )
         ),
         skipped=len(failed),
-        items=catalog.counts(),
+        items=files.counts(catalog),
         vectors={str(modality): count for modality, (count, _) in sorted(sizes.items())},
         sound=model_name(sounds[1]) if sounds else None,
         asr=catalog.setting(TRANSCRIBER),

@@ -19,6 +19,7 @@ from cmsearch.common.text import native, storable
 from cmsearch.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
 from cmsearch.protocols import VectorIndex
 from cmsearch.store import making, trust
+from cmsearch.store.catalog import embeddings, items, pairs
 from cmsearch.store.catalog.blobs import unpack
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
@@ -198,7 +199,7 @@ class Store:
         if manifest is None or manifest.token not in self._tokens():
             return None
         rows = sum(one.rows for one in manifest.indexes)
-        if rows > self.catalog.count(space) + self.catalog.tombstone_count():
+        if rows > embeddings.count(self.catalog, space) + embeddings.tombstone_count(self.catalog):
             return None  # each row is an embedding that is there or has a tombstone
         return manifest if all(one.space == space for one in manifest.indexes) else None
 
@@ -211,10 +212,10 @@ class Store:
         manifest = self.published(number)
         if manifest and self._is_judged(number, manifest) and not self._is_due(manifest):
             return
-        last = self.catalog.last_embedding()
+        last = embeddings.last_embedding(self.catalog)
         content = {
-            modality: self.catalog.embeddings(number, modality, space.dim)
-            for modality in self.catalog.modalities(number)
+            modality: items.embeddings(self.catalog, number, modality, space.dim)
+            for modality in embeddings.modalities(self.catalog, number)
         }
         snapshot, token = vectors.next_snapshot(self._place), uuid4().hex
         with self.catalog.writing() as writer:
@@ -229,8 +230,8 @@ class Store:
         if not vectors.are_whole(self._place, manifest):
             return True
         rows = sum(index.rows for index in manifest.indexes)
-        changed = self.catalog.last_embedding() - manifest.last_embedding
-        changed += len(self.catalog.tombstones(since=manifest.snapshot))
+        changed = embeddings.last_embedding(self.catalog) - manifest.last_embedding
+        changed += len(embeddings.tombstones(self.catalog, since=manifest.snapshot))
         return changed > rows // 20
 
     def _is_judged(self, space: int, manifest: vectors.Manifest) -> bool:
@@ -241,7 +242,7 @@ class Store:
         """
         if self.catalog.setting(f"bank {space}") is None:
             return True
-        here, known = set(self.catalog.modalities(space)), manifest.background
+        here, known = set(embeddings.modalities(self.catalog, space)), manifest.background
         asking = (chance.BANK, Modality.TEXT) if len(here) > 1 else (chance.BANK,)
         return all(known.get(one, {}).keys() >= here for one in asking)
 
@@ -251,13 +252,13 @@ class Store:
         """What chance does among `content`, also with the bank of captions in place of queries."""
         dim = next((rows[1].shape[1] for rows in content.values()), 1)
         kept = unpack(self.catalog.setting(f"bank {space}") or "", dim)
-        items = {
+        rows_of = {
             modality: chance.Rows(
-                rows[1], _aligned(rows[0], *self.catalog.subjects(space, modality))
+                rows[1], _aligned(rows[0], *pairs.subjects(self.catalog, space, modality))
             )
             for modality, rows in content.items()
         }
-        return chance.background(items, chance.banked(kept))
+        return chance.background(rows_of, chance.banked(kept))
 
     def _refresh(self, version: int) -> None:
         found = self.catalog.space()
@@ -268,11 +269,11 @@ class Store:
         if manifest is None or manifest != self._manifest:
             self._manifest, self._mains = manifest, self._open_indexes(manifest, space.dim)
             self._sounds = None  # tombstones that it hasn't seen may be gone
-        deletes = self.catalog.tombstones()
+        deletes = embeddings.tombstones(self.catalog)
         shown: dict[Modality, VectorIndex] = {}
-        for modality in self.catalog.modalities(number):
+        for modality in embeddings.modalities(self.catalog, number):
             index = self._mains.setdefault(modality, FaissIndex(space.dim))
-            newer = self.catalog.embeddings(number, modality, space.dim, index.last)
+            newer = items.embeddings(self.catalog, number, modality, space.dim, index.last)
             index.sync(newer, deletes, manifest.snapshot if manifest else 0)
             shown[modality] = index
             self._tell_missing(number, modality, index)
@@ -284,8 +285,8 @@ class Store:
         self._view = View(version, number, space, shown, background, sounds)
 
     def _samples(self, number: int, dim: int) -> dict[Modality, tuple[IdArray, FloatArray]]:
-        modalities = self.catalog.modalities(number)
-        return {one: self.catalog.sample(number, one, dim, _SAMPLE) for one in modalities}
+        modalities = embeddings.modalities(self.catalog, number)
+        return {one: items.sample(self.catalog, number, one, dim, _SAMPLE) for one in modalities}
 
     def _refreshed_sounds(self, version: int, deletes: IdArray) -> View | None:
         """The sounds as they are now. They have no files beside the catalog: what is new is read
@@ -298,7 +299,7 @@ class Store:
         if self._sounds is None or self._sounds.of != found:
             self._sounds = _Sounds(found, FaissIndex(space.dim))
         own = self._sounds
-        newer = self.catalog.embeddings(number, Modality.SOUND, space.dim, own.index.last)
+        newer = items.embeddings(self.catalog, number, Modality.SOUND, space.dim, own.index.last)
         own.index.sync(newer, deletes, 0)
         if len(own.index) > own.judged + own.judged // 20:
             own.background = self._background_of_sounds(number, space)
@@ -310,7 +311,7 @@ class Store:
 
     def _tell_missing(self, space: int, modality: Modality, index: FaissIndex) -> None:
         """Say how many vectors aren't searched, since they aren't ones that a model gives."""
-        held = self.catalog.count(space, modality)
+        held = embeddings.count(self.catalog, space, modality)
         missing = held - len(index)
         if missing > 0 and self._missing.get((space, modality)) != missing:
             log.warning(
@@ -323,7 +324,7 @@ class Store:
     def _background_of_sounds(self, number: int, space: Space) -> Background:
         """Of the bank of captions, in the sounds' own space, for any text."""
         kept = unpack(self.catalog.setting(f"bank {number}") or "", space.dim)
-        _, sample = self.catalog.sample(number, Modality.SOUND, space.dim, _SAMPLE)
+        _, sample = items.sample(self.catalog, number, Modality.SOUND, space.dim, _SAMPLE)
         somebody = np.zeros(len(sample), np.int64)
         best = chance.unrelated_best(chance.banked(kept), chance.Rows(sample, somebody))
         return {query: {Modality.SOUND: best} for query in (chance.BANK, Modality.TEXT) if best}

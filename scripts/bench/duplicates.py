@@ -29,6 +29,7 @@ from PIL import Image, ImageEnhance
 from cmsearch.media.phash import phash
 from cmsearch.search.merge.duplicate_groups import find_duplicates
 from cmsearch.search.merge.near_duplicates import fold, store_least_cosine
+from cmsearch.store.catalog import items, pairs
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import FloatArray, Modality
 from indexer import Indexer
@@ -161,13 +162,13 @@ def _count_lookalikes(store: Store, count: int) -> None:
     start = time.perf_counter()
     groups = find_duplicates(store).groups
     print(f"duplicates: {time.perf_counter() - start:.1f} s")
-    pairs = [(copy.path, group.best.path) for group in groups for copy in group.others]
-    _print_lookalikes("as duplicates", pairs, count)
+    alike = [(copy.path, group.best.path) for group in groups for copy in group.others]
+    _print_lookalikes("as duplicates", alike, count)
     found = store.catalog.space()
     assert found is not None
-    rows = store.catalog.pictures(found[0])
-    vectors = store.catalog.vectors([row[0] for row in rows], found[1].dim)
-    hashes = store.catalog.hashes(row[0] for row in rows)
+    rows = pairs.pictures(store.catalog, found[0])
+    vectors = items.vectors(store.catalog, [row[0] for row in rows], found[1].dim)
+    hashes = items.hashes(store.catalog, (row[0] for row in rows))
     rows = sorted(rows, key=lambda row: ("/original/" not in row[1], row[1]))
     least = store_least_cosine(store.catalog, found[0], found[1].dim)
     into = fold(
@@ -178,8 +179,8 @@ def _count_lookalikes(store: Store, count: int) -> None:
         least_cosine=lambda: least,
     ).tolist()
     paths = [Path(row[1]) for row in rows]
-    pairs = [(paths[one], paths[first]) for one, first in enumerate(into) if one != first]
-    _print_lookalikes("as search, without a look at files", pairs, count)
+    alike = [(paths[one], paths[first]) for one, first in enumerate(into) if one != first]
+    _print_lookalikes("as search, without a look at files", alike, count)
 
 
 def _print_lookalikes(title: str, pairs: list[tuple[Path, Path]], count: int) -> None:
@@ -250,10 +251,10 @@ class _Pictures:
         found = store.catalog.space()
         assert found is not None
         space, dim = found[0], found[1].dim
-        rows = store.catalog.pictures(space)
-        ids, vectors = store.catalog.embeddings(space, Modality.IMAGE, dim)
+        rows = pairs.pictures(store.catalog, space)
+        ids, vectors = items.embeddings(store.catalog, space, Modality.IMAGE, dim)
         known = dict(zip(ids.tolist(), vectors, strict=True))
-        hashes = store.catalog.hashes(ids.tolist())
+        hashes = items.hashes(store.catalog, ids.tolist())
         self.least = store_least_cosine(store.catalog, space, dim)
         self._by_kind: dict[str, dict[str, tuple[bytes, FloatArray, str, str]]] = {}
         for number, path, _, digest in rows:

@@ -26,6 +26,7 @@ from cmsearch.annotate import questions, zero_shot
 from cmsearch.annotate.annotation import serving
 from cmsearch.annotate.zero_shot import BY_COSINE, WITH_REGIONS, Label, Labeller, probabilities
 from cmsearch.search.engine import Engine
+from cmsearch.store.catalog import items
 from cmsearch.types import Filter, FloatArray, Item, Modality
 
 Truth = NDArray[np.bool_]
@@ -112,10 +113,10 @@ class Pictures:
         self.engine = engine
         self.view, self.encoder = serving(engine)
         catalog = engine.store.catalog
-        numbers = catalog.embedding_ids(self.view.space_id, Modality.IMAGE, None, Filter())
-        stored = catalog.contents(numbers.tolist(), self.encoder.space.dim)
-        items = catalog.items(numbers.tolist())
-        self.items: list[Item] = [items[number] for number in numbers.tolist()]
+        numbers = items.embedding_ids(catalog, self.view.space_id, Modality.IMAGE, None, Filter())
+        stored = items.contents(catalog, numbers.tolist(), self.encoder.space.dim)
+        by_number = items.of_embeddings(catalog, numbers.tolist())
+        self.items: list[Item] = [by_number[number] for number in numbers.tolist()]
         self.vectors: FloatArray = np.stack([stored[one][0] for one in numbers.tolist()])
         self.tokens = [stored[one][1] for one in numbers.tolist()]
         self._captions: dict[str, list[str]] = defaultdict(list)

@@ -15,6 +15,7 @@ from cmsearch.errors import QueryError
 from cmsearch.search.merge.duplicate_groups import find_duplicates
 from cmsearch.show.map_page import gather
 from cmsearch.show.terminal import Protocol
+from cmsearch.store.catalog import pairs as stored
 from cmsearch.store.store import Store, find
 from cmsearch.types import Place, Query, QueryPart
 from indexer import Indexer
@@ -208,7 +209,7 @@ def test_what_is_about_photographs_passes_over_films(folder: Path) -> None:
     with Store(find(folder)) as store:
         assert gather(store).paths == ["blue.png"]
         assert find_duplicates(store).pictures == 1
-        assert store.catalog.captions() == []
+        assert stored.captions(store.catalog) == []
     assert pairs(folder).pairs == ()
     with cmsearch.open(folder) as engine:
         assert [one.path.name for one in label(engine, ["blue", "red"])] == ["blue.png"]

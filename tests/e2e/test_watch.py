@@ -15,6 +15,7 @@ import pytest
 
 import cmsearch
 from cmsearch.errors import CmsearchError, StoreLockedError
+from cmsearch.store.catalog import files
 from cmsearch.store.store import DIRECTORY, Store
 from indexer import watch
 from indexer.indexer import Indexer
@@ -55,7 +56,7 @@ def is_current(folder: Path, place: Path | None = None) -> bool:
     """Whether the store holds exactly the files of the folder, each as it is now."""
     here = {(one.path, one.size, one.mtime_ns) for one in scan(folder)[0]}
     with suppress(CmsearchError), Store(place or folder / DIRECTORY) as store:
-        assets = store.catalog.assets().values()
+        assets = files.assets(store.catalog).values()
         return {(one.path, one.size, one.mtime_ns) for one in assets} == here
     return False
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from cmsearch.models.plugins import encoders
 from cmsearch.search.engine import Engine
 from cmsearch.search.rank.second_stage import Ranking
+from cmsearch.store.catalog import files, pairs
 from cmsearch.store.index import faiss_index
 from cmsearch.store.store import Store
 from cmsearch.types import Capture, Filter, Hit
@@ -84,7 +85,7 @@ filters = st.builds(
 
 def passes(hit: Hit, wanted: Filter, engine: Engine, captioned: set[str]) -> bool:
     path = hit.path.relative_to(engine.store.root).as_posix()
-    capture = engine.store.catalog.assets()[path].capture
+    capture = files.assets(engine.store.catalog)[path].capture
     assert capture.taken is not None
     return all(
         (
@@ -133,7 +134,7 @@ def test_filters_leave_exactly_what_brute_force_leaves(
     engine: Engine, wanted: Filter, k: int, target: str
 ) -> None:
     everything = engine.search("red", target=target, k=1000, ranking=BY_PICTURE)
-    captioned = {path for path, _ in engine.store.catalog.captions()}
+    captioned = {path for path, _ in pairs.captions(engine.store.catalog)}
     expected = [hit for hit in everything if passes(hit, wanted, engine, captioned)][:k]
     found = engine.search("red", target=target, k=k, where=wanted, ranking=BY_PICTURE)
     assert found == [replace(hit, rank=rank) for rank, hit in enumerate(expected, 1)]

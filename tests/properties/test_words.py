@@ -10,6 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cmsearch.store.catalog import files, fulltext, health, items
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.fulltext import Scope
 from cmsearch.store.catalog.terms import path_terms, terms
@@ -48,7 +49,7 @@ def take(catalog: Catalog, writer: Writer, space: int, step: tuple[object, ...])
         case ("remove" | "fail", str(path)):
             writer.remove_asset(path, 0)
         case ("move", str(path), str(new)):
-            known = catalog.assets()
+            known = files.assets(catalog)
             if path in known and new not in known:
                 writer.move_asset(path, asset(new))
         case ("generation",):
@@ -90,7 +91,7 @@ def test_the_words_are_those_of_the_items(taken: list[tuple[object, ...]], asked
             database.execute("INSERT INTO words (words) VALUES ('integrity-check')")
         database.close()
         assert {one: words.split() for one, words in held.items()} == wanted
-        assert catalog.words_agree()
+        assert health.words_agree(catalog)
         check_matches(catalog, number, wanted, asked)
         catalog.close()
 
@@ -98,8 +99,10 @@ def test_the_words_are_those_of_the_items(taken: list[tuple[object, ...]], asked
 def check_matches(catalog: Catalog, number: int, wanted: dict[int, list[str]], asked: str) -> None:
     """By brute force: the texts with any of the words, which weigh the same share."""
     words = set(terms(asked))
-    texts = catalog.items(catalog.embeddings(number, Modality.TEXT, DIM)[0].tolist())
-    matches = catalog.match(asked, 100, Scope(number, Modality.TEXT))
+    texts = items.of_embeddings(
+        catalog, items.embeddings(catalog, number, Modality.TEXT, DIM)[0].tolist()
+    )
+    matches = fulltext.match(catalog, asked, 100, Scope(number, Modality.TEXT))
     having = {one.id for one in texts.values() if words & set(wanted[one.id])}
     assert {one.item for one in matches} == having
     for one in matches:

@@ -11,6 +11,7 @@ import numpy as np
 from cmsearch.search.hybrid.rrf import rrf
 from cmsearch.search.query.compose import QueryVector, standard
 from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, Retriever, order
+from cmsearch.store.catalog import fulltext, items
 from cmsearch.store.catalog.fulltext import Match, Scope
 from cmsearch.store.store import Store, View
 from cmsearch.types import Filter, Modality
@@ -87,9 +88,11 @@ class CaptionsAndWords:
         )
         paths = {hit.item.about for hits in found for hit in hits if hit.item.about}
         space = self._view.space_id
-        images = self._catalog.images_at(space, paths)
-        items = self._catalog.items(images.values())
-        photos = {path: items[number].id for path, number in images.items() if number in items}
+        images = items.images_at(self._catalog, space, paths)
+        pictured = items.of_embeddings(self._catalog, images.values())
+        photos = {
+            path: pictured[number].id for path, number in images.items() if number in pictured
+        }
         best: list[dict[int, float]] = []
         for query, hits, bars in zip(queries, found, barred, strict=True):
             least = standard(query, self._view.background, Modality.TEXT)[0]
@@ -110,10 +113,10 @@ class CaptionsAndWords:
         away: set[int] = set()
         for text, weight in texts:
             if weight < 0:
-                away |= self._catalog.about_same(self._catalog.items_with(text))
+                away |= items.about_same(self._catalog, fulltext.items_with(self._catalog, text))
         left_out = away.union(barred)
         text = " ".join(text for text, weight in texts if weight > 0)
-        found = self._catalog.match(text, k + len(left_out), scope)
+        found = fulltext.match(self._catalog, text, k + len(left_out), scope)
         return [one for one in found if one.item not in left_out][:k]
 
     def _rarity(self, words: Sequence[Match], k: int) -> float:
@@ -121,7 +124,7 @@ class CaptionsAndWords:
         total = max(len(self._view.indexes[Modality.IMAGE]), 2)
         same = sum(one.share >= words[0].share for one in words) if words else total
         if len(words) >= k:  # there are more, of which the captions are counted one by one
-            same = max(same, self._catalog.rows_with(words[0].words))
+            same = max(same, fulltext.rows_with(self._catalog, words[0].words))
         return max(0.0, log(total / same) / log(total))
 
     def _joined(
@@ -155,13 +158,13 @@ class CaptionsAndWords:
             joined.append(answer._replace(score=round(score, DECIMALS), stages=stages))
         return sorted(joined, key=order)
 
-    def answers(self, query: QueryVector, items: set[int]) -> dict[int, Candidate]:
+    def answers(self, query: QueryVector, wanted: set[int]) -> dict[int, Candidate]:
         """Photo items that the pictures' own ranking didn't have, with their cosines."""
         space = self._view.space
         assert space is not None, "a view that was searched has a space"
-        numbers = self._catalog.embeddings_of(self._view.space_id, items)
-        found = self._catalog.items(numbers.values())
-        contents = self._catalog.contents(sorted(found), space.dim)
+        numbers = items.embeddings_of(self._catalog, self._view.space_id, wanted)
+        found = items.of_embeddings(self._catalog, numbers.values())
+        contents = items.contents(self._catalog, sorted(found), space.dim)
         answers = {}
         for number, item in found.items():
             if number not in contents:  # deleted meanwhile

@@ -8,6 +8,7 @@ from math import sqrt
 from cmsearch.common import locators
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, Retriever, order
+from cmsearch.store.catalog import items
 from cmsearch.store.store import Store, View
 from cmsearch.types import Filter, Item, Modality
 
@@ -101,9 +102,11 @@ class DocumentPages:
         space = self._view.space
         assert space is not None, "a view that was searched has a space"
         paths = sorted({path for path, _ in wanted})
-        items = self._catalog.items(self._catalog.pages_of(self._view.space_id, paths))
-        own = {number: item for number, item in items.items() if _key(item) in wanted}
-        vectors = self._catalog.vectors(own, space.dim)
+        pages = items.of_embeddings(
+            self._catalog, items.pages_of(self._catalog, self._view.space_id, paths)
+        )
+        own = {number: item for number, item in pages.items() if _key(item) in wanted}
+        vectors = items.vectors(self._catalog, own, space.dim)
         found = {}
         for number, item in own.items():
             if number in vectors:  # else damaged, or deleted meanwhile

@@ -11,6 +11,7 @@ from cmsearch.search.hybrid.captions_and_words import CaptionsAndWords, beyond
 from cmsearch.search.query.compose import QueryVector, scales, standard
 from cmsearch.search.query.fuse_image_text import ImageTextFuser
 from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, Retriever, order
+from cmsearch.store.catalog import items, pairs
 from cmsearch.store.store import Store, View
 from cmsearch.types import ComposedQuery, EncodedQuery, Filter, Modality
 
@@ -88,10 +89,10 @@ class ImagesWithCaptions:
         self, query: QueryVector, answers: Sequence[Candidate]
     ) -> dict[int, tuple[int, float]]:
         """By item of the answers its caption that is nearest to the query, and the cosine."""
-        items = {answer.item.id for answer in answers}
-        captions = self._catalog.captions_of(self._view.space_id, items)
+        answered = {answer.item.id for answer in answers}
+        captions = pairs.captions_of(self._catalog, self._view.space_id, answered)
         every = [one for own in captions.values() for one in own]
-        vectors = self._catalog.vectors(every, self._dim)
+        vectors = items.vectors(self._catalog, every, self._dim)
         found = {}
         for item, own in captions.items():
             cosines = [(float(vectors[one] @ query.vector), one) for one in own if one in vectors]
@@ -101,7 +102,7 @@ class ImagesWithCaptions:
         return found
 
     def _parts(self, embeddings: Sequence[int]) -> Parts:
-        stored = self._catalog.contents(embeddings, self._dim)
+        stored = items.contents(self._catalog, embeddings, self._dim)
         gone = np.zeros(self._dim, np.float32), _NONE  # deleted meanwhile: the search is done again
         rows = [stored.get(one, gone) for one in embeddings]
         return parts([row[0] for row in rows], [row[1] for row in rows])

@@ -11,6 +11,7 @@ import numpy as np
 from cmsearch.search.merge.mmr import diversified
 from cmsearch.search.merge.near_duplicates import fold, store_least_cosine
 from cmsearch.search.retrieve.nearest import Candidate
+from cmsearch.store.catalog import files, items
 from cmsearch.store.store import Store, View
 from cmsearch.types import FloatArray, Modality
 
@@ -40,7 +41,7 @@ class Alike:
         one: both are one.
         """
         ids = [answer.embedding for answer in answers]
-        hashes = self._catalog.hashes(ids)
+        hashes = items.hashes(self._catalog, ids)
         into = fold(
             [hashes.get(one) for one in ids],
             self._vectors(view, answers),
@@ -69,7 +70,9 @@ class Alike:
         whole = [films for stills, films in pairs.values() if stills and films]
         if not whole:
             return
-        ends = self._catalog.film_ends(answers[one].item.path for films in whole for one in films)
+        ends = files.film_ends(
+            self._catalog, (answers[one].item.path for films in whole for one in films)
+        )
         for stills, films in pairs.values():
             short = [one for one in films if 0 < ends.get(answers[one].item.path, 0) <= LIVE]
             if stills and short:
@@ -89,7 +92,7 @@ class Alike:
         """The vectors `(n, dim)`; zeros for sounds, which are in another space."""
         assert view.space is not None, "a view that was searched has a space"
         own = (one.embedding for one in answers if one.item.modality is not Modality.SOUND)
-        found = self._catalog.vectors(own, view.space.dim)
+        found = items.vectors(self._catalog, own, view.space.dim)
         gone = np.zeros(view.space.dim, np.float32)
         rows = [found.get(one.embedding, gone) for one in answers]
         return np.array(rows, np.float32).reshape(-1, view.space.dim)

@@ -19,6 +19,7 @@ from cmsearch.media.thumbnails import picture
 from cmsearch.search.merge.details import SIDE, grey, same
 from cmsearch.search.merge.near_duplicates import Look, fold, store_least_cosine
 from cmsearch.search.merge.originals import Rank, rank, reason
+from cmsearch.store.catalog import items, pairs
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, IdArray, Modality
 
@@ -74,10 +75,10 @@ def find_duplicates(store: Store, within: Path | None = None) -> Found:
     is; docs/duplicates.md has how long it takes.
     """
     with store.still() as view:
-        rows = store.catalog.pictures(view.space_id)
+        rows = pairs.pictures(store.catalog, view.space_id)
         dim = view.space.dim if view.space else 1
-        ids, vectors = store.catalog.embeddings(view.space_id, Modality.IMAGE, dim)
-        hashes = store.catalog.hashes(row[0] for row in rows)
+        ids, vectors = items.embeddings(store.catalog, view.space_id, Modality.IMAGE, dim)
+        hashes = items.hashes(store.catalog, (row[0] for row in rows))
         least = store_least_cosine(store.catalog, view.space_id, dim)
     place = within and within.resolve()
     root = store.root.resolve()

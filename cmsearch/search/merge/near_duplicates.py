@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cmsearch.media import phash
 from cmsearch.search.merge.alignment import overlap_correlation
+from cmsearch.store.catalog import items
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.types import RAW, FloatArray, IdArray
 
@@ -115,8 +116,8 @@ def least_cosine(hashes: Sequence[bytes | None], vectors: FloatArray) -> float:
 
 def store_least_cosine(catalog: Catalog, space: int, dim: int) -> float:
     """What `fold` needs to know of a store: see `least_cosine`. About 0.1 s."""
-    ids, vectors = catalog.photos(space, dim, _SAMPLE)
-    hashes = catalog.hashes(ids.tolist())
+    ids, vectors = items.photos(catalog, space, dim, _SAMPLE)
+    hashes = items.hashes(catalog, ids.tolist())
     return least_cosine([hashes.get(number) for number in ids.tolist()], vectors)
 
 

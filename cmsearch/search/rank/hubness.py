@@ -7,6 +7,7 @@ import threading
 import numpy as np
 
 from cmsearch.protocols import Banked, Encoder
+from cmsearch.store.catalog import items
 from cmsearch.store.catalog.blobs import unpack
 from cmsearch.store.store import Store, View
 from cmsearch.types import EncodedQuery, FloatArray, IdArray, Modality
@@ -49,7 +50,7 @@ class Banks:
     def without(self, view: View, encoder: Encoder, query: EncodedQuery) -> FloatArray:
         """Queries `(m, dim)` of the modality of `query`, and not itself."""
         ids, vectors = self._sample(view, encoder.space.dim, query.modality)
-        own = self._catalog.embeddings_with_digest(view.space_id, query.digest)
+        own = items.embeddings_with_digest(self._catalog, view.space_id, query.digest)
         vectors = vectors[~np.isin(ids, own)]
         if len(vectors) >= ENOUGH:
             return vectors
@@ -59,7 +60,7 @@ class Banks:
         key = (view.version, view.space_id, modality)
         with self._lock:
             if key not in self._sampled:
-                found = self._catalog.sample(view.space_id, modality, dim, SIZE)
+                found = items.sample(self._catalog, view.space_id, modality, dim, SIZE)
                 kept = {old: rows for old, rows in self._sampled.items() if old[:2] == key[:2]}
                 self._sampled = {**kept, key: found}
             return self._sampled[key]

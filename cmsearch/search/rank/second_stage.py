@@ -18,6 +18,7 @@ from cmsearch.search.rank.attention import Tokens, attend
 from cmsearch.search.rank.hubness import Banks, nearest_neighbour_bias
 from cmsearch.search.rank.stages import UNMEASURED, StageSettings, Table
 from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, order
+from cmsearch.store.catalog import items
 from cmsearch.store.store import Store, View
 from cmsearch.types import TOWER, Candidates, EncodedQuery, FloatArray, Modality, Role
 
@@ -227,7 +228,7 @@ def candidates(store: Store, dim: int, answers: Sequence[Candidate]) -> Candidat
     ids = [answer.embedding for answer in answers]
     none = np.zeros((0, dim), np.float32), np.zeros(0, np.float32)
     gone = np.zeros(dim, np.float32), none  # deleted meanwhile: the search is done once more
-    stored = cache(lambda: store.catalog.contents(ids, dim))
+    stored = cache(lambda: items.contents(store.catalog, ids, dim))
     return Candidates(
         [answer.item for answer in answers],
         np.array([answer.cosine for answer in answers], np.float32),

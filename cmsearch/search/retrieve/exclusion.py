@@ -5,6 +5,7 @@ calibration.
 from __future__ import annotations
 
 from cmsearch.protocols import VectorIndex
+from cmsearch.store.catalog import fulltext, items
 from cmsearch.store.store import Store, View
 from cmsearch.types import ComposedQuery, EncodedQuery, Modality
 
@@ -20,8 +21,8 @@ def barred(store: Store, view: View, query: ComposedQuery) -> set[int]:
     """
     about = set().union(*(_about(store, view, part) for part in query.without))
     digests = {part.digest for part in query.parts if part.digest}
-    pictures = (store.catalog.pictures_with_digest(digest) for digest in digests)
-    return store.catalog.about_same(about).union(*pictures)
+    pictures = (items.pictures_with_digest(store.catalog, digest) for digest in digests)
+    return items.about_same(store.catalog, about).union(*pictures)
 
 
 def _about(store: Store, view: View, part: EncodedQuery) -> set[int]:
@@ -31,9 +32,9 @@ def _about(store: Store, view: View, part: EncodedQuery) -> set[int]:
         scale = view.background.get(bank, {}).get(modality)
         if scale is not None and len(index):
             near = _near(index, part, scale[0])
-            found |= {item.id for item in store.catalog.items(near).values()}
+            found |= {item.id for item in items.of_embeddings(store.catalog, near).values()}
     if part.modality is Modality.TEXT:
-        found |= store.catalog.items_with(part.content)
+        found |= fulltext.items_with(store.catalog, part.content)
     return found
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from cmsearch.protocols import VectorIndex
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.shot_pooling import pooled
+from cmsearch.store.catalog import items
 from cmsearch.store.store import Store, View
 from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality
 
@@ -72,7 +73,7 @@ class Retriever:
     ) -> list[Candidate]:
         """All items in the files at some paths, the best first."""
         catalog = self._store.catalog
-        allow = catalog.embedding_ids(view.space_id, modality, kind, where, paths)
+        allow = items.embedding_ids(catalog, view.space_id, modality, kind, where, paths)
         shots = _Shots(self._store, view) if modality is Modality.VIDEO else None
         index, vectors = view.indexes[modality], query.vector[None]
         return self._search(index, vectors, len(allow), allow, [()], shots)[0] if len(allow) else []
@@ -86,7 +87,9 @@ class Retriever:
         key = (view.version, modality, kind, wanted)
         with self._lock:
             if key not in self._allowed:
-                ids = self._store.catalog.embedding_ids(view.space_id, modality, kind, wanted)
+                ids = items.embedding_ids(
+                    self._store.catalog, view.space_id, modality, kind, wanted
+                )
                 kept = {old: ids for old, ids in self._allowed.items() if old[0] == view.version}
                 self._allowed = {**dict(list(kept.items())[-7:]), key: ids}
             return self._allowed[key]
@@ -112,7 +115,7 @@ class Retriever:
             scores, ids = index.search(vectors, depth, allow=allow)
             rounded = np.round(scores.astype(np.float64), DECIMALS)
             missing = set(ids[ids >= 0].tolist()) - known.keys()
-            known |= self._store.catalog.items(missing)
+            known |= items.of_embeddings(self._store.catalog, missing)
             found = [
                 _collapsed(zip(row_scores, row_ids, strict=True), known, barred[row])
                 for row, (row_scores, row_ids) in enumerate(
@@ -143,7 +146,7 @@ class _Shots:
     def pooled(self, query: FloatArray, answers: Sequence[Candidate]) -> list[Candidate]:
         """The answers with pooled scores, in the order of these."""
         missing = {answer.item.id for answer in answers} - self._known.keys()
-        self._known |= self._catalog.item_pictures(self._space, missing, self._dim)
+        self._known |= items.item_pictures(self._catalog, self._space, missing, self._dim)
         return sorted((self._scored(query, answer) for answer in answers), key=order)
 
     def _scored(self, query: FloatArray, answer: Candidate) -> Candidate:

@@ -11,6 +11,7 @@ from math import log
 import sqlalchemy as sa
 
 from cmsearch.store.catalog import schema
+from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.filters import conditions, is_near
 from cmsearch.store.catalog.terms import forms, terms
 from cmsearch.types import Filter, Modality
@@ -62,8 +63,17 @@ class Match:
     words: tuple[str, ...]
 
 
-def match(connection: sa.Connection, text: str, limit: int, scope: Scope) -> list[Match]:
-    """The items within `scope` that have words of a text, at most `limit`, the best first."""
+def match(catalog: Catalog, text: str, limit: int, scope: Scope) -> list[Match]:
+    """The items within `scope` that have words of a text, at most `limit`, the best first.
+
+    A picture is found by the words of its own path and by those of its captions, of which the
+    best one counts. No sign in `text` has a meaning; one without a word finds nothing.
+    """
+    with catalog.connected() as connection:
+        return _matches(connection, text, limit, scope)
+
+
+def _matches(connection: sa.Connection, text: str, limit: int, scope: Scope) -> list[Match]:
     asked = list(dict.fromkeys(terms(text)))[:MOST_WORDS]
     rows = {word: _count(connection, word) for word in asked}
     found: dict[int, tuple[int, float]] = {}
@@ -79,29 +89,36 @@ def match(connection: sa.Connection, text: str, limit: int, scope: Scope) -> lis
     ]
 
 
-def rows_holding(connection: sa.Connection, text: str) -> set[int]:
-    """The rows with every word of a text that says something, in the singular or the plural.
+def items_with(catalog: Catalog, text: str) -> set[int]:
+    """The items with every word of a text that says something, in the singular or the plural.
 
     That is every word with at least a quarter of the weight of the rarest one.
     """
     asked = list(dict.fromkeys(terms(text)))[:MOST_WORDS]
-    rows = {word: sum(_count(connection, form) for form in forms(word)) for word in asked}
-    weights = _weights(connection, rows)
-    telling = [word for word in asked if weights[word] >= TELLING * max(weights.values())]
-    if not telling:
-        return set()
-    every = " AND ".join(f"({_quoted(forms(word))})" for word in telling)
-    return set(connection.execute(_HOLDING, {"words": every}).scalars())
+    with catalog.connected() as connection:
+        rows = {word: sum(_count(connection, form) for form in forms(word)) for word in asked}
+        weights = _weights(connection, rows)
+        telling = [word for word in asked if weights[word] >= TELLING * max(weights.values())]
+        if not telling:
+            return set()
+        every = " AND ".join(f"({_quoted(forms(word))})" for word in telling)
+        return set(connection.execute(_HOLDING, {"words": every}).scalars())
 
 
-def rows_with(connection: sa.Connection, words: Sequence[str]) -> int:
-    """How many rows have every one of the words."""
+def rows_with(catalog: Catalog, words: Sequence[str]) -> int:
+    """How many items have every one of some words that `match` gave."""
     every = " AND ".join(_quoted([word]) for word in words)
-    return int(connection.execute(_COUNT, {"words": every}).scalar_one())
+    with catalog.connected() as connection:
+        return int(connection.execute(_COUNT, {"words": every}).scalar_one())
 
 
-def agree(connection: sa.Connection) -> bool:
+def agree(catalog: Catalog) -> bool:
     """Whether the table and its index have the words of every item, and no others."""
+    with catalog.connected() as connection:
+        return _agree(connection)
+
+
+def _agree(connection: sa.Connection) -> bool:
     try:
         wrong = connection.exec_driver_sql(
             f"SELECT * FROM (SELECT * FROM ({schema.WORDS_OF}) EXCEPT {_WORDS_HELD}) UNION ALL "

@@ -18,10 +18,7 @@ from cmsearch.common.text import caseless
 from cmsearch.errors import StoreError
 from cmsearch.store.catalog import tables
 from cmsearch.store.catalog.journals import BESIDE
-from cmsearch.store.catalog.schema import (
-    FILL_WORDS,
-    meta,
-)
+from cmsearch.store.catalog.schema import FILL_WORDS, meta
 from cmsearch.store.catalog.terms import path_words, text_words
 
 # Its words stand in it with spaces between them, at which alone the tokenizer `ascii` divides

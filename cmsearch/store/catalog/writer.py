@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from cmsearch.common.kinds import HEARD
 from cmsearch.media.readers import names
 from cmsearch.models import spaces
 from cmsearch.store.catalog import schema
-from cmsearch.store.catalog.blobs import pack_tokens
+from cmsearch.store.catalog.rows import asset_row, embedding_blobs
 from cmsearch.store.catalog.schema import chunks
 from cmsearch.store.catalog.sqlite import make_words
 from cmsearch.types import READ, STALE, Asset, Encoding, Modality, Part, Space
@@ -214,7 +214,7 @@ class Writer:
             number = self._insert(schema.items, self._item_row(asset, item))
             self._connection.execute(_FILL_ITEM, {"item": number})
         common = {"item": number, "space": space, "modality": item.part.modality}
-        rows = [{**common, **blobs} for blobs in _blobs(item.encoding)]
+        rows = [{**common, **blobs} for blobs in embedding_blobs(item.encoding)]
         self._connection.execute(_INSERT["embeddings"], rows)
 
     def _item(self, asset: int, digest: str) -> int | None:
@@ -342,40 +342,3 @@ class Writer:
         key = self._connection.execute(_INSERT[table.name], row).inserted_primary_key
         assert key is not None
         return int(key[0])
-
-
-def asset_row(asset: Asset) -> dict[str, Any]:
-    """An asset's columns, in the order of its fields; one without a date has its file's."""
-    capture = asset.capture
-    taken = capture.taken
-    if taken is None and asset.mtime_ns is not None:
-        taken = datetime.fromtimestamp(asset.mtime_ns / 1e9)
-    return {
-        "path": asset.path,
-        "kind": asset.kind,
-        "size": asset.size,
-        "mtime_ns": asset.mtime_ns,
-        "digest": asset.digest,
-        "error": asset.error,
-        "about": asset.about,
-        "taken": taken and taken.isoformat(" ", "seconds"),
-        "camera": capture.camera,
-        "latitude": capture.latitude,
-        "longitude": capture.longitude,
-    }
-
-
-def _blobs(encoding: Encoding) -> Iterator[dict[str, Any]]:
-    for part, vector in enumerate(encoding.vectors):
-        tokens = None
-        if encoding.tokens is not None and encoding.weights is not None:
-            tokens = pack_tokens(encoding.tokens[part], encoding.weights[part])
-        features = None
-        if encoding.features is not None:
-            features = encoding.features[part].astype("<f2").tobytes()
-        yield {
-            "part": part,
-            "vector": vector.astype("<f2").tobytes(),
-            "features": features,
-            "tokens": tokens,
-        }

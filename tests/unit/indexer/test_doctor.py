@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cmsearch.errors import StoreError
+from cmsearch.store.catalog import files
 from cmsearch.store.index import faiss_index
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
@@ -196,13 +197,13 @@ def test_nothing_is_thrown_away_while_the_pictures_are_away(folder: Path) -> Non
     connection.close()
     folder.rename(folder.with_name("unmounted"))
     with Store(store) as opened:
-        before = opened.catalog.sizes(1)
+        before = files.sizes(opened.catalog, 1)
         findings = examine(opened, samples=0)
         assert findings
         with pytest.raises(StoreError):
             repair(opened, findings)
             encode_missing(opened)
-        after = opened.catalog.sizes(1)
+        after = files.sizes(opened.catalog, 1)
     assert {one: count for one, (count, _) in after.items()} == {
         one: count for one, (count, _) in before.items()
     }

@@ -9,6 +9,7 @@ import pytest
 import cmsearch
 from cmsearch.errors import StoreMismatchError
 from cmsearch.models.spaces import model_name
+from cmsearch.store.catalog import files
 from cmsearch.store.store import Store
 from cmsearch.types import Encoding, Space
 from indexer import Indexer, Report
@@ -57,7 +58,7 @@ def test_another_model_encodes_everything_and_then_serves(folder: Path) -> None:
     assert (again.model, again.reencoded, again.unchanged) == (OTHER, 0, 5)
     with Store(folder / ".cmsearch") as store:
         first, second = store.catalog.generations()
-        sizes = [store.catalog.sizes(one.space_id) for one in (first, second)]
+        sizes = [files.sizes(store.catalog, one.space_id) for one in (first, second)]
         counts = [{modality: count for modality, (count, _) in one.items()} for one in sizes]
         assert counts[0] == counts[1] != {}
 

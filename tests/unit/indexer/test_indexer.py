@@ -21,6 +21,7 @@ from cmsearch.errors import (
     UnknownModelError,
 )
 from cmsearch.models.plugins import encoders
+from cmsearch.store.catalog import embeddings, items
 from cmsearch.store.store import Store
 from cmsearch.types import Encoding
 from indexer import Indexer, Progress, Report
@@ -43,7 +44,7 @@ def run(folder: Path, model: str) -> Report:
     return Indexer(folder, model=model).run()
 
 
-def embeddings(folder: Path) -> set[int]:
+def embedding_ids(folder: Path) -> set[int]:
     """The ids of all embeddings: one that is kept was not encoded again."""
     with Store(folder / ".cmsearch") as store:
         found = store.catalog.space()
@@ -51,8 +52,8 @@ def embeddings(folder: Path) -> set[int]:
         number, space = found
         return {
             int(row)
-            for modality in store.catalog.modalities(number)
-            for row in store.catalog.embeddings(number, modality, space.dim)[0]
+            for modality in embeddings.modalities(store.catalog, number)
+            for row in items.embeddings(store.catalog, number, modality, space.dim)[0]
         }
 
 
@@ -70,39 +71,39 @@ def test_nothing_is_read_or_loaded_when_nothing_changed(
     folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(folder, fake_model)
-    before = embeddings(folder)
+    before = embedding_ids(folder)
     monkeypatch.setitem(encoders._rows, "fake", "tests.fakes:missing")  # type: ignore[index]
     report = Indexer(folder).run()
     assert (report.unchanged, report.added, report.changed) == (5, 0, 0)
-    assert embeddings(folder) == before
+    assert embedding_ids(folder) == before
 
 
 def test_only_what_changed_is_encoded(folder: Path, fake_model: str) -> None:
     run(folder, fake_model)
-    before = embeddings(folder)
+    before = embedding_ids(folder)
     write_picture(folder / "blue.png", "yellow", (9, 9))
     report = run(folder, fake_model)
     assert (report.changed, report.unchanged) == (1, 4)
-    after = embeddings(folder)
+    after = embedding_ids(folder)
     assert len(after) == len(before) and len(after - before) == 1
 
 
 def test_a_touched_file_is_not_encoded_again(folder: Path, fake_model: str) -> None:
     run(folder, fake_model)
-    before = embeddings(folder)
+    before = embedding_ids(folder)
     (folder / "blue.png").touch()
     assert run(folder, fake_model).changed == 1
-    assert embeddings(folder) == before
+    assert embedding_ids(folder) == before
     assert run(folder, fake_model).unchanged == 5
 
 
 def test_a_changed_sidecar_changes_only_its_own_lines(folder: Path, fake_model: str) -> None:
     write_files(folder, {"red.txt": "one\ntwo\nthree\n"})
     run(folder, fake_model)
-    before = embeddings(folder)
+    before = embedding_ids(folder)
     write_files(folder, {"red.txt": "one\n\nthree\nfour words of it\n"})
     run(folder, fake_model)
-    after = embeddings(folder)
+    after = embedding_ids(folder)
     assert (len(before - after), len(after - before)) == (1, 1)
     with cmsearch.open(folder) as engine:
         found = {hit.text: hit.source for hit in engine.search("x", target="caption")}
@@ -158,7 +159,7 @@ def test_a_long_text_is_one_item_with_several_embeddings(folder: Path, fake_mode
     write_files(folder, {"long.txt": " ".join(f"w{n}" for n in range(30))})
     before = run(folder, fake_model)
     assert before.items["passage"] == 1
-    assert len(embeddings(folder)) == 3 + 2 + 3  # 30 words in pieces of at most 12
+    assert len(embedding_ids(folder)) == 3 + 2 + 3  # 30 words in pieces of at most 12
 
 
 def test_progress_reaches_its_total(folder: Path, fake_model: str) -> None:
@@ -191,24 +192,24 @@ def test_a_mistaken_model_leaves_no_store_behind(folder: Path) -> None:
 
 def test_a_moved_folder_keeps_its_store(folder: Path, fake_model: str, tmp_path: Path) -> None:
     run(folder, fake_model)
-    before = embeddings(folder)
+    before = embedding_ids(folder)
     moved = folder.rename(tmp_path / "moved")
     assert run(moved, fake_model).unchanged == 5
-    assert embeddings(moved) == before
+    assert embedding_ids(moved) == before
     with cmsearch.open(moved) as engine:
         assert engine.search("blue", target="image", k=1)[0].path == moved / "blue.png"
 
 
 def test_what_is_moved_or_renamed_keeps_its_embeddings(folder: Path, fake_model: str) -> None:
     run(folder, fake_model)
-    before = embeddings(folder)
+    before = embedding_ids(folder)
     (folder / "sub").mkdir()
     for name in ("red.png", "red.txt"):
         (folder / name).rename(folder / "sub" / name)
     (folder / "blue.png").rename(folder / "azure.png")
     report = run(folder, fake_model)
     assert (report.moved, report.added, report.removed, report.unchanged) == (3, 0, 0, 2)
-    assert embeddings(folder) == before
+    assert embedding_ids(folder) == before
     with cmsearch.open(folder) as engine:
         assert engine.search("blue", target="image", k=1)[0].path == folder / "azure.png"
         hit = engine.search("a red thing", target="caption", k=1)[0]
@@ -218,13 +219,13 @@ def test_what_is_moved_or_renamed_keeps_its_embeddings(folder: Path, fake_model:
 
 def test_a_caption_file_does_not_follow_a_picture_that_moved(folder: Path, fake_model: str) -> None:
     run(folder, fake_model)
-    before = embeddings(folder)
+    before = embedding_ids(folder)
     (folder / "green.png").rename(folder / "verdant.png")
     report = run(folder, fake_model)
     assert (report.moved, report.changed, report.removed) == (1, 1, 0)
     assert [skipped.path for skipped in report.skipped] == ["list.csv"]
     assert report.items == {"photo": 3, "caption": 1}
-    assert embeddings(folder) < before
+    assert embedding_ids(folder) < before
 
 
 def test_a_caption_file_that_moved_is_read_again(folder: Path, fake_model: str) -> None:
@@ -265,11 +266,11 @@ def test_interrupted_runs_go_on_where_they_were(
     with pytest.raises(KeyboardInterrupt):
         run(folder, fake_model)
     monkeypatch.setattr(IndexStages, "write", write)
-    kept = embeddings(folder)
+    kept = embedding_ids(folder)
     assert kept
     report = run(folder, fake_model)
     assert report.items == {"photo": 3, "caption": 21}
-    assert kept <= embeddings(folder)
+    assert kept <= embedding_ids(folder)
 
 
 def test_a_second_writer_is_told_who_the_first_is(folder: Path, fake_model: str) -> None:
@@ -366,7 +367,7 @@ def test_a_file_that_cannot_be_read_now_keeps_its_items(
     folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(folder, fake_model)
-    before = embeddings(folder)
+    before = embedding_ids(folder)
     write_picture(folder / "blue.png", "yellow", (9, 9))
 
     def denied(path: Path) -> str:
@@ -376,9 +377,9 @@ def test_a_file_that_cannot_be_read_now_keeps_its_items(
         patch.setattr("indexer.read.file_digest", denied)
         report = run(folder, fake_model)
     assert [skipped.reason for skipped in report.skipped] == ["can't be read: Permission denied"]
-    assert embeddings(folder) == before
+    assert embedding_ids(folder) == before
     assert run(folder, fake_model).changed == 1
-    assert embeddings(folder) != before
+    assert embedding_ids(folder) != before
 
 
 def test_a_time_that_no_database_can_hold(folder: Path, fake_model: str) -> None:

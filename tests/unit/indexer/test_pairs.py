@@ -10,6 +10,7 @@ from PIL import Image
 
 from cmsearch.errors import MediaError
 from cmsearch.learning.metrics import Gold
+from cmsearch.store.catalog import pairs as known
 from cmsearch.store.store import Store
 from indexer.indexer import Indexer
 from indexer.pairs import pairs
@@ -37,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 def test_pairs_are_those_of_the_index(folder: Path, fake_model: str) -> None:
     Indexer(folder, model=fake_model).run()
     with Store(folder / ".cmsearch") as store:
-        stored = {Gold(*pair) for pair in store.catalog.captions()}
+        stored = {Gold(*pair) for pair in known.captions(store.catalog)}
     found = pairs(folder)
     assert len(found.pairs) == len(set(found.pairs)) == 4
     assert set(found.pairs) == stored

@@ -13,6 +13,7 @@ import pytest
 import cmsearch
 from cmsearch.errors import MediaError, ModelError, QueryError, StoreError, UnknownModelError
 from cmsearch.media.readers import make_reader
+from cmsearch.store.catalog import files
 from cmsearch.store.generations import delete, listed, prunable
 from cmsearch.store.inventory import take_inventory
 from cmsearch.store.store import Store
@@ -247,11 +248,11 @@ def test_what_was_said_is_not_heard_again(folder: Path, fake_model: str, fake_so
     """A stale file is still known whole, as its transcript is."""
     run(folder, fake_model)
     with Store(folder / ".cmsearch", folder) as store:
-        digest = str(store.catalog.assets()["a.wav"].digest)
+        digest = str(files.assets(store.catalog)["a.wav"].digest)
         with store.catalog.writing() as writer:
             writer.read_sounds()
-        assert store.catalog.assets()["a.wav"].mtime_ns == STALE
-        assert store.catalog.transcript(digest) == []
+        assert files.assets(store.catalog)["a.wav"].mtime_ns == STALE
+        assert files.transcript(store.catalog, digest) == []
 
 
 def test_an_open_engine_hears_what_is_indexed_later(

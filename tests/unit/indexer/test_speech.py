@@ -15,6 +15,7 @@ import cmsearch
 from cmsearch.errors import ModelUnavailableError, UnknownModelError
 from cmsearch.media.readers import make_reader
 from cmsearch.models.transcribers import transcripts
+from cmsearch.store.catalog import files
 from cmsearch.store.inventory import take_inventory
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, Hit, Progress, Segment
@@ -237,12 +238,12 @@ def test_an_interruption_does_not_wait_for_hours(
 def test_the_catalog_gives_what_it_has(folder: Path, model: str) -> None:
     run(folder, model)
     with Store(folder / ".cmsearch") as store:
-        assets = store.catalog.assets()
-        known = store.catalog.transcript(str(assets["a.wav"].digest))
+        assets = files.assets(store.catalog)
+        known = files.transcript(store.catalog, str(assets["a.wav"].digest))
         assert known == [Segment(0, 1, "red 3"), Segment(2, 3, "red 5")]
-        assert store.catalog.transcript(str(assets["silent.wav"].digest)) == []
-        assert store.catalog.transcript(str(assets["rose.txt"].digest)) is None
-        assert store.catalog.transcript("0" * 64) is None
+        assert files.transcript(store.catalog, str(assets["silent.wav"].digest)) == []
+        assert files.transcript(store.catalog, str(assets["rose.txt"].digest)) is None
+        assert files.transcript(store.catalog, "0" * 64) is None
 
 
 def test_the_doctor_encodes_transcripts_again_without_hearing(folder: Path, model: str) -> None:

@@ -24,6 +24,7 @@ from cmsearch.annotate.zero_shot import (
 )
 from cmsearch.errors import QueryError
 from cmsearch.search.query import background_captions
+from cmsearch.store.catalog import items
 from cmsearch.types import FloatArray, Modality
 from indexer import Indexer
 from tests.builders import write_files, write_picture
@@ -48,8 +49,8 @@ def labeller(engine: Engine, *names: str | Label, context: str = "") -> Labeller
 
 def stored(engine: Engine) -> tuple[FloatArray, list[tuple[FloatArray, FloatArray]]]:
     view, dim = engine.store.view(), engine.space.dim
-    ids, vectors = engine.store.catalog.embeddings(view.space_id, Modality.IMAGE, dim)
-    contents = engine.store.catalog.contents(ids.tolist(), dim)
+    ids, vectors = items.embeddings(engine.store.catalog, view.space_id, Modality.IMAGE, dim)
+    contents = items.contents(engine.store.catalog, ids.tolist(), dim)
     return vectors, [contents[number][1] for number in ids.tolist()]
 
 

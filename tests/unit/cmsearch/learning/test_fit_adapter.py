@@ -16,6 +16,7 @@ from cmsearch.learning.examples import folder_name
 from cmsearch.learning.fit_adapter import Fit, Wish, fit
 from cmsearch.models import adapters
 from cmsearch.models.spaces import model_name
+from cmsearch.store.catalog import files, health
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.generations import delete, prunable, switch
 from cmsearch.store.store import Store
@@ -73,9 +74,9 @@ def vectors(folder: Path) -> dict[str, np.ndarray]:
         served = store.catalog.space()
         assert served is not None
         number, space = served
-        paths = [path for path in store.catalog.assets() if path.endswith(".png")]
+        paths = [path for path in files.assets(store.catalog) if path.endswith(".png")]
         return {
-            path: store.catalog.item_vectors(path, number, space.dim).popitem()[1][0][1]
+            path: health.item_vectors(store.catalog, path, number, space.dim).popitem()[1][0][1]
             for path in paths
         }
 
@@ -97,7 +98,7 @@ def test_a_store_is_whole_after_a_fit(folder: Path) -> None:
     fitted(folder)
     with Store(folder / ".cmsearch") as store:
         assert examine(store, samples=8) == []
-        sizes = [store.catalog.sizes(one.space_id) for one in store.catalog.generations()]
+        sizes = [files.sizes(store.catalog, one.space_id) for one in store.catalog.generations()]
         counts = [{key: count for key, (count, _) in one.items()} for one in sizes]
         assert counts[0] == counts[1] == {Modality.IMAGE: 60, Modality.TEXT: 60}
 

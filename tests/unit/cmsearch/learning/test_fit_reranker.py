@@ -22,6 +22,7 @@ from cmsearch.learning.ranked_lists import material
 from cmsearch.learning.training.reranker import Settings
 from cmsearch.models.rerankers import learned
 from cmsearch.search.own_models import own_adapter
+from cmsearch.store.catalog import pairs
 from cmsearch.store.generations import delete, prunable, switch
 from cmsearch.store.store import Store
 from cmsearch.types import Role
@@ -286,7 +287,7 @@ def test_a_file_that_cannot_be_written_is_an_error(folder: Path, tmp_path: Path)
 
 def test_ablation_says_what_it_gains_and_never_keeps_it(folder: Path) -> None:
     with cmsearch.open(folder) as engine:
-        some = [Gold(*pair) for pair in engine.store.catalog.captions()][:24]
+        some = [Gold(*pair) for pair in pairs.captions(engine.store.catalog)][:24]
         found = ablation.ablate(engine, some)
         (gain,) = (one for one in found if (one.stage, one.direction) == ("learned", "text→image"))
         assert gain.gains["mrr"].low > 0

@@ -12,6 +12,9 @@ import pytest
 
 import cmsearch
 from cmsearch import Engine, Filter, Hit, Modality, Query, QueryError, QueryPart, Ranking
+from cmsearch.store.catalog import items
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.types import Item
 from indexer import Indexer
 from tests.builders import scene, write_files
 from tests.mosaics import chance, write_mosaics
@@ -147,10 +150,13 @@ def test_no_more_is_looked_at_than_can_be_relevant_enough(
     with cmsearch.open(tmp_path) as engine:
         plain = engine.search(image=picture, target="image", k=70, ranking=LOOK)
         looked_at: list[int] = []
-        items = engine.store.catalog.items
-        monkeypatch.setattr(
-            engine.store.catalog, "items", lambda ids: looked_at.append(len(ids)) or items(ids)
-        )
+        read = items.of_embeddings
+
+        def counted(catalog: Catalog, embeddings: list[int]) -> dict[int, Item]:
+            looked_at.append(len(embeddings))
+            return read(catalog, embeddings)
+
+        monkeypatch.setattr(items, "of_embeddings", counted)
         least = replace(LOOK, min_relevance=0.999)
         found = engine.search(image=picture, target="image", k=10, ranking=least)
     relevant = [hit.source for hit in plain if (hit.relevance or 0) >= 0.999]

@@ -15,6 +15,7 @@ import pytest
 
 from cmsearch.errors import StoreError, StoreNotFoundError
 from cmsearch.store import store
+from cmsearch.store.catalog import embeddings, files
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import faiss_index
 from cmsearch.store.index import snapshot as vectors
@@ -157,7 +158,7 @@ def test_who_opens_a_store_as_it_is_made_finds_none_or_the_whole(tmp_path: Path)
             reader.result()
     for place in places:
         with Store(place) as found:
-            assert found.root == tmp_path.resolve() and len(found.catalog.assets()) == 2
+            assert found.root == tmp_path.resolve() and len(files.assets(found.catalog)) == 2
 
 
 def test_a_new_store_takes_nothing_from_the_journal_of_a_deleted_one(tmp_path: Path) -> None:
@@ -319,11 +320,11 @@ def test_nothing_is_published_before_there_is_a_space(tmp_path: Path) -> None:
 def test_tombstones_are_kept_while_a_snapshot_may_hold_what_they_hide(published: Store) -> None:
     remove(published.catalog, *(f"{number:03}.jpg" for number in range(10)), snapshot=1)
     published.publish()  # the one before still had them
-    assert len(published.catalog.tombstones()) == 10
+    assert len(embeddings.tombstones(published.catalog)) == 10
     for turn in (2, 3):
         add_photos(published, rows(10), f"more{turn}")
         published.publish()
-    assert published.catalog.tombstones().tolist() == []
+    assert embeddings.tombstones(published.catalog).tolist() == []
 
 
 # --- damage ---

@@ -16,6 +16,7 @@ import cmsearch
 from cmsearch.errors import StoreError, StoreLockedError, StoreReadOnlyError
 from cmsearch.models.plugins import encoders
 from cmsearch.store import trust
+from cmsearch.store.catalog import files
 from cmsearch.store.store import CATALOG, DIRECTORY, LOCK, Store, open_at
 from indexer import Indexer
 from tests.builders import write_files, write_picture
@@ -392,4 +393,4 @@ def test_the_journal_of_a_run_that_was_killed_is_played_back(folder: Path) -> No
     assert found(folder) == 2
     assert not Path(f"{catalog}-journal").exists()
     with Store(folder / DIRECTORY) as store:
-        assert set(store.catalog.counts()) == {"photo", "caption"}
+        assert set(files.counts(store.catalog)) == {"photo", "caption"}

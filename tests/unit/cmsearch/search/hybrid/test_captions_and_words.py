@@ -15,6 +15,7 @@ import cmsearch
 from cmsearch import Engine, Filter, Hit, Modality
 from cmsearch.search.hybrid.captions_and_words import CAPTIONS, WORDS
 from cmsearch.search.rank.second_stage import Ranking
+from cmsearch.store.catalog import items
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import FloatArray, Role
@@ -413,20 +414,20 @@ def test_what_is_deleted_during_a_search_is_left_out(
     rows = np.random.default_rng(0).normal(size=(150, DIM)).astype(np.float32)
     photos = {f"{number:03}.jpg": row / np.linalg.norm(row) for number, row in enumerate(rows)}
     make(tmp_path, {**photos, "zeppelin.jpg": -vector("zeppelin")[0]}, [])
-    contents = Catalog.contents
+    contents = items.contents
     gone = ["zeppelin.jpg"]
 
-    def late(self: Catalog, *arguments: object) -> object:
+    def late(catalog: Catalog, *arguments: object) -> object:
         if gone:
             other = Catalog(tmp_path / DIRECTORY / "catalog.db")
             with other.writing() as writer:
                 writer.remove_asset(gone.pop(), 1)
             other.close()
-        return contents(self, *arguments)  # type: ignore[arg-type]
+        return contents(catalog, *arguments)  # type: ignore[arg-type]
 
     with cmsearch.open(tmp_path) as engine:
         assert engine.search("zeppelin", target="image")[0].source == "zeppelin.jpg"
-        monkeypatch.setattr(Catalog, "contents", late)
+        monkeypatch.setattr(items, "contents", late)
         hits = engine.search("zeppelin", target="image", k=100)
     assert not gone
     assert len(hits) == 100

@@ -12,6 +12,7 @@ import pytest
 from cmsearch.search.hybrid.document_pages import BEHIND, DocumentPages
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.nearest import Candidate, Retriever
+from cmsearch.store.catalog import items
 from cmsearch.store.catalog.writer import NewItem
 from cmsearch.store.store import DIRECTORY, Store, View
 from cmsearch.types import Background, EncodedQuery, Encoding, Filter, FloatArray, Modality, Part
@@ -86,8 +87,8 @@ def test_a_picture_asks_for_looks_alone(store: Store) -> None:
 
 def test_barred_pages_and_passages_are_not_found(store: Store) -> None:
     view = replace(store.view(), background={})
-    items = store.catalog.items(range(20)).values()
-    gone = {item.id for item in items if item.locator in ("p1", "p2:1")}
+    known = items.of_embeddings(store.catalog, range(20)).values()
+    gone = {item.id for item in known if item.locator in ("p1", "p2:1")}
     retriever = Retriever(store)
     pages = retriever.search(view, [asked()], Modality.IMAGE, "page", 10, Filter(), [gone])
     found = DocumentPages(store, view, retriever).ranked([asked()], pages, Filter(), [gone])[0]

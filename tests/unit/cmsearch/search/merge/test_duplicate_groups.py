@@ -14,6 +14,7 @@ from tests.unit.cmsearch.test_details import LINES, screen
 from cmsearch.errors import StoreError
 from cmsearch.models.plugins import encoders
 from cmsearch.search.merge.duplicate_groups import find_duplicates
+from cmsearch.store.catalog import files
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
 from tests.builders import scene, write_scene
@@ -116,7 +117,7 @@ def test_what_is_no_hash_compares_nothing(folder: Path, value: object, fake_mode
     edit(folder, "UPDATE items SET phash = ?", value)
     assert groups(folder) == [["1.bmp", "equal.bmp"]]
     with Store(folder / DIRECTORY) as store:
-        to_mend = store.catalog.unhashed()
+        to_mend = files.unhashed(store.catalog)
     Indexer(folder).run()
     well_formed = isinstance(value, bytes) and len(value) in (0, 256)
     assert len(to_mend) == (0 if well_formed else 5)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cmsearch.protocols import Banked, Encoder
 from cmsearch.search.query import background_captions as bank
 from cmsearch.search.rank.hubness import ENOUGH, Banks, nearest_neighbour_bias
+from cmsearch.store.catalog import files
 from cmsearch.store.store import Store
 from cmsearch.types import EncodedQuery, FloatArray, Modality
 from indexer import Indexer
@@ -118,7 +119,7 @@ def test_for_a_text_it_takes_the_captions_that_come_with_cmsearch(store: Store) 
 
 
 def test_a_query_is_not_in_its_own_bank(store: Store) -> None:
-    digest = store.catalog.assets()["2.png"].digest
+    digest = files.assets(store.catalog)["2.png"].digest
     assert digest is not None
     assert len(drawn(store, FakeEncoder(), Modality.IMAGE, digest)) == 3
 

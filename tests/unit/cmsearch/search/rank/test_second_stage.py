@@ -18,6 +18,7 @@ from cmsearch.search.rank import stages as tables
 from cmsearch.search.rank.attention import attend
 from cmsearch.search.rank.second_stage import Ranking, stages
 from cmsearch.search.rank.stages import UNMEASURED, Attention, Hubness, StageSettings
+from cmsearch.store.catalog import items
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.types import Encoding, Role
 from indexer import Indexer
@@ -371,19 +372,19 @@ def test_what_is_deleted_during_a_search_is_left_out(
     engine: Engine, folder: Path, wanted: Ranking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the first stage and the second another process deletes the best picture."""
-    contents = Catalog.contents
+    contents = items.contents
 
-    def late(self: Catalog, *arguments: Any) -> Any:
+    def late(catalog: Catalog, *arguments: Any) -> Any:
         if (best := next(iter(gone), None)) is not None:
             gone.clear()
             other = Catalog(folder / ".cmsearch" / "catalog.db")
             remove(other, best, snapshot=1)
             other.close()
-        return contents(self, *arguments)
+        return contents(catalog, *arguments)
 
     before = engine.search("red", target="image", k=40, ranking=wanted)
     gone = [before[0].source]
-    monkeypatch.setattr(Catalog, "contents", late)
+    monkeypatch.setattr(items, "contents", late)
     after = engine.search("red", target="image", k=40, ranking=wanted)
     assert not gone
     assert sorted(names(after)) == sorted(names(before[1:]))

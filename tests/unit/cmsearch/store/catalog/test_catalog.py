@@ -12,6 +12,7 @@ import pytest
 
 from cmsearch.common.digest import content_digest
 from cmsearch.errors import StoreError
+from cmsearch.store.catalog import embeddings, files, fulltext, items, pairs
 from cmsearch.store.catalog.blobs import pack_tokens
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.fulltext import Scope
@@ -32,22 +33,22 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 
 
 def photos(catalog: Catalog, number: int) -> tuple[list[int], FloatArray]:
-    found, vectors = catalog.embeddings(number, Modality.IMAGE, DIM)
+    found, vectors = items.embeddings(catalog, number, Modality.IMAGE, DIM)
     return found.tolist(), vectors
 
 
 def texts(catalog: Catalog, number: int) -> list[str | None]:
     """The texts of all embedded texts, in the order of their embeddings."""
-    found = catalog.embeddings(number, Modality.TEXT, DIM)[0].tolist()
-    items = catalog.items(found)
-    return [items[one].text for one in found]
+    found = items.embeddings(catalog, number, Modality.TEXT, DIM)[0].tolist()
+    known = items.of_embeddings(catalog, found)
+    return [known[one].text for one in found]
 
 
 def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
     assert catalog.space() is None
-    assert (catalog.assets(), catalog.counts(), catalog.captions()) == ({}, {}, [])
-    assert catalog.last_embedding() == 0
-    assert catalog.tombstones().tolist() == []
+    assert (files.assets(catalog), files.counts(catalog), pairs.captions(catalog)) == ({}, {}, [])
+    assert embeddings.last_embedding(catalog) == 0
+    assert embeddings.tombstones(catalog).tolist() == []
     assert catalog.setting("root") is None
 
 
@@ -81,15 +82,15 @@ def test_an_item_is_one_in_two_spaces(catalog: Catalog) -> None:
     first = serve(catalog, DIM)
     put(catalog, first, "a.jpg", photo(AXES[0], "same"), photo(AXES[1], "other"))
     second = serve(catalog, DIM + 1)
-    assert catalog.lacking(first) == set()
-    assert catalog.lacking(second) == {"a.jpg"}
+    assert files.lacking(catalog, first) == set()
+    assert files.lacking(catalog, second) == {"a.jpg"}
     put(catalog, second, "a.jpg", photo(np.ones(DIM + 1), "same"))
-    assert catalog.lacking(second) == {"a.jpg"}
-    assert catalog.item_digests("a.jpg", second) == {"same"}
+    assert files.lacking(catalog, second) == {"a.jpg"}
+    assert files.item_digests(catalog, "a.jpg", second) == {"same"}
     put(catalog, second, "a.jpg", photo(np.ones(DIM + 1), "other"))
-    assert catalog.lacking(second) == set()
-    assert catalog.counts() == {"photo": 2}
-    assert catalog.sizes(second) == {Modality.IMAGE: (2, 2 * 2 * (DIM + 1))}
+    assert files.lacking(catalog, second) == set()
+    assert files.counts(catalog) == {"photo": 2}
+    assert files.sizes(catalog, second) == {Modality.IMAGE: (2, 2 * 2 * (DIM + 1))}
 
 
 def test_deleting_a_generation_leaves_the_other_whole(catalog: Catalog) -> None:
@@ -100,17 +101,17 @@ def test_deleting_a_generation_leaves_the_other_whole(catalog: Catalog) -> None:
     old = catalog.generations()[0]
     with catalog.writing() as writer:
         writer.delete_generation(old.id, old.space_id)
-    assert catalog.sizes(first) == {}
-    assert catalog.sizes(second)[Modality.IMAGE][0] == 1
+    assert files.sizes(catalog, first) == {}
+    assert files.sizes(catalog, second)[Modality.IMAGE][0] == 1
     assert [one.space for one in catalog.generations()] == [space(DIM + 1)]
-    assert catalog.counts() == {"photo": 1}
+    assert files.counts(catalog) == {"photo": 1}
 
 
 def test_an_asset_is_brought_up_to_date_at_its_path(catalog: Catalog) -> None:
     old, new = asset("a.jpg", size=1), asset("a.jpg", size=2, mtime_ns=None, error="damaged")
     with catalog.writing() as writer:
         assert writer.put_asset(old) == writer.put_asset(new)
-    assert catalog.assets() == {"a.jpg": new}
+    assert files.assets(catalog) == {"a.jpg": new}
 
 
 def test_pages_of_documents_are_no_photos(catalog: Catalog) -> None:
@@ -119,38 +120,40 @@ def test_pages_of_documents_are_no_photos(catalog: Catalog) -> None:
     put(catalog, number, "a.pdf", page(AXES[1], 1), page(AXES[2], 2), kind="pdf")
     ids, vectors = photos(catalog, number)
     assert vectors.tolist() == AXES[:3].tolist()
-    assert catalog.photo_count(number) == 1
-    assert catalog.photos(number, DIM, 10)[0].tolist() == ids[:1]
-    assert catalog.sample(number, Modality.IMAGE, DIM, 10)[0].tolist() == ids
-    assert [row[1] for row in catalog.pictures(number)] == ["a.jpg"]
-    assert catalog.images_at(number, ["a.jpg", "a.pdf"]) == {"a.jpg": ids[0]}
-    assert catalog.unhashed() == {"a.jpg"}
-    assert catalog.embedding_ids(number, Modality.IMAGE, "page", Filter()).tolist() == ids[1:]
+    assert embeddings.photo_count(catalog, number) == 1
+    assert items.photos(catalog, number, DIM, 10)[0].tolist() == ids[:1]
+    assert items.sample(catalog, number, Modality.IMAGE, DIM, 10)[0].tolist() == ids
+    assert [row[1] for row in pairs.pictures(catalog, number)] == ["a.jpg"]
+    assert items.images_at(catalog, number, ["a.jpg", "a.pdf"]) == {"a.jpg": ids[0]}
+    assert files.unhashed(catalog) == {"a.jpg"}
+    assert (
+        items.embedding_ids(catalog, number, Modality.IMAGE, "page", Filter()).tolist() == ids[1:]
+    )
 
 
 def test_the_days_of_a_collection_are_those_of_its_photos(catalog: Catalog) -> None:
     number = serve(catalog, DIM)
     put(catalog, number, "a.pdf", page(AXES[0], 1), kind="pdf")
-    assert catalog.days() is None
+    assert files.days(catalog) is None
     put(catalog, number, "a.jpg", photo(AXES[1]))
-    assert catalog.days() == ("2020-02-02", "2020-02-02")
+    assert files.days(catalog) == ("2020-02-02", "2020-02-02")
 
 
 def test_what_is_about_a_page_is_not_about_the_others(catalog: Catalog) -> None:
     number = serve(catalog, DIM)
     put(catalog, number, "a.pdf", page(AXES[0], 1), page(AXES[1], 2), kind="pdf")
-    items = catalog.items(photos(catalog, number)[0])
-    first = next(item.id for item in items.values() if item.locator == "p1")
-    assert catalog.about_same([first]) == {first}
+    known = items.of_embeddings(catalog, photos(catalog, number)[0])
+    first = next(item.id for item in known.values() if item.locator == "p1")
+    assert items.about_same(catalog, [first]) == {first}
 
 
 def test_pages_are_not_found_by_the_name_of_their_file(catalog: Catalog) -> None:
     number = serve(catalog, DIM)
     put(catalog, number, "zebra.pdf", page(AXES[0], 1), page(AXES[1], 2), kind="pdf")
     put(catalog, number, "zebra.jpg", photo(AXES[2]))
-    found = catalog.match("zebra", 10, Scope(number, Modality.IMAGE))
-    items = catalog.items(photos(catalog, number)[0]).values()
-    assert [one.item for one in found] == [item.id for item in items if item.kind == "photo"]
+    found = fulltext.match(catalog, "zebra", 10, Scope(number, Modality.IMAGE))
+    known = items.of_embeddings(catalog, photos(catalog, number)[0]).values()
+    assert [one.item for one in found] == [item.id for item in known if item.kind == "photo"]
 
 
 def test_pictures_are_known_by_their_content(catalog: Catalog) -> None:
@@ -162,26 +165,28 @@ def test_pictures_are_known_by_their_content(catalog: Catalog) -> None:
     with catalog.writing() as writer:
         text = writer.put_asset(asset("d.txt", digest="1"))
         writer.add_item(text, number, caption("a cat", AXES[1], "a.jpg"))
-    found = {item.id: item.path for item in catalog.items(range(1, 5)).values()}
-    assert {found[one] for one in catalog.pictures_with_digest("1")} == {"a.jpg", "c.jpg"}
-    assert catalog.pictures_with_digest("3") == set()
+    found = {item.id: item.path for item in items.of_embeddings(catalog, range(1, 5)).values()}
+    assert {found[one] for one in items.pictures_with_digest(catalog, "1")} == {"a.jpg", "c.jpg"}
+    assert items.pictures_with_digest(catalog, "3") == set()
 
 
 def test_items_come_back_with_what_they_describe(catalog: Catalog) -> None:
     number = serve(catalog, DIM)
     put(catalog, number, "a.jpg", photo(AXES[0]))
     put(catalog, number, "a.txt", caption("A dog.", AXES[1], "a.jpg", "3"), kind="sidecar")
-    ((image, text),) = [sorted(catalog.items([1, 2, 99]).values(), key=lambda item: item.id)]
+    ((image, text),) = [
+        sorted(items.of_embeddings(catalog, [1, 2, 99]).values(), key=lambda item: item.id)
+    ]
     assert (image.path, image.modality, image.kind, image.text, image.about) == (
         "a.jpg", Modality.IMAGE, "photo", None, None,
     )  # fmt: skip
     assert (text.path, text.modality, text.kind, text.text, text.about, text.locator) == (
         "a.txt", Modality.TEXT, "caption", "A dog.", "a.jpg", "3",
     )  # fmt: skip
-    assert catalog.counts() == {"photo": 1, "caption": 1}
-    assert catalog.captions() == [("a.jpg", "A dog.")]
-    assert catalog.item_digests("a.jpg", number) == {image.digest}
-    assert catalog.modalities(number) == [Modality.IMAGE, Modality.TEXT]
+    assert files.counts(catalog) == {"photo": 1, "caption": 1}
+    assert pairs.captions(catalog) == [("a.jpg", "A dog.")]
+    assert files.item_digests(catalog, "a.jpg", number) == {image.digest}
+    assert embeddings.modalities(catalog, number) == [Modality.IMAGE, Modality.TEXT]
 
 
 def test_vectors_come_back_in_the_order_of_their_ids(catalog: Catalog) -> None:
@@ -191,18 +196,21 @@ def test_vectors_come_back_in_the_order_of_their_ids(catalog: Catalog) -> None:
     found, vectors = photos(catalog, number)
     assert found == [1, 2, 3]
     np.testing.assert_array_equal(vectors, AXES[[2, 0, 1]])
-    later, vectors = catalog.embeddings(number, Modality.IMAGE, DIM, after=1)
+    later, vectors = items.embeddings(catalog, number, Modality.IMAGE, DIM, after=1)
     assert later.tolist() == [2, 3]
     np.testing.assert_array_equal(vectors, AXES[[0, 1]])
-    assert catalog.embeddings(number, Modality.TEXT, DIM)[1].shape == (0, DIM)
+    assert items.embeddings(catalog, number, Modality.TEXT, DIM)[1].shape == (0, DIM)
 
 
 def test_embeddings_are_known_by_the_kind_of_their_item(catalog: Catalog) -> None:
     number = serve(catalog, DIM)
     put(catalog, number, "a.jpg", photo(AXES[0]))
     put(catalog, number, "a.txt", caption("A dog.", AXES[:2], "a.jpg"))
-    assert catalog.embedding_ids(number, Modality.TEXT, "caption", Filter()).tolist() == [2, 3]
-    assert catalog.embedding_ids(number, Modality.TEXT, "passage", Filter()).tolist() == []
+    assert items.embedding_ids(catalog, number, Modality.TEXT, "caption", Filter()).tolist() == [
+        2,
+        3,
+    ]
+    assert items.embedding_ids(catalog, number, Modality.TEXT, "passage", Filter()).tolist() == []
 
 
 def test_subjects_are_what_is_described_or_the_asset_itself(catalog: Catalog) -> None:
@@ -211,7 +219,7 @@ def test_subjects_are_what_is_described_or_the_asset_itself(catalog: Catalog) ->
     part = Part(Modality.TEXT, "passage", "Of nothing.")
     passage = NewItem(part, None, "passage", Encoding(AXES[:1]))
     file = put(catalog, number, "b.txt", caption("A dog.", AXES[1], "a.jpg"), passage)
-    found, subjects = catalog.subjects(number, Modality.TEXT)
+    found, subjects = pairs.subjects(catalog, number, Modality.TEXT)
     assert found.tolist() == [2, 3]
     assert subjects.tolist() == [image, file]
 
@@ -220,9 +228,9 @@ def test_many_embeddings_are_looked_up_at_once(catalog: Catalog) -> None:
     number = serve(catalog, DIM)
     count = 1200  # more than the variables of one statement
     put(catalog, number, "a.jpg", photo(np.tile(AXES[0], (count, 1))))
-    assert len(catalog.items(range(1, count + 1))) == count
+    assert len(items.of_embeddings(catalog, range(1, count + 1))) == count
     remove(catalog, "a.jpg")
-    assert len(catalog.tombstones()) == count
+    assert len(embeddings.tombstones(catalog)) == count
 
 
 def test_what_fails_leaves_nothing(catalog: Catalog) -> None:
@@ -231,7 +239,7 @@ def test_what_fails_leaves_nothing(catalog: Catalog) -> None:
         writer.add_item(writer.put_asset(asset("a.jpg")), number, photo(AXES[0]))
         writer.set("root", "/")
         raise RuntimeError("half way")
-    assert catalog.assets() == {}
+    assert files.assets(catalog) == {}
     assert photos(catalog, number)[0] == []
     assert catalog.setting("root") is None
 
@@ -240,15 +248,15 @@ def test_a_batch_is_seen_whole_or_not_at_all(catalog: Catalog) -> None:
     number = serve(catalog, DIM)
     with catalog.writing() as writer:
         writer.add_item(writer.put_asset(asset("a.jpg")), number, photo(AXES[0]))
-        assert catalog.assets() == {}
-    assert list(catalog.assets()) == ["a.jpg"]
+        assert files.assets(catalog) == {}
+    assert list(files.assets(catalog)) == ["a.jpg"]
 
 
 def test_ids_are_never_used_again(catalog: Catalog) -> None:
     number = serve(catalog, DIM)
     put(catalog, number, "a.jpg", photo(AXES[:2]))
     remove(catalog, "a.jpg")
-    assert catalog.last_embedding() == 2
+    assert embeddings.last_embedding(catalog) == 2
     put(catalog, number, "b.jpg", photo(AXES[0]))
     assert photos(catalog, number)[0] == [3]
 
@@ -274,8 +282,8 @@ def test_removing_an_asset_takes_the_captions_that_describe_it(catalog: Catalog)
     remove(catalog, "a.jpg", snapshot=5)
     assert texts(catalog, number) == ["of b.jpg"]
     assert photos(catalog, number)[0] == [2]
-    assert catalog.tombstones().tolist() == [1, 3]
-    assets = catalog.assets()
+    assert embeddings.tombstones(catalog).tolist() == [1, 3]
+    assets = files.assets(catalog)
     assert {path: one.mtime_ns for path, one in assets.items()} == {
         "b.jpg": 2,
         "captions.jsonl": None,
@@ -287,7 +295,7 @@ def test_removing_a_path_that_is_not_there_removes_nothing(catalog: Catalog) -> 
     put(catalog, number, "a.jpg", photo(AXES[0]))
     remove(catalog, "b.jpg")
     assert photos(catalog, number)[0] == [1]
-    assert catalog.assets() == {"a.jpg": asset("a.jpg")}
+    assert files.assets(catalog) == {"a.jpg": asset("a.jpg")}
 
 
 def test_items_that_are_kept_move_to_their_new_places(catalog: Catalog) -> None:
@@ -297,10 +305,10 @@ def test_items_that_are_kept_move_to_their_new_places(catalog: Catalog) -> None:
     file = put(catalog, number, "a.txt", kept, gone, kind="sidecar")
     with catalog.writing() as writer:
         writer.keep_items(file, {kept.digest: "7"}, 0)
-    (item,) = catalog.items([2, 3]).values()
+    (item,) = items.of_embeddings(catalog, [2, 3]).values()
     assert (item.text, item.locator) == ("kept", "7")
-    assert catalog.tombstones().tolist() == [3]
-    assert catalog.item_digests("a.txt", number) == {kept.digest}
+    assert embeddings.tombstones(catalog).tolist() == [3]
+    assert files.item_digests(catalog, "a.txt", number) == {kept.digest}
 
 
 def test_keeping_items_of_one_asset_leaves_the_others(catalog: Catalog) -> None:
@@ -319,7 +327,7 @@ def test_tombstones_are_forgotten_by_the_age_of_their_snapshot(catalog: Catalog)
         remove(catalog, path, snapshot=snapshot)
     with catalog.writing() as writer:
         writer.forget_tombstones(3)
-    assert catalog.tombstones().tolist() == [3]
+    assert embeddings.tombstones(catalog).tolist() == [3]
 
 
 def test_tokens_and_features_are_kept(catalog: Catalog, tmp_path: Path) -> None:
@@ -442,6 +450,6 @@ def test_who_only_reads_sees_what_is_still_in_the_log(tmp_path: Path) -> None:
     put(writing, number, "a.jpg", photo(AXES[0]))
     assert (tmp_path / "catalog.db-wal").stat().st_size > 0
     reading = Catalog(tmp_path / "catalog.db", read_only=True)
-    assert set(reading.assets()) == {"a.jpg"}
+    assert set(files.assets(reading)) == {"a.jpg"}
     reading.close()
     writing.close()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cmsearch.errors import StoreError, StoreReadOnlyError
-from cmsearch.store.catalog import fulltext, schema, sqlite
+from cmsearch.store.catalog import fulltext, health, schema, sqlite
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.fulltext import Match, Scope
 from cmsearch.store.catalog.writer import NewItem
@@ -60,7 +60,9 @@ def scope(catalog: Catalog, modality: Modality = Modality.IMAGE, **changes: obje
 def found(
     catalog: Catalog, text: str, modality: Modality = Modality.IMAGE, **changes: object
 ) -> list[int]:
-    return [one.item for one in catalog.match(text, 50, scope(catalog, modality, **changes))]
+    return [
+        one.item for one in fulltext.match(catalog, text, 50, scope(catalog, modality, **changes))
+    ]
 
 
 def held(path: Path) -> dict[int, str]:
@@ -108,7 +110,7 @@ def test_texts_by_their_words_the_shorter_first(
 
 
 def test_a_picture_is_there_once_by_its_best_caption(catalog: Catalog) -> None:
-    (match,) = catalog.match("candles cake", 50, scope(catalog))
+    (match,) = fulltext.match(catalog, "candles cake", 50, scope(catalog))
     assert (match.item, match.by, match.words, match.share) == (1, 5, ("candles", "cake"), 1)
 
 
@@ -124,7 +126,9 @@ def test_scores_are_those_of_bm25(catalog: Catalog) -> None:
         return idf * times * 2.2 / (times + 1.2 * (0.25 + 0.75 * len(row) / mean))
 
     row = ["candles", "on", "a", "cake"]
-    (best, *_) = catalog.match("candles, cake, nowhere", 50, scope(catalog, Modality.TEXT))
+    (best, *_) = fulltext.match(
+        catalog, "candles, cake, nowhere", 50, scope(catalog, Modality.TEXT)
+    )
     assert best.item == 5
     assert best.score == pytest.approx(term("candles", row) + term("cake", row))
 
@@ -135,7 +139,7 @@ def test_the_share_weighs_words_by_their_rarity(catalog: Catalog) -> None:
     def weight(rows: int) -> float:
         return log(1 + (total - rows + 0.5) / (rows + 0.5))
 
-    matches = catalog.match("candles cake nowhere", 50, scope(catalog, Modality.TEXT))
+    matches = fulltext.match(catalog, "candles cake nowhere", 50, scope(catalog, Modality.TEXT))
     whole = weight(3) + weight(1) + weight(0)
     shares = {one.item: one.share for one in matches}
     assert shares[5] == pytest.approx((weight(3) + weight(1)) / whole)
@@ -143,9 +147,9 @@ def test_the_share_weighs_words_by_their_rarity(catalog: Catalog) -> None:
 
 
 def test_a_limit_keeps_the_best(catalog: Catalog) -> None:
-    everything = catalog.match("candles red trips", 50, scope(catalog))
+    everything = fulltext.match(catalog, "candles red trips", 50, scope(catalog))
     assert len(everything) == 3
-    assert catalog.match("candles red trips", 2, scope(catalog)) == everything[:2]
+    assert fulltext.match(catalog, "candles red trips", 2, scope(catalog)) == everything[:2]
 
 
 def test_items_are_found_in_the_space_that_has_them(catalog: Catalog) -> None:
@@ -195,12 +199,12 @@ def test_common_words_find_nothing_beside_rare_ones(
 
 
 def test_no_sign_of_a_query_means_anything(catalog: Catalog) -> None:
-    plain = catalog.match("red near boat and car", 50, scope(catalog))
+    plain = fulltext.match(catalog, "red near boat and car", 50, scope(catalog))
     for text in (
         '"red" NEAR boat AND car', "red* NEAR(boat AND car)", "^red + near:boat - and {car}",
         "red\0near\0boat and car", "RED -NEAR -boat +and (car",
     ):  # fmt: skip
-        assert catalog.match(text, 50, scope(catalog)) == plain
+        assert fulltext.match(catalog, text, 50, scope(catalog)) == plain
 
 
 def test_no_query_is_an_error(catalog: Catalog) -> None:
@@ -211,10 +215,10 @@ def test_no_query_is_an_error(catalog: Catalog) -> None:
     within = scope(catalog)
     for _ in range(10_000):
         text = "".join(chance.choices([*letters, *said], k=chance.randrange(25)))
-        for one in catalog.match(text, 3, within):
+        for one in fulltext.match(catalog, text, 3, within):
             assert 0 < one.share <= 1
             assert one.words
-    assert len(catalog.match("candles " * 100_000, 3, within)) == 1
+    assert len(fulltext.match(catalog, "candles " * 100_000, 3, within)) == 1
     assert found(catalog, " ".join(f"w{number}" for number in range(5000))) == []
 
 
@@ -238,7 +242,7 @@ def test_words_follow_what_is_written(catalog: Catalog) -> None:
         writer.add_item(file, number, passage("A yellow submarine."))
     assert found(catalog, "sea", Modality.TEXT) == []
     assert len(found(catalog, "submarine", Modality.TEXT)) == 1
-    assert catalog.words_agree()
+    assert health.words_agree(catalog)
 
 
 def test_what_fails_leaves_the_words_as_they_were(catalog: Catalog) -> None:
@@ -248,7 +252,7 @@ def test_what_fails_leaves_the_words_as_they_were(catalog: Catalog) -> None:
         writer.move_asset("trips/RedCar.jpg", asset("ships/Blue.jpg"))
         raise RuntimeError("half way")
     assert held(catalog.path) == before
-    assert catalog.words_agree()
+    assert health.words_agree(catalog)
 
 
 def test_words_are_read_in_the_state_that_is_held(catalog: Catalog) -> None:
@@ -265,9 +269,9 @@ def test_words_are_found_where_nothing_can_be_written(catalog: Catalog) -> None:
     catalog.close()
     reading = Catalog(catalog.path, read_only=True)
     assert found(reading, "boat") == [3]
-    assert reading.words_agree()
+    assert health.words_agree(reading)
     with pytest.raises(StoreReadOnlyError):
-        reading.rebuild_words()
+        health.rebuild_words(reading)
     reading.close()
 
 
@@ -288,14 +292,14 @@ def test_words_are_found_where_nothing_can_be_written(catalog: Catalog) -> None:
     ],
 )
 def test_words_that_disagree_are_made_anew(catalog: Catalog, damage: str) -> None:
-    assert catalog.words_agree()
+    assert health.words_agree(catalog)
     with sqlite3.connect(catalog.path) as database:
         database.execute(damage)
     database.close()
     other = Catalog(catalog.path)
-    assert not other.words_agree()
-    other.rebuild_words()
-    assert other.words_agree()
+    assert not health.words_agree(other)
+    health.rebuild_words(other)
+    assert health.words_agree(other)
     assert found(other, "cake" if "items" not in damage else "another") == [1]
     other.close()
 
@@ -321,7 +325,7 @@ def test_an_older_catalog_gets_its_words(catalog: Catalog, version: int) -> None
         Catalog(catalog.path, read_only=True)
     migrated = Catalog(catalog.path)
     assert held(catalog.path) == before
-    assert migrated.words_agree()
+    assert health.words_agree(migrated)
     assert found(migrated, "grandma") == [1]
     migrated.close()
 
@@ -336,10 +340,10 @@ def test_an_sqlite_without_full_text_search_is_named(
         Catalog(tmp_path / "catalog.db")
     monkeypatch.setattr(schema, "_MAKE_WORDS", made)
     catalog = Catalog(tmp_path / "catalog.db")
-    assert catalog.words_agree()
+    assert health.words_agree(catalog)
     catalog.close()
 
 
 def test_a_match_says_what_was_found(catalog: Catalog) -> None:
-    (match,) = catalog.match("grandma", 50, scope(catalog))
+    (match,) = fulltext.match(catalog, "grandma", 50, scope(catalog))
     assert match == Match(item=1, by=1, score=match.score, share=1.0, words=("grandma",))

@@ -11,7 +11,7 @@ import pytest
 import cmsearch
 from cmsearch.errors import StoreError
 from cmsearch.media import phash
-from cmsearch.store.catalog import schema, sqlite
+from cmsearch.store.catalog import embeddings, files, items, schema, sqlite
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
@@ -180,13 +180,13 @@ def test_a_catalog_of_version_3_gets_its_hashes_without_encoding_again(
         opened.execute("DROP TABLE adapters")
         opened.execute("PRAGMA user_version = 3")
     with Store(folder / DIRECTORY) as store:
-        last = store.catalog.last_embedding()
-        assert store.catalog.unhashed() == {"hills.png"}
-        assert store.catalog.hashes(range(last + 1)) == {}
+        last = embeddings.last_embedding(store.catalog)
+        assert files.unhashed(store.catalog) == {"hills.png"}
+        assert items.hashes(store.catalog, range(last + 1)) == {}
     report = Indexer(folder).run()
     assert (report.added, report.changed, report.reencoded, report.unchanged) == (0, 0, 0, 2)
     with Store(folder / DIRECTORY) as store:
-        assert store.catalog.last_embedding() == last
-        assert store.catalog.unhashed() == set()
-        assert list(store.catalog.hashes(range(last + 1)).values()) == [before]
+        assert embeddings.last_embedding(store.catalog) == last
+        assert files.unhashed(store.catalog) == set()
+        assert list(items.hashes(store.catalog, range(last + 1)).values()) == [before]
     assert len(before) == phash.BYTES

@@ -1,0 +1,55 @@
+"""Conditions on columns and forms of them that several modules ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from cmsearch.media import phash
+from cmsearch.store.catalog import schema
+from cmsearch.types import Modality
+
+MAX_TEXT = 100_000
+"""Characters of an item's text that are read; what is longer is no caption or passage."""
+PAGE = "page"
+"""The kind of pictures that are no photos, and of which a file may have several."""
+
+
+def is_photo(items: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether an item is a picture by itself, and no page of a document."""
+    return (items.c.modality == Modality.IMAGE) & (items.c.kind != PAGE)
+
+
+def of_photos() -> sa.ColumnElement[bool]:
+    """Whether an embedding is of a photo; there are few pages, if any."""
+    pages = sa.select(schema.items.c.id).where(schema.items.c.kind == PAGE)
+    is_picture = schema.embeddings.c.modality == Modality.IMAGE
+    return is_picture & schema.embeddings.c.item.not_in(pages)
+
+
+def is_vector(column: sa.ColumnElement[bytes], dim: int) -> sa.ColumnElement[bool]:
+    return sa.and_(sa.func.typeof(column) == "blob", sa.func.length(column) == 2 * dim)
+
+
+def is_hash(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[bool]:
+    is_as_long = sa.func.length(column).in_((0, phash.BYTES))
+    return sa.and_(sa.func.typeof(column) == "blob", is_as_long)
+
+
+def whole(column: sa.ColumnElement[bytes], most: int) -> sa.ColumnElement[Any]:
+    """A blob of at most `most` bytes, or null; 0 for anything else, which isn't read."""
+    is_blob = sa.and_(sa.func.typeof(column) == "blob", sa.func.length(column) <= most)
+    return sa.case((column.is_(None), sa.null()), (is_blob, column), else_=sa.literal(0))
+
+
+def shortened(column: sa.ColumnElement[str]) -> sa.ColumnElement[Any]:
+    """A text, or of one that is too long its beginning."""
+    size = sa.func.length(sa.cast(column, sa.LargeBinary))  # that of a text ends at a zero
+    return sa.case((size > 4 * MAX_TEXT, sa.func.substr(column, 1, MAX_TEXT)), else_=column)
+
+
+def text_of(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text is a string")
+    return value

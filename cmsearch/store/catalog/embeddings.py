@@ -1,0 +1,59 @@
+"""How many embeddings a space has, of which modalities, and which are gone."""
+
+from __future__ import annotations
+
+import numpy as np
+import sqlalchemy as sa
+
+from cmsearch.store.catalog import schema
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.columns import of_photos
+from cmsearch.store.catalog.schema import understood
+from cmsearch.types import IdArray, Modality
+
+
+def count(catalog: Catalog, space: int, modality: Modality | None = None) -> int:
+    """How many embeddings a space has, of one modality if given; the damaged ones too."""
+    table = schema.embeddings.c
+    query = sa.select(sa.func.count()).where(table.space == space)
+    if modality is not None:
+        query = query.where(table.modality == modality)
+    return int(catalog.scalar(query))
+
+
+def photo_count(catalog: Catalog, space: int) -> int:
+    """How many embeddings of photos a space has."""
+    query = sa.select(sa.func.count()).where(schema.embeddings.c.space == space, of_photos())
+    return int(catalog.scalar(query))
+
+
+def modalities(catalog: Catalog, space: int) -> list[Modality]:
+    """The modalities that a space has embeddings of, but for sound, whose space is its own."""
+    table = schema.embeddings.c
+    query = sa.select(table.modality).where(table.space == space)
+    query = query.where(table.modality != Modality.SOUND).distinct()
+    rows = catalog.rows(query)
+    with understood(catalog.path):
+        return sorted(Modality(row[0]) for row in rows)
+
+
+def last_embedding(catalog: Catalog) -> int:
+    """The highest id that an embedding ever had."""
+    query = sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'embeddings'")
+    return int(catalog.scalar(query) or 0)
+
+
+def tombstones(catalog: Catalog, since: int = 0) -> IdArray:
+    """The ids of embeddings that are gone, as far as a snapshot may still hold them.
+
+    With `since`, those that went after that snapshot was published.
+    """
+    rows = catalog.rows(
+        sa.select(schema.tombstones.c.embedding).where(schema.tombstones.c.snapshot >= since)
+    )
+    return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+
+def tombstone_count(catalog: Catalog) -> int:
+    """How many embeddings are gone that a snapshot may still hold."""
+    return int(catalog.scalar(sa.select(sa.func.count()).select_from(schema.tombstones)))

@@ -1,0 +1,153 @@
+"""The files of a catalog: what is known of them, what they lack, and numbers over all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from cmsearch.common import locators
+from cmsearch.common.kinds import HEARD
+from cmsearch.media.readers import names
+from cmsearch.store.catalog import schema
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.columns import is_hash, is_photo, text_of
+from cmsearch.store.catalog.rows import asset_row
+from cmsearch.store.catalog.schema import chunks, understood
+from cmsearch.types import Asset, Capture, Modality, Segment
+
+_ASCII = re.compile("[ -~]+")
+
+
+def assets(catalog: Catalog) -> dict[str, Asset]:
+    """Every asset by its path."""
+    columns = [schema.assets.c[name] for name in asset_row(Asset("", "", 0, None, None))]
+    rows = catalog.rows(sa.select(*columns))
+    with understood(catalog.path):
+        return {row[0]: _asset(row) for row in rows}
+
+
+def paths_with(catalog: Catalog, text: str) -> list[str]:
+    """The paths of files with a text in them, in any case; not looking at other than ASCII."""
+    path = schema.assets.c.path
+    has = (path.contains(piece, autoescape=True) for piece in _ASCII.findall(text))
+    return [row[0] for row in catalog.rows(sa.select(path).where(*has))]
+
+
+def lacking(catalog: Catalog, space: int) -> set[str]:
+    """The paths of the assets of which an item has no embedding in a space, sounds apart."""
+    return _lacking(catalog, space, schema.items.c.modality != Modality.SOUND)
+
+
+def lacking_sounds(catalog: Catalog, space: int) -> set[str]:
+    """The paths of the assets of which a sound has no embedding in a space."""
+    return _lacking(catalog, space, schema.items.c.modality == Modality.SOUND)
+
+
+def _lacking(catalog: Catalog, space: int, wanted: sa.ColumnElement[bool]) -> set[str]:
+    has = sa.select(schema.embeddings.c.id).where(
+        schema.embeddings.c.item == schema.items.c.id, schema.embeddings.c.space == space
+    )
+    query = (
+        sa.select(schema.assets.c.path)
+        .join(schema.items, schema.items.c.asset == schema.assets.c.id)
+        .where(wanted, ~has.exists())
+        .distinct()
+    )
+    return {row[0] for row in catalog.rows(query)}
+
+
+def unhashed(catalog: Catalog) -> set[str]:
+    """The paths of the assets with a picture that has no perceptual hash, or a damaged one."""
+    query = (
+        sa.select(schema.assets.c.path)
+        .join(schema.items, schema.items.c.asset == schema.assets.c.id)
+        .where(is_photo(schema.items))
+        .where(sa.or_(~is_hash(schema.items.c.phash), schema.items.c.phash.is_(None)))
+        .distinct()
+    )
+    return {row[0] for row in catalog.rows(query)}
+
+
+def item_digests(catalog: Catalog, path: str, space: int) -> frozenset[str]:
+    """The digests of the items of one asset that have an embedding in a space."""
+    query = (
+        sa.select(schema.items.c.digest)
+        .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
+        .join(schema.embeddings, schema.embeddings.c.item == schema.items.c.id)
+        .where(schema.assets.c.path == path, schema.embeddings.c.space == space)
+    )
+    return frozenset(row[0] for row in catalog.rows(query))
+
+
+def transcript(catalog: Catalog, digest: str) -> list[Segment] | None:
+    """What is said in the files whose content has this digest, if one was read whole."""
+    assets, items = schema.assets.c, schema.items.c
+    whole = assets.mtime_ns.is_not(None) & assets.error.is_(None)  # a stale one too
+    query = sa.select(sa.func.min(assets.id))
+    query = query.where(assets.digest == digest, assets.kind.in_(names(*HEARD)), whole)
+    asset = catalog.scalar(query)
+    if asset is None:
+        return None
+    own = sa.select(items.locator, items.text)
+    rows = catalog.rows(own.where(items.asset == asset, items.kind == "transcript"))
+    with understood(catalog.path):
+        found = [(locators.span(text_of(row[0])), text_of(row[1])) for row in rows]
+    if any(times is None for times, _ in found):
+        return None
+    return sorted(
+        (Segment(*times, text) for times, text in found if times),
+        key=lambda segment: (segment.start, segment.end),
+    )
+
+
+def film_ends(catalog: Catalog, paths: Iterable[str]) -> dict[str, float]:
+    """By the path of a film when its last shot ends, in seconds."""
+    items = schema.items.c
+    query = sa.select(schema.assets.c.path, items.locator)
+    query = query.join(schema.items, items.asset == schema.assets.c.id)
+    query = query.where(items.modality == Modality.VIDEO)
+    found: dict[str, float] = {}
+    for chunk in chunks(list[Any](sorted(set(paths)))):
+        for path, locator in catalog.rows(query.where(schema.assets.c.path.in_(chunk))):
+            with understood(catalog.path):
+                times = locators.span(text_of(locator))
+            found[path] = max(found.get(path, 0.0), times[1] if times else 0.0)
+    return found
+
+
+def counts(catalog: Catalog) -> dict[str, int]:
+    """How many items there are of each kind."""
+    query = sa.select(schema.items.c.kind, sa.func.count()).group_by(schema.items.c.kind)
+    return {row[0]: row[1] for row in catalog.rows(query)}
+
+
+def days(catalog: Catalog) -> tuple[str, str] | None:
+    """The first and the last day of the photos: their cameras', or of their last change."""
+    assets, items = schema.assets.c, schema.items.c
+    pictures = sa.select(items.asset).where(is_photo(schema.items))
+    query = sa.select(sa.func.min(assets.taken), sa.func.max(assets.taken))
+    first, last = catalog.rows(query.where(assets.id.in_(pictures)))[0]
+    return None if first is None else (first[:10], last[:10])
+
+
+def sizes(catalog: Catalog, space: int) -> dict[Modality, tuple[int, int]]:
+    """By modality the number of embeddings in a space, and their bytes."""
+    table = schema.embeddings.c
+    blobs = (table.vector, table.tokens, table.features)
+    length = sum(sa.func.coalesce(sa.func.length(blob), 0) for blob in blobs)
+    query = sa.select(table.modality, sa.func.count(), sa.func.sum(length))
+    rows = catalog.rows(query.where(table.space == space).group_by(table.modality))
+    with understood(catalog.path):
+        return {Modality(row[0]): (int(row[1]), int(row[2])) for row in rows}
+
+
+def _asset(row: Sequence[Any]) -> Asset:
+    path, kind, size, mtime_ns, digest, error, about, taken, camera, latitude, longitude = row
+    if not all(isinstance(one, str) for one in (path, kind, error or "", about or "")):
+        raise TypeError("a text is a string")
+    capture = Capture(taken and datetime.fromisoformat(taken), camera, latitude, longitude)
+    return Asset(path, kind, size, mtime_ns, digest, error, about, capture)

@@ -1,0 +1,107 @@
+"""Proving that a catalog is whole, and mending it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from cmsearch.store.catalog import fulltext, schema
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.columns import is_vector, whole
+from cmsearch.store.catalog.schema import chunks
+from cmsearch.types import MAX_TOKENS, FloatArray
+
+
+def integrity(catalog: Catalog) -> list[str]:
+    """What SQLite finds wrong with its own file, at most 20 findings."""
+    with catalog.connected() as connection:
+        checked = connection.exec_driver_sql("PRAGMA integrity_check(20)").fetchall()
+        foreign = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)
+    found = [str(row[0]) for row in checked if row[0] != "ok"]
+    return [
+        *found,
+        *(f"a row of {row[0]} refers to a missing one of {row[2]}" for row in foreign),
+    ]
+
+
+def reindex(catalog: Catalog) -> None:
+    """Make SQLite's own indexes anew from its tables."""
+    with catalog.connected() as connection:
+        connection.exec_driver_sql("REINDEX")
+
+
+def stored(catalog: Catalog, space: int, dim: int, after: int, count: int) -> Sequence[Any]:
+    """The next `count` embeddings of a space by their ids, as rows of (id, vector, tokens).
+
+    A vector or tokens of another type, or longer than they can be, are 0.
+    """
+    table = schema.embeddings.c
+    tokens = whole(table.tokens, MAX_TOKENS * (dim + 4))
+    query = sa.select(table.id, whole(table.vector, 2 * dim), tokens)
+    query = query.where(table.space == space, table.id > after).order_by(table.id)
+    return catalog.rows(query.limit(count))
+
+
+def siblings(catalog: Catalog, embeddings: Sequence[int]) -> dict[int, str]:
+    """The embeddings, and all others of their items in the same space, each with its file."""
+    given, table = schema.embeddings.alias(), schema.embeddings.c
+    query = (
+        sa.select(table.id, schema.assets.c.path)
+        .join(given, (given.c.item == table.item) & (given.c.space == table.space))
+        .join(schema.items, schema.items.c.id == table.item)
+        .join(schema.assets, schema.assets.c.id == schema.items.c.asset)
+    )
+    found: dict[int, str] = {}
+    for chunk in chunks(sorted(embeddings)):
+        found |= {row[0]: row[1] for row in catalog.rows(query.where(given.c.id.in_(chunk)))}
+    return found
+
+
+def incomplete(catalog: Catalog, space: int) -> list[int]:
+    """The embeddings of items of which an earlier piece is missing."""
+    table = schema.embeddings.c
+    is_whole = sa.func.count() == sa.func.max(table.part) + 1
+    items = sa.select(table.item).where(table.space == space).group_by(table.item)
+    query = sa.select(table.id).where(table.space == space)
+    return [row[0] for row in catalog.rows(query.where(table.item.in_(items.having(~is_whole))))]
+
+
+def item_vectors(
+    catalog: Catalog, path: str, space: int, dim: int
+) -> dict[str, list[tuple[int, FloatArray]]]:
+    """By the digest of each item of an asset its embeddings' ids and vectors `(dim,)`."""
+    table = schema.embeddings.c
+    query = (
+        sa.select(schema.items.c.digest, table.id, table.vector)
+        .join(schema.items, table.item == schema.items.c.id)
+        .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
+        .where(schema.assets.c.path == path, table.space == space)
+        .where(is_vector(table.vector, dim))
+        .order_by(table.item, table.part)
+    )
+    found: dict[str, list[tuple[int, FloatArray]]] = {}
+    for digest, number, vector in catalog.rows(query):
+        values = np.frombuffer(vector, "<f2").astype(np.float32)
+        found.setdefault(digest, []).append((number, values))
+    return found
+
+
+def words_agree(catalog: Catalog) -> bool:
+    """Whether the words that `match` looks up are those of the items and paths."""
+    with catalog.reading():
+        return fulltext.agree(catalog)
+
+
+def rebuild_words(catalog: Catalog) -> None:
+    """Make the words that `match` looks up anew, from the items and paths."""
+    with catalog.writing() as writer:
+        writer.rebuild_words()
+
+
+def shrink(catalog: Catalog) -> None:
+    """Give the room of what was deleted back to the disk."""
+    with catalog.connected() as connection:
+        connection.exec_driver_sql("VACUUM")

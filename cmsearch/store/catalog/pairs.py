@@ -1,0 +1,124 @@
+"""Pictures with what describes them: what is learned from, measured on and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import sqlalchemy as sa
+
+from cmsearch.models.spaces import MAX_DIM
+from cmsearch.store.catalog import schema
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.columns import is_photo, text_of, whole
+from cmsearch.store.catalog.schema import chunks, understood
+from cmsearch.types import SEEN, IdArray, Modality
+
+MAX_FEATURES = 2**20
+"""Bytes of an embedding's features; those of the largest models are some thousand numbers."""
+
+
+def captioned(catalog: Catalog, space: int) -> list[tuple[int, int, str]]:
+    """Every caption whose picture has an embedding in a space too: the first embedding of the
+    picture, that of the caption, and the caption's text.
+    """
+    items, table = schema.items.c, schema.embeddings.c
+    first = (
+        sa.select(table.id, items.asset, items.about, items.text)
+        .join(schema.items, table.item == items.id)
+        .where(table.space == space, table.part == 0)
+        .order_by(table.id)
+    )
+    pictures = catalog.rows(first.where(table.modality == Modality.IMAGE))
+    captions = catalog.rows(first.where(table.modality == Modality.TEXT, items.kind == "caption"))
+    seen = {row[1]: row[0] for row in reversed(pictures)}
+    with understood(catalog.path):
+        return [
+            (int(seen[row[2]]), int(row[0]), text_of(row[3])) for row in captions if row[2] in seen
+        ]
+
+
+def captions_of(catalog: Catalog, space: int, items: Iterable[int]) -> dict[int, list[int]]:
+    """By item that is a photo the first embedding of each of its captions in a space."""
+    photos, captions, table = schema.items.alias(), schema.items.alias(), schema.embeddings.c
+    query = (
+        sa.select(photos.c.id, table.id)
+        .join(captions, (captions.c.about == photos.c.asset) & (captions.c.kind == "caption"))
+        .join(schema.embeddings, table.item == captions.c.id)
+        .where(is_photo(photos), table.space == space, table.part == 0)
+        .order_by(table.id)
+    )
+    found: dict[int, list[int]] = {}
+    for chunk in chunks(sorted(set(items))):
+        for item, embedding in catalog.rows(query.where(photos.c.id.in_(chunk))):
+            found.setdefault(item, []).append(embedding)
+    return found
+
+
+def captions(catalog: Catalog) -> list[tuple[str, str]]:
+    """Every caption of a photograph in the store as (path of its image, text)."""
+    photos = schema.items.alias()
+    query = (
+        sa.select(schema.assets.c.path, schema.items.c.text)
+        .join(schema.assets, schema.items.c.about == schema.assets.c.id)
+        .where(schema.items.c.kind == "caption")
+        .where(schema.assets.c.id.in_(sa.select(photos.c.asset).where(is_photo(photos))))
+        .order_by(schema.assets.c.path, schema.items.c.id)
+    )
+    return [(row[0], row[1]) for row in catalog.rows(query)]
+
+
+def subjects(catalog: Catalog, space: int, modality: Modality) -> tuple[IdArray, IdArray]:
+    """Embedding ids, in order, and for each the asset that its item describes or is."""
+    query = (
+        sa.select(
+            schema.embeddings.c.id,
+            sa.func.coalesce(schema.items.c.about, schema.items.c.asset),
+        )
+        .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
+        .where(schema.embeddings.c.space == space, schema.embeddings.c.modality == modality)
+        .order_by(schema.embeddings.c.id)
+    )
+    rows = np.array([tuple(row) for row in catalog.rows(query)], np.int64).reshape(-1, 2)
+    return rows[:, 0], rows[:, 1]
+
+
+def pictures(catalog: Catalog, space: int) -> list[tuple[int, str, int, str]]:
+    """Every photo with an embedding in a space: the first of these, path, bytes, digest."""
+    table = schema.items.c
+    query = (
+        sa.select(sa.func.min(schema.embeddings.c.id))
+        .add_columns(schema.assets.c.path, schema.assets.c.size, table.digest)
+        .join(schema.items, schema.embeddings.c.item == table.id)
+        .join(schema.assets, schema.assets.c.id == table.asset)
+        .where(is_photo(schema.items), schema.embeddings.c.space == space)
+        .group_by(table.id)
+    )
+    rows = catalog.rows(query)
+    with understood(catalog.path):
+        return [(row[0], text_of(row[1]), int(row[2]), text_of(row[3])) for row in rows]
+
+
+def inputs(
+    catalog: Catalog, space: int, after: int, count: int
+) -> Sequence[tuple[int, bytes, bytes | None]]:
+    """The next `count` pictures of a space by the ids of their embeddings: these, vectors and
+    features.
+    """
+    table = schema.embeddings.c
+    features = whole(table.features, MAX_FEATURES)
+    query = sa.select(table.id, whole(table.vector, 2 * MAX_DIM), features)
+    query = query.where(table.space == space, table.modality.in_(SEEN))
+    rows = catalog.rows(query.where(table.id > after).order_by(table.id).limit(count))
+    with understood(catalog.path):
+        if not all(isinstance(blob or b"", bytes) for row in rows for blob in row[1:]):
+            raise TypeError("a vector is a blob")
+        return [(int(row[0]), row[1], row[2]) for row in rows]
+
+
+def feature_bytes(catalog: Catalog, space: int) -> set[int]:
+    """The lengths in bytes of the features of a space's pictures; 0 for none."""
+    table = schema.embeddings.c
+    length = sa.func.coalesce(sa.func.length(table.features), 0)
+    query = sa.select(length).where(table.space == space, table.modality.in_(SEEN))
+    return {int(row[0]) for row in catalog.rows(query.distinct())}

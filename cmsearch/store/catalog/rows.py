@@ -1,0 +1,47 @@
+"""Assets and encodings as the rows that a catalog keeps of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from cmsearch.store.catalog.blobs import pack_tokens
+from cmsearch.types import Asset, Encoding
+
+
+def asset_row(asset: Asset) -> dict[str, Any]:
+    """An asset's columns, in the order of its fields; one without a date has its file's."""
+    capture = asset.capture
+    taken = capture.taken
+    if taken is None and asset.mtime_ns is not None:
+        taken = datetime.fromtimestamp(asset.mtime_ns / 1e9)
+    return {
+        "path": asset.path,
+        "kind": asset.kind,
+        "size": asset.size,
+        "mtime_ns": asset.mtime_ns,
+        "digest": asset.digest,
+        "error": asset.error,
+        "about": asset.about,
+        "taken": taken and taken.isoformat(" ", "seconds"),
+        "camera": capture.camera,
+        "latitude": capture.latitude,
+        "longitude": capture.longitude,
+    }
+
+
+def embedding_blobs(encoding: Encoding) -> Iterator[dict[str, Any]]:
+    for part, vector in enumerate(encoding.vectors):
+        tokens = None
+        if encoding.tokens is not None and encoding.weights is not None:
+            tokens = pack_tokens(encoding.tokens[part], encoding.weights[part])
+        features = None
+        if encoding.features is not None:
+            features = encoding.features[part].astype("<f2").tobytes()
+        yield {
+            "part": part,
+            "vector": vector.astype("<f2").tobytes(),
+            "features": features,
+            "tokens": tokens,
+        }
