@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cmsearch.errors import StoreError, StoreReadOnlyError
-from cmsearch.store.catalog import fulltext, health, schema, sqlite
+from cmsearch.store.catalog import fulltext, health, sqlite
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.fulltext import Match, Scope
 from cmsearch.store.catalog.writer import NewItem
@@ -335,10 +335,10 @@ def test_an_sqlite_without_full_text_search_is_named(
 ) -> None:
     made = sqlite._MAKE_WORDS
     lacking = tuple(statement.replace("fts5(", "fts_of_none(") for statement in made)
-    monkeypatch.setattr(schema, "_MAKE_WORDS", lacking)
+    monkeypatch.setattr(sqlite, "_MAKE_WORDS", lacking)
     with pytest.raises(StoreError, match=r"no such module.*Python whose SQLite has"):
         Catalog(tmp_path / "catalog.db")
-    monkeypatch.setattr(schema, "_MAKE_WORDS", made)
+    monkeypatch.setattr(sqlite, "_MAKE_WORDS", made)
     catalog = Catalog(tmp_path / "catalog.db")
     assert health.words_agree(catalog)
     catalog.close()

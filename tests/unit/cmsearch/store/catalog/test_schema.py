@@ -11,7 +11,7 @@ import pytest
 import cmsearch
 from cmsearch.errors import StoreError
 from cmsearch.media import phash
-from cmsearch.store.catalog import embeddings, files, items, schema, sqlite
+from cmsearch.store.catalog import embeddings, files, items, sqlite
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
@@ -141,7 +141,7 @@ def test_a_migration_that_fails_leaves_the_catalog_as_it_was(
     path = folder / DIRECTORY / CATALOG
     before = layout(path)
     steps = {1: (*sqlite._MIGRATIONS[1], "INSERT INTO nowhere VALUES (1)")}
-    monkeypatch.setattr(schema, "_MIGRATIONS", steps)
+    monkeypatch.setattr(sqlite, "_MIGRATIONS", steps)
     with pytest.raises(StoreError, match="nowhere"):
         cmsearch.open(folder)
     assert layout(path) == before
