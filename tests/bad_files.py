@@ -90,6 +90,7 @@ def bad_pictures() -> dict[str, tuple[bytes, str]]:
     return {
         **cut,
         **short,
+        "endless.gif": (endless_gif(4 * 2**20), "what comes after 5,000 frames is left out"),
         "empty.jpg": (b"", "the file is empty"),
         "letter.jpg": (b"Dear all,\n" * 50, "not a picture"),
         "page.png": (b"<!DOCTYPE html><html><body>Not found</body></html>", "not a picture"),
@@ -138,7 +139,6 @@ def good_pictures() -> dict[str, bytes]:
     return {
         **{f"{name}.jpg": picture for name in names if not name.startswith(".")},
         "jpeg.png": picture,
-        "endless.gif": endless_gif(4 * 2**20),
         "loop.tif": tiff(10, 10, following=8),
         "strip.png": png(100_000, 1),
         "grey.png": png(10_000, 10_000),
@@ -158,11 +158,13 @@ def bad_texts() -> dict[str, tuple[bytes, str]]:
         "zero.txt": (b"text\0text", "zero bytes"),
         "zero.csv": (b"image,caption\n\0", "zero bytes"),
         "coco.json": (b'{"annotations": [{"image_id": 1, "caption": "x"', "not COCO"),
-        "types.json": (b'{"annotations": 5, "images": {}, "x": "caption"}', "not COCO"),
         "deep.json": (b'{"annotations": "caption", "x": ' + b"[" * 100_000, "not COCO"),
         "lines.jsonl": (pair + b"broken\n" + pair, "not {"),
-        "surrogate.jsonl": (pair + b'{"image": "jpeg.png", "caption": "\\ud83d"}\n', "not {"),
-        "quotes.csv": (b'image,caption\njpeg.png,"never closed\n' + b"x," * 100_000, "not CSV"),
+        "surrogate.jsonl": (pair + b'{"image": "jpeg.png", "caption": "\\ud83d"}\n', "no caption"),
+        "quotes.csv": (
+            b'image,caption\njpeg.png,"never closed\n' + b"x," * 100_000,
+            "a field of more than",
+        ),
         "row.csv": (b"image,caption\njpeg.png\n", "no caption"),
     }
 
@@ -176,6 +178,7 @@ def good_texts() -> dict[str, bytes]:
         "long.txt": b"word " * 20_000,
         "unbroken.txt": b"x" * 500_000,
         "array.json": b"[" * 100_000,
+        "types.json": b'{"annotations": 5, "images": {}, "x": "caption"}',
         "none.csv": b"",
         "list.jsonl": json.dumps({"image": "jpeg.png", "caption": "noise"}).encode(),
     }

@@ -30,17 +30,19 @@ def read_capture(image: Image.Image, file: BinaryIO) -> Capture:
     with suppress(Exception):  # damaged EXIF says nothing
         exif = image.getexif()
     capture = shot_of(exif, image.info)
-    return capture if capture.taken else replace(capture, taken=packets.png_time(image, file))
+    if capture.taken or image.format != "PNG":
+        return capture
+    return replace(capture, taken=packets.png_time(file))
 
 
 def shot_of(exif: Image.Exif, info: Fields | None = None) -> Capture:
     """What a picture's EXIF says, and else what is in `info`, which is Pillow's."""
     more, gps = _part(exif, ExifTags.IFD.Exif), _part(exif, ExifTags.IFD.GPSInfo)
     taken = _first(_shots(exif, more))
-    place = _place(gps)
+    place = _place(gps) if gps else None
     if taken is None or place is None:
         beside = packets.noted(info or {}, _value(exif, packets.XMP_TAG))
-        place = place or _place_in_xmp(beside)
+        place = place or (_place_in_xmp(beside) if beside else None)
         taken = taken or _first(_others(exif, beside, gps))
     latitude, longitude = place or (None, None)
     camera = camera_name(_value(exif, _BASE.Make), _value(exif, _BASE.Model))
@@ -56,15 +58,17 @@ def completed(capture: Capture, other: Capture) -> Capture:
 
 
 def _part(exif: Image.Exif, which: int) -> Fields:
-    with suppress(Exception):  # what is damaged says nothing
+    try:
         return exif.get_ifd(which)
-    return {}
+    except Exception:  # what is damaged says nothing
+        return {}
 
 
 def _value(fields: Fields, tag: int) -> Any:
-    with suppress(Exception):  # Pillow decodes a field when it is asked for
+    try:
         return fields.get(tag)
-    return None
+    except Exception:  # Pillow decodes a field when it is asked for
+        return None
 
 
 def _first(values: Iterator[Any]) -> datetime | None:

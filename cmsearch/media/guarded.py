@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader, BytesIO
+from io import BufferedReader
+from math import inf
 from typing import BinaryIO
+
+from PIL import Image
 
 from cmsearch.errors import MediaError
 
@@ -21,6 +24,7 @@ MAX_SEGMENTS = 100_000
 _PIECE = 2**15
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
 _SOS, _EOI, _ALONE = 0xDA, 0xD9, (0x01, 0xD8)
+_SCAN = b"\xff\xda"
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = (0xC0, 0xC1, 0xC9)
 
@@ -30,7 +34,7 @@ class Guarded(BufferedReader):
     too much of it.
     """
 
-    def __init__(self, file: BinaryIO, room: float = float("inf")) -> None:
+    def __init__(self, file: BinaryIO, room: float = inf) -> None:
         super().__init__(file, 2**16)  # type: ignore[arg-type]  # it is no raw one, which works
         self.room = room
         self._left = MAX_READS
@@ -48,7 +52,7 @@ class Guarded(BufferedReader):
 
 
 @contextmanager
-def guarded(file: BinaryIO, room: float = float("inf")) -> Iterator[Guarded]:
+def guarded(file: BinaryIO, room: float = inf) -> Iterator[Guarded]:
     """A file for a decoder. It is to be read through this alone, which keeps its place."""
     found = Guarded(file, room)
     try:
@@ -57,17 +61,42 @@ def guarded(file: BinaryIO, room: float = float("inf")) -> Iterator[Guarded]:
         found.detach()
 
 
-def check_scans(file: BinaryIO, pixels: int) -> None:
-    """Raise `MediaError` for a JPEG that goes over its pixels more often than any photograph.
+@contextmanager
+def guarded_jpeg(file: BinaryIO, size: int) -> Iterator[BinaryIO]:
+    """The file of a JPEG of `size` bytes for a decoder, which reads at most `MAX_HEAD` of it before
+    `check_scans`.
 
-    Most have one scan, and of these the first markers are read alone.
+    Its markers are read one after the other, so that a short one needs no guard, which costs time.
     """
+    if size <= min(MAX_READS, MAX_HEAD):
+        yield file
+        return
+    with guarded(file, MAX_HEAD) as own:
+        yield own
+
+
+def check_scans(file: BinaryIO, image: Image.Image) -> None:
+    """Raise `MediaError` for an opened JPEG that goes over its pixels more often than any
+    photograph; `file` is where Pillow has left it.
+
+    Most have one scan with all colours, which what Pillow has just read tells.
+    """
+    if isinstance(file, Guarded):
+        file.room = inf
     start = file.tell()
-    file.seek(0)
-    head = BytesIO(file.read(_PIECE))  # of most files all that is looked at
-    if not _has_one_scan(head):
-        _count_scans(file, pixels)
+    if not _is_at_only_scan(file, image):
+        _count_scans(file, image.width * image.height)
     file.seek(start)
+
+
+def _is_at_only_scan(file: BinaryIO, image: Image.Image) -> bool:
+    """Whether before the file's place a scan begins that has all colours of a sequential JPEG."""
+    components = getattr(image, "layers", 0)
+    if not components or image.info.get("progressive"):
+        return False
+    length = 6 + 2 * components
+    file.seek(max(0, file.tell() - length - len(_SCAN)))
+    return file.read(5) == _SCAN + length.to_bytes(2, "big") + bytes([components])
 
 
 def _has_one_scan(file: BinaryIO) -> bool:

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterator
 from functools import cache
 from io import BytesIO
-from math import inf
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -17,7 +16,7 @@ from cmsearch.common.files import larger_than, open_file
 from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
 from cmsearch.media.exif import read_capture
-from cmsearch.media.guarded import MAX_HEAD, check_scans, guarded
+from cmsearch.media.guarded import check_scans, guarded, guarded_jpeg
 from cmsearch.media.partial import loaded
 from cmsearch.media.pillow import FORMATS, in_turn
 from cmsearch.media.pixels import normalised
@@ -126,21 +125,22 @@ def read_picture(file: BinaryIO, size: int | None = None) -> Read:
     if not head:
         raise MediaError("the file is empty")
     most = MAX_BYTES if head[4:8] == b"ftyp" or head[:4] == b"RIFF" else MAX_FILE
-    if file.seek(0, 2) > most:
+    total = file.seek(0, 2)
+    if total > most:
         raise MediaError(larger_than(most))
     file.seek(0)
+    is_jpeg = head.startswith(_JPEG)
     add_heif()
     try:
         with (
-            guarded(file, MAX_HEAD if head.startswith(_JPEG) else inf) as own,
+            guarded_jpeg(file, total) if is_jpeg else guarded(file) as own,
             Image.open(own, formats=FORMATS) as image,
-            in_turn(image.width * image.height),
+            in_turn(pixels := image.width * image.height),
         ):
-            own.room = inf
-            if image.width * image.height > (MAX_JPEG_2000 if _is_2000(image) else MAX_PIXELS):
+            if pixels > (MAX_JPEG_2000 if _is_2000(image) else MAX_PIXELS):
                 raise MediaError(f"{image.width} x {image.height} pixels are too many")
-            if head.startswith(_JPEG):
-                check_scans(own, image.width * image.height)
+            if is_jpeg:
+                check_scans(own, image)
             if size is not None:
                 image.draft("RGB", (2 * size, 2 * size))
             part, problem = loaded(image)

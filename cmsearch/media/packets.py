@@ -9,8 +9,6 @@ from datetime import datetime
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
-from PIL import Image
-
 MAX_PACKET = 2**20
 """Bytes of an XMP packet at most that are read."""
 XMP_TAG = 700
@@ -110,10 +108,8 @@ def _record(data: bytes, mark: bytes) -> str:
     return re.sub(r"^(\d\d)(\d\d)(\d\d)", r"\1:\2:\3", text) if mark == _TIME else text
 
 
-def png_time(image: Image.Image, file: BinaryIO) -> datetime | None:
+def png_time(file: BinaryIO) -> datetime | None:
     """When a PNG says that it was last changed, in UTC."""
-    if image.format != "PNG":
-        return None
     try:
         found = next((data for name, data in _chunks(file) if name == b"tIME"), b"")
         return datetime(int.from_bytes(found[:2], "big"), *found[2:7]) if len(found) == 7 else None

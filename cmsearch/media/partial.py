@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -21,7 +23,7 @@ def loaded(image: Image.Image) -> tuple[Image.Image, str]:
 
     Raises what Pillow does where less than `LEAST` of it could be.
     """
-    ended = _Ended(image) if image.format in _JPEG else None
+    ended = _Ended(image.fp) if image.format in _JPEG else None  # type: ignore[attr-defined]
     if ended is not None:
         image.load_read = ended  # type: ignore[attr-defined]
     problem: Exception | None = None
@@ -49,12 +51,12 @@ class _Ended:
     for all threads at once if it is told to.
     """
 
-    def __init__(self, image: Image.Image) -> None:
-        self._image = image
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file  # not the picture, which is to be freed as soon as nobody has it
         self.is_reached = False
 
     def __call__(self, size: int) -> bytes:
-        data: bytes = self._image.fp.read(size)  # type: ignore[attr-defined]
+        data = self._file.read(size)
         if data or self.is_reached:
             return data
         self.is_reached = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,10 @@ class Sessions:
         """The session of the graph `NAME.onnx`, opened at its first use."""
         with self._lock:
             if name not in self._open:
-                self._open[name] = _session(self._file(f"{name}.onnx"))
+                with ThreadPoolExecutor(1) as checking:  # while the library is loaded
+                    path = checking.submit(self._file, f"{name}.onnx")
+                    import onnxruntime  # noqa: F401
+                self._open[name] = _session(path.result())
             return self._open[name]
 
 

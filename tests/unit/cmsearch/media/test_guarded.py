@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from cmsearch.errors import MediaError
-from cmsearch.media import animations, guarded, images
+from cmsearch.media import animations, guarded
 from cmsearch.media.images import ImageReader, decode
 from cmsearch.types import Part, Reading, Skipped
 from tests.bad_files import chunk, png
@@ -62,28 +62,53 @@ def test_a_jpeg_of_endless_scans_is_told_without_decoding_it(
     assert time.process_time() - start < 2
 
 
+def check(data: bytes, pixels: int = 0) -> None:
+    """Check the scans of a JPEG as if it had so many pixels."""
+    file = BytesIO(data)
+    with Image.open(file) as image:
+        place = file.tell()
+        image._size = (pixels, 1) if pixels else image.size  # type: ignore[attr-defined]
+        guarded.check_scans(file, image)
+        assert file.tell() == place
+
+
 def test_the_largest_photographs_may_be_progressive() -> None:
     """Ten scans are usual, of 178 megapixels too."""
     data = jpeg(64, 48, progressive=True)
     assert 8 <= data.count(b"\xff\xda") <= 12
-    guarded.check_scans(BytesIO(data), 178_000_000)
+    check(data, 178_000_000)
     with pytest.raises(MediaError, match="no photograph does"):
-        guarded.check_scans(BytesIO(many_scans(30, 64, 48)), 178_000_000)
+        check(many_scans(30, 64, 48), 178_000_000)
 
 
-def test_a_photograph_of_one_scan_is_read_no_further_than_its_header() -> None:
+class Counted(BytesIO):
+    """A file that notes how far it was read."""
+
+    furthest = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.furthest = max(self.furthest, self.tell())
+        return data
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_photograph_of_one_scan_is_read_no_further_than_its_header(mode: str) -> None:
     """What follows, such as the film of a moving photograph, may look like scans."""
-    guarded.check_scans(BytesIO(jpeg(64, 48) + b"\xff\xda" * 200_000), 10**8)
+    buffer = BytesIO()
+    Image.linear_gradient("L").convert(mode).save(buffer, "JPEG")
+    file = Counted(buffer.getvalue() + b"\xff\xda" * 200_000)
+    with Image.open(file) as image:
+        guarded.check_scans(file, image)
+    assert file.furthest < len(buffer.getvalue())
 
 
 @pytest.mark.parametrize("end", [b"", b"\xff", b"\xff\xda", b"\xff\xda\0", b"\xff" * 50_000])
 def test_scans_are_counted_in_damaged_files(end: bytes) -> None:
     data = many_scans(3, 64, 48)
-    for cut in (20, 200, len(data) - 2):
-        file = BytesIO(data[:cut] + end)
-        file.seek(7)
-        guarded.check_scans(file, 64 * 48)
-        assert file.tell() == 7
+    first = data.index(b"\xff\xda") + 14
+    for cut in (first, first + 50, len(data) - 2):
+        check(data[:cut] + end)
 
 
 def pieces(kind: str, count: int) -> bytes:
@@ -109,7 +134,7 @@ def test_a_picture_of_countless_parts_is_told(monkeypatch: pytest.MonkeyPatch, k
 
 
 def test_what_a_jpeg_notes_before_its_pixels_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_HEAD", 2**20)
+    monkeypatch.setattr(guarded, "MAX_HEAD", 2**20)
     note = b"\xff\xe1\xff\xffExif\0\0".ljust(65_537, b"\0")
     data = jpeg(64, 48)
     assert decode(data[:2] + note * 10 + data[2:]).size == (64, 48)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import struct
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from cmsearch.errors import MediaError
 from cmsearch.media import images
@@ -455,3 +456,22 @@ def test_only_files_are_opened(tmp_path: Path) -> None:
     for name in ("pipe.jpg", "zero.jpg"):
         with pytest.raises(MediaError, match="not a regular file"):
             list(ImageReader().read(tmp_path / name, Reading(8)))
+
+
+@pytest.mark.parametrize("style", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_picture_is_freed_as_soon_as_nobody_has_it(style: str) -> None:
+    """Not when Python next looks for circles: until then many pictures would be kept."""
+    buffer = BytesIO()
+    Image.new("RGB", (640, 480), "red").save(buffer, style)
+    gc.collect()
+    gc.disable()
+    try:
+        before = count_pictures()
+        decode(buffer.getvalue(), 64)
+        assert count_pictures() == before
+    finally:
+        gc.enable()
+
+
+def count_pictures() -> int:
+    return sum(isinstance(one, ImageFile.ImageFile) for one in gc.get_objects())
