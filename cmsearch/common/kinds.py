@@ -55,7 +55,7 @@ ITEM_KINDS: Mapping[str, ItemKind] = {
 }
 KINDS = {name: kind.modality for name, kind in ITEM_KINDS.items() if kind.is_target}
 """The modality of each kind that can be asked for by its name."""
-TARGETS = ("any", *TOWER, *KINDS)
+TARGETS = ("any", *(modality.value for modality in TOWER), *KINDS)
 """What a search can be for: anything, a modality, or a kind of items."""
 
 
