@@ -17,6 +17,10 @@ from tests.commands import cmsearch
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+GROUPS = {f"cmsearch.{kind}s" for kind in ("encoder", "reader", "reranker", "transcriber")}
+GROUPS |= {"cmsearch.indexes"}
+"""Of entry points."""
 STORES = shutil.ignore_patterns(".cmsearch")
 
 
@@ -69,11 +73,42 @@ def test_the_commands_of_the_readme_run(newcomer: Path) -> None:
         assert result.returncode == 0, f"{line}: {result.stderr}"
 
 
+def slug(heading: str) -> str:
+    """What a heading is linked to by."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
 def test_links_of_the_documents_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
-            if not target.startswith(("http:", "https:")):
-                assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    for page in PAGES:
+        for target, place in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", page.read_text()):
+            if target.startswith(("http:", "https:")):
+                continue
+            other = page.parent / target if target else page
+            assert other.exists(), f"{page.name} links to {target}"
+            if place:
+                headings = re.findall(r"^#+ (.*)$", other.read_text(), re.MULTILINE)
+                assert place in map(slug, headings), f"{page.name} links to {target}#{place}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+def test_modules_that_the_documents_name_are_there(page: Path) -> None:
+    text = page.read_text()
+    for path in re.findall(r"(?<![\w/.~-])(?:cmsearch|indexer|scripts)/[\w/]+\.py\b", text):
+        assert any((base / path).exists() for base in (ROOT, ROOT / "tests" / "unit")), path
+    for name in re.findall(r"(?:from |import |`)((?:cmsearch|indexer)(?:\.\w+)+)", text):
+        assert name in GROUPS or is_there(name), name
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is that of a module, or of something that one has."""
+    module, _, own = name.rpartition(".")
+    if own == "py" or "." not in name:
+        return True
+    places = [ROOT.joinpath(*name.split(".")), ROOT.joinpath(*module.split("."))]
+    if places[0].is_dir() or places[0].with_suffix(".py").exists():
+        return True
+    inside = places[1] / "__init__.py" if places[1].is_dir() else places[1].with_suffix(".py")
+    return inside.exists() and re.search(rf"\b{own}\b", inside.read_text()) is not None
 
 
 def test_every_dependency_has_its_reason() -> None:

@@ -20,7 +20,7 @@ from cmsearch.types import FloatArray
 
 _PURPOSE = Purpose(
     "The reranker {model} is not on this machine. Fetch it once, in Python: "
-    'cmsearch.registry.load_reranker("itm:{model}", download=True).',
+    'cmsearch.models.loading.load_reranker("itm:{model}", download=True).',
     "search without this reranker",
 )
 _MATCH = 1  # of the head's two classes

@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 
 from cmsearch.common.arguments import checked_path
-from cmsearch.errors import MediaError, QueryError
+from cmsearch.errors import QueryError
 from cmsearch.media import audio
 from cmsearch.media.audio import RATE, listening
 from cmsearch.models.loading import load_transcriber
@@ -46,20 +46,6 @@ def transcribe(source: str | Path | bytes, asr: str | None = None) -> Iterator[S
     file is damaged, `MediaError` is raised after what could be heard. Raises `ModelError`.
     """
     return heard(_source(source), transcriber(asr))
-
-
-def transcript_of(source: str | Path | bytes, name: str | None = None) -> list[Segment]:
-    """All that `transcribe` gives; where the file is damaged, what could be heard, if anything.
-
-    Raises `MediaError`, `ModelError`.
-    """
-    found: list[Segment] = []
-    try:
-        found.extend(transcribe(source, name))
-    except MediaError:
-        if not found:
-            raise
-    return found
 
 
 def transcriber(name: str | None = None, *, device: str | None = None) -> Transcriber:
