@@ -59,34 +59,44 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; every error is one message and an exit code."""
+    """Run the command line in a process of its own, and end it."""
     _check_streams()
-    _log_to_stderr()
     before = set(threading.enumerate())
+    with attended():
+        status = run()
+    _flush()
+    end_if_busy(status, before)
+    sys.exit(status)
+
+
+def run() -> int:
+    """The exit code of the command that the arguments name; every error is one message."""
+    _log_to_stderr()
     try:
-        with attended():
-            status = cli(standalone_mode=False)
+        status = cli(standalone_mode=False)
     except CmsearchError as error:
-        _fail(str(error), error.exit_code)
+        return _failed(str(error), error.exit_code)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"Error: {MESSAGE}", err=True)
-        end_if_busy(1, before)
-        sys.exit(1)
+        return _failed(MESSAGE)
     except OSError as error:
         if not is_of_printing(error):
-            _fail(_unforeseen(error), 1)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is still to be flushed
+            return _failed(_unforeseen(error))
         reason = error.strerror or str(error)
-        _fail(f"Nothing can be printed: {reason}. Make room, or let it lead elsewhere.", 1)
+        return _failed(f"Nothing can be printed: {reason}. Make room, or let it lead elsewhere.")
     except Exception as error:  # a mistake of ours, or something that no code foresaw
-        _fail(_unforeseen(error), 1)
-    else:
-        code = status if isinstance(status, int) else 0
-        end_if_busy(code, before)
-        sys.exit(code)
+        return _failed(_unforeseen(error))
+    return status if isinstance(status, int) else 0
+
+
+def _flush() -> None:
+    """Print what is left; where nothing can be printed, which was said, it goes nowhere."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _check_streams() -> None:
@@ -99,7 +109,8 @@ def _check_streams() -> None:
     if sys.stderr is None:
         sys.stderr = os.fdopen(2, "w")
     if sys.stdout is None:
-        _fail("Standard output is closed, so nothing can be printed. Let it lead somewhere.", 1)
+        _failed("Standard output is closed, so nothing can be printed. Let it lead somewhere.")
+        sys.exit(1)
 
 
 def _unforeseen(error: Exception) -> str:
@@ -117,12 +128,13 @@ def _log_to_stderr() -> None:
     logger.propagate = False  # libraries put handlers of their own on the root
 
 
-def _fail(message: str, status: int) -> None:
+def _failed(message: str, status: int = 1) -> int:
+    """Say what went wrong; gives the exit code."""
     from cmsearch.common.text import printable  # messages quote names from stores and folders
 
     with suppress(OSError):  # a full disk has no room for it either
         click.echo(f"Error: {printable(message)}", err=True)
-    sys.exit(status)
+    return status
 
 
 if __name__ == "__main__":

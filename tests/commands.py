@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cmsearch.cli import main
+from cmsearch.cli import run
 
 
 def cmsearch(
@@ -37,7 +37,6 @@ def called(
     It takes no second for starting. An error without a message of ours is a failure, as above.
     """
     words = [str(argument) for argument in arguments]
-    status: object = None
     with ExitStack() as stack:
         stack.enter_context(_logging_restored())
         patch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -45,12 +44,8 @@ def called(
         if cwd is not None:
             patch.chdir(cwd)
         stdout, stderr, _ = stack.enter_context(CliRunner().isolation(stdin))
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code
+        status = run()
         shown = stdout.getvalue().decode(), stderr.getvalue().decode()
-    assert isinstance(status, int)
     assert "CMSEARCH_DEBUG" not in shown[1], shown[1]
     return subprocess.CompletedProcess(words, status, *shown)
 
