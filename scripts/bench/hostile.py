@@ -25,8 +25,8 @@ USE = """
 import resource, sys, time
 from pathlib import Path
 import cmsearch
-from cmsearch.inventory import take_inventory
-from cmsearch.store import Store
+from cmsearch.store.inventory import take_inventory
+from cmsearch.store.store import Store
 from indexer.doctor import examine
 
 folder = Path(sys.argv[1])
@@ -43,7 +43,7 @@ def examined():
     with Store(folder / ".cmsearch") as store:
         return len(examine(store, samples=0))
 
-import cmsearch.encoders.lite, faiss, sqlalchemy
+import cmsearch.models.encoders.lite, faiss, sqlalchemy
 said = []
 for use in (search, listed, examined):
     start = time.process_time()

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from indexer.commands.fit import fit
 from tests.processes import faked, json_lines
-from tests.unit.indexer.test_fitting import write_album
+from tests.unit.cmsearch.learning.test_fit_adapter import write_album
 
 MODEL = "fake:colours"
 

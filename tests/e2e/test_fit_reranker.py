@@ -15,7 +15,7 @@ MODEL = "fake:colours"
 FIT = """
 import sys
 from cmsearch.cli import main
-from cmsearch.training.reranking import Settings
+from cmsearch.learning.training.reranker import Settings
 from indexer import reranking
 
 steps, *sys.argv[1:] = sys.argv[1:]

@@ -21,12 +21,13 @@ SOON = PATIENCE + 8.0
 """Seconds: the work that is interrupted takes minutes, and the machine may be busy."""
 START = """
 import hashlib, signal, sys
-from cmsearch import cli, registry
+from cmsearch import cli
 from cmsearch.media import images
 from cmsearch.media.images import ImageReader
+from cmsearch.models.plugins import encoders
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
-registry.encoders._rows["fake"] = "tests.fakes:load"
+encoders._rows["fake"] = "tests.fakes:load"
 read, decode = ImageReader.read, images.read_picture
 
 def work():

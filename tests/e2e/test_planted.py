@@ -15,7 +15,7 @@ from cmsearch.store.store import CATALOG, DIRECTORY
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 from tests.processes import script
-from tests.unit.cmsearch.test_trust import header, naming
+from tests.unit.cmsearch.store.test_trust import header, naming
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
 

@@ -288,7 +288,7 @@ def test_the_lock_of_a_process_that_died_is_taken_over(folder: Path, fake_model:
     code = f"""
 import os
 from pathlib import Path
-from cmsearch.store import Store
+from cmsearch.store.store import Store
 from cmsearch.types import Encoding
 with Store(Path({str(folder / ".cmsearch")!r})) as store, store.locked():
     os.kill(os.getpid(), 9)

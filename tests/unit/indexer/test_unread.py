@@ -14,7 +14,7 @@ from indexer.scan import scan
 from indexer.walk import IGNORE_FILE
 from tests.builders import write_files
 from tests.films import film
-from tests.unit.cmsearch.test_places import ROOT, Mount
+from tests.unit.cmsearch.store.test_filesystem import ROOT, Mount
 
 
 def unread(folder: Path, *paths: str, ignore: str = "") -> dict[str, int]:

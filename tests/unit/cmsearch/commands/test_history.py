@@ -157,8 +157,11 @@ def test_deep_brackets_are_no_last_search(state: Path) -> None:
         history.last()
 
 
-def test_what_was_kept_says_nothing_of_the_day() -> None:
-    """A hit's time isn't kept: nothing that goes on from it needs it."""
-    history.keep(search(hits=[Hit(1, 0.0, Path("/a"), "a", Modality.IMAGE, "photo", None,
-                                  taken=datetime(2020, 1, 1))]))  # fmt: skip
-    assert history.last().hits[0].taken is None
+def test_every_field_of_a_hit_is_kept() -> None:
+    hit = Hit(
+        rank=1, score=0.5, path=Path("/a"), source="a.mkv@1", modality=Modality.VIDEO, kind="shot",
+        text=None, taken=datetime(2020, 1, 1), stages={"cosine": 0.5}, relevance=0.25,
+        copies=(Path("/b"),), start=1.0, end=2.5, page=None, item=7, locator="1-2.5",
+    )  # fmt: skip
+    history.keep(search(hits=[hit]))
+    assert history.last().hits == [hit]

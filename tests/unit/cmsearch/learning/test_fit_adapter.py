@@ -15,6 +15,7 @@ from cmsearch.errors import CmsearchError, QueryError, StoreError, UnknownModelE
 from cmsearch.learning.examples import folder_name
 from cmsearch.learning.fit_adapter import Fit, Wish, fit
 from cmsearch.models import adapters
+from cmsearch.models.plugins import encoders
 from cmsearch.models.spaces import model_name
 from cmsearch.store.catalog import files, health
 from cmsearch.store.catalog.catalog import Catalog
@@ -47,7 +48,7 @@ def write_album(folder: Path, count: int = 60, *, shuffled: bool = False) -> Pat
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_album(tmp_path_factory.mktemp("fitting") / "photos")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(cmsearch.registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[attr-defined]
+        patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         Indexer(folder, model="fake:colours").run()
     return folder
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.unit.indexer.test_fitting import served, vectors, write_album
 
 import cmsearch
 from cmsearch.errors import CmsearchError
@@ -19,6 +18,7 @@ from cmsearch.learning.fusion_questions import DIRECTIONS
 from cmsearch.learning.heldout import Comparison
 from cmsearch.models import adapters
 from cmsearch.models.fusion_network import shapes
+from cmsearch.models.plugins import encoders
 from cmsearch.store.generations import switch
 from cmsearch.store.store import Store
 from cmsearch.types import Encoding, Modality, Query, QueryPart
@@ -26,6 +26,7 @@ from indexer import Indexer
 from indexer.doctor import examine
 from tests import damage
 from tests.builders import caption, photo, put, serve
+from tests.unit.cmsearch.learning.test_fit_adapter import served, vectors, write_album
 
 FEW_STEPS = 40
 SIDE = 6
@@ -69,7 +70,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An album with a network that has learned next to nothing."""
     folder = write_album(tmp_path_factory.mktemp("fusing") / "photos")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(cmsearch.registry.encoders._rows, "fake", "tests.fakes:load")  # type: ignore[attr-defined]
+        patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         patch.setattr(fusing, "STEPS", 2)
         Indexer(folder, model="fake:colours").run()
         with Store(folder / ".cmsearch") as store, store.catalog.writing() as writer:

@@ -20,6 +20,7 @@ from cmsearch.learning.fit_reranker import fit_reranker, forget_reranker
 from cmsearch.learning.metrics import Gold
 from cmsearch.learning.ranked_lists import material
 from cmsearch.learning.training.reranker import Settings
+from cmsearch.models.plugins import encoders
 from cmsearch.models.rerankers import learned
 from cmsearch.search.own_models import own_adapter
 from cmsearch.store.catalog import pairs
@@ -50,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Reran
     """A folder with its index and what was learned there, which is in a file beside it too."""
     folder = write_spots(tmp_path_factory.mktemp("reranking") / "photos")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(cmsearch.registry.encoders._rows, "fake", "tests.fakes:load")
+        patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         Indexer(folder, model="fake:colours").run()
         path = folder.parent / "mine.safetensors"
         yield folder, fitted(folder, Wish(export=path, licence="CC0"))

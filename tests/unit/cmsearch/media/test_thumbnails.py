@@ -12,7 +12,7 @@ from cmsearch.errors import MediaError
 from cmsearch.media.thumbnails import each, thumbnail
 from tests.builders import write_files, write_picture
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[3] / "data"
 
 
 def opened(data: bytes) -> Image.Image:

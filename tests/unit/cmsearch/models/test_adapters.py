@@ -21,7 +21,7 @@ from cmsearch.models.names import canonical_name
 from cmsearch.models.spaces import model_name
 from cmsearch.types import FloatArray, Modality, Role
 from tests import fakes
-from tests.unit.cmsearch import test_multimodal
+from tests.unit.cmsearch.models import test_fusion_network as test_multimodal
 
 DIM = fakes.DIM
 

@@ -22,7 +22,7 @@ TYPES = ("clip", "siglip", "siglip2")
 COMMIT = "0" * 40
 FETCH = """
 import logging, sys
-from cmsearch.checkpoints import checkpoint
+from cmsearch.models.checkpoints import checkpoint
 from cmsearch.errors import ModelError
 logging.basicConfig(format="%(message)s", stream=sys.stdout)
 logging.getLogger("cmsearch").setLevel(logging.INFO)

@@ -26,7 +26,7 @@ from tests import fakes
 from tests.builders import write_files, write_picture
 from tests.fakes import FakeEncoder
 
-PHOTOS = Path(__file__).parents[3] / "sample_data" / "photos"
+PHOTOS = Path(__file__).parents[4] / "sample_data" / "photos"
 
 
 class Plain:

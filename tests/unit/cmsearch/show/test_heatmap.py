@@ -103,7 +103,7 @@ def test_pictures_are_read_by_their_kind(tmp_path: Path) -> None:
 
 def test_lite_looks_at_the_quarter_that_shows_what_was_asked_for(tmp_path: Path) -> None:
     """A bee in the bottom left corner of a grey picture, and nothing else."""
-    photos = Path(__file__).parents[3] / "sample_data" / "photos"
+    photos = Path(__file__).parents[4] / "sample_data" / "photos"
     picture = Image.new("RGB", (600, 600), (128, 128, 128))
     with Image.open(photos / "honey_bee.jpg") as bee:
         picture.paste(bee.resize((300, 300)), (0, 300))

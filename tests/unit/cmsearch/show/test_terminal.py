@@ -17,7 +17,7 @@ from cmsearch.errors import QueryError
 from cmsearch.media.thumbnails import Place
 from cmsearch.show.terminal import CELL, Protocol, cell_size, previews, protocol, render
 
-PHOTOS = Path(__file__).parents[3] / "sample_data" / "photos"
+PHOTOS = Path(__file__).parents[4] / "sample_data" / "photos"
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 

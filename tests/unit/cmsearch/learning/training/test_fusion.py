@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.unit.cmsearch.test_multimodal import DIM, some
 
 from cmsearch.learning.training.fusion import Material, MultiModalNet, neighbours, other, train
 from cmsearch.models.fusion_network import Network, Parts, check
 from cmsearch.types import FloatArray
+from tests.unit.cmsearch.models.test_fusion_network import DIM, some
 
 
 def sided(parts: Parts) -> tuple[torch.Tensor, ...]:

@@ -115,7 +115,7 @@ def test_texts_are_encoded_without_the_library(folder: Path) -> None:
     space = load(str(folder)).space
     code = f"""
 import sys
-from cmsearch.encoders.transformers import load
+from cmsearch.models.encoders.transformers import load
 from cmsearch.types import Modality, Role, Space
 encoder = load({str(folder)!r}, space={space!r})
 encoder.encode([encoder.prepare("a cat", Modality.TEXT)], Modality.TEXT, Role.QUERY)

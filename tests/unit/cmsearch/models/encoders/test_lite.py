@@ -14,7 +14,7 @@ from cmsearch.models.encoders.lite_recipe import RECIPE
 from cmsearch.store.catalog.blobs import pack_tokens
 from cmsearch.types import Modality, Role, Space
 
-PHOTOS = Path(__file__).parents[4] / "sample_data" / "photos"
+PHOTOS = Path(__file__).parents[5] / "sample_data" / "photos"
 TEXTS = ["a dog on the beach", "snow", "An espresso in a red cup, seen from above; délicieux!"]
 
 

@@ -134,7 +134,7 @@ def test_an_exported_model_is_searched_with_neither_torch_nor_open_clip(tiny_cli
     space = load(f"local-dir:{tiny_clip}").space
     code = f"""
 import sys
-from cmsearch.encoders.open_clip import load
+from cmsearch.models.encoders.open_clip import load
 from cmsearch.types import Modality, Role, Space
 encoder = load({f"local-dir:{tiny_clip}"!r}, space={space!r})
 encoder.encode([encoder.prepare("a cat", Modality.TEXT)], Modality.TEXT, Role.QUERY)

@@ -256,7 +256,7 @@ def test_an_exported_model_is_searched_without_its_library(
 import sys
 import numpy as np
 from PIL import Image
-from cmsearch.encoders.transformers import load
+from cmsearch.models.encoders.transformers import load
 from cmsearch.types import Modality, Role, Space
 encoder = load({str(folders[kind])!r}, space={space!r})
 encoder.encode([encoder.prepare("a cat", Modality.TEXT)], Modality.TEXT, Role.QUERY)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.unit.cmsearch.test_details import LINES, screen
 
 from cmsearch.errors import StoreError
 from cmsearch.models.plugins import encoders
@@ -18,6 +17,7 @@ from cmsearch.store.catalog import files
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
 from tests.builders import scene, write_scene
+from tests.unit.cmsearch.search.merge.test_details import LINES, screen
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from indexer import Indexer
 from tests.builders import write_files, write_picture
 from tests.fakes import DIM, FakeEncoder
 
-QUERIES = Path(__file__).parents[2] / "data" / "queries"
+QUERIES = Path(__file__).parents[4] / "data" / "queries"
 SCALE = {"bank": {"image": (0.25, 0.1), "text": (0.5, 0.1)}, "image": {"image": (0.8, 0.05)}}
 
 
