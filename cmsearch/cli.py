@@ -1,5 +1,7 @@
 """The command line. Only this module and the commands it names print, and only they exit."""
 
+# Tested by tests/e2e/test_cli.py
+
 from __future__ import annotations
 
 import logging

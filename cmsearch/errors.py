@@ -16,6 +16,8 @@
 The number is the exit code that the command line ends with.
 """
 
+# Tested by tests/e2e/test_cli.py
+
 
 class CmsearchError(Exception):
     """The head of the tree."""

@@ -1,5 +1,7 @@
 """Encoding batches of items."""
 
+# Tested by tests/unit/indexer/test_indexer.py
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

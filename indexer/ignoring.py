@@ -5,6 +5,8 @@ what lies below it: who walks doesn't enter a folder that is ignored. A rule wit
 a regular expression of bounded time: the first place where the text after a star is found is kept.
 """
 
+# Tested by tests/properties/test_ignoring.py
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,7 @@
 """What a run of the indexer did, and what one would do."""
 
+# Tested by tests/unit/indexer/test_indexer.py
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,5 +1,7 @@
 """The stages of indexing: read files, encode batches of their items, write them."""
 
+# Tested by tests/unit/indexer/test_indexer.py
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence

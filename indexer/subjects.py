@@ -1,5 +1,7 @@
 """Which picture a caption is about, as files name pictures."""
 
+# Tested by tests/unit/indexer/test_pairs.py
+
 from __future__ import annotations
 
 import os

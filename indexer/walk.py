@@ -1,5 +1,7 @@
 """Walking a folder: each file once, real places before links, no rule and no loop overlooked."""
 
+# Tested by tests/unit/indexer/test_scan.py
+
 from __future__ import annotations
 
 import errno

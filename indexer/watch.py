@@ -1,5 +1,7 @@
 """Keeping a store current: indexing again whenever something in its folder has changed."""
 
+# Tested by tests/e2e/test_watch.py
+
 from __future__ import annotations
 
 import time

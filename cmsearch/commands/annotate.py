@@ -1,5 +1,7 @@
 """The command `annotate`."""
 
+# Tested by tests/e2e/test_annotate.py
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator

@@ -1,5 +1,7 @@
 """What is asked for: the options that say so, and the search that they make."""
 
+# Tested by tests/unit/cmsearch/commands/test_search.py
+
 from __future__ import annotations
 
 import sys

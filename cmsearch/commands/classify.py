@@ -1,5 +1,7 @@
 """The command `classify`."""
 
+# Tested by tests/e2e/test_classify.py
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

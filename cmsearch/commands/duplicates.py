@@ -1,5 +1,7 @@
 """The command `duplicates`."""
 
+# Tested by tests/e2e/test_duplicates.py
+
 from __future__ import annotations
 
 import os

@@ -1,5 +1,7 @@
 """Lines as a person types them: a prompt, editing, completion, and a history that is kept."""
 
+# Tested by tests/unit/cmsearch/commands/test_shell.py
+
 from __future__ import annotations
 
 import os

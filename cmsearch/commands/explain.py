@@ -1,5 +1,7 @@
 """The command `explain`."""
 
+# Tested by tests/e2e/test_explain.py
+
 from __future__ import annotations
 
 import io

@@ -1,5 +1,7 @@
 """A word about what was asked, where something else was probably meant."""
 
+# Tested by tests/unit/cmsearch/commands/test_search.py
+
 from __future__ import annotations
 
 from contextlib import suppress

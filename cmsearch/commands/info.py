@@ -1,5 +1,7 @@
 """The command `info`."""
 
+# Tested by tests/e2e/test_store_commands.py
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """What the lines of a session mean: queries, and commands that begin with a colon."""
 
+# Tested by tests/unit/cmsearch/commands/test_shell.py
+
 from __future__ import annotations
 
 import os

@@ -1,5 +1,7 @@
 """Spoken queries on the command line: from a recording, or from the microphone."""
 
+# Tested by tests/unit/cmsearch/commands/test_voice.py
+
 from __future__ import annotations
 
 import sys

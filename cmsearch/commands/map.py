@@ -1,5 +1,7 @@
 """The command `map`."""
 
+# Tested by tests/e2e/test_pages.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

@@ -1,5 +1,7 @@
 """Why a search found nothing, in the words of the command line."""
 
+# Tested by tests/unit/cmsearch/commands/test_search.py
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,7 @@
 """Options and types that several commands share."""
 
+# Tested by tests/unit/cmsearch/commands/test_search.py
+
 from __future__ import annotations
 
 from collections.abc import Callable

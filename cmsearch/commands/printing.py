@@ -1,5 +1,7 @@
 """What can go wrong with printing."""
 
+# Tested by tests/e2e/test_streams.py
+
 from __future__ import annotations
 
 from traceback import walk_tb

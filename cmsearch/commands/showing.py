@@ -1,5 +1,7 @@
 """How hits are shown: the options that say so, and the printing."""
 
+# Tested by tests/e2e/test_cli.py
+
 from __future__ import annotations
 
 import os

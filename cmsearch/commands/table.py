@@ -1,5 +1,7 @@
 """The commands by name: where each is, and what it is for."""
 
+# Tested by tests/meta/test_docs.py
+
 from __future__ import annotations
 
 COMMANDS = {

@@ -1,5 +1,7 @@
 """What a caller gave as a query or as a path, checked: a wrong type is a `QueryError`."""
 
+# Tested by tests/properties/test_api.py
+
 from __future__ import annotations
 
 import errno

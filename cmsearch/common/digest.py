@@ -1,5 +1,7 @@
 """The digest by which content is known again, and checksums by which damage is told."""
 
+# Tested by tests/unit/indexer/test_changes.py
+
 from __future__ import annotations
 
 import hashlib

@@ -1,5 +1,7 @@
 """Ctrl-C ends a command at once, whatever is being decoded: no decoder can be asked to stop."""
 
+# Tested by tests/e2e/test_interruption.py
+
 from __future__ import annotations
 
 import os

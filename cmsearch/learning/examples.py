@@ -1,5 +1,7 @@
 """The pairs of pictures and texts that a store holds, as learning takes them."""
 
+# Tested by tests/unit/cmsearch/learning/test_fit_reranker.py
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,7 @@
 """Questions of a picture and a text whose answers are known, to judge a network that fuses them."""
 
+# Tested by tests/unit/cmsearch/learning/test_fit_fusion.py
+
 from __future__ import annotations
 
 from collections.abc import Callable

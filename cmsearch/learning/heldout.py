@@ -1,5 +1,7 @@
 """What an adapter gains on pictures and captions that it has not seen."""
 
+# Tested by tests/unit/cmsearch/learning/test_fit_adapter.py
+
 from __future__ import annotations
 
 from collections import Counter

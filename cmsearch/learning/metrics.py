@@ -1,5 +1,7 @@
 """The metrics of retrieval: recall, MRR and nDCG over a gold standard."""
 
+# Tested by tests/unit/cmsearch/learning/test_evaluate.py
+
 from __future__ import annotations
 
 import json

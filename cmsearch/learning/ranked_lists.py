@@ -1,5 +1,7 @@
 """What a store's ranking gives for the captions and pictures of pairs, as a reranker learns it."""
 
+# Tested by tests/unit/cmsearch/learning/test_fit_reranker.py
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The paragraphs of marked-up documents as passages, under the headings that they stand below."""
 
+# Tested by tests/unit/cmsearch/media/test_html.py
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -4,6 +4,8 @@ Columns are known by what they are called, in any case and with any blanks or ma
 what is in them: names of pictures that are in the folder.
 """
 
+# Tested by tests/unit/cmsearch/media/test_captions.py
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """Opening recordings and films through PyAV: known formats only, and nothing that they point to."""
 
+# Tested by tests/unit/cmsearch/media/test_video.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

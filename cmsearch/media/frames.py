@@ -1,5 +1,7 @@
 """Decoding the frames of films: upright, RGB, no larger than needed, within bounds."""
 
+# Tested by tests/unit/cmsearch/media/test_video.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

@@ -1,5 +1,7 @@
 """What the head of a picture's file says of it, without decoding the picture."""
 
+# Tested by tests/unit/cmsearch/search/merge/test_originals.py
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Text files as lines or bytes, in whatever encoding they are."""
 
+# Tested by tests/unit/cmsearch/media/test_captions.py
+
 from __future__ import annotations
 
 import re

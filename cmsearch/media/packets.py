@@ -1,5 +1,7 @@
 """What is noted in pictures besides EXIF: in XMP, in IPTC's records, in the chunks of a PNG."""
 
+# Tested by tests/unit/cmsearch/media/test_exif.py
+
 from __future__ import annotations
 
 import re

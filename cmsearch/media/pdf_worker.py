@@ -8,6 +8,8 @@ its `bytes` says: how many pages there are, each page that was asked for, and a 
 anything else.
 """
 
+# Tested by tests/unit/cmsearch/media/test_pdfium.py
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """What Pillow may read, and one large picture at a time."""
 
+# Tested by tests/unit/cmsearch/media/test_images.py
+
 from __future__ import annotations
 
 import threading

@@ -1,5 +1,7 @@
 """Bringing decoded pictures into one form: 8-bit sRGB, upright, on white, no larger than needed."""
 
+# Tested by tests/unit/cmsearch/media/test_images.py
+
 from __future__ import annotations
 
 from functools import lru_cache

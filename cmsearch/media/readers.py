@@ -4,6 +4,8 @@ A built-in reader and one that a package adds are found in the same way; where b
 one suffix, the built-in one does.
 """
 
+# Tested by tests/contract/test_reader.py
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """Tables as spreadsheets save them and as people write them: their rows, with any delimiter."""
 
+# Tested by tests/unit/cmsearch/media/test_captions.py
+
 from __future__ import annotations
 
 import csv

@@ -1,5 +1,7 @@
 """Whether the sound of a file is all there: what it claims, what was found, what was damaged."""
 
+# Tested by tests/unit/cmsearch/media/test_audio.py
+
 from __future__ import annotations
 
 import struct

@@ -1,5 +1,7 @@
 """Devices that torch computes on: the best there is, and moving a model there."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_open_clip.py
+
 from __future__ import annotations
 
 import torch

@@ -3,6 +3,8 @@
 `fetch` is the one function that brings files here.
 """
 
+# Tested by tests/unit/cmsearch/models/test_choices.py
+
 from __future__ import annotations
 
 import re

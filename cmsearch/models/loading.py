@@ -1,5 +1,7 @@
 """Loading models by their names."""
 
+# Tested by tests/unit/cmsearch/models/test_adapters.py
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,5 +1,7 @@
 """The grammar of model names: the forms that people write, and the one that is stored."""
 
+# Tested by tests/unit/cmsearch/models/test_choices.py
+
 from __future__ import annotations
 
 import re

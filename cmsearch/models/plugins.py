@@ -1,5 +1,7 @@
 """The plug points of models: encoders, rerankers and transcribers by name."""
 
+# Tested by tests/unit/cmsearch/test_registry.py
+
 from __future__ import annotations
 
 from cmsearch.registry import Registry

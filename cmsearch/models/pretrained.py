@@ -1,5 +1,7 @@
 """Loading in torch what transformers' save_pretrained wrote: safetensors only, and no code."""
 
+# Tested by tests/unit/cmsearch/models/test_checkpoints.py
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """Keeping libraries from writing to the terminal while cmsearch calls them."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_open_clip.py
+
 from __future__ import annotations
 
 import logging

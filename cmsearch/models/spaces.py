@@ -1,5 +1,7 @@
 """The description of an embedding space as JSON, as catalogs and adapters keep it."""
 
+# Tested by tests/unit/cmsearch/models/test_adapters.py
+
 from __future__ import annotations
 
 import json

@@ -3,6 +3,8 @@
 Several entries of metadata would be written in an order of chance.
 """
 
+# Tested by tests/unit/cmsearch/models/test_adapters.py
+
 from __future__ import annotations
 
 import json

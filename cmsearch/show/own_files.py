@@ -1,5 +1,7 @@
 """Files that cmsearch writes where people say: whole or not at all, and over none but its own."""
 
+# Tested by tests/unit/cmsearch/show/test_html_pages.py
+
 from __future__ import annotations
 
 import errno

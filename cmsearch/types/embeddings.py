@@ -1,5 +1,7 @@
 """What encoders take and give: modalities, spaces, encodings."""
 
+# Tested by tests/meta/test_docstrings.py
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,5 +1,7 @@
 """What files hold: assets, parts, items, what was said, and what was left out."""
 
+# Tested by tests/meta/test_docstrings.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable

@@ -1,5 +1,7 @@
 """What is asked and what is answered: filters, queries, candidates, hits."""
 
+# Tested by tests/meta/test_docstrings.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence

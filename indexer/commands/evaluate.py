@@ -1,5 +1,7 @@
 """The command `eval`, which may fill a store to measure it."""
 
+# Tested by tests/e2e/test_cli.py
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """The command `fit`."""
 
+# Tested by tests/e2e/test_fit.py
+
 from __future__ import annotations
 
 import json

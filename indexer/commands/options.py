@@ -1,5 +1,7 @@
 """Options and the progress bar of the commands that fill a store."""
 
+# Tested by tests/e2e/test_cli.py
+
 from __future__ import annotations
 
 import sys

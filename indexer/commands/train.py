@@ -1,5 +1,7 @@
 """The command `train`."""
 
+# Tested by tests/e2e/test_train.py
+
 from __future__ import annotations
 
 import json

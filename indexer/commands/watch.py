@@ -1,5 +1,7 @@
 """The command `watch`."""
 
+# Tested by tests/e2e/test_watch.py
+
 from __future__ import annotations
 
 from datetime import datetime

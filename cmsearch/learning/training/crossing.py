@@ -2,6 +2,8 @@
 NumPy.
 """
 
+# Tested by tests/unit/cmsearch/models/rerankers/test_crossing.py
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The loss and the held-out recall of a training, as a picture."""
 
+# Tested by tests/unit/cmsearch/learning/training/test_train.py
+
 from __future__ import annotations
 
 from collections.abc import Sequence

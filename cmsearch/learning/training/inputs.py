@@ -1,5 +1,7 @@
 """What a model is fed in training: pictures as bytes or as features of a frozen tower, and ids."""
 
+# Tested by tests/unit/cmsearch/learning/training/test_train.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -1,5 +1,7 @@
 """The pictures of a training, decoded once and kept as bytes of the size that the tower takes."""
 
+# Tested by tests/unit/cmsearch/learning/training/test_train.py
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """Trains a reranker's network: to put right answers first in lists that a first stage made."""
 
+# Tested by tests/unit/cmsearch/learning/test_fit_reranker.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,5 +1,7 @@
 """Checkpoints of a training: all that the next step depends on, in one file that is whole."""
 
+# Tested by tests/unit/cmsearch/learning/training/test_train.py
+
 from __future__ import annotations
 
 import time

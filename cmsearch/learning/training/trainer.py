@@ -1,5 +1,7 @@
 """The loop that trains a dual encoder, from a seed, to the same weights however often it stops."""
 
+# Tested by tests/unit/cmsearch/learning/training/test_train.py
+
 from __future__ import annotations
 
 import logging

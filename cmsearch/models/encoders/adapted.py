@@ -1,5 +1,7 @@
 """An encoder with an adapter on top: pictures are moved, texts stay as they are."""
 
+# Tested by tests/unit/cmsearch/models/test_adapters.py
+
 from __future__ import annotations
 
 from collections.abc import Sequence

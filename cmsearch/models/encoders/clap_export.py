@@ -1,5 +1,7 @@
 """The reference of CLAP in torch: loading it from what transformers wrote, exporting its texts."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_clap.py
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """The form of an exported CLAP: what its files say of it."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_clap.py
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """The reference of `dual` in torch: reading a trained file, running it, exporting it."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_dual.py
+
 from __future__ import annotations
 
 import hashlib

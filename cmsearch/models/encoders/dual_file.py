@@ -1,5 +1,7 @@
 """The file of a dual encoder: weights as safetensors, and all else as JSON in its metadata."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_dual.py
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """A dual encoder in torch: an image tower and a text tower, and a head on each into one space."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_dual.py
+
 from __future__ import annotations
 
 import warnings

@@ -1,5 +1,7 @@
 """The reference of `lite` in torch: its towers, their alignment, and their export to ONNX."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_lite.py
+
 from __future__ import annotations
 
 import hashlib

@@ -1,5 +1,7 @@
 """The constants of `lite`: what its space is made by."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_lite.py
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

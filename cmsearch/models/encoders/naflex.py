@@ -1,5 +1,7 @@
 """The part of SigLIP 2's NaFlex that torch can't export as transformers writes it."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_transformers.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

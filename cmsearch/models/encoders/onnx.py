@@ -1,5 +1,7 @@
 """Exporting torch modules to ONNX once, and running them without torch."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_lite.py
+
 from __future__ import annotations
 
 import threading

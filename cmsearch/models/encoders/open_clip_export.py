@@ -1,5 +1,7 @@
 """The reference of `open_clip` in torch: loading any of its models, running it, exporting it."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_open_clip.py
+
 from __future__ import annotations
 
 import difflib

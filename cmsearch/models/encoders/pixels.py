@@ -1,5 +1,7 @@
 """Pictures as image towers take them, without torch: resized, cropped, cut into patches."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_transformers.py
+
 from __future__ import annotations
 
 import math

@@ -4,6 +4,8 @@ This module imports no torch. An exported model is a folder with `text.onnx`, `i
 `tokenizer.json` and `preprocessing.json`; `towers_export` writes it from a reference in torch.
 """
 
+# Tested by tests/unit/cmsearch/models/encoders/test_open_clip.py
+
 from __future__ import annotations
 
 import logging

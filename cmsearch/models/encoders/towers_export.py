@@ -1,5 +1,7 @@
 """The reference of a model of two towers, in torch: running it on a device, exporting it."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_open_clip.py
+
 from __future__ import annotations
 
 import hashlib

@@ -1,5 +1,7 @@
 """The towers of an exported model in ONNX Runtime."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_transformers.py
+
 from __future__ import annotations
 
 import html

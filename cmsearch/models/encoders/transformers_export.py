@@ -1,5 +1,7 @@
 """The reference of `transformers` in torch: loading CLIP, SigLIP and SigLIP 2, exporting them."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_transformers.py
+
 from __future__ import annotations
 
 from collections.abc import Sequence

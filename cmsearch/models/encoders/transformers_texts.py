@@ -1,5 +1,7 @@
 """Texts as the tokenizers of transformers prepare them, and those tokenizers written out."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_transformers.py
+
 from __future__ import annotations
 
 import hashlib

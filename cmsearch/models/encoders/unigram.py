@@ -1,5 +1,7 @@
 """A tokenizer that transformers runs with sentencepiece, as one of the `tokenizers` library."""
 
+# Tested by tests/unit/cmsearch/models/encoders/test_transformers.py
+
 from __future__ import annotations
 
 from typing import Any

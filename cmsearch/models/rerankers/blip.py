@@ -1,5 +1,7 @@
 """BLIP's image–text matching in torch: how likely it is that a text describes a picture."""
 
+# Tested by tests/unit/cmsearch/models/rerankers/test_itm.py
+
 from __future__ import annotations
 
 import threading

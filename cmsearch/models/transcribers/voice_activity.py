@@ -1,5 +1,7 @@
 """Where somebody speaks: voice activity by Silero's model, which comes with faster-whisper."""
 
+# Tested by tests/unit/cmsearch/models/transcribers/test_faster_whisper.py
+
 from __future__ import annotations
 
 from typing import NamedTuple
