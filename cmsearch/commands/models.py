@@ -10,10 +10,16 @@ from typing import Any
 import click
 
 from cmsearch.commands.options import format_option
+from cmsearch.common.text import printable
 
 
 @click.command()
-@click.option("--all", "everything", is_flag=True, help="Every name that open_clip knows.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Every name that open_clip knows, and the encoders of other packages.",
+)
 @format_option
 @click.argument("name", required=False)
 def models(name: str | None, everything: bool, style: str) -> None:
@@ -36,12 +42,17 @@ def models(name: str | None, everything: bool, style: str) -> None:
         for name in known.all_names():
             click.echo(json.dumps({"name": name}) if style == "json" else name)
         return
+    from cmsearch.models.plugins import encoders
+
     rows = [_model_fields(model) for model in known.MODELS]
+    added = encoders.added()
     if style == "json":
-        for row in rows:
+        for row in [*rows, *({"name": name, "package": one} for name, one in added.items())]:
             click.echo(json.dumps(row))
         return
     _print_models(rows)
+    for name, package in added.items():
+        click.echo(f"  {name}  added by {printable(package)}; its models are {name}:MODEL")
     click.echo("\nR@1: text→image recall@1 on COCO captions' 5,000 test images, in per cent, from")
     for letter, source in known.SOURCES.items():
         click.echo(f"  {letter}  {source}")

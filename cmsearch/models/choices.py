@@ -9,6 +9,7 @@ from cmsearch.errors import UnknownModelError
 from cmsearch.models import hub
 from cmsearch.models.loading import resolved
 from cmsearch.models.names import SHORT_NAMES, canonical_name
+from cmsearch.models.plugins import encoders
 from cmsearch.models.spaces import model_name
 from cmsearch.types import Space
 
@@ -113,10 +114,13 @@ def is_here(model: Model) -> bool:
 
 
 def all_names() -> list[str]:
-    """Every pair of architecture and weights that open_clip knows, and `lite`."""
+    """`lite`, every pair of architecture and weights that open_clip knows, and the encoders that
+    packages add; only these know what models they have, which are named after a colon.
+    """
     from open_clip import list_pretrained
 
-    return ["lite", *(f"open_clip:{model}/{weights}" for model, weights in list_pretrained())]
+    known = (f"open_clip:{model}/{weights}" for model, weights in list_pretrained())
+    return ["lite", *known, *encoders.added()]
 
 
 def choose(name: str | None, space: Space | None, *, ask: bool = True) -> Choice:
