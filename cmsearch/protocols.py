@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cmsearch.types import (
     Candidates,
     Capabilities,
@@ -76,19 +79,21 @@ class Tokened(Protocol):
 
 
 class VectorIndex(Protocol):
-    """Finds the vectors with the highest inner product among those of one space and modality."""
+    """Finds the vectors with the highest inner product among those of one space and modality.
 
-    @property
-    def snapshot(self) -> int:
-        """The snapshot of the catalog that it was last brought up to."""
-        ...
+    It never changes, so threads may search it while others make changed copies of it.
+    """
 
     def __len__(self) -> int:
         """The number of vectors in it."""
         ...
 
-    def sync(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray, snapshot: int) -> None:
-        """Add vectors `(m, dim)` under their ids `(m,)`, drop ids, and note the snapshot."""
+    def changed(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray) -> VectorIndex:
+        """Give an index that also has vectors `(m, dim)` under their ids `(m,)`, each in place of
+        a former one of that id, and that lacks the ids in `deletes`.
+
+        What it shares with this one isn't copied, where that can be helped.
+        """
         ...
 
     def search(
@@ -97,6 +102,24 @@ class VectorIndex(Protocol):
         """Give scores and ids `(n, min(k, found))` for queries `(n, dim)`, the best first.
 
         With `allow` it considers only those ids. A place without a result holds the id -1.
+        """
+        ...
+
+
+@runtime_checkable
+class Graphed(Protocol):
+    """A vector index that keeps a graph in a file beside its vectors, not to make it twice."""
+
+    def graph(self, vectors: FloatArray) -> NDArray[np.int32] | None:
+        """Make the graph of vectors `(n, dim)`, as numbers `(m,)`; None where it needs none."""
+        ...
+
+    def opened(
+        self, ids: IdArray, vectors: NDArray[np.float16], graph: NDArray[np.int32]
+    ) -> VectorIndex:
+        """Give an index of vectors `(n, dim)` under ids in ascending order, with their graph.
+
+        Raises `ValueError` for a graph that isn't one of these vectors: a file may say anything.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -17,7 +18,8 @@ from cmsearch.search.rank.hubness import nearest_neighbour_bias
 from cmsearch.search.rank.stages import defaults
 from cmsearch.store.catalog import items
 from cmsearch.store.catalog.filters import rooted
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import View
 from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality
 
 LEAST_LABEL = 0.5
@@ -81,11 +83,10 @@ def label(
     """
     wanted = as_labels(labels)
     _check(top, least)
-    view, encoder = serving(engine)
-    chosen = _chosen(engine.store, view, pictures, where)
-    return _labelled(
-        engine.store, Labeller(engine.store, view, encoder, wanted), chosen, top, least
-    )
+    with serving(engine) as (view, encoder):
+        chosen = _chosen(engine.store, view, pictures, where)
+        labeller = Labeller(engine.store, view, encoder, wanted)
+    return _labelled(engine.store, labeller, chosen, top, least)
 
 
 def describe(
@@ -103,17 +104,18 @@ def describe(
     pictures have is given once. The rest is as `label` has it.
     """
     _check(top, least)
-    view, encoder = serving(engine)
-    chosen = _chosen(engine.store, view, pictures, where)
-    return _Captions(engine.store, view, encoder, own).of(chosen, top, least)
+    with serving(engine) as (view, encoder):
+        chosen = _chosen(engine.store, view, pictures, where)
+        captions = _Captions(engine.store, view, encoder, own)
+    return captions.of(chosen, top, least)
 
 
-def serving(engine: Engine) -> tuple[View, Encoder]:
-    """A view of the engine's store, and the encoder of the space that it shows."""
-    while True:  # until no other generation has begun to serve meanwhile
-        view, encoder = engine.store.view(), engine.encoder
-        if encoder.space == view.space:
-            return view, encoder
+@contextmanager
+def serving(engine: Engine) -> Iterator[tuple[View, Encoder]]:
+    """A view of the engine's store, whose state is read within, and the encoder of its space."""
+    engine.encoder  # noqa: B018  # it may take seconds to load, for which no state needs to be kept
+    with engine.store.reading() as view:
+        yield view, engine.encoder
 
 
 def _check(top: int, least: float) -> None:

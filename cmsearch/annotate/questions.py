@@ -75,14 +75,15 @@ class Classifier:
         if not questions:
             raise QueryError("There is no question; give at least one with its choices.")
         self._store, self._none = engine.store, none
-        self._view, self._encoder = serving(engine)
-        self._assets = files.assets(engine.store.catalog)
-        self._labellers = {
-            question: Labeller(
-                engine.store, self._view, self._encoder, _choices(question, given, none), question
-            )
-            for question, given in questions.items()
-        }
+        with serving(engine) as (view, encoder):
+            self._view, self._encoder = view, encoder
+            self._assets = files.assets(engine.store.catalog)
+            self._labellers = {
+                question: Labeller(
+                    engine.store, view, encoder, _choices(question, given, none), question
+                )
+                for question, given in questions.items()
+            }
 
     def answers(self, image: Picture) -> list[Answer]:
         """The answer to each question about a picture."""
@@ -121,8 +122,10 @@ class Classifier:
             for name in names
             if (asset := self._assets.get(name)) and (asset.size, asset.mtime_ns) == seen
         ]
-        found = items.images_at(self._store.catalog, self._view.space_id, same)
-        stored = items.contents(self._store.catalog, list(found.values()), self._encoder.space.dim)
+        with self._store.catalog.reading():
+            found = items.images_at(self._store.catalog, self._view.space_id, same)
+            dim = self._encoder.space.dim
+            stored = items.contents(self._store.catalog, list(found.values()), dim)
         return next(iter(stored.values()), None)
 
     def _encoded(self, image: Picture) -> tuple[FloatArray, Tokens]:

@@ -22,7 +22,8 @@ from cmsearch.search.rank.attention import Tokens, attend
 from cmsearch.search.rank.hubness import nearest_neighbour_bias
 from cmsearch.store.catalog import items
 from cmsearch.store.catalog.blobs import unpack
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import View
 from cmsearch.types import EncodedQuery, FloatArray
 
 TEMPLATES = ("{}", "a photo of {}.", "a picture of {}")

@@ -102,7 +102,6 @@ def keep(engine: Engine, found: Sequence[Gain]) -> Table:
     Gives what that is. Raises `StoreReadOnlyError` and `StoreLockedError`.
     """
     view = engine.store.view()
-    assert view.space is not None, "a store that was measured has a space"
     chosen = table(view.space.encoder, found)
     with engine.store.locked(), engine.store.catalog.writing() as writer:
         writer.set(f"stages {view.space_id}", pack(chosen))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -27,6 +28,7 @@ from cmsearch.search.rank.stages import StageSettings
 from cmsearch.store import store as stores
 from cmsearch.store.catalog import items
 from cmsearch.store.catalog.filters import rooted
+from cmsearch.store.view import View
 from cmsearch.types import (
     TOWER,
     ComposedQuery,
@@ -75,9 +77,7 @@ class Engine:
     @property
     def space(self) -> Space:
         """The space that the store serves now."""
-        space = self.store.view().space
-        assert space is not None, "a store that has served a space serves one"
-        return space
+        return self.store.view().space
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -179,14 +179,8 @@ class Engine:
         where = rooted(where, self.store.root)
         _check_ranking(ranking)
         wanted = Request(target, checked_k(k), where, ranking, deadline(ranking.budget))
-        view = self.store.view()
-        asked, is_list = self._encoded(view, query, image, audio)
-        hits = Search(self.store, self._models, self._caches, view, wanted).hits(asked)
-        if not self.store.is_current(view):  # it may have seen a part of what was committed since
-            with self.store.still() as still:
-                if still.space != view.space:
-                    asked, is_list = self._encoded(still, query, image, audio)
-                hits = Search(self.store, self._models, self._caches, still, wanted).hits(asked)
+        with self._asked(query, image, audio) as (view, asked, is_list):
+            hits = Search(self.store, self._models, self._caches, view, wanted).hits(asked)
         return hits if is_list else hits[0]
 
     def count(self, target: str = "any", where: Filter = EVERYTHING) -> int:
@@ -201,16 +195,17 @@ class Engine:
         if not isinstance(target, str) or target not in TARGETS:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
         check_filter(where)
-        where, catalog, view = rooted(where, self.store.root), self.store.catalog, self.store.view()
+        where, catalog = rooted(where, self.store.root), self.store.catalog
         kind, modality = (target if target in KINDS else None), KINDS.get(target, target)
-        spaces = dict.fromkeys(TOWER, view.space_id)
-        if view.sounds is not None:
-            spaces[Modality.SOUND] = view.sounds.space_id
         heard = {Modality.SPEECH, Modality.SOUND} if target == Modality.SPEECH else {modality}
         wanted = [one for one in TOWER if modality == "any" or one in heard]
-        return sum(
-            len(items.embedding_ids(catalog, spaces[one], one, kind, where)) for one in wanted
-        )
+        with self.store.reading() as view:
+            spaces = dict.fromkeys(TOWER, view.space_id)
+            if view.sounds is not None:
+                spaces[Modality.SOUND] = view.sounds.space_id
+            return sum(
+                len(items.embedding_ids(catalog, spaces[one], one, kind, where)) for one in wanted
+            )
 
     def embed(self, query: Any = None, *, image: Any = None, audio: Any = None) -> FloatArray:
         """Give unit vectors `(n, dim)` of texts, pictures or what is said in recordings, in the
@@ -222,10 +217,8 @@ class Engine:
 
         It takes what `search` takes, and gives one vector for each.
         """
-        view = self.store.view()
-        assert view.space is not None, "a store that has served a space serves one"
-        asked, _ = self._encoded(view, query, image, audio)
-        rows = [toward(one, {}, Modality.IMAGE).vector for one in asked]
+        with self._asked(query, image, audio) as (view, asked, _):
+            rows = [toward(one, {}, Modality.IMAGE).vector for one in asked]
         return np.array(rows, np.float32).reshape(-1, view.space.dim)
 
     def transform(self, *, image: Picture, text: str) -> Fused:
@@ -240,12 +233,10 @@ class Engine:
         The network that `cmsearch fit --fusion` has learned makes it; without one it is their
         weighted sum. Raises `QueryError`, and `MediaError` for a picture that can't be read.
         """
-        view = self.store.view()
-        assert view.space is not None, "a store that has served a space serves one"
         query = Query((QueryPart(image, Modality.IMAGE), QueryPart(text)))
-        asked, _ = self._encoded(view, query, None)
-        weights = scales(asked[0], view.background, Modality.IMAGE)
-        return self._models.fuser(view.space)(asked[0].parts, weights)
+        with self._asked(query) as (view, asked, _):
+            weights = scales(asked[0], view.background, Modality.IMAGE)
+            return self._models.fuser(view.space)(asked[0].parts, weights)
 
     def explain(self, query: str | Query, path: str | Path) -> Explanation:
         """Say why a picture of the store ranks as it does for a text, or for a `Query` of one
@@ -260,11 +251,19 @@ class Engine:
         """
         return explain(self, query, checked_path(path, "The picture to explain"))
 
-    def _encoded(
-        self, view: stores.View, query: Any, image: Any, audio: Any = None
-    ) -> tuple[list[ComposedQuery], bool]:
-        assert view.space is not None, "a store that has served a space serves one"
-        return encode_queries(self._models.encoder(view.space), query, image, audio)
+    @contextmanager
+    def _asked(self, *content: Any) -> Iterator[tuple[View, list[ComposedQuery], bool]]:
+        """The view of one state, which is read within, what is asked in its space, and whether that
+        is a list.
+
+        It is encoded before: to load a model takes seconds, for which no state needs to be kept.
+        """
+        space = self.space
+        asked, is_list = encode_queries(self._models.encoder(space), *content)
+        with self.store.reading() as view:
+            if view.space != space:  # another generation has begun to serve
+                asked, is_list = encode_queries(self._models.encoder(view.space), *content)
+            yield view, asked, is_list
 
 
 def open(

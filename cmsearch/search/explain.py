@@ -21,7 +21,8 @@ from cmsearch.search.rank.second_stage import Ranking, stages
 from cmsearch.search.rank.stages import Table, defaults
 from cmsearch.store.catalog import files, fulltext, items
 from cmsearch.store.catalog.fulltext import Scope
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import View
 from cmsearch.types import MAX_TOKENS, Filter, FloatArray, Hit, Modality, Query, QueryPart, Role
 
 SIDE = 3
@@ -156,12 +157,9 @@ def explain(engine: Searcher, query: str | Query, path: Path) -> Explanation:
     that is no picture of the engine's store.
     """
     asked = _asked(query)
-    while True:  # until no other generation has begun to serve meanwhile
-        view, encoder = engine.store.view(), engine.encoder
-        if encoder.space == view.space:
-            found = _explained(engine, view, encoder, asked, path)
-            if engine.store.view().space == view.space:
-                return found
+    engine.encoder  # noqa: B018  # it may take seconds to load, for which no state needs to be kept
+    with engine.store.reading() as view:
+        return _explained(engine, view, engine.encoder, asked, path)
 
 
 def _asked(query: Any) -> _Asked:

@@ -14,7 +14,8 @@ from cmsearch.models.rerankers.learned import LearnedReranker, unpack
 from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder, Reranker, Tokened
 from cmsearch.search.query.fuse_image_text import ImageTextFuser
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import View
 from cmsearch.types import Space
 
 log = logging.getLogger("cmsearch")

@@ -40,7 +40,8 @@ from cmsearch.search.rank.stages import StageSettings, defaults, topped
 from cmsearch.search.retrieve.exclusion import barred
 from cmsearch.search.retrieve.nearest import Candidate, Retriever
 from cmsearch.store.catalog import files, items
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import View
 from cmsearch.types import ComposedQuery, Filter, FloatArray, Hit, Modality
 
 SPARE = 16
@@ -89,7 +90,6 @@ class Search:
     def __init__(
         self, store: Store, models: Models, caches: Caches, view: View, wanted: Request
     ) -> None:
-        assert view.space is not None, "a store that has served a space serves one"
         self._store = store
         self._models = models
         self._caches = caches
@@ -120,7 +120,7 @@ class Search:
         sounds, is_needed = self._view.sounds, self._wanted.target == Modality.SOUND
         if is_needed and not all(map(is_text, asked)):
             raise QueryError("Sounds are found by texts, written or said, and not by pictures.")
-        if sounds is None or sounds.space is None or not self._wants(Modality.SOUND):
+        if sounds is None or not self._wants(Modality.SOUND):
             return list(nobody)
         if not any(map(is_text, asked)):
             return list(nobody)
@@ -346,18 +346,18 @@ class Search:
         found = [[answer.cosine] for answer in answers]
         for modality, one in query.items():
             own = [row for row, answer in enumerate(answers) if answer.item.modality is modality]
-            space = self._view_of(modality).space
-            if len(one.parts) > 1 and own and space is not None:
-                rows = self._vectors([answers[row] for row in own], space.dim)
+            if len(one.parts) > 1 and own:
+                dim = self._view_of(modality).space.dim
+                rows = self._vectors([answers[row] for row in own], dim)
                 for row, values in zip(own, cosines(one.parts, rows), strict=True):
                     found[row] = [float(value) for value in values]
         return found
 
     def _vectors(self, answers: Sequence[Candidate], dim: int) -> FloatArray:
-        """The vectors `(n, dim)` of answers; zeros for those that were deleted meanwhile."""
+        """The vectors `(n, dim)` of answers; zeros for those that are damaged."""
         found = items.vectors(self._store.catalog, (answer.embedding for answer in answers), dim)
-        gone = np.zeros(dim, np.float32)
-        rows = [found.get(one.embedding, gone) for one in answers]
+        none = np.zeros(dim, np.float32)
+        rows = [found.get(one.embedding, none) for one in answers]
         return np.array(rows, np.float32).reshape(-1, dim)
 
     def _copies(self, answer: Candidate, copies: Sequence[Candidate]) -> tuple[Path, ...]:

@@ -28,7 +28,8 @@ from cmsearch.search.rank.second_stage import OWN, SecondStage, candidates
 from cmsearch.search.rank.stages import Attention, StageSettings
 from cmsearch.search.retrieve.nearest import EVERYTHING, Candidate, Retriever
 from cmsearch.store.catalog.writer import NewItem
-from cmsearch.store.store import DIRECTORY, Store, View
+from cmsearch.store.store import DIRECTORY, Store
+from cmsearch.store.view import View
 from cmsearch.types import EncodedQuery, Encoding, FloatArray, Modality, Part
 from tests.builders import asset, serve, space
 from tests.fakes import FakeEncoder

@@ -13,7 +13,8 @@ from cmsearch.search.query.compose import QueryVector, standard
 from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, Retriever, order
 from cmsearch.store.catalog import fulltext, items
 from cmsearch.store.catalog.fulltext import Match, Scope
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import View
 from cmsearch.types import Filter, Modality
 
 MATCHES = ("all", "picture", "caption", "words", "fused")
@@ -160,15 +161,11 @@ class CaptionsAndWords:
 
     def answers(self, query: QueryVector, wanted: set[int]) -> dict[int, Candidate]:
         """Photo items that the pictures' own ranking didn't have, with their cosines."""
-        space = self._view.space
-        assert space is not None, "a view that was searched has a space"
         numbers = items.embeddings_of(self._catalog, self._view.space_id, wanted)
         found = items.of_embeddings(self._catalog, numbers.values())
-        contents = items.contents(self._catalog, sorted(found), space.dim)
+        contents = items.contents(self._catalog, sorted(found), self._view.space.dim)
         answers = {}
         for number, item in found.items():
-            if number not in contents:  # deleted meanwhile
-                continue
             cosine = round(float(np.dot(contents[number][0], query.vector)), DECIMALS)
             answers[item.id] = Candidate(item, number, cosine, cosine, {})
         return answers

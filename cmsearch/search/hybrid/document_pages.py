@@ -9,7 +9,8 @@ from cmsearch.common import locators
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, Retriever, order
 from cmsearch.store.catalog import items
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import View
 from cmsearch.types import Filter, Item, Modality
 
 PASSAGES = 1000
@@ -99,17 +100,15 @@ class DocumentPages:
 
     def _seen(self, query: QueryVector, wanted: Collection[Key]) -> dict[Key, Candidate]:
         """The pages that the ranking by looks didn't have, with their cosines."""
-        space = self._view.space
-        assert space is not None, "a view that was searched has a space"
         paths = sorted({path for path, _ in wanted})
         pages = items.of_embeddings(
             self._catalog, items.pages_of(self._catalog, self._view.space_id, paths)
         )
         own = {number: item for number, item in pages.items() if _key(item) in wanted}
-        vectors = items.vectors(self._catalog, own, space.dim)
+        vectors = items.vectors(self._catalog, own, self._view.space.dim)
         found = {}
         for number, item in own.items():
-            if number in vectors:  # else damaged, or deleted meanwhile
+            if number in vectors:  # else damaged
                 cosine = round(float(vectors[number] @ query.vector), DECIMALS)
                 found[_key(item)] = Candidate(item, number, cosine, cosine, {})
         return found

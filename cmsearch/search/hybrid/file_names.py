@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, Retriever
-from cmsearch.store.store import View
+from cmsearch.store.view import View
 from cmsearch.types import ComposedQuery, Filter, Modality
 
 MOST = 100

@@ -12,11 +12,11 @@ from cmsearch.search.query.compose import QueryVector, scales, standard
 from cmsearch.search.query.fuse_image_text import ImageTextFuser
 from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, Retriever, order
 from cmsearch.store.catalog import items, pairs
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import View
 from cmsearch.types import ComposedQuery, EncodedQuery, Filter, Modality
 
 _SIDES = (Modality.IMAGE, Modality.TEXT)
-_NONE = np.zeros((0, 1), np.float32), np.zeros(0, np.float32)
 
 
 class ImagesWithCaptions:
@@ -29,7 +29,6 @@ class ImagesWithCaptions:
     def __init__(
         self, store: Store, view: View, retriever: Retriever, joiner: ImageTextFuser
     ) -> None:
-        assert view.space is not None, "a view that is searched has a space"
         self._catalog = store.catalog
         self._view = view
         self._dim = view.space.dim
@@ -103,8 +102,7 @@ class ImagesWithCaptions:
 
     def _parts(self, embeddings: Sequence[int]) -> Parts:
         stored = items.contents(self._catalog, embeddings, self._dim)
-        gone = np.zeros(self._dim, np.float32), _NONE  # deleted meanwhile: the search is done again
-        rows = [stored.get(one, gone) for one in embeddings]
+        rows = [stored[one] for one in embeddings]
         return parts([row[0] for row in rows], [row[1] for row in rows])
 
 

@@ -12,7 +12,8 @@ from cmsearch.search.merge.mmr import diversified
 from cmsearch.search.merge.near_duplicates import fold, store_least_cosine
 from cmsearch.search.retrieve.nearest import Candidate
 from cmsearch.store.catalog import files, items
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import Basis, View
 from cmsearch.types import FloatArray, Modality
 
 LIVE = 6.0
@@ -29,7 +30,7 @@ class Alike:
     def __init__(self, store: Store) -> None:
         self._catalog = store.catalog
         self._lock = threading.Lock()
-        self._least: tuple[tuple[int, int], float] | None = None
+        self._least: tuple[tuple[int, Basis], float] | None = None
 
     def folded(
         self, view: View, answers: Sequence[Candidate]
@@ -89,20 +90,19 @@ class Alike:
         return order
 
     def _vectors(self, view: View, answers: Sequence[Candidate]) -> FloatArray:
-        """The vectors `(n, dim)`; zeros for sounds, which are in another space."""
-        assert view.space is not None, "a view that was searched has a space"
+        """The vectors `(n, dim)`; zeros for damaged ones, and for sounds, of another space."""
         own = (one.embedding for one in answers if one.item.modality is not Modality.SOUND)
         found = items.vectors(self._catalog, own, view.space.dim)
-        gone = np.zeros(view.space.dim, np.float32)
-        rows = [found.get(one.embedding, gone) for one in answers]
+        none = np.zeros(view.space.dim, np.float32)
+        rows = [found.get(one.embedding, none) for one in answers]
         return np.array(rows, np.float32).reshape(-1, view.space.dim)
 
     def _least_cosine(self, view: View) -> float:
-        assert view.space is not None, "a view that was searched has a space"
-        key = (view.version, view.space_id)
+        key = (view.space_id, view.basis)
         with self._lock:
             if self._least is None or self._least[0] != key:
-                least = store_least_cosine(self._catalog, view.space_id, view.space.dim)
+                last = view.basis.last
+                least = store_least_cosine(self._catalog, view.space_id, view.space.dim, last)
                 self._least = key, least
             return self._least[1]
 

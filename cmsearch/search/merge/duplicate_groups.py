@@ -74,12 +74,13 @@ def find_duplicates(store: Store, within: Path | None = None) -> Found:
     leave the store's root. See `cmsearch.search.merge.near_duplicates` for what a near-duplicate
     is; docs/duplicates.md has how long it takes.
     """
-    with store.still() as view:
-        rows = pairs.pictures(store.catalog, view.space_id)
-        dim = view.space.dim if view.space else 1
-        ids, vectors = items.embeddings(store.catalog, view.space_id, Modality.IMAGE, dim)
+    with store.catalog.reading():
+        found = store.catalog.space()
+        number, dim = (0, 1) if found is None else (found[0], found[1].dim)
+        rows = pairs.pictures(store.catalog, number)
+        ids, vectors = items.embeddings(store.catalog, number, Modality.IMAGE, dim)
         hashes = items.hashes(store.catalog, (row[0] for row in rows))
-        least = store_least_cosine(store.catalog, view.space_id, dim)
+        least = store_least_cosine(store.catalog, number, dim)
     place = within and within.resolve()
     root = store.root.resolve()
     chosen = [row for row in rows if place is None or _is_below(root / native(row[1]), place)]

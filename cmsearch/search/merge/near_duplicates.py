@@ -114,9 +114,12 @@ def least_cosine(hashes: Sequence[bytes | None], vectors: FloatArray) -> float:
     return float(np.quantile(cosines, _SHARE)) if len(cosines) else -1.0
 
 
-def store_least_cosine(catalog: Catalog, space: int, dim: int) -> float:
-    """What `fold` needs to know of a store: see `least_cosine`. About 0.1 s."""
-    ids, vectors = items.photos(catalog, space, dim, _SAMPLE)
+def store_least_cosine(catalog: Catalog, space: int, dim: int, last: int = items.LAST) -> float:
+    """What `fold` needs to know of a store's embeddings up to `last`: see `least_cosine`.
+
+    About 0.1 s.
+    """
+    ids, vectors = items.photos(catalog, space, dim, _SAMPLE, last)
     hashes = items.hashes(catalog, ids.tolist())
     return least_cosine([hashes.get(number) for number in ids.tolist()], vectors)
 

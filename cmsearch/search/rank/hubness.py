@@ -9,7 +9,8 @@ import numpy as np
 from cmsearch.protocols import Banked, Encoder
 from cmsearch.store.catalog import items
 from cmsearch.store.catalog.blobs import unpack
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import Basis, View
 from cmsearch.types import EncodedQuery, FloatArray, IdArray, Modality
 
 SIZE = 2048
@@ -35,17 +36,17 @@ def nearest_neighbour_bias(items: FloatArray, queries: FloatArray, k: int) -> Fl
 
 
 class Banks:
-    """The other queries that hubness is measured with, remembered until something is committed.
+    """The other queries that hubness is measured with, remembered while the basis is the same.
 
-    They are the store's own items of the query's modality; with fewer than `ENOUGH` of these also
-    the encoder's own (see `Banked`), or else, for a text, the captions that come with cmsearch.
-    Safe from threads.
+    They are the items of the view's basis that are of the query's modality; with fewer than
+    `ENOUGH` of these also the encoder's own (see `Banked`), or else, for a text, the captions that
+    come with cmsearch. Safe from threads.
     """
 
     def __init__(self, store: Store) -> None:
         self._catalog = store.catalog
         self._lock = threading.Lock()
-        self._sampled: dict[tuple[int, int, Modality], tuple[IdArray, FloatArray]] = {}
+        self._sampled: dict[tuple[int, Basis, Modality], tuple[IdArray, FloatArray]] = {}
 
     def without(self, view: View, encoder: Encoder, query: EncodedQuery) -> FloatArray:
         """Queries `(m, dim)` of the modality of `query`, and not itself."""
@@ -57,10 +58,11 @@ class Banks:
         return np.concatenate([vectors, self._given(view, encoder, query.modality)])
 
     def _sample(self, view: View, dim: int, modality: Modality) -> tuple[IdArray, FloatArray]:
-        key = (view.version, view.space_id, modality)
+        key = (view.space_id, view.basis, modality)
         with self._lock:
             if key not in self._sampled:
-                found = items.sample(self._catalog, view.space_id, modality, dim, SIZE)
+                last = view.basis.last
+                found = items.sample(self._catalog, view.space_id, modality, dim, SIZE, last)
                 kept = {old: rows for old, rows in self._sampled.items() if old[:2] == key[:2]}
                 self._sampled = {**kept, key: found}
             return self._sampled[key]

@@ -19,7 +19,8 @@ from cmsearch.search.rank.hubness import Banks, nearest_neighbour_bias
 from cmsearch.search.rank.stages import UNMEASURED, StageSettings, Table
 from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, order
 from cmsearch.store.catalog import items
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import View
 from cmsearch.types import TOWER, Candidates, EncodedQuery, FloatArray, Modality, Role
 
 RERANKERS = ("auto", "attention", "none")
@@ -226,13 +227,11 @@ class SecondStage:
 def candidates(store: Store, dim: int, answers: Sequence[Candidate]) -> Candidates:
     """What a second stage looks at; their contents are read from the catalog when asked for."""
     ids = [answer.embedding for answer in answers]
-    none = np.zeros((0, dim), np.float32), np.zeros(0, np.float32)
-    gone = np.zeros(dim, np.float32), none  # deleted meanwhile: the search is done once more
     stored = cache(lambda: items.contents(store.catalog, ids, dim))
     return Candidates(
         [answer.item for answer in answers],
         np.array([answer.cosine for answer in answers], np.float32),
         [store.absolute(answer.item.about or answer.item.path) for answer in answers],
-        vectors=lambda: np.stack([stored().get(one, gone)[0] for one in ids]),
-        tokens=lambda: [stored().get(one, gone)[1] for one in ids],
+        vectors=lambda: np.stack([stored()[one][0] for one in ids]),
+        tokens=lambda: [stored()[one][1] for one in ids],
     )

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from cmsearch.protocols import VectorIndex
 from cmsearch.store.catalog import fulltext, items
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import View
 from cmsearch.types import ComposedQuery, EncodedQuery, Modality
 
 _FIRST = 64

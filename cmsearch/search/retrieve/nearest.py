@@ -13,7 +13,8 @@ from cmsearch.protocols import VectorIndex
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.shot_pooling import pooled
 from cmsearch.store.catalog import items
-from cmsearch.store.store import Store, View
+from cmsearch.store.store import Store
+from cmsearch.store.view import View
 from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality
 
 DECIMALS = 6
@@ -85,14 +86,14 @@ class Retriever:
         if kind is None and wanted == EVERYTHING:
             return None
         key = (view.version, modality, kind, wanted)
-        with self._lock:
-            if key not in self._allowed:
-                ids = items.embedding_ids(
-                    self._store.catalog, view.space_id, modality, kind, wanted
-                )
+        found = self._allowed.get(key)
+        if found is None:
+            catalog = self._store.catalog
+            found = items.embedding_ids(catalog, view.space_id, modality, kind, wanted)
+            with self._lock:
                 kept = {old: ids for old, ids in self._allowed.items() if old[0] == view.version}
-                self._allowed = {**dict(list(kept.items())[-7:]), key: ids}
-            return self._allowed[key]
+                self._allowed = {**dict(list(kept.items())[-7:]), key: found}
+        return found
 
     def _search(
         self,
@@ -138,7 +139,6 @@ class _Shots:
     """Scores shots by all of their pictures, whichever of these were found."""
 
     def __init__(self, store: Store, view: View) -> None:
-        assert view.space is not None, "a view that is searched has a space"
         self._catalog = store.catalog
         self._space, self._dim = view.space_id, view.space.dim
         self._known: dict[int, FloatArray] = {}
@@ -151,7 +151,7 @@ class _Shots:
 
     def _scored(self, query: FloatArray, answer: Candidate) -> Candidate:
         pictures = self._known.get(answer.item.id)
-        if pictures is None:  # deleted meanwhile: the search is done once more
+        if pictures is None:  # all of them are damaged
             return answer
         cosine = min(answer.cosine, round(pooled(query, pictures), DECIMALS))
         return answer._replace(cosine=cosine, score=cosine)

@@ -39,6 +39,7 @@ class Catalog:
             bring_up_to_date(connection, path, read_only=read_only)
         self._watch = self._engine.connect()
         self._watches = 0
+        self._watching = threading.Lock()
         self._reading = threading.local()
 
     def close(self) -> None:
@@ -55,13 +56,20 @@ class Catalog:
 
     def version(self) -> int:
         """A number that changes whenever another connection has committed."""
-        with translated(self.path):
+        with translated(self.path), self._watching:
             found = int(self._watch.execute(sa.text("PRAGMA data_version")).scalar_one())
             return self._watches * 2**32 + found  # each connection counts anew
 
     @contextmanager
     def reading(self) -> Iterator[int]:
-        """One state for all that this thread reads within; gives its version."""
+        """One state for all that this thread reads within; gives its version.
+
+        Within another one it is the state of that.
+        """
+        pinned: int | None = getattr(self._reading, "version", None)
+        if pinned is not None:
+            yield pinned
+            return
         with translated(self.path), self._engine.connect() as connection:
             while True:
                 before = self.version()
@@ -70,11 +78,11 @@ class Catalog:
                 if self.version() == before:  # the first read settled the state, and it is this one
                     break
                 connection.rollback()
-            self._reading.connection = connection
+            self._reading.connection, self._reading.version = connection, before
             try:
                 yield before
             finally:
-                self._reading.connection = None
+                self._reading.connection = self._reading.version = None
                 connection.rollback()
 
     @contextmanager
@@ -187,20 +195,21 @@ class Catalog:
             with self._engine.connect() as connection:
                 if connection.exec_driver_sql("PRAGMA journal_mode").scalar() == mode:
                     return
-            self._watch.close()
-            self._engine.dispose()
-            try:
-                with self._engine.connect() as connection:
-                    connection.exec_driver_sql(f"PRAGMA journal_mode = {mode}")
-            except sa.exc.OperationalError as error:
-                if "locked" not in str(error.orig):
-                    raise
-                log.warning(
-                    "%s is open elsewhere, so its journal can't be changed to %s, which its file "
-                    "system needs; the next run tries again.",
-                    self.path,
-                    mode,
-                )
-            finally:
-                self._watch = self._engine.connect()
-                self._watches += 1
+            with self._watching:
+                self._watch.close()
+                self._engine.dispose()
+                try:
+                    with self._engine.connect() as connection:
+                        connection.exec_driver_sql(f"PRAGMA journal_mode = {mode}")
+                except sa.exc.OperationalError as error:
+                    if "locked" not in str(error.orig):
+                        raise
+                    log.warning(
+                        "%s is open elsewhere, so its journal can't be changed to %s, which its "
+                        "file system needs; the next run tries again.",
+                        self.path,
+                        mode,
+                    )
+                finally:
+                    self._watch = self._engine.connect()
+                    self._watches += 1

@@ -27,10 +27,15 @@ def photo_count(catalog: Catalog, space: int) -> int:
     return int(catalog.scalar(query))
 
 
-def modalities(catalog: Catalog, space: int) -> list[Modality]:
-    """The modalities that a space has embeddings of, but for sound, whose space is its own."""
+def modalities(catalog: Catalog, space: int, after: int = 0) -> list[Modality]:
+    """The modalities that a space has embeddings of, but for sound, whose space is its own.
+
+    With `after`, those of embeddings with an id above it.
+    """
     table = schema.embeddings.c
-    query = sa.select(table.modality).where(table.space == space)
+    # With a sum in it SQLite looks at the new ids, and not, by its index, at all of a space.
+    own = (table.space + 0 == space) & (table.id > after) if after else table.space == space
+    query = sa.select(table.modality).where(own)
     query = query.where(table.modality != Modality.SOUND).distinct()
     rows = catalog.rows(query)
     with understood(catalog.path):
@@ -54,6 +59,7 @@ def tombstones(catalog: Catalog, since: int = 0) -> IdArray:
     return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
 
-def tombstone_count(catalog: Catalog) -> int:
-    """How many embeddings are gone that a snapshot may still hold."""
-    return int(catalog.scalar(sa.select(sa.func.count()).select_from(schema.tombstones)))
+def tombstone_count(catalog: Catalog, since: int = 0) -> int:
+    """How many embeddings `tombstones` gives."""
+    query = sa.select(sa.func.count()).select_from(schema.tombstones)
+    return int(catalog.scalar(query.where(schema.tombstones.c.snapshot >= since)))

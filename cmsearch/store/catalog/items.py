@@ -26,6 +26,8 @@ from cmsearch.store.catalog.schema import chunks, understood
 from cmsearch.types import MAX_TOKENS, Filter, FloatArray, IdArray, Item, Modality
 
 MAX_LOCATOR = 100
+LAST = 2**63 - 1
+"""The highest id that there can be."""
 
 
 def of_embeddings(catalog: Catalog, embeddings: Iterable[int]) -> dict[int, Item]:
@@ -243,18 +245,22 @@ def contents(
 
 
 def sample(
-    catalog: Catalog, space: int, modality: Modality, dim: int, count: int
+    catalog: Catalog, space: int, modality: Modality, dim: int, count: int, last: int = LAST
 ) -> tuple[IdArray, FloatArray]:
-    """Ids `(m,)` and vectors `(m, dim)` of at most `count` embeddings, spread by chance.
+    """Ids `(m,)` and vectors `(m, dim)` of at most `count` embeddings, spread by chance, with ids
+    up to `last`.
 
-    The same ones each time, as long as nothing changes.
+    The same ones each time, as long as nothing changes among these.
     """
-    return _sample(catalog, schema.embeddings.c.modality == modality, space, dim, count)
+    table = schema.embeddings.c
+    return _sample(catalog, (table.modality == modality) & (table.id <= last), space, dim, count)
 
 
-def photos(catalog: Catalog, space: int, dim: int, count: int) -> tuple[IdArray, FloatArray]:
+def photos(
+    catalog: Catalog, space: int, dim: int, count: int, last: int = LAST
+) -> tuple[IdArray, FloatArray]:
     """The same of photos."""
-    return _sample(catalog, of_photos(), space, dim, count)
+    return _sample(catalog, of_photos() & (schema.embeddings.c.id <= last), space, dim, count)
 
 
 def _sample(

@@ -59,7 +59,7 @@ def engine(path: Path, *, read_only: bool, make: bool) -> sa.Engine:
     url = sa.URL.create(
         "sqlite", database=f"file:{quote(os.fsencode(path.resolve()))}", query=query
     )
-    made = sa.create_engine(url, pool_size=16)
+    made = sa.create_engine(url, pool_size=16, max_overflow=-1)  # each search has one throughout
     sa.event.listen(made, "connect", _prepare_connection)
     return made
 

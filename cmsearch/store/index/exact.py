@@ -10,24 +10,27 @@ from cmsearch.types import FloatArray, IdArray
 class ExactIndex:
     """Every vector compared with every query; ties go to the lower id."""
 
-    def __init__(self, dim: int) -> None:
-        self._ids = np.empty(0, np.int64)
-        self._vectors = np.empty((0, dim), np.float32)
-        self.snapshot = 0
+    def __init__(
+        self, dim: int, *, ids: IdArray | None = None, vectors: FloatArray | None = None
+    ) -> None:
+        self._dim = dim
+        self._ids = np.empty(0, np.int64) if ids is None else ids
+        self._vectors = np.empty((0, dim), np.float32) if vectors is None else vectors
 
     def __len__(self) -> int:
         return len(self._ids)
 
-    def sync(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray, snapshot: int) -> None:
-        """Add vectors under their ids, drop ids, and note the snapshot."""
+    def changed(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray) -> ExactIndex:
+        """Give one with vectors under their ids, and without the ids to delete."""
         ids, vectors = upserts
         keep = ~np.isin(self._ids, np.concatenate([deletes, ids]))
         new = ~np.isin(ids, deletes)
+        if keep.all() and not new.any():
+            return self
         all_ids = np.concatenate([self._ids[keep], ids[new]])
         order = np.argsort(all_ids, kind="stable")  # so that ties go to the lower id
-        self._ids = all_ids[order]
-        self._vectors = np.concatenate([self._vectors[keep], vectors[new]])[order]
-        self.snapshot = snapshot
+        rows = np.concatenate([self._vectors[keep], vectors[new]])
+        return ExactIndex(self._dim, ids=all_ids[order], vectors=rows[order])
 
     def search(
         self, queries: FloatArray, k: int, *, allow: IdArray | None = None

@@ -1,65 +1,94 @@
-"""Vector indexes: exact scoring in NumPy (the oracle), and FAISS."""
+"""FAISS as a vector index."""
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cmsearch.store.index import hnsw
 from cmsearch.store.index.exact import ExactIndex
 from cmsearch.types import FloatArray, IdArray
 
 EXACT_LIMIT = 50_000
 """Vectors up to which FAISS compares a query with every one."""
+_NONE = np.empty(0, np.int64)
 
 
 class FaissIndex:
     """FAISS: a main index that is built once, and a small exact one for what came after it.
 
     The main one compares every vector up to `EXACT_LIMIT`, and is an HNSW graph of float16 vectors
-    above that. What is deleted stays in it and is hidden.
+    above that. What is deleted stays in it and is hidden. Changed copies share it.
     """
 
-    def __init__(self, dim: int, *, main: Any = None, ids: IdArray | None = None) -> None:
+    def __init__(
+        self,
+        dim: int,
+        *,
+        main: Any = None,
+        ids: IdArray = _NONE,
+        alive: NDArray[np.bool_] | None = None,
+        delta: ExactIndex | None = None,
+    ) -> None:
+        """`ids` are those of the rows of `main`, in ascending order; without `alive` all are."""
+        self._dim = dim
         self._main = main
-        self._ids = np.empty(0, np.int64) if ids is None else ids
-        self._alive = np.ones(len(self._ids), bool)
-        self._delta = ExactIndex(dim)
-        self._last = int(self._ids.max(initial=0))
-        self._lock = threading.Lock()
-        self.snapshot = 0
+        self._ids = ids
+        self._alive = np.ones(len(ids), bool) if alive is None else alive
+        self._shown = int(self._alive.sum())
+        self._delta = ExactIndex(dim) if delta is None else delta
 
     def __len__(self) -> int:
-        return int(self._alive.sum()) + len(self._delta)
+        return self._shown + len(self._delta)
 
-    @property
-    def last(self) -> int:
-        """The highest id that it was ever given."""
-        return self._last
+    def changed(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray) -> FaissIndex:
+        """Give one with vectors under their ids, and without the ids to delete."""
+        if self._main is None:
+            return self._begun(upserts, deletes)
+        alive = self._alive
+        hidden = _places(self._ids, np.concatenate([deletes, upserts[0]]))
+        if alive[hidden].any():
+            alive = alive.copy()
+            alive[hidden] = False
+        delta = self._delta.changed(upserts, deletes)
+        return FaissIndex(self._dim, main=self._main, ids=self._ids, alive=alive, delta=delta)
 
-    def sync(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray, snapshot: int) -> None:
-        """Add vectors under their ids, drop ids, and note the snapshot."""
-        with self._lock:
-            alive = self._alive & ~np.isin(self._ids, np.concatenate([deletes, upserts[0]]))
-            self._alive = alive
-            self._delta.sync(upserts, deletes, snapshot)
-            self._last = int(upserts[0].max(initial=self._last))
-            self.snapshot = snapshot
+    def _begun(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray) -> FaissIndex:
+        """One whose main index has the first vectors that it is given."""
+        order = np.argsort(upserts[0])
+        order = order[~np.isin(upserts[0][order], deletes)]
+        if not len(order):
+            return self
+        return FaissIndex(self._dim, main=hnsw.flat(upserts[1][order]), ids=upserts[0][order])
+
+    def graph(self, vectors: FloatArray) -> NDArray[np.int32] | None:
+        """The links of an HNSW graph of vectors `(n, dim)`; None for as few as are compared."""
+        return hnsw.links(hnsw.graph(vectors)) if len(vectors) > EXACT_LIMIT else None
+
+    def opened(
+        self, ids: IdArray, vectors: NDArray[np.float16], graph: NDArray[np.int32]
+    ) -> FaissIndex:
+        """One whose main index is the graph of vectors `(n, dim)`; raises `ValueError`."""
+        main = hnsw.from_links(graph, vectors.reshape(-1).view(np.uint8), self._dim)
+        return FaissIndex(self._dim, main=main, ids=ids)
 
     def search(
         self, queries: FloatArray, k: int, *, allow: IdArray | None = None
     ) -> tuple[FloatArray, IdArray]:
         """Give the best scores and ids for each query."""
-        with self._lock:
-            alive = self._alive
-            delta = self._delta.search(queries, k, allow=allow)
-        wanted = alive if allow is None else alive & np.isin(self._ids, allow)
-        found = int(wanted.sum())
+        delta = self._delta.search(queries, k, allow=allow)
+        wanted, found = self._alive, self._shown
+        if allow is not None:
+            wanted = np.zeros_like(wanted)
+            wanted[_places(self._ids, allow)] = True
+            wanted &= self._alive
+            found = int(wanted.sum())
         if not found:
             return delta
-        scores, rows = _search(self._main, np.ascontiguousarray(queries, np.float32), k, wanted)
+        queries = np.ascontiguousarray(queries, np.float32)
+        scores, rows = _search(self._main, queries, min(k, found), wanted, found)
         ids = np.where(rows >= 0, self._ids[rows], -1)
         scores = np.concatenate([np.where(rows >= 0, scores, -np.inf), delta[0]], 1)
         ids = np.concatenate([ids, delta[1]], 1)
@@ -67,21 +96,27 @@ class FaissIndex:
         return np.take_along_axis(scores, best, 1), np.take_along_axis(ids, best, 1)
 
 
-def _search(
-    index: Any, queries: FloatArray, k: int, wanted: NDArray[np.bool_]
-) -> tuple[FloatArray, IdArray]:
-    """Search the rows that are wanted: through the graph where they are many, else one by one.
+def _places(ids: IdArray, wanted: IdArray) -> NDArray[np.int64]:
+    """Where those of the `wanted` ids are that are among `ids`, which are in ascending order."""
+    if not len(ids):
+        return _NONE
+    places = np.searchsorted(ids, wanted).clip(max=len(ids) - 1)
+    here: NDArray[np.int64] = places[ids[places] == wanted]
+    return here
 
-    A graph whose rows are mostly unwanted loses results.
+
+def _search(
+    index: Any, queries: FloatArray, k: int, wanted: NDArray[np.bool_], found: int
+) -> tuple[FloatArray, IdArray]:
+    """Search the `found` rows that are wanted: through the graph where they are many, else one by
+    one. A graph whose rows are mostly unwanted loses results.
     """
     import faiss
 
-    found = int(wanted.sum())
     options: dict[str, Any] = {}
     if found < len(wanted):
         bits = np.packbits(wanted, bitorder="little")
         options["sel"] = faiss.IDSelectorBitmap(len(wanted), faiss.swig_ptr(bits))
-    k = min(k, found)
     params = faiss.SearchParameters(**options)
     if isinstance(index, faiss.IndexHNSW):
         if found <= EXACT_LIMIT:
@@ -91,12 +126,3 @@ def _search(
             params = faiss.SearchParametersHNSW(efSearch=depth, **options)
     scores, rows = index.search(queries, k, params=params)
     return scores, rows
-
-
-def flat(vectors: FloatArray) -> Any:
-    """A FAISS index that compares every vector `(n, dim)`."""
-    import faiss
-
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(np.ascontiguousarray(vectors, np.float32))
-    return index

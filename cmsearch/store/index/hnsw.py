@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.store.index.faiss_index import flat
 from cmsearch.types import FloatArray, IdArray
 
 FACTORY = "HNSW32,SQfp16"
@@ -19,6 +18,15 @@ RECALL = 0.97
 """The share of the true ten nearest that the approximate index has to find when it is tuned."""
 _DEPTHS = (32, 64, 128, 256, 512, 1024)
 _HELD_OUT = 256
+
+
+def flat(vectors: FloatArray) -> Any:
+    """A FAISS index that compares every vector `(n, dim)`."""
+    import faiss
+
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors, np.float32))
+    return index
 
 
 def graph(vectors: FloatArray) -> Any:

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from cmsearch.errors import QueryError
+from cmsearch.protocols import VectorIndex
 from cmsearch.registry import Registry
 
+DEFAULT = "faiss"
 indexes = Registry(
     "cmsearch.indexes",
     {
-        "exact": "cmsearch.indexes:ExactIndex",
-        "faiss": "cmsearch.indexes:FaissIndex",
+        "exact": "cmsearch.store.index.exact:ExactIndex",
+        "faiss": "cmsearch.store.index.faiss_index:FaissIndex",
     },
 )
-"""Classes made as `Index(dim)`."""
+"""Classes made as `Index(dim)`, which gives an empty one."""
+
+
+def checked_name(name: str) -> str:
+    """The name of an index that is here; raises `QueryError`, which names those that are."""
+    known = indexes.rows()
+    if name not in known:
+        raise QueryError(
+            f"There is no index {name!r} of vectors; it is one of {', '.join(sorted(known))}."
+        )
+    return name
+
+
+def empty_index(name: str, dim: int) -> VectorIndex:
+    """An empty index for vectors `(n, dim)`; raises `KeyError` for a name that isn't here."""
+    made: VectorIndex = indexes.load(name)(dim)
+    return made

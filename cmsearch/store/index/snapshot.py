@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from cmsearch.common.digest import BLOCK, block_checksums
 from cmsearch.common.files import LEFT_OVER, open_file, read_file, replacing
 from cmsearch.errors import StoreError
-from cmsearch.store.index import faiss_index as indexes
-from cmsearch.store.index import hnsw
+from cmsearch.protocols import Graphed, VectorIndex
 from cmsearch.types import Background, FloatArray, IdArray, Modality
 
-FORMAT = 2
+FORMAT = 3
+_READ = (2, FORMAT)
 _MAX_MANIFEST = 4 * BLOCK  # for 300 GB of vectors
 _TRIED = 8
 """Manifests at most that are looked at; one is whole, and a crash leaves one more."""
@@ -45,7 +45,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class IndexFiles:
-    """The files of one space and modality. `graph` is there above the exact limit."""
+    """The files of one space and modality. A `graph` is there if its index keeps one."""
 
     space: int
     modality: Modality
@@ -54,7 +54,6 @@ class IndexFiles:
     vectors: File
     ids: File
     graph: File | None
-    factory: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +61,33 @@ class Manifest:
     """One publication: what was in the catalog up to and with `last_embedding`.
 
     The catalog knows its `token`: files that came from another catalog are not taken for its own.
+    `index` is the name of the index whose graphs these are.
     """
 
     snapshot: int
     token: str
     last_embedding: int
-    indexes: list[IndexFiles]
+    index: str
     background: Background
+    indexes: list[IndexFiles]
 
 
 def publish(
     folder: Path,
-    snapshot: int,
-    token: str,
-    last_embedding: int,
+    manifest: Manifest,
     content: Mapping[tuple[int, Modality], tuple[IdArray, FloatArray]],
-    background: Background,
+    index: VectorIndex,
 ) -> Manifest:
-    """Write the files of a snapshot, the manifest last, and delete those of older ones."""
+    """Write the files of a snapshot, the manifest last, and delete those of older ones.
+
+    Gives the manifest with its `indexes`. `index` makes the graphs, if it keeps any.
+    """
+    snapshot = manifest.snapshot
     files = [
-        _publish_index(folder, snapshot, space, modality, *rows)
+        _publish_index(folder, f"{space}-{modality}-{snapshot}", (space, modality), rows, index)
         for (space, modality), rows in content.items()
     ]
-    manifest = Manifest(snapshot, token, last_embedding, files, background)
+    manifest = replace(manifest, indexes=files)
     text = _sealed({"format": FORMAT, **asdict(manifest)})
     _write(folder / f"manifest-{snapshot}.json", lambda file: file.write(text.encode()))
     for path in folder.iterdir():
@@ -148,8 +151,8 @@ def read_rows(folder: Path, files: IndexFiles) -> tuple[IdArray, FloatArray]:
     return ids, rows
 
 
-def open_index(folder: Path, files: IndexFiles, dim: int) -> indexes.FaissIndex:
-    """The index of checked files, with vectors of dimension `dim`.
+def open_index(folder: Path, files: IndexFiles, dim: int, empty: VectorIndex) -> VectorIndex:
+    """The index of checked files, with vectors of dimension `dim`, made from an `empty` one.
 
     Raises `StoreError` where they aren't what was written.
     """
@@ -158,20 +161,16 @@ def open_index(folder: Path, files: IndexFiles, dim: int) -> indexes.FaissIndex:
     ids = _numbers(folder / files.ids.name, "<i8").astype(np.int64)
     if len(ids) != files.rows or files.dim != dim:
         raise StoreError(f"{files.ids.name} isn't of the shape that its manifest says.")
-    vectors = _codes(folder, files)
-    if files.graph is None:
-        main = indexes.flat(vectors.astype(np.float32).reshape(files.rows, files.dim))
-    else:
-        main = _graph(folder / files.graph.name, vectors, files.dim)
-    return indexes.FaissIndex(files.dim, main=main, ids=ids)
-
-
-def _graph(path: Path, vectors: NDArray[np.float16], dim: int) -> Any:
-    links = _numbers(path, "<i4").astype(np.int32)
+    if (np.diff(ids) <= 0).any():
+        raise StoreError(f"{files.ids.name} doesn't have its ids in order.")
+    vectors = _codes(folder, files).reshape(files.rows, files.dim)
+    if files.graph is None or not isinstance(empty, Graphed):
+        return empty.changed((ids, vectors.astype(np.float32)), np.empty(0, np.int64))
+    graph = _numbers(folder / files.graph.name, "<i4").astype(np.int32)
     try:
-        return hnsw.from_links(links, vectors.view(np.uint8), dim)
+        return empty.opened(ids, vectors, graph)
     except ValueError as error:
-        raise StoreError(f"{path.name} is not a graph of these vectors: {error}.") from error
+        raise StoreError(f"{files.graph.name} is not a graph of these vectors: {error}.") from error
 
 
 def _codes(folder: Path, files: IndexFiles) -> NDArray[np.float16]:
@@ -188,23 +187,25 @@ def _numbers(path: Path, kind: str) -> NDArray[Any]:
 
 
 def _publish_index(
-    folder: Path, snapshot: int, space: int, modality: Modality, ids: IdArray, vectors: FloatArray
+    folder: Path,
+    name: str,
+    of: tuple[int, Modality],
+    content: tuple[IdArray, FloatArray],
+    index: VectorIndex,
 ) -> IndexFiles:
-    name = f"{space}-{modality}-{snapshot}"
-    rows = vectors.astype("<f2")
+    ids, rows = content[0].astype("<i8"), content[1].astype("<f2")
     graph = None
-    if len(ids) > indexes.EXACT_LIMIT:
-        links = hnsw.links(hnsw.graph(rows.astype(np.float32))).astype("<i4")
-        graph = _write(folder / f"graph-{name}.i32", lambda file: file.write(links.tobytes()))
+    links = index.graph(rows.astype(np.float32)) if isinstance(index, Graphed) else None
+    if links is not None:
+        numbers = links.astype("<i4").tobytes()
+        graph = _write(folder / f"graph-{name}.i32", lambda file: file.write(numbers))
     return IndexFiles(
-        space,
-        modality,
+        *of,
         len(rows),
         rows.shape[1],
         _write(folder / f"vectors-{name}.f16", lambda file: file.write(rows.tobytes())),
-        _write(folder / f"ids-{name}.i64", lambda file: file.write(ids.astype("<i8").tobytes())),
+        _write(folder / f"ids-{name}.i64", lambda file: file.write(ids.tobytes())),
         graph,
-        hnsw.FACTORY if graph else "Flat",
     )
 
 
@@ -244,9 +245,12 @@ def _sealed(value: dict[str, Any]) -> str:
 
 def _parsed(value: dict[str, Any]) -> Manifest:
     checksum = value.pop("checksum")
-    if value["format"] != FORMAT or zlib.crc32(json.dumps(value).encode()) != checksum:
+    if value["format"] not in _READ or zlib.crc32(json.dumps(value).encode()) != checksum:
         raise ValueError("another format, or damaged")
-    del value["format"]
+    if value.pop("format") < FORMAT:  # of before there were others
+        value["index"] = "faiss"
+        for one in value["indexes"]:
+            del one["factory"]
     value["indexes"] = [_parsed_index(**index) for index in value["indexes"]]
     value["background"] = {
         query: {target: _parsed_scale(*scale) for target, scale in own.items()}
@@ -255,6 +259,8 @@ def _parsed(value: dict[str, Any]) -> Manifest:
     for name in ("snapshot", "last_embedding"):
         if type(value[name]) is not int or not 0 <= value[name] < 2**63:
             raise ValueError(f"{name} is out of range")
+    if not isinstance(value["index"], str):
+        raise TypeError("a name is a string")
     return Manifest(**value)
 
 

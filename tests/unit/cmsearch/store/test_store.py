@@ -84,7 +84,8 @@ def test_a_store_is_made_in_its_folder(tmp_path: Path) -> None:
         assert made.root == tmp_path.resolve()
         assert made.space is None
         assert made.snapshot() == 0
-        assert made.view().indexes == {}
+        with pytest.raises(StoreError, match=r"Nothing is indexed in .* yet. Run `cmsearch index"):
+            made.view()
 
 
 def test_a_store_knows_its_space(opened: Store) -> None:
@@ -241,6 +242,87 @@ def test_a_view_is_the_same_until_something_is_committed(published: Store) -> No
     assert published.view() is first
     add_photos(published, rows(1), "new")
     assert published.view() is not first
+
+
+def test_a_view_stays_as_it_is(published: Store) -> None:
+    """Whatever is committed, and whatever newer views are made."""
+    first, query = published.view(), rows()[0]
+    before = first.indexes[Modality.IMAGE].search(query[None], COUNT)
+    add_photos(published, query[None], "new")
+    remove(published.catalog, "000.jpg", snapshot=1)
+    assert shown_ids(published, query)[0] == COUNT + 1
+    after = first.indexes[Modality.IMAGE].search(query[None], COUNT)
+    assert len(first.indexes[Modality.IMAGE]) == COUNT
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_read_within_is_of_the_state_of_the_view(published: Store) -> None:
+    with published.reading() as view:
+        add_photos(published, rows(3, seed=1), "new")
+        remove(published.catalog, "000.jpg", snapshot=1)
+        assert len(published.catalog.assets()) == len(view.indexes[Modality.IMAGE]) == COUNT
+        assert published.view() is view
+        with published.reading() as same:
+            assert same is view
+    assert len(published.catalog.assets()) == COUNT + 2
+    assert len(published.view().indexes[Modality.IMAGE]) == COUNT + 2
+
+
+def test_nothing_is_locked_while_a_state_is_read(published: Store) -> None:
+    """Another thread gets a newer view, and a third commits, while one reads an older state."""
+    with published.reading() as view, ThreadPoolExecutor(1) as pool:
+        add_photos(published, rows(1, seed=1), "new")
+        newer = pool.submit(published.view).result(timeout=60)
+        assert len(newer.indexes[Modality.IMAGE]) == len(view.indexes[Modality.IMAGE]) + 1
+
+
+def test_each_thread_gets_the_view_of_the_state_that_it_reads(published: Store) -> None:
+    stop = threading.Event()
+
+    def read() -> int:
+        states = 0
+        while not stop.is_set():
+            with published.reading() as view:
+                assert len(view.indexes[Modality.IMAGE]) == len(published.catalog.assets())
+                states += 1
+        return states
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read) for _ in range(4)]
+        try:
+            for number in range(20):
+                add_photos(published, rows(1 + number % 3, seed=number), f"{number}-")
+                remove(published.catalog, f"{number:03}.jpg", snapshot=1)
+        finally:
+            stop.set()
+        assert all(reader.result() for reader in readers)
+
+
+def test_a_view_costs_what_is_new(published: Store) -> None:
+    first = published.view().indexes[Modality.IMAGE]
+    with published.catalog.writing() as writer:
+        writer.set("another setting", "changed")
+    assert published.view().indexes[Modality.IMAGE] is first
+
+
+def test_a_modality_that_comes_later_is_shown(published: Store) -> None:
+    published.view()
+    put(published.catalog, 1, "a.jsonl", caption("one", rows(1)[0], "000.jpg"), kind="captions")
+    assert published.view().indexes.keys() == {Modality.IMAGE, Modality.TEXT}
+
+
+def test_statistics_are_of_what_was_published_while_that_is_most(published: Store) -> None:
+    basis = published.view().basis
+    assert basis == (1, COUNT, 0)
+    add_photos(published, rows(COUNT // 2), "new")
+    assert published.view().basis == basis
+    remove(published.catalog, "000.jpg", snapshot=1)
+    assert published.view().basis == (1, COUNT, 1)
+    add_photos(published, rows(COUNT // 2), "more")
+    assert published.view().basis == (1, 2 * COUNT, 1)
+    with Store(published.path) as another:
+        assert another.view().basis == (1, 2 * COUNT, 1)
 
 
 def test_a_view_shows_what_was_added_after_the_publication(published: Store) -> None:

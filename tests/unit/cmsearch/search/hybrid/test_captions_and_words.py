@@ -407,7 +407,7 @@ def test_words_that_every_picture_has_are_ranked_all_the_same(
         assert paths(hits) == ["3.jpg", "2.jpg", "1.jpg"]
 
 
-def test_what_is_deleted_during_a_search_is_left_out(
+def test_what_is_deleted_during_a_search_is_in_its_answer_and_in_no_later_one(
     tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between finding a picture by its words and looking at it, another process deletes it."""
@@ -426,9 +426,11 @@ def test_what_is_deleted_during_a_search_is_left_out(
         return contents(catalog, *arguments)  # type: ignore[arg-type]
 
     with cmsearch.open(tmp_path) as engine:
-        assert engine.search("zeppelin", target="image")[0].source == "zeppelin.jpg"
+        before = engine.search("zeppelin", target="image", k=100)
+        assert before[0].source == "zeppelin.jpg"
         monkeypatch.setattr(items, "contents", late)
+        assert engine.search("zeppelin", target="image", k=100) == before
+        assert not gone
         hits = engine.search("zeppelin", target="image", k=100)
-    assert not gone
     assert len(hits) == 100
     assert set(paths(hits)) < set(photos)

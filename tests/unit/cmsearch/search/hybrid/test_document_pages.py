@@ -14,7 +14,8 @@ from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.nearest import Candidate, Retriever
 from cmsearch.store.catalog import items
 from cmsearch.store.catalog.writer import NewItem
-from cmsearch.store.store import DIRECTORY, Store, View
+from cmsearch.store.store import DIRECTORY, Store
+from cmsearch.store.view import View
 from cmsearch.types import Background, EncodedQuery, Encoding, Filter, FloatArray, Modality, Part
 from tests.builders import page, photo, put, serve
 

@@ -368,10 +368,13 @@ def test_a_list_is_answered_one_by_one(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("wanted", [LOOK, Ranking()])
-def test_what_is_deleted_during_a_search_is_left_out(
+def test_what_is_deleted_during_a_search_is_in_its_answer_and_in_no_later_one(
     engine: Engine, folder: Path, wanted: Ranking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the first stage and the second another process deletes the best picture."""
+    """Between the first stage and the second another process deletes the best picture.
+
+    An answer is of the one state of the catalog in which its search began.
+    """
     contents = items.contents
 
     def late(catalog: Catalog, *arguments: Any) -> Any:
@@ -385,8 +388,10 @@ def test_what_is_deleted_during_a_search_is_left_out(
     before = engine.search("red", target="image", k=40, ranking=wanted)
     gone = [before[0].source]
     monkeypatch.setattr(items, "contents", late)
-    after = engine.search("red", target="image", k=40, ranking=wanted)
+    during = engine.search("red", target="image", k=40, ranking=wanted)
     assert not gone
+    assert during == before
+    after = engine.search("red", target="image", k=40, ranking=wanted)
     assert sorted(names(after)) == sorted(names(before[1:]))
 
 

@@ -21,7 +21,7 @@ COUNT = 3000
 LIMIT = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Filled:
     """An index with a main one, the oracle of the same content, and queries from its clusters."""
 
@@ -30,7 +30,7 @@ class Filled:
     queries: FloatArray
 
     def sync(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray) -> None:
-        self.index.sync(upserts, deletes, self.index.snapshot + 1)
+        self.index = self.index.changed(upserts, deletes)
         self.oracle.sync(upserts, deletes)
 
 
@@ -54,7 +54,7 @@ def main_graph(rows: FloatArray) -> Any:
 
 @pytest.fixture
 def flat(rows: FloatArray) -> Filled:
-    return made(faiss_index.flat(rows[:500]), rows[:540])
+    return made(hnsw.flat(rows[:500]), rows[:540])
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def graph(rows: FloatArray, main_graph: Any, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_equal_scores_go_to_the_lower_id() -> None:
     index = ExactIndex(2)
-    index.sync((ids(9, 3, 7), np.ones((3, 2), np.float32)), ids(), 1)
+    index = index.changed((ids(9, 3, 7), np.ones((3, 2), np.float32)), ids())
     assert index.search(np.ones((1, 2), np.float32), 2)[1].tolist() == [[3, 7]]
 
 
@@ -88,12 +88,24 @@ def test_a_flat_main_index_follows_changes(flat: Filled, seed: int) -> None:
         assert_exact(flat.index, flat.oracle, flat.queries, 10, allow)
 
 
-def test_the_last_id_is_the_highest_that_was_ever_given(flat: Filled) -> None:
-    assert flat.index.last == 10 + 3 * 499
-    flat.sync((ids(5000), unit_vectors(np.random.default_rng(0), 1, DIM)), ids())
-    flat.sync((ids(), np.empty((0, DIM), np.float32)), ids(5000))
-    assert flat.index.last == 5000
-    assert FaissIndex(DIM).last == 0
+def test_copies_share_what_is_large(flat: Filled) -> None:
+    """So that a change costs in proportion to what changes."""
+    none, one = np.empty((0, DIM), np.float32), unit_vectors(np.random.default_rng(0), 1, DIM)
+    added = flat.index.changed((ids(5000), one), ids())
+    hidden = added.changed((ids(), none), ids(10))
+    assert flat.index._main is added._main is hidden._main
+    assert flat.index._ids is added._ids is hidden._ids
+    assert flat.index._alive is added._alive
+    assert added.changed((ids(), none), ids(9999))._alive is added._alive
+    assert hidden._delta is added._delta
+    assert len(flat.index) == 500 and len(added) == 501 and len(hidden) == 500
+
+
+def test_the_first_vectors_become_the_main_index() -> None:
+    rows = unit_vectors(np.random.default_rng(0), 3, DIM)
+    index = FaissIndex(DIM).changed((ids(9, 3, 7), rows), ids(7))
+    assert index._main.ntotal == len(index) == 2
+    assert index.search(rows, 1)[1][[0, 1], 0].tolist() == [9, 3]
 
 
 def test_a_main_index_of_which_all_is_deleted(flat: Filled) -> None:
@@ -161,7 +173,7 @@ def test_no_allowed_id_finds_nothing(graph: Filled) -> None:
 
 def test_a_graph_is_tuned_for_its_recall(rows: FloatArray, main_graph: Any) -> None:
     held_out = rows[COUNT - 256 : COUNT]
-    truth = faiss_index.flat(rows[:COUNT]).search(held_out, 10)[1]
+    truth = hnsw.flat(rows[:COUNT]).search(held_out, 10)[1]
     found = main_graph.search(held_out, 10)[1]
     assert main_graph.ntotal == COUNT
     hits = [np.isin(right, row) for right, row in zip(truth, found, strict=True)]

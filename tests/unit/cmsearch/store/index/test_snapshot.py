@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from cmsearch.errors import StoreError
-from cmsearch.store.index import faiss_index, hnsw
+from cmsearch.store.index import faiss_index
 from cmsearch.store.index import snapshot as vectors
+from cmsearch.store.index.exact import ExactIndex
+from cmsearch.store.index.faiss_index import FaissIndex
 from cmsearch.store.index.snapshot import Manifest
 from cmsearch.types import FloatArray, IdArray, Modality
 from tests.builders import flip_byte
@@ -32,7 +34,8 @@ def content(count: int = COUNT) -> tuple[IdArray, FloatArray]:
 def publish(folder: Path, snapshot: int = 1, count: int = COUNT) -> Manifest:
     """A publication of as many images, and of three texts."""
     found = {(1, Modality.IMAGE): content(count), (1, Modality.TEXT): content(3)}
-    return vectors.publish(folder, snapshot, "token", 5 + count, found, BACKGROUND)
+    head = Manifest(snapshot, "token", 5 + count, "faiss", BACKGROUND, [])
+    return vectors.publish(folder, head, found, FaissIndex(DIM))
 
 
 @pytest.fixture(params=["flat", "graph"])
@@ -75,19 +78,51 @@ def test_what_is_published_can_be_read_again(tmp_path: Path, manifest: Manifest)
 
 def test_an_opened_index_answers_as_the_vectors_do(tmp_path: Path, manifest: Manifest) -> None:
     files = manifest.indexes[0]
-    index, oracle = vectors.open_index(tmp_path, files, DIM), Oracle()
+    index, oracle = vectors.open_index(tmp_path, files, DIM, FaissIndex(DIM)), Oracle()
     numbers, rows = content()
     filled(oracle, numbers, rows)
-    assert (len(index), index.last) == (COUNT, 4 + COUNT)
+    assert len(index) == COUNT
     assert_exact(index, oracle, unit_vectors(np.random.default_rng(1), 5, DIM), 10)
 
 
 def test_only_many_vectors_have_a_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
     images, texts = publish(tmp_path).indexes
-    assert (images.factory, texts.factory) == (hnsw.FACTORY, "Flat")
     assert images.graph is not None
     assert texts.graph is None
+
+
+def test_an_index_that_keeps_no_graph_has_no_file_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
+    head = Manifest(1, "token", 5 + COUNT, "exact", BACKGROUND, [])
+    (files,) = vectors.publish(
+        tmp_path, head, {(1, Modality.IMAGE): content()}, ExactIndex(DIM)
+    ).indexes
+    assert files.graph is None
+    assert len(vectors.open_index(tmp_path, files, DIM, FaissIndex(DIM))) == COUNT
+
+
+@pytest.mark.parametrize("numbers", [[5, 5, *range(7, 65)], [6, 5, *range(7, 65)]])
+def test_ids_are_in_order(tmp_path: Path, numbers: list[int]) -> None:
+    found = {(1, Modality.IMAGE): (np.array(numbers), content()[1])}
+    head = Manifest(1, "token", 70, "faiss", BACKGROUND, [])
+    (files,) = vectors.publish(tmp_path, head, found, FaissIndex(DIM)).indexes
+    with pytest.raises(StoreError, match="in order"):
+        vectors.open_index(tmp_path, files, DIM, FaissIndex(DIM))
+
+
+def test_a_manifest_of_the_former_format_is_read(tmp_path: Path, manifest: Manifest) -> None:
+    """It has FAISS's name of the graph with each index, and not that of the index."""
+    (path,) = derived(tmp_path, "manifest-")
+    value = json.loads(path.read_text())
+    for name in ("checksum", "index"):
+        del value[name]
+    value["format"] = 2
+    value["indexes"] = [{**one, "factory": "Flat"} for one in value["indexes"]]
+    path.write_text(vectors._sealed(value))
+    assert vectors.newest(tmp_path) == manifest
 
 
 def test_nothing_is_left_beside_what_was_written(tmp_path: Path, manifest: Manifest) -> None:
@@ -115,7 +150,8 @@ def test_older_files_go_and_others_stay(tmp_path: Path) -> None:
 def test_cosines_of_equal_vectors_may_be_above_1_by_rounding(tmp_path: Path) -> None:
     found = {(1, Modality.TEXT): content(3)}
     background = {"text": {"text": (1.0000061, 0.02)}}
-    vectors.publish(tmp_path, 1, "token", 8, found, background)
+    head = Manifest(1, "token", 8, "faiss", background, [])
+    vectors.publish(tmp_path, head, found, FaissIndex(DIM))
     assert newest_number(tmp_path) == 1
 
 
@@ -139,8 +175,10 @@ def test_a_flipped_byte_is_noticed(
     flip_byte(path, at)
     assert not vectors.are_whole(tmp_path, manifest)
     with pytest.raises(StoreError, match=f"{path.name} is not as it was written"):
-        vectors.open_index(tmp_path, manifest.indexes[0], DIM)
-    assert len(vectors.open_index(tmp_path, manifest.indexes[1], DIM)) == 3  # the texts are whole
+        vectors.open_index(tmp_path, manifest.indexes[0], DIM, FaissIndex(DIM))
+    assert (
+        len(vectors.open_index(tmp_path, manifest.indexes[1], DIM, FaissIndex(DIM))) == 3
+    )  # the texts are whole
 
 
 def test_a_flipped_byte_in_a_later_block_is_noticed(tmp_path: Path) -> None:
@@ -148,7 +186,8 @@ def test_a_flipped_byte_in_a_later_block_is_noticed(tmp_path: Path) -> None:
     files = {(1, Modality.IMAGE): (np.arange(2**20), rows)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(faiss_index, "EXACT_LIMIT", 2**20)
-        manifest = vectors.publish(tmp_path, 1, "token", 0, files, {})
+        head = Manifest(1, "token", 0, "faiss", {}, [])
+        manifest = vectors.publish(tmp_path, head, files, FaissIndex(1))
     assert len(manifest.indexes[0].vectors.blocks) == 2**20 * 2 // 2**20
     flip_byte(tmp_path / manifest.indexes[0].vectors.name)
     assert not vectors.are_whole(tmp_path, manifest)
@@ -162,7 +201,7 @@ def test_a_shorter_or_missing_file_is_noticed(tmp_path: Path, start: str) -> Non
         damage()
         assert not vectors.are_whole(tmp_path, manifest)
         with pytest.raises(StoreError, match=path.name):
-            vectors.open_index(tmp_path, manifest.indexes[0], DIM)
+            vectors.open_index(tmp_path, manifest.indexes[0], DIM, FaissIndex(DIM))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +236,7 @@ def test_a_manifest_that_contradicts_its_files(tmp_path: Path, changes: dict[str
     found = vectors.newest(tmp_path)
     if found is not None:
         with pytest.raises(StoreError):
-            vectors.open_index(tmp_path, found.indexes[0], DIM)
+            vectors.open_index(tmp_path, found.indexes[0], DIM, FaissIndex(DIM))
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../b"])
@@ -206,13 +245,13 @@ def test_a_manifest_cannot_name_files_outside_the_store(tmp_path: Path, name: st
     for field in ("ids", "vectors"):
         moved = replace(files, **{field: replace(getattr(files, field), name=name)})
         with pytest.raises(StoreError, match="outside the store"):
-            vectors.open_index(tmp_path, moved, DIM)
+            vectors.open_index(tmp_path, moved, DIM, FaissIndex(DIM))
 
 
 def test_ids_and_vectors_of_different_lengths(tmp_path: Path) -> None:
     images, texts = publish(tmp_path).indexes
     with pytest.raises(StoreError, match="the shape"):
-        vectors.open_index(tmp_path, replace(images, ids=texts.ids), DIM)
+        vectors.open_index(tmp_path, replace(images, ids=texts.ids), DIM, FaissIndex(DIM))
 
 
 @pytest.mark.parametrize(
