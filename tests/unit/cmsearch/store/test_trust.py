@@ -17,7 +17,8 @@ from cmsearch.errors import StoreError, StoreLockedError, StoreReadOnlyError
 from cmsearch.models.plugins import encoders
 from cmsearch.store import trust
 from cmsearch.store.catalog import files
-from cmsearch.store.store import CATALOG, DIRECTORY, LOCK, Store, open_at
+from cmsearch.store.lock import LOCK
+from cmsearch.store.store import CATALOG, DIRECTORY, Store, open_at
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 from tests.processes import faked
