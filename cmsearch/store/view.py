@@ -31,29 +31,37 @@ class Basis(NamedTuple):
     """Which embeddings statistics are taken of: those up to `last` that are left.
 
     They are those of the publication `snapshot`, as long as that is most of what there is: then
-    nothing needs to be taken again for each picture that comes. `gone` were deleted since.
+    nothing needs to be taken again for each picture that comes.
     """
 
     snapshot: int
+    """The number of the publication; 0 where there is none."""
     last: int
+    """The highest id."""
     gone: int
+    """How many were deleted since."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a store shows at one moment: a space, an index for each modality, the background.
-
-    `sounds` are a view of their own, of another space: no vector of one is compared with one of the
-    other. It is None where there are none.
-    """
+    """What a store shows at one moment."""
 
     version: int
+    """The number of the catalog's state, as `Catalog.version` gives it."""
     space_id: int
+    """The number of the space in the catalog."""
     space: Space
+    """The space that the vectors are in."""
     indexes: Mapping[Modality, VectorIndex]
+    """The index of each modality that there is; all items of one may have been deleted."""
     background: Background
+    """What chance does here."""
     basis: Basis
+    """The embeddings that statistics of the whole store are taken of."""
     sounds: View | None = None
+    """A view of the sounds, if there are any, which have a space of their own: no vector of one is
+    compared with one of the other.
+    """
 
 
 @dataclass(frozen=True, slots=True)
