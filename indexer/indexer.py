@@ -19,8 +19,10 @@ from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder
 from cmsearch.search.own_models import load_own
 from cmsearch.search.query import background_captions
+from cmsearch.store import publication
 from cmsearch.store.catalog import files as indexed
 from cmsearch.store.catalog.blobs import pack
+from cmsearch.store.index.plugins import checked_name
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Asset, Generation, Modality, Progress, Skipped, Space
 from indexer import speech as hearing
@@ -45,7 +47,8 @@ class Indexer:
     `model` is a name as `cmsearch models` lists them; None or `auto` takes the store's own, or
     chooses one. `asr` names what writes speech down, as `--asr` does; None takes the store's own,
     or tiny.en; `sound` names a model of sound that isn't speech, as `--sound` does, and None takes
-    the store's own, or none. Raises `StoreError`, `ModelError`.
+    the store's own, or none; `vectors` names the index that the store is searched with from now on,
+    and None leaves it as it is. Raises `StoreError`, `ModelError`, `QueryError`.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Indexer:
         device: str | None = None,
         asr: str | None = None,
         sound: str | None = None,
+        vectors: str | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.store = self.folder / DIRECTORY if store is None else Path(store)
@@ -64,6 +68,7 @@ class Indexer:
         self._device = device
         self._asr = asr
         self._sounds = Sounds(sound, device)
+        self._vectors = vectors and checked_name(vectors)
         self._clock = Clock()
         self._encoder: Encoder | None = None
         self._told = ""
@@ -86,6 +91,7 @@ class Indexer:
             self._try(files, tell)
         with Store(self.store, self.folder) as store, store.locked():
             self._check_root(store)
+            publication.choose_index(store.catalog, self._vectors)
             name = self._chosen(store.space)
             target = self._target(store, name, tell)
             asr = hearing.chosen(self._asr, store.catalog)

@@ -64,7 +64,7 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
         ("model", model),
         ("files", _counts(found.files) + skipped),
         ("items", _counts(found.items)),
-        ("vectors", _counts(found.vectors)),
+        ("vectors", f"{_counts(found.vectors)}; searched with {printable(found.index)}"),
     ]
     if found.sound is not None:
         rows.append(("sound", printable(found.sound)))

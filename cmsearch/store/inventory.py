@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cmsearch.models.spaces import model_name
+from cmsearch.store import publication
 from cmsearch.store.catalog import files
 from cmsearch.store.catalog.catalog import TRANSCRIBER
 from cmsearch.store.catalog.skipped_lines import is_of_lines
@@ -21,10 +22,10 @@ class Inventory:
     """What a store holds.
 
     `files` and `items` are numbers by kind, `skipped` the files that could not be read,
-    `vectors` the numbers by modality that are served, `sound` the model of those of sounds, if
-    there are any, `asr` what wrote speech down, or `none`, if there was anything to hear,
-    `first_day` and `last_day` those of the pictures, and `changed` is the time in UTC of the
-    catalog's last change, in ISO 8601.
+    `vectors` the numbers by modality that are served, `index` what searches them, `sound` the model
+    of those of sounds, if there are any, `asr` what wrote speech down, or `none`, if there was
+    anything to hear, `first_day` and `last_day` those of the pictures, and `changed` is the time in
+    UTC of the catalog's last change, in ISO 8601.
     """
 
     store: Path
@@ -35,6 +36,7 @@ class Inventory:
     skipped: int
     items: dict[str, int]
     vectors: dict[str, int]
+    index: str
     sound: str | None
     asr: str | None
     catalog_bytes: int
@@ -70,6 +72,7 @@ def take_inventory(store: Store) -> Inventory:
         skipped=len(failed),
         items=files.counts(catalog),
         vectors={str(modality): count for modality, (count, _) in sorted(sizes.items())},
+        index=publication.index_name(catalog),
         sound=model_name(sounds[1]) if sounds else None,
         asr=catalog.setting(TRANSCRIBER),
         catalog_bytes=status.st_size,

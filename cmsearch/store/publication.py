@@ -36,7 +36,7 @@ def choose_index(catalog: Catalog, name: str | None) -> None:
     Raises `StoreError` for a store whose own isn't.
     """
     if name is None:
-        make_index(catalog, 1)
+        make_index(catalog, 1)  # only to raise
     elif name != index_name(catalog):
         with catalog.writing() as writer:
             writer.set(_INDEX, name)

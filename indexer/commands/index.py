@@ -22,6 +22,7 @@ from indexer.commands.options import (
     place_option,
     progress,
     sound_option,
+    vectors_option,
 )
 from indexer.indexer import Indexer
 from indexer.report import Plan, Report
@@ -36,6 +37,7 @@ KINDS = 5
 @device_option
 @asr_option
 @sound_option
+@vectors_option
 @place_option
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @format_option
@@ -45,6 +47,7 @@ def index(
     device: str | None,
     asr: str | None,
     sound: str | None,
+    vectors: str | None,
     store: Path | None,
     dry_run: bool,
     style: str,
@@ -63,7 +66,9 @@ def index(
       cmsearch index ~/Recordings --asr small
       cmsearch index ~/Recordings --sound transformers:laion/clap-htsat-unfused
     """
-    indexer = Indexer(folder, store=store, model=model, device=device, asr=asr, sound=sound)
+    indexer = Indexer(
+        folder, store=store, model=model, device=device, asr=asr, sound=sound, vectors=vectors
+    )
     if dry_run:
         plan = indexer.plan()
         print_plan(plan) if style == "table" else print_json(plan)

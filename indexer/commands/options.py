@@ -39,6 +39,12 @@ sound_option = click.option(
     help="What finds sound that isn't speech: transformers:ORG/NAME or /path of a CLAP; or none.",
 )
 
+vectors_option = click.option(
+    "--vectors",
+    metavar="NAME",
+    help="What the vectors are searched with: faiss, exact, or an index that a package brings.",
+)
+
 
 def place_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say where its index is, and whether it is trusted."""

@@ -261,11 +261,11 @@ def test_what_is_read_within_is_of_the_state_of_the_view(published: Store) -> No
     with published.reading() as view:
         add_photos(published, rows(3, seed=1), "new")
         remove(published.catalog, "000.jpg", snapshot=1)
-        assert len(published.catalog.assets()) == len(view.indexes[Modality.IMAGE]) == COUNT
+        assert len(files.assets(published.catalog)) == len(view.indexes[Modality.IMAGE]) == COUNT
         assert published.view() is view
         with published.reading() as same:
             assert same is view
-    assert len(published.catalog.assets()) == COUNT + 2
+    assert len(files.assets(published.catalog)) == COUNT + 2
     assert len(published.view().indexes[Modality.IMAGE]) == COUNT + 2
 
 
@@ -284,7 +284,7 @@ def test_each_thread_gets_the_view_of_the_state_that_it_reads(published: Store) 
         states = 0
         while not stop.is_set():
             with published.reading() as view:
-                assert len(view.indexes[Modality.IMAGE]) == len(published.catalog.assets())
+                assert len(view.indexes[Modality.IMAGE]) == len(files.assets(published.catalog))
                 states += 1
         return states
 
