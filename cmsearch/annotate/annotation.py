@@ -34,35 +34,42 @@ _DEPTH = 100
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A label with how likely it is that the picture shows it, from 0 to 1."""
+    """A label that a picture may show."""
 
     name: str
+    """The label."""
     confidence: float
+    """How likely it is that the picture shows it, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A caption of the store that may describe a picture.
-
-    `about` is the picture that it was written for, `source` the file and line it stands in.
-    `confidence` is the share of the store's pictures whose best caption of another is further
-    away, None where that isn't known. `score` orders the captions of one picture.
-    """
+    """A caption of the store that may describe a picture."""
 
     text: str
+    """The text of the caption."""
     confidence: float | None
+    """The share of the store's pictures whose best caption of another is further away; None if that
+    isn't known.
+    """
     score: float
+    """The score that orders the captions of one picture."""
     source: str
+    """The file and the line that the caption stands in."""
     about: Path
+    """The absolute path of the picture that it was written for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What is said about one picture of a store, the most likely first."""
+    """What is said about one picture of a store."""
 
     path: Path
+    """The absolute path of the picture."""
     labels: tuple[Labelled, ...] = ()
+    """The labels that it may show, the most likely first."""
     captions: tuple[Described, ...] = ()
+    """The captions that may describe it, the best first."""
 
 
 def label(

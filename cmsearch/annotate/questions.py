@@ -32,20 +32,22 @@ TEMPERATURE = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to one question about one picture.
-
-    `choice` is None for none of these. `confidence`, from 0 to 1, is that of the answer, `choices`
-    has that of every choice in their order, and `none` that of none of them: they sum to 1. `none`
-    is None where a choice had to be taken. `alone` has for every choice how likely it is by itself,
-    as `label` judges it: of choices that are all unlikely one may still be far ahead.
-    """
+    """The answer to one question about one picture."""
 
     question: str
+    """The question."""
     choice: str | None
+    """The choice that was taken; None for none of these."""
     confidence: float
+    """How likely the answer is, from 0 to 1."""
     choices: Mapping[str, float]
+    """How likely each choice is, in their order; with `none` they sum to 1."""
     none: float | None
+    """How likely none of the choices is; None if a choice had to be taken."""
     alone: Mapping[str, float]
+    """How likely each choice is by itself, as `label` judges it: of choices that are all unlikely
+    one may still be far ahead.
+    """
 
 
 def classify(

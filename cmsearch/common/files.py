@@ -21,7 +21,7 @@ LEFT_OVER = re.compile(r"\.cmsearch-[0-9a-f]{16}\.new(?:-\w+)?")
 
 
 def open_file(path: Path, *, follow: bool = True) -> BufferedReader:
-    """A regular file, open for reading; raises `OSError`, for anything else than a file too.
+    """Open a regular file for reading. Raises `OSError`, also for what is no file.
 
     Opening a pipe would wait for whoever writes into it, so the kind is asked for without waiting,
     and of what was opened: a scan may be minutes old. A link is one to a file, or where links

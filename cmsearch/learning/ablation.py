@@ -34,26 +34,26 @@ _PLAIN = Ranking(match="picture", fold=False, stages=StageSettings())
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What a stage adds to the first stage alone in one direction, by measure, in parts of 1.
-
-    The interval is that of a paired bootstrap: of the differences query by query.
-    """
+    """What a stage adds to the first stage alone in one direction."""
 
     direction: str
+    """The direction: `text→image` or `image→text`."""
     stage: str
+    """The name of the stage."""
     gains: dict[str, Measure]
+    """The difference by measure, in parts of 1; its interval is that of a paired bootstrap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Of queries with an answer in the store, and of those without, the shares below thresholds.
-
-    `auc` is the area under the ROC curve of telling the two apart by the best hit's relevance.
-    """
+    """How well relevance tells queries with an answer in the store from those without."""
 
     queries: int
+    """The number of queries with an answer."""
     auc: float
+    """The area under the ROC curve of telling them apart by the best hit's relevance."""
     thresholds: dict[float, tuple[float, float]]
+    """The shares of both kinds that lie below each threshold, those with an answer first."""
 
 
 def ablate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Gain]:

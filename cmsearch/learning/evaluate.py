@@ -25,17 +25,18 @@ TIMED = 30
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """One direction's figures: `recall@1`, `recall@5`, `recall@10`, `mrr` and `ndcg@10`.
-
-    `milliseconds` is the median of single queries on a warm engine, `ranks` the place of the first
-    right hit for each query, counted from 1, 0 where there is none.
-    """
+    """The figures of one direction."""
 
     name: str
+    """The direction: `text→image` or `image→text`."""
     queries: int
+    """The number of queries."""
     measures: dict[str, Measure]
+    """`recall@1`, `recall@5`, `recall@10`, `mrr` and `ndcg@10` by their names."""
     milliseconds: float
+    """The median time of a single query on a warm engine."""
     ranks: tuple[int, ...]
+    """The rank of the first right hit of each query, from 1; 0 if there is none."""
 
 
 def evaluate(

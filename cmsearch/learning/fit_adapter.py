@@ -26,59 +26,76 @@ Tell = Callable[[Progress], object]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How to fit: whether names of folders count as captions, whether to keep an adapter that is
-    not better, or to change nothing at all; the file to write it to, and its licence.
-    """
+    """How to fit."""
 
     use_folders: bool = False
+    """Whether the names of folders count as captions of pictures that have none."""
     force: bool = False
+    """Whether an adapter is kept that isn't better."""
     dry_run: bool = False
+    """Whether nothing at all is changed."""
     export: Path | None = None
+    """The file that what was learned is written to; None for none."""
     licence: str = ""
+    """The licence that its card names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What was learned and what came of it.
-
-    `strength` and `share` are those of the adapter. `is_better` says what the `comparisons` say,
-    `kept` whether it serves now, as `generation`, and `exported` where its file is.
-    """
+    """An adapter that was learned, and what came of it."""
 
     base: str
+    """The model that it is on top of."""
     model: str
+    """The name of both together."""
     pictures: int
+    """The number of pictures that it was learned from."""
     captions: int
+    """The number of captions that it was learned from."""
     strength: float
+    """The strength of the regularisation."""
     share: float
+    """What the learned part counts beside the own vector of a picture."""
     repeats: int
+    """How often the pictures were divided anew to measure it."""
     comparisons: tuple[Comparison, ...]
+    """The figures before and after, by direction, on pictures that were held out."""
     is_better: bool
+    """Whether these figures say that it is better."""
     kept: bool
+    """Whether it serves now."""
     generation: int | None
+    """The number of its generation; None if it was not kept."""
     exported: Path | None
+    """The file that it was written to; None if none was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reranking:
-    """What was learned and what came of it.
-
-    `directions` are those in which it gains, `folds` how many parts were held out in turn.
-    `is_better` says whether it does from text to image, `kept` whether searches use it now, and
-    `exported` where its file is.
-    """
+    """A reranker that was learned, and what came of it."""
 
     base: str
+    """The model whose tokens it reads."""
     reranker: str
+    """The name of the reranker."""
     pictures: int
+    """The number of pictures that it was learned from."""
     captions: int
+    """The number of captions that it was learned from."""
     folds: int
+    """How many parts were held out in turn."""
     directions: tuple[str, ...]
+    """The directions in which it gains."""
     scales: dict[str, float]
+    """What a judgement of 1 adds to a cosine, by direction."""
     comparisons: tuple[Comparison, ...]
+    """The figures before and after, by direction, on pictures that were held out."""
     is_better: bool
+    """Whether it is better from text to image."""
     kept: bool
+    """Whether searches use it now."""
     exported: Path | None
+    """The file that it was written to; None if none was asked for."""
 
 
 def fit(store: Store, wish: Wish, *, device: str | None = None, tell: Tell) -> Fit:

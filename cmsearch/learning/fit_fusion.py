@@ -32,21 +32,28 @@ _ROWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Fusing:
-    """A network that was learned and what came of it, as of an adapter in `Fit`.
-
-    `folds` is how many fifths of the pictures were held out in turn: all, or of many pictures one.
-    """
+    """A network that fuses a picture and a text, and what came of it."""
 
     base: str
+    """The model that it is on top of."""
     model: str
+    """The name of both together."""
     pictures: int
+    """The number of pictures that it was learned from."""
     captions: int
+    """The number of captions that it was learned from."""
     folds: int
+    """How many fifths of the pictures were held out in turn: all, or of many pictures one."""
     comparisons: tuple[Comparison, ...]
+    """The figures before and after, by kind of question, on pictures that were held out."""
     is_better: bool
+    """Whether these figures say that it is better."""
     kept: bool
+    """Whether it serves now."""
     generation: int | None
+    """The number of its generation; None if it was not kept."""
     exported: Path | None
+    """The file that it was written to; None if none was asked for."""
 
 
 def fit_fusion(store: Store, wish: Wish, *, tell: Tell) -> Fusing:

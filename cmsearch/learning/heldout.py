@@ -29,17 +29,22 @@ Second = Callable[[FloatArray, IdArray, IdArray], FloatArray]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One direction's figures among what was held out, before, after, and the difference.
+    """The figures of one direction on what was held out.
 
-    By measure, with 95 % intervals from a bootstrap over groups of pictures: their captions are
-    not independent of each other. That of `gain` is paired.
+    Intervals are of 95 %, from a bootstrap over groups of pictures, whose captions depend on each
+    other.
     """
 
     direction: str
+    """The direction, or the kind of question."""
     queries: int
+    """The number of queries."""
     before: dict[str, Measure]
+    """The figures before, by measure."""
     after: dict[str, Measure]
+    """The figures after, by measure."""
     gain: dict[str, Measure]
+    """The differences, by measure; their bootstrap is paired."""
 
 
 @dataclass(frozen=True, slots=True)

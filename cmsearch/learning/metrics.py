@@ -22,10 +22,12 @@ MAX_BYTES = 256 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """A caption and the picture that it describes, by its path from the store's root."""
+    """A caption and the picture that it describes."""
 
     image: str
+    """The path of the picture, from the store's root."""
     caption: str
+    """The caption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,11 @@ class Measure:
     """A mean over queries, with its 95 % bootstrap interval."""
 
     value: float
+    """The mean."""
     low: float
+    """The lower end of the interval."""
     high: float
+    """The upper end of the interval."""
 
 
 def read_gold(path: Path, root: Path) -> list[Gold]:

@@ -19,29 +19,38 @@ HUB_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model as its publishers describe it.
-
-    `recall` is text→image recall@1 on COCO captions' 5,000 test images in per cent, by the source
-    of that letter in `SOURCES`; `megabytes` are those of its weights.
-    """
+    """A model as its publishers describe it."""
 
     name: str
+    """The canonical name."""
     dim: int
+    """The dimension of its vectors."""
     image_size: int
+    """Pixels of the square that a picture is brought to."""
     megabytes: int
+    """The size of its weights."""
     licence: str
+    """The licence of its weights."""
     languages: str
+    """The languages that it understands."""
     recall: float | None
+    """Text→image recall@1 on the 5,000 test images of COCO captions, in per cent; None if nobody
+    published it.
+    """
     source: str
+    """The letter of the source of that figure in `SOURCES`."""
     hub: str
+    """The name of its repository on the hub."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A model's canonical name, and why it was taken."""
+    """A model that was chosen."""
 
     name: str
+    """Its canonical name."""
     reason: str
+    """Why it was taken."""
 
 
 SOURCES = {

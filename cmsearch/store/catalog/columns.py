@@ -29,10 +29,12 @@ def of_photos() -> sa.ColumnElement[bool]:
 
 
 def is_vector(column: sa.ColumnElement[bytes], dim: int) -> sa.ColumnElement[bool]:
+    """Whether a column holds a vector of `dim` numbers."""
     return sa.and_(sa.func.typeof(column) == "blob", sa.func.length(column) == 2 * dim)
 
 
 def is_hash(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[bool]:
+    """Whether a column holds a perceptual hash, or that of a picture that has none."""
     is_as_long = sa.func.length(column).in_((0, phash.BYTES))
     return sa.and_(sa.func.typeof(column) == "blob", is_as_long)
 
@@ -50,6 +52,7 @@ def shortened(column: sa.ColumnElement[str]) -> sa.ColumnElement[Any]:
 
 
 def text_of(value: Any) -> str:
+    """A value that has to be a string; raises `TypeError`."""
     if not isinstance(value, str):
         raise TypeError("a text is a string")
     return value

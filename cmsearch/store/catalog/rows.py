@@ -32,6 +32,7 @@ def asset_row(asset: Asset) -> dict[str, Any]:
 
 
 def embedding_blobs(encoding: Encoding) -> Iterator[dict[str, Any]]:
+    """The columns of each vector of an encoding, as the catalog keeps them."""
     for part, vector in enumerate(encoding.vectors):
         tokens = None
         if encoding.tokens is not None and encoding.weights is not None:
