@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from cmsearch.common.digest import file_digest
+from cmsearch.common.kinds import FileKind
 from cmsearch.common.text import native
+from cmsearch.media.readers import kind_of, make_reader
 from cmsearch.store.catalog.skipped_lines import is_of_lines, named
 from cmsearch.types import STALE, Asset, Skipped
 from indexer.scan import Found
@@ -88,6 +90,15 @@ def find_moved(folder: Path, changes: Changes, assets: Mapping[str, Asset]) -> d
             if paths:
                 moved[paths.pop(0)] = file
     return moved
+
+
+def moved_asset(asset: Asset, file: Found, moved: Mapping[str, Found]) -> Asset:
+    """The asset at its new place, to be read again where its captions may be of other pictures."""
+    picture = moved.get(asset.about or "")
+    parted = file.about is not None and (picture is None or picture.path != file.about)
+    is_table = kind_of(make_reader(file.kind)) is FileKind.CAPTIONS
+    mtime_ns = None if is_table or parted else file.mtime_ns
+    return replace(asset, path=file.path, mtime_ns=mtime_ns, about=file.about)
 
 
 def _is_below(path: str, places: Container[str]) -> bool:

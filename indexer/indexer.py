@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cmsearch.common.kinds import SUBJECTS, FileKind
+from cmsearch.common.kinds import SUBJECTS
 from cmsearch.common.processors import threads
 from cmsearch.errors import ModelError, StoreError, StoreMismatchError
-from cmsearch.media.readers import kind_of, make_reader
 from cmsearch.models import adapters
 from cmsearch.models.choices import choose
 from cmsearch.models.encoders.adapted import Adapted
@@ -24,9 +23,9 @@ from cmsearch.store.catalog import files as indexed
 from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.index.plugins import checked_name
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
-from cmsearch.types import Asset, Generation, Modality, Progress, Skipped, Space
+from cmsearch.types import Generation, Modality, Progress, Skipped, Space
 from indexer import speech as hearing
-from indexer.changes import Changes, compare, find_moved
+from indexer.changes import Changes, compare, find_moved, moved_asset
 from indexer.pipeline import Clock, Counter, ordered_map
 from indexer.read import Loader
 from indexer.report import Plan, Report
@@ -226,7 +225,7 @@ class Indexer:
         snapshot = store.snapshot()
         with store.catalog.writing() as writer:
             for path, file in first.moved.items():
-                writer.move_asset(path, _moved_asset(assets[path], file, first.moved))
+                writer.move_asset(path, moved_asset(assets[path], file, first.moved))
             for path in first.removed:
                 writer.remove_asset(path, snapshot)
         again = self._compared(store, target, files, unread)
@@ -341,15 +340,6 @@ def _generation(store: Store, name: str) -> Generation | None:
 
 def _paths(files: Sequence[Found]) -> tuple[str, ...]:
     return tuple(file.path for file in files)
-
-
-def _moved_asset(asset: Asset, file: Found, moved: Mapping[str, Found]) -> Asset:
-    """The asset at its new place, to be read again where its captions may be of other pictures."""
-    picture = moved.get(asset.about or "")
-    parted = file.about is not None and (picture is None or picture.path != file.about)
-    is_table = kind_of(make_reader(file.kind)) is FileKind.CAPTIONS
-    mtime_ns = None if is_table or parted else file.mtime_ns
-    return replace(asset, path=file.path, mtime_ns=mtime_ns, about=file.about)
 
 
 def _read(files: Sequence[Found], skipped: Sequence[Skipped]) -> int:
