@@ -14,7 +14,7 @@ from cmsearch.learning.training.reranker import Lists, Material
 from cmsearch.models.rerankers.crossing import stacked
 from cmsearch.models.spaces import model_name
 from cmsearch.search.rank.attention import Tokens, attend
-from cmsearch.search.rank.hubness import SIZE
+from cmsearch.search.rank.banks import SIZE
 from cmsearch.search.rank.second_stage import DEPTH
 from cmsearch.search.rank.stages import Hubness, StageSettings, Table
 from cmsearch.store.catalog import items

@@ -22,17 +22,23 @@ import numpy as np
 
 from cmsearch.learning.training.crossing import HEADS, LAYERS, WIDTH
 from cmsearch.models.rerankers.learned import Learned, LearnedReranker, shapes_of
+from cmsearch.search.direction import joined
+from cmsearch.search.own_models import Models
 from cmsearch.search.query.compose import QueryVector
-from cmsearch.search.rank.hubness import Banks
-from cmsearch.search.rank.second_stage import OWN, SecondStage, candidates
+from cmsearch.search.rank.banks import Banks
+from cmsearch.search.rank.request import Direction, Source, StageRequest
+from cmsearch.search.rank.second_stage import OWN
 from cmsearch.search.rank.stages import Attention, StageSettings
-from cmsearch.search.retrieve.nearest import EVERYTHING, Candidate, Retriever
+from cmsearch.search.retrieve.nearest import (
+    EVERYTHING,
+    Candidate,
+    NearestRequest,
+    Retriever,
+)
 from cmsearch.store.catalog.writer import NewItem
 from cmsearch.store.store import DIRECTORY, Store
-from cmsearch.store.view import View
 from cmsearch.types import EncodedQuery, Encoding, FloatArray, Modality, Part
 from tests.builders import asset, serve, space
-from tests.fakes import FakeEncoder
 
 DIM, TOKENS, WORDS = 384, 10, 6
 RUNS = {50: StageSettings(attention=Attention(0.7, 0.03)), 100: StageSettings(model=OWN)}
@@ -76,19 +82,20 @@ def _fill(store: Store, count: int) -> None:
 
 
 def _measure(store: Store, count: int) -> None:
-    view, retriever = store.view(), Retriever(store)
+    source = Source(store, store.view(), Models(store), Retriever(store), Banks(store))
     learned = LearnedReranker(_learned())
     for depth, run in RUNS.items():
-        second = SecondStage(
-            view, FakeEncoder(space(DIM)), Banks(store), {Modality.TEXT: run}, reranker=learned
+        runs = {Modality.TEXT: run}
+        direction = Direction(
+            source, Modality.IMAGE, None, EVERYTHING, ("picture",), runs, depth, depth, learned
         )
         random = np.random.default_rng(1)
         first, rerank = [], []
         for query in [_query(random) for _ in range(count + 3)]:
             start = time.perf_counter()
-            found = _first(retriever, view, query, depth)
+            nearest = _first(source, query, depth)
             middle = time.perf_counter()
-            ranked = second.reranked(query, found, candidates(store, DIM, found))
+            ranked = joined(StageRequest(direction, query), nearest)
             first.append(middle - start)
             rerank.append(time.perf_counter() - middle)
             assert len(ranked) == depth and len(ranked[0].stages) == 1
@@ -97,9 +104,9 @@ def _measure(store: Store, count: int) -> None:
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB at most")
 
 
-def _first(retriever: Retriever, view: View, query: QueryVector, depth: int) -> list[Candidate]:
-    (found,) = retriever.search(view, [query], Modality.IMAGE, None, depth, EVERYTHING)
-    return found
+def _first(source: Source, query: QueryVector, depth: int) -> list[Candidate]:
+    wanted = NearestRequest(Modality.IMAGE, depth)
+    return source.retriever.search(source.view, [query], wanted)[0]
 
 
 def _learned() -> Learned:

@@ -39,8 +39,8 @@ ARROWS: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 SEARCH = (
-    {"query"}, {"own_models", "retrieve"}, {"rank", "hybrid", "merge"},
-    {"pipeline", "explain", "wire"}, {"engine"},
+    {"query"}, {"own_models", "retrieve"}, {"rank"}, {"hybrid", "merge"},
+    {"direction", "hits"}, {"pipeline", "explain", "wire"}, {"engine"},
 )  # fmt: skip
 """Within `search` each may import what stands before it."""
 STRINGS = {("cmsearch.commands.table", "indexer.commands")}

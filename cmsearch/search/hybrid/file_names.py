@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from cmsearch.search.query.compose import QueryVector
-from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, Retriever
-from cmsearch.store.view import View
-from cmsearch.types import ComposedQuery, Filter, Modality
+from cmsearch.search.rank.request import Source
+from cmsearch.search.retrieve.nearest import Candidate, NearestRequest
+from cmsearch.types import ComposedQuery, Modality
 
 MOST = 100
 """Files of one name that are looked at."""
@@ -18,14 +19,6 @@ _SHOWN = (Modality.IMAGE, Modality.VIDEO, Modality.TEXT, Modality.SPEECH)
 """As what a file is shown that has items of several modalities."""
 _SUFFIX = re.compile(r"(?<=[^/])\.([^\W_]{1,5})$")
 _NUMBERED = re.compile(r"(?=.*\d)(?=.*[^\W\d_])\S{4,}")
-
-
-class Scope(NamedTuple):
-    """What may be found: one kind, if given, that passes a filter and isn't barred."""
-
-    kind: str | None
-    where: Filter
-    barred: Container[int]
 
 
 class Name(NamedTuple):
@@ -49,8 +42,8 @@ def asked(query: ComposedQuery) -> Name | None:
     text = query.parts[0].content
     for part, weight in zip(query.parts[1:], query.weights[1:], strict=True):
         text += f" {'-' if weight < 0 else '+'} {part.content}"
-    found = parsed(text.strip().replace("\\", "/").removeprefix("./"))
-    return found if found.suffix or _NUMBERED.fullmatch(found.stem) else None
+    name = parsed(text.strip().replace("\\", "/").removeprefix("./"))
+    return name if name.suffix or _NUMBERED.fullmatch(name.stem) else None
 
 
 def parsed(path: str) -> Name:
@@ -66,38 +59,30 @@ def among(name: Name, paths: Iterable[str]) -> list[str]:
 
     Of the folders, those must agree that both have, from the last one on.
     """
-    found = []
+    ranked = []
     for path in paths:
         own = parsed(path)
         both = min(len(own.folders), len(name.folders))
-        alike = own.folders[len(own.folders) - both :] == name.folders[len(name.folders) - both :]
-        if own.stem == name.stem and alike:
-            found.append((bool(name.suffix) and own.suffix != name.suffix, -both, path))
-    return [path for *_, path in sorted(found)][:MOST]
+        agrees = own.folders[len(own.folders) - both :] == name.folders[len(name.folders) - both :]
+        if own.stem == name.stem and agrees:
+            ranked.append((bool(name.suffix) and own.suffix != name.suffix, -both, path))
+    return [path for *_, path in sorted(ranked)][:MOST]
 
 
-def answers(
-    retriever: Retriever,
-    view: View,
+def find_by_name(
+    source: Source,
     paths: Sequence[str],
     queries: Mapping[Modality, QueryVector],
-    scope: Scope,
+    request: NearestRequest,
 ) -> list[Candidate]:
-    """An answer for each of the files at `paths` with an item that is searched, in their order."""
-    found: dict[str, Candidate] = {}
+    """A candidate for each of the files at `paths` with an item that is searched, in their order.
+
+    `request` says what may be found, in whatever modality.
+    """
+    candidates: dict[str, Candidate] = {}
     for modality in _SHOWN:
         if modality in queries and paths:
-            asked_for = queries[modality], modality, scope.kind
-            for one in retriever.of(view, *asked_for, scope.where, paths):
-                if one.item.id not in scope.barred:
-                    found.setdefault(one.item.path, one._replace(stages={"words": 1.0}))
-    return [found[path] for path in paths if path in found]
-
-
-def first(named: Sequence[Candidate], others: Sequence[Candidate]) -> list[Candidate]:
-    """The named ones before all others, with scores that say so."""
-    items = {one.item.id for one in named}
-    left = [one for one in others if one.item.id not in items]
-    best = max(left[0].score if left else 0.0, 0.0)
-    scores = (round(best + len(named) - place, DECIMALS) for place in range(len(named)))
-    return [one._replace(score=score) for one, score in zip(named, scores, strict=True)] + left
+            wanted = replace(request, modality=modality)
+            for own in source.retriever.in_files(source.view, queries[modality], wanted, paths):
+                candidates.setdefault(own.item.path, own._replace(stages={"words": 1.0}))
+    return [candidates[path] for path in paths if path in candidates]

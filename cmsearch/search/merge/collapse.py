@@ -1,4 +1,4 @@
-"""What is alike in a ranking: near-duplicates are folded into one, and the rest may be spread."""
+"""Near-duplicates in a ranking: they are folded into one, and the rest may be spread."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SPREAD = 0.5
 """How much a score counts beside being unlike what comes before, where hits are spread."""
 
 
-class Alike:
-    """Compares the answers to a query with each other. Safe from threads."""
+class NearDuplicates:
+    """Compares the candidates for a query with each other. Safe from threads."""
 
     def __init__(self, store: Store) -> None:
         self._catalog = store.catalog
@@ -33,37 +33,37 @@ class Alike:
         self._least: tuple[tuple[int, Basis], float] | None = None
 
     def folded(
-        self, view: View, answers: Sequence[Candidate]
+        self, view: View, candidates: Sequence[Candidate]
     ) -> list[tuple[Candidate, list[Candidate]]]:
-        """The answers that stay, each with its near-duplicates, which it comes before.
+        """The candidates that stay, each with its near-duplicates, which it comes before.
 
         Pictures are compared as `cmsearch.search.merge.near_duplicates` says, texts about one thing
         word by word. A film of at most `LIVE` seconds beside a picture of the same name is a live
         one: both are one.
         """
-        ids = [answer.embedding for answer in answers]
+        ids = [candidate.embedding for candidate in candidates]
         hashes = items.hashes(self._catalog, ids)
         into = fold(
-            [hashes.get(one) for one in ids],
-            self._vectors(view, answers),
-            [answer.item.path for answer in answers],
-            [_content(answer) for answer in answers],
+            [hashes.get(number) for number in ids],
+            self._vectors(view, candidates),
+            [candidate.item.path for candidate in candidates],
+            [_content(candidate) for candidate in candidates],
             least_cosine=lambda: self._least_cosine(view),
         ).tolist()
-        self._join_live(answers, into)
+        self._join_live(candidates, into)
         kept: dict[int, list[Candidate]] = {}
         for place, first in enumerate(into):
             kept.setdefault(first, [])
             if place != first:
-                kept[first].append(answers[place])
-        return [(answers[first], copies) for first, copies in kept.items()]
+                kept[first].append(candidates[place])
+        return [(candidates[first], copies) for first, copies in kept.items()]
 
-    def _join_live(self, answers: Sequence[Candidate], into: list[int]) -> None:
+    def _join_live(self, candidates: Sequence[Candidate], into: list[int]) -> None:
         """Let a picture and the seconds of film that a phone took with it be one, in place."""
         pairs: dict[str, tuple[list[int], list[int]]] = {}
-        for place, answer in enumerate(answers):
-            stem, suffix = splitext(answer.item.path.casefold())
-            modality = answer.item.modality
+        for place, candidate in enumerate(candidates):
+            stem, suffix = splitext(candidate.item.path.casefold())
+            modality = candidate.item.modality
             if modality is Modality.IMAGE and suffix in _STILLS:
                 pairs.setdefault(stem, ([], []))[0].append(place)
             elif modality is Modality.VIDEO and suffix in _FILMS:
@@ -72,29 +72,29 @@ class Alike:
         if not whole:
             return
         ends = files.film_ends(
-            self._catalog, (answers[one].item.path for films in whole for one in films)
+            self._catalog, (candidates[one].item.path for films in whole for one in films)
         )
         for stills, films in pairs.values():
-            short = [one for one in films if 0 < ends.get(answers[one].item.path, 0) <= LIVE]
+            short = [one for one in films if 0 < ends.get(candidates[one].item.path, 0) <= LIVE]
             if stills and short:
                 roots = {into[one] for one in (*stills, *short)}
                 for place, first in enumerate(into):
                     into[place] = min(roots) if first in roots else first
 
-    def spread(self, view: View, answers: Sequence[Candidate]) -> list[int]:
-        """The places of the answers in an order that brings unlike ones to the front."""
-        scores = np.array([answer.score for answer in answers], np.float32)
+    def spread(self, view: View, candidates: Sequence[Candidate]) -> list[int]:
+        """The places of the candidates in an order that brings unlike ones to the front."""
+        scores = np.array([candidate.score for candidate in candidates], np.float32)
         span = float(np.ptp(scores)) if len(scores) else 0.0
         scores = (scores - scores.min(initial=np.inf)) / span if span else np.zeros_like(scores)
-        order: list[int] = diversified(scores, self._vectors(view, answers), SPREAD).tolist()
+        order: list[int] = diversified(scores, self._vectors(view, candidates), SPREAD).tolist()
         return order
 
-    def _vectors(self, view: View, answers: Sequence[Candidate]) -> FloatArray:
+    def _vectors(self, view: View, candidates: Sequence[Candidate]) -> FloatArray:
         """The vectors `(n, dim)`; zeros for damaged ones, and for sounds, of another space."""
-        own = (one.embedding for one in answers if one.item.modality is not Modality.SOUND)
-        found = items.vectors(self._catalog, own, view.space.dim)
+        own = (each.embedding for each in candidates if each.item.modality is not Modality.SOUND)
+        stored = items.vectors(self._catalog, own, view.space.dim)
         none = np.zeros(view.space.dim, np.float32)
-        rows = [found.get(one.embedding, none) for one in answers]
+        rows = [stored.get(each.embedding, none) for each in candidates]
         return np.array(rows, np.float32).reshape(-1, view.space.dim)
 
     def _least_cosine(self, view: View) -> float:
@@ -107,9 +107,9 @@ class Alike:
             return self._least[1]
 
 
-def _content(answer: Candidate) -> str:
+def _content(candidate: Candidate) -> str:
     """What equal items have in common: of texts also what they are about."""
-    item = answer.item
+    item = candidate.item
     if item.modality in (Modality.IMAGE, Modality.SOUND, Modality.VIDEO):
         return item.digest
     return f"{item.digest} {item.about or item.path}"

@@ -14,7 +14,7 @@ def is_text(asked: ComposedQuery) -> bool:
     return all(part.modality is Modality.TEXT for part in asked.parts)
 
 
-def heard(asked: Sequence[ComposedQuery], encoder: Encoder) -> list[ComposedQuery | None]:
+def as_sounds(queries: Sequence[ComposedQuery], encoder: Encoder) -> list[ComposedQuery | None]:
     """Queries of texts as an encoder of text and sound has them; None for each of the others.
 
     Of what they are to be without only the texts count.
@@ -23,15 +23,15 @@ def heard(asked: Sequence[ComposedQuery], encoder: Encoder) -> list[ComposedQuer
         Query(
             tuple(
                 QueryPart(part.content, weight=weight)
-                for part, weight in zip(one.parts, one.weights, strict=True)
+                for part, weight in zip(query.parts, query.weights, strict=True)
             ),
-            _texts(one.without),
+            _texts(query.without),
         )
-        for one in asked
-        if is_text(one)
+        for query in queries
+        if is_text(query)
     ]
-    found = iter(encode_queries(encoder, texts, None)[0]) if texts else iter(())
-    return [next(found) if is_text(one) else None for one in asked]
+    encoded = iter(encode_queries(encoder, texts, None)[0]) if texts else iter(())
+    return [next(encoded) if is_text(query) else None for query in queries]
 
 
 def _texts(parts: Sequence[EncodedQuery]) -> tuple[QueryPart, ...]:

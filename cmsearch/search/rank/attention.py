@@ -6,10 +6,47 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cmsearch.types import FloatArray
+from cmsearch.models.encodings import checked
+from cmsearch.protocols import Encoder
+from cmsearch.search.rank.request import Column, StageRequest
+from cmsearch.search.rank.stages import StageSettings
+from cmsearch.types import Candidates, EncodedQuery, FloatArray, Modality, Role
 
+SECONDS = 0.0003
+"""About what attention takes for a candidate, fetching its tokens included."""
 Tokens = tuple[FloatArray, FloatArray]
 """Vectors `(t, dim)` and weights `(t,)`."""
+
+
+def attention(request: StageRequest, candidates: Candidates) -> Column:
+    """What attention adds to the cosines of candidates, by each part of a query that has tokens."""
+    direction = request.direction
+
+    def of_part(part: EncodedQuery, run: StageSettings) -> FloatArray | None:
+        if run.attention is None or not direction.has_time(len(candidates.items) * SECONDS):
+            return None
+        tokens = query_tokens(direction.encoder(), part)
+        if tokens is None:
+            return None
+        attended = attend(tokens, candidates.tokens(), run.attention.temperature)
+        return run.attention.share * attended
+
+    return request.summed("attention", candidates, of_part)
+
+
+def query_tokens(encoder: Encoder, query: EncodedQuery) -> Tokens | None:
+    """The query's tokens; an encoder may give a text's only to documents, for their cost."""
+    if query.tokens is not None and query.weights is not None:
+        return query.tokens, query.weights
+    if query.modality is not Modality.TEXT:
+        return None
+    pieces = encoder.split(query.content)
+    prepared = [encoder.prepare(piece, Modality.TEXT) for piece in pieces]
+    encoding = encoder.encode(prepared, Modality.TEXT, Role.DOCUMENT)
+    checked(encoder, encoding, len(prepared))
+    if encoding.tokens is None or encoding.weights is None:
+        return None
+    return np.concatenate(list(encoding.tokens)), np.concatenate(list(encoding.weights))
 
 
 def attend(query: Tokens, items: Sequence[Tokens], temperature: float) -> FloatArray:

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 
-from cmsearch.protocols import Banked, Encoder
-from cmsearch.store.catalog import items
-from cmsearch.store.catalog.blobs import unpack
-from cmsearch.store.store import Store
-from cmsearch.store.view import Basis, View
-from cmsearch.types import EncodedQuery, FloatArray, IdArray, Modality
-
-SIZE = 2048
-"""Queries at most that hubness is measured with."""
-ENOUGH = 64
-"""Items of the store's own; with fewer, others are added to the bank."""
+from cmsearch.search.rank.request import Column, StageRequest
+from cmsearch.search.rank.stages import StageSettings
+from cmsearch.types import Candidates, EncodedQuery, FloatArray
 
 
 def nearest_neighbour_bias(items: FloatArray, queries: FloatArray, k: int) -> FloatArray:
@@ -35,41 +25,16 @@ def nearest_neighbour_bias(items: FloatArray, queries: FloatArray, k: int) -> Fl
     return bias
 
 
-class Banks:
-    """The other queries that hubness is measured with, remembered while the basis is the same.
+def hubness(request: StageRequest, candidates: Candidates) -> Column:
+    """What the candidates lose for being near to queries of any kind, by each part of a query."""
+    direction = request.direction
+    source = direction.source
 
-    They are the items of the view's basis that are of the query's modality; with fewer than
-    `ENOUGH` of these also the encoder's own (see `Banked`), or else, for a text, the captions that
-    come with cmsearch. Safe from threads.
-    """
+    def of_part(part: EncodedQuery, run: StageSettings) -> FloatArray | None:
+        if run.hubness is None:
+            return None
+        bank = source.banks.without(source.view, direction.encoder(), part)
+        bias = nearest_neighbour_bias(candidates.vectors(), bank, run.hubness.k)
+        return -run.hubness.strength * bias
 
-    def __init__(self, store: Store) -> None:
-        self._catalog = store.catalog
-        self._lock = threading.Lock()
-        self._sampled: dict[tuple[int, Basis, Modality], tuple[IdArray, FloatArray]] = {}
-
-    def without(self, view: View, encoder: Encoder, query: EncodedQuery) -> FloatArray:
-        """Queries `(m, dim)` of the modality of `query`, and not itself."""
-        ids, vectors = self._sample(view, encoder.space.dim, query.modality)
-        own = items.embeddings_with_digest(self._catalog, view.space_id, query.digest)
-        vectors = vectors[~np.isin(ids, own)]
-        if len(vectors) >= ENOUGH:
-            return vectors
-        return np.concatenate([vectors, self._given(view, encoder, query.modality)])
-
-    def _sample(self, view: View, dim: int, modality: Modality) -> tuple[IdArray, FloatArray]:
-        key = (view.space_id, view.basis, modality)
-        with self._lock:
-            if key not in self._sampled:
-                last = view.basis.last
-                found = items.sample(self._catalog, view.space_id, modality, dim, SIZE, last)
-                kept = {old: rows for old, rows in self._sampled.items() if old[:2] == key[:2]}
-                self._sampled = {**kept, key: found}
-            return self._sampled[key]
-
-    def _given(self, view: View, encoder: Encoder, modality: Modality) -> FloatArray:
-        given = encoder.bank(modality) if isinstance(encoder, Banked) else ()
-        if len(given) or modality is not Modality.TEXT:
-            return np.asarray(given, np.float32).reshape(-1, encoder.space.dim)
-        kept = self._catalog.setting(f"bank {view.space_id}") or ""
-        return unpack(kept, encoder.space.dim)
+    return request.summed("hubness", candidates, of_part)

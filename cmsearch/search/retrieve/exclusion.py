@@ -13,7 +13,7 @@ from cmsearch.types import ComposedQuery, EncodedQuery, Modality
 _FIRST = 64
 
 
-def barred(store: Store, view: View, query: ComposedQuery) -> set[int]:
+def excluded(store: Store, view: View, query: ComposedQuery) -> set[int]:
     """The items that a query may not find: its own pictures, and what it is to be without.
 
     That is what is about one of `without`, and what shows or says the same picture. About it are
@@ -27,16 +27,16 @@ def barred(store: Store, view: View, query: ComposedQuery) -> set[int]:
 
 
 def _about(store: Store, view: View, part: EncodedQuery) -> set[int]:
-    found: set[int] = set()
+    near: set[int] = set()
     for modality, index in view.indexes.items():
         bank = "bank" if part.modality is Modality.TEXT else part.modality
         scale = view.background.get(bank, {}).get(modality)
         if scale is not None and len(index):
-            near = _near(index, part, scale[0])
-            found |= {item.id for item in items.of_embeddings(store.catalog, near).values()}
+            ids = _near(index, part, scale[0])
+            near |= {item.id for item in items.of_embeddings(store.catalog, ids).values()}
     if part.modality is Modality.TEXT:
-        found |= fulltext.items_with(store.catalog, part.content)
-    return found
+        near |= fulltext.items_with(store.catalog, part.content)
+    return near
 
 
 def _near(index: VectorIndex, part: EncodedQuery, least: float) -> list[int]:
@@ -45,5 +45,5 @@ def _near(index: VectorIndex, part: EncodedQuery, least: float) -> list[int]:
     while True:
         scores, ids = index.search(part.vector[None], min(depth, len(index)))
         if depth >= len(index) or scores[0, -1] < least:
-            return [int(one) for one in ids[0][(scores[0] >= least) & (ids[0] >= 0)]]
+            return [int(number) for number in ids[0][(scores[0] >= least) & (ids[0] >= 0)]]
         depth *= 4

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,19 @@ class Candidate(NamedTuple):
     stages: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class NearestRequest:
+    """The items that are wanted: the `k` nearest of one modality that pass a filter."""
+
+    modality: Modality
+    k: int
+    kind: str | None = None
+    """The only kind of items that is wanted, if it is one."""
+    where: Filter = EVERYTHING
+    excluded: Sequence[Container[int]] = ()
+    """For each query the items that it may not find."""
+
+
 class Retriever:
     """Finds candidates in a store. Safe from threads."""
 
@@ -45,63 +59,64 @@ class Retriever:
         self._allowed: dict[tuple[Any, ...], IdArray] = {}
 
     def search(
-        self,
-        view: View,
-        queries: Sequence[QueryVector],
-        modality: Modality,
-        kind: str | None,
-        k: int,
-        where: Filter,
-        barred: Sequence[Container[int]] = (),
+        self, view: View, queries: Sequence[QueryVector], request: NearestRequest
     ) -> list[list[Candidate]]:
-        """For each query the k best items of a modality, and of one kind, if given, without those
-        that are `barred` to it.
-        """
-        allow = self._allow(view, modality, kind, where)
+        """For each query the items that are wanted, the best first."""
+        allow = self._allow(view, request)
         vectors = np.stack([query.vector for query in queries])
-        bars = barred or [()] * len(queries)
-        shots = _Shots(self._store, view) if modality is Modality.VIDEO else None
-        return self._search(view.indexes[modality], vectors, k, allow, bars, shots)
+        shots = _Shots(self._store, view) if request.modality is Modality.VIDEO else None
+        return self._search(view.indexes[request.modality], vectors, request, allow, shots)
 
-    def of(
-        self,
-        view: View,
-        query: QueryVector,
-        modality: Modality,
-        kind: str | None,
-        where: Filter,
-        paths: Sequence[str],
+    def in_files(
+        self, view: View, query: QueryVector, request: NearestRequest, paths: Sequence[str]
     ) -> list[Candidate]:
-        """All items in the files at some paths, the best first."""
-        catalog = self._store.catalog
-        allow = items.embedding_ids(catalog, view.space_id, modality, kind, where, paths)
+        """All items in the files at some paths that are wanted, the best first."""
+        modality, kind = request.modality, request.kind
+        allow = items.embedding_ids(
+            self._store.catalog, view.space_id, modality, kind, request.where, paths
+        )
+        if not len(allow):
+            return []
         shots = _Shots(self._store, view) if modality is Modality.VIDEO else None
-        index, vectors = view.indexes[modality], query.vector[None]
-        return self._search(index, vectors, len(allow), allow, [()], shots)[0] if len(allow) else []
+        every = replace(request, k=len(allow))
+        return self._search(view.indexes[modality], query.vector[None], every, allow, shots)[0]
 
-    def _allow(
-        self, view: View, modality: Modality, kind: str | None, wanted: Filter
-    ) -> IdArray | None:
+    def these(self, view: View, query: QueryVector, numbers: Collection[int]) -> list[Candidate]:
+        """The items of these numbers as candidates, each with its first embedding."""
+        if not numbers:
+            return []
+        catalog = self._store.catalog
+        embeddings = items.embeddings_of(catalog, view.space_id, numbers)
+        by_embedding = items.of_embeddings(catalog, embeddings.values())
+        vectors = items.vectors(catalog, by_embedding, view.space.dim)
+        candidates = []
+        for embedding, item in by_embedding.items():
+            if embedding in vectors:  # else it is damaged
+                cosine = round(float(np.dot(vectors[embedding], query.vector)), DECIMALS)
+                candidates.append(Candidate(item, embedding, cosine, cosine, {}))
+        return candidates
+
+    def _allow(self, view: View, request: NearestRequest) -> IdArray | None:
         """The embeddings to search among, remembered for the next query; None for all."""
-        if kind is None and wanted == EVERYTHING:
+        modality, kind, where = request.modality, request.kind, request.where
+        if kind is None and where == EVERYTHING:
             return None
-        key = (view.version, modality, kind, wanted)
-        found = self._allowed.get(key)
-        if found is None:
+        key = (view.version, modality, kind, where)
+        allowed = self._allowed.get(key)
+        if allowed is None:
             catalog = self._store.catalog
-            found = items.embedding_ids(catalog, view.space_id, modality, kind, wanted)
+            allowed = items.embedding_ids(catalog, view.space_id, modality, kind, where)
             with self._lock:
                 kept = {old: ids for old, ids in self._allowed.items() if old[0] == view.version}
-                self._allowed = {**dict(list(kept.items())[-7:]), key: found}
-        return found
+                self._allowed = {**dict(list(kept.items())[-7:]), key: allowed}
+        return allowed
 
     def _search(
         self,
         index: VectorIndex,
         vectors: FloatArray,
-        k: int,
+        request: NearestRequest,
         allow: IdArray | None,
-        barred: Sequence[Container[int]],
         shots: _Shots | None,
     ) -> list[list[Candidate]]:
         """The k best items for each query; of an item with several embeddings the best counts, or
@@ -110,6 +125,7 @@ class Retriever:
         Searches deeper until k items are found and nothing beyond them ties with the last: what is
         pooled is no more than the best, so no item that wasn't found scores more.
         """
+        k, excluded = request.k, request.excluded or [()] * len(vectors)
         known: dict[int, Item] = {}
         total, depth = len(index), k + 8
         while True:
@@ -117,21 +133,17 @@ class Retriever:
             rounded = np.round(scores.astype(np.float64), DECIMALS)
             missing = set(ids[ids >= 0].tolist()) - known.keys()
             known |= items.of_embeddings(self._store.catalog, missing)
-            found = [
-                _collapsed(zip(row_scores, row_ids, strict=True), known, barred[row])
-                for row, (row_scores, row_ids) in enumerate(
-                    zip(rounded.tolist(), ids.tolist(), strict=True)
-                )
-            ]
+            rows = zip(rounded.tolist(), ids.tolist(), excluded, strict=True)
+            ranked = [_collapsed(zip(*pair, strict=True), known, out) for *pair, out in rows]
             if shots is not None:
-                pairs = zip(vectors, found, strict=True)
-                found = [shots.pooled(query, answers) for query, answers in pairs]
+                pairs = zip(vectors, ranked, strict=True)
+                ranked = [shots.pooled(query, candidates) for query, candidates in pairs]
             ends = rounded[:, -1] if rounded.shape[1] else np.full(len(rounded), -np.inf)
             if depth >= total or all(
-                len(hits) >= k and hits[k - 1].cosine > end
-                for hits, end in zip(found, ends, strict=True)
+                len(candidates) >= k and candidates[k - 1].cosine > end
+                for candidates, end in zip(ranked, ends, strict=True)
             ):
-                return [hits[:k] for hits in found]
+                return [candidates[:k] for candidates in ranked]
             depth = min(4 * depth, total)
 
 
@@ -143,36 +155,36 @@ class _Shots:
         self._space, self._dim = view.space_id, view.space.dim
         self._known: dict[int, FloatArray] = {}
 
-    def pooled(self, query: FloatArray, answers: Sequence[Candidate]) -> list[Candidate]:
-        """The answers with pooled scores, in the order of these."""
-        missing = {answer.item.id for answer in answers} - self._known.keys()
+    def pooled(self, query: FloatArray, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """The candidates with pooled scores, in the order of these."""
+        missing = {candidate.item.id for candidate in candidates} - self._known.keys()
         self._known |= items.item_pictures(self._catalog, self._space, missing, self._dim)
-        return sorted((self._scored(query, answer) for answer in answers), key=order)
+        return sorted((self._scored(query, candidate) for candidate in candidates), key=order)
 
-    def _scored(self, query: FloatArray, answer: Candidate) -> Candidate:
-        pictures = self._known.get(answer.item.id)
+    def _scored(self, query: FloatArray, candidate: Candidate) -> Candidate:
+        pictures = self._known.get(candidate.item.id)
         if pictures is None:  # all of them are damaged
-            return answer
-        cosine = min(answer.cosine, round(pooled(query, pictures), DECIMALS))
-        return answer._replace(cosine=cosine, score=cosine)
+            return candidate
+        cosine = min(candidate.cosine, round(pooled(query, pictures), DECIMALS))
+        return candidate._replace(cosine=cosine, score=cosine)
 
 
 def _collapsed(
-    pairs: Iterable[tuple[float, int]], known: Mapping[int, Item], barred: Container[int]
+    pairs: Iterable[tuple[float, int]], known: Mapping[int, Item], excluded: Container[int]
 ) -> list[Candidate]:
-    """The best score of each item, in order, without those that are barred."""
+    """The best score of each item, in order, without those that are excluded."""
     best: dict[int, Candidate] = {}
     for cosine, number in pairs:
         item = known.get(number)
-        if item is None or item.id in barred:
+        if item is None or item.id in excluded:
             continue
         if item.id not in best or cosine > best[item.id].cosine:
             best[item.id] = Candidate(item, number, cosine, cosine, {})
     return sorted(best.values(), key=order)
 
 
-def order(answer: Candidate) -> tuple[Any, ...]:
+def order(candidate: Candidate) -> tuple[Any, ...]:
     """The best first; ties by path and by the place in the file."""
-    item = answer.item
+    item = candidate.item
     places = tuple(int(number) for number in _NUMBER.findall(item.locator))
-    return (-answer.score, item.path, places, item.locator)
+    return (-candidate.score, item.path, places, item.locator)

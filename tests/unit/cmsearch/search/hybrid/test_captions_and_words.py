@@ -13,7 +13,7 @@ import pytest
 
 import cmsearch
 from cmsearch import Engine, Filter, Hit, Modality
-from cmsearch.search.hybrid.captions_and_words import CAPTIONS, WORDS
+from cmsearch.search.merge.scoring import CAPTIONS, WORDS
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.store.catalog import items
 from cmsearch.store.catalog.catalog import Catalog
@@ -414,7 +414,7 @@ def test_what_is_deleted_during_a_search_is_in_its_answer_and_in_no_later_one(
     rows = np.random.default_rng(0).normal(size=(150, DIM)).astype(np.float32)
     photos = {f"{number:03}.jpg": row / np.linalg.norm(row) for number, row in enumerate(rows)}
     make(tmp_path, {**photos, "zeppelin.jpg": -vector("zeppelin")[0]}, [])
-    contents = items.contents
+    vectors = items.vectors
     gone = ["zeppelin.jpg"]
 
     def late(catalog: Catalog, *arguments: object) -> object:
@@ -423,12 +423,12 @@ def test_what_is_deleted_during_a_search_is_in_its_answer_and_in_no_later_one(
             with other.writing() as writer:
                 writer.remove_asset(gone.pop(), 1)
             other.close()
-        return contents(catalog, *arguments)  # type: ignore[arg-type]
+        return vectors(catalog, *arguments)  # type: ignore[arg-type]
 
     with cmsearch.open(tmp_path) as engine:
         before = engine.search("zeppelin", target="image", k=100)
         assert before[0].source == "zeppelin.jpg"
-        monkeypatch.setattr(items, "contents", late)
+        monkeypatch.setattr(items, "vectors", late)
         assert engine.search("zeppelin", target="image", k=100) == before
         assert not gone
         hits = engine.search("zeppelin", target="image", k=100)

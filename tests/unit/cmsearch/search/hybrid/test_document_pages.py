@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cmsearch.search.hybrid.document_pages import BEHIND, DocumentPages
+from cmsearch.search import direction as directions
+from cmsearch.search.merge.scoring import BEHIND
+from cmsearch.search.own_models import Models
 from cmsearch.search.query.compose import QueryVector
+from cmsearch.search.rank.banks import Banks
+from cmsearch.search.rank.request import Direction, Source
+from cmsearch.search.rank.stages import StageSettings
 from cmsearch.search.retrieve.nearest import Candidate, Retriever
 from cmsearch.store.catalog import items
 from cmsearch.store.catalog.writer import NewItem
@@ -53,12 +58,20 @@ def asked(text: bool = True) -> QueryVector:
     return QueryVector(AXES[0], (EncodedQuery(modality, "query", AXES[0]),), (1.0,), (1.0,))
 
 
-def ranked(store: Store, view: View, query: QueryVector, *, found: bool = True) -> list[Candidate]:
-    retriever = Retriever(store)
-    where = Filter()
-    pages = retriever.search(view, [query], Modality.IMAGE, "page", 10, where)
-    given = pages if found else [[]]
-    return DocumentPages(store, view, retriever).ranked([query], given, where, [()])[0]
+def ranked(
+    store: Store,
+    view: View,
+    query: QueryVector,
+    *,
+    found: bool = True,
+    excluded: Collection[int] = (),
+) -> list[Candidate]:
+    """The pages; without those that the nearest neighbours give, if not `found`."""
+    source = Source(store, view, Models(store), Retriever(store), Banks(store))
+    ways = ("picture", "passage") if found else ("passage",)
+    runs = {part.modality: StageSettings() for part in query.parts}
+    direction = Direction(source, Modality.IMAGE, "page", Filter(), ways, runs, 10, 10)
+    return directions.ranked(direction, [query], [excluded], 10)[0]
 
 
 @pytest.mark.parametrize("found", [True, False])
@@ -86,12 +99,10 @@ def test_a_picture_asks_for_looks_alone(store: Store) -> None:
     assert all(answer.stages == {} for answer in answers)
 
 
-def test_barred_pages_and_passages_are_not_found(store: Store) -> None:
+def test_excluded_pages_and_passages_are_not_found(store: Store) -> None:
     view = replace(store.view(), background={})
     known = items.of_embeddings(store.catalog, range(20)).values()
     gone = {item.id for item in known if item.locator in ("p1", "p2:1")}
-    retriever = Retriever(store)
-    pages = retriever.search(view, [asked()], Modality.IMAGE, "page", 10, Filter(), [gone])
-    found = DocumentPages(store, view, retriever).ranked([asked()], pages, Filter(), [gone])[0]
-    assert [answer.item.locator for answer in found] == ["p2"]
+    found = ranked(store, view, asked(), excluded=gone)
+    assert [candidate.item.locator for candidate in found] == ["p2"]
     assert found[0].stages["passage"] == pytest.approx(0.2, abs=1e-3)

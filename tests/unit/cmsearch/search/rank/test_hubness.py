@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from cmsearch.protocols import Banked, Encoder
 from cmsearch.search.query import background_captions as bank
-from cmsearch.search.rank.hubness import ENOUGH, Banks, nearest_neighbour_bias
+from cmsearch.search.rank.banks import ENOUGH, Banks
+from cmsearch.search.rank.hubness import nearest_neighbour_bias
 from cmsearch.store.catalog import files
 from cmsearch.store.store import Store
 from cmsearch.types import EncodedQuery, FloatArray, Modality

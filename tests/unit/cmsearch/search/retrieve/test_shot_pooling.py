@@ -10,7 +10,7 @@ import pytest
 
 from cmsearch.common import locators
 from cmsearch.search.query.compose import QueryVector
-from cmsearch.search.retrieve.nearest import EVERYTHING, Retriever
+from cmsearch.search.retrieve.nearest import NearestRequest, Retriever
 from cmsearch.search.retrieve.shot_pooling import TEMPERATURE, pooled
 from cmsearch.store.catalog.writer import NewItem
 from cmsearch.store.store import DIRECTORY, Store
@@ -43,7 +43,8 @@ def films(tmp_path: Path) -> Iterator[tuple[Store, list[FloatArray]]]:
 
 def found(store: Store, query: FloatArray, k: int) -> list[tuple[str, float]]:
     asked = QueryVector(query, (), (1.0,), (1.0,))
-    (answers,) = Retriever(store).search(store.view(), [asked], Modality.VIDEO, None, k, EVERYTHING)
+    wanted = NearestRequest(Modality.VIDEO, k)
+    (answers,) = Retriever(store).search(store.view(), [asked], wanted)
     return [(one.item.locator, one.score) for one in answers]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmsearch.search.hybrid.rrf import rrf
+from cmsearch.search.merge.rrf import rrf
 
 rankings = st.lists(st.lists(st.integers(0, 20), unique=True, max_size=12), max_size=5)
 

@@ -1,0 +1,173 @@
+"""One direction of a search: what each way finds, what each stage says of it, and one order.
+
+A new stage is a module with a function `(request, candidates) -> column` and a row of one of the
+two tables here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmsearch.search.hybrid import captions_and_words, document_pages, image_with_caption
+from cmsearch.search.merge import scoring
+from cmsearch.search.query.compose import QueryVector
+from cmsearch.search.rank.attention import attention
+from cmsearch.search.rank.hubness import hubness
+from cmsearch.search.rank.model import model
+from cmsearch.search.rank.request import (
+    Column,
+    Direction,
+    Evidence,
+    Found,
+    Source,
+    Stage,
+    StageRequest,
+)
+from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, NearestRequest, order
+from cmsearch.store.catalog import items
+from cmsearch.store.store import Store
+from cmsearch.types import Candidates, FloatArray
+
+Way = Callable[
+    [Direction, Sequence[QueryVector], Sequence[Collection[int]]], Sequence[Found | None]
+]
+"""For each query, without the items that are excluded, what is found; None where it isn't asked."""
+WAYS: Mapping[str, Way] = {
+    "caption": captions_and_words.find_by_captions,
+    "words": captions_and_words.find_by_words,
+    "passage": document_pages.find_by_passages,
+    "fused": captions_and_words.find_by_captions,
+}
+"""The ways that find candidates besides the nearest neighbours, by name."""
+MODEL = "model"
+SECOND_STAGE: Mapping[str, Stage] = {"hubness": hubness, "attention": attention, MODEL: model}
+"""What looks at the best of the nearest, by the name that hits show it by; a model has its own."""
+EVIDENCE: Sequence[tuple[str, Stage]] = (
+    ("caption", captions_and_words.caption),
+    ("words", captions_and_words.words),
+    ("passage", document_pages.passage),
+    ("caption", image_with_caption.nearest_caption),
+    ("fused", image_with_caption.fused),
+    (scoring.STANDARDISED, image_with_caption.standardised),
+)
+"""What looks at all candidates that a way has found, by the name that hits show it by."""
+
+
+def ranked(
+    direction: Direction,
+    queries: Sequence[QueryVector],
+    excluded: Sequence[Collection[int]],
+    k: int,
+) -> list[list[Candidate]]:
+    """At least the k best candidates for each query, in the order of their scores.
+
+    As many as were looked at: those beyond the k best have a part in standardising.
+    """
+    nearest: Sequence[Sequence[Candidate]] = [[] for _ in queries]
+    if "picture" in direction.ways:
+        wanted = NearestRequest(
+            direction.modality,
+            max(k, direction.reach),
+            direction.kind,
+            direction.where,
+            excluded,
+        )
+        nearest = direction.source.retriever.search(direction.source.view, queries, wanted)
+    found: list[dict[str, Found]] = [{} for _ in queries]
+    for way in WAYS:
+        if way in direction.ways:
+            for own, result in zip(found, WAYS[way](direction, queries, excluded), strict=True):
+                own |= {} if result is None else {way: result}
+    requests = [StageRequest(direction, *pair) for pair in zip(queries, found, strict=True)]
+    return [joined(*pair) for pair in zip(requests, nearest, strict=True)]
+
+
+def joined(request: StageRequest, nearest: Sequence[Candidate]) -> list[Candidate]:
+    """All candidates for one query with their scores, sorted by these, and with what each stage
+    says of them.
+    """
+    direction = request.direction
+    reached, further = nearest[: direction.reach], nearest[direction.reach :]
+    source, known = direction.source, {candidate.item.id for candidate in reached}
+    others = {item for way in request.found.values() for item in way.values} - known
+    brought = source.retriever.these(source.view, request.query, others)
+    rest = [candidate for candidate in further if candidate.item.id not in others]
+    looked_at = [*reached, *brought]
+    columns = _columns(request, looked_at, len(reached))
+    evidence = Evidence(request, nearest, [*looked_at, *rest], len(looked_at), columns)
+    scored = [
+        candidate._replace(score=score, stages=_shown(columns, row))
+        for row, (candidate, score) in enumerate(
+            zip(evidence.candidates, scoring.scores(evidence), strict=True)
+        )
+    ]
+    return [*sorted(scored[: len(looked_at)], key=order), *scored[len(looked_at) :]]
+
+
+def _columns(
+    request: StageRequest, looked_at: Sequence[Candidate], reached: int
+) -> dict[str, Column]:
+    """What each stage says of the candidates `(n,)` by its name, if it says anything."""
+    source = request.direction.source
+    best = described(source, looked_at[: min(request.direction.depth, reached)])
+    every = described(source, looked_at)
+    stages = [(name, stage, best) for name, stage in SECOND_STAGE.items()]
+    stages += [(name, stage, every) for name, stage in EVIDENCE]
+    columns = {}
+    for name, stage, candidates in stages:
+        values = stage(request, candidates) if candidates.items else np.zeros(0)
+        if not np.isnan(values).all():
+            column = np.full(len(looked_at), np.nan, values.dtype)
+            column[: len(values)] = values
+            columns[request.direction.model if name == MODEL else name] = column
+    return columns
+
+
+def _shown(columns: Mapping[str, Column], row: int) -> dict[str, float]:
+    """What stages say of one candidate, by their names; sums in single precision are rounded."""
+    return {
+        name: round(float(column[row]), DECIMALS)
+        if column.dtype == np.float32
+        else float(column[row])
+        for name, column in columns.items()
+        if name != scoring.STANDARDISED and row < len(column) and not np.isnan(column[row])
+    }
+
+
+def described(source: Source, candidates: Sequence[Candidate]) -> Candidates:
+    """What a stage looks at; contents are read from the catalog when they are asked for."""
+    space = source.view.space
+    ids = [candidate.embedding for candidate in candidates]
+    stored = cache(lambda: items.contents(source.store.catalog, ids, space.dim))
+
+    def vectors() -> FloatArray:
+        return np.stack([stored()[number][0] for number in ids])
+
+    return Candidates(
+        [candidate.item for candidate in candidates],
+        np.array([candidate.cosine for candidate in candidates], np.float32),
+        _Paths(source.store, candidates),
+        vectors=vectors,
+        tokens=lambda: [stored()[number][1] for number in ids],
+    )
+
+
+class _Paths(Sequence[Path]):
+    """Where the files of candidates are; few stages ask."""
+
+    def __init__(self, store: Store, candidates: Sequence[Candidate]) -> None:
+        self._store = store
+        self._names = [candidate.item.about or candidate.item.path for candidate in candidates]
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self._store.absolute(name) for name in self._names[place]]
+        return self._store.absolute(self._names[place])

@@ -1,0 +1,40 @@
+"""What a model says that looks at a query and each candidate together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cmsearch.search.rank.attention import query_tokens
+from cmsearch.search.rank.request import Column, Direction, StageRequest
+from cmsearch.search.rank.second_stage import is_learned
+from cmsearch.search.rank.stages import StageSettings
+from cmsearch.types import Candidates, EncodedQuery, FloatArray
+
+SHARE = 0.5
+"""What a model's probability of a match counts beside cosines; not measured."""
+
+
+def model(request: StageRequest, candidates: Candidates) -> Column:
+    """What the reranker of a direction adds to the cosines of candidates, by each part of a query.
+
+    One that was learned from an index says it in the units of cosines.
+    """
+    direction, reranker = request.direction, request.direction.reranker
+
+    def of_part(part: EncodedQuery, run: StageSettings) -> FloatArray | None:
+        if reranker is None or not run.model:
+            return None
+        if not direction.has_time(reranker.cost(len(candidates.items))):
+            return None
+        if not is_learned(run.model):
+            return SHARE * reranker.score(part, candidates)
+        if (part.modality, candidates.items[0].modality) not in reranker.directions:
+            return None
+        return reranker.score(_tokened(direction, part), candidates)
+
+    return request.summed(direction.model, candidates, of_part)
+
+
+def _tokened(direction: Direction, query: EncodedQuery) -> EncodedQuery:
+    tokens = query_tokens(direction.encoder(), query)
+    return query if tokens is None else replace(query, tokens=tokens[0], weights=tokens[1])

@@ -1,0 +1,159 @@
+"""What a stage is asked, what a way finds, and what both together say of candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmsearch.errors import ModelError
+from cmsearch.protocols import Encoder, Reranker
+from cmsearch.search.own_models import Models
+from cmsearch.search.query.compose import QueryVector
+from cmsearch.search.rank.banks import Banks
+from cmsearch.search.rank.stages import StageSettings
+from cmsearch.search.retrieve.nearest import Candidate, Retriever
+from cmsearch.store.store import Store
+from cmsearch.store.view import View
+from cmsearch.types import Candidates, EncodedQuery, Filter, FloatArray, Modality
+
+T = TypeVar("T")
+Column = NDArray[np.floating[Any]]
+"""What a stage says of n candidates `(n,)`: NaN where it has nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a search reads."""
+
+    store: Store
+    view: View
+    models: Models
+    retriever: Retriever
+    banks: Banks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Direction:
+    """The items of one modality, asked for by queries whose parts have the same modalities."""
+
+    source: Source
+    modality: Modality
+    kind: str | None
+    """The only kind of items that is wanted, if it is one."""
+    where: Filter
+    ways: Collection[str]
+    """The names of the ways that candidates are found by."""
+    runs: Mapping[Modality, StageSettings]
+    """What runs after the first stage, by the modality of a query's part."""
+    depth: int
+    """The second stage looks at this many of the nearest candidates."""
+    reach: int
+    """Each way finds this many; of nearer neighbours the others only follow."""
+    reranker: Reranker | None = None
+    deadline: float | None = None
+    """The time of `time.perf_counter` at which the budget is spent."""
+
+    @property
+    def model(self) -> str:
+        """The name of the reranker that runs, without that of its file; empty if none does."""
+        names = (run.model for run in self.runs.values() if run.model)
+        return next(names, "").partition(":")[0]
+
+    @property
+    def is_reranked(self) -> bool:
+        """Whether anything runs after the first stage."""
+        return any(run != StageSettings() for run in self.runs.values())
+
+    def encoder(self) -> Encoder:
+        """The encoder of the space, loaded at its first use."""
+        space = self.source.view.space
+        return self.source.models.encoder(space)
+
+    def has_time(self, seconds: float) -> bool:
+        """Whether something that takes so long would be done before the deadline."""
+        return self.deadline is None or perf_counter() + seconds <= self.deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The items that one way finds for one query, by their numbers, the best first.
+
+    `values` is what the way says of each. Where that doesn't order them, `scores` does. `rarity`,
+    from 0 to 1, is how few items match so well.
+    """
+
+    values: Mapping[int, float]
+    scores: Mapping[int, float] = field(default_factory=dict)
+    rarity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StageRequest:
+    """One query in a direction, and what each way found for it."""
+
+    direction: Direction
+    query: QueryVector
+    found: Mapping[str, Found] = field(default_factory=dict)
+    _made: dict[Any, Any] = field(default_factory=dict)
+
+    def said(self, way: str, candidates: Candidates) -> Column:
+        """What a way says of those candidates that it found."""
+        values = self.found[way].values if way in self.found else {}
+        return np.array([values.get(item.id, np.nan) for item in candidates.items], np.float64)
+
+    def summed(
+        self,
+        name: str,
+        candidates: Candidates,
+        of_part: Callable[[EncodedQuery, StageSettings], FloatArray | None],
+    ) -> Column:
+        """The sum over the query's parts, by their shares, of what `of_part` says of candidates.
+
+        Raises `ModelError`, which calls the stage by its name, for numbers that aren't finite.
+        """
+        total: Any = None
+        for part, share in zip(self.query.parts, self.query.shares, strict=True):
+            values = of_part(part, self.direction.runs[part.modality])
+            if values is None:
+                continue
+            if not np.isfinite(values).all():
+                raise ModelError(f"{name} gave scores that aren't finite. Leave it out.")
+            total = (0 if total is None else total) + share * values
+        return missing(candidates) if total is None else np.asarray(total, np.float32)
+
+    def once(self, make: Callable[[StageRequest, Candidates], T], candidates: Candidates) -> T:
+        """What `make` gives for the candidates, made once for all stages that need it."""
+        if make not in self._made:
+            self._made[make] = make(self, candidates)
+        made: T = self._made[make]
+        return made
+
+
+Stage = Callable[[StageRequest, Candidates], Column]
+"""A stage says one number of each candidate. It doesn't sort, cut or join."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of the candidates for one query, a row each.
+
+    The first `looked_at` of the `candidates` are those of the `nearest` ones that the direction
+    reaches, and behind them what other ways found. The others are further neighbours. `columns` are
+    what each stage said of them, by its name.
+    """
+
+    request: StageRequest
+    nearest: Sequence[Candidate]
+    candidates: Sequence[Candidate]
+    looked_at: int
+    columns: Mapping[str, Column]
+
+
+def missing(candidates: Candidates) -> Column:
+    """The column of a stage that has nothing to say."""
+    return np.full(len(candidates.items), np.nan, np.float32)
