@@ -94,7 +94,7 @@ def test_passages_have_the_place_in_their_document(folder: Path, query: str, sou
 
 def test_the_table_names_the_page(folder: Path) -> None:
     done = called("search", "blue", "--for", "page", "-k", 1, "--store", folder)
-    assert done.stdout.rstrip().endswith("report.pdf  (report.pdf:p2)")
+    assert done.stdout.rstrip().endswith("report.pdf  page 2")
 
 
 def test_a_preview_shows_the_page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cmsearch.errors import MediaError
-from cmsearch.media import texts
+from cmsearch.media import lines, texts
 from cmsearch.media.captions import CaptionsReader
 from cmsearch.media.texts import DocumentReader, SidecarReader
 from cmsearch.protocols import Reader
@@ -116,7 +116,7 @@ def test_a_file_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(lines, "MAX_BYTES", 2**20)
     with pytest.raises(MediaError, match="larger than 1 MiB"):
         read(DocumentReader(), tmp_path, "dump.txt", b"x" * (2**20 + 1))
 
@@ -135,6 +135,6 @@ def test_of_a_text_without_an_end_the_beginning_is_taken(
 def test_a_file_of_countless_lines_is_not_split(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(texts, "MAX_LINES", 10)
+    monkeypatch.setattr(lines, "MAX_LINES", 10)
     with pytest.raises(MediaError, match="11 lines are more than 10"):
         read(DocumentReader(), tmp_path, "a.txt", "a\n" * 11)

@@ -147,7 +147,9 @@ def test_what_is_said_comes_with_its_times(tmp_path: Path) -> None:
 
     found = parts(tmp_path / "a.mp4", films.film(sound=True), Reading(SIZE, speech))
     assert found[3:] == [
-        Part(Modality.SPEECH, "transcript", "Hello.", locator="0.500-1.250", shot=found[0].capture)
+        Part(
+            Modality.SPEECH, "transcript", "Hello.", locator="0.500-1.250", capture=found[0].capture
+        )
     ]
     (said,) = parts(tmp_path / "b.mp4", films.tone(1), Reading(SIZE, speech))
     assert said.content == "Hello."

@@ -104,7 +104,7 @@ def test_documents_keep_their_ten_heaviest_words_in_order(encoder) -> None:  # t
 def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from cmsearch.models.encoders import lite_export
 
-    monkeypatch.setattr(lite, "TEXT_DIGEST", "0" * 64)
+    monkeypatch.setattr(lite_export, "TEXT_DIGEST", "0" * 64)
     with pytest.raises(ModelUnavailableError, match=r"model\.safetensors.*Reinstall"):
         lite_export.TextTower()
 
