@@ -27,6 +27,11 @@ COARSE = 8
 """Of those, the frequencies that change little under a small crop or turn."""
 ORIENTATIONS = 8
 _SIDE = 64
+_SHOWN = 32  # pixels of a side that the tones of a hash are counted in
+_TONES = 40
+_FEW = 54
+_SIDES = 0.33
+_SIDES_AND_GROUND = 0.68
 _CONTRAST = 2.0  # grey levels, root mean square: of less, hardly anything but noise is left
 
 
@@ -117,6 +122,31 @@ def spread(rows: FloatArray) -> FloatArray:
     powers = np.square(np.square(rows.reshape(len(rows), BYTES))).sum(1)
     known = powers > 0
     result: FloatArray = np.where(known, 1 / np.where(known, powers, 1), 0).astype(np.float32)
+    return result
+
+
+def drawn(rows: FloatArray) -> NDArray[np.bool_]:
+    """Which of `(n, 16, 16)` look like pages, screens and charts: letters and lines on one ground.
+
+    Those are told by few frequencies, most of what is in them is in rows and columns, and most of
+    their pixels are of one tone. One in twenty photographs looks so, mostly horizons under a sky.
+    """
+    sides = np.square(rows[:, 0]).sum(1) + np.square(rows[:, :, 0]).sum(1)
+    found: NDArray[np.bool_] = (sides > 0) & (sides >= _SIDES) & (spread(rows) < _FEW)
+    if found.any():
+        found[found] = sides[found] + _ground(rows[found]) >= _SIDES_AND_GROUND
+    return found
+
+
+def _ground(rows: FloatArray) -> FloatArray:
+    """The share of pixels `(n,)` that have the commonest tone, or nearly that."""
+    waves = cosines(_SHOWN, SIZE)
+    pictures = (waves.T @ (rows / np.maximum(_FREQUENCY, 1)) @ waves).reshape(len(rows), -1)
+    least, most = np.quantile(pictures, (0.01, 0.99), axis=1)[..., None]
+    tones = ((pictures - least) / np.maximum(most - least, 1e-9) * _TONES).astype(np.int64)
+    counts = np.stack([(tones.clip(0, _TONES - 1) == tone).sum(1) for tone in range(_TONES)], 1)
+    near = sum(counts[:, shift : shift + _TONES - 4] for shift in range(5))
+    result: FloatArray = (np.max(near, axis=1) / pictures.shape[1]).astype(np.float32)
     return result
 
 

@@ -64,9 +64,8 @@ def fold(
 
     - the `digests` are equal, which those of equal files are;
     - or the hashes of `cmsearch.media.phash` correlate by `SAME`, however turned or mirrored, and
-    their
-      details by `DETAIL`; where one of the two is told by fewer than `FLAT` frequencies and there
-      is a `look`, that decides in place of the details, for the nearest few;
+      their details by `DETAIL`; where one of the two is told by fewer than `FLAT` frequencies and
+      there is a `look`, that decides in place of the details, for the nearest few;
     - or they do by `OVERLAP` when one is cropped or turned a little to lie over the other, which
       leaves no more than `UNEXPLAINED` of what 1 lacked before, their details by `LAID_DETAIL`,
       or by `PLAIN_DETAIL` where fewer than `PLAIN` frequencies tell one, and the cosine of
@@ -75,8 +74,10 @@ def fold(
     - or the paths differ in nothing but the suffix, one of which is a raw picture's, and the
       hashes are near.
 
-    What has no hash, such as a text, is folded by its digest alone. The result depends on nothing
-    but the arguments.
+    Without a `look` what `phash.drawn` takes for a page or a screen is folded by its digest, or
+    as a raw picture, alone: one digit changes a hash, and a vector, less than encoding does. What
+    has no hash, such as a text, is folded by its digest too. The result depends on nothing but the
+    arguments.
     """
     first: dict[str, int] = {}
     found = np.array([first.setdefault(one, place) for place, one in enumerate(digests)], np.int64)
@@ -139,6 +140,7 @@ class _Pairs:
         self._low = phash.coarse(rows)
         self._spread = phash.spread(rows)
         self._look = look
+        self._drawn = np.zeros(len(rows), bool) if look else phash.drawn(rows)
         self._vectors = vectors
         self._least = least
         names = [splitext(path) for path in paths]
@@ -149,17 +151,11 @@ class _Pairs:
         """For items of `block` those among the ones before them that they are duplicates of."""
         own, other, orientation, near = self._near(block, earlier)
         plain, details = self._correlations(own, other, orientation)
-        alike = details >= DETAIL
-        looked = np.zeros(len(own), bool)
-        if self._look is not None:
-            looked = self._flat(own, other) & (plain >= SAME)
-            alike[looked] = self._seen(own, other, orientation, np.where(looked, details, 0))[
-                looked
-            ]
+        alike, is_decided = self._of_one_frame(own, other, orientation, plain, details)
         alike |= (self._stems[own] == self._stems[other]) & (self._raw[own] != self._raw[other])
         cosines = self._cosines(own, other)
         least = 1.0 if alike.all() else self._least()
-        open_ = np.flatnonzero(~alike & ~looked & (cosines >= least))
+        open_ = np.flatnonzero(~alike & ~is_decided & (cosines >= least))
         open_ = open_[_nearest(own[open_], near[open_])]
         turned = phash.turned(self._rows[own[open_]], orientation[open_])
         overlaps, laid = overlap_correlation(turned, self._rows[other[open_]])
@@ -172,9 +168,22 @@ class _Pairs:
             found.setdefault(one, []).append(into)
         return found
 
-    def _flat(self, own: IdArray, other: IdArray) -> NDArray[np.bool_]:
-        flat: NDArray[np.bool_] = np.minimum(self._spread[own], self._spread[other]) < FLAT
-        return flat
+    def _of_one_frame(
+        self,
+        own: IdArray,
+        other: IdArray,
+        orientation: IdArray,
+        plain: FloatArray,
+        details: FloatArray,
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which pairs `(n,)` show one frame; and those of which it is decided whether they do."""
+        if self._look is None:
+            drawn = self._drawn[own] | self._drawn[other]
+            return (details >= DETAIL) & ~drawn, drawn
+        flat = np.minimum(self._spread[own], self._spread[other]) < FLAT
+        flat &= plain >= SAME
+        seen = self._seen(own, other, orientation, np.where(flat, details, 0))
+        return np.where(flat, seen, details >= DETAIL), flat
 
     def _seen(
         self, own: IdArray, other: IdArray, orientation: IdArray, details: FloatArray

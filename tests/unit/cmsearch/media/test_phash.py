@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from cmsearch.media import phash
 from cmsearch.media.phash import cosines, unpack
@@ -43,6 +43,15 @@ def test_nothing_to_be_seen_has_an_empty_hash() -> None:
     noise = np.random.default_rng(0).integers(100, 104, (300, 400, 3)).astype(np.uint8)
     assert phash.phash(Image.fromarray(noise)) == b""
     assert len(phash.phash(scene(1))) == phash.BYTES
+
+
+def test_pages_are_told_from_photographs() -> None:
+    page = Image.new("RGB", (500, 700), "white")
+    for line in range(30):
+        ImageDraw.Draw(page).text((50, 40 + 20 * line), f"Line {line} of it" * 3, fill="black")
+    hashes = [*(phash.phash(one) for one in (page, scene(1), scene(2))), None]
+    assert phash.drawn(unpack(hashes)).tolist() == [True, False, False, False]
+    assert phash.drawn(unpack([])).tolist() == []
 
 
 def test_what_is_no_hash_becomes_zeros() -> None:

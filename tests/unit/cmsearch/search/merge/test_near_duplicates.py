@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from cmsearch.media.phash import phash
 from cmsearch.search.merge.near_duplicates import fold, least_cosine
@@ -84,7 +84,34 @@ def page(seed: int) -> Image.Image:
 def test_pages_that_are_set_alike_are_not_folded() -> None:
     pages = [page(seed) for seed in range(8)]
     assert folded(pages) == list(range(8))
-    assert folded([pages[0], pages[0].crop((12, 16, 400, 550))]) == [0, 0]
+
+
+def ticket(number: str) -> Image.Image:
+    """A ticket on a white screen under a bar."""
+    image = Image.new("RGB", (540, 960), "white")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 540, 70), fill="#075e54")
+    for line, text in enumerate(("Night train", f"Ticket {number}", "Platform 4", "Seat 61")):
+        draw.text((40, 120 + 60 * line), text, fill="black", font=ImageFont.load_default(28))
+    return image
+
+
+def test_screens_are_folded_by_their_bytes_alone_where_no_file_is_looked_at() -> None:
+    one, other = ticket("4711"), ticket("4712")
+    assert folded([one, other]) == [0, 1]
+    assert folded([one, encoded(one, "JPEG", quality=80)]) == [0, 1]
+    assert folded([one, other], digests=["same", "same"]) == [0, 0]
+    assert folded([one, one], paths=["a/1.dng", "a/1.jpg"]) == [0, 0]
+
+
+def test_where_files_are_looked_at_that_decides() -> None:
+    hashes = [phash(ticket("4711")), phash(ticket("4712"))]
+    for is_same in (True, False):
+        into = fold(
+            hashes, APART, ["a", "b"], ["a", "b"], least_cosine=lambda: 0.5,
+            look=lambda *_, answer=is_same: answer,
+        ).tolist()  # fmt: skip
+        assert into == [0, 0 if is_same else 1]
 
 
 def test_a_raw_picture_is_folded_with_its_jpeg() -> None:
