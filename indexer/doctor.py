@@ -48,7 +48,7 @@ def examine(store: Store, *, samples: int = SAMPLES, device: str | None = None) 
     """What is wrong with a store; nothing, if it is whole.
 
     Of `samples` files the vectors are compared with those that they have when they are encoded
-    again, which needs the model and the media.
+    again, which needs the model and the media; of none if the store hasn't its own.
     """
     findings = [Finding("catalog", text) for text in health.integrity(store.catalog)]
     if findings:
@@ -68,7 +68,7 @@ def examine(store: Store, *, samples: int = SAMPLES, device: str | None = None) 
     findings += damaged
     findings += _check_items(store, number)
     findings += _check_files(store, number, space)
-    if samples and not damaged:
+    if samples and store.has_own_media and not damaged:
         findings += _check_samples(store, number, space, samples, device)
     return findings
 
@@ -119,10 +119,9 @@ def _all_pieces(store: Store, findings: Sequence[Finding]) -> list[int]:
 def encode_missing(store: Store, device: str | None = None) -> None:
     """Encode what `repair` deleted, or what was never encoded, from the media.
 
-    Raises `StoreError` for a store that isn't beside its media: it may come from somebody else,
-    and which folder is read is not for it to say.
+    Raises `StoreError` for a store that hasn't its own: which folder is read is not for it to say.
     """
-    if not store.is_beside:
+    if not store.has_own_media:
         raise StoreError(
             f"What is missing has to be encoded again: `cmsearch index {store.root} --store "
             f"{store.path}`, if that is the folder that it is of."

@@ -38,6 +38,7 @@ class Store:
     ) -> None:
         """Open the store in the directory `path`, making one for the folder `root` if given."""
         self.path = path
+        self._trusted = trusted
         if not os.path.lexists(path / CATALOG):
             if root is None:
                 raise _not_found(path)
@@ -57,6 +58,13 @@ class Store:
         """The space that it serves; None while nothing was indexed."""
         found = self.catalog.space()
         return found and found[1]
+
+    @property
+    def has_own_media(self) -> bool:
+        """Whether the files that it is of are read for its sake: they lie around it, or the user
+        trusts it. Any other may come from somebody else, and name any folder as its own.
+        """
+        return self.is_beside or self._trusted or trust.is_trusted(self._place)
 
     def close(self) -> None:
         """Release the files."""

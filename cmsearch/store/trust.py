@@ -44,7 +44,7 @@ def admit(catalog: Path, *, trusted: bool = False, is_found: bool = False) -> st
         _check_alone(path, found)
         if strange is None and not _is_own(found, {about.st_uid}):
             strange = f"{path} belongs to {owner(found.st_uid)}"
-    if strange is not None and (trusted or _is_trusted(catalog.parent)):
+    if strange is not None and (trusted or is_trusted(catalog.parent)):
         strange = None
     if strange is not None and beside:
         raise StoreError(
@@ -67,7 +67,7 @@ def admit_place(place: Path, *, trusted: bool = False) -> None:
         found = place.lstat()
     except OSError:
         return
-    if trusted or (_is_own(found) and not stat.S_ISLNK(found.st_mode)) or _is_trusted(place):
+    if trusted or (_is_own(found) and not stat.S_ISLNK(found.st_mode)) or is_trusted(place):
         return
     what = f"belongs to {owner(found.st_uid)}"
     if stat.S_ISLNK(found.st_mode):
@@ -117,6 +117,20 @@ def owner(number: int) -> str:
         return f"user {number}"
 
 
+def is_trusted(place: Path) -> bool:
+    """Whether the user's list has a store or its folder; one more if the user says so now."""
+    real = place.resolve()
+    for line in _listed():
+        if line == "*" or Path(line) in (real, real.parent):
+            return True
+        if line.endswith("/*") and real.is_relative_to(line[:-2]):
+            return True
+    if _remembering.get():
+        _remember(real)
+        return True
+    return False
+
+
 @contextmanager
 def remembering() -> Iterator[None]:
     """Trust the stores of other users that are opened within, from now on."""
@@ -157,7 +171,7 @@ def _strange(catalog: Path, about: os.stat_result, is_found: bool) -> str | None
 
 def _check_link(place: Path, trusted: bool) -> None:
     found = place.lstat()
-    if not stat.S_ISLNK(found.st_mode) or _is_own(found) or trusted or _is_trusted(place):
+    if not stat.S_ISLNK(found.st_mode) or _is_own(found) or trusted or is_trusted(place):
         return
     raise StoreError(
         f"{place} is a link of {owner(found.st_uid)} to {place.readlink()}. Name that place if "
@@ -182,20 +196,6 @@ def _check_alone(path: Path, found: os.stat_result) -> None:
             f"{path} is also another file (a hard link), which would be written with it. Delete "
             f"{path.name} if you don't know why."
         )
-
-
-def _is_trusted(place: Path) -> bool:
-    """Whether the user's list has a store or its folder; one more if the user says so now."""
-    real = place.resolve()
-    for line in _listed():
-        if line == "*" or Path(line) in (real, real.parent):
-            return True
-        if line.endswith("/*") and real.is_relative_to(line[:-2]):
-            return True
-    if _remembering.get():
-        _remember(real)
-        return True
-    return False
 
 
 def _listed() -> list[str]:

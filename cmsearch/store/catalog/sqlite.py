@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ _MAKE_WORDS = (
     "CREATE VIRTUAL TABLE words USING fts5(text, tokenize = 'ascii')",
     f"{FILL_WORDS} ORDER BY items.id",
 )
+_WORDS_LOST = re.compile(r"(?:no such table|vtable constructor failed): (?:main\.)?words")
 _MIGRATIONS = {
     1: (
         "ALTER TABLE generations ADD COLUMN served INTEGER",
@@ -103,6 +105,11 @@ def translated(path: Path) -> Iterator[None]:
     except sa.exc.ResourceClosedError as error:
         raise StoreError(f"The store of {path} is closed.") from error
     except sa.exc.DatabaseError as error:
+        if _WORDS_LOST.match(str(error.orig)):
+            raise StoreError(
+                f"The catalog {path} lacks its index of exact words, or a part of it. "
+                "`cmsearch doctor --repair` makes it anew."
+            ) from error
         raise StoreError(f"The catalog {path} can't be used: {error.orig}.{_advice(error)}") from (
             error
         )

@@ -340,6 +340,26 @@ def test_samples_find_content_that_was_replaced_at_the_same_size_and_time(folder
     assert "16.png" in {path for score, path in damage.answer(folder, "blue") if score > 0.9}
 
 
+def test_of_a_store_elsewhere_no_file_is_read_until_it_is_trusted(
+    folder: Path, tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It only says which folder it is of, and that may be any."""
+    config = tmp_path / "config"
+    monkeypatch.setenv("CMSEARCH_CONFIG", str(config))
+    place = tmp_path / "elsewhere"
+    Indexer(folder, store=place, model=fake_model).run()
+    replaced(folder / "16.png", (folder / "02.png").read_bytes())
+    with Store(place) as store:
+        assert examine(store, samples=100) == []
+        with pytest.raises(StoreError, match="cmsearch index"):
+            encode_missing(store)
+    with Store(place, trusted=True) as store:
+        assert [one.again for one in examine(store, samples=100)] == [("16.png",)]
+    write_files(config, {"trusted": f"{place}\n"})
+    with Store(place) as store:
+        assert [one.again for one in examine(store, samples=100)] == [("16.png",)]
+
+
 def test_samples_find_a_bad_file_that_was_replaced_by_a_good_one(folder: Path) -> None:
     """It had no items, so that no vector differs."""
     (folder / "bad.png").write_bytes(b"no picture".ljust(500))

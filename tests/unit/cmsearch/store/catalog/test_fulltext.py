@@ -6,6 +6,7 @@ import random
 import sqlite3
 import string
 from collections.abc import Iterator
+from contextlib import closing
 from math import log
 from pathlib import Path
 
@@ -302,6 +303,25 @@ def test_words_that_disagree_are_made_anew(catalog: Catalog, damage: str) -> Non
     assert health.words_agree(other)
     assert found(other, "cake" if "items" not in damage else "another") == [1]
     other.close()
+
+
+@pytest.mark.parametrize("lost", ["words", "words_content"])
+def test_lost_words_are_named_and_made_anew(catalog: Catalog, lost: str) -> None:
+    catalog.close()
+    with closing(sqlite3.connect(catalog.path)) as database, database:
+        if lost != "words":
+            database.execute("PRAGMA writable_schema = ON")
+            database.execute("DELETE FROM sqlite_master WHERE name = ?", [lost])
+        else:
+            database.execute("DROP TABLE words")
+    opened = Catalog(catalog.path)
+    with pytest.raises(StoreError, match=r"exact words.*doctor --repair"):
+        found(opened, "grandma")
+    assert not health.words_agree(opened)
+    if lost == "words":
+        health.rebuild_words(opened)
+        assert found(opened, "grandma") == [1]
+    opened.close()
 
 
 @pytest.mark.parametrize("version", [1, 2])
