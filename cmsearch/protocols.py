@@ -1,5 +1,7 @@
 """The plug points: what a package implements to be used as one of ours."""
 
+# Tested by tests/contract/test_encoder.py
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

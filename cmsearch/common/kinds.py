@@ -1,5 +1,7 @@
 """The kinds of files and of items: what the project knows of each, in one table for each."""
 
+# Tested by tests/contract/test_reader.py
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -4,6 +4,8 @@ A new stage is a module with a function `(request, candidates) -> column` and a 
 two tables here.
 """
 
+# Tested by tests/unit/cmsearch/search/test_pipeline.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence

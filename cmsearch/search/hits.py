@@ -1,5 +1,7 @@
 """Hits of candidates: those that are relevant enough, folded, spread, and said how relevant."""
 
+# Tested by tests/unit/cmsearch/search/test_engine.py
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,7 @@
 """The models that searches of a store use: those that it keeps itself, and those it names."""
 
+# Tested by tests/unit/cmsearch/search/test_engine.py
+
 from __future__ import annotations
 
 import logging

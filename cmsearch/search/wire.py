@@ -1,5 +1,7 @@
 """Requests and hits as JSON, for the command line, the history and programs."""
 
+# Tested by tests/unit/cmsearch/commands/test_history.py
+
 from __future__ import annotations
 
 import os

@@ -1,5 +1,7 @@
 """The generations of a store: which there are, which serves, and deleting those that don't."""
 
+# Tested by tests/unit/indexer/test_generations.py
+
 from __future__ import annotations
 
 import logging

@@ -1,5 +1,7 @@
 """What is in a store: by kind, model, bytes and dates."""
 
+# Tested by tests/e2e/test_store_commands.py
+
 from __future__ import annotations
 
 from collections import Counter

@@ -1,5 +1,7 @@
 """The lock of a store: one process writes it at a time."""
 
+# Tested by tests/unit/indexer/test_indexer.py
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """Making the directory of a store, and being the only one that writes it."""
 
+# Tested by tests/unit/cmsearch/store/test_store.py
+
 from __future__ import annotations
 
 import os

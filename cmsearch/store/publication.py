@@ -1,5 +1,7 @@
 """Publications of a catalog's vectors as files beside it, from which searches open quickly."""
 
+# Tested by tests/unit/cmsearch/store/test_store.py
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """What a store shows at one moment, and how the next moment is made from it."""
 
+# Tested by tests/unit/cmsearch/store/test_store.py
+
 from __future__ import annotations
 
 import logging

@@ -4,6 +4,8 @@ The two are joined as those of a query are: by the network that the store has le
 weighted sum.
 """
 
+# Tested by tests/unit/cmsearch/learning/test_fit_fusion.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -1,5 +1,7 @@
 """Near-duplicates in a ranking: they are folded into one, and the rest may be spread."""
 
+# Tested by tests/unit/cmsearch/search/merge/test_near_duplicates.py
+
 from __future__ import annotations
 
 import threading

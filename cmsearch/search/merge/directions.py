@@ -1,5 +1,7 @@
 """One list of the answers of several directions, by scores that compare."""
 
+# Tested by tests/unit/cmsearch/search/test_engine.py
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -13,6 +13,8 @@ this module alone:
 What no way looked at follows, in the order of its cosines.
 """
 
+# Tested by tests/unit/cmsearch/search/hybrid/test_captions_and_words.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -1,5 +1,7 @@
 """A bank of captions about nothing in particular, to know how well chance matches a collection."""
 
+# Tested by tests/unit/cmsearch/store/index/test_background.py
+
 from __future__ import annotations
 
 from importlib.resources import files

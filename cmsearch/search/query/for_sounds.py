@@ -1,5 +1,7 @@
 """Queries among sounds: their texts as vectors of the space that sounds are in."""
 
+# Tested by tests/unit/indexer/test_sounds.py
+
 from __future__ import annotations
 
 from collections.abc import Sequence

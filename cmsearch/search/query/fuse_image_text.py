@@ -1,5 +1,7 @@
 """Joining a picture and a text into one vector: by what a store has learned, or by their sum."""
 
+# Tested by tests/unit/cmsearch/learning/test_fit_fusion.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

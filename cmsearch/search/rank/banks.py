@@ -1,5 +1,7 @@
 """The queries that hubness is measured with."""
 
+# Tested by tests/unit/cmsearch/search/rank/test_hubness.py
+
 from __future__ import annotations
 
 import threading

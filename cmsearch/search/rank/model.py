@@ -1,5 +1,7 @@
 """What a model says that looks at a query and each candidate together."""
 
+# Tested by tests/unit/cmsearch/search/rank/test_second_stage.py
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """What a stage is asked, what a way finds, and what both together say of candidates."""
 
+# Tested by tests/unit/cmsearch/search/rank/test_second_stage.py
+
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,5 +1,7 @@
 """What was measured to help after the first stage, by encoder and direction."""
 
+# Tested by tests/unit/cmsearch/search/rank/test_second_stage.py
+
 from __future__ import annotations
 
 import json

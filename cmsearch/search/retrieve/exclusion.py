@@ -2,6 +2,8 @@
 calibration.
 """
 
+# Tested by tests/unit/cmsearch/search/test_pipeline.py
+
 from __future__ import annotations
 
 from cmsearch.protocols import VectorIndex

@@ -1,5 +1,7 @@
 """The first stage of a search: nearest neighbours by cosine, filtered, one answer an item."""
 
+# Tested by tests/unit/cmsearch/search/test_engine.py
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,7 @@
 """Tokens as the bytes that a catalog keeps."""
 
+# Tested by tests/unit/cmsearch/store/catalog/test_catalog.py
+
 from __future__ import annotations
 
 import base64

@@ -1,5 +1,7 @@
 """Conditions on columns and forms of them that several modules ask for."""
 
+# Tested by tests/unit/cmsearch/store/catalog/test_catalog.py
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,7 @@
 """How many embeddings a space has, of which modalities, and which are gone."""
 
+# Tested by tests/unit/cmsearch/store/catalog/test_catalog.py
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The files of a catalog: what is known of them, what they lack, and numbers over all of them."""
 
+# Tested by tests/unit/cmsearch/store/catalog/test_catalog.py
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,7 @@
 """What a filter asks, as conditions of SQL and as a distance."""
 
+# Tested by tests/properties/test_filters.py
+
 from __future__ import annotations
 
 import re

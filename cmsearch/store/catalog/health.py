@@ -1,5 +1,7 @@
 """Proving that a catalog is whole, and mending it."""
 
+# Tested by tests/unit/indexer/test_doctor.py
+
 from __future__ import annotations
 
 from collections.abc import Sequence

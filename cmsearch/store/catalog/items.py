@@ -1,5 +1,7 @@
 """Items and their embeddings: which belong together, and the vectors and tokens of these."""
 
+# Tested by tests/unit/cmsearch/store/catalog/test_catalog.py
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

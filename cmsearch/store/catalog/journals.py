@@ -1,5 +1,7 @@
 """What SQLite keeps beside a database, looked at before SQLite believes it."""
 
+# Tested by tests/unit/cmsearch/store/catalog/test_tables.py
+
 from __future__ import annotations
 
 import os

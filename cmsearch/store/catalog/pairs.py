@@ -1,5 +1,7 @@
 """Pictures with what describes them: what is learned from, measured on and compared."""
 
+# Tested by tests/unit/indexer/test_pairs.py
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

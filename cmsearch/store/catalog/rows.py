@@ -1,5 +1,7 @@
 """Assets and encodings as the rows that a catalog keeps of them."""
 
+# Tested by tests/unit/cmsearch/store/catalog/test_catalog.py
+
 from __future__ import annotations
 
 from collections.abc import Iterator

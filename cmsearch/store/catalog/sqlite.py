@@ -1,5 +1,7 @@
 """What only SQLite can do: connections, pragmas, versions, full text."""
 
+# Tested by tests/unit/cmsearch/store/catalog/test_tables.py
+
 from __future__ import annotations
 
 import os

@@ -1,5 +1,7 @@
 """What can be done to a catalog within one transaction."""
 
+# Tested by tests/unit/cmsearch/store/catalog/test_catalog.py
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """Exact search among vectors, in NumPy."""
 
+# Tested by tests/contract/test_vector_index.py
+
 from __future__ import annotations
 
 import numpy as np

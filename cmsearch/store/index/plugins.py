@@ -1,5 +1,7 @@
 """The plug point of vector indexes."""
 
+# Tested by tests/contract/test_vector_index.py
+
 from __future__ import annotations
 
 from cmsearch.errors import QueryError
