@@ -19,6 +19,7 @@ ADDED = {
     "palette": ("encoders.md", "cmsearch.encoders", "load"),
     "toy": ("indexing.md", "cmsearch.readers", "ToyReader"),
     "named": ("reranking.md", "cmsearch.rerankers", "load"),
+    "plain": ("store.md", "cmsearch.indexes", "PlainIndex"),
 }
 """By the name of each plug-in the page that has it, and what its entry point says."""
 JSON = ("--format", "json")
@@ -64,14 +65,20 @@ class Plugged:
 
 
 @pytest.fixture(scope="module")
-def plugged(tmp_path_factory: pytest.TempPathFactory) -> Plugged:
-    site = []
+def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """By the name of each plug-in where its package is installed."""
+    found = {}
     for name, (page, group, attribute) in ADDED.items():
         folder = tmp_path_factory.mktemp(name)
         code = folder / f"{name}.py"
         code.write_text(example(page))
-        site.append(installed(folder, code, group, name, attribute))
-    return Plugged(site)
+        found[name] = installed(folder, code, group, name, attribute)
+    return found
+
+
+@pytest.fixture(scope="module")
+def plugged(sites: dict[str, Path]) -> Plugged:
+    return Plugged(list(sites.values()))
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +168,56 @@ def test_commands_know_a_foreign_encoder(plugged: Plugged, folder: Path) -> None
     assert "palette:rgb" in generations[1] and doctor[0] == 0, doctor[1:]
     assert {json.loads(line)["model"] for line in measured[1].splitlines()} == {"palette:rgb"}
     assert json.loads(second[1])["unchanged"] == 5
+
+
+def test_a_foreign_index_is_chosen_kept_and_searched_with(plugged: Plugged, tmp_path: Path) -> None:
+    for name in ("red", "green", "blue"):
+        write_picture(tmp_path / f"{name}.png", name)
+    at = ("--store", str(tmp_path), *JSON)
+    photos = ("--for", "image", "--match", "picture", *at)
+    odd, made, text, filtered, info, shown = plugged(
+        ["index", str(tmp_path), "--model", "palette:rgb", "--vectors", "odd"],
+        ["index", str(tmp_path), "--model", "palette:rgb", "--vectors", "plain", *JSON],
+        ["search", "blue", *photos],
+        ["search", "blue", "--path", "r*", *photos],
+        ["info", *at],
+        ["info", *at[:2]],
+    )
+    assert odd[0] == 2 and "There is no index 'odd'" in odd[2] and "exact, faiss, plain." in odd[2]
+    assert made[0] == 0, made
+    assert sources(text[1])[0] == "blue.png" and len(sources(text[1])) == 3
+    assert sources(filtered[1]) == ["red.png"]
+    assert json.loads(info[1])["index"] == "plain" and "searched with plain" in shown[1]
+    assert sorted(path.name.split("-")[0] for path in (tmp_path / ".cmsearch").glob("*-*")) == [
+        *("ids", "manifest", "vectors"),
+    ]
+    (tmp_path / "blue.png").unlink()
+    write_picture(tmp_path / "violet.png", "blueviolet")
+    again, after = plugged(["index", str(tmp_path), *JSON], ["search", "blue", *photos])
+    assert again[0] == 0, again
+    assert sorted(sources(after[1])) == ["green.png", "red.png", "violet.png"]
+
+
+def test_an_index_that_is_not_installed_can_be_left(
+    plugged: Plugged, sites: dict[str, Path], tmp_path: Path
+) -> None:
+    write_picture(tmp_path / "red.png", "red")
+    ((status, _, _),) = plugged(
+        ["index", str(tmp_path), "--model", "palette:rgb", "--vectors", "plain"]
+    )
+    assert status == 0
+    without = Plugged([site for name, site in sites.items() if name != "plain"])
+    at = ("--store", str(tmp_path), *JSON)
+    search, index, info, left, found = without(
+        ["search", "red", *at],
+        ["index", str(tmp_path)],
+        ["info", *at],
+        ["index", str(tmp_path), "--vectors", "faiss"],
+        ["search", "red", *at],
+    )
+    for status, _, err in (search, index):
+        assert status == 1 and "searched with 'plain', which isn't installed here" in err
+        assert "--vectors faiss" in err
+    assert info[0] == 0 and json.loads(info[1])["index"] == "plain"
+    assert left[0] == 0, left
+    assert sources(found[1]) == ["red.png"]
