@@ -252,17 +252,21 @@ class Engine:
         return explain(self, query, checked_path(path, "The picture to explain"))
 
     @contextmanager
-    def _asked(self, *content: Any) -> Iterator[tuple[View, list[ComposedQuery], bool]]:
+    def _asked(
+        self, query: Any, image: Any = None, audio: Any = None
+    ) -> Iterator[tuple[View, list[ComposedQuery], bool]]:
         """The view of one state, which is read within, what is asked in its space, and whether that
         is a list.
 
         It is encoded before: to load a model takes seconds, for which no state needs to be kept.
         """
         space = self.space
-        asked, is_list = encode_queries(self._models.encoder(space), *content)
+        asked, is_list = encode_queries(self._models.encoder(space), query, image, audio)
         with self.store.reading() as view:
             if view.space != space:  # another generation has begun to serve
-                asked, is_list = encode_queries(self._models.encoder(view.space), *content)
+                asked, is_list = encode_queries(
+                    self._models.encoder(view.space), query, image, audio
+                )
             yield view, asked, is_list
 
 
