@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,20 @@ from cmsearch.common.text import printable
 
 if TYPE_CHECKING:
     from cmsearch.store.inventory import Inventory
+
+
+FILES = {
+    "audio": "recording",
+    "captions": "list of captions",
+    "docx": "DOCX document",
+    "html": "page of HTML",
+    "pdf": "PDF document",
+    "raw": "raw picture",
+    "subtitles": "file of subtitles",
+    "video": "film",
+}
+"""What people call files of a kind, where that isn't the kind's own name."""
+VECTORS = {"audio": "piece of speech"}
 
 
 @click.command()
@@ -62,9 +77,9 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
         ("folder", printable(str(found.folder))),
         ("index", f"{store}, changed {found.changed[:16].replace('T', ' ')} UTC"),
         ("model", model),
-        ("files", _counts(found.files) + skipped),
-        ("items", _counts(found.items)),
-        ("vectors", f"{_counts(found.vectors)}; searched with {printable(found.index)}"),
+        ("files", _counts(found.files, FILES) + skipped),
+        ("items", _counts(found.items, {})),
+        ("vectors", f"{_counts(found.vectors, VECTORS)}; searched with {printable(found.index)}"),
     ]
     if found.sound is not None:
         rows.append(("sound", printable(found.sound)))
@@ -77,8 +92,13 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
     return rows
 
 
-def _counts(numbers: dict[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in numbers.items()) or "none"
+def _counts(numbers: dict[str, int], nouns: Mapping[str, str]) -> str:
+    """Numbers with their nouns, in the plural for more than one."""
+    parts = []
+    for name, count in numbers.items():
+        noun, of, rest = nouns.get(name, name).partition(" of ")
+        parts.append(f"{count} {noun}{'' if count == 1 else 's'}{of}{rest}")
+    return ", ".join(parts) or "none"
 
 
 def _megabytes(size: int) -> str:

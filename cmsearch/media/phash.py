@@ -30,6 +30,8 @@ _SIDE = 64
 _SHOWN = 32  # pixels of a side that the tones of a hash are counted in
 _TONES = 40
 _FEW = 54
+_FEWEST = 14
+_GROUND = 0.23
 _SIDES = 0.33
 _SIDES_AND_GROUND = 0.68
 _CONTRAST = 2.0  # grey levels, root mean square: of less, hardly anything but noise is left
@@ -128,13 +130,16 @@ def spread(rows: FloatArray) -> FloatArray:
 def drawn(rows: FloatArray) -> NDArray[np.bool_]:
     """Which of `(n, 16, 16)` look like pages, screens and charts: letters and lines on one ground.
 
-    Those are told by few frequencies, most of what is in them is in rows and columns, and most of
-    their pixels are of one tone. One in twenty photographs looks so, mostly horizons under a sky.
+    Those are told by few frequencies, much of what is in them is in rows and columns, and many of
+    their pixels are of one tone. One in forty photographs looks so, with a horizon under a sky.
     """
     sides = np.square(rows[:, 0]).sum(1) + np.square(rows[:, :, 0]).sum(1)
-    found: NDArray[np.bool_] = (sides > 0) & (sides >= _SIDES) & (spread(rows) < _FEW)
+    told = spread(rows)
+    found: NDArray[np.bool_] = (sides >= _SIDES) & (told < _FEW)
     if found.any():
-        found[found] = sides[found] + _ground(rows[found]) >= _SIDES_AND_GROUND
+        ground = _ground(rows[found])
+        is_one = (ground >= _GROUND) & (sides[found] + ground >= _SIDES_AND_GROUND)
+        found[found] = is_one | (told[found] < _FEWEST)
     return found
 
 

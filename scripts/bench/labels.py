@@ -111,7 +111,8 @@ class Pictures:
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
-        self.view, self.encoder = serving(engine)
+        with serving(engine) as (view, encoder):
+            self.view, self.encoder = view, encoder
         catalog = engine.store.catalog
         numbers = items.embedding_ids(catalog, self.view.space_id, Modality.IMAGE, None, Filter())
         stored = items.contents(catalog, numbers.tolist(), self.encoder.space.dim)
