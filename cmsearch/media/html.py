@@ -15,6 +15,9 @@ from cmsearch.types import Part, Reading, Skipped
 
 MAX_BYTES = 128 * 2**20
 
+_WITHIN, _LOOKS = 256, 500_000_000
+"""Elements that may always be within one another; looks at such for all ends of a page, else."""
+_PIECE = 2**14
 _HEAD = 4096
 _OWN = b'<meta name="generator" content="cmsearch">'
 _MARKS = {
@@ -110,12 +113,12 @@ def decoded(data: bytes) -> str:
 def _blocks(text: str) -> list[Block]:
     from lxml import etree
 
-    page = _Page()
-    parser = etree.HTMLParser(target=page, encoding="utf-8", no_network=True, huge_tree=True)
     data = text.encode("utf-8", "replace")
+    page = _Page(_most_within(data))
+    parser = etree.HTMLParser(target=page, encoding="utf-8", no_network=True, huge_tree=True)
     try:
-        for start in range(0, len(data), 2**20):
-            parser.feed(data[start : start + 2**20])
+        for start in range(0, len(data), _PIECE):  # which is parsed to its end after an error too
+            parser.feed(data[start : start + _PIECE])
         parser.close()
     except etree.LxmlError as error:
         if not page.blocks:
@@ -123,10 +126,22 @@ def _blocks(text: str) -> list[Block]:
     return page.found()
 
 
-class _Page:
-    """Takes the tags and texts of a page one after the other, so that no tree is built of it."""
+def _most_within(data: bytes) -> int:
+    """How many elements of a page may be within one another: libxml2 looks through all of them
+    for each end of an element, also where none of them began.
+    """
+    return max(_WITHIN, _LOOKS // (data.count(b"</") + 1))
 
-    def __init__(self) -> None:
+
+class _Page:
+    """Takes the tags and texts of a page one after the other, so that no tree is built of it.
+
+    Raises `MediaError` where more than `most` elements are within one another.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._depth = 0
         self.blocks: list[tuple[Block, bool]] = []
         self._text: list[str] = []
         self._heading = False
@@ -134,6 +149,9 @@ class _Page:
         self._aside: list[str] = []
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self._depth += 1
+        if self._depth > self._most:
+            raise MediaError(f"more than {self._most:,} elements are within one another")
         tag = tag.lower()
         if self._gone:
             self._gone += [tag] if tag == self._gone[0] else []
@@ -154,6 +172,7 @@ class _Page:
         self._heading = tag in _HEADINGS
 
     def end(self, tag: str) -> None:
+        self._depth -= 1
         tag = tag.lower()
         if self._gone:
             if tag == self._gone[0]:

@@ -11,6 +11,7 @@ from math import log
 import sqlalchemy as sa
 
 from cmsearch.store.catalog import schema
+from cmsearch.store.catalog.budget import timed
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.filters import conditions, is_near
 from cmsearch.store.catalog.terms import forms, terms
@@ -124,7 +125,7 @@ def _agree(connection: sa.Connection) -> bool:
             f"SELECT * FROM (SELECT * FROM ({schema.WORDS_OF}) EXCEPT {_WORDS_HELD}) UNION ALL "
             f"SELECT * FROM ({_WORDS_HELD} EXCEPT SELECT * FROM ({schema.WORDS_OF})) LIMIT 1"
         )
-        lengths = connection.exec_driver_sql("SELECT count(*) FROM words_docsize").scalar_one()
+        lengths = connection.exec_driver_sql("SELECT count(id) FROM words_docsize").scalar_one()
         held = connection.exec_driver_sql("SELECT count(*) FROM words").scalar_one()
         if wrong.first() is not None or lengths != held:
             return False
@@ -207,7 +208,8 @@ def _within(connection: sa.Connection, rows: Sequence[int], scope: Scope) -> dic
 def _weights(connection: sa.Connection, rows: Mapping[str, int]) -> dict[str, float]:
     """How much each word says, by the number of rows that have it: the idf of BM25, above 0."""
     query = sa.select(sa.func.count()).select_from(schema.items)
-    total = max(connection.execute(query).scalar_one(), *rows.values(), 0)
+    with timed(connection):
+        total = max(connection.execute(query).scalar_one(), *rows.values(), 0)
     return {word: log(1 + (total - count + 0.5) / (count + 0.5)) for word, count in rows.items()}
 
 

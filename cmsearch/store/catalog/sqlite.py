@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from cmsearch.common.text import caseless
 from cmsearch.errors import StoreError
-from cmsearch.store.catalog import tables
+from cmsearch.store.catalog import budget, tables
 from cmsearch.store.catalog.journals import BESIDE
 from cmsearch.store.catalog.schema import FILL_WORDS, meta
 from cmsearch.store.catalog.terms import path_words, text_words
@@ -65,6 +65,7 @@ def engine(path: Path, *, read_only: bool, make: bool) -> sa.Engine:
     )
     made = sa.create_engine(url, pool_size=16, max_overflow=-1)  # each search has one throughout
     sa.event.listen(made, "connect", _prepare_connection)
+    budget.bound(made, path)
     return made
 
 
@@ -124,7 +125,7 @@ def _execute(connection: sa.Connection, statements: Sequence[str]) -> None:
 
 def _checked(connection: sa.Connection, path: Path) -> int:
     """The version of a catalog that has the tables of that version; 0 for an empty file."""
-    with _briefly(connection.connection.driver_connection):
+    with _briefly(connection.connection.driver_connection, connection.info):
         found = int(connection.execute(sa.text("PRAGMA user_version")).scalar_one())
         query = f"SELECT type, name, substr(sql, 1, 20000) FROM sqlite_master LIMIT {_MOST_PARTS}"
         rows = connection.exec_driver_sql(query).fetchall()
@@ -166,14 +167,14 @@ def _parts(version: int) -> tuple[Mapping[str, tables.Layout], Mapping[str, str]
 
 
 @contextmanager
-def _briefly(driver: Any) -> Iterator[None]:
+def _briefly(driver: Any, info: Mapping[Any, Any]) -> Iterator[None]:
     """End what takes long within: SQLite computes some of a schema as it reads it."""
     end = time.thread_time() + _LOADING
     driver.set_progress_handler(lambda: time.thread_time() > end, 100)
     try:
         yield
     finally:
-        driver.set_progress_handler(None, 0)
+        budget.attend(driver, info)
 
 
 def _advice(error: sa.exc.DatabaseError) -> str:
@@ -200,11 +201,11 @@ def _reading(path: Path) -> dict[str, str]:
     return {"mode": "ro"} if logged else {"mode": "ro", "immutable": "1"}
 
 
-def _prepare_connection(connection: Any, _record: Any) -> None:
+def _prepare_connection(connection: Any, record: Any) -> None:
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
     connection.execute("PRAGMA trusted_schema = OFF")  # a store may come from anywhere
     connection.execute("PRAGMA busy_timeout = 10000")
-    with _briefly(connection):
+    with _briefly(connection, record.info):
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
     for function in (caseless, text_words, path_words):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,17 @@ def test_of_too_much_text_the_rest_is_left_out_and_said(
 )
 def test_hostile_pages_are_read_in_time(page: str, tmp_path: Path) -> None:
     assert texts(page, tmp_path)[-1].endswith("end")
+
+
+@pytest.mark.parametrize("ends", [b"</p></i>", b"</div>", b"</x>"])
+def test_elements_within_one_another_are_bounded(tmp_path: Path, ends: bytes) -> None:
+    """Each end that fits none of them is looked for in all: 100,000 times 100,000 take minutes."""
+    start = time.process_time()
+    with pytest.raises(MediaError, match="elements are within one another"):
+        read(b"<div><b>" * 100_000 + ends * 100_000, tmp_path)
+    assert time.process_time() - start < 20
+
+
+def test_old_pages_leave_many_elements_open(tmp_path: Path) -> None:
+    page = b"<font>" * 2000 + b"Unclosed." + b"</i>" * 20_000 + b"<p>Read."
+    assert "Unclosed." in "".join(texts(page, tmp_path))
