@@ -47,7 +47,8 @@ def modalities(catalog: Catalog, space: int, after: int = 0) -> list[Modality]:
 def last_embedding(catalog: Catalog) -> int:
     """The highest id that an embedding ever had."""
     query = sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'embeddings'")
-    return int(catalog.scalar(query) or 0)
+    with understood(catalog.path):
+        return int(catalog.scalar(query) or 0)
 
 
 def tombstones(catalog: Catalog, since: int = 0) -> IdArray:

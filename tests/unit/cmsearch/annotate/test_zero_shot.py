@@ -43,8 +43,8 @@ def engine(tmp_path: Path, fake_model: str) -> Iterator[Engine]:
 
 
 def labeller(engine: Engine, *names: str | Label, context: str = "") -> Labeller:
-    view, encoder = serving(engine)
-    return Labeller(engine.store, view, encoder, zero_shot.as_labels(names), context)
+    with serving(engine) as (view, encoder):
+        return Labeller(engine.store, view, encoder, zero_shot.as_labels(names), context)
 
 
 def stored(engine: Engine) -> tuple[FloatArray, list[tuple[FloatArray, FloatArray]]]:
