@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 # Chosen on the train2017 half of a set of 159 photographs with captions, by
 # scripts/bench/labels.py; docs/annotation.md has the figures.
-NONE = -0.25
-"""The log-odds of none of the choices."""
+NONE = 0.0
+"""The log-odds of none of the choices: a choice is the answer if it is likelier than not by itself,
+which is when `label` gives it."""
 TEMPERATURE = 0.75
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 import cmsearch
 from cmsearch import Engine, MediaError, QueryError
-from cmsearch.annotate.annotation import label
+from cmsearch.annotate.annotation import LEAST_LABEL, label
 from cmsearch.annotate.questions import NONE, TEMPERATURE, Classifier, classify, joint
-from cmsearch.annotate.zero_shot import Label
+from cmsearch.annotate.zero_shot import Label, probabilities
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 
@@ -31,6 +31,12 @@ def engine(tmp_path: Path, fake_model: str) -> Iterator[Engine]:
     Indexer(folder, model=fake_model).run()
     with cmsearch.open(folder) as opened:
         yield opened
+
+
+@pytest.mark.parametrize("logit", [-0.3, -0.01, 0.01, 0.3])
+def test_a_choice_is_the_answer_where_it_is_given_as_a_label(logit: float) -> None:
+    logits = np.array([[logit, -3.0]], np.float32)
+    assert (joint(logits).argmax() == 0) == (probabilities(logits)[0, 0] >= LEAST_LABEL)
 
 
 def test_choices_are_shared_out_in_proportion_to_their_odds() -> None:
