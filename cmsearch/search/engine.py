@@ -85,7 +85,9 @@ class Engine:
         view = self.store.view()
         sounds = view.sounds.indexes if view.sounds else {}
         indexes = {**view.indexes, **sounds}
-        return tuple(one for one in TOWER if one in indexes and len(indexes[one]))
+        return tuple(
+            modality for modality in TOWER if modality in indexes and len(indexes[modality])
+        )
 
     @property
     def encoder(self) -> Encoder:

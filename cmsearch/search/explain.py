@@ -182,9 +182,9 @@ def _explained(
     name, embedding = _located(engine.store, view, path)
     place, text = engine.store.absolute(name), asked.text
     hit = _hit(engine, asked.query, place, "image", EVERYTHING)
-    found = hit.stages if hit else {}
+    scores = hit.stages if hit else {}
     own = Filter(path=f"./{escape(name)}")
-    caption = _hit(engine, asked.query, place, "caption", own) if "caption" in found else None
+    caption = _hit(engine, asked.query, place, "caption", own) if "caption" in scores else None
     kept = engine.store.catalog.setting(f"stages {view.space_id}")
     table = defaults(encoder.space.encoder, kept)
     words = _words(encoder, table, text, engine.store, embedding)
@@ -195,9 +195,9 @@ def _explained(
         rank=hit.rank if hit else None,
         score=hit.score if hit else None,
         relevance=hit.relevance if hit else None,
-        stages=found,
+        stages=scores,
         caption=caption.text if caption else None,
-        matched=_matched(engine.store, view, text, embedding, own) if "words" in found else (),
+        matched=_matched(engine.store, view, text, embedding, own) if "words" in scores else (),
         words=tuple(words),
         crop=encoder.crop() if words and isinstance(encoder, Regional) else None,
         joined=_joined(engine, encoder, asked),
@@ -239,9 +239,9 @@ def _hit(
     k = _FIRST
     while True:
         hits = engine.search(query, target=target, k=k, where=where)
-        found = next((hit for hit in hits if hit.path == place), None)
-        if found is not None or len(hits) < k:
-            return found
+        best = next((hit for hit in hits if hit.path == place), None)
+        if best is not None or len(hits) < k:
+            return best
         k *= 8
 
 
@@ -283,11 +283,11 @@ def _named(encoder: Encoder, query: str, role: Role) -> list[tuple[str, FloatArr
     if not isinstance(encoder, Regional):
         return []
     batch = [encoder.prepare(piece, Modality.TEXT) for piece in encoder.split(query)]
-    found = encoder.encode(batch, Modality.TEXT, role)
-    if found.tokens is None or found.weights is None:
+    encoding = encoder.encode(batch, Modality.TEXT, role)
+    if encoding.tokens is None or encoding.weights is None:
         return []
     return [
-        (text, found.tokens[row, column], float(found.weights[row, column]))
+        (text, encoding.tokens[row, column], float(encoding.weights[row, column]))
         for row, words in enumerate(encoder.words(batch, role))
         for column, text in enumerate(words)
     ]

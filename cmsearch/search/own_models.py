@@ -93,8 +93,8 @@ class Models:
         key = f"{view.space_id} {digest}"
         with self._lock:
             if self._learned is None or self._learned[0] != key:
-                found = own_reranker(self._store, view)
-                self._learned = None if found is None else (key, found)
+                reranker = own_reranker(self._store, view)
+                self._learned = None if reranker is None else (key, reranker)
             return self._learned and self._learned[1]
 
 
@@ -121,10 +121,10 @@ def own_adapter(store: Store, space: Space) -> adapters.Adapter:
     content = store.catalog.adapter(space.adapter or "")
     if content is None:
         raise StoreError(f"{name} is missing. Go back with `cmsearch rollback`, or fit again.")
-    found = adapters.unpack(content, name)
-    if found.space != space:
+    adapter = adapters.unpack(content, name)
+    if adapter.space != space:
         raise StoreError(f"{name} is not the one it was. Go back with `cmsearch rollback`.")
-    return found
+    return adapter
 
 
 def own_reranker(store: Store, view: View) -> LearnedReranker | None:
@@ -141,12 +141,12 @@ def own_reranker(store: Store, view: View) -> LearnedReranker | None:
         "`cmsearch fit --reranker --forget`."
     )
     try:
-        found = unpack(content or b"", "It")
+        learned = unpack(content or b"", "It")
     except ModelError as error:
         raise StoreError(f"The reranker of {store.path} is damaged: {error}. {advice}") from error
-    if found.space != view.space or found.digest != digest:
+    if learned.space != view.space or learned.digest != digest:
         raise StoreError(f"The reranker of {store.path} is not the one it was. {advice}")
-    return LearnedReranker(found)
+    return LearnedReranker(learned)
 
 
 def check_tokens(reranker: Reranker, space: Space, name: str) -> None:

@@ -20,13 +20,13 @@ def merged(directions: Sequence[Sequence[Candidate]], depth: int) -> list[Candid
     A direction that has `depth` answers may have more, which would come after that one.
     """
     ends = {id(own[depth - 1]) for own in directions if len(own) >= depth}
-    found: list[Candidate] = []
+    ranking: list[Candidate] = []
     # Merging, unlike sorting, keeps the order of those in one direction that tie.
-    for answer in merge(*directions, key=order):
-        found.append(answer)
-        if id(answer) in ends:
+    for candidate in merge(*directions, key=order):
+        ranking.append(candidate)
+        if id(candidate) in ends:
             break
-    return found
+    return ranking
 
 
 def standardised(

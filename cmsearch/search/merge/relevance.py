@@ -28,15 +28,15 @@ def relevance(
     nothing irrelevant. A picture whose caption, or whose words, say what was asked for is as
     relevant as they are, and so is a page with its passage.
     """
-    found = [_share_below(background, query, target, cosines)]
+    shares = [_share_below(background, query, target, cosines)]
     told = stages.get("caption", stages.get("passage"))
     if told is not None and query.written == 1 and min(query.weights) > 0:
         # The cosine to the sum is that to its parts, whose mean has the weight of all of them.
         mean = told / sum(query.shares)
-        found.append(_share_below(background, query, Modality.TEXT, [mean] * len(query.parts)))
+        shares.append(_share_below(background, query, Modality.TEXT, [mean] * len(query.parts)))
     if "words" in stages and query.written == 1:  # of a picture that is asked for they say nothing
-        found.append(stages["words"])
-    known = [one for one in found if one is not None]
+        shares.append(stages["words"])
+    known = [value for value in shares if value is not None]
     return round(max(known), 4) if known else None
 
 

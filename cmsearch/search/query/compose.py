@@ -88,13 +88,13 @@ def _joined(
     both = [asked.parts[place] for place in places]
     weights = [scaled[place] for place in places]
     length = float(np.linalg.norm(_sum(weights, both)))
-    found = join(both, weights)
-    own = _sum(found.shares, both)
+    fused = join(both, weights)
+    own = _sum(fused.shares, both)
     scale = length / max(float(np.linalg.norm(own)), 1e-6)
     changed = list(scaled)
-    for place, share in zip(places, found.shares.tolist(), strict=True):
+    for place, share in zip(places, fused.shares.tolist(), strict=True):
         changed[place] = scale * share
-    return found, changed, length * found.vector - scale * own
+    return fused, changed, length * fused.vector - scale * own
 
 
 def _sum(weights: Sequence[float] | FloatArray, parts: Sequence[EncodedQuery]) -> FloatArray:
@@ -118,8 +118,8 @@ def standard(query: QueryVector, background: Background, target: Modality) -> tu
 
 def cosines(parts: Sequence[EncodedQuery], vectors: FloatArray) -> FloatArray:
     """The cosines `(n, parts)` of items with `vectors (n, dim)` to each part."""
-    found: FloatArray = vectors @ np.stack([part.vector for part in parts]).T
-    return found
+    values: FloatArray = vectors @ np.stack([part.vector for part in parts]).T
+    return values
 
 
 def _standard(background: Background, part: EncodedQuery, target: Modality) -> tuple[float, float]:

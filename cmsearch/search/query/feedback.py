@@ -69,5 +69,5 @@ def picture_of(hit: Hit) -> Path | Place:
         raise QueryError(
             f"A query is refined by what is said or seen, not by sounds: {hit.source}."
         )
-    found = place(hit)
-    return hit.path if found is None or not (found.locator or is_film(hit.path)) else found
+    where = place(hit)
+    return hit.path if where is None or not (where.locator or is_film(hit.path)) else where

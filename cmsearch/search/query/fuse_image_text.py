@@ -57,11 +57,11 @@ class ImageTextFuser:
                 return part.tokens, part.weights
         else:  # a query's may be left out, or in another order
             encoder = self._encoder()
-            batch = [encoder.prepare(one, Modality.TEXT) for one in encoder.split(part.content)]
-            found = encoder.encode(batch, Modality.TEXT, Role.DOCUMENT)
-            checked(encoder, found, len(batch))
-            if found.tokens is not None and found.weights is not None:
-                return np.concatenate(list(found.tokens)), np.concatenate(list(found.weights))
+            batch = [encoder.prepare(piece, Modality.TEXT) for piece in encoder.split(part.content)]
+            encoding = encoder.encode(batch, Modality.TEXT, Role.DOCUMENT)
+            checked(encoder, encoding, len(batch))
+            if encoding.tokens is not None and encoding.weights is not None:
+                return np.concatenate(list(encoding.tokens)), np.concatenate(list(encoding.weights))
         return np.zeros((0, len(part.vector)), np.float32), np.zeros(0, np.float32)
 
 

@@ -90,7 +90,7 @@ def _unpacked(text: str) -> dict[tuple[Modality, Modality], StageSettings]:
         rows = dict(json.loads(text[:_LONGEST] or "{}"))
     except (ValueError, TypeError, RecursionError):
         return {}
-    found = {}
+    table = {}
     for key, row in rows.items():
         try:
             query, target = (Modality(name) for name in key.split(" "))
@@ -99,8 +99,8 @@ def _unpacked(text: str) -> dict[tuple[Modality, Modality], StageSettings]:
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
             continue
         hubness = Hubness(strength, int(k)) if int(k) else None
-        found[query, target] = StageSettings(attention or None, hubness)
-    return found
+        table[query, target] = StageSettings(attention or None, hubness)
+    return table
 
 
 def _pair(values: Any) -> tuple[float, float]:
