@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,11 +82,7 @@ def annotate(
     least: float | None,
     own: bool,
     style: str,
-    sidecars: bool,
-    xmp: bool,
-    xmp_name: str,
-    overwrite: bool,
-    dry_run: bool,
+    **written: Any,
 ) -> int:
     """Say what is in pictures: the captions of the index that fit them best, or labels.
 
@@ -100,21 +96,15 @@ def annotate(
       cmsearch annotate 2024/trip --labels labels.txt --min-confidence 0.7
       cmsearch annotate --no-caption --labels labels.txt --xmp --dry-run
     """
-    from cmsearch.annotate.sidecars import Sidecars
     from cmsearch.search import engine as searcher
     from cmsearch.types import Filter
 
-    if (overwrite or dry_run) and not (sidecars or xmp):
-        raise click.UsageError("--overwrite and --dry-run go with --sidecars or --xmp.")
+    writers = _writers(**written)
     if own and labels is not None:
         raise click.UsageError("--own is about captions; with --labels there are none.")
     limits = {"top": top, "least": least}
     options: dict[str, Any] = {name: one for name, one in limits.items() if one is not None}
     options |= {"pictures": pictures, "where": Filter(path=path, has_caption=has_caption)}
-    forms = [form for form, chosen in (("text", sidecars), ("xmp", xmp)) if chosen]
-    writers = [
-        Sidecars(form, stem=xmp_name == "stem", overwrite=overwrite, dry=dry_run) for form in forms
-    ]
     with searcher.open(store or ".") as engine:
         found, silent = False, 0
         for one in _annotations(engine, labels, own, options):
@@ -125,23 +115,47 @@ def annotate(
                 click.echo(_table(one))
             else:
                 silent += 1
-            for writer in writers:
-                writer.write(one)
-        if not found:
-            passes = path is not None or has_caption is not None or pictures
-            which = " that passes the filters" if passes else ""
-            click.echo(f"No picture{which} is in this index.", err=True)
-        if silent:
-            pictures_are = "picture has" if silent == 1 else "pictures have"
-            click.echo(
-                f"{silent} more {pictures_are} nothing that is likely enough; --min-confidence 0 "
-                "gives what comes nearest.",
-                err=True,
-            )
+            _write(writers, one)
+        is_filtered = path is not None or has_caption is not None or bool(pictures)
+        _say_silent(silent) if found else _say_none(is_filtered)
         folder = engine.store.root
-    for form, writer in zip(forms, writers, strict=True):
-        _say(form, writer, folder, dry_run)
-    return 3 if any(writer.failed for writer in writers) else 0
+    for form, writer in writers.items():
+        _say(form, writer, folder, written["dry_run"])
+    return 3 if any(writer.failed for writer in writers.values()) else 0
+
+
+def _writers(
+    *, sidecars: bool, xmp: bool, xmp_name: str, overwrite: bool, dry_run: bool
+) -> dict[str, Sidecars]:
+    """What writes files beside pictures, by the forms that are wanted."""
+    from cmsearch.annotate.sidecars import Sidecars
+
+    forms = [form for form, chosen in (("text", sidecars), ("xmp", xmp)) if chosen]
+    if (overwrite or dry_run) and not forms:
+        raise click.UsageError("--overwrite and --dry-run go with --sidecars or --xmp.")
+    own = {"stem": xmp_name == "stem", "overwrite": overwrite, "dry": dry_run}
+    return {form: Sidecars(form, **own) for form in forms}
+
+
+def _write(writers: Mapping[str, Sidecars], one: Annotation) -> None:
+    for writer in writers.values():
+        writer.write(one)
+
+
+def _say_none(is_filtered: bool) -> None:
+    which = " that passes the filters" if is_filtered else ""
+    click.echo(f"No picture{which} is in this index.", err=True)
+
+
+def _say_silent(count: int) -> None:
+    """Write to stderr how many pictures a table doesn't show."""
+    if count:
+        pictures_are = "picture has" if count == 1 else "pictures have"
+        click.echo(
+            f"{count} more {pictures_are} nothing that is likely enough; --min-confidence 0 "
+            "gives what comes nearest.",
+            err=True,
+        )
 
 
 def _annotations(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -99,26 +99,48 @@ def evaluate(
         gains = ablation.ablate(engine, gold) if ablate else []
         kept = ablation.keep(engine, gains) if keep else {}
         curve = ablation.calibrate(engine, gold, odd) if calibration else None
+    measured = _Measured(name, directions, gains, kept, curve)
     if style == "json":
-        for direction in directions:
-            click.echo(json.dumps(_fields(name, direction)))
-        for gain in gains:
-            click.echo(json.dumps({"model": name, **asdict(gain)}))
-        for way, names in _named(kept):
-            click.echo(json.dumps({"model": name, "direction": way, "kept": names}))
-        if curve is not None:
-            click.echo(json.dumps({"model": name, "calibration": asdict(curve)}))
+        _print_json(measured)
     else:
-        click.echo(f"{name}, in per cent, with 95 % bootstrap intervals")
-        for direction in directions:
-            _print_direction(direction)
-        _print_gains(gains, "what a stage adds to the first stage alone")
-        if kept:
-            _print_kept(kept)
-        if curve is not None:
-            _print_calibration(curve, "absurd" if absurd else "picture left out")
+        _print_tables(measured, "absurd" if absurd else "picture left out")
     for other in compare:
         _compare(folder, other, device, captions, directions, style)
+
+
+class _Measured(NamedTuple):
+    """What was measured of a model: by direction, and if it was wanted what stages gain, which of
+    them were kept, and what thresholds of relevance leave out.
+    """
+
+    name: str
+    directions: Sequence[Any]
+    gains: Sequence[Any]
+    kept: Mapping[Any, Any]
+    curve: Any
+
+
+def _print_json(measured: _Measured) -> None:
+    name = measured.name
+    for direction in measured.directions:
+        click.echo(json.dumps(_fields(name, direction)))
+    for gain in measured.gains:
+        click.echo(json.dumps({"model": name, **asdict(gain)}))
+    for way, names in _named(measured.kept):
+        click.echo(json.dumps({"model": name, "direction": way, "kept": names}))
+    if measured.curve is not None:
+        click.echo(json.dumps({"model": name, "calibration": asdict(measured.curve)}))
+
+
+def _print_tables(measured: _Measured, others: str) -> None:
+    click.echo(f"{measured.name}, in per cent, with 95 % bootstrap intervals")
+    for direction in measured.directions:
+        _print_direction(direction)
+    _print_gains(measured.gains, "what a stage adds to the first stage alone")
+    if measured.kept:
+        _print_kept(measured.kept)
+    if measured.curve is not None:
+        _print_calibration(measured.curve, others)
 
 
 def _compare(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -57,16 +57,12 @@ if TYPE_CHECKING:
 def fit(
     folder: Path,
     store: Path | None,
-    use_folders: bool,
     fusion: bool,
     reranker: bool,
     forget: bool,
-    force: bool,
-    dry_run: bool,
-    export: Path | None,
-    licence: str,
     device: str | None,
     style: str,
+    **wished: Any,
 ) -> int:
     """Learn from the captions in an index to find its pictures better.
 
@@ -83,39 +79,46 @@ def fit(
       cmsearch fit ~/Pictures --reranker
       cmsearch index ~/Other --model ./mine.safetensors
     """
-    from cmsearch.learning.fit_adapter import fit as run
     from cmsearch.store.store import open_at
 
-    if export is not None and export.suffix != ".safetensors":
-        raise click.UsageError(
-            "The file of --export ends in .safetensors, to be known by its name."
-        )
-    if dry_run and (force or export is not None):
-        raise click.UsageError("--dry-run keeps nothing: leave out --force and --export.")
-    if use_folders and (fusion or reranker):
-        name = "fusion" if fusion else "reranker"
-        raise click.UsageError(f"--{name} learns from captions alone: leave out --use-folders.")
-    if fusion and reranker:
-        raise click.UsageError("--fusion and --reranker are learned one after the other.")
+    wish = Wish(**wished)
+    _check(wish, fusion, reranker)
     if forget:
-        return _forget(store or folder, reranker and not (force or dry_run or export))
-    wish = Wish(use_folders, force, dry_run, export, licence)
-    done: Fit | Fusing | Reranking
+        is_alone = reranker and not (wish.force or wish.dry_run or wish.export)
+        return _forget(store or folder, is_alone)
     with open_at(store or folder) as opened, progress() as show:
         if fusion:
             from cmsearch.learning.fit_fusion import fit_fusion
 
-            done = fit_fusion(opened, wish, tell=show)
+            done: Fit | Fusing | Reranking = fit_fusion(opened, wish, tell=show)
         elif reranker:
             from cmsearch.learning.fit_reranker import fit_reranker
 
             done = fit_reranker(opened, wish, tell=show)
         else:
-            done = run(opened, wish, device=device, tell=show)
+            from cmsearch.learning.fit_adapter import fit as fit_adapter
+
+            done = fit_adapter(opened, wish, device=device, tell=show)
     print_fit(done) if style == "table" else _print_json(done)
     if not done.is_better:
         click.echo(_refusal(done), err=True)
     return 0 if done.is_better else 3
+
+
+def _check(wish: Wish, fusion: bool, reranker: bool) -> None:
+    """Raise `UsageError` for options that don't go together."""
+    export = wish.export
+    if export is not None and export.suffix != ".safetensors":
+        raise click.UsageError(
+            "The file of --export ends in .safetensors, to be known by its name."
+        )
+    if wish.dry_run and (wish.force or export is not None):
+        raise click.UsageError("--dry-run keeps nothing: leave out --force and --export.")
+    if wish.use_folders and (fusion or reranker):
+        name = "fusion" if fusion else "reranker"
+        raise click.UsageError(f"--{name} learns from captions alone: leave out --use-folders.")
+    if fusion and reranker:
+        raise click.UsageError("--fusion and --reranker are learned one after the other.")
 
 
 def _forget(place: Path, is_alone: bool) -> int:

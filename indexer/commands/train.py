@@ -124,9 +124,6 @@ def train(
     model: str | None,
     image: str | None,
     text: str | None,
-    resume: bool,
-    overwrite: bool,
-    checkpoint_seconds: float,
     licence: str | None,
     device: str | None,
     style: str,
@@ -149,8 +146,8 @@ def train(
     from cmsearch.learning.training.train import train as training
     from indexer.pairs import pairs
 
-    settings = Settings(image, text, **options)
-    place = Place(out, resume, overwrite, checkpoint_seconds)
+    kept = {name: options.pop(name) for name in ("resume", "overwrite", "checkpoint_seconds")}
+    settings, place = Settings(image, text, **options), Place(out, **kept)
     found = pairs(folder)
     try:
         with progress() as show:
@@ -167,13 +164,14 @@ def train(
         raise CmsearchError(
             "Interrupted. The same command with --resume goes on from the last checkpoint."
         ) from error
-    if style == "json":
-        click.echo(json.dumps({"model": str(out), "curve": str(outcome.curve), **outcome.card}))
-    else:
-        _print(outcome)
+    _print_json(out, outcome) if style == "json" else _print(outcome)
     skipped = (*found.skipped, *outcome.skipped)
     print_skipped(skipped)
     return 3 if skipped else 0
+
+
+def _print_json(out: Path, outcome: Outcome) -> None:
+    click.echo(json.dumps({"model": str(out), "curve": str(outcome.curve), **outcome.card}))
 
 
 def _towers(model: str | None, image: str | None, text: str | None) -> tuple[str, str]:
