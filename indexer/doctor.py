@@ -21,7 +21,8 @@ from cmsearch.types import Asset, FloatArray, IdArray, Modality, Segment, Space
 from indexer.changes import compare
 from indexer.encode import encode_items
 from indexer.indexer import Indexer
-from indexer.read import Loaded, LoadedItem, Loader
+from indexer.prepare import PreparedItem
+from indexer.read import Loaded, Loader
 from indexer.scan import Found, scan
 
 SAMPLES = 8
@@ -269,7 +270,7 @@ def _unchanged(store: Store, assets: dict[str, Asset]) -> list[Found]:
 
 
 def _differing(
-    encoder: Encoder, items: Sequence[LoadedItem], stored: dict[str, list[tuple[int, FloatArray]]]
+    encoder: Encoder, items: Sequence[PreparedItem], stored: dict[str, list[tuple[int, FloatArray]]]
 ) -> Iterator[int]:
     """The embeddings of a file that it doesn't have when it is encoded again."""
     modalities = {item.part.modality for item in items}

@@ -5,27 +5,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
 from cmsearch.types import TOWER, Encoding, FloatArray, Modality, Role
-from indexer.read import LoadedItem
+from indexer.prepare import PreparedItem
 
 
-def encode_items(encoder: Encoder, items: Sequence[LoadedItem]) -> Iterator[Encoding]:
+def encode_items(encoder: Encoder, items: Sequence[PreparedItem]) -> Iterator[Encoding]:
     """An encoding for each item; a text longer than the model takes has a row for each piece, a
     shot one for each of its pictures. A sound has its vector from the reading.
     """
     if not items:
         return
     if items[0].part.modality is Modality.SOUND:
-        yield from (Encoding(item.part.content[None]) for item in items)
+        yield from (Encoding(np.stack(item.inputs())) for item in items)
         return
     modality = TOWER[items[0].part.modality]
-    rows: list[list[Any]] = [_prepared(encoder, item) for item in items]
+    rows = [item.inputs() for item in items]
     flat = [row for own in rows for row in own]
     size = encoder.capabilities.batch_size
     found = [
@@ -37,15 +36,6 @@ def encode_items(encoder: Encoder, items: Sequence[LoadedItem]) -> Iterator[Enco
     for own in rows:
         yield _joined(places[start : start + len(own)])
         start += len(own)
-
-
-def _prepared(encoder: Encoder, item: LoadedItem) -> list[Any]:
-    content = item.part.content
-    if isinstance(content, str):
-        return [encoder.prepare(piece, Modality.TEXT) for piece in encoder.split(content)]
-    if item.part.modality is Modality.VIDEO:
-        return [encoder.prepare(picture, Modality.IMAGE) for picture in content]
-    return [content]
 
 
 def _joined(places: Sequence[tuple[Encoding, int]]) -> Encoding:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from cmsearch.common.kinds import SUBJECTS
 from cmsearch.common.processors import threads
-from cmsearch.errors import ModelError, StoreError, StoreMismatchError
+from cmsearch.errors import ModelError, StoreMismatchError
 from cmsearch.models import adapters
 from cmsearch.models.choices import choose
 from cmsearch.models.encoders.adapted import Adapted
@@ -24,13 +23,14 @@ from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.index.plugins import checked_name
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Generation, Modality, Progress, Skipped, Space
-from indexer import speech as hearing
-from indexer.changes import Changes, compare, find_moved, moved_asset
+from indexer.changes import Changes
+from indexer.follow import Seen, compared, settled
 from indexer.pipeline import Clock, Counter, ordered_map
 from indexer.read import Loader
 from indexer.report import Plan, Report
 from indexer.scan import Found, in_order, in_turn, of_kinds, scan
 from indexer.sounds import Sounds
+from indexer.speech import Speech
 from indexer.stages import IndexStages, Spaces, batched, units
 
 log = logging.getLogger("cmsearch")
@@ -65,7 +65,7 @@ class Indexer:
         self.store = self.folder / DIRECTORY if store is None else Path(store)
         self._model = model
         self._device = device
-        self._asr = asr
+        self._speech = Speech(asr, device)
         self._sounds = Sounds(sound, device)
         self._vectors = vectors and checked_name(vectors)
         self._clock = Clock()
@@ -93,10 +93,9 @@ class Indexer:
             publication.choose_index(store.catalog, self._vectors)
             name = self._chosen(store.space)
             target = self._target(store, name, tell)
-            asr = hearing.chosen(self._asr, store.catalog)
-            self._sounds.settle(store)
-            hearing.settle(store.catalog, asr, files, self._device)
-            changes = self._settled(store, target, files, skipped)
+            for hearing in (self._sounds, self._speech):
+                hearing.settle(store, files)
+            changes = settled(store, target, Seen(self.folder, files, skipped))
             skipped += self._index(store, name, changes, files, tell)
             waiting = self._switch(store, name, tell)
             with self._clock("publish"):
@@ -129,7 +128,10 @@ class Indexer:
             self._check_root(store)
             name = self._chosen(store.space, ask=False)
             target = _generation(store, name)
-            changes = self._compared(store, target, files, skipped)
+            assets = indexed.assets(store.catalog)
+            for hearing in (self._sounds, self._speech):
+                assets = hearing.stale(assets, store.catalog, files)
+            changes = compared(store, target, assets, Seen(self.folder, files, skipped))
             return Plan(
                 name,
                 store.path,
@@ -145,10 +147,9 @@ class Indexer:
 
     def _try(self, files: Sequence[Found], tell: Callable[[Progress], object]) -> None:
         """Load the models before there is a store, so that a mistake leaves none behind."""
-        asr = hearing.chosen(self._asr, None)
         self._load(self._chosen(None), None, tell)
-        hearing.load(asr, files, self._device)
-        self._sounds.settle(None)
+        for hearing in (self._speech, self._sounds):
+            hearing.settle(None, files)
 
     def _check_root(self, store: Store) -> None:
         if store.root.resolve() != self.folder.resolve():
@@ -176,64 +177,6 @@ class Indexer:
         space = self._load(name, store, tell).space
         return next((one for one in store.catalog.generations() if one.space == space), None)
 
-    def _compared(
-        self,
-        store: Store,
-        target: Generation | None,
-        files: Sequence[Found],
-        unread: Sequence[Skipped],
-    ) -> Changes:
-        """What happened to the files since the last run."""
-        asr = hearing.chosen(self._asr, store.catalog)
-        assets = self._sounds.stale(indexed.assets(store.catalog), store.catalog)
-        assets = hearing.stale(assets, store.catalog, asr, files)
-        lacking = indexed.lacking(store.catalog, target.space_id if target else 0)
-        sounds = store.catalog.sound_space()
-        if sounds is not None:
-            lacking |= indexed.lacking_sounds(store.catalog, sounds[0])
-        unhashed = indexed.unhashed(store.catalog)
-        changes = compare(files, assets, unread, lacking=lacking, unhashed=unhashed)
-        if not changes.removed:
-            return changes
-        if not files:
-            raise StoreError(
-                f"None of the {len(assets)} files that were indexed is in {self.folder} any more. "
-                "If its drive is not mounted, mount it and run the command again; if they were "
-                f"deleted, delete the index too: {store.path}."
-            )
-        moved = find_moved(self.folder, changes, assets)
-        places = {file.path for file in moved.values()}
-        return replace(
-            changes,
-            added=[file for file in changes.added if file.path not in places],
-            removed=[path for path in changes.removed if path not in moved],
-            moved=moved,
-        )
-
-    def _settled(
-        self,
-        store: Store,
-        target: Generation | None,
-        files: Sequence[Found],
-        unread: Sequence[Skipped],
-    ) -> Changes:
-        """What is to be read, after the catalog has followed what was moved or is gone."""
-        first = self._compared(store, target, files, unread)
-        if not first.removed and not first.moved:
-            return first
-        assets = indexed.assets(store.catalog)
-        snapshot = store.snapshot()
-        with store.catalog.writing() as writer:
-            for path, file in first.moved.items():
-                writer.move_asset(path, moved_asset(assets[path], file, first.moved))
-            for path in first.removed:
-                writer.remove_asset(path, snapshot)
-        again = self._compared(store, target, files, unread)
-        read = {file.path for file in (*again.changed, *again.lacking)}
-        kept = [file for file in first.moved.values() if file.path not in read]
-        unchanged = again.unchanged - len(kept)
-        return replace(again, unchanged=unchanged, removed=first.removed, moved=first.moved)
-
     def _index(
         self,
         store: Store,
@@ -249,13 +192,15 @@ class Indexer:
         encoder, space = self._ready(store, name, tell)
         subjects = frozenset(file.path for file in of_kinds(files, *SUBJECTS))
         counter = Counter(len(work), lambda *event: tell(Progress("index", *event)))
-        asr = hearing.chosen(self._asr, store.catalog)
-        speech = hearing.speech(store.catalog, asr, self._device, counter.note)
-        sounds = self._sounds.listener(store.catalog, work, counter.note)
+        speech, sounds = (
+            self._speech.listener(store.catalog, work, counter.note),
+            self._sounds.listener(store.catalog, work, counter.note),
+        )
         loader = Loader(self.folder, encoder, subjects, speech, sounds)
         own = store.catalog.sound_space()
         spaces = Spaces(space, own[0] if own else None)
-        stages = IndexStages(store, spaces, encoder, loader, self._clock)
+        known = {file.path for file in work} - {file.path for file in changes.added}
+        stages = IndexStages(store, spaces, encoder, loader, self._clock, known)
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
         skipped: list[Skipped] = []
         with threads() as pool, counter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from cmsearch.common.digest import content_digest, file_digest
 from cmsearch.common.files import larger_than
@@ -25,6 +26,7 @@ from cmsearch.types import (
     Skipped,
     Window,
 )
+from indexer.prepare import PreparedItem, prepared
 from indexer.scan import Found
 from indexer.subjects import Names, Subjects
 
@@ -34,17 +36,7 @@ MAX_ITEMS = 1_000_000
 """Items of a file at most, and lines of it that are named because they are left out."""
 MAX_REASON = 300
 """Characters of a library's message that are kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedItem:
-    """A part to be encoded: text and the pictures of a shot as they are, a photo or a page as the
-    encoder prepared it.
-    """
-
-    part: Part
-    about: str | None
-    digest: str
+Heard = TypeVar("Heard", Segment, Window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,7 @@ class Loaded:
 
     file: Found
     digest: str | None
-    new: list[LoadedItem] = field(default_factory=list)
+    new: list[PreparedItem] = field(default_factory=list)
     locators: dict[str, str] = field(default_factory=dict)
     hashes: dict[str, bytes] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
@@ -74,8 +66,8 @@ class Loaded:
 class Loader:
     """Reads files of a folder for an encoder; `subjects` are the paths that captions may name.
 
-    `speech` gives what is said in the file at a path, of which it gets the digest too, and `sounds`
-    what the file sounds like.
+    `speech` gives what is said in the file at a path, and `sounds` what it sounds like; both get
+    the digest of the file too.
     """
 
     def __init__(
@@ -84,7 +76,7 @@ class Loader:
         encoder: Encoder,
         subjects: frozenset[str],
         speech: Callable[[Path, str], Iterable[Segment]] | None = None,
-        sounds: Callable[[Path], Iterable[Window]] | None = None,
+        sounds: Callable[[Path, str], Iterable[Window]] | None = None,
     ) -> None:
         self._folder = folder
         self._encoder = encoder
@@ -121,33 +113,34 @@ class Loader:
                 loaded.skipped.append(Skipped(file.path, reason, part.locator))
                 final = False  # the picture may come
                 continue
-            item = self._item(loaded, part, about)
+            digest = _digest(loaded, part, about)
             if part.modality is Modality.IMAGE and part.kind != "page":
-                loaded.hashes[item.digest] = phash(part.content)
-            if item.digest not in loaded.locators and item.digest not in known:
-                loaded.new.append(self._prepared(item))
-            loaded.locators.setdefault(item.digest, part.locator)
+                loaded.hashes[digest] = phash(part.content)
+            if digest not in loaded.locators and digest not in known:
+                loaded.new.append(prepared(self._encoder, part, about, digest))
+            loaded.locators.setdefault(digest, part.locator)
         return replace(loaded, final=final, capture=capture)
 
     def _wanted(self, loaded: Loaded, names: Names) -> Reading:
-        speech, size = self._speech, self._encoder.capabilities.image_size
-        digest = str(loaded.digest)
-        return Reading(size, speech and (lambda path: speech(path, digest)), self._sounds, names)
+        digest, size = str(loaded.digest), self._encoder.capabilities.image_size
+        return Reading(size, _of(self._speech, digest), _of(self._sounds, digest), names)
 
-    def _item(self, loaded: Loaded, part: Part, about: str | None) -> LoadedItem:
-        content = str(loaded.digest)
-        if isinstance(part.content, str):
-            content = content_digest(part.content.encode("utf-8", "surrogatepass"))
-        if is_placed(part.kind):
-            content = f"{content}\0{part.locator}"
-        digest = content_digest(f"{part.kind}\0{about}\0{content}".encode())
-        return LoadedItem(part, about, digest)
 
-    def _prepared(self, item: LoadedItem) -> LoadedItem:
-        if item.part.modality is not Modality.IMAGE:
-            return item
-        content = self._encoder.prepare(item.part.content, item.part.modality)
-        return replace(item, part=replace(item.part, content=content))
+def _of(
+    hear: Callable[[Path, str], Iterable[Heard]] | None, digest: str
+) -> Callable[[Path], Iterable[Heard]] | None:
+    """What hears a file of this digest."""
+    return None if hear is None else lambda path: hear(path, digest)
+
+
+def _digest(loaded: Loaded, part: Part, about: str | None) -> str:
+    """The digest by which an item of a file is known again."""
+    content = str(loaded.digest)
+    if isinstance(part.content, str):
+        content = content_digest(part.content.encode("utf-8", "surrogatepass"))
+    if is_placed(part.kind):
+        content = f"{content}\0{part.locator}"
+    return content_digest(f"{part.kind}\0{about}\0{content}".encode())
 
 
 def _bounded(found: Iterable[Part | Skipped]) -> Iterator[Part | Skipped]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -26,7 +25,9 @@ from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import Store
 from cmsearch.types import STALE, Asset, FloatArray, Modality, Role, Window
-from indexer.scan import Found, of_kinds
+from indexer.prepare import inputs
+from indexer.scan import Found
+from indexer.speech import is_heard
 
 NONE = "none"
 """In place of a model's name: sound that isn't speech is passed over."""
@@ -52,7 +53,7 @@ class Sounds:
         self._device = device
         self._loaded: Encoder | None = None
 
-    def settle(self, store: Store | None) -> None:
+    def settle(self, store: Store | None, files: Sequence[Found]) -> None:
         """Let the store have the model that was asked for, if one was.
 
         With another model, or none, the sounds of the former one are deleted; recordings and films
@@ -75,7 +76,9 @@ class Sounds:
                 writer.put_sound_space(encoder.space, encoder.capabilities.runtime, captions)
                 writer.read_sounds()
 
-    def stale(self, assets: Mapping[str, Asset], catalog: Catalog) -> dict[str, Asset]:
+    def stale(
+        self, assets: Mapping[str, Asset], catalog: Catalog, files: Iterable[Found]
+    ) -> dict[str, Asset]:
         """The assets as they are after `settle`, which isn't done; as far as names tell."""
         known = catalog.sound_space()
         if self._asked in (None, NONE) or (known and model_name(known[1])) == self._asked:
@@ -90,12 +93,12 @@ class Sounds:
 
     def listener(
         self, catalog: Catalog, files: Iterable[Found], note: Callable[[str], object]
-    ) -> Callable[[Path], Iterator[Window]] | None:
+    ) -> Callable[[Path, str], Iterable[Window]] | None:
         """What a `Loader` takes for what files sound like; None where that is passed over, or none
         of them sounds. Raises `ModelError`.
         """
         found = catalog.sound_space()
-        if found is None or not any(True for _ in of_kinds(files, *HEARD)):
+        if found is None or not is_heard(files):
             return None
         space = found[1]
         encoder = self._loaded
@@ -103,7 +106,7 @@ class Sounds:
             name = model_name(space)
             encoder = load_encoder(name, device=self._device, space=space, download=True)
             self._loaded = _checked(encoder, name)
-        return partial(heard, encoder=encoder, note=note)
+        return lambda path, digest: heard(path, encoder=encoder, note=note)
 
     def _load(self, name: str) -> Encoder:
         if self._loaded is None:
@@ -124,7 +127,7 @@ def heard(path: Path, *, encoder: Encoder, note: Callable[[str], object]) -> Ite
         cut = windows(sound.blocks, form.rate, min(form.seconds, SECONDS))
         for batch in _batched(cut, form.batch_size):
             note(f"{path.name} sound at {locators.clock(batch[0][0])}")
-            pieces = [encoder.prepare(samples, Modality.SOUND) for _, samples in batch]
+            pieces = inputs(encoder, (samples for _, samples in batch), Modality.SOUND)
             encoding = encoder.encode(pieces, Modality.SOUND, Role.DOCUMENT)
             vectors = checked(encoder, encoding, len(batch)).vectors
             for (start, samples), vector in zip(batch, vectors, strict=True):

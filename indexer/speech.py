@@ -16,8 +16,66 @@ from cmsearch.models.names import transcriber_name
 from cmsearch.models.transcribers import transcripts
 from cmsearch.store.catalog import files as indexed
 from cmsearch.store.catalog.catalog import TRANSCRIBER, Catalog
+from cmsearch.store.store import Store
 from cmsearch.types import Asset, Segment
 from indexer.scan import Found, of_kinds
+
+
+class Speech:
+    """The transcriber of what is said in a folder, loaded when it is needed.
+
+    `asked` is a name as `--asr` takes it, or None for the one that the store has, or else the usual
+    one. Raises `UnknownModelError` for a name that can't be one.
+    """
+
+    def __init__(self, asked: str | None, device: str | None) -> None:
+        self._asked = None if asked is None else _name(asked)
+        self._device = device
+
+    def settle(self, store: Store | None, files: Sequence[Found]) -> None:
+        """Let recordings and films be read again where the store has another transcriber.
+
+        The new one is loaded first, so that a mistake changes nothing; where there is no store yet
+        it is only loaded. Without anything to hear nothing is done. Raises `ModelError`.
+        """
+        name = self._chosen(None if store is None else store.catalog)
+        is_known = store is not None and store.catalog.setting(TRANSCRIBER) == name
+        if is_known or not is_heard(files):
+            return
+        if name != transcripts.NONE:
+            transcripts.transcriber(name, device=device_of(self._device))
+        if store is not None:
+            with store.catalog.writing() as writer:
+                writer.set(TRANSCRIBER, name)
+                writer.read_again(names(*HEARD))
+
+    def stale(
+        self, assets: Mapping[str, Asset], catalog: Catalog, files: Iterable[Found]
+    ) -> dict[str, Asset]:
+        """The assets as they are after `settle`, which isn't done."""
+        if catalog.setting(TRANSCRIBER) == self._chosen(catalog) or not is_heard(files):
+            return dict(assets)
+        heard = names(*HEARD)
+        return {
+            path: replace(asset, mtime_ns=None) if asset.kind in heard else asset
+            for path, asset in assets.items()
+        }
+
+    def listener(
+        self, catalog: Catalog, files: Iterable[Found], note: Callable[[str], object]
+    ) -> Callable[[Path, str], Iterable[Segment]] | None:
+        """What a `Loader` takes for what is said in files; None where that is passed over, or in
+        none of them something may be said.
+        """
+        name = self._chosen(catalog)
+        if name == transcripts.NONE or not is_heard(files):
+            return None
+        return Hearing(catalog, name, self._device, note)
+
+    def _chosen(self, catalog: Catalog | None) -> str:
+        """The name of the transcriber, or `none`."""
+        kept = catalog and catalog.setting(TRANSCRIBER)
+        return self._asked or _name(str(kept or transcripts.DEFAULT))
 
 
 class Hearing:
@@ -67,59 +125,16 @@ class Hearing:
         self._note(f"{name} {locators.clock(seconds)}{of}")
 
 
-def speech(
-    catalog: Catalog, name: str, device: str | None, note: Callable[[str], object]
-) -> Hearing | None:
-    """What a `Loader` takes for hearing; None where speech is passed over."""
-    return None if name == transcripts.NONE else Hearing(catalog, name, device, note)
-
-
-def chosen(asr: str | None, catalog: Catalog | None) -> str:
-    """The transcriber that was asked for, else the one of the store, else the usual one.
-
-    It is `none` where speech is to be passed over. Raises `UnknownModelError`.
-    """
-    name = str(asr or (catalog and catalog.setting(TRANSCRIBER)) or transcripts.DEFAULT)
-    return name if name.strip() == transcripts.NONE else transcriber_name(name)
-
-
 def device_of(device: str | None) -> str | None:
     """The device of a transcriber: a GPU only where it was asked for by name."""
     return device if device is not None and device.startswith("cuda") else None
 
 
-def load(name: str, files: Sequence[Found], device: str | None) -> None:
-    """Load a transcriber, if there is anything to hear; raises `ModelError`."""
-    if name != transcripts.NONE and is_heard(files):
-        transcripts.transcriber(name, device=device_of(device))
-
-
-def settle(catalog: Catalog, name: str, files: Sequence[Found], device: str | None) -> None:
-    """Let recordings and films be read again where the store has another transcriber.
-
-    The new one is loaded first, so that a mistake changes nothing. Raises `ModelError`.
-    """
-    if catalog.setting(TRANSCRIBER) == name or not is_heard(files):
-        return
-    load(name, files, device)
-    with catalog.writing() as writer:
-        writer.set(TRANSCRIBER, name)
-        writer.read_again(names(*HEARD))
-
-
-def stale(
-    assets: Mapping[str, Asset], catalog: Catalog, name: str, files: Iterable[Found]
-) -> dict[str, Asset]:
-    """The assets as they are after `settle`, which isn't done."""
-    if catalog.setting(TRANSCRIBER) == name or not is_heard(files):
-        return dict(assets)
-    heard = names(*HEARD)
-    return {
-        path: replace(asset, mtime_ns=None) if asset.kind in heard else asset
-        for path, asset in assets.items()
-    }
-
-
 def is_heard(files: Iterable[Found]) -> bool:
     """Whether something may be said in any of the files."""
     return any(True for _ in of_kinds(files, *HEARD))
+
+
+def _name(asr: str) -> str:
+    name = asr or transcripts.DEFAULT
+    return name if name.strip() == transcripts.NONE else transcriber_name(name)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ from cmsearch.store.store import Store
 from cmsearch.types import TOWER, Asset, Encoding, Modality, Skipped
 from indexer.encode import encode_items
 from indexer.pipeline import Clock, Counter
-from indexer.read import Loaded, LoadedItem, Loader
+from indexer.prepare import PreparedItem
+from indexer.read import Loaded, Loader
 from indexer.scan import Found
 
 
@@ -24,7 +25,7 @@ class Unit:
     """One new item of a file, or none; the last unit of a file closes it."""
 
     loaded: Loaded
-    item: LoadedItem | None
+    item: PreparedItem | None
     first: bool
     last: bool
 
@@ -43,15 +44,22 @@ class IndexStages:
     """What happens to each file and batch on its way from the folder into the store."""
 
     def __init__(
-        self, store: Store, spaces: Spaces, encoder: Encoder, loader: Loader, clock: Clock
+        self,
+        store: Store,
+        spaces: Spaces,
+        encoder: Encoder,
+        loader: Loader,
+        clock: Clock,
+        known: Container[str],
     ) -> None:
+        """`known` are the paths of files that the catalog has already."""
         self._catalog = store.catalog
         self._encoder = encoder
         self._loader = loader
         self._clock = clock
         self._spaces = spaces
         self._snapshot = store.snapshot()
-        self._known = indexed.assets(self._catalog).keys()
+        self._known = known
 
     def read(self, file: Found) -> Loaded:
         """Read one file; on a reading thread."""
@@ -113,7 +121,7 @@ class IndexStages:
 def units(files: Iterable[Loaded], counter: Counter) -> Iterator[Unit]:
     """The new items of files one by one, with one unit for a file that has none."""
     for loaded in files:
-        items: Sequence[LoadedItem | None] = loaded.new or [None]
+        items: Sequence[PreparedItem | None] = loaded.new or [None]
         counter.found(len(items) - 1)
         for place, item in enumerate(items):
             yield Unit(loaded, item, place == 0, place == len(items) - 1)

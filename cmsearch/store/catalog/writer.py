@@ -270,30 +270,31 @@ class Writer:
                 change = sa.update(schema.items).where(schema.items.c.id == number)
                 self._connection.execute(change.values(locator=locators[digest]))
 
-    def remove_asset(self, path: str, snapshot: int) -> None:
+    def remove_asset(self, path: str, snapshot: int) -> frozenset[str]:
         """Delete an asset, its items, and the captions that describe it.
 
-        The files that those captions stand in will be read again, in case the asset comes back.
+        The files that those captions stand in will be read again, in case the asset comes back:
+        their paths are given.
         """
-        asset = self._asset(path)
+        asset, again = self._asset(path), frozenset[str]()
         if asset is None:
-            return
+            return again
         described = self._connection.execute(
             sa.select(schema.items.c.id, schema.items.c.asset).where(schema.items.c.about == asset)
         ).fetchall()
         for chunk in chunks(sorted({row[1] for row in described})):
-            stale = sa.update(schema.assets).where(schema.assets.c.id.in_(chunk))
-            self._connection.execute(stale.values(mtime_ns=None))
+            again |= self._read_again(schema.assets.c.id.in_(chunk))
         own = self._connection.execute(
             sa.select(schema.items.c.id).where(schema.items.c.asset == asset)
         )
         self._delete_items([row[0] for row in (*own, *described)], snapshot)
         self._delete(schema.assets, schema.assets.c.id == asset)
+        return again
 
-    def move_asset(self, path: str, asset: Asset) -> None:
+    def move_asset(self, path: str, asset: Asset) -> frozenset[str]:
         """Bring the asset at `path` to where `asset` is, with all its items.
 
-        Other files whose captions name it by its path will be read again.
+        Other files whose captions name it by its path will be read again: their paths are given.
         """
         number = self._asset(path)
         self._connection.execute(
@@ -302,10 +303,13 @@ class Writer:
         for statement in (_EMPTY_PICTURES, _FILL_PICTURES):
             self._connection.execute(statement, {"asset": number})
         own = sa.select(schema.items.c.asset).where(schema.items.c.about == number)
-        stale = sa.update(schema.assets).where(
-            schema.assets.c.id.in_(own), schema.assets.c.about.is_(None)
-        )
-        self._connection.execute(stale.values(mtime_ns=None))
+        return self._read_again(schema.assets.c.id.in_(own), schema.assets.c.about.is_(None))
+
+    def _read_again(self, *which: sa.ColumnElement[bool]) -> frozenset[str]:
+        """Let the next run read some files again; their paths."""
+        stale = sa.update(schema.assets).where(*which).values(mtime_ns=None)
+        rows = self._connection.execute(stale.returning(schema.assets.c.path))
+        return frozenset(row[0] for row in rows)
 
     def delete_embeddings(self, numbers: Sequence[int], snapshot: int) -> None:
         """Delete embeddings; the files of their items are read again."""

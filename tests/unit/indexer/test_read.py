@@ -52,7 +52,9 @@ def test_a_picture_is_prepared_by_the_encoder(tmp_path: Path) -> None:
     found = loaded(tmp_path, "a.png")
     (item,) = found.new
     assert (item.part.modality, item.part.kind, item.about) == (Modality.IMAGE, "photo", None)
-    np.testing.assert_allclose(item.part.content, np.tile(np.eye(DIM)[0], (CELLS * CELLS, 1)))
+    (cells,) = item.inputs()
+    np.testing.assert_allclose(cells, np.tile(np.eye(DIM)[0], (CELLS * CELLS, 1)))
+    assert item.part.content is None
     assert found.digest == content_digest((tmp_path / "a.png").read_bytes())
     assert (found.error, found.skipped, found.final) == (None, [], True)
     assert found.locators == {item.digest: ""}
