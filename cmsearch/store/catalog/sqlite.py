@@ -107,6 +107,11 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sa.exc.ResourceClosedError as error:
         raise StoreError(f"The store of {path} is closed.") from error
+    except UnicodeDecodeError as error:  # SQLite quotes what it can't read
+        raise StoreError(
+            f"The catalog {path} can't be used: its schema is damaged. Restore a copy of the "
+            "index, or move it away and run `cmsearch index` again."
+        ) from error
     except sa.exc.DatabaseError as error:
         if _WORDS_LOST.match(str(error.orig)):
             raise StoreError(

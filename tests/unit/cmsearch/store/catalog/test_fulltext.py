@@ -305,6 +305,15 @@ def test_words_that_disagree_are_made_anew(catalog: Catalog, damage: str) -> Non
     other.close()
 
 
+def test_a_schema_of_bytes_that_are_no_text_is_an_error_of_ours(catalog: Catalog) -> None:
+    catalog.close()
+    data = catalog.path.read_bytes()
+    other = catalog.path.with_name("other.db")
+    other.write_bytes(data.replace(b"UNIQUE (path)", b"U\xd5IQUE (path)"))
+    with pytest.raises(StoreError, match="schema is damaged"):
+        Catalog(other)
+
+
 @pytest.mark.parametrize("lost", ["words", "words_content"])
 def test_lost_words_are_named_and_made_anew(catalog: Catalog, lost: str) -> None:
     catalog.close()
