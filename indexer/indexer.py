@@ -19,7 +19,6 @@ from cmsearch.search.own_models import load_own
 from cmsearch.search.query import background_captions
 from cmsearch.store import publication
 from cmsearch.store.catalog import files as indexed
-from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.index.plugins import checked_name
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Generation, Modality, Progress, Skipped, Space
@@ -211,10 +210,10 @@ class Indexer:
                 for batch in ordered_map(stages.encode, batches, pool, ahead=workers):
                     skipped += stages.write(batch)
                     counter.advance(len(batch))
-        if store.catalog.setting(f"bank {space}") is None:
+        if not store.catalog.has_bank(space):
             vectors = background_captions.encoded(encoder)
             with store.catalog.writing() as writer:
-                writer.set(f"bank {space}", pack(vectors))
+                writer.put_bank(space, vectors)
         return skipped
 
     def _ready(

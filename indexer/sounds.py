@@ -21,7 +21,6 @@ from cmsearch.models.names import sound_name
 from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder
 from cmsearch.search.query import background_captions
-from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import Store
 from cmsearch.types import STALE, Asset, FloatArray, Modality, Role, Window
@@ -68,11 +67,11 @@ class Sounds:
         known = store.catalog.sound_space()
         if (known and known[1]) == (encoder and encoder.space):
             return
-        captions = "" if encoder is None else pack(background_captions.encoded(encoder))
+        captions = None if encoder is None else background_captions.encoded(encoder)
         snapshot = store.snapshot()
         with store.catalog.writing() as writer:
             writer.drop_sounds(snapshot)
-            if encoder is not None:
+            if encoder is not None and captions is not None:
                 writer.put_sound_space(encoder.space, encoder.capabilities.runtime, captions)
                 writer.read_sounds()
 

@@ -15,7 +15,7 @@ from cmsearch.media.readers import names
 from cmsearch.models.names import transcriber_name
 from cmsearch.models.transcribers import transcripts
 from cmsearch.store.catalog import files as indexed
-from cmsearch.store.catalog.catalog import TRANSCRIBER, Catalog
+from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import Store
 from cmsearch.types import Asset, Segment
 from indexer.scan import Found, of_kinds
@@ -39,21 +39,21 @@ class Speech:
         it is only loaded. Without anything to hear nothing is done. Raises `ModelError`.
         """
         name = self._chosen(None if store is None else store.catalog)
-        is_known = store is not None and store.catalog.setting(TRANSCRIBER) == name
+        is_known = store is not None and store.catalog.transcriber() == name
         if is_known or not is_heard(files):
             return
         if name != transcripts.NONE:
             transcripts.transcriber(name, device=device_of(self._device))
         if store is not None:
             with store.catalog.writing() as writer:
-                writer.set(TRANSCRIBER, name)
+                writer.put_transcriber(name)
                 writer.read_again(names(*HEARD))
 
     def stale(
         self, assets: Mapping[str, Asset], catalog: Catalog, files: Iterable[Found]
     ) -> dict[str, Asset]:
         """The assets as they are after `settle`, which isn't done."""
-        if catalog.setting(TRANSCRIBER) == self._chosen(catalog) or not is_heard(files):
+        if catalog.transcriber() == self._chosen(catalog) or not is_heard(files):
             return dict(assets)
         heard = names(*HEARD)
         return {
@@ -74,7 +74,7 @@ class Speech:
 
     def _chosen(self, catalog: Catalog | None) -> str:
         """The name of the transcriber, or `none`."""
-        kept = catalog and catalog.setting(TRANSCRIBER)
+        kept = catalog and catalog.transcriber()
         return self._asked or _name(str(kept or transcripts.DEFAULT))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import posix
 import random
@@ -265,7 +264,7 @@ def _state(folder: Path) -> str:
                   for one in store.catalog.generations()]  # fmt: skip
         manifest = vectors.newest(place)
         left = sorted(path.name for path in place.glob("*.new"))
-        tokens = len(json.loads(store.catalog.setting("snapshots") or "[]"))
+        tokens = len(store.catalog.snapshots())
         snapshot = manifest.snapshot if manifest else 0
         return f"embeddings {counts}, snapshot {snapshot}, tokens {tokens}, left over {left}"
 

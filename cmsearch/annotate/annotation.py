@@ -214,7 +214,7 @@ class _Captions:
                 "labels with --labels FILE, or index captions."
             )
         _, self._pictures = items.photos(catalog, view.space_id, self._dim, SAMPLE)
-        kept = catalog.setting(f"stages {view.space_id}")
+        kept = catalog.stages(view.space_id)
         stages = defaults(encoder.space.encoder, kept).get((Modality.IMAGE, Modality.TEXT))
         self._hubness = stages.hubness if stages else None
         self._bias: dict[int, float] = {}

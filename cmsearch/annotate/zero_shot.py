@@ -21,7 +21,6 @@ from cmsearch.search.query.encode import encode_queries
 from cmsearch.search.rank.attention import Tokens, attend
 from cmsearch.search.rank.hubness import nearest_neighbour_bias
 from cmsearch.store.catalog import items
-from cmsearch.store.catalog.blobs import unpack
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import EncodedQuery, FloatArray
@@ -160,8 +159,7 @@ class Labeller:
     @cached_property
     def _chance(self) -> tuple[float, float]:
         """Mean and deviation of the cosines that captions of other things have here."""
-        kept = self._store.catalog.setting(f"bank {self._view.space_id}") or ""
-        captions = unpack(kept, self.dim)
+        captions = self._store.catalog.bank(self._view.space_id, self.dim)
         captions = captions if len(captions) > 1 else background_captions.encoded(self._encoder)
         cosines = self._pictures @ captions.T
         return float(cosines.mean()), max(float(cosines.std()), 1e-3)

@@ -104,7 +104,7 @@ def keep(engine: Engine, found: Sequence[Gain]) -> Table:
     view = engine.store.view()
     chosen = table(view.space.encoder, found)
     with engine.store.locked(), engine.store.catalog.writing() as writer:
-        writer.set(f"stages {view.space_id}", pack(chosen))
+        writer.put_stages(view.space_id, pack(chosen))
     return chosen
 
 

@@ -157,7 +157,7 @@ def second_stage(source: Source, found: Examples) -> Second | None:
 
     It looks at the best `DEPTH` pictures, as in a search; the others stay behind them.
     """
-    kept = source.store.catalog.setting(f"stages {source.number}")
+    kept = source.store.catalog.stages(source.number)
     table = defaults(source.space.encoder, kept)
     run = table.get((Modality.TEXT, Modality.IMAGE))
     if run is None or run.attention is None or not found.texts.all():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -175,10 +175,10 @@ def licence(wish: Wish) -> str:
     return wish.licence or "not stated; it depends on that of the captions and pictures"
 
 
-def keep(own: Source, adapter: Adapter, tell: Tell, settings: Sequence[str] = ()) -> int:
+def keep(own: Source, adapter: Adapter, tell: Tell, *, keeps_ranking: bool = False) -> int:
     """Let the adapter serve, everything projected beside what is there; its generation's number.
 
-    `settings` are the names of those of what serves that hold for the adapter too.
+    With `keeps_ranking` the stages and the reranker of what serves hold for the adapter too.
     """
     store = own.store
     known = {one.space: one for one in store.catalog.generations()}
@@ -186,7 +186,7 @@ def keep(own: Source, adapter: Adapter, tell: Tell, settings: Sequence[str] = ()
         if former := known.get(adapter.space):  # from before files came or went
             with store.catalog.writing() as writer:
                 writer.delete_generation(former.id, former.space_id)
-        _project(own, adapter, tell, settings)
+        _project(own, adapter, tell, keeps_ranking=keeps_ranking)
         known = {one.space: one for one in store.catalog.generations()}
         if files.lacking(store.catalog, known[adapter.space].space_id):
             raise StoreError(
@@ -201,7 +201,7 @@ def keep(own: Source, adapter: Adapter, tell: Tell, settings: Sequence[str] = ()
     return known[adapter.space].id
 
 
-def _project(own: Source, adapter: Adapter, tell: Tell, settings: Sequence[str]) -> None:
+def _project(own: Source, adapter: Adapter, tell: Tell, *, keeps_ranking: bool) -> None:
     """Make the adapter's generation, in one transaction; it doesn't serve yet."""
     catalog = own.store.catalog
     (runtime,) = {one.runtime for one in catalog.generations() if one.space == own.space}
@@ -221,6 +221,6 @@ def _project(own: Source, adapter: Adapter, tell: Tell, settings: Sequence[str])
             done += len(ids)
             tell(Progress("project", done, total))
         writer.copy_texts(own.number, target)
-        for name in settings:
-            writer.copy_setting(name, own.number, target)
+        if keeps_ranking:
+            writer.copy_ranking(own.number, target)
     tell(Progress("project", total, total))

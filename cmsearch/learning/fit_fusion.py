@@ -81,7 +81,7 @@ def _fit(store: Store, wish: Wish, tell: Tell) -> Fusing:
     adapter = _adapter(own, tensors, comparisons, counts, wish)
     kept = not wish.dry_run and (better or wish.force)
     # The vectors stay as they are, and with them what was learned or measured by them.
-    generation = keep(own, adapter, tell, ("stages", "reranker")) if kept else None
+    generation = keep(own, adapter, tell, keeps_ranking=True) if kept else None
     exported = wish.export if kept else None
     if exported is not None:
         adapters.write(exported, adapters.pack(adapter))

@@ -137,7 +137,7 @@ class Lesson:
     """What is learned from, divided by chance into `FOLDS` parts."""
 
     def __init__(self, own: Source, pairs: Pairs, tokens: Material) -> None:
-        kept = own.store.catalog.setting(f"stages {own.number}")
+        kept = own.store.catalog.stages(own.number)
         self.pairs = pairs
         self.data = Tensors(tokens)
         self.folds = FOLDS if len(pairs.inputs) < FEW else _FOLDS_OF_MANY

@@ -185,7 +185,7 @@ def _explained(
     scores = hit.stages if hit else {}
     own = Filter(path=f"./{escape(name)}")
     caption = _hit(engine, asked.query, place, "caption", own) if "caption" in scores else None
-    kept = engine.store.catalog.setting(f"stages {view.space_id}")
+    kept = engine.store.catalog.stages(view.space_id)
     table = defaults(encoder.space.encoder, kept)
     words = _words(encoder, table, text, engine.store, embedding)
     return Explanation(

@@ -87,7 +87,7 @@ class Models:
 
         Raises `StoreError` where it is damaged.
         """
-        digest = self._store.catalog.setting(f"reranker {view.space_id}")
+        digest = self._store.catalog.reranker_digest(view.space_id)
         if digest is None:
             return None
         key = f"{view.space_id} {digest}"

@@ -93,7 +93,7 @@ class Search:
         self._space = view.space
         self._request = request
         self._source = Source(store, view, models, caches.retriever, caches.banks)
-        kept = store.catalog.setting(f"stages {view.space_id}")
+        kept = store.catalog.stages(view.space_id)
         self._table = defaults(view.space.encoder, kept)
         self._own = models.learned_reranker(view) if wants_own(request.ranking) else None
         if self._own is not None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from cmsearch.models.spaces import model_name
 from cmsearch.store import publication
 from cmsearch.store.catalog import files
-from cmsearch.store.catalog.catalog import TRANSCRIBER
 from cmsearch.store.catalog.skipped_lines import is_of_lines
 from cmsearch.store.generations import Listed, listed
 from cmsearch.store.index import snapshot as vectors
@@ -76,7 +75,7 @@ def take_inventory(store: Store) -> Inventory:
         vectors={str(modality): count for modality, (count, _) in sorted(sizes.items())},
         index=publication.index_name(catalog),
         sound=model_name(sounds[1]) if sounds else None,
-        asr=catalog.setting(TRANSCRIBER),
+        asr=catalog.transcriber(),
         catalog_bytes=status.st_size,
         derived_bytes=vectors.derived_bytes(store.path),
         first_day=days[0],

@@ -35,7 +35,7 @@ def make(path: Path, root: Path) -> None:
         new_file(beside).close()
         catalog = Catalog(beside)
         with catalog.writing() as writer:
-            writer.set("root", storable(str(root.resolve())))
+            writer.put_root(storable(str(root.resolve())))
         catalog.close()
         # To another catalog those of one that was deleted alone do harm.
         _delete(*(path / f"{CATALOG}{end}" for end in BESIDE))

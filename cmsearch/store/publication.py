@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
@@ -14,22 +13,18 @@ import numpy as np
 from cmsearch.errors import StoreError
 from cmsearch.protocols import VectorIndex
 from cmsearch.store.catalog import embeddings, items, pairs
-from cmsearch.store.catalog.blobs import unpack
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
 from cmsearch.store.index import plugins
 from cmsearch.store.index import snapshot as vectors
 from cmsearch.types import Background, FloatArray, IdArray, Modality
 
-_INDEX = "vectors"
-"""The setting with the name of the index that is searched; `faiss` without it."""
-_LONGEST_TOKENS = 10_000
 _SHOWN = 80
 
 
 def index_name(catalog: Catalog) -> str:
     """The name of the index that a store searches its vectors with."""
-    return str(catalog.setting(_INDEX) or plugins.DEFAULT)
+    return catalog.index() or plugins.DEFAULT
 
 
 def choose_index(catalog: Catalog, name: str | None) -> None:
@@ -41,7 +36,7 @@ def choose_index(catalog: Catalog, name: str | None) -> None:
         make_index(catalog, 1)  # only to raise
     elif name != index_name(catalog):
         with catalog.writing() as writer:
-            writer.set(_INDEX, name)
+            writer.put_index(name)
 
 
 def make_index(catalog: Catalog, dim: int) -> VectorIndex:
@@ -58,16 +53,6 @@ def make_index(catalog: Catalog, dim: int) -> VectorIndex:
         ) from error
 
 
-def tokens(catalog: Catalog) -> list[str]:
-    """The tokens of the last two publications, of which the last may not have come about."""
-    kept = catalog.setting("snapshots") or "[]"
-    try:
-        found = json.loads(kept[:_LONGEST_TOKENS])
-    except (ValueError, TypeError, RecursionError):
-        return []
-    return found if isinstance(found, list) else []
-
-
 def published(
     catalog: Catalog, place: Path, space: int, known: vectors.Manifest | None = None
 ) -> vectors.Manifest | None:
@@ -77,7 +62,7 @@ def published(
     is `known` to have no rows too many isn't looked at again for that.
     """
     manifest = vectors.newest(place)
-    if manifest is None or manifest.token not in tokens(catalog):
+    if manifest is None or manifest.token not in catalog.snapshots():
         return None
     if any(one.space != space for one in manifest.indexes):
         return None
@@ -106,7 +91,7 @@ def publish(catalog: Catalog, place: Path) -> None:
     snapshot, token = vectors.next_snapshot(place), uuid4().hex
     index = make_index(catalog, space.dim)
     with catalog.writing() as writer:
-        writer.set("snapshots", json.dumps([*tokens(catalog)[-1:], token]))
+        writer.put_snapshots([*catalog.snapshots()[-1:], token])
     known = background(catalog, number, content)
     head = vectors.Manifest(snapshot, token, last, index_name(catalog), known, [])
     rows = {(number, modality): found for modality, found in content.items()}
@@ -134,7 +119,7 @@ def is_judged(
     One that was published knows no modality that came since, and that of an older cmsearch
     none of few items.
     """
-    if catalog.setting(f"bank {space}") is None:
+    if not catalog.has_bank(space):
         return True
     known = manifest.background
     asking = (chance.BANK, Modality.TEXT) if len(here) > 1 else (chance.BANK,)
@@ -155,7 +140,7 @@ def background(
 
 def bank(catalog: Catalog, space: int, dim: int) -> chance.Rows:
     """The captions that a space has in place of queries; none where it was never indexed whole."""
-    return chance.banked(unpack(catalog.setting(f"bank {space}") or "", dim))
+    return chance.banked(catalog.bank(space, dim))
 
 
 def _aligned(ids: IdArray, known: IdArray, subjects: IdArray) -> IdArray:

@@ -137,10 +137,10 @@ class Store:
     def disown_files(self) -> None:
         """Let the derived files count as those of another catalog, so that they are made anew."""
         with self.catalog.writing() as writer:
-            writer.set("snapshots", "[]")
+            writer.put_snapshots([])
 
     def _recorded_root(self) -> Path:
-        root = self.catalog.setting("root")
+        root = self.catalog.root()
         if root is None:
             raise StoreError(f"The store {self.path} doesn't say which folder it is of.")
         return Path(native(root))

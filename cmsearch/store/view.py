@@ -252,7 +252,7 @@ class Views:
 
     def _opened(self, manifest: vectors.Manifest | None, dim: int) -> dict[Modality, VectorIndex]:
         """The indexes of the files that are as they were written."""
-        if manifest is None and publication.tokens(self._catalog):
+        if manifest is None and self._catalog.snapshots():
             log.warning(
                 "The files beside the catalog in %s are missing, damaged or of another model. The "
                 "catalog is used in their place; `cmsearch doctor --repair` makes them anew.",

@@ -10,7 +10,6 @@ import numpy as np
 
 from cmsearch.protocols import Banked, Encoder
 from cmsearch.store.catalog import items
-from cmsearch.store.catalog.blobs import unpack
 from cmsearch.store.store import Store
 from cmsearch.store.view import Basis, View
 from cmsearch.types import EncodedQuery, FloatArray, IdArray, Modality
@@ -57,5 +56,4 @@ class Banks:
         given = encoder.bank(modality) if isinstance(encoder, Banked) else ()
         if len(given) or modality is not Modality.TEXT:
             return np.asarray(given, np.float32).reshape(-1, encoder.space.dim)
-        kept = self._catalog.setting(f"bank {view.space_id}") or ""
-        return unpack(kept, encoder.space.dim)
+        return self._catalog.bank(view.space_id, encoder.space.dim)

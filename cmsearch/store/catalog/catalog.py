@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,16 +15,16 @@ import sqlalchemy as sa
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.models.spaces import parsed
 from cmsearch.store import filesystem
-from cmsearch.store.catalog import schema
+from cmsearch.store.catalog import schema, settings
+from cmsearch.store.catalog.blobs import unpack
 from cmsearch.store.catalog.schema import understood
 from cmsearch.store.catalog.sqlite import bring_up_to_date, engine, translated
 from cmsearch.store.catalog.writer import Writer
-from cmsearch.types import Generation, Space
+from cmsearch.types import FloatArray, Generation, Space
 
 log = logging.getLogger("cmsearch")
 MOST_GENERATIONS = 1000
-TRANSCRIBER = "transcriber"
-"""The setting with the name of what wrote speech down, or `none`."""
+_LONGEST_SNAPSHOTS = 10_000  # characters of their tokens
 
 
 class Catalog:
@@ -106,11 +107,39 @@ class Catalog:
         rows = self.rows(query)
         return rows[0][0] if rows else None
 
-    def setting(self, name: str) -> str | None:
-        """The value that is kept under a name; None if there is none."""
-        query = sa.select(schema.settings.c.value).where(schema.settings.c.name == name)
-        value: str | None = self.scalar(query)
-        return value
+    def root(self) -> str | None:
+        """The folder that is indexed, as text that JSON can hold."""
+        return self._setting(settings.ROOT)
+
+    def snapshots(self) -> list[str]:
+        """The tokens of the last publications, of which the last may not have come about."""
+        try:
+            tokens = json.loads((self._setting(settings.SNAPSHOTS) or "[]")[:_LONGEST_SNAPSHOTS])
+        except (ValueError, RecursionError):
+            return []
+        return tokens if isinstance(tokens, list) else []
+
+    def index(self) -> str | None:
+        """The name of the index that was chosen for the vectors; None where none was."""
+        return self._setting(settings.INDEX)
+
+    def transcriber(self) -> str | None:
+        """The name of what wrote speech down, `none` where it is passed over; None at first."""
+        return self._setting(settings.TRANSCRIBER)
+
+    def stages(self, space: int) -> str | None:
+        """What was measured to help after the first stage in a space, as JSON."""
+        return self._setting(settings.stages(space))
+
+    def has_bank(self, space: int) -> bool:
+        """Whether the captions that stand for any text are kept for a space."""
+        return self._setting(settings.bank(space)) is not None
+
+    def bank(self, space: int, dim: int) -> FloatArray:
+        """The vectors `(n, dim)` of the captions that stand for any text; none where that of a
+        space aren't kept, or are damaged.
+        """
+        return unpack(self._setting(settings.bank(space)) or "", dim)
 
     def space(self) -> tuple[int, Space] | None:
         """The space that searches use, with its number."""
@@ -147,7 +176,7 @@ class Catalog:
 
     def sound_space(self) -> tuple[int, Space] | None:
         """The space of the sounds, with its number; None where sound is passed over."""
-        value = self.setting(schema.SOUND_SPACE)
+        value = self._setting(settings.SOUND_SPACE)
         if value is None:
             return None
         with understood(self.path):
@@ -168,8 +197,17 @@ class Catalog:
 
         The file is None where it is missing.
         """
-        digest = self.setting(f"reranker {space}")
-        return None if digest is None else (str(digest), self.adapter(str(digest)))
+        digest = self.reranker_digest(space)
+        return None if digest is None else (digest, self.adapter(digest))
+
+    def reranker_digest(self, space: int) -> str | None:
+        """The digest of the reranker that was learned in a space; None without one."""
+        return self._setting(settings.reranker(space))
+
+    def _setting(self, name: str) -> str | None:
+        query = sa.select(schema.settings.c.value).where(schema.settings.c.name == name)
+        value = self.scalar(query)
+        return value if isinstance(value, str) else None
 
     # --- changing it ---
 

@@ -98,8 +98,6 @@ WORDS_OF = """
     FROM items JOIN assets ON assets.id = items.asset"""
 FILL_WORDS = f"INSERT INTO words (rowid, text) {WORDS_OF}"
 
-SOUND_SPACE = "sound space"
-"""The setting that has the number of the space that sounds are in."""
 _CHUNK = 500  # SQLite takes at most 999 variables in a statement in its older builds
 
 

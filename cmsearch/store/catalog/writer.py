@@ -17,11 +17,12 @@ from sqlalchemy.dialects.sqlite import insert
 from cmsearch.common.kinds import HEARD
 from cmsearch.media.readers import names
 from cmsearch.models import spaces
-from cmsearch.store.catalog import schema
+from cmsearch.store.catalog import schema, settings
+from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.catalog.rows import asset_row, embedding_blobs
 from cmsearch.store.catalog.schema import chunks
 from cmsearch.store.catalog.sqlite import make_words
-from cmsearch.types import READ, STALE, Asset, Encoding, Modality, Part, Space
+from cmsearch.types import READ, STALE, Asset, Encoding, FloatArray, Modality, Part, Space
 
 _put = insert(schema.assets)
 _PUT_ASSET = _put.on_conflict_do_update(
@@ -60,8 +61,31 @@ class Writer:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def set(self, name: str, value: str) -> None:
-        """Keep a value under a name."""
+    def put_root(self, root: str) -> None:
+        """Keep the folder that is indexed, as text that JSON can hold."""
+        self._set(settings.ROOT, root)
+
+    def put_snapshots(self, tokens: Sequence[str]) -> None:
+        """Keep the tokens of the last publications, whose files count as the catalog's own."""
+        self._set(settings.SNAPSHOTS, json.dumps(list(tokens)))
+
+    def put_index(self, name: str) -> None:
+        """Keep the name of the index that searches the vectors."""
+        self._set(settings.INDEX, name)
+
+    def put_transcriber(self, name: str) -> None:
+        """Keep the name of what writes speech down, or `none`."""
+        self._set(settings.TRANSCRIBER, name)
+
+    def put_bank(self, space: int, vectors: FloatArray) -> None:
+        """Keep the vectors `(n, dim)` of the captions that stand for any text in a space."""
+        self._set(settings.bank(space), pack(vectors))
+
+    def put_stages(self, space: int, stages: str) -> None:
+        """Keep what was measured to help after the first stage in a space, as JSON."""
+        self._set(settings.stages(space), stages)
+
+    def _set(self, name: str, value: str) -> None:
         self._connection.execute(
             sa.insert(schema.settings).prefix_with("OR REPLACE"), {"name": name, "value": value}
         )
@@ -83,7 +107,7 @@ class Writer:
         self._insert(schema.generations, {"spaces": json.dumps([number]), "created": now})
         return int(number)
 
-    def put_sound_space(self, space: Space, runtime: str, bank: str) -> int:
+    def put_sound_space(self, space: Space, runtime: str, bank: FloatArray) -> int:
         """Let sounds be in this space from now on, with its bank of captions; gives its number.
 
         It has no generation, so no other one takes its place.
@@ -95,27 +119,27 @@ class Writer:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             row = {"description": description, "runtime": runtime, "created": now}
             number = self._insert(schema.spaces, row)
-        self.set(schema.SOUND_SPACE, str(number))
-        self.set(f"bank {number}", bank)
+        self._set(settings.SOUND_SPACE, str(number))
+        self.put_bank(int(number), bank)
         return int(number)
 
     def drop_sounds(self, snapshot: int) -> None:
         """Delete all sounds, and the space that they are in unless a generation is in it too."""
-        items, settings = schema.items, schema.settings.c
+        items = schema.items
         own = sa.select(items.c.id).where(items.c.modality == Modality.SOUND)
         self._delete_items([row[0] for row in self._connection.execute(own)], snapshot)
         number = self._sound_space()
-        self._delete(schema.settings, settings.name == schema.SOUND_SPACE)
+        self._forget(settings.SOUND_SPACE)
         if number is not None and not self._serves(number):
-            self._delete(schema.settings, settings.name == f"bank {number}")
+            self._forget(settings.bank(number))
             self._delete_embeddings(schema.embeddings.c.space == number, snapshot)
             self._delete(schema.spaces, schema.spaces.c.id == number)
 
     def _sound_space(self) -> int | None:
-        settings = schema.settings.c
-        query = sa.select(sa.cast(settings.value, sa.Integer))
+        kept = schema.settings.c
+        query = sa.select(sa.cast(kept.value, sa.Integer))
         found: int | None = self._connection.execute(
-            query.where(settings.name == schema.SOUND_SPACE)
+            query.where(kept.name == settings.SOUND_SPACE)
         ).scalar()
         return found
 
@@ -147,12 +171,16 @@ class Writer:
             ("space", *names), query.order_by(table.id)
         )
         self._connection.execute(copied)
-        self.copy_setting("bank", source, target)
+        self._copy(settings.bank(source), settings.bank(target))
 
-    def copy_setting(self, name: str, source: int, target: int) -> None:
-        """Give a space what is kept for another under a name, if anything is."""
-        found = sa.select(sa.literal(f"{name} {target}"), schema.settings.c.value)
-        found = found.where(schema.settings.c.name == f"{name} {source}")
+    def copy_ranking(self, source: int, target: int) -> None:
+        """Give a space the stages and the reranker that another has, if it has any."""
+        self._copy(settings.stages(source), settings.stages(target))
+        self._copy(settings.reranker(source), settings.reranker(target))
+
+    def _copy(self, source: str, target: str) -> None:
+        kept = schema.settings.c
+        found = sa.select(sa.literal(target), kept.value).where(kept.name == source)
         put = sa.insert(schema.settings).prefix_with("OR REPLACE")
         self._connection.execute(put.from_select(("name", "value"), found))
 
@@ -169,12 +197,12 @@ class Writer:
     def put_reranker(self, space: int, digest: str, content: bytes) -> None:
         """Keep the file of a reranker for a space, in place of the one that it has."""
         self.put_adapter(digest, content)
-        self.set(f"reranker {space}", digest)
+        self._set(settings.reranker(space), digest)
         self._delete_unused()
 
     def delete_reranker(self, space: int) -> None:
         """Delete the reranker of a space."""
-        self._delete(schema.settings, schema.settings.c.name == f"reranker {space}")
+        self._forget(settings.reranker(space))
         self._delete_unused()
 
     def delete_generation(self, generation: int, space: int) -> None:
@@ -182,17 +210,17 @@ class Writer:
 
         Sounds stay, and their space, if that is the same.
         """
-        embeddings, settings = schema.embeddings.c, schema.settings.c
-        own = [f"stages {space}", f"reranker {space}"]
+        embeddings = schema.embeddings.c
+        own = [settings.stages(space), settings.reranker(space)]
         self._delete(schema.generations, schema.generations.c.id == generation)
         if self._sound_space() == space:
             gone = (embeddings.space == space) & (embeddings.modality != Modality.SOUND)
             self._delete(schema.embeddings, gone)
         else:
-            own.append(f"bank {space}")
+            own.append(settings.bank(space))
             self._delete(schema.embeddings, embeddings.space == space)
             self._delete(schema.spaces, schema.spaces.c.id == space)
-        self._delete(schema.settings, settings.name.in_(own))
+        self._forget(*own)
         self._delete_unused()
 
     def _delete_unused(self) -> None:
@@ -201,7 +229,9 @@ class Writer:
         kept = schema.settings.c
         used = sa.union(
             sa.select(named).where(named.is_not(None)),
-            sa.select(kept.value).where(kept.name.startswith("reranker "), kept.value.is_not(None)),
+            sa.select(kept.value).where(
+                kept.name.startswith(settings.RERANKERS), kept.value.is_not(None)
+            ),
         )
         self._delete(schema.adapters, schema.adapters.c.digest.not_in(used))
 
@@ -340,6 +370,10 @@ class Writer:
             sa.insert(schema.tombstones).from_select(["embedding", "snapshot"], query)
         )
         self._delete(schema.embeddings, gone)
+
+    def _forget(self, *names: str) -> None:
+        """Delete settings."""
+        self._delete(schema.settings, schema.settings.c.name.in_(names))
 
     def _delete(self, table: Table, where: sa.ColumnElement[bool]) -> None:
         self._connection.execute(sa.delete(table).where(where))

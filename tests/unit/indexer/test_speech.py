@@ -136,7 +136,7 @@ def test_an_interrupted_change_goes_on(
 ) -> None:
     run(folder, model)
     with Store(folder / ".cmsearch") as store, store.catalog.writing() as writer:
-        writer.set("transcriber", "listener:blue")
+        writer.put_transcriber("listener:blue")
         writer.read_again(("audio",))
     shutil.copy(folder / "a.wav", folder / "copy.wav")
     heard.clear()

@@ -146,8 +146,8 @@ def test_pruning_deletes_the_adapter(folder: Path) -> None:
         assert former.model == done.model
         delete(store, [former])
         assert store.catalog.adapter(digest) is None
-        assert store.catalog.setting(f"bank {former.space_id}") is None
-        assert store.catalog.setting("bank 1") is not None
+        assert not store.catalog.has_bank(former.space_id)
+        assert store.catalog.has_bank(1)
 
 
 def test_a_dry_run_changes_nothing(folder: Path, fake_model: str) -> None:

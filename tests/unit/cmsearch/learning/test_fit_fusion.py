@@ -74,7 +74,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(fusing, "STEPS", 2)
         Indexer(folder, model="fake:colours").run()
         with Store(folder / ".cmsearch") as store, store.catalog.writing() as writer:
-            writer.set("stages 1", "{}")
+            writer.put_stages(1, "{}")
         done = run(folder, Wish(force=True))
     assert (done.kept, done.generation, done.folds) == (True, 2, 5)
     return folder
@@ -174,7 +174,7 @@ def test_a_store_is_whole_and_keeps_what_was_measured(folder: Path) -> None:
         assert examine(store, samples=8) == []
         found = store.catalog.space()
         assert found is not None
-        assert store.catalog.setting(f"stages {found[0]}") == "{}"
+        assert store.catalog.stages(found[0]) == "{}"
 
 
 def test_what_a_transform_gives(folder: Path) -> None:

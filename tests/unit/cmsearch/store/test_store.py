@@ -175,7 +175,7 @@ def test_a_new_store_takes_nothing_from_the_journal_of_a_deleted_one(tmp_path: P
     journal.write_bytes(left)
     for _ in range(2):
         with Store(place, tmp_path) as made:
-            assert made.catalog.setting("root") == str(tmp_path.resolve())
+            assert made.catalog.root() == str(tmp_path.resolve())
 
 
 def test_a_store_is_found_at_in_and_above_a_place(tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ def test_each_thread_gets_the_view_of_the_state_that_it_reads(published: Store) 
 def test_a_view_costs_what_is_new(published: Store) -> None:
     first = published.view().indexes[Modality.IMAGE]
     with published.catalog.writing() as writer:
-        writer.set("another setting", "changed")
+        writer.put_stages(1, "{}")
     assert published.view().indexes[Modality.IMAGE] is first
 
 

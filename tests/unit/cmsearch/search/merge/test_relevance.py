@@ -100,10 +100,7 @@ def test_hits_say_how_relevant_they_are_and_can_be_cut(engine: cmsearch.Engine) 
 def test_the_bank_is_kept_with_the_store(engine: cmsearch.Engine) -> None:
     with Store(engine.store.path) as store:
         number = store.view().space_id
-        assert (
-            len(unpack(store.catalog.setting(f"bank {number}") or "", DIM))
-            == background_captions.SIZE
-        )
+        assert len(store.catalog.bank(number, DIM)) == background_captions.SIZE
         assert {"image", "text"} == set(store.view().background["bank"])
     engine.close()
 

@@ -49,14 +49,14 @@ def test_a_new_catalog_is_empty(catalog: Catalog) -> None:
     assert (files.assets(catalog), files.counts(catalog), pairs.captions(catalog)) == ({}, {}, [])
     assert embeddings.last_embedding(catalog) == 0
     assert embeddings.tombstones(catalog).tolist() == []
-    assert catalog.setting("root") is None
+    assert catalog.root() is None
 
 
 def test_a_setting_is_the_last_one_that_was_set(catalog: Catalog) -> None:
     for value in ("/a", "/b"):
         with catalog.writing() as writer:
-            writer.set("root", value)
-    assert catalog.setting("root") == "/b"
+            writer.put_root(value)
+    assert catalog.root() == "/b"
 
 
 def test_the_generation_that_was_switched_to_last_is_served(catalog: Catalog) -> None:
@@ -237,11 +237,11 @@ def test_what_fails_leaves_nothing(catalog: Catalog) -> None:
     number = serve(catalog, DIM)
     with pytest.raises(RuntimeError, match="half way"), catalog.writing() as writer:
         writer.add_item(writer.put_asset(asset("a.jpg")), number, photo(AXES[0]))
-        writer.set("root", "/")
+        writer.put_root("/")
         raise RuntimeError("half way")
     assert files.assets(catalog) == {}
     assert photos(catalog, number)[0] == []
-    assert catalog.setting("root") is None
+    assert catalog.root() is None
 
 
 def test_a_batch_is_seen_whole_or_not_at_all(catalog: Catalog) -> None:

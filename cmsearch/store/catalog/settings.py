@@ -1,0 +1,31 @@
+"""What a catalog's settings are called; its own methods alone read and write them by name."""
+
+from __future__ import annotations
+
+ROOT = "root"
+"""The folder that is indexed."""
+SNAPSHOTS = "snapshots"
+"""The tokens of the last publications, as a list in JSON."""
+TRANSCRIBER = "transcriber"
+"""The name of what wrote speech down, or `none`."""
+INDEX = "vectors"
+"""The name of the index that searches the vectors; `faiss` without it."""
+SOUND_SPACE = "sound space"
+"""The number of the space that sounds are in."""
+RERANKERS = "reranker "
+"""What the names of the settings begin with that have a space's reranker."""
+
+
+def bank(space: int) -> str:
+    """The vectors of the bank of captions in a space."""
+    return f"bank {space}"
+
+
+def stages(space: int) -> str:
+    """What was measured to help after the first stage in a space."""
+    return f"stages {space}"
+
+
+def reranker(space: int) -> str:
+    """The digest of the reranker that was learned in a space."""
+    return f"{RERANKERS}{space}"
