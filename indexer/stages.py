@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from cmsearch.protocols import Encoder
 from cmsearch.store.catalog import files as indexed
-from cmsearch.store.catalog.writer import NewItem, Writer
+from cmsearch.store.catalog.rows import NewItem
+from cmsearch.store.catalog.writer import Writer
 from cmsearch.store.store import Store
 from cmsearch.types import TOWER, Asset, Encoding, Modality, Skipped
 from indexer.encode import encode_items

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.store.catalog.writer import NewItem
+from cmsearch.store.catalog.rows import NewItem
 from cmsearch.types import Asset, Capture, Encoding, Modality, Part, Space
 
 SHOT = Capture(datetime(2020, 2, 2, 20, 20), "Canon EOS R5", 48.5, -2.25)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cmsearch.store.catalog.writer import NewItem
+from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import FloatArray
 from tests import fakes

@@ -11,7 +11,7 @@ from cmsearch.common.files import new_file, unused
 from cmsearch.common.text import storable
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.store.catalog.journals import BESIDE
+from cmsearch.store.catalog.sqlite_journals import BESIDE
 from cmsearch.store.lock import lock
 
 CATALOG = "catalog.db"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cmsearch.common.files import read_file, replace_file
 from cmsearch.errors import CmsearchError, StoreError
-from cmsearch.store.catalog.journals import BESIDE, check_journal
+from cmsearch.store.catalog.sqlite_journals import BESIDE, check_journal
 
 _LIST = "trusted"
 _LARGEST = 2**20

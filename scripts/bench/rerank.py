@@ -35,7 +35,7 @@ from cmsearch.search.retrieve.nearest import (
     NearestRequest,
     Retriever,
 )
-from cmsearch.store.catalog.writer import NewItem
+from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import EncodedQuery, Encoding, FloatArray, Modality, Part
 from tests.builders import asset, serve, space

@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.models.spaces import parsed
 from cmsearch.store import filesystem
-from cmsearch.store.catalog import schema, settings
+from cmsearch.store.catalog import schema, settings, sqlite
 from cmsearch.store.catalog.blobs import unpack
 from cmsearch.store.catalog.schema import understood
-from cmsearch.store.catalog.sqlite import bring_up_to_date, engine, translated
+from cmsearch.store.catalog.sqlite import translated
 from cmsearch.store.catalog.writer import Writer
 from cmsearch.types import FloatArray, Generation, Space
 
@@ -35,9 +35,9 @@ class Catalog:
         self.path = path
         self._read_only = read_only
         self._wrote = False
-        self._engine = engine(path, read_only=read_only, make=make)
+        self._engine = sqlite.engine(path, read_only=read_only, make=make)
         with translated(path), self._engine.begin() as connection:
-            bring_up_to_date(connection, path, read_only=read_only)
+            sqlite.bring_up_to_date(connection, path, read_only=read_only)
         self._watch = self._engine.connect()
         self._watches = 0
         self._watching = threading.Lock()
@@ -49,7 +49,7 @@ class Catalog:
         try:
             if self._wrote:  # a reader would wait for other readers here
                 with translated(self.path), self._engine.connect() as connection:
-                    connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
+                    sqlite.fold_log(connection)
         finally:
             self._engine.dispose()
 
@@ -58,7 +58,7 @@ class Catalog:
     def version(self) -> int:
         """A number that changes whenever another connection has committed."""
         with translated(self.path), self._watching:
-            found = int(self._watch.execute(sa.text("PRAGMA data_version")).scalar_one())
+            found = sqlite.data_version(self._watch)
             return self._watches * 2**32 + found  # each connection counts anew
 
     @contextmanager
@@ -74,7 +74,7 @@ class Catalog:
         with translated(self.path), self._engine.connect() as connection:
             while True:
                 before = self.version()
-                connection.exec_driver_sql("BEGIN")
+                sqlite.begin(connection)
                 connection.execute(sa.select(schema.settings.c.name).limit(1)).fetchall()
                 if self.version() == before:  # the first read settled the state, and it is this one
                     break
@@ -152,7 +152,7 @@ class Catalog:
     def generations(self) -> list[Generation]:
         """Every generation, in the order in which they were made."""
         table, spaces = schema.generations.c, schema.spaces.c
-        first = sa.func.json_extract(table.spaces, "$[0]")
+        first = sqlite.at(table.spaces, "$[0]")
         query = (
             sa.select(table.id, table.served, table.created, spaces.id)
             .add_columns(spaces.description, spaces.runtime)
@@ -187,8 +187,8 @@ class Catalog:
     def adapter(self, digest: str) -> bytes | None:
         """The file of an adapter that was learned here or brought here, by its digest."""
         table = schema.adapters.c
-        is_blob = sa.func.typeof(table.content) == "blob"
-        query = sa.select(table.content).where(table.digest == digest, is_blob)
+        query = sa.select(table.content).where(table.digest == digest)
+        query = query.where(sqlite.is_blob(table.content))
         content: bytes | None = self.scalar(query)
         return content
 
@@ -231,23 +231,21 @@ class Catalog:
         mode = "delete" if filesystem.is_remote(self.path.parent) else "wal"
         with translated(self.path):
             with self._engine.connect() as connection:
-                if connection.exec_driver_sql("PRAGMA journal_mode").scalar() == mode:
+                if sqlite.journal_mode(connection) == mode:
                     return
             with self._watching:
                 self._watch.close()
                 self._engine.dispose()
                 try:
                     with self._engine.connect() as connection:
-                        connection.exec_driver_sql(f"PRAGMA journal_mode = {mode}")
-                except sa.exc.OperationalError as error:
-                    if "locked" not in str(error.orig):
-                        raise
-                    log.warning(
-                        "%s is open elsewhere, so its journal can't be changed to %s, which its "
-                        "file system needs; the next run tries again.",
-                        self.path,
-                        mode,
-                    )
+                        is_set = sqlite.set_journal_mode(connection, mode)
                 finally:
                     self._watch = self._engine.connect()
                     self._watches += 1
+        if not is_set:
+            log.warning(
+                "%s is open elsewhere, so its journal can't be changed to %s, which its file "
+                "system needs; the next run tries again.",
+                self.path,
+                mode,
+            )

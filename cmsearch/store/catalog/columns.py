@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from cmsearch.media import phash
-from cmsearch.store.catalog import schema
+from cmsearch.store.catalog import schema, sqlite
 from cmsearch.types import Modality
 
 MAX_TEXT = 100_000
@@ -31,20 +31,20 @@ def of_photos() -> sa.ColumnElement[bool]:
 
 
 def is_vector(column: sa.ColumnElement[bytes], dim: int) -> sa.ColumnElement[bool]:
-    """Whether a column holds a vector of `dim` numbers."""
-    return sa.and_(sa.func.typeof(column) == "blob", sa.func.length(column) == 2 * dim)
+    """Whether a vector is the bytes of `dim` numbers."""
+    return sa.and_(sqlite.is_blob(column), sa.func.length(column) == 2 * dim)
 
 
 def is_hash(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[bool]:
-    """Whether a column holds a perceptual hash, or that of a picture that has none."""
+    """Whether a perceptual hash is as long as one, or is that of a picture that has none."""
     is_as_long = sa.func.length(column).in_((0, phash.BYTES))
-    return sa.and_(sa.func.typeof(column) == "blob", is_as_long)
+    return sa.and_(sqlite.is_blob(column), is_as_long)
 
 
 def whole(column: sa.ColumnElement[bytes], most: int) -> sa.ColumnElement[Any]:
     """A blob of at most `most` bytes, or null; 0 for anything else, which isn't read."""
-    is_blob = sa.and_(sa.func.typeof(column) == "blob", sa.func.length(column) <= most)
-    return sa.case((column.is_(None), sa.null()), (is_blob, column), else_=sa.literal(0))
+    is_whole = sa.and_(sqlite.is_blob(column), sa.func.length(column) <= most)
+    return sa.case((column.is_(None), sa.null()), (is_whole, column), else_=sa.literal(0))
 
 
 def shortened(column: sa.ColumnElement[str]) -> sa.ColumnElement[Any]:
@@ -54,7 +54,7 @@ def shortened(column: sa.ColumnElement[str]) -> sa.ColumnElement[Any]:
 
 
 def text_of(value: Any) -> str:
-    """A value that has to be a string; raises `TypeError`."""
+    """A value that is a text; raises `TypeError` for another."""
     if not isinstance(value, str):
         raise TypeError("a text is a string")
     return value

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import sqlalchemy as sa
 
-from cmsearch.store.catalog import schema
+from cmsearch.store.catalog import schema, sqlite
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import of_photos
 from cmsearch.store.catalog.schema import understood
@@ -46,9 +46,8 @@ def modalities(catalog: Catalog, space: int, after: int = 0) -> list[Modality]:
 
 def last_embedding(catalog: Catalog) -> int:
     """The highest id that an embedding ever had."""
-    query = sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'embeddings'")
-    with understood(catalog.path):
-        return int(catalog.scalar(query) or 0)
+    with understood(catalog.path), catalog.connected() as connection:
+        return sqlite.last_id(connection, schema.embeddings)
 
 
 def tombstones(catalog: Catalog, since: int = 0) -> IdArray:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from cmsearch.common.text import caseless
 from cmsearch.errors import QueryError
-from cmsearch.store.catalog import schema
+from cmsearch.store.catalog import schema, sqlite
 from cmsearch.types import Filter
 
 EARTH_KM = 6371.0
@@ -27,8 +26,8 @@ _described = schema.items.alias()
 def conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
     """A filter as conditions on the asset that an item is about; all but the distance."""
     if wanted.path is not None and (globs := _globs(wanted.path)):
-        path = sa.func.caseless(sa.literal("/").concat(schema.assets.c.path))
-        yield sa.or_(*(path.op("GLOB")(caseless(glob)) for glob in globs))
+        path = sa.literal("/").concat(schema.assets.c.path)
+        yield sa.or_(*(sqlite.matches(path, glob) for glob in globs))
     if wanted.since is not None:
         yield schema.assets.c.taken >= wanted.since.isoformat()[:10]
     if wanted.until is not None:

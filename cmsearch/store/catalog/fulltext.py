@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
 
 import sqlalchemy as sa
 
-from cmsearch.store.catalog import schema
+from cmsearch.store.catalog import schema, sqlite, sqlite_words
 from cmsearch.store.catalog.budget import timed
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.filters import conditions, is_near
@@ -23,15 +21,6 @@ MOST_ROWS = 10_000
 """Rows that have a query's words before its commoner words are left out; about 10 ms of work."""
 TELLING = 0.25
 _FIRST = 200  # rows looked at first; then eight times as many, while a filter leaves too few
-
-_COUNT = sa.text("SELECT count(*) FROM words WHERE words MATCH :words")
-_RANK = sa.text(
-    "SELECT rowid, bm25(words) AS score FROM words WHERE words MATCH :words ORDER BY score, rowid"
-)
-_HOLDING = sa.text("SELECT rowid FROM words WHERE words MATCH :words")
-_COUNTS = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_counts USING fts5vocab(main, words, row)"
-_WORDS_HELD = "SELECT rowid, text FROM words"
-_DAMAGES = ("malformed", "no such table", "vtable constructor failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +65,7 @@ def match(catalog: Catalog, text: str, limit: int, scope: Scope) -> list[Match]:
 
 def _matches(connection: sa.Connection, text: str, limit: int, scope: Scope) -> list[Match]:
     asked = list(dict.fromkeys(terms(text)))[:MOST_WORDS]
-    rows = {word: _count(connection, word) for word in asked}
+    rows = {word: sqlite_words.count(connection, [[word]]) for word in asked}
     found: dict[int, tuple[int, float]] = {}
     for item, by, score in _ranked(connection, _looked_up(rows), scope):
         if len(found) == limit and item not in found:
@@ -97,52 +86,21 @@ def items_with(catalog: Catalog, text: str) -> set[int]:
     """
     asked = list(dict.fromkeys(terms(text)))[:MOST_WORDS]
     with catalog.connected() as connection:
-        rows = {word: sum(_count(connection, form) for form in forms(word)) for word in asked}
+        rows = {
+            word: sum(sqlite_words.count(connection, [[form]]) for form in forms(word))
+            for word in asked
+        }
         weights = _weights(connection, rows)
         telling = [word for word in asked if weights[word] >= TELLING * max(weights.values())]
         if not telling:
             return set()
-        every = " AND ".join(f"({_quoted(forms(word))})" for word in telling)
-        return set(connection.execute(_HOLDING, {"words": every}).scalars())
+        return sqlite_words.holding(connection, [forms(word) for word in telling])
 
 
 def rows_with(catalog: Catalog, words: Sequence[str]) -> int:
     """How many items have every one of some words that `match` gave."""
-    every = " AND ".join(_quoted([word]) for word in words)
     with catalog.connected() as connection:
-        return int(connection.execute(_COUNT, {"words": every}).scalar_one())
-
-
-def agree(catalog: Catalog) -> bool:
-    """Whether the table and its index have the words of every item, and no others."""
-    with catalog.connected() as connection:
-        return _agree(connection)
-
-
-def _agree(connection: sa.Connection) -> bool:
-    try:
-        wrong = connection.exec_driver_sql(
-            f"SELECT * FROM (SELECT * FROM ({schema.WORDS_OF}) EXCEPT {_WORDS_HELD}) UNION ALL "
-            f"SELECT * FROM ({_WORDS_HELD} EXCEPT SELECT * FROM ({schema.WORDS_OF})) LIMIT 1"
-        )
-        lengths = connection.exec_driver_sql("SELECT count(id) FROM words_docsize").scalar_one()
-        held = connection.exec_driver_sql("SELECT count(*) FROM words").scalar_one()
-        if wrong.first() is not None or lengths != held:
-            return False
-        return _indexed(connection) == _counted(connection)
-    except sa.exc.DatabaseError as error:
-        if any(reason in str(error.orig) for reason in _DAMAGES):
-            return False
-        raise
-
-
-def _quoted(words: Sequence[str]) -> str:
-    """An expression of FTS5 for rows with any of the words, which have no quotes in them."""
-    return " OR ".join(f'"{word}"' for word in words)
-
-
-def _count(connection: sa.Connection, word: str) -> int:
-    return int(connection.execute(_COUNT, {"words": _quoted([word])}).scalar_one())
+        return sqlite_words.count(connection, [[word] for word in words])
 
 
 def _looked_up(rows: Mapping[str, int]) -> list[str]:
@@ -163,20 +121,17 @@ def _ranked(
     """Items within `scope`, each with the item whose words matched and their score."""
     if not words:
         return
-    with connection.execute(_RANK, {"words": _quoted(words)}) as ranking:
-        size = _FIRST
-        while piece := ranking.fetchmany(size):
-            size *= 8
-            within = _within(connection, [row[0] for row in piece], scope)
-            for by, score in piece:
-                for item in within.get(by, ()):
-                    yield item, by, -score
+    for piece in sqlite_words.ranked(connection, words, _FIRST):
+        within = _within(connection, [row[0] for row in piece], scope)
+        for by, score in piece:
+            for item in within.get(by, ()):
+                yield item, by, -score
 
 
 def _within(connection: sa.Connection, rows: Sequence[int], scope: Scope) -> dict[int, list[int]]:
     """By the items whose words matched those within `scope` that are found by them."""
     by, found = schema.items.alias(), schema.items
-    listed = sa.func.json_each(json.dumps(list(rows))).table_valued("value")
+    listed = sqlite.listed(rows)
     reached = found.c.id == by.c.id
     if scope.modality is not Modality.TEXT:
         reached |= found.c.asset == by.c.about
@@ -188,7 +143,7 @@ def _within(connection: sa.Connection, rows: Sequence[int], scope: Scope) -> dic
         .join(found, reached)
         .join(schema.assets, schema.assets.c.id == sa.func.coalesce(by.c.about, by.c.asset))
         .where(
-            by.c.id.in_(sa.select(listed.c.value)),
+            by.c.id.in_(listed),
             found.c.modality == scope.modality,
             found.c.kind != "page",  # its file's name says nothing of one page among many
             embedded.exists(),
@@ -228,21 +183,3 @@ def _match(
     matched = tuple(word for word in weights if word in held)
     share = sum(weights[word] for word in matched) / sum(weights.values())
     return Match(item, by, score, share, matched)
-
-
-def _indexed(connection: sa.Connection) -> dict[str, tuple[int, int]]:
-    """By word the rows that have it in the index, and how often they do."""
-    connection.exec_driver_sql(_COUNTS)
-    rows = connection.exec_driver_sql("SELECT term, doc, cnt FROM word_counts").fetchall()
-    connection.exec_driver_sql("DROP TABLE temp.word_counts")
-    return {word: (rows_with, times) for word, rows_with, times in rows}
-
-
-def _counted(connection: sa.Connection) -> dict[str, tuple[int, int]]:
-    """The same, counted in what the table holds."""
-    rows, times = Counter[str](), Counter[str]()
-    for _, text in connection.exec_driver_sql(_WORDS_HELD):
-        found = text.split()
-        rows.update(set(found))
-        times.update(found)
-    return {word: (rows[word], times[word]) for word in times}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from cmsearch.store.catalog import fulltext, schema
+from cmsearch.store.catalog import schema, sqlite, sqlite_words
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import is_vector, whole
 from cmsearch.store.catalog.schema import chunks
@@ -18,21 +18,15 @@ from cmsearch.types import MAX_TOKENS, FloatArray
 
 
 def integrity(catalog: Catalog) -> list[str]:
-    """What SQLite finds wrong with its own file, at most 20 findings."""
+    """What the database finds wrong with itself, at most 20 findings of a kind."""
     with catalog.connected() as connection:
-        checked = connection.exec_driver_sql("PRAGMA integrity_check(20)").fetchall()
-        foreign = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)
-    found = [str(row[0]) for row in checked if row[0] != "ok"]
-    return [
-        *found,
-        *(f"a row of {row[0]} refers to a missing one of {row[2]}" for row in foreign),
-    ]
+        return sqlite.problems(connection)
 
 
 def reindex(catalog: Catalog) -> None:
-    """Make SQLite's own indexes anew from its tables."""
+    """Make the database's own indexes anew from its tables."""
     with catalog.connected() as connection:
-        connection.exec_driver_sql("REINDEX")
+        sqlite.reindex(connection)
 
 
 def stored(catalog: Catalog, space: int, dim: int, after: int, count: int) -> Sequence[Any]:
@@ -93,8 +87,8 @@ def item_vectors(
 
 def words_agree(catalog: Catalog) -> bool:
     """Whether the words that `match` looks up are those of the items and paths."""
-    with catalog.reading():
-        return fulltext.agree(catalog)
+    with catalog.reading(), catalog.connected() as connection:
+        return sqlite_words.agree(connection)
 
 
 def rebuild_words(catalog: Catalog) -> None:
@@ -106,4 +100,4 @@ def rebuild_words(catalog: Catalog) -> None:
 def shrink(catalog: Catalog) -> None:
     """Give the room of what was deleted back to the disk."""
     with catalog.connected() as connection:
-        connection.exec_driver_sql("VACUUM")
+        sqlite.vacuum(connection)

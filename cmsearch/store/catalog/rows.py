@@ -5,11 +5,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from cmsearch.store.catalog.blobs import pack_tokens
-from cmsearch.types import Asset, Encoding
+from cmsearch.types import Asset, Encoding, Part
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """A part of a file with its digest and the row of encodings `(m, …)` that it became."""
+
+    part: Part
+    about: str | None
+    digest: str
+    encoding: Encoding
 
 
 def asset_row(asset: Asset) -> dict[str, Any]:
@@ -34,7 +45,7 @@ def asset_row(asset: Asset) -> dict[str, Any]:
 
 
 def embedding_blobs(encoding: Encoding) -> Iterator[dict[str, Any]]:
-    """The columns of each vector of an encoding, as the catalog keeps them."""
+    """By part of an item what its embedding's columns hold."""
     for part, vector in enumerate(encoding.vectors):
         tokens = None
         if encoding.tokens is not None and encoding.weights is not None:
@@ -48,3 +59,17 @@ def embedding_blobs(encoding: Encoding) -> Iterator[dict[str, Any]]:
             "features": features,
             "tokens": tokens,
         }
+
+
+def item_row(asset: int, about: int | None, item: NewItem) -> dict[str, Any]:
+    """An item's columns; `about` is the number of the asset that it describes."""
+    part = item.part
+    return {
+        "asset": asset,
+        "modality": part.modality,
+        "kind": part.kind,
+        "text": part.content if isinstance(part.content, str) else None,
+        "about": about,
+        "locator": part.locator,
+        "digest": item.digest,
+    }

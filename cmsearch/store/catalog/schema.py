@@ -1,4 +1,4 @@
-"""The tables of a catalog, its versions, and how its SQLite file is opened."""
+"""The tables of a catalog, and how their values are read."""
 
 from __future__ import annotations
 
@@ -92,12 +92,6 @@ adapters = Table(
 """What was learned from the store, each as the bytes of its file."""
 words = sa.table("words", Column("rowid", Integer), Column("text", String))
 """One row for each item, under its id: the words of its text, or of its picture's path."""
-WORDS_OF = """
-    SELECT items.id, CASE WHEN items.text IS NOT NULL
-        THEN text_words(items.text) ELSE path_words(assets.path) END AS text
-    FROM items JOIN assets ON assets.id = items.asset"""
-FILL_WORDS = f"INSERT INTO words (rowid, text) {WORDS_OF}"
-
 _CHUNK = 500  # SQLite takes at most 999 variables in a statement in its older builds
 
 

@@ -1,9 +1,13 @@
-"""What only SQLite can do: connections, pragmas, versions, full text."""
+"""What only SQLite can do: how its file is opened, brought up to date and kept, and its own SQL.
 
-# Tested by tests/unit/cmsearch/store/catalog/test_tables.py
+`sqlite_words` has its index of words, `sqlite_tables` and `sqlite_journals` look at its files.
+"""
+
+# Tested by tests/unit/cmsearch/store/catalog/test_sqlite_tables.py
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -16,23 +20,14 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from cmsearch.common.text import caseless
 from cmsearch.errors import StoreError
-from cmsearch.store.catalog import budget, tables
-from cmsearch.store.catalog.journals import BESIDE
-from cmsearch.store.catalog.schema import FILL_WORDS, meta
+from cmsearch.store.catalog import budget, schema, sqlite_tables, sqlite_words
+from cmsearch.store.catalog.sqlite_journals import BESIDE
 from cmsearch.store.catalog.terms import path_words, text_words
 
-# Its words stand in it with spaces between them, at which alone the tokenizer `ascii` divides
-# what `terms` gives. It keeps them, so that a row is deleted by its id: an FTS5 table without
-# content of its own must be told, and told exactly, what stood in a row that goes.
-_MAKE_WORDS = (
-    "DROP TABLE IF EXISTS words",
-    "CREATE VIRTUAL TABLE words USING fts5(text, tokenize = 'ascii')",
-    f"{FILL_WORDS} ORDER BY items.id",
-)
-_WORDS_LOST = re.compile(r"(?:no such table|vtable constructor failed): (?:main\.)?words")
 _MIGRATIONS = {
     1: (
         "ALTER TABLE generations ADD COLUMN served INTEGER",
@@ -42,7 +37,7 @@ _MIGRATIONS = {
         "DROP INDEX ix_embeddings_item",
         "CREATE INDEX embeddings_by_item ON embeddings (item, space)",
     ),
-    2: _MAKE_WORDS,
+    2: sqlite_words.MAKE,
     3: ("ALTER TABLE items ADD COLUMN phash BLOB",),
     4: ("CREATE TABLE adapters (digest VARCHAR PRIMARY KEY NOT NULL, content BLOB NOT NULL)",),
 }
@@ -52,6 +47,9 @@ VERSION = max(_MIGRATIONS) + 1
 MOST_BYTES = 2**26
 """Of a row: what is longer isn't read, and can't be written."""
 _MOST_PARTS = 100
+_DATA_VERSION = sa.text("PRAGMA data_version")
+_LAST_ID = sa.text("SELECT seq FROM sqlite_sequence WHERE name = :name")
+_WORDS_LOST = re.compile(r"(?:no such table|vtable constructor failed): (?:main\.)?words")
 _LOADING = 2.0  # seconds of a thread; a whole schema takes a millisecond
 
 
@@ -75,7 +73,7 @@ def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) 
     Raises `StoreError` for a newer one, for another program's database, and for one that has other
     tables than a catalog of its version.
     """
-    connection.exec_driver_sql("BEGIN")
+    begin(connection)
     if _checked(connection, path) == VERSION:
         return
     if read_only:
@@ -87,17 +85,98 @@ def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) 
     connection.exec_driver_sql("BEGIN IMMEDIATE")  # SQLite's driver begins none for these
     found = _checked(connection, path)  # another process may have been faster
     if found == 0:
-        meta.create_all(connection)
-        _execute(connection, _MAKE_WORDS)
+        schema.meta.create_all(connection)
+        _execute(connection, sqlite_words.MAKE)
     for version in range(found or VERSION, VERSION):
         _execute(connection, _MIGRATIONS[version])
     connection.execute(sa.text(f"PRAGMA user_version = {VERSION}"))
 
 
-def make_words(connection: sa.Connection) -> None:
-    """Make the table `words` anew from the items and their assets, as a transaction begins."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-    _execute(connection, _MAKE_WORDS)
+def begin(connection: sa.Connection) -> None:
+    """Begin a transaction, in which everything that is read is of one state."""
+    connection.exec_driver_sql("BEGIN")
+
+
+def data_version(connection: sa.Connection) -> int:
+    """A number that changes for a connection whenever another one has committed."""
+    return int(connection.execute(_DATA_VERSION).scalar_one())
+
+
+def fold_log(connection: sa.Connection) -> None:
+    """Fold the write-ahead log into the file."""
+    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def journal_mode(connection: sa.Connection) -> str:
+    """How the file is kept whole: by `wal`, `delete` or another."""
+    return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
+
+
+def set_journal_mode(connection: sa.Connection, mode: str) -> bool:
+    """Change how the file is kept whole; False while another process has it open."""
+    try:
+        connection.exec_driver_sql(f"PRAGMA journal_mode = {mode}")
+    except sa.exc.OperationalError as error:
+        if "locked" not in str(error.orig):
+            raise
+        return False
+    return True
+
+
+def problems(connection: sa.Connection) -> list[str]:
+    """What SQLite finds wrong with its own file, at most 20 findings of a kind."""
+    checked = connection.exec_driver_sql("PRAGMA integrity_check(20)").fetchall()
+    foreign = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)
+    found = [str(row[0]) for row in checked if row[0] != "ok"]
+    return [
+        *found,
+        *(f"a row of {row[0]} refers to a missing one of {row[2]}" for row in foreign),
+    ]
+
+
+def reindex(connection: sa.Connection) -> None:
+    """Make SQLite's own indexes anew from its tables."""
+    connection.exec_driver_sql("REINDEX")
+
+
+def vacuum(connection: sa.Connection) -> None:
+    """Give the room of what was deleted back to the disk."""
+    connection.exec_driver_sql("VACUUM")
+
+
+def last_id(connection: sa.Connection, table: sa.Table) -> int:
+    """The highest id that a row of a table ever had."""
+    return int(connection.execute(_LAST_ID, {"name": table.name}).scalar() or 0)
+
+
+def is_blob(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Whether a value is bytes: a column of SQLite holds any type."""
+    return sa.func.typeof(column) == "blob"
+
+
+def at(column: sa.ColumnElement[str], path: str) -> sa.ColumnElement[Any]:
+    """What stands in a column of JSON at a path such as `$[0]` or `$.adapter`."""
+    return sa.func.json_extract(column, path)
+
+
+def listed(values: Sequence[int]) -> sa.Select[Any]:
+    """Any number of values as rows; parameters of a statement are limited."""
+    rows = sa.func.json_each(json.dumps(list(values))).table_valued("value")
+    return sa.select(rows.c.value)
+
+
+def matches(column: sa.ColumnElement[str], glob: str) -> sa.ColumnElement[bool]:
+    """Whether a text is as a glob says, in any case."""
+    return sa.func.caseless(column).op("GLOB")(caseless(glob))
+
+
+def upsert(table: sa.Table, key: str) -> Insert:
+    """A statement that adds a row, or changes the one that has its key."""
+    put = insert(table)
+    columns = [column.name for column in table.c if column.name not in ("id", key)]
+    return put.on_conflict_do_update(
+        index_elements=[key], set_={name: put.excluded[name] for name in columns}
+    )
 
 
 @contextmanager
@@ -141,7 +220,7 @@ def _checked(connection: sa.Connection, path: Path) -> int:
         )
     if found < 0 or (found == 0 and rows):
         raise StoreError(f"{path} is the database of another program.")
-    odd = tables.odd(rows, *_parts(found)) if found else ""
+    odd = sqlite_tables.odd(rows, *_parts(found)) if found else ""
     if odd:
         raise StoreError(
             f"{path} has {odd}, unlike any catalog of its format ({found}): cmsearch didn't make "
@@ -152,12 +231,12 @@ def _checked(connection: sa.Connection, path: Path) -> int:
 
 
 @cache
-def _parts(version: int) -> tuple[Mapping[str, tables.Layout], Mapping[str, str]]:
+def _parts(version: int) -> tuple[Mapping[str, sqlite_tables.Layout], Mapping[str, str]]:
     """The tables and the indexes of a version."""
-    known = tables.expected(list(meta.tables.values()))
+    known = sqlite_tables.expected(list(schema.meta.tables.values()))
     indexes = {
         str(index.name): f"{table.name}({','.join(index.columns.keys())})"
-        for table in meta.tables.values()
+        for table in schema.meta.tables.values()
         for index in table.indexes
     }
     if version < 5:

@@ -6,53 +6,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Table
-from sqlalchemy.dialects.sqlite import insert
 
 from cmsearch.common.kinds import HEARD
 from cmsearch.media.readers import names
 from cmsearch.models import spaces
-from cmsearch.store.catalog import schema, settings
+from cmsearch.store.catalog import schema, settings, sqlite, sqlite_words
 from cmsearch.store.catalog.blobs import pack
-from cmsearch.store.catalog.rows import asset_row, embedding_blobs
+from cmsearch.store.catalog.rows import NewItem, asset_row, embedding_blobs, item_row
 from cmsearch.store.catalog.schema import chunks
-from cmsearch.store.catalog.sqlite import make_words
-from cmsearch.types import READ, STALE, Asset, Encoding, FloatArray, Modality, Part, Space
+from cmsearch.types import READ, STALE, Asset, FloatArray, Modality, Space
 
-_put = insert(schema.assets)
-_PUT_ASSET = _put.on_conflict_do_update(
-    index_elements=["path"],
-    set_={
-        column.name: _put.excluded[column.name] for column in schema.assets.c if column.name != "id"
-    },
-).returning(schema.assets.c.id)
-_FILL_ITEM = sa.text(f"{schema.FILL_WORDS} WHERE items.id = :item")
-_PICTURES = "items.asset = :asset AND items.text IS NULL"
-_FILL_PICTURES = sa.text(f"{schema.FILL_WORDS} WHERE {_PICTURES}")
-_EMPTY_PICTURES = sa.text(
-    f"DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {_PICTURES})"
-)
+_PUT_ASSET = sqlite.upsert(schema.assets, "path").returning(schema.assets.c.id)
+_PUT_ADAPTER = sqlite.upsert(schema.adapters, "digest")
+_PUT_SETTING = sqlite.upsert(schema.settings, "name")
 _PROJECT = sa.text(
     "INSERT INTO embeddings (item, space, modality, part, vector, features, tokens) "
     "SELECT item, :target, modality, part, :vector, :features, tokens FROM embeddings "
     "WHERE id = :source"
 )
 _INSERT = {table.name: sa.insert(table) for table in schema.meta.tables.values()}
-
-
-@dataclass(frozen=True, slots=True)
-class NewItem:
-    """A part of a file with its digest and the row of encodings `(m, …)` that it became."""
-
-    part: Part
-    about: str | None
-    digest: str
-    encoding: Encoding
 
 
 class Writer:
@@ -86,9 +63,7 @@ class Writer:
         self._set(settings.stages(space), stages)
 
     def _set(self, name: str, value: str) -> None:
-        self._connection.execute(
-            sa.insert(schema.settings).prefix_with("OR REPLACE"), {"name": name, "value": value}
-        )
+        self._connection.execute(_PUT_SETTING, {"name": name, "value": value})
 
     def put_space(self, space: Space, runtime: str) -> int:
         """The number of a space, added with a generation of its own if it is new here.
@@ -145,7 +120,7 @@ class Writer:
 
     def _serves(self, space: int) -> bool:
         """Whether a space has a generation."""
-        first = sa.func.json_extract(schema.generations.c.spaces, "$[0]")
+        first = sqlite.at(schema.generations.c.spaces, "$[0]")
         query = sa.select(schema.generations.c.id).where(first == space)
         return self._connection.execute(query).first() is not None
 
@@ -159,7 +134,7 @@ class Writer:
     def put_adapter(self, digest: str, content: bytes) -> None:
         """Keep the file of an adapter for the spaces that it maps into."""
         row = {"digest": digest, "content": content}
-        self._connection.execute(_INSERT["adapters"].prefix_with("OR REPLACE"), row)
+        self._connection.execute(_PUT_ADAPTER, row)
 
     def copy_texts(self, source: int, target: int) -> None:
         """Give a space the embeddings that another has of texts, and the bank's captions."""
@@ -181,8 +156,7 @@ class Writer:
     def _copy(self, source: str, target: str) -> None:
         kept = schema.settings.c
         found = sa.select(sa.literal(target), kept.value).where(kept.name == source)
-        put = sa.insert(schema.settings).prefix_with("OR REPLACE")
-        self._connection.execute(put.from_select(("name", "value"), found))
+        self._connection.execute(_PUT_SETTING.from_select(("name", "value"), found))
 
     def project(self, target: int, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
         """Give a space embeddings like those of these ids, with other vectors and features."""
@@ -225,7 +199,7 @@ class Writer:
 
     def _delete_unused(self) -> None:
         """Delete what was learned for spaces that are not there any more."""
-        named = sa.func.json_extract(schema.spaces.c.description, "$.adapter")
+        named = sqlite.at(schema.spaces.c.description, "$.adapter")
         kept = schema.settings.c
         used = sa.union(
             sa.select(named).where(named.is_not(None)),
@@ -243,8 +217,9 @@ class Writer:
         """Add the embeddings of an item of an asset, and the item itself if it isn't there."""
         number = self._item(asset, item.digest)
         if number is None:
-            number = self._insert(schema.items, self._item_row(asset, item))
-            self._connection.execute(_FILL_ITEM, {"item": number})
+            about = None if item.about is None else self._asset(item.about)
+            number = self._insert(schema.items, item_row(asset, about, item))
+            sqlite_words.fill_item(self._connection, number)
         common = {"item": number, "space": space, "modality": item.part.modality}
         rows = [{**common, **blobs} for blobs in embedding_blobs(item.encoding)]
         self._connection.execute(_INSERT["embeddings"], rows)
@@ -253,18 +228,6 @@ class Writer:
         table = schema.items
         query = sa.select(table.c.id).where(table.c.asset == asset, table.c.digest == digest)
         return self._connection.execute(query).scalar()
-
-    def _item_row(self, asset: int, item: NewItem) -> dict[str, Any]:
-        part = item.part
-        return {
-            "asset": asset,
-            "modality": part.modality,
-            "kind": part.kind,
-            "text": part.content if isinstance(part.content, str) else None,
-            "about": None if item.about is None else self._asset(item.about),
-            "locator": part.locator,
-            "digest": item.digest,
-        }
 
     def put_hashes(self, asset: int, hashes: Mapping[str, bytes]) -> None:
         """Give the items of an asset, by their digests, the perceptual hashes of their pictures."""
@@ -330,8 +293,8 @@ class Writer:
         self._connection.execute(
             sa.update(schema.assets).where(schema.assets.c.id == number).values(asset_row(asset))
         )
-        for statement in (_EMPTY_PICTURES, _FILL_PICTURES):
-            self._connection.execute(statement, {"asset": number})
+        if number is not None:
+            sqlite_words.refill_pictures(self._connection, number)
         own = sa.select(schema.items.c.asset).where(schema.items.c.about == number)
         return self._read_again(schema.assets.c.id.in_(own), schema.assets.c.about.is_(None))
 
@@ -348,7 +311,7 @@ class Writer:
 
     def rebuild_words(self) -> None:
         """Make the words of all items anew; the first that may be done in a transaction."""
-        make_words(self._connection)
+        sqlite_words.make(self._connection)
 
     def forget_tombstones(self, before: int) -> None:
         """Drop the tombstones from when a snapshot older than `before` was the newest."""

@@ -18,7 +18,7 @@ from cmsearch.search.rank.request import Direction, Source
 from cmsearch.search.rank.stages import StageSettings
 from cmsearch.search.retrieve.nearest import Candidate, Retriever
 from cmsearch.store.catalog import items
-from cmsearch.store.catalog.writer import NewItem
+from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.store.view import View
 from cmsearch.types import Background, EncodedQuery, Encoding, Filter, FloatArray, Modality, Part

@@ -12,7 +12,7 @@ from cmsearch.common import locators
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.nearest import NearestRequest, Retriever
 from cmsearch.search.retrieve.shot_pooling import TEMPERATURE, pooled
-from cmsearch.store.catalog.writer import NewItem
+from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Encoding, FloatArray, Modality, Part
 from tests.builders import put, remove, serve

@@ -16,8 +16,8 @@ from cmsearch.store.catalog import embeddings, files, fulltext, items, pairs
 from cmsearch.store.catalog.blobs import pack_tokens
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.fulltext import Scope
+from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.catalog.sqlite import VERSION
-from cmsearch.store.catalog.writer import NewItem
 from cmsearch.types import Encoding, Filter, FloatArray, Modality, Part
 from tests.builders import asset, caption, page, photo, put, remove, serve, space
 

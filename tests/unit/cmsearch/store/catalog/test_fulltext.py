@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from cmsearch.errors import StoreError, StoreReadOnlyError
-from cmsearch.store.catalog import fulltext, health, sqlite
+from cmsearch.store.catalog import fulltext, health, sqlite_words
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.fulltext import Match, Scope
-from cmsearch.store.catalog.writer import NewItem
+from cmsearch.store.catalog.rows import NewItem
 from cmsearch.types import Encoding, Filter, Modality, Part
 from tests.builders import asset, caption, photo, put, remove, serve
 
@@ -362,12 +362,12 @@ def test_an_older_catalog_gets_its_words(catalog: Catalog, version: int) -> None
 def test_an_sqlite_without_full_text_search_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = sqlite._MAKE_WORDS
+    made = sqlite_words.MAKE
     lacking = tuple(statement.replace("fts5(", "fts_of_none(") for statement in made)
-    monkeypatch.setattr(sqlite, "_MAKE_WORDS", lacking)
+    monkeypatch.setattr(sqlite_words, "MAKE", lacking)
     with pytest.raises(StoreError, match=r"no such module.*Python whose SQLite has"):
         Catalog(tmp_path / "catalog.db")
-    monkeypatch.setattr(sqlite, "_MAKE_WORDS", made)
+    monkeypatch.setattr(sqlite_words, "MAKE", made)
     catalog = Catalog(tmp_path / "catalog.db")
     assert health.words_agree(catalog)
     catalog.close()

@@ -13,7 +13,7 @@ from cmsearch.errors import StoreError
 from cmsearch.store.catalog import sqlite
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.sqlite import VERSION
-from cmsearch.store.catalog.tables import odd
+from cmsearch.store.catalog.sqlite_tables import odd
 
 Rewrite = Callable[[str], str]
 
