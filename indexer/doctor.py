@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cmsearch.common.kinds import SUBJECTS
+from cmsearch.common.numbers import are_unit
 from cmsearch.errors import StoreError
 from cmsearch.media.readers import names
 from cmsearch.protocols import Encoder
@@ -158,8 +159,7 @@ def _is_whole(vector: object, tokens: object, dim: int) -> bool:
         return False
     if tokens is not None and not (isinstance(tokens, bytes) and len(tokens) % (dim + 4) == 0):
         return False
-    norm = float(np.linalg.norm(np.frombuffer(vector, "<f2").astype(np.float32)))
-    return abs(norm - 1) < 0.01
+    return bool(are_unit(np.frombuffer(vector, "<f2").astype(np.float32)[None])[0])
 
 
 def _check_items(store: Store, number: int) -> Iterator[Finding]:

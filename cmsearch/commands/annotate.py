@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmsearch.commands.options import store_option
+from cmsearch.commands.paths import shown
 from cmsearch.common.text import json_line, printable
 
 if TYPE_CHECKING:
@@ -197,12 +198,7 @@ def _table(one: Annotation) -> str:
         f"  {'   –' if likely is None else f'{likely:4.0%}':>4}  {printable(text)}"
         for likely, text in said
     ]
-    return "\n".join([printable(_shown(one.path)), *rows])
-
-
-def _shown(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    return "\n".join([shown(one.path), *rows])
 
 
 def _say(form: str, writer: Sidecars, folder: Path, dry: bool) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cmsearch.commands.options import store_option
-from cmsearch.common.text import json_line, printable
+from cmsearch.commands.paths import shown
+from cmsearch.common.text import json_line
 
 if TYPE_CHECKING:
     from cmsearch.search.merge.duplicate_groups import Copy, Group
@@ -92,10 +93,5 @@ def _print_table(groups: Sequence[Group]) -> None:
             pixels = f"{copy.width} × {copy.height}" if copy.width else "unreadable"
             size = f"{copy.bytes / 1e6:.2f} MB"
             why = f"  ({copy.reason})" if copy.reason else ""
-            shown = printable(_shown(copy.path))
-            click.echo(f"{number:>4}  {role}  {pixels:>13}  {size:>10}  {shown}{why}")
-
-
-def _shown(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+            path = shown(copy.path)
+            click.echo(f"{number:>4}  {role}  {pixels:>13}  {size:>10}  {path}{why}")

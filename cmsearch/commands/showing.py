@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cmsearch.commands.paths import shown
 from cmsearch.common.locators import clock
 from cmsearch.common.text import printable
 from cmsearch.search.wire import as_json
@@ -198,7 +199,7 @@ def row(hit: Hit, *, dated: bool = False) -> str:
     likely = "   –" if hit.relevance is None else f"{hit.relevance:4.0%}"
     taken = f"{hit.taken:%Y-%m-%d %H:%M}" if hit.taken else " " * 16
     day = f"{taken}  " if dated else ""
-    line = f"{hit.rank:>3}  {likely}  {day}{hit.kind:10} {printable(_shown(hit.path))}"
+    line = f"{hit.rank:>3}  {likely}  {day}{hit.kind:10} {shown(hit.path)}"
     if hit.text is None:
         line += _place(hit)
     if hit.copies and hit.modality in (Modality.IMAGE, Modality.VIDEO):
@@ -217,11 +218,3 @@ def _place(hit: Hit) -> str:
     if hit.start is None or hit.end is None:
         return ""
     return f"  {clock(hit.start)}–{clock(hit.end)}"
-
-
-def _shown(path: Path) -> str:
-    try:
-        here = Path.cwd()
-    except OSError:  # the current folder was deleted
-        return str(path)
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from cmsearch.common.numbers import are_unit
 from cmsearch.errors import QueryError, StoreError
 from cmsearch.learning.heldout import Second
 from cmsearch.learning.ridge import Pairs
@@ -93,7 +94,7 @@ class Source:
                 found = adapters.inputs(found, _halves([row[2] or b"" for row in rows], self.width))
             if self.space.adapter is not None:  # the features are all that its adapter reads
                 found = found[:, dim:]
-            if not (np.isfinite(found).all() and _are_unit(found[:, :dim])):
+            if not (np.isfinite(found).all() and are_unit(found[:, :dim]).all()):
                 raise ValueError
         except ValueError as error:
             raise StoreError(
@@ -254,7 +255,7 @@ def _vectors(source: Source, texts: Mapping[str, int], folders: Texts | None) ->
     named = [(row, text) for row, (text, one) in enumerate(texts.items()) if not one]
     if named and folders is not None:
         found[[row for row, _ in named]] = folders([text for _, text in named])
-    if not _are_unit(found):
+    if not are_unit(found).all():
         raise StoreError(
             f"Vectors of captions in {source.store.path} are damaged. Mend them with `cmsearch "
             "doctor --repair`."
@@ -265,10 +266,6 @@ def _vectors(source: Source, texts: Mapping[str, int], folders: Texts | None) ->
 def _tokens(source: Source, ids: IdArray) -> list[tuple[FloatArray, FloatArray]]:
     found = items.contents(source.store.catalog, ids.tolist(), source.space.dim)
     return [found[one][1] for one in ids.tolist()]
-
-
-def _are_unit(rows: FloatArray) -> bool:
-    return bool(np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-2))
 
 
 def _halves(blobs: Sequence[bytes], width: int) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cmsearch.common.numbers import are_unit
 from cmsearch.errors import ModelError
 from cmsearch.protocols import Encoder
 from cmsearch.types import Encoding
@@ -15,9 +16,7 @@ def checked(encoder: Encoder, encoding: Encoding, rows: int) -> Encoding:
     Raises `ModelError` for other numbers of vectors, and for numbers that are none.
     """
     vectors = encoding.vectors
-    if vectors.shape != (rows, encoder.space.dim) or not np.allclose(
-        np.linalg.norm(vectors, axis=1), 1, atol=1e-2
-    ):
+    if vectors.shape != (rows, encoder.space.dim) or not are_unit(vectors).all():
         raise ModelError(
             f"The encoder {encoder.space.encoder} did not give {rows} vectors of length 1 and "
             f"dimension {encoder.space.dim}. {_ADVICE}"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cmsearch.common.numbers import softmax
 from cmsearch.types import MAX_TOKENS, FloatArray
 
 HEADS = 4
@@ -89,7 +90,7 @@ class Network:
         seen, by_image = self._attended("image", states["image"], states["text"], rows["text"][1])
         read, by_text = self._attended("text", states["text"], states["image"], rows["image"][1])
         both = np.concatenate([seen[:, 0], read[:, 0]], axis=1)
-        shares = _softmax(np.log(priors) + self._linear("shares", both))
+        shares = softmax(np.log(priors) + self._linear("shares", both))
         own = [self._linear("own_image", images.vectors), self._linear("own_text", texts.vectors)]
         gated: FloatArray = _sigmoid(self._linear("gates", both)) * np.concatenate(own, axis=1)
         added = self._linear("out", gated)
@@ -108,7 +109,7 @@ class Network:
             for name, rows in (("query", own), ("key", other), ("value", other))
         )
         scores = query @ key.swapaxes(2, 3) / math.sqrt(query.shape[3])
-        attention = _softmax(np.where(present[:, None, None], scores, -np.inf))
+        attention = softmax(np.where(present[:, None, None], scores, -np.inf))
         found = (attention @ value).swapaxes(1, 2).reshape(own.shape)
         states = own + self._linear(f"{side}.found", found)
         wide = _gelu(self._linear(f"{side}.wide", self._norm(f"{side}.last", states)))
@@ -131,8 +132,8 @@ def summed(images: Parts, texts: Parts, priors: FloatArray) -> Fusions:
     seen, has_seen = _whole(images)
     read, has_read = _whole(texts)
     cosines = seen @ read.swapaxes(1, 2) / TEMPERATURE
-    by_image = _softmax(np.where(has_read[:, None], cosines, -np.inf))
-    by_text = _softmax(np.where(has_seen[:, None], cosines.swapaxes(1, 2), -np.inf))
+    by_image = softmax(np.where(has_read[:, None], cosines, -np.inf))
+    by_text = softmax(np.where(has_seen[:, None], cosines.swapaxes(1, 2), -np.inf))
     total = priors[:, :1] * images.vectors + priors[:, 1:] * texts.vectors
     none = np.zeros(len(total), np.float32)
     return Fusions(_unit(total), priors / priors.sum(1, keepdims=True), none, by_image, by_text)
@@ -199,12 +200,6 @@ def _whole(some: Parts) -> tuple[FloatArray, FloatArray]:
 def _heads(rows: FloatArray) -> FloatArray:
     """From `(n, t, width)` to `(n, heads, t, width / heads)`."""
     return rows.reshape(*rows.shape[:2], HEADS, -1).swapaxes(1, 2)
-
-
-def _softmax(scores: FloatArray) -> FloatArray:
-    powers = np.exp(scores - scores.max(-1, keepdims=True))
-    found: FloatArray = powers / powers.sum(-1, keepdims=True)
-    return found
 
 
 def _sigmoid(rows: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from cmsearch.common.numbers import softmax
 from cmsearch.types import FloatArray
 
 PLACES = 10
@@ -93,7 +94,7 @@ def _layer(
     )
     near = SHARPNESS * similar[..., None, :, :]
     logits = query @ key.swapaxes(-1, -2) / np.float32(np.sqrt(query.shape[-1]))
-    attention = _softmax(logits + scale[:, None, None] * near + shut)
+    attention = softmax(logits + scale[:, None, None] * near + shut)
     found = (attention @ value).swapaxes(-2, -3)
     found = found.reshape(*found.shape[:-2], -1)
     matched = (attention * near).sum(-1).swapaxes(-1, -2)
@@ -119,9 +120,3 @@ def _normal(net: Numbers, name: str, rows: FloatArray) -> FloatArray:
 def _heads(rows: FloatArray, count: int) -> FloatArray:
     """`(…, t, width)` as `(…, heads, t, width / heads)`."""
     return rows.reshape(*rows.shape[:-1], count, -1).swapaxes(-2, -3)
-
-
-def _softmax(values: FloatArray) -> FloatArray:
-    powers = np.exp(values - values.max(-1, keepdims=True))
-    shares: FloatArray = powers / powers.sum(-1, keepdims=True)
-    return shares

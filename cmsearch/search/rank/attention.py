@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cmsearch.common.numbers import softmax
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
 from cmsearch.search.rank.request import Column, StageRequest
@@ -63,7 +64,7 @@ def attend(query: Tokens, items: Sequence[Tokens], temperature: float) -> FloatA
     if total <= 0 or not items:
         return np.zeros(len(items), np.float32)
     similarities = _similarities(vectors, items)
-    attention = _softmax(similarities / temperature)
+    attention = softmax(similarities / temperature)
     attended = (attention * np.where(np.isfinite(similarities), similarities, 0)).sum(-1)
     means: FloatArray = attended @ (weights / total)
     return means
@@ -74,7 +75,7 @@ def attention_map(query: Tokens, item: Tokens, temperature: float) -> FloatArray
 
     Rows sum to 1.
     """
-    return _softmax(_similarities(query[0], [item])[0] / temperature)
+    return softmax(_similarities(query[0], [item])[0] / temperature)
 
 
 def _similarities(vectors: FloatArray, items: Sequence[Tokens]) -> FloatArray:
@@ -88,11 +89,3 @@ def _similarities(vectors: FloatArray, items: Sequence[Tokens]) -> FloatArray:
     flat = padded.reshape(-1, vectors.shape[1])
     similarities = (vectors @ flat.T).reshape(len(vectors), len(items), longest).swapaxes(0, 1)
     return np.where(present[:, None], similarities, -np.inf)
-
-
-def _softmax(values: FloatArray) -> FloatArray:
-    """Over the last axis; all zero where every value is -inf."""
-    best = values.max(-1, keepdims=True)
-    powers = np.exp(values - np.where(np.isfinite(best), best, 0))
-    shares: FloatArray = powers / np.maximum(powers.sum(-1, keepdims=True), 1e-30)
-    return shares

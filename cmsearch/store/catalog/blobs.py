@@ -8,6 +8,7 @@ import base64
 
 import numpy as np
 
+from cmsearch.common.numbers import are_unit
 from cmsearch.types import MAX_TOKENS, FloatArray
 
 
@@ -42,5 +43,5 @@ def unpack(text: str, dim: int) -> FloatArray:
         vectors = values.reshape(-1, dim)
     except ValueError:
         return np.empty((0, dim), np.float32)
-    sound: FloatArray = vectors[np.abs((vectors**2).sum(1) - 1) < 0.02]
+    sound: FloatArray = vectors[are_unit(vectors)]
     return sound

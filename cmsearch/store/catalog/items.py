@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from cmsearch.common.numbers import are_unit
 from cmsearch.store.catalog import schema
 from cmsearch.store.catalog.blobs import unpack_tokens
 from cmsearch.store.catalog.catalog import Catalog
@@ -281,7 +282,7 @@ def _matrix(rows: Sequence[Any], dim: int) -> tuple[IdArray, FloatArray]:
     ids = np.array([row[0] for row in rows], np.int64)
     halves = np.frombuffer(b"".join(row[1] for row in rows), "<f2").reshape(len(ids), dim)
     vectors = halves.astype(np.float32)
-    sound = np.abs(np.einsum("nd,nd->n", vectors, vectors) - 1) < 0.02
+    sound = are_unit(vectors)
     return ids[sound], vectors[sound]
 
 

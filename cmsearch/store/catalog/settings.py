@@ -1,5 +1,7 @@
 """What a catalog's settings are called; its own methods alone read and write them by name."""
 
+# Tested by tests/unit/cmsearch/store/catalog/test_catalog.py
+
 from __future__ import annotations
 
 ROOT = "root"

@@ -1,6 +1,6 @@
 """What SQLite keeps beside a database, looked at before SQLite believes it."""
 
-# Tested by tests/unit/cmsearch/store/catalog/test_tables.py
+# Tested by tests/unit/cmsearch/store/test_trust.py
 
 from __future__ import annotations
 

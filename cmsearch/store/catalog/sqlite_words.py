@@ -1,5 +1,7 @@
 """SQLite's index of words, FTS5: what makes it, fills it and looks into it."""
 
+# Tested by tests/unit/cmsearch/store/catalog/test_fulltext.py
+
 from __future__ import annotations
 
 from collections import Counter
