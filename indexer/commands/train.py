@@ -110,6 +110,7 @@ _NONE: frozenset[str] = frozenset()
 @click.option("--overwrite", is_flag=True, help="Begin anew, whatever is there.")
 @click.option(
     "--checkpoint-seconds",
+    "seconds",
     type=click.FloatRange(0),
     default=60.0,
     show_default=True,
@@ -146,7 +147,7 @@ def train(
     from cmsearch.learning.training.train import train as training
     from indexer.pairs import pairs
 
-    kept = {name: options.pop(name) for name in ("resume", "overwrite", "checkpoint_seconds")}
+    kept = {name: options.pop(name) for name in ("resume", "overwrite", "seconds")}
     settings, place = Settings(image, text, **options), Place(out, **kept)
     found = pairs(folder)
     try:
