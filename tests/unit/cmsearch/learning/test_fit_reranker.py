@@ -111,7 +111,7 @@ def test_it_is_on_top_of_what_runs_by_default(folder: Path) -> None:
     assert ran(folder, replace(PLAIN, rerank="learned"))
     from cmsearch.search.rank import stages as measured
 
-    stages = measured.Stages(attention=measured.Attention(0.5, 0.05))
+    stages = measured.StageSettings(attention=measured.Attention(0.5, 0.05))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measured, "MEASURED", {"fake": {(Modality.TEXT, Modality.IMAGE): stages}})
         assert {"attention", "learned"} <= hits(folder)[0].stages.keys()
