@@ -44,9 +44,9 @@ def doctor(store: Path | None, mend: bool, samples: int, device: str | None, sty
         findings = examine(opened, samples=samples, device=device)
         if samples and not opened.has_own_media:
             click.echo(
-                f"No file is encoded again: this index only says that it is of {opened.root}. "
-                "If you trust who made it, run the command again with --trust, which is "
-                "remembered.",
+                "No file is encoded again: this index only says that it is of "
+                f"{printable(str(opened.root))}. If you trust who made it, run the command again "
+                "with --trust, which is remembered.",
                 err=True,
             )
         if not (findings and mend):

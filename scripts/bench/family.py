@@ -66,13 +66,17 @@ def ask(engine: Engine, question: Mapping[str, Any]) -> list[Hit]:
 def answered(
     question: Mapping[str, Any], hits: Sequence[Hit], scenes: Mapping[str, str], folder: Path
 ) -> bool:
-    """Whether one of the first hits is right; with no right one, whether doubt is told."""
+    """Whether one of the first hits is right; with no right one, whether doubt is told.
+
+    A hit stands for what is folded into it: the film of a live photo for its picture.
+    """
     if question["by"] == "none":
         return bool(doubt_about(hits)) or not hits
+    places = [place for hit in hits[:FIRST] for place in (hit.path, *hit.copies)]
     return any(
         ("scenes" not in question or scenes.get(name) in question["scenes"])
         and any(fnmatchcase(name, glob) for glob in question.get("paths", ["*"]))
-        for name in (hit.path.relative_to(folder.resolve()).as_posix() for hit in hits[:FIRST])
+        for name in (place.relative_to(folder.resolve()).as_posix() for place in places)
     )
 
 

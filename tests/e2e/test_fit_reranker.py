@@ -16,11 +16,13 @@ FIT = """
 import sys
 from cmsearch.cli import main
 from cmsearch.learning.training.reranker import Settings
-from indexer import reranking
+from cmsearch.learning import fit_reranker
 
 steps, *sys.argv[1:] = sys.argv[1:]
-reranking.FEW = 0  # two parts are held out
-reranking.SETTINGS = Settings(width=16, rate=1e-2, dropout=0.1, steps=(int(steps),) * 2, checks=4)
+fit_reranker.FEW = 0  # two parts are held out
+fit_reranker.SETTINGS = Settings(
+    width=16, rate=1e-2, dropout=0.1, steps=(int(steps),) * 2, checks=4
+)
 main()
 """
 ASKED = ("red above last", "--for", "image", "--match", "picture", "--expand")
