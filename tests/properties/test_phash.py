@@ -9,6 +9,7 @@ from PIL import Image
 from PIL.Image import Transpose
 
 from cmsearch.media import phash
+from cmsearch.search.merge.near_duplicates import SAME
 from tests.builders import scene
 
 TURNS = (None, *Transpose)
@@ -29,7 +30,9 @@ def test_a_turned_picture_has_a_turned_hash(
         float(phash.correlations(phash.turned(rows[1:], orientation), rows[:1])[0])
         for orientation in range(phash.ORIENTATIONS)
     ]
-    assert max(found) > 0.99
+    # By what makes two pictures one. Pillow's box filter isn't even from both ends where a side is
+    # one and a half times as long as it is to be: there it is 0.985, and nearly 1 elsewhere.
+    assert max(found) > SAME
     if turn is None:
         assert found[0] > 0.9999
 
