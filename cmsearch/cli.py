@@ -21,6 +21,10 @@ from cmsearch.common.version import __version__
 from cmsearch.errors import CmsearchError
 
 
+_LONGEST = 200
+"""Characters of a name in a message."""
+
+
 class LazyGroup(click.Group):
     """Imports a command when it is run, so that `--help` loads no library."""
 
@@ -85,7 +89,7 @@ def run() -> int:
         return _failed(MESSAGE)
     except OSError as error:
         if not is_of_printing(error):
-            return _failed(_unforeseen(error))
+            return _failed(_of_file(error) or _unforeseen(error))
         reason = error.strerror or str(error)
         return _failed(f"Nothing can be printed: {reason}. Make room, or let it lead elsewhere.")
     except Exception as error:  # a mistake of ours, or something that no code foresaw
@@ -113,6 +117,15 @@ def _check_streams() -> None:
     if sys.stdout is None:
         _failed("Standard output is closed, so nothing can be printed. Let it lead somewhere.")
         sys.exit(1)
+
+
+def _of_file(error: OSError) -> str:
+    """What is wrong with a file that was named, such as a name that is too long; else nothing."""
+    if not isinstance(error.filename, str | bytes) or error.strerror is None:
+        return ""
+    name = os.fsdecode(error.filename)
+    shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+    return f"{shown} can't be used: {error.strerror}."
 
 
 def _unforeseen(error: Exception) -> str:

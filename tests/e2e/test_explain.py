@@ -100,3 +100,9 @@ def test_without_an_index_it_says_how_to_make_one(sample: Path, tmp_path: Path) 
     assert result.returncode == 1
     assert "cmsearch index" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_is_too_long_is_told() -> None:
+    done = called("explain", "a cat", "a" * 3000)
+    assert done.returncode == 1
+    assert "can't be used: File name too long." in done.stderr and len(done.stderr) < 300
