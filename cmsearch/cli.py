@@ -20,7 +20,6 @@ from cmsearch.common.interruption import MESSAGE, attended, end_if_busy
 from cmsearch.common.version import __version__
 from cmsearch.errors import CmsearchError
 
-
 _LONGEST = 200
 """Characters of a name in a message."""
 
