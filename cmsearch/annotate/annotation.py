@@ -11,6 +11,7 @@ from statistics import NormalDist
 import numpy as np
 
 from cmsearch.annotate.zero_shot import SAMPLE, Label, Labeller, as_labels, probabilities
+from cmsearch.common.arguments import check_filter
 from cmsearch.errors import QueryError
 from cmsearch.protocols import Encoder
 from cmsearch.search.engine import Engine
@@ -136,6 +137,7 @@ def _chosen(
     store: Store, view: View, pictures: Sequence[str | Path], where: Filter
 ) -> list[tuple[int, Item]]:
     """The pictures that are meant, each once with its first embedding, by path."""
+    check_filter(where)
     where = rooted(where, store.root)
     numbers = items.embedding_ids(
         store.catalog, view.space_id, Modality.IMAGE, None, where

@@ -98,14 +98,14 @@ def annotate(
       cmsearch annotate --no-caption --labels labels.txt --xmp --dry-run
     """
     from cmsearch.search import engine as searcher
-    from cmsearch.types import Filter
+    from cmsearch.search.wire import where
 
     writers = _writers(**written)
     if own and labels is not None:
         raise click.UsageError("--own is about captions; with --labels there are none.")
     limits = {"top": top, "least": least}
     options: dict[str, Any] = {name: one for name, one in limits.items() if one is not None}
-    options |= {"pictures": pictures, "where": Filter(path=path, has_caption=has_caption)}
+    options |= {"pictures": pictures, "where": where({"path": path, "has_caption": has_caption})}
     with searcher.open(store or ".") as engine:
         found, silent = False, 0
         for one in _annotations(engine, labels, own, options):

@@ -184,3 +184,10 @@ def test_the_figures_of_labels_on_coco159(coco159: Path, tmp_path: Path) -> None
         assert right[likely >= 0.5].mean() >= 0.7
         every = list(label(engine, list(CLASSES), least=0, top=20))
     assert [len(one.labels) for one in every] == [20] * 159
+
+
+def test_a_path_that_is_no_unicode_passes_nothing(sample: Path, labels: Path) -> None:
+    done = called("annotate", "--labels", labels, "--path", "caf\udce9", cwd=sample)
+    assert (done.returncode, done.stdout) == (0, "")
+    with library.open(sample) as engine, pytest.raises(library.QueryError, match="Unicode"):
+        label(engine, ["a cat"], where=library.Filter(path="caf\udce9"))
