@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 SIDE = 3
-COUNT = SIDE**2
 
 
 def cell_means(patches: Tensor, grids: Tensor) -> Tensor:
