@@ -1,9 +1,12 @@
 """Measure how well relevance tells queries that a folder answers from queries that it doesn't.
 
-    python -m scripts.bench.no_match STORE ANSWERABLE.jsonl ABSURD.txt [--svg FILE]
+    python -m scripts.bench.no_match STORE ANSWERABLE.jsonl ABSURD.txt [MORE.txt …] [--svg FILE]
+                                     [--json FILE]
 
-Lines of the first file have a `query`; the second has a query a line. Prints the area under the
+Lines of the first file have a `query`; the others have a query a line. Prints the area under the
 ROC curve by the pictures alone and with all that was written about them, and draws both curves.
+More files are further queries that nothing here answers, such as tests/data/queries/foreign.txt
+and nonsense.txt there: each is told alone, against the same queries with an answer.
 """
 
 from __future__ import annotations
@@ -31,22 +34,32 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("answerable", type=Path)
     parser.add_argument("absurd", type=Path)
+    parser.add_argument("more", type=Path, nargs="*")
     parser.add_argument("--svg", type=Path)
+    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     lines = arguments.answerable.read_text(encoding="utf-8").splitlines()
     answerable = [json.loads(line)["query"] for line in lines]
-    absurd = arguments.absurd.read_text(encoding="utf-8").splitlines()
+    files = [arguments.absurd, *arguments.more]
+    unanswered = {file.stem: file.read_text(encoding="utf-8").splitlines() for file in files}
     rankings = dict(zip(COLOURS, (Ranking(match="picture"), Ranking()), strict=True))
-    curves = {}
+    curves: dict[str, Curve] = {}
+    figures = []
     with cmsearch.open(arguments.store) as engine:
         for name, ranking in rankings.items():
-            right, wrong = (best(engine, some, ranking) for some in (answerable, absurd))
-            curves[name] = curve(right, wrong)
-            print(
-                f"{name}: area under ROC {area(curves[name]):.3f}, below {DOUBTFUL}: "
-                f"{(right < DOUBTFUL).mean():.1%} with an answer, {(wrong < DOUBTFUL).mean():.1%} "
-                "absurd"
-            )
+            right = best(engine, answerable, ranking)
+            for kind, queries in unanswered.items():
+                wrong = best(engine, queries, ranking)
+                own = curve(right, wrong)
+                curves.setdefault(name, own)
+                figure = told(own, right, wrong)
+                figures.append({"by": name, "kind": kind, **figure})
+                print(
+                    f"{name}, {kind}: area under ROC {figure['area']:.3f}, below {DOUBTFUL}: "
+                    f"{figure['answered']:.1%} with an answer, {figure['unanswered']:.1%} without"
+                )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     if arguments.svg:
         arguments.svg.write_text(drawn(curves), encoding="utf-8")
 
@@ -54,7 +67,13 @@ def main() -> None:
 def best(engine: Engine, queries: Sequence[str], ranking: Ranking) -> Curve:
     """The highest relevance that a picture has for each query."""
     found = engine.search(queries, target="image", ranking=ranking)
-    return np.array([max(hit.relevance or 0.0 for hit in hits) for hits in found])
+    return np.array([max((hit.relevance or 0.0 for hit in hits), default=0.0) for hits in found])
+
+
+def told(points: Curve, right: Curve, wrong: Curve) -> dict[str, float]:
+    """The area below the curve, and the shares of both that are doubted."""
+    answered, unanswered = (float((some < DOUBTFUL).mean()) for some in (right, wrong))
+    return {"area": area(points), "answered": answered, "unanswered": unanswered}
 
 
 def curve(right: Curve, wrong: Curve) -> Curve:
