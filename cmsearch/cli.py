@@ -140,6 +140,8 @@ def _log_to_stderr() -> None:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False  # libraries put handlers of their own on the root
+    # It would show where an interruption came upon it, as that of whoever closes a connection.
+    logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
 
 
 def _failed(message: str, status: int = 1) -> int:

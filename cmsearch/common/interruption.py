@@ -12,6 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_NUDGE = 0.1
+"""Seconds after which the main thread is woken, which may have begun to wait for something just
+after the signal: a prompt would see it with the next key only.
+"""
 PATIENCE = 1.0
 """Seconds after which an interruption that Python hasn't come to see ends the process."""
 MESSAGE = "Interrupted. What was indexed is kept; run the command again to go on."
@@ -40,12 +44,14 @@ def attended() -> Iterator[None]:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    waking = signal.signal(signal.SIGURG, lambda *_: None)
     signal.signal(signal.SIGINT, see)
     threading.Thread(target=_watch, args=(reading, seen), daemon=True).start()
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGURG, waking)
         signal.set_wakeup_fd(before)
         os.close(writing)
 
@@ -63,8 +69,13 @@ def end_if_busy(status: int, before: set[threading.Thread]) -> None:
 
 def _watch(reading: int, seen: threading.Event) -> None:
     """End the process where an interruption isn't seen in time."""
+    main = threading.main_thread().ident
     while number := os.read(reading, 1):
-        if number[0] == signal.SIGINT and not seen.wait(PATIENCE):
+        if number[0] != signal.SIGINT:
+            continue
+        if main and not seen.wait(_NUDGE):
+            signal.pthread_kill(main, signal.SIGURG)
+        if not seen.wait(PATIENCE):
             os.write(2, f"Error: {MESSAGE}\n".encode())
             os._exit(1)
         seen.clear()

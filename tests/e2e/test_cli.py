@@ -252,3 +252,16 @@ def test_filters_and_the_order_of_days(tmp_path: Path) -> None:
     assert hits[0]["taken"] == "2001-06-01 12:00:00"
     none = called("search", "red", "--camera", "Leica", cwd=tmp_path)
     assert none.stdout == "" and "filters" in none.stderr and none.returncode == 0
+
+
+def test_what_libraries_log_is_not_shown() -> None:
+    """Such as where an interruption came upon one that was closing a connection."""
+    code = """
+import logging, sys
+from cmsearch.cli import run
+sys.argv = ["cmsearch", "models", "--help"]
+run()
+logging.getLogger("sqlalchemy.pool.impl.QueuePool").error("closing", exc_info=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stderr == b""

@@ -15,6 +15,8 @@ from cmsearch import cli
 from cmsearch.common.interruption import MESSAGE, PATIENCE
 from indexer import Indexer
 from tests.builders import write_picture
+from tests.commands import python
+from tests.processes import Process
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a signal ends the process there")
 SOON = PATIENCE + 8.0
@@ -54,17 +56,14 @@ def interrupted(*arguments: object) -> tuple[int, str, float]:
     went on.
     """
     command = [sys.executable, "-c", START, *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with Process(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line == b"at work\n", process.communicate()
         time.sleep(0.2)
         start = time.monotonic()
         process.send_signal(signal.SIGINT)
-        try:
-            _, said = process.communicate(timeout=60)
-        finally:
-            process.kill()
+        _, said = process.communicate(timeout=60)
     return process.returncode, said.decode(), time.monotonic() - start
 
 
@@ -103,10 +102,33 @@ def test_a_search_ends_though_the_main_thread_is_in_a_decoder(
     assert seconds < SOON
 
 
+def test_a_wait_that_begins_just_after_the_signal_sees_it() -> None:
+    """As at a prompt: another thread than the main one, which waits, takes the signal here."""
+    code = """
+import os, signal, threading, time
+from cmsearch.common.interruption import attended
+
+def take():
+    time.sleep(0.2)
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with attended():
+    for _ in range(2):
+        threading.Thread(target=take).start()
+        try:
+            os.read(os.pipe()[0], 1)
+        except KeyboardInterrupt:
+            print("seen")
+"""
+    assert python(code) == "seen\nseen\n"
+
+
 def test_what_sees_to_interruptions_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     handlers = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(sys, "argv", ["cmsearch", "--version"])
     with pytest.raises(SystemExit):
         cli.main()
     assert signal.getsignal(signal.SIGINT) is handlers
+    assert signal.getsignal(signal.SIGURG) is signal.SIG_DFL
     assert signal.set_wakeup_fd(-1) == -1
