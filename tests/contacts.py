@@ -11,6 +11,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
+
+from tests.processes import Process
 
 ROOT = Path(__file__).parents[1]
 SILENCING = ("CI", "GITHUB_ACTIONS", "ORT_RUNNING_UNIT_TESTS", "ORT_DISABLE_TELEMETRY")
@@ -38,7 +41,7 @@ class Trace:
 
 
 class Traced:
-    """A command at work, without the variables that keep libraries silent."""
+    """A command in a `with`, without the variables that keep libraries silent."""
 
     def __init__(self, command: Sequence[object], log: Path, env: dict[str, str], cwd: Path):
         strace = shutil.which("strace")
@@ -47,21 +50,29 @@ class Traced:
         own = {name: value for name, value in os.environ.items() if name not in SILENCING + OFFLINE}
         own |= {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **env}
         traced = "trace=network,%file"
-        self.process = subprocess.Popen(
+        self._process = Process(
             [strace, "-f", "-qq", "-y", "--seccomp-bpf", "-s", "400", "-e", traced, "-o", str(log),
              sys.executable, *map(str, command)],
             env=own, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
-    def end(self) -> None:
-        """Interrupt it, as Ctrl-C does."""
-        os.killpg(self.process.pid, signal.SIGINT)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)  # strace alone would leave the command
+        self._process.__exit__(*error)
+
+    def interrupt(self) -> None:
+        """As Ctrl-C does."""
+        os.killpg(self._process.pid, signal.SIGINT)
 
     def done(self) -> Trace:
         """What it did; a failure of the command is one of the test."""
-        out, err = self.process.communicate(timeout=300)
-        assert self.process.returncode == 0, (out, err)
+        out, err = self._process.communicate(timeout=300)
+        assert self._process.returncode == 0, (out, err)
         return _read(self._log.read_text(errors="replace").splitlines(), self._cwd)
 
 

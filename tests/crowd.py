@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from tests.builders import asset, photo
 from tests.processes import script
 
 STEP, WINDOW, READERS = 5, 60, 4
+COMMITS, ANSWERS = 20, 5
+"""The writer and each reader go on until they have so many, however busy the machine is."""
 _WRITER = "import sys; from tests import crowd; crowd.write(sys.argv[1], float(sys.argv[2]))"
 _READER = "import sys; from tests import crowd; crowd.read(sys.argv[1], float(sys.argv[2]))"
 SPACES = (fakes.SPACE, fakes.load("shades").space)
@@ -39,16 +42,17 @@ class Tally:
 def trial(folder: Path, seconds: float) -> Tally:
     """Let one write and `READERS` read for some seconds, each in a process of its own."""
     _filled(folder)
-    processes = [script(_WRITER, folder, seconds)]
-    processes += [script(_READER, folder, seconds) for _ in range(READERS)]
     tallies: list[dict[str, Any]] = []
     wrong: list[str] = []
-    for process in processes:
-        stdout, stderr = process.communicate(timeout=seconds + 120)
-        if process.returncode:
-            wrong.append(stderr[-1500:])
-        else:
-            tallies.append(json.loads(stdout))
+    with ExitStack() as stack:
+        codes = [_WRITER] + [_READER] * READERS
+        processes = [stack.enter_context(script(code, folder, seconds)) for code in codes]
+        for process in processes:
+            stdout, stderr = process.communicate(timeout=seconds + 120)
+            if process.returncode:
+                wrong.append(stderr[-1500:])
+            else:
+                tallies.append(json.loads(stdout))
     wrong += [one for tally in tallies for one in tally["wrong"]]
     return Tally(
         sum(one.get("commits", 0) for one in tallies),
@@ -63,7 +67,7 @@ def write(folder: str, seconds: float) -> None:
 
     commits, start, end = 0, 0, monotonic() + seconds
     with Store(Path(folder, DIRECTORY)) as store, store.locked():
-        while monotonic() < end:
+        while monotonic() < end or commits < COMMITS:
             with store.catalog.writing() as writer:
                 for number in range(start, start + STEP):
                     writer.remove_asset(_name(number), store.snapshot())
@@ -87,7 +91,7 @@ def read(folder: str, seconds: float) -> None:
     wrong: list[str] = []
     answers, former, end = 0, 0, monotonic() + seconds
     with cmsearch.open(folder) as engine:
-        while monotonic() < end:
+        while monotonic() < end or answers < ANSWERS:
             hits = engine.search("red", target="image", k=10 * WINDOW)
             found = sorted(int(hit.path.stem) for hit in hits)
             answers += 1

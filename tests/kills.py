@@ -9,7 +9,6 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -108,10 +107,11 @@ def strike(scenario: Scenario, place: Path, share: float, *, by_clock: bool = Fa
     folder = _copied(scenario.folder, place / "struck")
     try:
         if by_clock:
-            killed = _killed_from_outside(folder, scenario.model, share * scenario.seconds)
+            after = share * scenario.seconds
+            killed = _finished(folder, scenario.model, 0, kill_after=after) is None
         else:
             at = round(share * scenario.calls)
-            killed = _finished(_process(folder, scenario.model, at)) is None
+            killed = _finished(folder, scenario.model, at) is None
         state = _state(folder)
         wrong = _searched(folder)
         Indexer(folder, model=scenario.model).run()
@@ -216,7 +216,7 @@ def _items(store: Store, number: int, dim: int) -> list[tuple[Any, ...]]:
 
 def _measured(name: str, folder: Path, model: str, place: Path) -> Scenario:
     copy = _copied(folder, place / "undisturbed")
-    done = _finished(_process(copy, model, 0))
+    done = _finished(copy, model, 0)
     assert done is not None
     expected = content(copy)
     shutil.rmtree(copy)
@@ -227,31 +227,24 @@ def _copied(folder: Path, place: Path) -> Path:
     return Path(shutil.copytree(folder, place))
 
 
-def _process(folder: Path, model: str, last_call: int) -> subprocess.Popen[str]:
-    """A run in a process of its own that has just begun."""
-    process = script(_RUN, folder, model, last_call)
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-    assert process.stdout.readline() == "ready\n", process.stderr.read()
-    process.stdin.write("\n")
-    process.stdin.flush()
-    return process
-
-
-def _finished(process: subprocess.Popen[str]) -> tuple[int, float] | None:
-    """The calls and the seconds of a run; None if it was killed."""
-    stdout, stderr = process.communicate(timeout=120)
+def _finished(
+    folder: Path, model: str, last_call: int, kill_after: float | None = None
+) -> tuple[int, float] | None:
+    """The calls and the seconds of a run in a process of its own; None if it was killed."""
+    with script(_RUN, folder, model, last_call) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "ready\n", process.communicate()
+        process.stdin.write("\n")
+        process.stdin.flush()
+        if kill_after is not None:
+            time.sleep(kill_after)
+            process.kill()
+        stdout, stderr = process.communicate(timeout=120)
     if process.returncode == -signal.SIGKILL:
         return None
     assert process.returncode == 0, stderr
     calls, seconds = stdout.split()
     return int(calls), float(seconds)
-
-
-def _killed_from_outside(folder: Path, model: str, seconds: float) -> bool:
-    process = _process(folder, model, 0)
-    time.sleep(seconds)
-    process.send_signal(signal.SIGKILL)
-    return _finished(process) is None
 
 
 def _state(folder: Path) -> str:

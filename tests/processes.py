@@ -34,18 +34,29 @@ def faked(
     return done
 
 
-def started(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+class Process(subprocess.Popen[Any]):
+    """A process that is started in a `with`, and never outlives it, also where a test fails.
+
+    One that is left to the collector of garbage would be a warning in any other test.
+    """
+
+    def __exit__(self, *error: Any) -> None:
+        self.kill()
+        super().__exit__(*error)
+
+
+def started(*arguments: object, **options: Any) -> Process:
     """`cmsearch ARGUMENTS` with the fake models, at work; its output can be read as text."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command(*arguments), env=environment(), **{**pipes, **options})
+    return Process(command(*arguments), env=environment(), **{**pipes, **options})
 
 
-def script(code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+def script(code: str, *arguments: object, **options: Any) -> Process:
     """A Python script at work that can import the tests and knows the fake models."""
     setup = "from tests.processes import know_fake; know_fake()\n"
     line = [sys.executable, "-W", "error", "-c", setup + code, *map(str, arguments)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(line, env=environment(), text=True, **{**pipes, **options})
+    return Process(line, env=environment(), text=True, **{**pipes, **options})
 
 
 def command(*arguments: object) -> list[str]:

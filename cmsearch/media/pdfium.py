@@ -102,6 +102,10 @@ class _Worker:
 
 
 _idle: list[_Worker] = []
+_busy: set[_Worker] = set()
+"""Those of readers that go on or were given up: garbage would be collected in any order, and a
+process perhaps before the generator that ends it.
+"""
 _lock = threading.Lock()
 
 
@@ -172,6 +176,7 @@ def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
     """What a process answers, which is used again if it has answered all; raises `_LostError`."""
     while True:
         worker, is_new = _worker()
+        _busy.add(worker)
         count = 0
         try:
             for answer in worker.answers(request):
@@ -187,6 +192,8 @@ def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:
         except BaseException:  # also where not all answers are wanted
             worker.end()
             raise
+        finally:
+            _busy.discard(worker)  # without the lock, which the thread may hold that collects
 
 
 def _worker() -> tuple[_Worker, bool]:
@@ -202,5 +209,6 @@ def _worker() -> tuple[_Worker, bool]:
 @atexit.register
 def _end_all() -> None:
     with _lock:
-        while _idle:
-            _idle.pop().end()
+        for worker in (*_idle, *_busy):
+            worker.end()
+        _idle.clear()

@@ -69,7 +69,6 @@ def test_no_command_contacts_anything_or_writes_elsewhere(
         write_picture(folder / f"{colour}.png", colour)
     place.written += (folder / DIRECTORY,)
     start = time.monotonic()
-    watch = place.begun("watch", folder, "--model", "lite")
     speech = ROOT / "sample_data" / "media" / "query.mp3"
     commands: list[tuple[object, ...]] = [
         ("search", "a dog on the beach", "--store", sample),
@@ -81,12 +80,14 @@ def test_no_command_contacts_anything_or_writes_elsewhere(
     if find_spec("faster_whisper") is not None:
         commands.append(("transcribe", speech))
         shutil.copy(speech, folder)
-    for arguments in commands:
-        place.assert_kept(place.begun(*arguments).done())
-    write_picture(folder / "blue.png", "blue")
-    time.sleep(max(0.0, SECONDS - (time.monotonic() - start)))
-    watch.end()
-    trace = watch.done()
+    with place.begun("watch", folder, "--model", "lite") as watch:
+        for arguments in commands:
+            with place.begun(*arguments) as command:
+                place.assert_kept(command.done())
+        write_picture(folder / "blue.png", "blue")
+        time.sleep(max(0.0, SECONDS - (time.monotonic() - start)))
+        watch.interrupt()
+        trace = watch.done()
     place.assert_kept(trace)
     assert str(folder / DIRECTORY / "catalog.db") in trace.changed
 
@@ -103,7 +104,8 @@ def test_strace_sees_what_would_be_contacted_and_written(tmp_path: Path) -> None
     )
     place = Place(tmp_path / "place", tmp_path)
     place.written = (tmp_path / "place" / "tmp",)
-    trace = Traced(["-c", code], tmp_path / "trace", place.env, tmp_path).done()
+    with Traced(["-c", code], tmp_path / "trace", place.env, tmp_path) as command:
+        trace = command.done()
     assert any("htons(9)" in line for line in trace.contacts)
     assert trace.changed == {str(tmp_path / "place" / "home" / "deviceid")}
     with pytest.raises(AssertionError):

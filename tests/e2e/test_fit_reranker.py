@@ -40,8 +40,8 @@ finally:
 
 def fit(folder: Path, *arguments: object, steps: int = 100) -> tuple[int, str, str]:
     """The command with fewer steps than it takes by default."""
-    process = script(FIT, steps, "fit", folder, "--reranker", *arguments)
-    told, error = process.communicate(timeout=600)
+    with script(FIT, steps, "fit", folder, "--reranker", *arguments) as process:
+        told, error = process.communicate(timeout=600)
     assert "Traceback" not in error, error
     return process.returncode, told, error
 
@@ -60,8 +60,8 @@ def test_it_is_learned_used_exported_and_removed(tmp_path: Path) -> None:
     found = hits(folder)
     assert {"cosine", "learned"} == set(found[0]["stages"])
     assert found[0]["score"] == pytest.approx(sum(found[0]["stages"].values()), abs=1e-5)
-    process = script(SEARCH, "search", "--store", folder, *ASKED, "--rerank", "learned")
-    assert process.communicate(timeout=600)[1].splitlines()[-1] == "False"  # no torch
+    with script(SEARCH, "search", "--store", folder, *ASKED, "--rerank", "learned") as process:
+        assert process.communicate(timeout=600)[1].splitlines()[-1] == "False"  # no torch
     assert set(hits(folder, "--rerank", "none")[0]["stages"]) == {"cosine"}
     picture = tmp_path / "explained.png"
     explained = faked("explain", ASKED[0], folder / "000.png", "--store", folder, "--out", picture)

@@ -169,8 +169,8 @@ def test_no_command_touches_what_is_outside(made: Path, tmp_path: Path) -> None:
             [*(part.format(folder=folder) for part in command), *named] for command in COMMANDS
         ]
         before[victims] = list(state(victims))
-    process = script(EACH)
-    stdout, stderr = process.communicate(json.dumps(commands), timeout=600)
+    with script(EACH) as process:
+        stdout, stderr = process.communicate(json.dumps(commands), timeout=600)
     assert "all done" in stdout and process.returncode == 0, stderr[-3000:]
     assert "Traceback" not in stderr and "CMSEARCH_DEBUG" not in stderr, stderr
     for (victims, kept), what in zip(before.items(), PLANTS, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import shutil
@@ -9,11 +10,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from tests.builders import write_picture
 from tests.commands import cmsearch
+from tests.processes import Process
 
 SHELL = [sys.executable, "-m", "cmsearch", "shell"]
 OWN_TERMINAL = """
@@ -69,7 +72,7 @@ def test_a_reader_that_leaves_is_no_error(folder: Path) -> None:
 
 def test_an_index_that_goes_away_ends_no_session(folder: Path, tmp_path: Path) -> None:
     place = shutil.copytree(folder, tmp_path / "copy")
-    with subprocess.Popen(
+    with Process(
         SHELL, cwd=place, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdin is not None and process.stdout is not None
@@ -85,11 +88,11 @@ def test_an_index_that_goes_away_ends_no_session(folder: Path, tmp_path: Path) -
 
 
 class Terminal:
-    """A terminal with the command in it."""
+    """A terminal with the command in it, both of which end with their `with`."""
 
     def __init__(self, folder: Path, state: Path) -> None:
         self._file, inner = os.openpty()
-        self.process = subprocess.Popen(
+        self._process = Process(
             [sys.executable, "-c", OWN_TERMINAL, *SHELL],
             cwd=folder,
             env={**os.environ, "CMSEARCH_STATE": str(state), "TERM": "xterm"},
@@ -101,57 +104,74 @@ class Terminal:
         os.close(inner)
         self.shown = ""
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.__exit__(*error)
+        os.close(self._file)
+
     def type(self, keys: str) -> None:
         os.write(self._file, keys.encode())
 
     def until(self, text: str) -> str:
         """What is shown up to `text`, from where the last call ended."""
         while text not in self.shown:
-            ready, _, _ = select.select([self._file], [], [], PATIENCE)
-            assert ready, f"{text!r} never came after {self.shown!r}"
-            self.shown += os.read(self._file, 4096).decode()
+            more = self._read()
+            assert more, f"{text!r} never came after {self.shown!r}"
+            self.shown += more
         before, _, self.shown = self.shown.partition(text)
         return before
 
     def end(self) -> int:
         """The exit code, once it has ended by itself."""
-        self.until("\r\n")
-        status = self.process.wait(PATIENCE)
-        os.close(self._file)
-        return status
+        while more := self._read():
+            self.shown += more
+        return self._process.wait(PATIENCE)
+
+    def _read(self) -> str:
+        """What is shown next; nothing once the command has closed the terminal."""
+        ready, _, _ = select.select([self._file], [], [], PATIENCE)
+        assert ready, f"nothing came after {self.shown!r}"
+        try:
+            return os.read(self._file, 4096).decode(errors="replace")
+        except OSError as error:
+            if error.errno != errno.EIO:  # which is how Linux says so
+                raise
+            return ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
 def test_a_person_at_a_terminal(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("readline")
     prompt = "cmsearch> "
-    first = Terminal(folder, tmp_path)
-    assert ":help" in first.until(prompt)
-    first.type("half a line\x03")  # Ctrl-C clears it
-    first.until(prompt)
-    first.type(":image gre\t")
-    first.until("green.png")
-    first.type("\n")
-    assert ".png" in first.until(prompt)
-    first.type(":fo\tim\t\n")
-    first.until(prompt)
-    first.type("\x04")  # Ctrl-D
-    assert first.end() == 0
+    with Terminal(folder, tmp_path) as first:
+        assert ":help" in first.until(prompt)
+        first.type("half a line\x03")  # Ctrl-C clears it
+        first.until(prompt)
+        first.type(":image gre\t")
+        first.until("green.png")
+        first.type("\n")
+        assert ".png" in first.until(prompt)
+        first.type(":fo\tim\t\n")
+        first.until(prompt)
+        first.type("\x04")  # Ctrl-D
+        assert first.end() == 0
     history = (tmp_path / "shell-history").read_text().splitlines()
     assert history[-2:] == [":image green.png", ":for image"]
-    second = Terminal(folder, tmp_path)
-    second.until(prompt)
-    second.type("\x1b[A")  # the arrow up
-    second.until(":for image")
-    second.type("\x03")
-    second.until(prompt)
-    second.type(":quit\n")
-    assert second.end() == 0
+    with Terminal(folder, tmp_path) as second:
+        second.until(prompt)
+        second.type("\x1b[A")  # the arrow up
+        second.until(":for image")
+        second.type("\x03")
+        second.until(prompt)
+        second.type(":quit\n")
+        assert second.end() == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 def test_an_interruption_ends_what_comes_through_a_pipe(folder: Path) -> None:
-    with subprocess.Popen(
+    with Process(
         SHELL, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdin is not None and process.stdout is not None

@@ -13,6 +13,7 @@ import pytest
 
 from tests.commands import called, cmsearch
 from tests.duals import SIDE, TOWER, coloured, coloured_pairs, write_text_tower
+from tests.processes import Process
 
 SECONDS = 120
 
@@ -41,21 +42,20 @@ def arguments(folder: Path, out: str, *more: str) -> list[str]:
 
 def killed(folder: Path, *command: str) -> None:
     """Run a training and kill it when its second checkpoint is there."""
-    process = subprocess.Popen(
+    checkpoint = folder / "killed.safetensors.training" / "checkpoint.pt"
+    seen: set[int] = set()
+    end = time.monotonic() + SECONDS
+    with Process(
         [sys.executable, "-m", "cmsearch", *command],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )
-    checkpoint = folder / "killed.safetensors.training" / "checkpoint.pt"
-    seen: set[int] = set()
-    end = time.monotonic() + SECONDS
-    while len(seen) < 2 and process.poll() is None and time.monotonic() < end:
-        if checkpoint.exists():
-            seen.add(checkpoint.stat().st_ino)
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait(SECONDS) == -signal.SIGKILL, "it was over before it was killed"
+    ) as process:
+        while len(seen) < 2 and process.poll() is None and time.monotonic() < end:
+            if checkpoint.exists():
+                seen.add(checkpoint.stat().st_ino)
+            time.sleep(0.005)
+    assert process.returncode == -signal.SIGKILL, "it was over before it was killed"
 
 
 def test_a_killed_training_is_resumed_to_the_same_model(folder: Path) -> None:

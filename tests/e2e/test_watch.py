@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,28 +22,26 @@ from indexer.report import Report
 from indexer.scan import scan
 from indexer.watch import follow
 from tests.builders import write_files, write_picture
-from tests.processes import started
+from tests.processes import Process, started
 
 PATIENCE = 25.0
 MODEL = "fake:colours"
 
 
 @contextmanager
-def watching(folder: Path, *options: object) -> Iterator[subprocess.Popen[str]]:
+def watching(folder: Path, *options: object) -> Iterator[Process]:
     """`cmsearch watch FOLDER` at work; interrupted at the end, which has to be no error."""
-    process = started("watch", folder, "--model", MODEL, *options)
-    try:
+    with started("watch", folder, "--model", MODEL, *options) as process:
         yield process
         assert process.poll() is None, process.communicate()
-    finally:
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=PATIENCE)
-        process.output = stdout, stderr  # type: ignore[attr-defined]
+    process.output = stdout, stderr  # type: ignore[attr-defined]
     assert process.returncode == 0, stderr
     assert "Stopped" in stderr and "Traceback" not in stderr
 
 
-def eventually(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def eventually(holds: Callable[[], bool], process: Process) -> None:
     end = time.monotonic() + PATIENCE
     while not holds():
         assert process.poll() is None, process.communicate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 from cmsearch.errors import MediaError
 from cmsearch.media import pdf_worker, pdfium
 from tests.documents import bomb, filled, lines, numbered, pdf, stream
+from tests.processes import Process
 
 
 @pytest.fixture
@@ -69,6 +71,20 @@ def test_where_not_all_pages_are_wanted_the_process_ends(path: Path) -> None:
     assert waiting() == []
 
 
+def test_a_reader_that_is_given_up_as_garbage_ends_its_process(path: Path) -> None:
+    """Whatever the collector comes to first; a process or its pipe would be a warning."""
+    read(path)
+    pages = pdfium.pictures(path, 1, 3, 50)
+    next(pages)
+    (process,) = (worker._process for worker in pdfium._busy)
+    circle: list[object] = [pages]
+    circle.append(circle)
+    del pages, circle
+    gc.collect()
+    assert process.returncode is not None
+    assert (waiting(), pdfium._busy) == ([], set())
+
+
 def test_pages_that_are_passed_over_are_not_read(path: Path) -> None:
     assert [page.number for page in pdfium.pictures(path, 1, 3, 50, passed=[2])] == [1, 3]
 
@@ -107,16 +123,15 @@ def test_a_file_has_its_time_too(path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_process_that_has_nothing_to_do_ends() -> None:
     code = "from cmsearch.media import pdf_worker; pdf_worker.REST = 0.2; pdf_worker.main()"
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
-    with process:
+    with Process([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
         assert process.wait(20) == pdf_worker.IDLE
 
 
 def test_a_process_ends_with_the_one_that_it_is_for() -> None:
     code = "from cmsearch.media import pdf_worker; pdf_worker.main()"
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
     started = time.monotonic()
-    process.communicate(timeout=20)
+    with Process([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        process.communicate(timeout=20)
     assert process.returncode == 0
     assert time.monotonic() - started < pdf_worker.REST
 

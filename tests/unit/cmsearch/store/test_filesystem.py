@@ -103,12 +103,12 @@ with cmsearch.open(sys.argv[1]) as engine:
         seen = hits
 print(seen)
 """
-    reader = script(code, tmp_path)
-    assert reader.stdout is not None and reader.stdout.readline() == "ready\n"
-    for number in range(1, 5):
-        write_picture(tmp_path / f"{number}.png", "blue", (9, 9 + number))
-        assert Indexer(tmp_path, model=fake_model).run().added == 1
-    stdout, stderr = reader.communicate(timeout=60)
+    with script(code, tmp_path) as reader:
+        assert reader.stdout is not None and reader.stdout.readline() == "ready\n"
+        for number in range(1, 5):
+            write_picture(tmp_path / f"{number}.png", "blue", (9, 9 + number))
+            assert Indexer(tmp_path, model=fake_model).run().added == 1
+        stdout, stderr = reader.communicate(timeout=60)
     assert (reader.returncode, stdout) == (0, "5\n"), stderr
     assert journal(tmp_path) == "delete"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -155,14 +155,15 @@ def test_several_processes_migrate_at_once(folder: Path) -> None:
 
     code = "import sys; from cmsearch.store.store import Store; from pathlib import Path\n"
     code += "sys.stdin.readline(); Store(Path(sys.argv[1])).close()"
-    processes = [script(code, folder / DIRECTORY) for _ in range(4)]
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in processes:
-        _, stderr = process.communicate(timeout=60)
-        assert process.returncode == 0, stderr
+    with ExitStack() as stack:
+        processes = [stack.enter_context(script(code, folder / DIRECTORY)) for _ in range(4)]
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        for process in processes:
+            _, stderr = process.communicate(timeout=60)
+            assert process.returncode == 0, stderr
     assert best(folder, "green") == "green.png"
 
 
