@@ -151,7 +151,7 @@ def _album(folder: Path, album: Album, each: int) -> dict[str, str]:
         )
         name = f"{album.folder}/{album.names.format(time=time, number=number)}"
         picture = varied(scene, Random("burst" if burst else name), album.width, shifted=number)
-        _save(picture, _place(folder, name), time, album)
+        save(picture, _place(folder, name), time, album)
         made[name] = scene
     return made
 
@@ -170,7 +170,7 @@ def varied(scene: str, random: Random, width: int, *, shifted: int = 0) -> Image
     return picture.resize((width, round(width * high / wide)), Image.Resampling.LANCZOS)
 
 
-def _save(picture: Image.Image, path: Path, time: datetime, album: Album) -> None:
+def save(picture: Image.Image, path: Path, time: datetime, album: Album) -> None:
     exif = Image.Exif()
     if album.camera:  # messengers and scanners leave nothing of it
         text = f"{time:%Y:%m:%d %H:%M:%S}"
