@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import operator
+from collections.abc import Set
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -34,7 +35,14 @@ def checked_query(query: Any) -> Query:
     parts, without = (tuple(map(_part, some)) for some in (query.parts, query.without))
     if not any(part.weight > 0 for part in parts):
         raise QueryError("A query needs a part to look for, beside what is taken away.")
-    return Query(parts, without)
+    return Query(parts, without, _numbers(query.left_out))
+
+
+def _numbers(left_out: Any) -> frozenset[int]:
+    """Numbers of items; raises `QueryError` for anything else."""
+    if not isinstance(left_out, Set) or not all(type(number) is int for number in left_out):
+        raise QueryError("left_out is a set of numbers of items, as in `Hit.item`.")
+    return frozenset(left_out)
 
 
 def checked_path(path: Any, noun: str) -> Path:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
 from cmsearch.errors import QueryError
 from cmsearch.learning.metrics import CUTOFFS, Gold, Measure, measure, ndcg
+from cmsearch.learning.questions import Questions
 from cmsearch.search.engine import Engine
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.store.catalog import pairs
@@ -21,6 +22,11 @@ DEPTH = 1000
 """Hits that are looked at; a right one below counts as not found."""
 BY_PICTURE = Ranking(match="picture", fold=False)
 TIMED = 30
+WAYS = {
+    "default": Ranking(),
+    **{way: Ranking(match=way) for way in ("picture", "caption", "words")},
+}
+"""The default, and each of its ways alone, by what the tables call them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,24 @@ class Direction:
     """The median time of a single query on a warm engine."""
     ranks: tuple[int, ...]
     """The rank of the first right hit of each query, from 1; 0 if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """The figures of one way of ranking where some pictures have captions that speak for them."""
+
+    name: str
+    """The direction, `text→image`."""
+    group: str
+    """Of which pictures: `all`, the `captioned` ones, or the `bare` ones."""
+    way: str
+    """What ranked: the `default`, or one way of it alone."""
+    queries: int
+    """The number of queries."""
+    measures: dict[str, Measure]
+    """`recall@1`, `recall@5`, `recall@10` and `mrr` by their names."""
+    ranks: tuple[int, ...]
+    """The rank of the right picture of each query, from 1; 0 if it wasn't found."""
 
 
 def evaluate(
@@ -79,6 +103,36 @@ def evaluate(
     ]
 
 
+def evaluate_mixed(
+    engine: Engine, questions: Questions, rankings: Mapping[str, Ranking] = WAYS
+) -> list[Mixed]:
+    """The figures of text→image where captions speak for pictures, by ranking and by group.
+
+    Each ranking is that of a search, without the folding of near-duplicates. Groups without a
+    question are left out.
+    """
+    captioned = np.array([one.is_captioned for one in questions.rows])
+    groups = {"all": captioned | ~captioned, "captioned": captioned, "bare": ~captioned}
+    found = []
+    for way, ranking in rankings.items():
+        ranks = np.array(ranks_of(engine, questions, ranking))
+        for group, rows in groups.items():
+            if rows.any():
+                own = tuple(ranks[rows].tolist())
+                found.append(Mixed("text→image", group, way, len(own), _measures(own), own))
+    return found
+
+
+def ranks_of(engine: Engine, questions: Questions, ranking: Ranking) -> list[int]:
+    """The rank of the right picture of each question, from 1; 0 if it wasn't found."""
+    ranks = []
+    asked = questions.hits(engine, replace(ranking, fold=False), DEPTH)
+    for question, hits in zip(questions.rows, asked, strict=True):
+        right = engine.store.absolute(question.image)
+        ranks.append(next((hit.rank for hit in hits if hit.path == right), 0))
+    return ranks
+
+
 def given_or_own(engine: Engine, gold: Sequence[Gold] | None) -> Sequence[Gold]:
     """The pairs, or else the captions in the store; raises `QueryError` where there are none."""
     if gold is None:
@@ -101,17 +155,23 @@ def _direction(
         np.array([is_right(image, hit) for hit in hits], bool)
         for image, hits in zip(images, ask(queries), strict=True)
     ]
-    ranks = np.array([int(row.argmax()) + 1 if row.any() else 0 for row in relevant])
-    scores = {f"recall@{k}": (ranks > 0) & (ranks <= k) for k in CUTOFFS}
-    per_query = {**scores, "mrr": np.where(ranks > 0, 1 / np.maximum(ranks, 1), 0)}
-    per_query["ndcg@10"] = np.array([ndcg(row, 10) for row in relevant])
+    ranks = tuple(int(row.argmax()) + 1 if row.any() else 0 for row in relevant)
+    gain = np.array([ndcg(row, 10) for row in relevant])
     return Direction(
         name,
         len(queries),
-        {key: measure(values.astype(float)) for key, values in per_query.items()},
+        {**_measures(ranks), "ndcg@10": measure(gain)},
         _median_milliseconds(queries[:timed], ask),
-        tuple(ranks.tolist()),
+        ranks,
     )
+
+
+def _measures(ranks: Sequence[int]) -> dict[str, Measure]:
+    """Recall and MRR by their names, of the ranks of the first right hits."""
+    places = np.array(ranks)
+    values = {f"recall@{k}": (places > 0) & (places <= k) for k in CUTOFFS}
+    values["mrr"] = np.where(places > 0, 1 / np.maximum(places, 1), 0)
+    return {name: measure(own.astype(float)) for name, own in values.items()}
 
 
 def _median_milliseconds(

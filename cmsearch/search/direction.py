@@ -85,7 +85,8 @@ def ranked(
         if way in direction.ways:
             for own, result in zip(found, WAYS[way](direction, queries, excluded), strict=True):
                 own |= {} if result is None else {way: result}
-    requests = [StageRequest(direction, *pair) for pair in zip(queries, found, strict=True)]
+    rows = zip(queries, excluded, found, strict=True)
+    requests = [StageRequest(direction, *row) for row in rows]
     return [joined(*pair) for pair in zip(requests, nearest, strict=True)]
 
 

@@ -54,6 +54,10 @@ class Query:
     """The parts whose weighted sum is searched for."""
     without: tuple[QueryPart, ...] = ()
     """The parts that no hit may be about."""
+    left_out: frozenset[int] = frozenset()
+    """Numbers of items, as in `Hit.item`, that are as if they weren't there: they are no hits, and
+    what they say speaks for no other item.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ class ComposedQuery:
     """The weight of each part; at least one is positive, and a negative one subtracts."""
     without: tuple[EncodedQuery, ...] = ()
     """The parts that no hit may be about."""
+    left_out: frozenset[int] = frozenset()
+    """Numbers of items that are neither hits nor speak for others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,23 +4,141 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cmsearch.commands.options import format_option, trust_option
 from cmsearch.common.files import read_file
 from cmsearch.errors import QueryError
+from indexer.commands.eval_output import Measured, print_gains, print_json, print_tables
 from indexer.commands.options import device_option, folder_argument, model_option, progress
 from indexer.indexer import Indexer
 
+if TYPE_CHECKING:
+    from cmsearch.learning.questions import Questions
+    from cmsearch.search.engine import Engine
+
 _MAX_BYTES = 256 * 2**20  # of a file of queries
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+HELD_OUT = {
+    "hold-one-out": "one caption of each picture asked with, its others left in",
+    "keep-one": "one caption of each picture left in, its others asked with",
+}
+"""What `--captions` takes besides files, and what that means."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be measured, with what."""
+
+    captions: str | None
+    captioned: float | None
+    seed: int
+    ablate: bool
+    keep: bool
+    calibration: bool
+    absurd: Path | None
+    compare: Sequence[str]
+
+    @property
+    def file(self) -> Path | None:
+        """The file of captions, if there is one."""
+        return Path(self.captions) if self.captions and self.captions not in HELD_OUT else None
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether captions speak for their pictures as it is measured."""
+        return self.captions in HELD_OUT or self.captioned is not None
+
+    def check(self) -> None:
+        """Raise `UsageError` for options that don't go together."""
+        if self.keep and not self.ablate:
+            raise click.UsageError("--keep keeps what --ablate measures: give both.")
+        if self.absurd is not None and not self.calibration:
+            raise click.UsageError("--absurd is for --calibration: give both.")
+        if self.captioned is not None and self.captions is None:
+            raise click.UsageError(
+                "--captioned says how many pictures keep captions beside those asked with: give "
+                "--captions hold-one-out, --captions keep-one, or --captions FILE too."
+            )
+        if self.is_mixed and self.ablate:
+            raise click.UsageError(
+                "--ablate measures by the pictures alone: leave out --captioned, and --captions "
+                "unless it names a file."
+            )
+
+
+class _Captions(click.ParamType[str]):
+    """A file that is there, or how captions are held out."""
+
+    name = "captions"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value if value in HELD_OUT else str(_FILE.convert(value, param, ctx))
+
+
+def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give the command the options that say what is asked."""
+    options = [
+        click.option(
+            "--captions",
+            type=_Captions(),
+            metavar="WHICH",
+            help='A file of lines {"image", "caption"}, by default the captions in the index; or '
+            "hold-one-out: one of each picture, while its others speak for it; or keep-one: all "
+            "but one, while that one does.",
+        ),
+        click.option(
+            "--captioned",
+            type=click.FloatRange(0, 1),
+            metavar="SHARE",
+            help="With --captions: let that share of the pictures keep captions, from 0 to 1.",
+        ),
+        click.option(
+            "--seed",
+            type=int,
+            default=0,
+            metavar="N",
+            help="With --captions: what chooses captions and pictures.",
+        ),
+    ]
+    return _with(options, command)
+
+
+def _measuring(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give the command the options that say what is measured."""
+    options = [
+        click.option("--ablate", is_flag=True, help="What each stage of the ranking gains."),
+        click.option(
+            "--keep", is_flag=True, help="With --ablate: let the index run what gained there."
+        ),
+        click.option("--calibration", is_flag=True, help="What thresholds of relevance leave out."),
+        click.option(
+            "--absurd",
+            type=_FILE,
+            metavar="FILE",
+            help="For --calibration: queries, one a line, that no picture here answers.",
+        ),
+        click.option(
+            "--compare",
+            multiple=True,
+            metavar="MODEL",
+            help="Index with this model too, and say what it gains; may be given again.",
+        ),
+    ]
+    return _with(options, command)
+
+
+def _with(options: Sequence[Callable[..., Any]], command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -34,134 +152,103 @@ _MAX_BYTES = 256 * 2**20  # of a file of queries
     help="The index to measure; by default the folder's own, or else one made for this.",
 )
 @trust_option
-@click.option(
-    "--captions",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help='Lines {"image", "caption"}; by default the captions in the index.',
-)
-@click.option("--ablate", is_flag=True, help="What each stage of the ranking gains.")
-@click.option("--keep", is_flag=True, help="With --ablate: let the index run what gained there.")
-@click.option("--calibration", is_flag=True, help="What thresholds of relevance leave out.")
-@click.option(
-    "--absurd",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="For --calibration: queries, one a line, that no picture here answers.",
-)
-@click.option(
-    "--compare",
-    multiple=True,
-    metavar="MODEL",
-    help="Index with this model too, and say what it gains; may be given again.",
-)
+@_asking
+@_measuring
 @format_option
 def evaluate(
     folder: Path,
     model: str | None,
     device: str | None,
     store: Path | None,
-    captions: Path | None,
-    ablate: bool,
-    keep: bool,
-    calibration: bool,
-    absurd: Path | None,
-    compare: Sequence[str],
     style: str,
+    **options: Any,
 ) -> None:
     """Measure how well the captions and the pictures of FOLDER find each other.
 
     \b
     Example:
       cmsearch eval ~/Pictures --model lite --captions captions.jsonl
+      cmsearch eval ~/Pictures --captions hold-one-out --captioned 0.5
       cmsearch eval ~/Pictures --ablate --keep
       cmsearch eval ~/Pictures --calibration --absurd nonsense.txt
       cmsearch eval ~/Pictures --model lite --compare clip
     """
-    from cmsearch.learning import ablation
-    from cmsearch.learning import evaluate as measuring
-    from cmsearch.learning.metrics import read_gold
-    from cmsearch.models.spaces import model_name
     from cmsearch.search import engine as searcher
 
-    if keep and not ablate:
-        raise click.UsageError("--keep keeps what --ablate measures: give both.")
-    if absurd is not None and not calibration:
-        raise click.UsageError("--absurd is for --calibration: give both.")
-    odd = _lines(absurd) if absurd else None
+    wanted = _Wanted(**options)
+    wanted.check()
+    odd = _lines(wanted.absurd) if wanted.absurd else None
     store = _own_store(folder, model, store)
-    if keep and store is None:
+    if wanted.keep and store is None:
         raise click.UsageError("--keep needs an index that stays: run `cmsearch index` first.")
     with _evaluated_store(folder, model, device, store) as place, searcher.open(place) as engine:
-        gold = read_gold(captions, engine.store.root) if captions else None
-        directions = measuring.evaluate(engine, gold)
-        name = model_name(engine.space)
-        gains = ablation.ablate(engine, gold) if ablate else []
-        kept = ablation.keep(engine, gains) if keep else {}
-        curve = ablation.calibrate(engine, gold, odd) if calibration else None
-    measured = _Measured(name, directions, gains, kept, curve)
-    if style == "json":
-        _print_json(measured)
-    else:
-        _print_tables(measured, "absurd" if absurd else "picture left out")
-    for other in compare:
-        _compare(folder, other, device, captions, directions, style)
+        measured = _measured(engine, wanted, odd)
+    print_json(measured) if style == "json" else print_tables(measured)
+    for other in wanted.compare:
+        _compare(folder, other, device, wanted, measured, style)
 
 
-class _Measured(NamedTuple):
-    """What was measured of a model: by direction, and if it was wanted what stages gain, which of
-    them were kept, and what thresholds of relevance leave out.
-    """
+def _measured(engine: Engine, wanted: _Wanted, odd: Sequence[str] | None) -> Measured:
+    """What an engine's store gives, by whatever is wanted."""
+    from cmsearch.learning import ablation
+    from cmsearch.models.spaces import model_name
 
-    name: str
-    directions: Sequence[Any]
-    gains: Sequence[Any]
-    kept: Mapping[Any, Any]
-    curve: Any
-
-
-def _print_json(measured: _Measured) -> None:
-    name = measured.name
-    for direction in measured.directions:
-        click.echo(json.dumps(_fields(name, direction)))
-    for gain in measured.gains:
-        click.echo(json.dumps({"model": name, **asdict(gain)}))
-    for way, names in _named(measured.kept):
-        click.echo(json.dumps({"model": name, "direction": way, "kept": names}))
-    if measured.curve is not None:
-        click.echo(json.dumps({"model": name, "calibration": asdict(measured.curve)}))
+    gold = _gold(engine, wanted)
+    directions, mixed, said = _figures(engine, wanted)
+    gains = ablation.ablate(engine, gold) if wanted.ablate else []
+    return Measured(
+        model_name(engine.space),
+        directions,
+        said,
+        mixed,
+        gains,
+        ablation.keep(engine, gains) if wanted.keep else {},
+        ablation.calibrate(engine, gold, odd) if wanted.calibration else None,
+        "absurd" if odd else "picture left out",
+    )
 
 
-def _print_tables(measured: _Measured, others: str) -> None:
-    click.echo(f"{measured.name}, in per cent, with 95 % bootstrap intervals")
-    for direction in measured.directions:
-        _print_direction(direction)
-    _print_gains(measured.gains, "what a stage adds to the first stage alone")
-    if measured.kept:
-        _print_kept(measured.kept)
-    if measured.curve is not None:
-        _print_calibration(measured.curve, others)
+def _figures(engine: Engine, wanted: _Wanted) -> tuple[Sequence[Any], Sequence[Any], str]:
+    """The figures by direction, or those where captions speak for pictures, and of what."""
+    from cmsearch.learning import evaluate as measuring
+
+    if not wanted.is_mixed:
+        return measuring.evaluate(engine, _gold(engine, wanted)), (), ""
+    asked = _questions(engine, wanted)
+    how = HELD_OUT.get(wanted.captions or "", "asked with the captions given, those here left in")
+    said = f"{how}; {asked.captioned} of {asked.pictures} pictures captioned"
+    return (), measuring.evaluate_mixed(engine, asked), said
+
+
+def _questions(engine: Engine, wanted: _Wanted) -> Questions:
+    """What is asked where captions speak for pictures."""
+    from cmsearch.learning import questions
+
+    share = 1.0 if wanted.captioned is None else wanted.captioned
+    gold = _gold(engine, wanted)
+    if gold is not None:
+        return questions.given(engine, gold, share, wanted.seed)
+    return questions.held_out(engine, wanted.captions or "", share, wanted.seed)
+
+
+def _gold(engine: Engine, wanted: _Wanted) -> Any:
+    """The pairs in the file that was named, if one was."""
+    from cmsearch.learning.metrics import read_gold
+
+    return read_gold(wanted.file, engine.store.root) if wanted.file else None
 
 
 def _compare(
-    folder: Path,
-    model: str,
-    device: str | None,
-    captions: Path | None,
-    before: Sequence[Any],
-    style: str,
+    folder: Path, model: str, device: str | None, wanted: _Wanted, first: Measured, style: str
 ) -> None:
     """Measure another model on the same pairs, and print what it gains."""
     from cmsearch.learning import ablation
-    from cmsearch.learning import evaluate as measuring
-    from cmsearch.learning.metrics import read_gold
-    from cmsearch.models.spaces import model_name
     from cmsearch.search import engine as searcher
 
+    plain = replace(wanted, ablate=False, keep=False, calibration=False)
     with _evaluated_store(folder, model, device, None) as place, searcher.open(place) as engine:
-        gold = read_gold(captions, engine.store.root) if captions else None
-        after = measuring.evaluate(engine, gold)
-        name = model_name(engine.space)
+        second = _measured(engine, plain, None)
+    name, before, after = second.name, first.compared(), second.compared()
     if [one.queries for one in after] != [one.queries for one in before]:
         raise QueryError(f"{name} was not measured with the same captions: index FOLDER again.")
     gains = [
@@ -169,46 +256,10 @@ def _compare(
         for one, two in zip(before, after, strict=True)
     ]
     if style == "json":
-        for gain in gains:
-            click.echo(json.dumps(asdict(gain)))
+        print_gains(gains, as_json=True)
         return
-    click.echo(f"{name}, in per cent, with 95 % bootstrap intervals")
-    for direction in after:
-        _print_direction(direction)
-    _print_gains(gains, "what it gains over the first model")
-
-
-def _print_gains(gains: Sequence[Any], title: str) -> None:
-    if not gains:
-        return
-    click.echo(f"{title}, with the 95 % interval of a paired bootstrap")
-    for gain in gains:
-        click.echo(f"  {gain.direction}  {gain.stage}")
-        for name, measure in gain.gains.items():
-            value, low, high = (100 * one for one in (measure.value, measure.low, measure.high))
-            click.echo(f"    {name:10} {value:+6.1f}   [{low:+6.1f}, {high:+6.1f}]")
-
-
-def _print_kept(table: Mapping[Any, Any]) -> None:
-    click.echo("kept for this index, to run by default")
-    for way, names in _named(table):
-        click.echo(f"  {way}  {' and '.join(names) or 'nothing'}")
-
-
-def _named(table: Mapping[Any, Any]) -> Iterator[tuple[str, list[str]]]:
-    """Each direction of a table with the names of what runs there."""
-    for (query, target), stages in table.items():
-        names = [name for name in ("attention", "hubness") if getattr(stages, name)]
-        yield f"{query}→{target}", names
-
-
-def _print_calibration(curve: Any, others: str) -> None:
-    click.echo(
-        f"relevance of the best hit for {curve.queries} captions, area under ROC {curve.auc:.3f}"
-    )
-    click.echo(f"  below   picture here   {others:>16}")
-    for threshold, (within, without) in curve.thresholds.items():
-        click.echo(f"  {threshold:5.2f}   {100 * within:10.1f} %   {100 * without:14.1f} %")
+    print_tables(second)
+    print_gains(gains, "what it gains over the first model")
 
 
 def _own_store(folder: Path, model: str | None, store: Path | None) -> Path | None:
@@ -244,20 +295,3 @@ def _lines(path: Path) -> list[str]:
     if not found:
         raise QueryError(f"{path} has no query: write one a line.")
     return found
-
-
-def _fields(name: str, direction: Any) -> dict[str, Any]:
-    measures = {key: asdict(measure) for key, measure in direction.measures.items()}
-    milliseconds = round(direction.milliseconds, 2)
-    own = {"model": name, "direction": direction.name, "queries": direction.queries}
-    return {**own, **measures, "milliseconds": milliseconds}
-
-
-def _print_direction(direction: Any) -> None:
-    click.echo(
-        f"{direction.name}  {direction.queries} queries, "
-        f"median {direction.milliseconds:.1f} ms a query"
-    )
-    for name, measure in direction.measures.items():
-        value, low, high = (100 * number for number in (measure.value, measure.low, measure.high))
-        click.echo(f"  {name:10} {value:5.1f}   [{low:5.1f}, {high:5.1f}]")

@@ -74,16 +74,15 @@ def find_by_words(
 def _matches(direction: Direction, query: QueryVector, excluded: Collection[int]) -> list[Match]:
     """Photo items with words of what is looked for, and not those of what is subtracted."""
     catalog = direction.source.store.catalog
-    scope = Scope(direction.source.view.space_id, Modality.IMAGE, None, direction.where)
     texts = query.texts()
     away: set[int] = set()
     for text, weight in texts:
         if weight < 0:
             away |= items.about_same(catalog, fulltext.items_with(catalog, text))
-    left_out = away.union(excluded)
+    space, where = direction.source.view.space_id, direction.where
+    scope = Scope(space, Modality.IMAGE, None, where, away.union(excluded))
     text = " ".join(text for text, weight in texts if weight > 0)
-    matches = fulltext.match(catalog, text, direction.reach + len(left_out), scope)
-    return [match for match in matches if match.item not in left_out][: direction.reach]
+    return fulltext.match(catalog, text, direction.reach, scope)
 
 
 def _rarity(direction: Direction, matches: Sequence[Match]) -> float:

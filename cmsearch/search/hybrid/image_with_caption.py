@@ -115,7 +115,8 @@ def _nearest(
 ) -> dict[int, tuple[int, float]]:
     """By item of the candidates its caption that is nearest to the query, and the cosine."""
     catalog, view = request.direction.source.store.catalog, request.direction.source.view
-    captions = pairs.captions_of(catalog, view.space_id, {item.id for item in candidates.items})
+    numbers = {item.id for item in candidates.items}
+    captions = pairs.captions_of(catalog, view.space_id, numbers, request.excluded)
     vectors = items.vectors(catalog, [number for own in captions.values() for number in own], dim)
     nearest = {}
     for item, own in captions.items():

@@ -69,6 +69,7 @@ def encode_queries(
             tuple(next(encoded[part.modality]) for part in one.parts),
             tuple(part.weight for part in one.parts),
             tuple(next(encoded[part.modality]) for part in one.without),
+            one.left_out,
         )
         for one in asked
     ], is_list
@@ -94,7 +95,7 @@ def _heard(asked: Query) -> Query:
         )
         for some in (asked.parts, asked.without)
     )
-    return Query(parts, without)
+    return replace(asked, parts=parts, without=without)
 
 
 def _encode_texts(encoder: Encoder, texts: list[str]) -> list[EncodedQuery]:

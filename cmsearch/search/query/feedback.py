@@ -39,7 +39,7 @@ def refined(query: str | Query, liked: Sequence[Hit] = (), disliked: Sequence[Hi
     more = [_part(hit, total * weight) for hit, weight in marked]
     share = 1 / (1 + LIKED) if liked else 1.0
     parts = tuple(replace(part, weight=share * part.weight) for part in (*base.parts, *more))
-    return Query(parts, base.without)
+    return replace(base, parts=parts)
 
 
 def _check(*marked: Any) -> None:

@@ -28,6 +28,7 @@ def as_sounds(queries: Sequence[ComposedQuery], encoder: Encoder) -> list[Compos
                 for part, weight in zip(query.parts, query.weights, strict=True)
             ),
             _texts(query.without),
+            query.left_out,
         )
         for query in queries
         if is_text(query)

@@ -96,10 +96,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StageRequest:
-    """One query in a direction, and what each way found for it."""
+    """One query in a direction, the items that are neither found nor speak for others, and what
+    each way found for it.
+    """
 
     direction: Direction
     query: QueryVector
+    excluded: Collection[int] = ()
     found: Mapping[str, Found] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict)
 

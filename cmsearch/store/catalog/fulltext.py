@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
 
@@ -26,13 +26,14 @@ _FIRST = 200  # rows looked at first; then eight times as many, while a filter l
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What may be found: items of a modality with an embedding in a space, of one kind if given,
-    that pass a filter.
+    that pass a filter; and the items that are neither found nor lead to others by their words.
     """
 
     space: int
     modality: Modality
     kind: str | None = None
     wanted: Filter = field(default_factory=Filter)
+    left_out: Collection[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,9 @@ def _ranked(
     for piece in sqlite_words.ranked(connection, words, _FIRST):
         within = _within(connection, [row[0] for row in piece], scope)
         for by, score in piece:
-            for item in within.get(by, ()):
-                yield item, by, -score
+            for item in within.get(by, ()) if by not in scope.left_out else ():
+                if item not in scope.left_out:
+                    yield item, by, -score
 
 
 def _within(connection: sa.Connection, rows: Sequence[int], scope: Scope) -> dict[int, list[int]]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import sqlalchemy as sa
@@ -40,11 +40,15 @@ def captioned(catalog: Catalog, space: int) -> list[tuple[int, int, str]]:
         ]
 
 
-def captions_of(catalog: Catalog, space: int, items: Iterable[int]) -> dict[int, list[int]]:
-    """By item that is a photo the first embedding of each of its captions in a space."""
+def captions_of(
+    catalog: Catalog, space: int, items: Iterable[int], left_out: Collection[int] = ()
+) -> dict[int, list[int]]:
+    """By item that is a photo the first embedding of each of its captions in a space, but for
+    captions that are left out.
+    """
     photos, captions, table = schema.items.alias(), schema.items.alias(), schema.embeddings.c
     query = (
-        sa.select(photos.c.id, table.id)
+        sa.select(photos.c.id, table.id, captions.c.id)
         .join(captions, (captions.c.about == photos.c.asset) & (captions.c.kind == "caption"))
         .join(schema.embeddings, table.item == captions.c.id)
         .where(is_photo(photos), table.space == space, table.part == 0)
@@ -52,22 +56,28 @@ def captions_of(catalog: Catalog, space: int, items: Iterable[int]) -> dict[int,
     )
     found: dict[int, list[int]] = {}
     for chunk in chunks(sorted(set(items))):
-        for item, embedding in catalog.rows(query.where(photos.c.id.in_(chunk))):
-            found.setdefault(item, []).append(embedding)
+        for item, embedding, caption in catalog.rows(query.where(photos.c.id.in_(chunk))):
+            if caption not in left_out:
+                found.setdefault(item, []).append(embedding)
     return found
 
 
 def captions(catalog: Catalog) -> list[tuple[str, str]]:
     """Every caption of a photograph in the store as (path of its image, text)."""
+    return [(path, text) for _, path, text in caption_items(catalog)]
+
+
+def caption_items(catalog: Catalog) -> list[tuple[int, str, str]]:
+    """The same with the number of the caption's item before it."""
     photos = schema.items.alias()
     query = (
-        sa.select(schema.assets.c.path, schema.items.c.text)
+        sa.select(schema.items.c.id, schema.assets.c.path, schema.items.c.text)
         .join(schema.assets, schema.items.c.about == schema.assets.c.id)
         .where(schema.items.c.kind == "caption")
         .where(schema.assets.c.id.in_(sa.select(photos.c.asset).where(is_photo(photos))))
         .order_by(schema.assets.c.path, schema.items.c.id)
     )
-    return [(row[0], row[1]) for row in catalog.rows(query)]
+    return [(row[0], row[1], row[2]) for row in catalog.rows(query)]
 
 
 def subjects(catalog: Catalog, space: int, modality: Modality) -> tuple[IdArray, IdArray]:

@@ -1,0 +1,139 @@
+"""What the command `eval` prints: tables for people, lines of JSON for programs."""
+
+# Tested by tests/unit/cmsearch/learning/test_ablation.py
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import click
+
+_RECALLS = {"recall@1": "R@1", "recall@5": "R@5", "recall@10": "R@10", "mrr": "MRR"}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of a model.
+
+    By direction, or where captions are held out by group of pictures and way; and if it was wanted
+    what stages gain, which of them were kept, and what thresholds of relevance leave out.
+    """
+
+    name: str
+    directions: Sequence[Any] = ()
+    held_out: str = ""
+    """How captions were held out, in words; empty where they weren't."""
+    mixed: Sequence[Any] = ()
+    gains: Sequence[Any] = ()
+    kept: Mapping[Any, Any] = field(default_factory=dict)
+    curve: Any = None
+    others: str = "picture left out"
+    """What the queries without an answer are in the table of `curve`."""
+
+    def compared(self) -> list[Any]:
+        """The figures that those of another model are compared with."""
+        mixed = (row for row in self.mixed if (row.group, row.way) == ("all", "default"))
+        return [*self.directions, *mixed]
+
+
+def print_json(measured: Measured) -> None:
+    """A line of JSON for each thing that was measured."""
+    name = measured.name
+    for direction in measured.directions:
+        click.echo(json.dumps(_fields(name, direction)))
+    for row in measured.mixed:
+        own = {"model": name, "direction": row.name, "pictures": row.group, "way": row.way}
+        measures = {key: asdict(measure) for key, measure in row.measures.items()}
+        click.echo(json.dumps({**own, "queries": row.queries, **measures}))
+    for gain in measured.gains:
+        click.echo(json.dumps({"model": name, **asdict(gain)}))
+    for way, names in _named(measured.kept):
+        click.echo(json.dumps({"model": name, "direction": way, "kept": names}))
+    if measured.curve is not None:
+        click.echo(json.dumps({"model": name, "calibration": asdict(measured.curve)}))
+
+
+def print_tables(measured: Measured) -> None:
+    """Everything that was measured, for people."""
+    click.echo(f"{measured.name}, in per cent, with 95 % bootstrap intervals")
+    for direction in measured.directions:
+        _print_direction(direction)
+    if measured.mixed:
+        _print_mixed(measured.mixed, measured.held_out)
+    print_gains(measured.gains, "what a stage adds to the first stage alone")
+    if measured.kept:
+        _print_kept(measured.kept)
+    if measured.curve is not None:
+        _print_calibration(measured.curve, measured.others)
+
+
+def _print_mixed(rows: Sequence[Any], held_out: str) -> None:
+    click.echo(f"{rows[0].name}, {held_out}")
+    heads = "".join(f"{head:>22}" for head in _RECALLS.values())
+    click.echo(f"  {'pictures':10}{'way':9}{'queries':>7}{heads}")
+    for row in rows:
+        cells = "".join(f"{_interval(row.measures[name]):>22}" for name in _RECALLS)
+        click.echo(f"  {row.group:10}{row.way:9}{row.queries:7}{cells}")
+
+
+def _interval(measure: Any) -> str:
+    value, low, high = (100 * one for one in (measure.value, measure.low, measure.high))
+    return f"{value:.1f} [{low:.1f}, {high:.1f}]"
+
+
+def print_gains(gains: Sequence[Any], title: str = "", *, as_json: bool = False) -> None:
+    """What is gained by stage or model, if anything was measured."""
+    if as_json:
+        for gain in gains:
+            click.echo(json.dumps(asdict(gain)))
+        return
+    if not gains:
+        return
+    click.echo(f"{title}, with the 95 % interval of a paired bootstrap")
+    for gain in gains:
+        click.echo(f"  {gain.direction}  {gain.stage}")
+        for name, measure in gain.gains.items():
+            value, low, high = (100 * one for one in (measure.value, measure.low, measure.high))
+            click.echo(f"    {name:10} {value:+6.1f}   [{low:+6.1f}, {high:+6.1f}]")
+
+
+def _print_kept(table: Mapping[Any, Any]) -> None:
+    click.echo("kept for this index, to run by default")
+    for way, names in _named(table):
+        click.echo(f"  {way}  {' and '.join(names) or 'nothing'}")
+
+
+def _named(table: Mapping[Any, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Each direction of a table with the names of what runs there."""
+    for (query, target), stages in table.items():
+        names = [name for name in ("attention", "hubness") if getattr(stages, name)]
+        yield f"{query}→{target}", names
+
+
+def _print_calibration(curve: Any, others: str) -> None:
+    click.echo(
+        f"relevance of the best hit for {curve.queries} captions, area under ROC {curve.auc:.3f}"
+    )
+    click.echo(f"  below   picture here   {others:>16}")
+    for threshold, (within, without) in curve.thresholds.items():
+        click.echo(f"  {threshold:5.2f}   {100 * within:10.1f} %   {100 * without:14.1f} %")
+
+
+def _fields(name: str, direction: Any) -> dict[str, Any]:
+    measures = {key: asdict(measure) for key, measure in direction.measures.items()}
+    milliseconds = round(direction.milliseconds, 2)
+    own = {"model": name, "direction": direction.name, "queries": direction.queries}
+    return {**own, **measures, "milliseconds": milliseconds}
+
+
+def _print_direction(direction: Any) -> None:
+    click.echo(
+        f"{direction.name}  {direction.queries} queries, "
+        f"median {direction.milliseconds:.1f} ms a query"
+    )
+    for name, measure in direction.measures.items():
+        value, low, high = (100 * number for number in (measure.value, measure.low, measure.high))
+        click.echo(f"  {name:10} {value:5.1f}   [{low:5.1f}, {high:5.1f}]")
