@@ -11,7 +11,7 @@ from indexer import Indexer
 from tests import orders
 from tests.builders import write_files, write_picture
 
-SEARCHES = 60
+SEARCHES = 45
 COLOURS = ("red", "green", "blue", "yellow", "white", "black", "purple", "orange")
 ALIKE = (orders.LONGER, orders.AGAIN, orders.ERROR)
 
