@@ -4,10 +4,10 @@
 
 A copy of `sample_data` is indexed, in FOLDER if one is named. The questions are in
 tests/data/queries/mixed.jsonl, each with the files that are meant; they were written before any
-ranking was run on them; `--more` asks sixty others, in mixed_more.jsonl, by which nothing was ever
-chosen. Prints for how many a meant file is first, for how many it is among the
-first three, and what stood in its place otherwise; `--why` also what each stage says of both. Ends
-with 1 where fewer are right than are asked for.
+ranking was run on them. `--more` asks sixty others, of mixed_more.jsonl, by which nothing was ever
+chosen. Prints for how many a meant file is first, for how many it is among the first three, and
+what stood in its place otherwise; `--why` also what each stage says of both. Ends with 1 where
+fewer are right than are asked for.
 """
 
 from __future__ import annotations
