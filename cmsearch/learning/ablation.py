@@ -1,15 +1,14 @@
-"""What each stage of the ranking gains, and what relevance tells apart, on one's own store."""
+"""What each stage of the ranking gains on one's own store."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.learning.evaluate import DEPTH, Direction, evaluate, given_or_own
+from cmsearch.learning.evaluate import Direction, evaluate, given_or_own
 from cmsearch.learning.metrics import Gold, Measure, measure
 from cmsearch.search.engine import Engine
 from cmsearch.search.rank.second_stage import OWN, Ranking
@@ -24,7 +23,6 @@ from cmsearch.search.rank.stages import (
 from cmsearch.types import Modality
 
 MEASURES = ("recall@1", "recall@10", "mrr")
-THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9)
 _DIRECTIONS = {
     "text→image": (Modality.TEXT, Modality.IMAGE),
     "image→text": (Modality.IMAGE, Modality.TEXT),
@@ -42,18 +40,6 @@ class Gain:
     """The name of the stage."""
     gains: dict[str, Measure]
     """The difference by measure, in parts of 1; its interval is that of a paired bootstrap."""
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How well relevance tells queries with an answer in the store from those without."""
-
-    queries: int
-    """The number of queries with an answer."""
-    auc: float
-    """The area under the ROC curve of telling them apart by the best hit's relevance."""
-    thresholds: dict[float, tuple[float, float]]
-    """The shares of both kinds that lie below each threshold, those with an answer first."""
 
 
 def ablate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Gain]:
@@ -124,53 +110,6 @@ def gains(before: Direction, after: Direction) -> dict[str, Measure]:
     """By measure what `after` has more than `before` on the same queries."""
     first, second = (_per_query(one) for one in (before, after))
     return {name: measure(second[name] - first[name]) for name in MEASURES}
-
-
-def calibrate(
-    engine: Engine, gold: Sequence[Gold] | None = None, absurd: Sequence[str] | None = None
-) -> Calibration:
-    """How well relevance tells queries that something here answers from those that nothing does.
-
-    By the pictures alone. The former are the captions; the latter are the queries `absurd`, or
-    the captions again, each with its picture left out to see how relevant the best of the others
-    seems. Queries without any relevance, where no bank was kept yet, are left out.
-    """
-    pairs = given_or_own(engine, gold)
-    asked = _by_picture(engine, [one.caption for one in pairs])
-    if absurd is not None:
-        rows = _by_picture(engine, absurd)
-        return _calibration(*([max(row.values()) for row in some if row] for some in (asked, rows)))
-    within, without = [], []
-    for pair, row in zip(pairs, asked, strict=True):
-        right = engine.store.absolute(pair.image)
-        others = [likely for path, likely in row.items() if path != right]
-        if others:
-            within.append(max(row.values()))
-            without.append(max(others))
-    return _calibration(within, without)
-
-
-def _by_picture(engine: Engine, queries: Sequence[str]) -> list[dict[Path, float]]:
-    """For each query the relevance of the pictures, where it is known."""
-    ranking = Ranking(match="picture", fold=False)
-    asked = engine.search(queries, target="image", k=DEPTH, ranking=ranking)
-    return [
-        {hit.path: hit.relevance for hit in hits if hit.relevance is not None} for hits in asked
-    ]
-
-
-def _calibration(here: Sequence[float], missing: Sequence[float]) -> Calibration:
-    """Of the best relevances of queries that have an answer, and of queries that have none."""
-    if not here or not missing:
-        return Calibration(0, float("nan"), {})
-    within, without = np.array(here), np.array(missing)
-    above = np.searchsorted(np.sort(without), within, "left")
-    level = np.searchsorted(np.sort(without), within, "right") - above
-    auc = float((above + level / 2).mean() / len(without))
-    shares = {
-        one: (float((within < one).mean()), float((without < one).mean())) for one in THRESHOLDS
-    }
-    return Calibration(len(within), auc, shares)
 
 
 def _per_query(direction: Direction) -> dict[str, NDArray[np.float64]]:

@@ -7,7 +7,9 @@ are neither found nor evidence, whatever else stays in.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from cmsearch.common.digest import content_digest
 from cmsearch.errors import QueryError
@@ -51,6 +53,11 @@ class Questions:
     """The number of pictures that keep captions."""
     pictures: int
     """The number of pictures that have captions."""
+
+    def some(self, most: int) -> Questions:
+        """At most so many of the questions, of more some by chance, which are always the same."""
+        chosen = np.sort(np.random.default_rng(0).permutation(len(self.rows))[:most])
+        return replace(self, rows=tuple(self.rows[place] for place in chosen.tolist()))
 
     def hits(self, engine: Engine, ranking: Ranking, k: int) -> Iterator[list[Hit]]:
         """The pictures that an engine finds for each question."""

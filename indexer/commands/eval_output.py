@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+_WIDTH = 30
 _RECALLS = {"recall@1": "R@1", "recall@5": "R@5", "recall@10": "R@10", "mrr": "MRR"}
 
 
@@ -32,11 +33,21 @@ class Measured:
     curve: Any = None
     others: str = "picture left out"
     """What the queries without an answer are in the table of `curve`."""
+    reliabilities: Sequence[Any] = ()
+    no_match: Any = None
 
     def compared(self) -> list[Any]:
         """The figures that those of another model are compared with."""
         mixed = (row for row in self.mixed if (row.group, row.way) == ("all", "default"))
         return [*self.directions, *mixed]
+
+    def panels(self) -> dict[str, dict[str, list[tuple[float, float, float]]]]:
+        """By direction and kind of hits the points of the reliability diagram."""
+        panels: dict[str, dict[str, list[tuple[float, float, float]]]] = {}
+        for one in self.reliabilities:
+            points = [(bin.said, bin.right, bin.hits / one.hits) for bin in one.equal_counts]
+            panels.setdefault(one.direction, {})[f"{one.of}, error {one.error:.3f}"] = points
+        return panels
 
 
 def print_json(measured: Measured) -> None:
@@ -54,6 +65,10 @@ def print_json(measured: Measured) -> None:
         click.echo(json.dumps({"model": name, "direction": way, "kept": names}))
     if measured.curve is not None:
         click.echo(json.dumps({"model": name, "calibration": asdict(measured.curve)}))
+    for one in measured.reliabilities:
+        click.echo(json.dumps({"model": name, "reliability": asdict(one)}))
+    if measured.no_match is not None:
+        click.echo(json.dumps({"model": name, "no_match": asdict(measured.no_match)}))
 
 
 def print_tables(measured: Measured) -> None:
@@ -68,6 +83,10 @@ def print_tables(measured: Measured) -> None:
         _print_kept(measured.kept)
     if measured.curve is not None:
         _print_calibration(measured.curve, measured.others)
+    for one in measured.reliabilities:
+        _print_reliability(one)
+    if measured.no_match is not None:
+        _print_no_match(measured.no_match)
 
 
 def _print_mixed(rows: Sequence[Any], held_out: str) -> None:
@@ -120,6 +139,45 @@ def _print_calibration(curve: Any, others: str) -> None:
     click.echo(f"  below   picture here   {others:>16}")
     for threshold, (within, without) in curve.thresholds.items():
         click.echo(f"  {threshold:5.2f}   {100 * within:10.1f} %   {100 * without:14.1f} %")
+
+
+def _print_reliability(found: Any) -> None:
+    which = {"first": "first hits", "shown": "all hits shown"}[found.of]
+    click.echo(
+        f"{found.direction}, {found.hits} {which}, {found.right:.1%} right: expected calibration "
+        f"error {found.error:.3f} ({found.by_chance:.3f} if relevance were exact)"
+    )
+    better = 1 - found.brier / found.brier_of_base if found.brier_of_base else 0.0
+    click.echo(
+        f"  Brier score {found.brier:.3f}, that of the base rate {found.brier_of_base:.3f}: "
+        f"{better:+.0%}"
+    )
+    for title, bins in (
+        ("bins of equal count", found.equal_counts),
+        ("bins of equal width", found.equal_widths),
+    ):
+        click.echo(f"  {title:19}   hits   said  right")
+        for one in bins:
+            click.echo(
+                f"    {one.low:6.1%} to {one.high:6.1%} {one.hits:7}  {one.said:5.1%}  "
+                f"{one.right:5.1%}  {_bar(one.said, one.right)}"
+            )
+
+
+def _bar(said: float, right: float) -> str:
+    """A bar of what is right, with a line where it would end if what is said were exact."""
+    cells = ["█" if place < round(right * _WIDTH) else "·" for place in range(_WIDTH)]
+    cells[min(int(said * _WIDTH), _WIDTH - 1)] = "│"
+    return "".join(cells)
+
+
+def _print_no_match(found: Any) -> None:
+    click.echo(
+        f"{found.queries} queries that nothing answers; area under ROC beside captions asked "
+        f"without themselves {found.auc:.3f}"
+    )
+    for share, relevance in found.relevance.items():
+        click.echo(f"  {share:4.0%} of them have a hit of a relevance above {relevance:.1%}")
 
 
 def _fields(name: str, direction: Any) -> dict[str, Any]:

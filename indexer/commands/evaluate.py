@@ -44,6 +44,7 @@ class _Wanted:
     keep: bool
     calibration: bool
     absurd: Path | None
+    plot: Path | None
     compare: Sequence[str]
 
     @property
@@ -62,6 +63,8 @@ class _Wanted:
             raise click.UsageError("--keep keeps what --ablate measures: give both.")
         if self.absurd is not None and not self.calibration:
             raise click.UsageError("--absurd is for --calibration: give both.")
+        if self.plot is not None and not self.calibration:
+            raise click.UsageError("--plot draws what --calibration measures: give both.")
         if self.captioned is not None and self.captions is None:
             raise click.UsageError(
                 "--captioned says how many pictures keep captions beside those asked with: give "
@@ -118,12 +121,23 @@ def _measuring(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--keep", is_flag=True, help="With --ablate: let the index run what gained there."
         ),
-        click.option("--calibration", is_flag=True, help="What thresholds of relevance leave out."),
+        click.option(
+            "--calibration",
+            is_flag=True,
+            help="Whether relevance is right of as many hits as it says, and what it leaves out.",
+        ),
         click.option(
             "--absurd",
             type=_FILE,
             metavar="FILE",
-            help="For --calibration: queries, one a line, that no picture here answers.",
+            help="For --calibration: queries, one a line, that no picture here answers, in place "
+            "of those that come with cmsearch.",
+        ),
+        click.option(
+            "--plot",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="For --calibration: draw what relevance says against what is right, as SVG.",
         ),
         click.option(
             "--compare",
@@ -174,15 +188,20 @@ def evaluate(
       cmsearch eval ~/Pictures --model lite --compare clip
     """
     from cmsearch.search import engine as searcher
+    from cmsearch.show import reliability
 
     wanted = _Wanted(**options)
     wanted.check()
     odd = _lines(wanted.absurd) if wanted.absurd else None
+    if wanted.plot is not None:
+        reliability.check_place(wanted.plot)
     store = _own_store(folder, model, store)
     if wanted.keep and store is None:
         raise click.UsageError("--keep needs an index that stays: run `cmsearch index` first.")
     with _evaluated_store(folder, model, device, store) as place, searcher.open(place) as engine:
         measured = _measured(engine, wanted, odd)
+    if wanted.plot is not None:
+        reliability.write(wanted.plot, measured.panels())
     print_json(measured) if style == "json" else print_tables(measured)
     for other in wanted.compare:
         _compare(folder, other, device, wanted, measured, style)
@@ -193,18 +212,27 @@ def _measured(engine: Engine, wanted: _Wanted, odd: Sequence[str] | None) -> Mea
     from cmsearch.learning import ablation
     from cmsearch.models.spaces import model_name
 
-    gold = _gold(engine, wanted)
     directions, mixed, said = _figures(engine, wanted)
-    gains = ablation.ablate(engine, gold) if wanted.ablate else []
-    return Measured(
-        model_name(engine.space),
-        directions,
-        said,
-        mixed,
-        gains,
-        ablation.keep(engine, gains) if wanted.keep else {},
-        ablation.calibrate(engine, gold, odd) if wanted.calibration else None,
-        "absurd" if odd else "picture left out",
+    gains = ablation.ablate(engine, _gold(engine, wanted)) if wanted.ablate else []
+    kept = ablation.keep(engine, gains) if wanted.keep else {}
+    measured = Measured(model_name(engine.space), directions, said, mixed, gains, kept)
+    return _calibrated(engine, wanted, odd, measured) if wanted.calibration else measured
+
+
+def _calibrated(
+    engine: Engine, wanted: _Wanted, odd: Sequence[str] | None, measured: Measured
+) -> Measured:
+    """The same with how well relevance agrees with what is right."""
+    from cmsearch.learning import calibration, no_match
+
+    gold = _gold(engine, wanted)
+    to_images, to_texts = calibration.judged(engine, _questions(engine, wanted))
+    return replace(
+        measured,
+        curve=no_match.calibrate(engine, gold, odd),
+        others="absurd" if odd else "picture left out",
+        reliabilities=[*to_images.reliabilities(), *to_texts.reliabilities()],
+        no_match=no_match.no_match(engine, odd or no_match.absurd(), to_images.best),
     )
 
 
@@ -221,14 +249,16 @@ def _figures(engine: Engine, wanted: _Wanted) -> tuple[Sequence[Any], Sequence[A
 
 
 def _questions(engine: Engine, wanted: _Wanted) -> Questions:
-    """What is asked where captions speak for pictures."""
+    """What is asked where captions speak for pictures; each of those in the index, if no others
+    are wanted.
+    """
     from cmsearch.learning import questions
 
     share = 1.0 if wanted.captioned is None else wanted.captioned
     gold = _gold(engine, wanted)
     if gold is not None:
         return questions.given(engine, gold, share, wanted.seed)
-    return questions.held_out(engine, wanted.captions or "", share, wanted.seed)
+    return questions.held_out(engine, wanted.captions or questions.EACH, share, wanted.seed)
 
 
 def _gold(engine: Engine, wanted: _Wanted) -> Any:

@@ -6,16 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import cmsearch
 from cmsearch.learning.ablation import (
     MEASURES,
-    THRESHOLDS,
     Gain,
     ablate,
-    calibrate,
     gains,
     keep,
     table,
@@ -76,19 +73,6 @@ def test_each_stage_is_measured_in_both_directions(engine: cmsearch.Engine) -> N
     assert all(set(one.gains) == set(MEASURES) for one in found)
     # Nothing was measured for the fake encoder, so nothing runs by default.
     assert all(one.gains["mrr"].value == 0 for one in found if one.stage == "default")
-
-
-def test_calibration_is_of_captions_with_and_without_their_picture(
-    engine: cmsearch.Engine,
-) -> None:
-    with engine:
-        found = calibrate(engine)
-    assert found.queries == 6
-    assert 0.5 <= found.auc <= 1
-    assert list(found.thresholds) == list(THRESHOLDS)
-    for row in np.array(list(found.thresholds.values())).T:
-        assert (np.diff(row) >= 0).all()
-    assert all(within <= without for within, without in found.thresholds.values())
 
 
 UP, DOWN, EVEN = Measure(0.1, 0.05, 0.15), Measure(-0.1, -0.2, -0.01), Measure(0.0, -0.1, 0.1)
@@ -156,14 +140,6 @@ def test_a_kept_table_replaces_what_ships_in_its_directions() -> None:
 )
 def test_of_a_kept_table_only_what_is_sound_counts(text: str) -> None:
     assert defaults("lite", text) == defaults("lite", None)
-
-
-def test_calibration_takes_queries_that_nothing_here_answers(engine: cmsearch.Engine) -> None:
-    with engine:
-        found = calibrate(engine, absurd=["old dog", "an old old tree"])
-    assert found.queries == 6
-    assert 0.5 < found.auc <= 1
-    assert all(within <= without for within, without in found.thresholds.values())
 
 
 @pytest.fixture(scope="module")
