@@ -108,6 +108,7 @@ def faults(engine: Engine, own: Asked) -> tuple[list[Fault], bool]:
     for k, more in longer.items():
         if [_shown(hit) for hit in more[:FEW]] != [_shown(hit) for hit in hits]:
             found.append(_fault(LONGER, own, f"k={k}: {_apart(hits, more[:FEW])}"))
+            break
     return found, False
 
 

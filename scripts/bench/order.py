@@ -56,7 +56,9 @@ def main() -> int:
             folder = indexed((arguments.folder or Path(scratch)) / name)
             with cmsearch.open(folder) as engine:
                 requests = islice(asked(arguments.seed, material(folder)), arguments.count // 2)
-                for own in requests:
+                for number, own in enumerate(requests):
+                    if number % 100 == 0:
+                        print(f"{name}: {number}, {len(found)} faults", file=sys.stderr)
                     some, is_refused = faults(engine, own)
                     made.append(own)
                     found += some
