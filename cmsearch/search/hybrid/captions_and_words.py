@@ -48,9 +48,7 @@ def find_by_captions(
 def _photos(direction: Direction, paths: Collection[str | None]) -> dict[str, int]:
     """By path the photo items of these files."""
     catalog, space = direction.source.store.catalog, direction.source.view.space_id
-    images = items.images_at(catalog, space, [path for path in paths if path])
-    photos = items.of_embeddings(catalog, images.values())
-    return {path: photos[number].id for path, number in images.items() if number in photos}
+    return items.photos_at(catalog, space, [path for path in paths if path])
 
 
 def find_by_words(
@@ -82,7 +80,7 @@ def _matches(direction: Direction, query: QueryVector, excluded: Collection[int]
     space, where = direction.source.view.space_id, direction.where
     scope = Scope(space, Modality.IMAGE, None, where, away.union(excluded))
     text = " ".join(text for text, weight in texts if weight > 0)
-    return fulltext.match(catalog, text, direction.reach, scope)
+    return fulltext.match(catalog, text, direction.reach, scope, LEAST_SHARE)
 
 
 def _rarity(direction: Direction, matches: Sequence[Match]) -> float:

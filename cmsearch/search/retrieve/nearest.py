@@ -87,15 +87,11 @@ class Retriever:
         """The items of these numbers as candidates, each with its first embedding."""
         if not numbers:
             return []
-        catalog = self._store.catalog
-        embeddings = items.embeddings_of(catalog, view.space_id, numbers)
-        by_embedding = items.of_embeddings(catalog, embeddings.values())
-        vectors = items.vectors(catalog, by_embedding, view.space.dim)
+        firsts = items.firsts(self._store.catalog, view.space_id, numbers, view.space.dim)
         candidates = []
-        for embedding, item in by_embedding.items():
-            if embedding in vectors:  # else it is damaged
-                cosine = round(float(np.dot(vectors[embedding], query.vector)), DECIMALS)
-                candidates.append(Candidate(item, embedding, cosine, cosine, {}))
+        for embedding, (item, vector) in firsts.items():
+            cosine = round(float(np.dot(vector, query.vector)), DECIMALS)
+            candidates.append(Candidate(item, embedding, cosine, cosine, {}))
         return candidates
 
     def _allow(self, view: View, request: NearestRequest) -> IdArray | None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -29,6 +30,22 @@ def unpack_tokens(blob: bytes, dim: int) -> tuple[FloatArray, FloatArray]:
     rows = np.frombuffer(blob, np.int8).reshape(-1, dim + 4)
     heads = np.ascontiguousarray(rows[:, :4]).view("<f2").astype(np.float32)
     return rows[:, 4:] * heads[:, :1], heads[:, 1]
+
+
+def unpack_all_tokens(blobs: Sequence[bytes], dim: int) -> list[tuple[FloatArray, FloatArray]]:
+    """The same of many; raises `TypeError` and `ValueError` for what `pack_tokens` doesn't give."""
+    if not all(isinstance(blob, bytes) for blob in blobs):
+        raise TypeError("an embedding is blobs of the lengths that its space says")
+    if any(len(blob) % (dim + 4) for blob in blobs):
+        raise ValueError("tokens are as long as an embedding, with a scale and a weight")
+    tokens, weights = unpack_tokens(b"".join(blobs), dim)
+    if not (np.isfinite(tokens).all() and np.isfinite(weights).all()):
+        raise ValueError("an embedding is finite numbers, as many as its space has dimensions")
+    ends = np.cumsum([len(blob) // (dim + 4) for blob in blobs]).tolist()
+    starts = [0, *ends[:-1]]
+    return [
+        (tokens[start:end], weights[start:end]) for start, end in zip(starts, ends, strict=True)
+    ]
 
 
 def pack(vectors: FloatArray) -> str:

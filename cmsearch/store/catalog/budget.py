@@ -7,9 +7,7 @@ steps of each statement are counted and compared with the size of the file.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,6 @@ LEAST = 5_000_000
 """Steps that every statement may take, however small the file is."""
 PER_BYTE = 20
 """Further ones for each byte of the file. A row has a hundred bytes, and to read it takes 20."""
-_SECONDS, _BYTES = 2.0, 10_000_000
-"""Seconds for a look at all pages of a file, and the bytes for which there is one more."""
 _WORK = "work"
 
 
@@ -58,24 +54,18 @@ def bound(engine: sa.Engine, path: Path) -> None:
         record.info[_WORK] = Work(path)
         attend(connection, record.info)
 
-    def begin(connection: sa.Connection, _c: Any, _s: str, _p: Any, _x: Any, many: bool) -> None:
-        connection.info[_WORK].begin(is_many=many)
+    def execute(connection: sa.Connection, _c: Any, _s: str, _p: Any, _x: Any, many: bool) -> None:
+        begin(connection, is_many=many)
 
     sa.event.listen(engine, "connect", connect)
-    sa.event.listen(engine, "before_cursor_execute", begin)
+    sa.event.listen(engine, "before_cursor_execute", execute)
 
 
-@contextmanager
-def timed(connection: sa.Connection) -> Iterator[None]:
-    """End a statement within that takes long, such as a count of all rows, which is one step."""
-    seconds = _SECONDS + connection.info[_WORK].size() / _BYTES
-    timer = threading.Timer(seconds, connection.connection.driver_connection.interrupt)  # type: ignore[union-attr]
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+def begin(connection: sa.Connection, *, is_many: bool = False) -> None:
+    """Count the steps of a statement that begins, which SQLAlchemy doesn't tell of itself if it
+    is run by the driver.
+    """
+    connection.info[_WORK].begin(is_many=is_many)
 
 
 def attend(driver: Any, info: Any) -> None:

@@ -19,12 +19,17 @@ from cmsearch.store.catalog import schema, settings, sqlite
 from cmsearch.store.catalog.blobs import unpack
 from cmsearch.store.catalog.schema import understood
 from cmsearch.store.catalog.sqlite import translated
+from cmsearch.store.catalog.sqlite_statements import Prepared, given
 from cmsearch.store.catalog.writer import Writer
 from cmsearch.types import FloatArray, Generation, Space
 
 log = logging.getLogger("cmsearch")
 MOST_GENERATIONS = 1000
+_MOST_COUNTS = 10_000
 _LONGEST_SNAPSHOTS = 10_000  # characters of their tokens
+_SETTING = Prepared(
+    sa.select(schema.settings.c.value).where(schema.settings.c.name == given("name"))
+)
 
 
 class Catalog:
@@ -42,6 +47,7 @@ class Catalog:
         self._watches = 0
         self._watching = threading.Lock()
         self._reading = threading.local()
+        self._counts: tuple[int, dict[str, int]] = (-1, {})
 
     def close(self) -> None:
         """Release the file, its write-ahead log folded into it."""
@@ -75,7 +81,7 @@ class Catalog:
             while True:
                 before = self.version()
                 sqlite.begin(connection)
-                connection.execute(sa.select(schema.settings.c.name).limit(1)).fetchall()
+                _SETTING.rows(connection, name=settings.ROOT)
                 if self.version() == before:  # the first read settled the state, and it is this one
                     break
                 connection.rollback()
@@ -102,10 +108,28 @@ class Catalog:
         with self.connected() as connection:
             return connection.execute(query).fetchall()
 
+    def run(self, statement: Prepared, **values: Any) -> list[Any]:
+        """All rows of a statement that was compiled before, as tuples."""
+        with self.connected() as connection:
+            return statement.rows(connection, **values)
+
     def scalar(self, query: sa.Executable) -> Any:
         """The first value of the first row of a query; None without a row."""
         rows = self.rows(query)
         return rows[0][0] if rows else None
+
+    def counts(self) -> dict[str, int]:
+        """What was counted of the state that this thread reads, for others that read it to use and
+        to add to; of no state in particular, nothing.
+        """
+        version: int | None = getattr(self._reading, "version", None)
+        if version is None:
+            return {}
+        known, counts = self._counts
+        if known != version or len(counts) > _MOST_COUNTS:
+            counts = {}
+            self._counts = version, counts
+        return counts
 
     def root(self) -> str | None:
         """The folder that is indexed, as text that JSON can hold."""
@@ -205,9 +229,8 @@ class Catalog:
         return self._setting(settings.reranker(space))
 
     def _setting(self, name: str) -> str | None:
-        query = sa.select(schema.settings.c.value).where(schema.settings.c.name == name)
-        value = self.scalar(query)
-        return value if isinstance(value, str) else None
+        rows = self.run(_SETTING, name=name)
+        return rows[0][0] if rows and isinstance(rows[0][0], str) else None
 
     # --- changing it ---
 

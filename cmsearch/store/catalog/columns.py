@@ -30,7 +30,9 @@ def of_photos() -> sa.ColumnElement[bool]:
     return is_picture & schema.embeddings.c.item.not_in(pages)
 
 
-def is_vector(column: sa.ColumnElement[bytes], dim: int) -> sa.ColumnElement[bool]:
+def is_vector(
+    column: sa.ColumnElement[bytes], dim: int | sa.ColumnElement[int]
+) -> sa.ColumnElement[bool]:
     """Whether a vector is the bytes of `dim` numbers."""
     return sa.and_(sqlite.is_blob(column), sa.func.length(column) == 2 * dim)
 
@@ -41,7 +43,9 @@ def is_hash(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[bool]:
     return sa.and_(sqlite.is_blob(column), is_as_long)
 
 
-def whole(column: sa.ColumnElement[bytes], most: int) -> sa.ColumnElement[Any]:
+def whole(
+    column: sa.ColumnElement[bytes], most: int | sa.ColumnElement[int]
+) -> sa.ColumnElement[Any]:
     """A blob of at most `most` bytes, or null; 0 for anything else, which isn't read."""
     is_whole = sa.and_(sqlite.is_blob(column), sa.func.length(column) <= most)
     return sa.case((column.is_(None), sa.null()), (is_whole, column), else_=sa.literal(0))

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import log
 
+import numpy as np
 import sqlalchemy as sa
 
-from cmsearch.store.catalog import schema, sqlite, sqlite_words
-from cmsearch.store.catalog.budget import timed
+from cmsearch.store.catalog import schema, sqlite_words
 from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.columns import PAGE
 from cmsearch.store.catalog.filters import conditions, is_near
+from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed, listing
 from cmsearch.store.catalog.terms import forms, terms
 from cmsearch.types import Filter, Modality
 
 MOST_WORDS = 64
 """Different words of a query that count, from its beginning."""
-MOST_ROWS = 10_000
-"""Rows that have a query's words before its commoner words are left out; about 10 ms of work."""
+MOST_ROWS = 4000
+"""Rows that have a query's words before its commoner words bring none; some milliseconds of work.
+"""
 TELLING = 0.25
-_FIRST = 200  # rows looked at first; then eight times as many, while a filter leaves too few
+_ADDING = 0.1  # what a word has to weigh among all to be looked for beside rarer ones
+_FIRST = 400  # rows whose words are read first; then eight times as many, while too few are left
+_ASKED = 150  # rows of which it is asked at once what they find
+_STATEMENTS = 32
+_K1, _B = 1.2, 0.75  # of BM25, as SQLite has them
+_LEAST_IDF = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +63,29 @@ class Match:
     words: tuple[str, ...]
 
 
-def match(catalog: Catalog, text: str, limit: int, scope: Scope) -> list[Match]:
+def match(catalog: Catalog, text: str, limit: int, scope: Scope, least: float = 0.0) -> list[Match]:
     """The items within `scope` that have words of a text, at most `limit`, the best first.
 
     A picture is found by the words of its own path and by those of its captions, of which the
-    best one counts. No sign in `text` has a meaning; one without a word finds nothing.
+    best one counts. No sign in `text` has a meaning; one without a word finds nothing. Those with a
+    share below `least` may be missing.
     """
-    with catalog.connected() as connection:
-        return _matches(connection, text, limit, scope)
-
-
-def _matches(connection: sa.Connection, text: str, limit: int, scope: Scope) -> list[Match]:
     asked = list(dict.fromkeys(terms(text)))[:MOST_WORDS]
-    rows = {word: sqlite_words.count(connection, [[word]]) for word in asked}
-    found: dict[int, tuple[int, float]] = {}
-    for item, by, score in _ranked(connection, _looked_up(rows), scope):
-        if len(found) == limit and item not in found:
-            break
-        found.setdefault(item, (by, score))
-    weights = _weights(connection, rows)
-    held = _held(connection, [by for by, _ in found.values()])
-    return [
-        _match(item, by, score, weights, held.get(by, frozenset()))
-        for item, (by, score) in found.items()
-    ]
+    with catalog.connected() as connection:
+        query = _Query.of(connection, catalog.counts(), asked)
+        found: dict[int, Match] = {}
+        for rows in _candidates(connection, query, least):
+            held = sqlite_words.texts(connection, rows)
+            scores = {row: query.score(words) for row, words in held.items()}
+            order = sorted(held, key=lambda row: (-scores[row], row))
+            for item, row in _found(connection, order, scope):
+                if item not in found or scores[row] > found[item].score:
+                    found[item] = query.match(item, row, scores[row], held[row])
+                if len(found) == limit:
+                    break
+            if len(found) >= limit:
+                break
+    return sorted(found.values(), key=lambda one: (-one.score, one.by))[:limit]
 
 
 def items_with(catalog: Catalog, text: str) -> set[int]:
@@ -87,101 +95,190 @@ def items_with(catalog: Catalog, text: str) -> set[int]:
     """
     asked = list(dict.fromkeys(terms(text)))[:MOST_WORDS]
     with catalog.connected() as connection:
-        rows = {
-            word: sum(sqlite_words.count(connection, [[form]]) for form in forms(word))
-            for word in asked
-        }
-        weights = _weights(connection, rows)
+        known = catalog.counts()
+        rows = {word: sum(_counted(connection, known, forms(word)).values()) for word in asked}
+        weights = _weights(sqlite_words.sizes(connection)[0], rows)
         telling = [word for word in asked if weights[word] >= TELLING * max(weights.values())]
         if not telling:
             return set()
-        return sqlite_words.holding(connection, [forms(word) for word in telling])
+        return set(sqlite_words.holding(connection, [forms(word) for word in telling]))
 
 
 def rows_with(catalog: Catalog, words: Sequence[str]) -> int:
     """How many items have every one of some words that `match` gave."""
     with catalog.connected() as connection:
-        return sqlite_words.count(connection, [[word] for word in words])
+        known = catalog.counts()
+        key = " ".join(words)
+        if key not in known:
+            known[key] = sqlite_words.count(connection, [[word] for word in words])
+        return known[key]
 
 
-def _looked_up(rows: Mapping[str, int]) -> list[str]:
-    """The rarest words, as many as are together in at most `MOST_ROWS` rows; at least one."""
-    chosen: list[str] = []
-    total = 0
-    for word in sorted((word for word in rows if rows[word]), key=lambda word: rows[word]):
-        total += rows[word]
-        if chosen and total > MOST_ROWS:
-            break
-        chosen.append(word)
-    return chosen
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """The words of a query, with what each weighs, and what it counts in BM25."""
+
+    rows: Mapping[str, int]
+    """How many rows have each word."""
+    weights: Mapping[str, float]
+    idf: Mapping[str, float]
+    length: float
+    """The mean length of a row in words."""
+
+    @classmethod
+    def of(cls, connection: sa.Connection, known: dict[str, int], asked: Sequence[str]) -> _Query:
+        """The `asked` words, of some of which the number of rows is `known`."""
+        rows = _counted(connection, known, asked)
+        total, words = sqlite_words.sizes(connection)
+        total = max(total, *rows.values(), 1) if rows else 1
+        idf = {
+            word: max(_LEAST_IDF, log((total - count + 0.5) / (count + 0.5)))
+            for word, count in rows.items()
+        }
+        return cls(rows, _weights(total, rows), idf, max(words / total, 1.0))
+
+    def score(self, held: Sequence[str]) -> float:
+        """The BM25 of a row with these words (Robertson and Zaragoza 2009)."""
+        share = _K1 * (1 - _B + _B * len(held) / self.length)
+        times: dict[str, int] = {}
+        for word in held:
+            if word in self.idf:
+                times[word] = times.get(word, 0) + 1
+        return sum(
+            self.idf[word] * often * (_K1 + 1) / (often + share) for word, often in times.items()
+        )
+
+    def match(self, item: int, by: int, score: float, held: Collection[str]) -> Match:
+        """What an item is found by, with the words of the row `by`."""
+        matched = tuple(word for word in self.weights if word in held)
+        share = sum(self.weights[word] for word in matched) / sum(self.weights.values())
+        return Match(item, by, score, share, matched)
+
+    def chosen(self, least: float) -> list[str]:
+        """The rarest words without which no row has the share `least`, as many as are together in
+        at most `MOST_ROWS` rows; at least one.
+        """
+        chosen: list[str] = []
+        total, left = 0, sum(self.weights[word] for word in self.rows if self.rows[word])
+        needed = least * sum(self.weights.values())
+        for count, word in sorted((self.rows[word], word) for word in self.rows):
+            if not count:
+                continue
+            total += count
+            if chosen and (total > MOST_ROWS or left < needed):
+                break
+            chosen.append(word)
+            left -= self.weights[word]
+        return chosen
 
 
-def _ranked(
-    connection: sa.Connection, words: Sequence[str], scope: Scope
-) -> Iterator[tuple[int, int, float]]:
-    """Items within `scope`, each with the item whose words matched and their score."""
-    if not words:
+def _candidates(connection: sa.Connection, query: _Query, least: float) -> Iterator[list[int]]:
+    """Rows that have some of the rarest words, those first whose words weigh most, in pieces."""
+    chosen = query.chosen(least)
+    if not chosen:
         return
-    for piece in sqlite_words.ranked(connection, words, _FIRST):
-        within = _within(connection, [row[0] for row in piece], scope)
-        for by, score in piece:
-            for item in within.get(by, ()) if by not in scope.left_out else ():
-                if item not in scope.left_out:
-                    yield item, by, -score
+    if query.rows[chosen[0]] > MOST_ROWS:
+        yield from _common(connection, query, chosen[0])
+        return
+    parts = [(sqlite_words.holding(connection, [[word]]), query.weights[word]) for word in chosen]
+    rows = np.unique(np.concatenate([own for own, _ in parts]).astype(np.int64))
+    if len(rows) > _FIRST:
+        least_weight = _ADDING * sum(query.weights.values())
+        for word in query.rows:
+            if word not in chosen and query.rows[word] and query.weights[word] >= least_weight:
+                parts.append(
+                    (sqlite_words.holding(connection, [chosen, [word]]), query.weights[word])
+                )
+    values = np.repeat([weight for _, weight in parts], [len(own) for own, _ in parts])
+    places = np.searchsorted(rows, np.concatenate([own for own, _ in parts]))
+    weights = np.bincount(places, values, len(rows))
+    order = rows[np.lexsort((rows, -weights))].tolist()
+    start, size = 0, _FIRST
+    while start < len(order):
+        yield order[start : start + size]
+        start, size = start + size, 8 * size
+
+
+def _common(connection: sa.Connection, query: _Query, word: str) -> Iterator[list[int]]:
+    """Rows with a word that is in many: those with all the other words first, then by number."""
+    every = [[one] for one in query.rows if query.rows[one]]
+    size, after = _FIRST, sqlite_words.LEAST
+    if len(every) > 1:
+        yield sqlite_words.holding(connection, every, most=size)
+    while rows := sqlite_words.holding(connection, [[word]], after, size):
+        yield rows
+        after, size = rows[-1], 8 * size
+
+
+def _counted(
+    connection: sa.Connection, known: dict[str, int], words: Iterable[str]
+) -> dict[str, int]:
+    """How many rows have each word; what is known of a state isn't counted again."""
+    for word in words:
+        if word not in known:
+            known[word] = sqlite_words.count(connection, [[word]])
+    return {word: known[word] for word in words}
+
+
+def _found(
+    connection: sa.Connection, rows: Sequence[int], scope: Scope
+) -> Iterator[tuple[int, int]]:
+    """Items within `scope`, each with the row that they are found by, in the order of the rows."""
+    for start in range(0, len(rows), _ASKED):
+        some = rows[start : start + _ASKED]
+        within = _within(connection, some, scope)
+        for row in some:
+            if row not in scope.left_out:
+                own = within.get(row, ())
+                yield from ((item, row) for item in own if item not in scope.left_out)
 
 
 def _within(connection: sa.Connection, rows: Sequence[int], scope: Scope) -> dict[int, list[int]]:
     """By the items whose words matched those within `scope` that are found by them."""
-    by, found = schema.items.alias(), schema.items
-    listed = sqlite.listed(rows)
+    is_text, wanted = scope.modality is Modality.TEXT, scope.wanted
+    found = _reached(is_text, scope.kind is not None, wanted).rows(
+        connection,
+        rows=listing(rows),
+        space=scope.space,
+        modality=str(scope.modality),
+        kind=scope.kind,
+    )
+    within: dict[int, list[int]] = {}
+    for row, item, latitude, longitude in found:
+        if is_near(wanted, latitude, longitude):
+            within.setdefault(row, []).append(item)
+    return within
+
+
+@lru_cache(_STATEMENTS)
+def _reached(is_text: bool, has_kind: bool, wanted: Filter) -> Prepared:
+    """The items of a modality in a space, of a kind if it has one, that some rows are found by."""
+    by, found, embeddings = schema.items.alias(), schema.items, schema.embeddings.c
     reached = found.c.id == by.c.id
-    if scope.modality is not Modality.TEXT:
+    if not is_text:
         reached |= found.c.asset == by.c.about
-    embedded = sa.select(schema.embeddings.c.id).where(
-        schema.embeddings.c.item == found.c.id, schema.embeddings.c.space == scope.space
+    embedded = sa.select(embeddings.id).where(
+        embeddings.item == found.c.id, embeddings.space + 0 == given("space")
     )
     query = (
         sa.select(by.c.id, found.c.id, schema.assets.c.latitude, schema.assets.c.longitude)
         .join(found, reached)
         .join(schema.assets, schema.assets.c.id == sa.func.coalesce(by.c.about, by.c.asset))
         .where(
-            by.c.id.in_(listed),
-            found.c.modality == scope.modality,
-            found.c.kind != "page",  # its file's name says nothing of one page among many
+            by.c.id.in_(listed("rows")),
+            found.c.modality == given("modality"),
+            found.c.kind != PAGE,  # its file's name says nothing of one page among many
             embedded.exists(),
         )
-        .where(*conditions(scope.wanted))
+        .where(*conditions(wanted))
         .order_by(found.c.id)
     )
-    if scope.kind is not None:
-        query = query.where(found.c.kind == scope.kind)
-    within: dict[int, list[int]] = {}
-    for row, item, latitude, longitude in connection.execute(query):
-        if is_near(scope.wanted, latitude, longitude):
-            within.setdefault(row, []).append(item)
-    return within
+    if has_kind:
+        query = query.where(found.c.kind == given("kind"))
+    return Prepared(query)
 
 
-def _weights(connection: sa.Connection, rows: Mapping[str, int]) -> dict[str, float]:
+def _weights(total: int, rows: Mapping[str, int]) -> dict[str, float]:
     """How much each word says, by the number of rows that have it: the idf of BM25, above 0."""
-    query = sa.select(sa.func.count()).select_from(schema.items)
-    with timed(connection):
-        total = max(connection.execute(query).scalar_one(), *rows.values(), 0)
+    total = max(total, *rows.values(), 0)
     return {word: log(1 + (total - count + 0.5) / (count + 0.5)) for word, count in rows.items()}
-
-
-def _held(connection: sa.Connection, rows: Sequence[int]) -> dict[int, frozenset[str]]:
-    """The words of some rows."""
-    held = {}
-    for chunk in schema.chunks(rows):
-        query = sa.select(schema.words).where(schema.words.c.rowid.in_(chunk))
-        held.update({row: frozenset(text.split()) for row, text in connection.execute(query)})
-    return held
-
-
-def _match(
-    item: int, by: int, score: float, weights: Mapping[str, float], held: frozenset[str]
-) -> Match:
-    matched = tuple(word for word in weights if word in held)
-    share = sum(weights[word] for word in matched) / sum(weights.values())
-    return Match(item, by, score, share, matched)

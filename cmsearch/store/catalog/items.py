@@ -12,53 +12,47 @@ import numpy as np
 import sqlalchemy as sa
 
 from cmsearch.common.numbers import are_unit
-from cmsearch.store.catalog import schema
-from cmsearch.store.catalog.blobs import unpack_tokens
+from cmsearch.store.catalog import schema, statements
+from cmsearch.store.catalog.blobs import unpack_all_tokens
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.store.catalog.columns import (
-    PAGE,
-    is_hash,
-    is_photo,
-    is_vector,
-    of_photos,
-    shortened,
-    whole,
-)
+from cmsearch.store.catalog.columns import is_vector, of_photos
+from cmsearch.store.catalog.embeddings import last_embedding
 from cmsearch.store.catalog.filters import conditions, is_near
-from cmsearch.store.catalog.schema import chunks, understood
+from cmsearch.store.catalog.schema import understood
+from cmsearch.store.catalog.sqlite_statements import Prepared, listing
 from cmsearch.types import MAX_TOKENS, Filter, FloatArray, IdArray, Item, Modality
 
 MAX_LOCATOR = 100
 LAST = 2**63 - 1
 """The highest id that there can be."""
+_KNUTH = 2654435761
+_TRIED = 8  # times as many ids as are wanted: most are of what is asked for
+_MOST_IDS = 2**24
 
 
 def of_embeddings(catalog: Catalog, embeddings: Iterable[int]) -> dict[int, Item]:
     """The items of embeddings, by the embedding's id; ids that are gone are missing."""
-    described = schema.assets.alias()
-    query = (
-        sa.select(
-            schema.embeddings.c.id,
-            schema.items.c.id,
-            schema.assets.c.path,
-            schema.items.c.modality,
-            schema.items.c.kind,
-            shortened(schema.items.c.text),
-            described.c.path,
-            schema.items.c.locator,
-            schema.items.c.digest,
-            sa.func.coalesce(described.c.taken, schema.assets.c.taken),
-        )
-        .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
-        .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
-        .join(described, schema.items.c.about == described.c.id, isouter=True)
-    )
-    found: dict[int, Item] = {}
-    for chunk in chunks(sorted(set(embeddings))):
-        rows = catalog.rows(query.where(schema.embeddings.c.id.in_(chunk)))
-        with understood(catalog.path):
-            found |= {row[0]: _item(row) for row in rows}
-    return found
+    rows = catalog.run(statements.DESCRIBED, ids=listing(set(embeddings)))
+    with understood(catalog.path):
+        return {row[0]: _item(row) for row in rows}
+
+
+def firsts(
+    catalog: Catalog, space: int, items: Iterable[int], dim: int
+) -> dict[int, tuple[Item, FloatArray]]:
+    """By the id of their first embedding in a space the items of these numbers, with its vector
+    `(dim,)`. Those of which it is damaged are missing.
+    """
+    first: dict[int, Any] = {}
+    for row in catalog.run(
+        statements.WITH_VECTORS, items=listing(set(items)), space=space, dim=dim
+    ):
+        first.setdefault(row[1], row)
+    pairs = _shaped([(row[0], row[-1]) for row in first.values()], dim)
+    ids, vectors = _matrix(pairs, dim)
+    sound = dict(zip(ids.tolist(), vectors, strict=True))
+    with understood(catalog.path):
+        return {row[0]: (_item(row), sound[row[0]]) for row in first.values() if row[0] in sound}
 
 
 def embedding_ids(
@@ -77,9 +71,11 @@ def embedding_ids(
         sa.select(schema.embeddings.c.id, schema.assets.c.latitude, schema.assets.c.longitude)
         .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
         .join(schema.assets, schema.assets.c.id == subject)
-        .where(schema.embeddings.c.space == space, schema.embeddings.c.modality == modality)
-        .where(*conditions(wanted))
+        .where(schema.embeddings.c.modality == modality, *conditions(wanted))
     )
+    # With a sum in it SQLite begins with the paths, and not, by its index, with all of a space.
+    own = schema.embeddings.c.space if of is None else schema.embeddings.c.space + 0
+    query = query.where(own == space)
     if kind is not None:
         query = query.where(schema.items.c.kind == kind)
     if of is not None:
@@ -90,45 +86,28 @@ def embedding_ids(
 
 def images_at(catalog: Catalog, space: int, paths: Iterable[str]) -> dict[str, int]:
     """By the path of an asset the first embedding of the photo that it is."""
-    return _first_embeddings(catalog, space, schema.assets.c.path, sorted(set(paths)))
+    return {path: first for path, (first, _) in _photos_at(catalog, space, paths).items()}
+
+
+def photos_at(catalog: Catalog, space: int, paths: Iterable[str]) -> dict[str, int]:
+    """By the path of an asset the item that is its photo, if that has an embedding in a space."""
+    return {path: item for path, (_, item) in _photos_at(catalog, space, paths).items()}
+
+
+def _photos_at(catalog: Catalog, space: int, paths: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """By path the first embedding of a photo, and its item."""
+    found: dict[str, tuple[int, int]] = {}
+    for path, embedding, item in catalog.run(
+        statements.PHOTOS, paths=listing(set(paths)), space=space
+    ):
+        found.setdefault(path, (embedding, item))
+    return found
 
 
 def pages_of(catalog: Catalog, space: int, paths: Iterable[str]) -> list[int]:
     """The embeddings of the pages of documents."""
-    query = (
-        sa.select(schema.embeddings.c.id)
-        .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
-        .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
-        .where(schema.embeddings.c.space == space, schema.items.c.kind == PAGE)
-    )
-    found, wanted = list[int](), list[Any](sorted(set(paths)))
-    for chunk in chunks(wanted):
-        rows = catalog.rows(query.where(schema.assets.c.path.in_(chunk)))
-        found += [int(row[0]) for row in rows]
-    return found
-
-
-def embeddings_of(catalog: Catalog, space: int, items: Iterable[int]) -> dict[int, int]:
-    """By item its first embedding in a space."""
-    return _first_embeddings(catalog, space, schema.items.c.id, sorted(set(items)))
-
-
-def _first_embeddings(
-    catalog: Catalog, space: int, key: sa.ColumnElement[Any], values: Sequence[Any]
-) -> dict[Any, int]:
-    query = (
-        sa.select(key, sa.func.min(schema.embeddings.c.id))
-        .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
-        .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
-        .where(schema.embeddings.c.space == space)
-        .group_by(key)
-    )
-    if key is schema.assets.c.path:
-        query = query.where(is_photo(schema.items))
-    found: dict[Any, int] = {}
-    for chunk in chunks(values):
-        found |= {row[0]: row[1] for row in catalog.rows(query.where(key.in_(chunk)))}
-    return found
+    rows = catalog.run(statements.PAGES, paths=listing(set(paths)), space=space)
+    return [int(row[1]) for row in rows]
 
 
 def embeddings_with_digest(catalog: Catalog, space: int, digest: str) -> IdArray:
@@ -157,29 +136,15 @@ def about_same(catalog: Catalog, items: Iterable[int]) -> set[int]:
 
     What a subtitle says is about a moment, not about its film.
     """
-    of, table = schema.items.alias(), schema.items
-    pictured = sa.or_(is_photo(of), of.c.kind == "caption")
-    subject = sa.select(sa.func.coalesce(of.c.about, of.c.asset)).where(pictured)
     found = set(items)
-    for chunk in chunks(sorted(found)):
-        subjects = subject.where(of.c.id.in_(chunk)).scalar_subquery()
-        same = sa.or_(table.c.about.in_(subjects), table.c.asset.in_(subjects))
-        found |= {row[0] for row in catalog.rows(sa.select(table.c.id).where(same))}
-    return found
+    if not found:
+        return found
+    return found | {row[0] for row in catalog.run(statements.ABOUT_SAME, items=listing(found))}
 
 
 def hashes(catalog: Catalog, embeddings: Iterable[int]) -> dict[int, bytes]:
     """By id of embeddings the perceptual hash of their item; those without one are missing."""
-    table = schema.embeddings.c
-    query = (
-        sa.select(table.id, schema.items.c.phash)
-        .join(schema.items, table.item == schema.items.c.id)
-        .where(is_hash(schema.items.c.phash))
-    )
-    found: dict[int, bytes] = {}
-    for chunk in chunks(sorted(set(embeddings))):
-        found |= {row[0]: row[1] for row in catalog.rows(query.where(table.id.in_(chunk)))}
-    return found
+    return dict(catalog.run(statements.HASHES, ids=listing(set(embeddings))))
 
 
 def embeddings(
@@ -201,31 +166,20 @@ def embeddings(
 
 def vectors(catalog: Catalog, embeddings: Iterable[int], dim: int) -> dict[int, FloatArray]:
     """By id the vector `(dim,)` of embeddings; those that are damaged are missing."""
-    table = schema.embeddings.c
-    query = sa.select(table.id, table.vector).where(is_vector(table.vector, dim))
-    found: dict[int, FloatArray] = {}
-    for chunk in chunks(sorted(set(embeddings))):
-        ids, rows = _matrix(catalog.rows(query.where(table.id.in_(chunk))), dim)
-        found |= dict(zip(ids.tolist(), rows, strict=True))
-    return found
+    ids, rows = _matrix(catalog.run(statements.VECTORS, ids=listing(set(embeddings)), dim=dim), dim)
+    return dict(zip(ids.tolist(), rows, strict=True))
 
 
 def item_pictures(
     catalog: Catalog, space: int, items: Iterable[int], dim: int
 ) -> dict[int, FloatArray]:
     """By item the vectors `(n, dim)` that it has in a space, without those that are damaged."""
-    table = schema.embeddings.c
-    query = (
-        sa.select(table.item, table.vector)
-        .where(table.space == space, is_vector(table.vector, dim))
-        .order_by(table.item, table.part)
-    )
+    rows = catalog.run(statements.PICTURES, items=listing(set(items)), space=space, dim=dim)
+    numbers, vectors = _matrix(rows, dim)
     found: dict[int, list[FloatArray]] = {}
-    for chunk in chunks(sorted(set(items))):
-        numbers, rows = _matrix(catalog.rows(query.where(table.item.in_(chunk))), dim)
-        for number, row in zip(numbers.tolist(), rows, strict=True):
-            found.setdefault(number, []).append(row)
-    return {number: np.stack(rows) for number, rows in found.items()}
+    for number, vector in zip(numbers.tolist(), vectors, strict=True):
+        found.setdefault(number, []).append(vector)
+    return {number: np.stack(own) for number, own in found.items()}
 
 
 def contents(
@@ -235,16 +189,12 @@ def contents(
 
     Raises `StoreError` for any that are damaged.
     """
-    table = schema.embeddings.c
-    tokens = whole(table.tokens, MAX_TOKENS * (dim + 4))
-    query = sa.select(table.id, whole(table.vector, 2 * dim), tokens)
-    found = {}
-    for chunk in chunks(embeddings):
-        rows = catalog.rows(query.where(table.id.in_(chunk)))
-        with understood(catalog.path):
-            for number, vector, tokens in rows:
-                found[number] = _content(vector, b"" if tokens is None else tokens, dim)
-    return found
+    rows = catalog.run(statements.CONTENTS, ids=listing(set(embeddings)), dim=dim, most=MAX_TOKENS)
+    with understood(catalog.path):
+        vectors = _decoded([row[1] for row in rows], dim)
+        tokens = unpack_all_tokens([b"" if row[2] is None else row[2] for row in rows], dim)
+    ids = (row[0] for row in rows)
+    return dict(zip(ids, zip(vectors, tokens, strict=True), strict=True))
 
 
 def sample(
@@ -256,25 +206,61 @@ def sample(
     The same ones each time, as long as nothing changes among these.
     """
     table = schema.embeddings.c
-    return _sample(catalog, (table.modality == modality) & (table.id <= last), space, dim, count)
+    rows = _sampled(catalog, statements.SOME, space, modality, count, last)
+    if rows is None:
+        wanted = (table.modality == modality) & (table.id <= last)
+        rows = _lowest(catalog, wanted, space, count)
+    return _matrix(_shaped(rows, dim), dim)
 
 
 def photos(
     catalog: Catalog, space: int, dim: int, count: int, last: int = LAST
 ) -> tuple[IdArray, FloatArray]:
     """The same of photos."""
-    return _sample(catalog, of_photos() & (schema.embeddings.c.id <= last), space, dim, count)
+    rows = _sampled(catalog, statements.SOME_PHOTOS, space, Modality.IMAGE, count, last)
+    if rows is None:
+        rows = _lowest(catalog, of_photos() & (schema.embeddings.c.id <= last), space, count)
+    return _matrix(_shaped(rows, dim), dim)
 
 
-def _sample(
-    catalog: Catalog, wanted: sa.ColumnElement[bool], space: int, dim: int, count: int
-) -> tuple[IdArray, FloatArray]:
-    """Those of which Knuth's multiplicative hash of the id is the lowest."""
+def _sampled(
+    catalog: Catalog, some: Prepared, space: int, modality: Modality, count: int, last: int
+) -> Sequence[Any] | None:
+    """The embeddings of which Knuth's multiplicative hash of the id is the lowest, without a look
+    at all of them; None where too few ids are theirs.
+    """
+    last = min(last, last_embedding(catalog))
+    if last > _MOST_IDS:
+        return None
+    ids = np.arange(1, last + 1, dtype=np.uint64)
+    keys = (ids * np.uint64(_KNUTH)) % np.uint64(2**32)
+    ids = ids[np.argsort(keys, kind="stable")[: _TRIED * count]].astype(np.int64)
+    found: list[Any] = []
+    start, size = 0, count
+    while start < len(ids) and len(found) < count:
+        piece = ids[start : start + size].tolist()
+        rows = catalog.run(some, ids=listing(piece), space=space, modality=str(modality))
+        by_id = {row[0]: row for row in rows}
+        found += [by_id[one] for one in piece if one in by_id]
+        start, size = start + size, 2 * (count - len(found)) + _TRIED
+    if len(found) < count and len(ids) < last:
+        return None
+    return sorted(found[:count])
+
+
+def _lowest(
+    catalog: Catalog, wanted: sa.ColumnElement[bool], space: int, count: int
+) -> Sequence[Any]:
+    """The same by a look at all of them."""
     table = schema.embeddings.c
     chosen = sa.select(table.id).where(table.space == space, wanted)
-    chosen = chosen.order_by((table.id * 2654435761) % 2**32).limit(count)
-    query = sa.select(table.id, table.vector).where(table.id.in_(chosen))
-    return _matrix(catalog.rows(query.where(is_vector(table.vector, dim))), dim)
+    chosen = chosen.order_by((table.id * _KNUTH) % 2**32).limit(count)
+    return catalog.rows(sa.select(table.id, table.vector).where(table.id.in_(chosen)))
+
+
+def _shaped(rows: Sequence[Any], dim: int) -> list[Any]:
+    """The rows of which the vector is the bytes of `dim` numbers."""
+    return [row for row in rows if isinstance(row[1], bytes) and len(row[1]) == 2 * dim]
 
 
 def _matrix(rows: Sequence[Any], dim: int) -> tuple[IdArray, FloatArray]:
@@ -286,21 +272,23 @@ def _matrix(rows: Sequence[Any], dim: int) -> tuple[IdArray, FloatArray]:
     return ids[sound], vectors[sound]
 
 
-def _content(vector: Any, blob: Any, dim: int) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
-    if not (isinstance(vector, bytes) and isinstance(blob, bytes)):
+def _decoded(blobs: Sequence[Any], dim: int) -> FloatArray:
+    """Vectors `(n, dim)` of their bytes; raises `TypeError` and `ValueError` for damaged ones."""
+    if not all(isinstance(blob, bytes) for blob in blobs):
         raise TypeError("an embedding is blobs of the lengths that its space says")
-    values = np.frombuffer(vector, "<f2").astype(np.float32)
-    tokens, weights = unpack_tokens(blob, dim)
-    if len(values) != dim or not all(np.isfinite(one).all() for one in (values, tokens, weights)):
+    vectors = np.frombuffer(b"".join(blobs), "<f2").astype(np.float32)
+    if any(len(blob) != 2 * dim for blob in blobs) or not np.isfinite(vectors).all():
         raise ValueError("an embedding is finite numbers, as many as its space has dimensions")
-    return values, (tokens, weights)
+    return vectors.reshape(len(blobs), dim)
 
 
 def _item(row: Sequence[Any]) -> Item:
-    number, path, modality, kind, text, about, locator, digest = row[1:9]
-    taken = row[9] and datetime.fromisoformat(row[9])
-    if not all(isinstance(one, str) for one in (path, kind, text or "", about or "", locator)):
+    number, path, modality, kind, text, about, locator, digest, taken = row[1:10]
+    if not isinstance(path, str) or not isinstance(kind, str) or not isinstance(locator, str):
+        raise TypeError("a text is a string")
+    if not isinstance(text or "", str) or not isinstance(about or "", str):
         raise TypeError("a text is a string")
     if len(locator) > MAX_LOCATOR:
         raise ValueError("a place in a file is a few numbers")
-    return Item(number, path, Modality(modality), kind, text, about, locator, digest, taken)
+    day = taken and datetime.fromisoformat(taken)
+    return Item(number, path, Modality(modality), kind, text, about, locator, digest, day)

@@ -10,10 +10,11 @@ import numpy as np
 import sqlalchemy as sa
 
 from cmsearch.models.spaces import MAX_DIM
-from cmsearch.store.catalog import schema
+from cmsearch.store.catalog import schema, statements
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import is_photo, text_of, whole
-from cmsearch.store.catalog.schema import chunks, understood
+from cmsearch.store.catalog.schema import understood
+from cmsearch.store.catalog.sqlite_statements import listing
 from cmsearch.types import SEEN, IdArray, Modality
 
 MAX_FEATURES = 2**20
@@ -46,19 +47,11 @@ def captions_of(
     """By item that is a photo the first embedding of each of its captions in a space, but for
     captions that are left out.
     """
-    photos, captions, table = schema.items.alias(), schema.items.alias(), schema.embeddings.c
-    query = (
-        sa.select(photos.c.id, table.id, captions.c.id)
-        .join(captions, (captions.c.about == photos.c.asset) & (captions.c.kind == "caption"))
-        .join(schema.embeddings, table.item == captions.c.id)
-        .where(is_photo(photos), table.space == space, table.part == 0)
-        .order_by(table.id)
-    )
     found: dict[int, list[int]] = {}
-    for chunk in chunks(sorted(set(items))):
-        for item, embedding, caption in catalog.rows(query.where(photos.c.id.in_(chunk))):
-            if caption not in left_out:
-                found.setdefault(item, []).append(embedding)
+    rows = catalog.run(statements.CAPTIONS, items=listing(set(items)), space=space)
+    for item, embedding, caption in rows:
+        if caption not in left_out:
+            found.setdefault(item, []).append(embedding)
     return found
 
 

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sqlite3
@@ -26,6 +25,7 @@ from cmsearch.common.text import caseless
 from cmsearch.errors import StoreError
 from cmsearch.store.catalog import budget, schema, sqlite_tables, sqlite_words
 from cmsearch.store.catalog.sqlite_journals import BESIDE
+from cmsearch.store.catalog.sqlite_statements import Prepared
 from cmsearch.store.catalog.terms import path_words, text_words
 
 _MIGRATIONS = {
@@ -47,7 +47,7 @@ VERSION = max(_MIGRATIONS) + 1
 MOST_BYTES = 2**26
 """Of a row: what is longer isn't read, and can't be written."""
 _MOST_PARTS = 100
-_DATA_VERSION = sa.text("PRAGMA data_version")
+_DATA_VERSION = Prepared(sa.text("PRAGMA data_version"))
 _LAST_ID = sa.text("SELECT seq FROM sqlite_sequence WHERE name = :name")
 _WORDS_LOST = re.compile(r"(?:no such table|vtable constructor failed): (?:main\.)?words")
 _LOADING = 2.0  # seconds of a thread; a whole schema takes a millisecond
@@ -99,7 +99,8 @@ def begin(connection: sa.Connection) -> None:
 
 def data_version(connection: sa.Connection) -> int:
     """A number that changes for a connection whenever another one has committed."""
-    return int(connection.execute(_DATA_VERSION).scalar_one())
+    ((version,),) = _DATA_VERSION.rows(connection)
+    return int(version)
 
 
 def fold_log(connection: sa.Connection) -> None:
@@ -159,12 +160,6 @@ def at(column: sa.ColumnElement[str], path: str) -> sa.ColumnElement[Any]:
     return sa.func.json_extract(column, path)
 
 
-def listed(values: Sequence[int]) -> sa.Select[Any]:
-    """Any number of values as rows; parameters of a statement are limited."""
-    rows = sa.func.json_each(json.dumps(list(values))).table_valued("value")
-    return sa.select(rows.c.value)
-
-
 def matches(column: sa.ColumnElement[str], glob: str) -> sa.ColumnElement[bool]:
     """Whether a text is as a glob says, in any case."""
     return sa.func.caseless(column).op("GLOB")(caseless(glob))
@@ -191,15 +186,14 @@ def translated(path: Path) -> Iterator[None]:
             f"The catalog {path} can't be used: its schema is damaged. Restore a copy of the "
             "index, or move it away and run `cmsearch index` again."
         ) from error
-    except sa.exc.DatabaseError as error:
-        if _WORDS_LOST.match(str(error.orig)):
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+        reason = str(getattr(error, "orig", error))
+        if _WORDS_LOST.match(reason):
             raise StoreError(
                 f"The catalog {path} lacks its index of exact words, or a part of it. "
                 "`cmsearch doctor --repair` makes it anew."
             ) from error
-        raise StoreError(f"The catalog {path} can't be used: {error.orig}.{_advice(error)}") from (
-            error
-        )
+        raise StoreError(f"The catalog {path} can't be used: {reason}.{_advice(reason)}") from error
 
 
 def _execute(connection: sa.Connection, statements: Sequence[str]) -> None:
@@ -261,8 +255,7 @@ def _briefly(driver: Any, info: Mapping[Any, Any]) -> Iterator[None]:
         budget.attend(driver, info)
 
 
-def _advice(error: sa.exc.DatabaseError) -> str:
-    reason = str(error.orig)
+def _advice(reason: str) -> str:
     if "full" in reason or "disk I/O" in reason:
         return (
             " If its disk is full, make room and run the command again; what was indexed is kept."

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
+
+from cmsearch.store.catalog.sqlite_statements import Prepared, listing
 
 _WORDS_OF = """
     SELECT items.id, CASE WHEN items.text IS NOT NULL
@@ -29,13 +31,18 @@ _FILL_PICTURES = sa.text(f"{_FILL} WHERE {_PICTURES}")
 _EMPTY_PICTURES = sa.text(
     f"DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {_PICTURES})"
 )
-_COUNT = sa.text("SELECT count(*) FROM words WHERE words MATCH :words")
-_RANK = sa.text(
-    "SELECT rowid, bm25(words) AS score FROM words WHERE words MATCH :words ORDER BY score, rowid"
+_MATCHING = "FROM words WHERE words MATCH :words"
+_COUNT = Prepared(sa.text(f"SELECT count(*) {_MATCHING}"))
+_HOLDING = Prepared(sa.text(f"SELECT rowid {_MATCHING} AND rowid > :after LIMIT :most"))
+_TEXTS = Prepared(
+    sa.text("SELECT rowid, text FROM words WHERE rowid IN (SELECT value FROM json_each(:rows))")
 )
-_HOLDING = sa.text("SELECT rowid FROM words WHERE words MATCH :words")
+_AVERAGES = Prepared(sa.text("SELECT block FROM words_data WHERE id = 1"))
 _COUNTS = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_counts USING fts5vocab(main, words, row)"
 _HELD = "SELECT rowid, text FROM words"
+_LONGEST_RECORD = 18
+LEAST = -(2**63)
+"""Before all rows."""
 _DAMAGES = ("malformed", "no such table", "vtable constructor failed")
 
 Groups = Sequence[Sequence[str]]
@@ -62,24 +69,38 @@ def refill_pictures(connection: sa.Connection, asset: int) -> None:
 
 def count(connection: sa.Connection, groups: Groups) -> int:
     """How many rows have a word of every group."""
-    return int(connection.execute(_COUNT, {"words": _expression(groups)}).scalar_one())
+    ((found,),) = _COUNT.rows(connection, words=_expression(groups))
+    return int(found)
 
 
-def holding(connection: sa.Connection, groups: Groups) -> set[int]:
-    """The rows that have a word of every group."""
-    return set(connection.execute(_HOLDING, {"words": _expression(groups)}).scalars())
+def holding(
+    connection: sa.Connection, groups: Groups, after: int = LEAST, most: int = -1
+) -> list[int]:
+    """The rows that have a word of every group, in order; at most so many `after` a row."""
+    rows = _HOLDING.rows(connection, words=_expression(groups), after=after, most=most)
+    return [row[0] for row in rows]
 
 
-def ranked(
-    connection: sa.Connection, words: Sequence[str], size: int
-) -> Iterator[list[tuple[int, float]]]:
-    """The rows that have any of the words, the best first, each with its BM25: the lower, the
-    better. The first piece has `size` rows, each other one eight times as many as that before.
+def texts(connection: sa.Connection, rows: Iterable[int]) -> dict[int, list[str]]:
+    """The words of some rows, in order."""
+    return {row: text.split() for row, text in _TEXTS.rows(connection, rows=listing(rows))}
+
+
+def sizes(connection: sa.Connection) -> tuple[int, int]:
+    """How many rows there are, and how many words in all of them, as FTS5 has noted them.
+
+    It keeps both as the first numbers of a record, each in groups of 7 bits, the highest first.
     """
-    with connection.execute(_RANK, {"words": _expression([words])}) as ranking:
-        while piece := ranking.fetchmany(size):
-            yield [(row[0], row[1]) for row in piece]
-            size *= 8
+    rows = _AVERAGES.rows(connection)
+    record = rows[0][0] if rows and isinstance(rows[0][0], bytes) else b""
+    numbers, number = [], 0
+    for byte in record[:_LONGEST_RECORD]:
+        number = (number << 7) | (byte & 0x7F)
+        if byte < 0x80:
+            numbers.append(number)
+            number = 0
+    rows_, words = (*numbers, 0, 0)[:2]
+    return rows_, words
 
 
 def agree(connection: sa.Connection) -> bool:

@@ -71,21 +71,6 @@ def test_a_table_whose_pages_come_again_and_again_is_told(path: Path, name: str)
     catalog.close()
 
 
-def test_a_count_that_is_one_step_of_sqlite_is_ended(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(budget, "_SECONDS", 0.1)
-    make_endless(path, "items")
-    catalog = Catalog(path)
-    with (
-        pytest.raises(StoreError, match="interrupted"),
-        catalog.connected() as connection,
-        budget.timed(connection),
-    ):
-        connection.exec_driver_sql("SELECT count(*) FROM items NOT INDEXED").scalar_one()
-    catalog.close()
-
-
 def test_a_large_file_may_take_as_long_as_it_is(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,28 @@ def test_an_asset_is_brought_up_to_date_at_its_path(catalog: Catalog) -> None:
     assert files.assets(catalog) == {"a.jpg": new}
 
 
+def test_a_sample_is_the_same_whether_ids_or_rows_are_looked_at(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = serve(catalog, DIM)
+    for place in range(60):
+        put(catalog, number, f"{place}.jpg", photo(AXES[place % DIM], str(place)))
+    remove(catalog, *(f"{place}.jpg" for place in range(5, 50)))
+    put(catalog, number, "a.pdf", page(AXES[1], 1), kind="pdf")
+
+    def drawn() -> list[list[int]]:
+        samples = (
+            items.sample(catalog, number, Modality.IMAGE, DIM, count, last)[0].tolist()
+            for count, last in ((3, 60), (3, 40), (100, 70), (2, 70))
+        )
+        return [*samples, items.photos(catalog, number, DIM, 100)[0].tolist()]
+
+    by_ids = drawn()
+    assert [len(one) for one in by_ids] == [3, 3, 16, 2, 15]
+    monkeypatch.setattr(items, "_MOST_IDS", 0)
+    assert drawn() == by_ids
+
+
 def test_pages_of_documents_are_no_photos(catalog: Catalog) -> None:
     number = serve(catalog, DIM)
     put(catalog, number, "a.jpg", photo(AXES[0]))
