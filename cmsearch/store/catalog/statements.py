@@ -73,7 +73,7 @@ CAPTIONS = Prepared(
     .where(_of.c.id.in_(listed("items")), is_photo(_of), _in_space, embeddings.c.part == 0)
     .order_by(embeddings.c.id)
 )
-"""The captions of items that are photos, in order: the item, the caption's embedding, and its item."""
+"""The captions of items that are photos, in order: the photo, the caption's embedding and item."""
 
 HASHES = Prepared(
     sa.select(embeddings.c.id, items.c.phash)
