@@ -16,7 +16,8 @@ from cmsearch.common.arguments import checked_query
 from cmsearch.errors import QueryError
 from cmsearch.models.fusion_network import Fused
 from cmsearch.protocols import Encoder
-from cmsearch.search.rank.attention import attention_map
+from cmsearch.search.rank.attention import attention_map, centred
+from cmsearch.search.rank.banks import Banks
 from cmsearch.search.rank.second_stage import Ranking, stages
 from cmsearch.search.rank.stages import Table, defaults
 from cmsearch.store.catalog import files, fulltext, items
@@ -47,7 +48,9 @@ class Word:
     weight: float
     """Its share of the query's words, which sum to 1."""
     similarity: float
-    """The mean of its cosines to the picture's tokens, weighted by `attention`."""
+    """The mean of its similarities to the picture's tokens, weighted by `attention`. They are its
+    cosines, less what the prompt that it stands in has of them where attention takes that off.
+    """
     attention: FloatArray
     """How much it attends to each of the picture's tokens `(t,)`, which `REGIONS` names; it sums
     to 1.
@@ -263,6 +266,7 @@ def _words(encoder: Encoder, table: Table, query: str, store: Store, embedding: 
     weights = np.array([weight for _, _, weight in named], np.float32)
     chosen = stages(Ranking(rerank="attention"), table, Modality.TEXT, Modality.IMAGE).attention
     assert chosen is not None, "attention was asked for by its name"
+    vectors, weights = centred((vectors, weights), chosen, Banks(store), encoder)
     attention = attention_map((vectors, weights), item, chosen.temperature)
     similarities = (attention * (vectors @ item[0].T)).sum(1)
     rows = zip(named, weights / weights.sum(), similarities, attention, strict=True)

@@ -41,7 +41,7 @@ from cmsearch.types import EncodedQuery, Encoding, FloatArray, Modality, Part
 from tests.builders import asset, serve, space
 
 DIM, TOKENS, WORDS = 384, 10, 6
-RUNS = {50: StageSettings(attention=Attention(0.7, 0.03)), 100: StageSettings(model=OWN)}
+RUNS = {50: StageSettings(attention=Attention(2.0, 0.05)), 100: StageSettings(model=OWN)}
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 

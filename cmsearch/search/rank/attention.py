@@ -9,8 +9,9 @@ import numpy as np
 from cmsearch.common.numbers import softmax
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
+from cmsearch.search.rank.banks import Banks
 from cmsearch.search.rank.request import Column, StageRequest
-from cmsearch.search.rank.stages import StageSettings
+from cmsearch.search.rank.stages import Attention, StageSettings
 from cmsearch.types import Candidates, EncodedQuery, FloatArray, Modality, Role
 
 SECONDS = 0.0003
@@ -24,15 +25,30 @@ def attention(request: StageRequest, candidates: Candidates) -> Column:
     direction = request.direction
 
     def of_part(part: EncodedQuery, run: StageSettings) -> FloatArray | None:
-        if run.attention is None or not direction.has_time(len(candidates.items) * SECONDS):
+        settings, source = run.attention, direction.source
+        if settings is None or not direction.has_time(len(candidates.items) * SECONDS):
             return None
-        tokens = query_tokens(direction.encoder(), part)
+        encoder = direction.encoder()
+        tokens = query_tokens(encoder, part)
         if tokens is None:
             return None
-        attended = attend(tokens, candidates.tokens(), run.attention.temperature)
-        return run.attention.share * attended
+        if part.modality is Modality.TEXT:
+            tokens = centred(tokens, settings, source.banks, encoder)
+        added = settings.share * attend(tokens, candidates.tokens(), settings.temperature)
+        if part.modality is not Modality.TEXT or not settings.bank:
+            return added
+        usual = source.banks.usual(source.view, encoder)
+        return added - settings.bank * (candidates.vectors() @ usual)
 
     return request.summed("attention", candidates, of_part)
+
+
+def centred(words: Tokens, settings: Attention, banks: Banks, encoder: Encoder) -> Tokens:
+    """A text's words without a share of the prompt, which is in each of their vectors."""
+    if not settings.prompt:
+        return words
+    vectors, weights = words
+    return vectors - settings.prompt * banks.prompt(encoder), weights
 
 
 def query_tokens(encoder: Encoder, query: EncodedQuery) -> Tokens | None:

@@ -1,4 +1,4 @@
-"""The queries that hubness is measured with."""
+"""The queries that hubness is measured with, and what texts have in common."""
 
 # Tested by tests/unit/cmsearch/search/rank/test_hubness.py
 
@@ -8,11 +8,13 @@ import threading
 
 import numpy as np
 
+from cmsearch.models.encoders.words import PROMPT
+from cmsearch.models.encodings import checked
 from cmsearch.protocols import Banked, Encoder
 from cmsearch.store.catalog import items
 from cmsearch.store.store import Store
 from cmsearch.store.view import Basis, View
-from cmsearch.types import EncodedQuery, FloatArray, IdArray, Modality
+from cmsearch.types import EncodedQuery, FloatArray, IdArray, Modality, Role, Space
 
 SIZE = 2048
 """At most this many queries measure hubness."""
@@ -32,6 +34,8 @@ class Banks:
         self._catalog = store.catalog
         self._lock = threading.Lock()
         self._sampled: dict[tuple[int, Basis, Modality], tuple[IdArray, FloatArray]] = {}
+        self._usual: dict[tuple[int, Basis], FloatArray] = {}
+        self._prompts: dict[Space, FloatArray] = {}
 
     def without(self, view: View, encoder: Encoder, query: EncodedQuery) -> FloatArray:
         """Queries `(m, dim)` of the modality of `query`, and not itself."""
@@ -41,6 +45,27 @@ class Banks:
         if len(vectors) >= ENOUGH:
             return vectors
         return np.concatenate([vectors, self._given(view, encoder, query.modality)])
+
+    def usual(self, view: View, encoder: Encoder) -> FloatArray:
+        """The mean vector `(dim,)` of the captions that come with cmsearch; 0 where none are kept.
+
+        A cosine less that with it is how much nearer an item is to a text than to any text.
+        """
+        key = (view.space_id, view.basis)
+        with self._lock:
+            if key not in self._usual:
+                bank = self._catalog.bank(view.space_id, encoder.space.dim)
+                self._usual = {key: bank.sum(0) / max(len(bank), 1)}
+            return self._usual[key]
+
+    def prompt(self, encoder: Encoder) -> FloatArray:
+        """The vector `(dim,)` of the prompt that words stand in, without a word."""
+        with self._lock:
+            if encoder.space not in self._prompts:
+                prepared = [encoder.prepare(PROMPT, Modality.TEXT)]
+                encoding = encoder.encode(prepared, Modality.TEXT, Role.QUERY)
+                self._prompts = {encoder.space: checked(encoder, encoding, 1).vectors[0]}
+            return self._prompts[encoder.space]
 
     def _sample(self, view: View, dim: int, modality: Modality) -> tuple[IdArray, FloatArray]:
         key = (view.space_id, view.basis, modality)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 from cmsearch.types import Modality
@@ -20,6 +20,12 @@ class Attention:
     """What an attended similarity counts beside the cosine of the first stage."""
     temperature: float
     """The temperature of the softmax over tokens."""
+    prompt: float = 0.0
+    """The share of the prompt that words stand in which is taken from each word of a text: without
+    it, what is said by the prompt attends too.
+    """
+    bank: float = 0.0
+    """The share of what unrelated texts have in common which is taken from a text's vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ Table = Mapping[tuple[Modality, Modality], StageSettings]
 """By the modalities of query and target."""
 MEASURED: Mapping[str, Table] = {
     "lite": {
-        (Modality.TEXT, Modality.IMAGE): StageSettings(attention=Attention(0.7, 0.03)),
+        (Modality.TEXT, Modality.IMAGE): StageSettings(attention=Attention(2.0, 0.05, 0.5, 0.5)),
         (Modality.IMAGE, Modality.TEXT): StageSettings(hubness=Hubness(0.75, 4)),
     }
 }
@@ -75,8 +81,7 @@ def pack(table: Table) -> str:
     """A table as JSON, for a store to keep."""
     rows = {
         f"{query} {target}": {
-            "attention": stages.attention
-            and [stages.attention.share, stages.attention.temperature],
+            "attention": stages.attention and list(astuple(stages.attention)),
             "hubness": stages.hubness and [stages.hubness.strength, stages.hubness.k],
         }
         for (query, target), stages in table.items()
@@ -94,13 +99,21 @@ def _unpacked(text: str) -> dict[tuple[Modality, Modality], StageSettings]:
     for key, row in rows.items():
         try:
             query, target = (Modality(name) for name in key.split(" "))
-            attention = row["attention"] and Attention(*_pair(row["attention"]))
+            attention = row["attention"] and _attention(row["attention"])
             strength, k = _pair(row["hubness"]) if row["hubness"] else (0.0, 0.0)
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
             continue
         hubness = Hubness(strength, int(k)) if int(k) else None
         table[query, target] = StageSettings(attention or None, hubness)
     return table
+
+
+def _attention(values: Any) -> Attention:
+    """What `pack` writes, or its first two numbers alone; raises as `_pair` does."""
+    shares = [float(value) for value in values[2:]]
+    if len(shares) not in (0, 2) or not all(0 <= share <= 1 for share in shares):
+        raise ValueError
+    return Attention(*_pair(values[:2]), *shares)
 
 
 def _pair(values: Any) -> tuple[float, float]:

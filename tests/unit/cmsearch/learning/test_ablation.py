@@ -116,6 +116,10 @@ def test_a_kept_table_replaces_what_ships_in_its_directions() -> None:
     found = defaults("lite", pack(own))
     assert found == {**defaults("lite", None), **own}
     assert defaults("lite", pack({TEXT_IMAGE: StageSettings()}))[TEXT_IMAGE] == StageSettings()
+    shipped = defaults("lite", None)
+    assert defaults("lite", pack(shipped)) == shipped
+    older = '{"text image": {"attention": [0.2, 0.1], "hubness": null}}'
+    assert defaults("lite", older) == found
 
 
 @pytest.mark.parametrize(
@@ -132,6 +136,9 @@ def test_a_kept_table_replaces_what_ships_in_its_directions() -> None:
         '{"text image": {"attention": [0.5, 0], "hubness": null}}',
         '{"text image": {"attention": [NaN, 1], "hubness": null}}',
         '{"text image": {"attention": [1, 2, 3], "hubness": null}}',
+        '{"text image": {"attention": [1, 1, 0.5, -0.5], "hubness": null}}',
+        '{"text image": {"attention": [1, 1, NaN, 0.5], "hubness": null}}',
+        '{"text image": {"attention": [1, 1, 0.5, 0.5, 0.5], "hubness": null}}',
         '{"text image": {"attention": null, "hubness": [1e999, 4]}}',
         '{"text image": {"attention": null, "hubness": ["a", "b"]}}',
         f'{{"text image": {{"attention": [1{"0" * 400}, 1], "hubness": null}}}}',

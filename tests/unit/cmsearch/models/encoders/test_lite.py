@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from cmsearch.store.catalog.blobs import pack_tokens
 from cmsearch.types import Modality, Role, Space
 
 PHOTOS = Path(__file__).parents[5] / "sample_data" / "photos"
+VOCABULARY = 30_522
+"""Word pieces that BERT knows."""
 TEXTS = ["a dog on the beach", "snow", "An espresso in a red cup, seen from above; délicieux!"]
 
 
@@ -71,7 +74,15 @@ def test_rarer_words_weigh_more_and_the_commonest_nothing(encoder) -> None:  # t
     batch = [encoder.prepare("the house of a giraffe", Modality.TEXT)]
     weights = encoder.encode(batch, Modality.TEXT, Role.QUERY).weights[0]
     house, of, giraffe = weights  # and nothing for "the" and "a"
-    assert 0 < of < house < giraffe
+    assert 0 < of < house < giraffe <= log(VOCABULARY) ** 2
+
+
+def test_a_word_weighs_the_same_whatever_is_beside_it(encoder) -> None:  # type: ignore[no-untyped-def]
+    texts = ["dog", "a dog", "zyzzyva chasing its dog", "dog " * 40]
+    batch = [encoder.prepare(text, Modality.TEXT) for text in texts]
+    weights = encoder.encode(batch, Modality.TEXT, Role.QUERY).weights
+    assert len({float(row[row > 0][-1]) for row in weights}) == 1
+    assert weights.max() <= log(VOCABULARY) ** 2
 
 
 def test_a_word_in_pieces_is_one_token(encoder) -> None:  # type: ignore[no-untyped-def]

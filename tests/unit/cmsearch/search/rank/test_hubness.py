@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cmsearch.models.encoders.words import PROMPT
 from cmsearch.protocols import Banked, Encoder
 from cmsearch.search.query import background_captions as bank
 from cmsearch.search.rank.banks import ENOUGH, Banks
 from cmsearch.search.rank.hubness import nearest_neighbour_bias
 from cmsearch.store.catalog import files
 from cmsearch.store.store import Store
-from cmsearch.types import EncodedQuery, FloatArray, Modality
+from cmsearch.types import EncodedQuery, FloatArray, Modality, Role
 from indexer import Indexer
 from tests.builders import write_files, write_picture
 from tests.fakes import DIM, FakeEncoder
@@ -117,6 +118,23 @@ def test_for_a_text_it_takes_the_captions_that_come_with_cmsearch(store: Store) 
         found = drawn(store, encoder, Modality.TEXT)
         assert len(found) == 2 + bank.SIZE
         assert found[2:] == pytest.approx(bank.encoded(FakeEncoder()), abs=1e-3)
+
+
+def test_what_texts_have_in_common_is_the_mean_of_the_captions(store: Store) -> None:
+    banks, view = Banks(store), store.view()
+    expected = bank.encoded(FakeEncoder()).mean(0)
+    assert banks.usual(view, FakeEncoder()) == pytest.approx(expected, abs=1e-3)
+    with store.catalog.writing() as writer:
+        writer.put_bank(view.space_id, np.zeros((0, DIM), np.float32))
+    assert not Banks(store).usual(view, FakeEncoder()).any()
+
+
+def test_the_prompt_is_the_vector_of_its_text(store: Store) -> None:
+    encoder = FakeEncoder()
+    text = encoder.encode([encoder.prepare(PROMPT, Modality.TEXT)], Modality.TEXT, Role.QUERY)
+    banks = Banks(store)
+    for _ in range(2):
+        assert banks.prompt(encoder).tolist() == text.vectors[0].tolist()
 
 
 def test_a_query_is_not_in_its_own_bank(store: Store) -> None:

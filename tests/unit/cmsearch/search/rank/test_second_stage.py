@@ -14,6 +14,8 @@ import pytest
 
 import cmsearch
 from cmsearch import Engine, Filter, Hit, Modality, QueryError, StoreError
+from cmsearch.models.encoders.words import PROMPT
+from cmsearch.search.query import background_captions
 from cmsearch.search.rank import stages as tables
 from cmsearch.search.rank.attention import attend
 from cmsearch.search.rank.second_stage import Ranking, stages
@@ -72,15 +74,14 @@ def encoded(content: Any, modality: Modality) -> Encoding:
     return encoder.encode([encoder.prepare(content, modality)], modality, Role.DOCUMENT)
 
 
-def attended(text: str, cells: str) -> float:
+def attended(text: str, cells: str, prompt: float = 0.0) -> float:
     """Computed from the picture itself, not from what the store has."""
     query, item = encoded(text, TEXT), encoded(mosaic(cells), IMAGE)
     words, tokens = query.tokens, item.tokens
     assert words is not None and tokens is not None
+    own = words[0] - prompt * encoded(PROMPT, TEXT).vectors[0]
     ones = np.ones(len(tokens[0]), np.float32)
-    return float(
-        attend((words[0], np.ones(len(words[0]), np.float32)), [(tokens[0], ones)], 0.03)[0]
-    )
+    return float(attend((own, np.ones(len(own), np.float32)), [(tokens[0], ones)], 0.03)[0])
 
 
 # --- what runs ---
@@ -141,6 +142,21 @@ def test_attention_is_that_of_the_words_to_the_cells(engine: Engine, text: str) 
         assert hit.score == pytest.approx(sum(hit.stages.values()), abs=2e-6)
     scores = [hit.score for hit in hits]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_what_all_texts_have_in_common_is_taken_from_a_text_and_its_words(engine: Engine) -> None:
+    look = replace(LOOK, stages=StageSettings(Attention(0.7, 0.03, prompt=0.5, bank=0.25)))
+    usual = background_captions.encoded(FakeEncoder()).mean(0)
+    hits = engine.search("red sea", target="image", k=40, ranking=look)
+    assert len(hits) == len(PICTURES)
+    for hit in hits:
+        cells = PICTURES[hit.source]
+        common = float(encoded(mosaic(cells), IMAGE).vectors[0] @ usual)
+        expected = 0.7 * attended("red sea", cells, 0.5) - 0.25 * common
+        assert hit.stages["attention"] == pytest.approx(expected, abs=0.01)  # tokens are int8
+    pictures = engine.search(image=mosaic("r" * 9), target="image", k=40, ranking=look)
+    plain = replace(look, stages=StageSettings(Attention(0.7, 0.03)))
+    assert pictures == engine.search(image=mosaic("r" * 9), target="image", k=40, ranking=plain)
 
 
 def test_attention_tells_apart_what_one_vector_does_not(engine: Engine) -> None:
