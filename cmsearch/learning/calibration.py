@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ BINS = 10
 SHOWN = 10
 """Hits of each query that are looked at: as many as are shown by default."""
 MOST = 1000
-"""Queries of a direction that are asked; of more, some are chosen by chance."""
+"""Questions that are enough."""
 _DRAWS = 200
 _AT_ONCE = 64
 Values = NDArray[np.float64]
@@ -96,17 +97,24 @@ def judged(engine: Engine, questions: Questions) -> list[Judged]:
     holds as a copy, the picture of the question. Image→text is asked with these pictures; a caption
     is right that is about the picture.
     """
-    some = questions.some(MOST)
     to_images = zip(
-        (one.image for one in some.rows), some.hits(engine, Ranking(), SHOWN), strict=True
+        (one.image for one in questions.rows), questions.hits(engine, Ranking(), SHOWN), strict=True
     )
-    images = list(dict.fromkeys(one.image for one in some.rows))
+    images = list(dict.fromkeys(one.image for one in questions.rows))
     to_texts = zip(images, _captions(engine, images), strict=True)
     found = []
     for direction, answers in (("text→image", to_images), ("image→text", to_texts)):
         rows = (_judged(hits, engine.store.absolute(image)) for image, hits in answers)
         found.append(Judged(direction, tuple(rows)))
     return found
+
+
+def joined(parts: Sequence[Sequence[Judged]]) -> list[Judged]:
+    """What was judged in parts."""
+    return [
+        Judged(rows[0].direction, tuple(chain.from_iterable(row.rows for row in rows)))
+        for rows in zip(*parts, strict=True)
+    ]
 
 
 def _captions(engine: Engine, images: Sequence[str]) -> Iterator[list[Hit]]:

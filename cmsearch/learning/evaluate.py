@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -15,9 +15,11 @@ from cmsearch.learning.questions import Questions
 from cmsearch.search.engine import Engine
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.store.catalog import pairs
-from cmsearch.types import Hit
+from cmsearch.types import Hit, IdArray
 
 Query = TypeVar("Query")
+Parts = Iterable[tuple[Engine, Collection[str]]]
+"""Engines, each with the paths of the pictures that it is asked about."""
 DEPTH = 1000
 """Hits that are looked at; a right one below counts as not found."""
 BY_PICTURE = Ranking(match="picture", fold=False)
@@ -43,6 +45,8 @@ class Direction:
     """The median time of a single query on a warm engine."""
     ranks: tuple[int, ...]
     """The rank of the first right hit of each query, from 1; 0 if there is none."""
+    gains: tuple[float, ...] = ()
+    """nDCG@10 of each query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +107,54 @@ def evaluate(
     ]
 
 
+def evaluate_parts(parts: Parts, gold: Sequence[Gold], *, timed: int = TIMED) -> list[Direction]:
+    """The same figures by the picture alone, where each engine is asked about its own pictures.
+
+    The time is that of the first engine.
+    """
+    found, rows, images = list[list[Direction]](), list[int](), list[str]()
+    for engine, own in parts:
+        some = [row for row, pair in enumerate(gold) if pair.image in own]
+        if some:
+            asked = [gold[row] for row in some]
+            found.append(evaluate(engine, asked, timed=0 if found else timed))
+            rows += some
+            images += sorted({pair.image for pair in asked})
+    orders = np.argsort(rows), np.argsort(images)
+    return [
+        _joined(own, order) for own, order in zip(zip(*found, strict=True), orders, strict=True)
+    ]
+
+
+def _joined(parts: Sequence[Direction], order: IdArray) -> Direction:
+    """The figures of queries that were asked in parts, in the order that they have together."""
+    ranks = np.concatenate([own.ranks for own in parts])[order].tolist()
+    gains = np.concatenate([own.gains for own in parts])[order].tolist()
+    return _summed(parts[0].name, parts[0].milliseconds, tuple(ranks), tuple(gains))
+
+
 def evaluate_mixed(
-    engine: Engine, questions: Questions, rankings: Mapping[str, Ranking] = WAYS
+    parts: Parts, questions: Questions, rankings: Mapping[str, Ranking] = WAYS
 ) -> list[Mixed]:
     """The figures of text→image where captions speak for pictures, by ranking and by group.
 
-    Each ranking is that of a search, without the folding of near-duplicates. Groups without a
-    question are left out.
+    Each engine is asked about its own pictures. Each ranking is that of a search, without the
+    folding of near-duplicates. Groups without a question are left out.
     """
+    ranks = {way: np.zeros(len(questions.rows), np.int64) for way in rankings}
+    for engine, own in parts:
+        rows = [row for row, one in enumerate(questions.rows) if one.image in own]
+        for way, ranking in rankings.items():
+            ranks[way][rows] = ranks_of(engine, questions.about(own), ranking)
     captioned = np.array([one.is_captioned for one in questions.rows])
     groups = {"all": captioned | ~captioned, "captioned": captioned, "bare": ~captioned}
     found = []
-    for way, ranking in rankings.items():
-        ranks = np.array(ranks_of(engine, questions, ranking))
-        for group, rows in groups.items():
-            if rows.any():
-                own = tuple(ranks[rows].tolist())
-                found.append(Mixed("text→image", group, way, len(own), _measures(own), own))
+    for way, places in ranks.items():
+        for group, chosen in groups.items():
+            if chosen.any():
+                own_ranks = tuple(places[chosen].tolist())
+                figures = _measures(own_ranks)
+                found.append(Mixed("text→image", group, way, len(own_ranks), figures, own_ranks))
     return found
 
 
@@ -156,14 +191,15 @@ def _direction(
         for image, hits in zip(images, ask(queries), strict=True)
     ]
     ranks = tuple(int(row.argmax()) + 1 if row.any() else 0 for row in relevant)
-    gain = np.array([ndcg(row, 10) for row in relevant])
-    return Direction(
-        name,
-        len(queries),
-        {**_measures(ranks), "ndcg@10": measure(gain)},
-        _median_milliseconds(queries[:timed], ask),
-        ranks,
-    )
+    median = _median_milliseconds(queries[:timed], ask)
+    return _summed(name, median, ranks, tuple(ndcg(row, 10) for row in relevant))
+
+
+def _summed(
+    name: str, milliseconds: float, ranks: tuple[int, ...], gains: tuple[float, ...]
+) -> Direction:
+    measures = {**_measures(ranks), "ndcg@10": measure(np.array(gains))}
+    return Direction(name, len(ranks), measures, milliseconds, ranks, gains)
 
 
 def _measures(ranks: Sequence[int]) -> dict[str, Measure]:

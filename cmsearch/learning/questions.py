@@ -6,7 +6,7 @@ are neither found nor evidence, whatever else stays in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,6 +58,10 @@ class Questions:
         """At most so many of the questions, of more some by chance, which are always the same."""
         chosen = np.sort(np.random.default_rng(0).permutation(len(self.rows))[:most])
         return replace(self, rows=tuple(self.rows[place] for place in chosen.tolist()))
+
+    def about(self, images: Collection[str]) -> Questions:
+        """Those about some pictures, whose paths are given."""
+        return replace(self, rows=tuple(one for one in self.rows if one.image in images))
 
     def hits(self, engine: Engine, ranking: Ranking, k: int) -> Iterator[list[Hit]]:
         """The pictures that an engine finds for each question."""

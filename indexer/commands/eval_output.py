@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 _WIDTH = 30
+_ARTICLES = {"adapter": "an", "reranker": "a"}
 _RECALLS = {"recall@1": "R@1", "recall@5": "R@5", "recall@10": "R@10", "mrr": "MRR"}
 
 
@@ -23,7 +24,11 @@ class Measured:
     what stages gain, which of them were kept, and what thresholds of relevance leave out.
     """
 
-    name: str
+    name: str = ""
+    learned: Sequence[str] = ()
+    """What serves and was learned from captions of pictures that are asked about."""
+    is_folded: bool = False
+    """Whether it was learned again without each part of these pictures, to ask about that part."""
     directions: Sequence[Any] = ()
     held_out: str = ""
     """How captions were held out, in words; empty where they weren't."""
@@ -35,6 +40,24 @@ class Measured:
     """What the queries without an answer are in the table of `curve`."""
     reliabilities: Sequence[Any] = ()
     no_match: Any = None
+
+    @property
+    def note(self) -> str:
+        """A sentence on what was learned from the pictures asked about, if anything was."""
+        if not self.learned:
+            return ""
+        serves = " and ".join(f"{_ARTICLES[own]} {own}" for own in self.learned)
+        if not self.is_folded:
+            return (
+                f"These figures aren't of unseen pictures: the index has {serves}, which may have "
+                "been learned from these very captions. Others are found less often."
+            )
+        whole = "; but what stages gain and thresholds leave out is of all of it"
+        return (
+            f"The index has {serves} that may have been learned from these captions. So it was "
+            "learned again without each fifth of the pictures, to ask about these as unseen"
+            f"{whole if self.gains or self.curve else ''}."
+        )
 
     def compared(self) -> list[Any]:
         """The figures that those of another model are compared with."""
@@ -52,28 +75,37 @@ class Measured:
 
 def print_json(measured: Measured) -> None:
     """A line of JSON for each thing that was measured."""
-    name = measured.name
+    learned = {"learned": list(measured.learned)} if measured.learned else {}
+    for is_folded, line in _lines(measured):
+        unseen = {"unseen": is_folded and measured.is_folded} if measured.learned else {}
+        click.echo(json.dumps({"model": measured.name, **line, **learned, **unseen}))
+
+
+def _lines(measured: Measured) -> Iterator[tuple[bool, dict[str, Any]]]:
+    """What each line says, and whether it is asked by folds where anything is."""
     for direction in measured.directions:
-        click.echo(json.dumps(_fields(name, direction)))
+        yield True, _fields(direction)
     for row in measured.mixed:
-        own = {"model": name, "direction": row.name, "pictures": row.group, "way": row.way}
+        own = {"direction": row.name, "pictures": row.group, "way": row.way}
         measures = {key: asdict(measure) for key, measure in row.measures.items()}
-        click.echo(json.dumps({**own, "queries": row.queries, **measures}))
+        yield True, {**own, "queries": row.queries, **measures}
     for gain in measured.gains:
-        click.echo(json.dumps({"model": name, **asdict(gain)}))
+        yield False, asdict(gain)
     for way, names in _named(measured.kept):
-        click.echo(json.dumps({"model": name, "direction": way, "kept": names}))
+        yield False, {"direction": way, "kept": names}
     if measured.curve is not None:
-        click.echo(json.dumps({"model": name, "calibration": asdict(measured.curve)}))
+        yield False, {"calibration": asdict(measured.curve)}
     for one in measured.reliabilities:
-        click.echo(json.dumps({"model": name, "reliability": asdict(one)}))
+        yield True, {"reliability": asdict(one)}
     if measured.no_match is not None:
-        click.echo(json.dumps({"model": name, "no_match": asdict(measured.no_match)}))
+        yield True, {"no_match": asdict(measured.no_match)}
 
 
 def print_tables(measured: Measured) -> None:
     """Everything that was measured, for people."""
     click.echo(f"{measured.name}, in per cent, with 95 % bootstrap intervals")
+    if measured.note:
+        click.echo(measured.note)
     for direction in measured.directions:
         _print_direction(direction)
     if measured.mixed:
@@ -180,10 +212,10 @@ def _print_no_match(found: Any) -> None:
         click.echo(f"  {share:4.0%} of them have a hit of a relevance above {relevance:.1%}")
 
 
-def _fields(name: str, direction: Any) -> dict[str, Any]:
+def _fields(direction: Any) -> dict[str, Any]:
     measures = {key: asdict(measure) for key, measure in direction.measures.items()}
     milliseconds = round(direction.milliseconds, 2)
-    own = {"model": name, "direction": direction.name, "queries": direction.queries}
+    own = {"direction": direction.name, "queries": direction.queries}
     return {**own, **measures, "milliseconds": milliseconds}
 
 

@@ -7,74 +7,22 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cmsearch.commands.options import format_option, trust_option
 from cmsearch.common.files import read_file
 from cmsearch.errors import QueryError
+from indexer.commands.eval_measuring import HELD_OUT, Wanted, measured_with
 from indexer.commands.eval_output import Measured, print_gains, print_json, print_tables
 from indexer.commands.options import device_option, folder_argument, model_option, progress
 from indexer.indexer import Indexer
 
-if TYPE_CHECKING:
-    from cmsearch.learning.questions import Questions
-    from cmsearch.search.engine import Engine
-
 _MAX_BYTES = 256 * 2**20  # of a file of queries
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-HELD_OUT = {
-    "hold-one-out": "one caption of each picture asked with, its others left in",
-    "keep-one": "one caption of each picture left in, its others asked with",
-}
-"""What `--captions` takes besides files, and what that means."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What is to be measured, with what."""
-
-    captions: str | None
-    captioned: float | None
-    seed: int
-    ablate: bool
-    keep: bool
-    calibration: bool
-    absurd: Path | None
-    plot: Path | None
-    compare: Sequence[str]
-
-    @property
-    def file(self) -> Path | None:
-        """The file of captions, if there is one."""
-        return Path(self.captions) if self.captions and self.captions not in HELD_OUT else None
-
-    @property
-    def is_mixed(self) -> bool:
-        """Whether captions speak for their pictures as it is measured."""
-        return self.captions in HELD_OUT or self.captioned is not None
-
-    def check(self) -> None:
-        """Raise `UsageError` for options that don't go together."""
-        if self.keep and not self.ablate:
-            raise click.UsageError("--keep keeps what --ablate measures: give both.")
-        if self.absurd is not None and not self.calibration:
-            raise click.UsageError("--absurd is for --calibration: give both.")
-        if self.plot is not None and not self.calibration:
-            raise click.UsageError("--plot draws what --calibration measures: give both.")
-        if self.captioned is not None and self.captions is None:
-            raise click.UsageError(
-                "--captioned says how many pictures keep captions beside those asked with: give "
-                "--captions hold-one-out, --captions keep-one, or --captions FILE too."
-            )
-        if self.is_mixed and self.ablate:
-            raise click.UsageError(
-                "--ablate measures by the pictures alone: leave out --captioned, and --captions "
-                "unless it names a file."
-            )
 
 
 class _Captions(click.ParamType[str]):
@@ -190,7 +138,7 @@ def evaluate(
     from cmsearch.search import engine as searcher
     from cmsearch.show import reliability
 
-    wanted = _Wanted(**options)
+    wanted = Wanted(**options)
     wanted.check()
     odd = _lines(wanted.absurd) if wanted.absurd else None
     if wanted.plot is not None:
@@ -199,7 +147,7 @@ def evaluate(
     if wanted.keep and store is None:
         raise click.UsageError("--keep needs an index that stays: run `cmsearch index` first.")
     with _evaluated_store(folder, model, device, store) as place, searcher.open(place) as engine:
-        measured = _measured(engine, wanted, odd)
+        measured = measured_with(engine, wanted, odd)
     if wanted.plot is not None:
         reliability.write(wanted.plot, measured.panels())
     print_json(measured) if style == "json" else print_tables(measured)
@@ -207,69 +155,8 @@ def evaluate(
         _compare(folder, other, device, wanted, measured, style)
 
 
-def _measured(engine: Engine, wanted: _Wanted, odd: Sequence[str] | None) -> Measured:
-    """What an engine's store gives, by whatever is wanted."""
-    from cmsearch.learning import ablation
-    from cmsearch.models.spaces import model_name
-
-    directions, mixed, said = _figures(engine, wanted)
-    gains = ablation.ablate(engine, _gold(engine, wanted)) if wanted.ablate else []
-    kept = ablation.keep(engine, gains) if wanted.keep else {}
-    measured = Measured(model_name(engine.space), directions, said, mixed, gains, kept)
-    return _calibrated(engine, wanted, odd, measured) if wanted.calibration else measured
-
-
-def _calibrated(
-    engine: Engine, wanted: _Wanted, odd: Sequence[str] | None, measured: Measured
-) -> Measured:
-    """The same with how well relevance agrees with what is right."""
-    from cmsearch.learning import calibration, no_match
-
-    gold = _gold(engine, wanted)
-    to_images, to_texts = calibration.judged(engine, _questions(engine, wanted))
-    return replace(
-        measured,
-        curve=no_match.calibrate(engine, gold, odd),
-        others="absurd" if odd else "picture left out",
-        reliabilities=[*to_images.reliabilities(), *to_texts.reliabilities()],
-        no_match=no_match.no_match(engine, odd or no_match.absurd(), to_images.best),
-    )
-
-
-def _figures(engine: Engine, wanted: _Wanted) -> tuple[Sequence[Any], Sequence[Any], str]:
-    """The figures by direction, or those where captions speak for pictures, and of what."""
-    from cmsearch.learning import evaluate as measuring
-
-    if not wanted.is_mixed:
-        return measuring.evaluate(engine, _gold(engine, wanted)), (), ""
-    asked = _questions(engine, wanted)
-    how = HELD_OUT.get(wanted.captions or "", "asked with the captions given, those here left in")
-    said = f"{how}; {asked.captioned} of {asked.pictures} pictures captioned"
-    return (), measuring.evaluate_mixed(engine, asked), said
-
-
-def _questions(engine: Engine, wanted: _Wanted) -> Questions:
-    """What is asked where captions speak for pictures; each of those in the index, if no others
-    are wanted.
-    """
-    from cmsearch.learning import questions
-
-    share = 1.0 if wanted.captioned is None else wanted.captioned
-    gold = _gold(engine, wanted)
-    if gold is not None:
-        return questions.given(engine, gold, share, wanted.seed)
-    return questions.held_out(engine, wanted.captions or questions.EACH, share, wanted.seed)
-
-
-def _gold(engine: Engine, wanted: _Wanted) -> Any:
-    """The pairs in the file that was named, if one was."""
-    from cmsearch.learning.metrics import read_gold
-
-    return read_gold(wanted.file, engine.store.root) if wanted.file else None
-
-
 def _compare(
-    folder: Path, model: str, device: str | None, wanted: _Wanted, first: Measured, style: str
+    folder: Path, model: str, device: str | None, wanted: Wanted, first: Measured, style: str
 ) -> None:
     """Measure another model on the same pairs, and print what it gains."""
     from cmsearch.learning import ablation
@@ -277,7 +164,7 @@ def _compare(
 
     plain = replace(wanted, ablate=False, keep=False, calibration=False)
     with _evaluated_store(folder, model, device, None) as place, searcher.open(place) as engine:
-        second = _measured(engine, plain, None)
+        second = measured_with(engine, plain, None)
     name, before, after = second.name, first.compared(), second.compared()
     if [one.queries for one in after] != [one.queries for one in before]:
         raise QueryError(f"{name} was not measured with the same captions: index FOLDER again.")

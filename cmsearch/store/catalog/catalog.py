@@ -131,6 +131,11 @@ class Catalog:
             self._counts = version, counts
         return counts
 
+    def copy(self, path: Path) -> None:
+        """Write its newest state to a file that isn't there yet, while others may write."""
+        with translated(self.path), self._engine.connect() as connection:
+            sqlite.copy(connection, path)
+
     def root(self) -> str | None:
         """The folder that is indexed, as text that JSON can hold."""
         return self._setting(settings.ROOT)

@@ -145,6 +145,11 @@ def vacuum(connection: sa.Connection) -> None:
     connection.exec_driver_sql("VACUUM")
 
 
+def copy(connection: sa.Connection, path: Path) -> None:
+    """Write one committed state of the whole database to a file that isn't there yet."""
+    connection.exec_driver_sql("VACUUM INTO ?", (os.fspath(path),))
+
+
 def last_id(connection: sa.Connection, table: sa.Table) -> int:
     """The highest id that a row of a table ever had."""
     return int(connection.execute(_LAST_ID, {"name": table.name}).scalar() or 0)

@@ -113,7 +113,7 @@ def test_shares_are_nested_and_follow_the_seed(engine: Engine) -> None:
 
 def test_figures_are_of_each_way_and_group(engine: Engine) -> None:
     asked = given(engine, [Gold("blue.png", "old harbour"), Gold("red.png", "a red thing")])
-    rows = {(one.group, one.way): one for one in evaluate_mixed(engine, asked)}
+    rows = {(one.group, one.way): one for one in evaluate_mixed([(engine, CAPTIONS)], asked)}
     assert {way for _, way in rows} == set(WAYS)
     assert {group for group, _ in rows} == {"all", "captioned"}
     # Without its own caption nothing has the words of the harbour; the roof is red as well.
@@ -121,7 +121,7 @@ def test_figures_are_of_each_way_and_group(engine: Engine) -> None:
     assert rows["all", "picture"].ranks[1] == rows["all", "default"].ranks[1] == 1
     bare = given(engine, [Gold("red.png", "a red roof")], share=0)
     assert ranks_of(engine, bare, Ranking(match="words")) == [0]
-    (row, *_) = evaluate_mixed(engine, bare, {"default": Ranking()})
+    (row, *_) = evaluate_mixed([(engine, CAPTIONS)], bare, {"default": Ranking()})
     assert (row.queries, row.measures["recall@1"].value) == (1, 1.0)
 
 
