@@ -8,8 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.learning.evaluate import Direction, evaluate, given_or_own
+from cmsearch.learning.evaluate import (
+    Direction,
+    Mixed,
+    Parts,
+    evaluate,
+    evaluate_mixed,
+    given_or_own,
+)
 from cmsearch.learning.metrics import Gold, Measure, measure
+from cmsearch.learning.questions import Questions
 from cmsearch.search.engine import Engine
 from cmsearch.search.rank.second_stage import OWN, Ranking
 from cmsearch.search.rank.stages import (
@@ -27,17 +35,23 @@ _DIRECTIONS = {
     "text→image": (Modality.TEXT, Modality.IMAGE),
     "image→text": (Modality.IMAGE, Modality.TEXT),
 }
+LEFT_OUT = {
+    "captions and words": Ranking(match="picture"),
+    "attention and rerankers": Ranking(rerank="none"),
+    "hubness": Ranking(correct=False),
+}
+"""The default without one way of evidence each, by what is left out."""
 _PLAIN = Ranking(match="picture", fold=False, stages=StageSettings())
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What a stage adds to the first stage alone in one direction."""
+    """What a stage adds to the first stage alone in one direction, or a way to all others."""
 
     direction: str
     """The direction: `text→image` or `image→text`."""
     stage: str
-    """The name of the stage."""
+    """The name of the stage, of the way, or of the model."""
     gains: dict[str, Measure]
     """The difference by measure, in parts of 1; its interval is that of a paired bootstrap."""
 
@@ -63,6 +77,16 @@ def ablate(engine: Engine, gold: Sequence[Gold] | None = None) -> list[Gain]:
             if name != OWN or _DIRECTIONS[before.name] in learned:
                 found.append(Gain(before.name, name, gains(before, after)))
     return found
+
+
+def ablate_mixed(parts: Parts, questions: Questions, default: Mixed) -> list[Gain]:
+    """What each way of evidence adds to all others where captions speak for pictures.
+
+    That is what is lost without it: `default` are the figures with all of them, of all pictures.
+    """
+    without = evaluate_mixed(parts, questions, LEFT_OUT)
+    rows = [row for row in without if row.group == default.group]
+    return [Gain(row.name, row.way, gains(row, default)) for row in rows]
 
 
 def table(encoder: str, found: Sequence[Gain]) -> Table:
@@ -106,13 +130,13 @@ def variants(encoder: str) -> dict[str, StageSettings]:
     }
 
 
-def gains(before: Direction, after: Direction) -> dict[str, Measure]:
+def gains(before: Direction | Mixed, after: Direction | Mixed) -> dict[str, Measure]:
     """By measure what `after` has more than `before` on the same queries."""
     first, second = (_per_query(one) for one in (before, after))
     return {name: measure(second[name] - first[name]) for name in MEASURES}
 
 
-def _per_query(direction: Direction) -> dict[str, NDArray[np.float64]]:
+def _per_query(direction: Direction | Mixed) -> dict[str, NDArray[np.float64]]:
     ranks = np.array(direction.ranks)
     found = ranks > 0
     return {

@@ -63,10 +63,10 @@ class Wanted:
                 "--captioned says how many pictures keep captions beside those asked with: give "
                 "--captions hold-one-out, --captions keep-one, or --captions FILE too."
             )
-        if self.is_mixed and self.ablate:
+        if self.is_mixed and self.keep:
             raise click.UsageError(
-                "--ablate measures by the pictures alone: leave out --captioned, and --captions "
-                "unless it names a file."
+                "--keep keeps what gains by the pictures alone: leave out --captioned, and "
+                "--captions unless it names a file."
             )
 
 
@@ -77,8 +77,12 @@ def measured_with(engine: Engine, wanted: Wanted, odd: Sequence[str] | None) -> 
 
     asked = _Asked(engine, wanted)
     measured = replace(_figures(asked), name=model_name(engine.space), learned=asked.learned)
-    if wanted.ablate:
+    if wanted.ablate and not wanted.is_mixed:
         measured = replace(measured, gains=ablation.ablate(engine, asked.gold))
+    if wanted.ablate and wanted.is_mixed:
+        (default,) = measured.compared()
+        gains = ablation.ablate_mixed(asked.parts(), asked.questions(), default)
+        measured = replace(measured, gains=gains)
     if wanted.keep:
         measured = replace(measured, kept=ablation.keep(engine, measured.gains))
     if wanted.calibration:

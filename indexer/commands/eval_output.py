@@ -56,7 +56,7 @@ class Measured:
         return (
             f"The index has {serves} that may have been learned from these captions. So it was "
             "learned again without each fifth of the pictures, to ask about these as unseen"
-            f"{whole if self.gains or self.curve else ''}."
+            f"{whole if (self.gains and not self.mixed) or self.curve else ''}."
         )
 
     def compared(self) -> list[Any]:
@@ -90,7 +90,7 @@ def _lines(measured: Measured) -> Iterator[tuple[bool, dict[str, Any]]]:
         measures = {key: asdict(measure) for key, measure in row.measures.items()}
         yield True, {**own, "queries": row.queries, **measures}
     for gain in measured.gains:
-        yield False, asdict(gain)
+        yield bool(measured.mixed), asdict(gain)
     for way, names in _named(measured.kept):
         yield False, {"direction": way, "kept": names}
     if measured.curve is not None:
@@ -110,7 +110,8 @@ def print_tables(measured: Measured) -> None:
         _print_direction(direction)
     if measured.mixed:
         _print_mixed(measured.mixed, measured.held_out)
-    print_gains(measured.gains, "what a stage adds to the first stage alone")
+    base = "a way adds to all others" if measured.mixed else "a stage adds to the first stage alone"
+    print_gains(measured.gains, f"what {base}")
     if measured.kept:
         _print_kept(measured.kept)
     if measured.curve is not None:

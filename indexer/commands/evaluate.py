@@ -65,7 +65,11 @@ def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
 def _measuring(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give the command the options that say what is measured."""
     options = [
-        click.option("--ablate", is_flag=True, help="What each stage of the ranking gains."),
+        click.option(
+            "--ablate",
+            is_flag=True,
+            help="What each stage, or with --captions hold-one-out each way of evidence, gains.",
+        ),
         click.option(
             "--keep", is_flag=True, help="With --ablate: let the index run what gained there."
         ),

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import cmsearch
 from cmsearch import Engine, Query, QueryPart, Ranking
 from cmsearch.errors import QueryError
+from cmsearch.learning.ablation import LEFT_OUT, ablate_mixed
 from cmsearch.learning.evaluate import WAYS, evaluate_mixed, ranks_of
 from cmsearch.learning.metrics import Gold
 from cmsearch.learning.questions import EACH, HOLD_ONE_OUT, KEEP_ONE, given, held_out
@@ -125,6 +127,21 @@ def test_figures_are_of_each_way_and_group(engine: Engine) -> None:
     assert (row.queries, row.measures["recall@1"].value) == (1, 1.0)
 
 
+def test_each_way_of_evidence_is_left_out(engine: Engine) -> None:
+    asked = given(engine, [Gold("blue.png", "harbour old green"), Gold("red.png", "red")])
+    parts = [(engine, list(CAPTIONS))]
+    default, *_ = evaluate_mixed(parts, asked)
+    found = {one.stage: one for one in ablate_mixed(parts, asked, default)}
+    assert set(found) == set(LEFT_OUT)
+    without = ranks_of(engine, asked, Ranking(match="picture"))
+    lost = np.mean(
+        [(one == 1) - (two == 1) for one, two in zip(default.ranks, without, strict=True)]
+    )
+    assert found["captions and words"].gains["recall@1"].value == pytest.approx(lost)
+    assert lost > 0  # by what it shows it would be the green one
+    assert found["hubness"].gains["mrr"].value == 0  # nothing of it runs with this encoder
+
+
 def test_nothing_to_hold_out_is_an_error(tmp_path: Path, fake_model: str) -> None:
     write_picture(tmp_path / "red.png", "red")
     write_files(tmp_path, {"red.txt": "red\n"})
@@ -154,7 +171,7 @@ def test_eval_prints_each_way_and_group(engine: Engine, folder: Path) -> None:
     ("options", "said"),
     [
         (["--captioned", "0.5"], "give --captions hold-one-out"),
-        (["--captions", "hold-one-out", "--ablate"], "by the pictures alone"),
+        (["--captions", "hold-one-out", "--ablate", "--keep"], "by the pictures alone"),
         (["--captions", "hold-one-out", "--captioned", "2"], "0<=x<=1"),
         (["--captions", "nowhere.jsonl"], "does not exist"),
     ],
