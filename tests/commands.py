@@ -36,18 +36,25 @@ def called(
 
     It takes no second for starting. An error without a message of ours is a failure, as above.
     """
-    words = [str(argument) for argument in arguments]
+    status, *shown = captured(*arguments, cwd=cwd, stdin=stdin)
+    stdout, stderr = (one.decode() for one in shown)
+    assert "CMSEARCH_DEBUG" not in stderr, stderr
+    return subprocess.CompletedProcess(list(arguments), status, stdout, stderr)
+
+
+def captured(
+    *arguments: object, cwd: Path | None = None, stdin: bytes = b""
+) -> tuple[int, bytes, bytes]:
+    """The exit code of `cmsearch ARGUMENTS` within this process, and what it prints."""
     with ExitStack() as stack:
         stack.enter_context(_logging_restored())
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(sys, "argv", ["cmsearch", *words])
+        patch.setattr(sys, "argv", ["cmsearch", *map(str, arguments)])
         if cwd is not None:
             patch.chdir(cwd)
         stdout, stderr, _ = stack.enter_context(CliRunner().isolation(stdin))
         status = run()
-        shown = stdout.getvalue().decode(), stderr.getvalue().decode()
-    assert "CMSEARCH_DEBUG" not in shown[1], shown[1]
-    return subprocess.CompletedProcess(words, status, *shown)
+        return status, stdout.getvalue(), stderr.getvalue()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Processes that know the fake models: the command line itself, and runs that can be killed.
+"""The command line with the fake models, within this process or apart; runs that can be killed.
 
 python -m tests.processes ARGUMENTS is `cmsearch ARGUMENTS` with the encoder `fake`.
 """
@@ -18,16 +18,36 @@ ROOT = Path(__file__).parents[1]
 
 
 def faked(
-    *arguments: object,
-    cwd: Path | None = None,
-    env: dict[str, str] | None = None,
-    status: int | None = 0,
+    *arguments: object, cwd: Path | None = None, status: int | None = 0
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run `cmsearch ARGUMENTS` with the fake models; a traceback is a failure of any test."""
+    """`cmsearch ARGUMENTS` with the fake models within this process, which costs no second.
+
+    A traceback is a failure of any test.
+    """
+    import pytest  # only here: processes that this module starts are to be ready soon
+
+    from tests.commands import captured
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
+        given, *shown = captured(*arguments, cwd=cwd)
+    return _checked(subprocess.CompletedProcess(list(arguments), given, *shown), status)
+
+
+def faked_apart(
+    *arguments: object, cwd: Path | None = None, status: int | None = 0
+) -> subprocess.CompletedProcess[bytes]:
+    """Likewise, in a process of its own."""
     done = subprocess.run(
-        command(*arguments), cwd=cwd, env=environment(env), capture_output=True, timeout=600,
+        command(*arguments), cwd=cwd, env=environment(), capture_output=True, timeout=600,
         check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
+    return _checked(done, status)
+
+
+def _checked(
+    done: subprocess.CompletedProcess[bytes], status: int | None
+) -> subprocess.CompletedProcess[bytes]:
     assert b"Traceback" not in done.stderr, done.stderr.decode()
     assert b"CMSEARCH_DEBUG" not in done.stderr, done.stderr.decode()
     assert status in (None, done.returncode), (done.returncode, done.stderr.decode())
@@ -63,9 +83,9 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "tests.processes", *map(str, arguments)]
 
 
-def environment(more: dict[str, str] | None = None) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The environment of this process, with the tests to be found wherever a process is started."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), **(more or {})}
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def know_fake() -> None:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from tests.builders import write_picture
-from tests.processes import faked
+from tests.processes import faked_apart
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "cyan", "orange", "white")
 MOVED = 1000
@@ -37,12 +37,12 @@ def main() -> None:
         print(f"second run {statistics.median(times):6.2f} s, median of {arguments.runs}")
         (folder / "000").rename(folder / "moved")
         print(f"{MOVED} moved {_seconds(folder):6.2f} s")
-        print(faked("index", folder).stdout.decode())
+        print(faked_apart("index", folder).stdout.decode())
 
 
 def _seconds(folder: Path, *options: str) -> float:
     start = time.perf_counter()
-    done = faked("index", folder, *options, status=None)
+    done = faked_apart("index", folder, *options, status=None)
     print(done.stdout.decode().splitlines()[0])
     return time.perf_counter() - start
 

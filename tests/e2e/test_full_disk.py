@@ -16,7 +16,7 @@ from cmsearch.store.store import DIRECTORY, Store
 from indexer import Indexer
 from indexer.doctor import examine
 from tests.builders import write_picture
-from tests.processes import faked
+from tests.processes import faked_apart
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="mounting needs root"
@@ -45,20 +45,20 @@ def test_a_full_disk_is_a_message_and_the_next_run_completes(
     folder, place = tmp_path / "photos", small_disk / "store"
     for number in range(20):
         write_picture(folder / f"{number}.png", "red", (8, 8 + number))
-    faked("index", folder, "--store", place, "--model", MODEL)
+    faked_apart("index", folder, "--store", place, "--model", MODEL)
     for number in range(400):
         write_picture(folder / f"more{number}.png", "blue", (9, 8 + number))
     status = os.statvfs(small_disk)
     filler = small_disk / "filler"
     filler.write_bytes(b"x" * (status.f_bavail * status.f_frsize - left * 1024))
-    done = faked("index", folder, "--store", place, status=1)
+    done = faked_apart("index", folder, "--store", place, status=1)
     assert b"make room" in done.stderr.lower(), done.stderr.decode()
     if left < 50:  # SQLite has to have room for the few KB by which its readers and writer agree
         filler.unlink()
-    found = faked("search", "red", "--store", place, "-k", "3", "--for", "image")
+    found = faked_apart("search", "red", "--store", place, "-k", "3", "--for", "image")
     assert found.stdout.count(b"\n") == 3
     filler.unlink(missing_ok=True)
-    faked("index", folder, "--store", place)
+    faked_apart("index", folder, "--store", place)
     with Store(place) as store:
         assert examine(store, samples=3) == []
         assert files.counts(store.catalog) == {"photo": 420}
@@ -71,7 +71,7 @@ def test_a_first_run_on_a_full_disk_leaves_a_store_that_the_next_one_fills(
     status = os.statvfs(small_disk)
     filler = small_disk / "filler"
     filler.write_bytes(b"x" * (status.f_bavail * status.f_frsize - 8192))
-    done = faked("index", small_disk, "--model", MODEL, status=1)
+    done = faked_apart("index", small_disk, "--model", MODEL, status=1)
     assert b"make room" in done.stderr.lower(), done.stderr.decode()
     filler.unlink()
     Indexer(small_disk, model=MODEL).run()

@@ -1,4 +1,4 @@
-"""The commands for the life of a store, each in a process, in both forms, with its mistakes."""
+"""The commands for the life of a store, in both forms, with its mistakes."""
 
 from __future__ import annotations
 
