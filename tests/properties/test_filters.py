@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import cache
 from math import acos, cos, radians, sin
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from cmsearch.store.store import Store
 from cmsearch.types import Capture, Filter, Hit
 from tests import fakes
 from tests.builders import asset, caption, photo
+from tests.examples import examples
 
 FOLDERS = ["", "2023/", "2024/alps/", "2024/sea/"]
 CAMERAS = [None, "Canon EOS R5", "NIKON D750", "Leica 100% Q_2"]
@@ -128,14 +130,20 @@ def distance(capture: Capture, near: tuple[float, float, float]) -> float:
     return 6371.0 * acos(max(-1.0, min(1.0, angle)))
 
 
-@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@cache
+def everything(engine: Engine, target: str) -> list[Hit]:
+    return engine.search("red", target=target, k=1000, ranking=BY_PICTURE)
+
+
+@settings(examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=filters, k=st.integers(1, 70), target=st.sampled_from(["image", "caption"]))
 def test_filters_leave_exactly_what_brute_force_leaves(
     engine: Engine, wanted: Filter, k: int, target: str
 ) -> None:
-    everything = engine.search("red", target=target, k=1000, ranking=BY_PICTURE)
     captioned = {path for path, _ in pairs.captions(engine.store.catalog)}
-    expected = [hit for hit in everything if passes(hit, wanted, engine, captioned)][:k]
+    expected = [
+        hit for hit in everything(engine, target) if passes(hit, wanted, engine, captioned)
+    ][:k]
     found = engine.search("red", target=target, k=k, where=wanted, ranking=BY_PICTURE)
     assert found == [replace(hit, rank=rank) for rank, hit in enumerate(expected, 1)]
 

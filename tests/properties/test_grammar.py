@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from cmsearch.errors import QueryError
 from cmsearch.search.query.grammar import LEAST_WEIGHT, MOST_WEIGHT, parse, written
 from cmsearch.types import Query, QueryPart
+from tests.examples import examples
 
 # Mostly what the grammar gives a meaning to, so that few examples see many of its rules.
 pieces = st.sampled_from(
@@ -45,13 +46,13 @@ def without_joiners(text: str) -> str:
     return text.replace("\u200c", "").replace("\u200d", "")
 
 
-@settings(max_examples=2000, deadline=None, derandomize=True)
+@settings(examples(500), derandomize=True)
 @given(queries)
 def test_a_written_query_is_parsed_to_itself(query: Query) -> None:
     assert parse(written(query)) == query
 
 
-@settings(max_examples=10_000, deadline=None, derandomize=True)
+@settings(examples(2000), derandomize=True)
 @given(strings)
 def test_any_text_is_a_query_or_a_mistake(text: str) -> None:
     try:
@@ -65,7 +66,7 @@ def test_any_text_is_a_query_or_a_mistake(text: str) -> None:
     assert written(parse(canonical)) == canonical
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(examples(200), derandomize=True)
 @given(st.text(st.sampled_from("ab.,!?'’8 –"), max_size=30).filter(str.strip))
 def test_a_text_of_other_characters_is_one_part(text: str) -> None:
     assert parse(text) == Query((QueryPart(text.strip()),))

@@ -70,11 +70,14 @@ def test_a_small_model_equals_open_clip(tiny_clip: Path) -> None:
     assert worst_difference(encoder, f"local-dir:{tiny_clip}") < 1e-4
 
 
-def test_vit_b_32_in_full_shape_equals_open_clip(
+def test_vit_b_32_in_full_width_equals_open_clip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CMSEARCH_CACHE", str(tmp_path / "cache"))  # 600 MB, not to be kept
+    """With two layers instead of twelve: the others take as long to export, and are alike."""
+    monkeypatch.setenv("CMSEARCH_CACHE", str(tmp_path / "cache"))  # 250 MB, not to be kept
     config = open_clip.get_model_config("ViT-B-32")
+    assert config["vision_cfg"]["layers"] == config["text_cfg"]["layers"] == 12
+    config["vision_cfg"]["layers"] = config["text_cfg"]["layers"] = 2
     folder = write_clip(tmp_path, config)
     encoder = load(f"local-dir:{folder}")
     assert encoder.capabilities.runtime == "onnxruntime"

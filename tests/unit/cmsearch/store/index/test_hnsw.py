@@ -83,7 +83,7 @@ def test_too_few_links_are_refused(rows: FloatArray, links: np.ndarray, length: 
         hnsw.from_links(links[:length], codes(rows), DIM)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data())
 def test_whatever_is_accepted_can_be_searched(
     rows: FloatArray, links: np.ndarray, data: st.DataObject
