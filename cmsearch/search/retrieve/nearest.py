@@ -15,7 +15,7 @@ import numpy as np
 from cmsearch.protocols import VectorIndex
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.shot_pooling import pooled
-from cmsearch.store.catalog import items
+from cmsearch.store.catalog import embeddings, items
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality
@@ -58,7 +58,7 @@ class Retriever:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._allowed: dict[tuple[Any, ...], IdArray] = {}
+        self._allowed: dict[tuple[Any, ...], IdArray | None] = {}
 
     def search(
         self, view: View, queries: Sequence[QueryVector], request: NearestRequest
@@ -99,14 +99,16 @@ class Retriever:
         modality, kind, where = request.modality, request.kind, request.where
         if kind is None and where == EVERYTHING:
             return None
-        key = (view.version, modality, kind, where)
-        allowed = self._allowed.get(key)
-        if allowed is None:
-            catalog = self._store.catalog
-            allowed = items.embedding_ids(catalog, view.space_id, modality, kind, where)
-            with self._lock:
-                kept = {old: ids for old, ids in self._allowed.items() if old[0] == view.version}
-                self._allowed = {**dict(list(kept.items())[-7:]), key: allowed}
+        key, known = (view.version, modality, kind, where), self._allowed
+        if key in known:
+            return known[key]
+        catalog, space = self._store.catalog, view.space_id
+        found = items.embedding_ids(catalog, space, modality, kind, where)
+        is_all = len(found) == embeddings.count(catalog, space, modality)
+        allowed = None if is_all else found
+        with self._lock:
+            kept = {old: ids for old, ids in self._allowed.items() if old[0] == view.version}
+            self._allowed = {**dict(list(kept.items())[-7:]), key: allowed}
         return allowed
 
     def _search(

@@ -25,7 +25,7 @@ MOST_ROWS = 4000
 """
 TELLING = 0.25
 _ADDING = 0.1  # what a word has to weigh among all to be looked for beside rarer ones
-_FIRST = 400  # rows whose words are read first; then eight times as many, while too few are left
+_FIRST = 200  # rows whose words are read first; then eight times as many, while too few are left
 _ASKED = 150  # rows of which it is asked at once what they find
 _STATEMENTS = 32
 _K1, _B = 1.2, 0.75  # of BM25, as SQLite has them
@@ -261,18 +261,22 @@ def _reached(is_text: bool, has_kind: bool, wanted: Filter) -> Prepared:
         embeddings.item == found.c.id, embeddings.space + 0 == given("space")
     )
     query = (
-        sa.select(by.c.id, found.c.id, schema.assets.c.latitude, schema.assets.c.longitude)
+        sa.select(by.c.id, found.c.id)
         .join(found, reached)
-        .join(schema.assets, schema.assets.c.id == sa.func.coalesce(by.c.about, by.c.asset))
         .where(
             by.c.id.in_(listed("rows")),
             found.c.modality == given("modality"),
             found.c.kind != PAGE,  # its file's name says nothing of one page among many
             embedded.exists(),
         )
-        .where(*conditions(wanted))
         .order_by(found.c.id)
     )
+    if wanted == Filter():
+        query = query.add_columns(sa.null(), sa.null())
+    else:
+        assets = schema.assets.c
+        query = query.join(schema.assets, assets.id == sa.func.coalesce(by.c.about, by.c.asset))
+        query = query.where(*conditions(wanted)).add_columns(assets.latitude, assets.longitude)
     if has_kind:
         query = query.where(found.c.kind == given("kind"))
     return Prepared(query)

@@ -14,12 +14,15 @@ import pytest
 import cmsearch
 from cmsearch import Engine, Filter, Hit, Modality
 from cmsearch.search.merge.scoring import CAPTIONS, WORDS
+from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.second_stage import Ranking
+from cmsearch.search.retrieve.nearest import NearestRequest, Retriever
 from cmsearch.store.catalog import items
 from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.store import DIRECTORY, Store
-from cmsearch.types import FloatArray, Role
-from tests.builders import asset, caption, photo, serve
+from cmsearch.types import EncodedQuery, Encoding, FloatArray, Part, Role
+from tests.builders import asset, caption, photo, put, serve
 from tests.fakes import DIM, SPACE, FakeEncoder
 
 COUNT = 1000
@@ -405,6 +408,27 @@ def test_words_that_every_picture_has_are_ranked_all_the_same(
     with cmsearch.open(tmp_path) as engine:
         hits = engine.search("harbour", target="image", ranking=by("words"))
         assert paths(hits) == ["3.jpg", "2.jpg", "1.jpg"]
+
+
+@pytest.mark.parametrize("has_others", [False, True])
+def test_captions_are_told_from_other_texts_where_there_are_any(
+    tmp_path: Path, has_others: bool
+) -> None:
+    make(tmp_path, {"1.jpg": vector("sea")}, [("1.jpg", "a red boat"), ("1.jpg", "the blue sea")])
+    with Store(tmp_path / DIRECTORY) as store:
+        if has_others:
+            part = Part(Modality.TEXT, "passage", "a red house")
+            own = NewItem(part, None, "house", Encoding(vector("a red house")))
+            put(store.catalog, 1, "notes.txt", own, kind="text")
+        view, unit = store.view(), vector("red")[0]
+        query = QueryVector(unit, (EncodedQuery(Modality.TEXT, "red", unit),), (1.0,), (1.0,))
+        retriever = Retriever(store)
+        for _ in range(2):
+            asked = NearestRequest(Modality.TEXT, 5, "caption")
+            (found,) = retriever.search(view, [query], asked)
+            assert [own.item.text for own in found] == ["a red boat", "the blue sea"]
+        (every,) = retriever.search(view, [query], NearestRequest(Modality.TEXT, 5))
+        assert len(every) == 2 + has_others
 
 
 def test_what_is_deleted_during_a_search_is_in_its_answer_and_in_no_later_one(
