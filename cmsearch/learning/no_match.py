@@ -28,8 +28,10 @@ class Calibration:
 
     queries: int
     """The number of queries with an answer."""
-    auc: float
-    """The area under the ROC curve of telling them apart by the best hit's relevance."""
+    auc: float | None
+    """The area under the ROC curve of telling them apart by the best hit's relevance; None where
+    no relevance is known.
+    """
     thresholds: dict[float, tuple[float, float]]
     """The shares of both kinds that lie below each threshold, those with an answer first."""
 
@@ -40,8 +42,10 @@ class NoMatch:
 
     queries: int
     """The number of these queries."""
-    auc: float
-    """The area under the ROC curve of telling captions, each asked without itself, from them."""
+    auc: float | None
+    """The area under the ROC curve of telling captions, each asked without itself, from them; None
+    where no relevance is known.
+    """
     relevance: Mapping[float, float]
     """By share of these queries the relevance above which no more of them have a hit."""
 
@@ -56,10 +60,10 @@ def no_match(engine: Engine, queries: Sequence[str], answered: Sequence[float]) 
     """What `queries` that nothing answers find beside the best relevances of those `answered`."""
     best = [value for value in _best(engine, queries) if value is not None]
     if not best:
-        return NoMatch(0, float("nan"), {})
+        return NoMatch(0, None, {})
     ordered = sorted(best, reverse=True)
     least = {share: ordered[int(share * len(ordered))] for share in FALSE_ALARMS}
-    auc = _area(answered, best) if answered else float("nan")
+    auc = _area(answered, best) if answered else None
     return NoMatch(len(best), auc, least)
 
 
@@ -108,7 +112,7 @@ def _by_picture(engine: Engine, queries: Sequence[str]) -> list[dict[Path, float
 def _calibration(here: Sequence[float], missing: Sequence[float]) -> Calibration:
     """Of the best relevances of queries that have an answer, and of queries that have none."""
     if not here or not missing:
-        return Calibration(0, float("nan"), {})
+        return Calibration(0, None, {})
     within, without = np.array(here), np.array(missing)
     shares = {
         one: (float((within < one).mean()), float((without < one).mean())) for one in THRESHOLDS

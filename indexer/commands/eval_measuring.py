@@ -58,6 +58,8 @@ class Wanted:
             raise click.UsageError("--absurd is for --calibration: give both.")
         if self.plot is not None and not self.calibration:
             raise click.UsageError("--plot draws what --calibration measures: give both.")
+        if self.captioned is not None and not 0 <= self.captioned <= 1:  # no number is in no range
+            raise click.UsageError("--captioned is a share, from 0 to 1.")
         if self.captioned is not None and self.captions is None:
             raise click.UsageError(
                 "--captioned says how many pictures keep captions beside those asked with: give "

@@ -167,7 +167,7 @@ def _named(table: Mapping[Any, Any]) -> Iterator[tuple[str, list[str]]]:
 
 def _print_calibration(curve: Any, others: str) -> None:
     click.echo(
-        f"relevance of the best hit for {curve.queries} captions, area under ROC {curve.auc:.3f}"
+        f"relevance of the best hit for {curve.queries} captions, area under ROC {_area(curve)}"
     )
     click.echo(f"  below   picture here   {others:>16}")
     for threshold, (within, without) in curve.thresholds.items():
@@ -204,10 +204,14 @@ def _bar(said: float, right: float) -> str:
     return "".join(cells)
 
 
+def _area(found: Any) -> str:
+    return "unknown" if found.auc is None else f"{found.auc:.3f}"
+
+
 def _print_no_match(found: Any) -> None:
     click.echo(
         f"{found.queries} queries that nothing answers; area under ROC beside captions asked "
-        f"without themselves {found.auc:.3f}"
+        f"without themselves {_area(found)}"
     )
     for share, relevance in found.relevance.items():
         click.echo(f"  {share:4.0%} of them have a hit of a relevance above {relevance:.1%}")

@@ -136,13 +136,23 @@ def test_eval_prints_reliability_and_draws_it(
     assert failed.returncode == 2 and "--plot draws" in failed.stderr
 
 
+def test_what_is_not_known_is_null(tmp_path: Path, fake_model: str) -> None:
+    write_picture(tmp_path / "red.png", "red")
+    write_files(tmp_path, {"red.txt": "red\n", "odd.txt": "zzz\n"})
+    Indexer(tmp_path, model=fake_model).run()
+    given = ["eval", tmp_path, "--calibration", "--absurd", tmp_path / "odd.txt"]
+    done = called(*given, "--plot", tmp_path / "plot.svg", "--format", "json")
+    assert done.returncode == 0 and "NaN" not in done.stdout, done.stdout
+    assert called(*given).returncode == 0
+
+
 def test_calibration_is_of_captions_with_and_without_their_picture(
     engine: cmsearch.Engine,
 ) -> None:
     with engine:
         found = calibrate(engine)
     assert found.queries == 6
-    assert 0.5 <= found.auc <= 1
+    assert found.auc is not None and 0.5 <= found.auc <= 1
     assert list(found.thresholds) == list(THRESHOLDS)
     for row in np.array(list(found.thresholds.values())).T:
         assert (np.diff(row) >= 0).all()
@@ -153,5 +163,5 @@ def test_calibration_takes_queries_that_nothing_here_answers(engine: cmsearch.En
     with engine:
         found = calibrate(engine, absurd=["old dog", "an old old tree"])
     assert found.queries == 6
-    assert 0.5 < found.auc <= 1
+    assert found.auc is not None and 0.5 < found.auc <= 1
     assert all(within <= without for within, without in found.thresholds.values())

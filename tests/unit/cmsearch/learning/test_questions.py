@@ -173,6 +173,7 @@ def test_eval_prints_each_way_and_group(engine: Engine, folder: Path) -> None:
         (["--captioned", "0.5"], "give --captions hold-one-out"),
         (["--captions", "hold-one-out", "--ablate", "--keep"], "by the pictures alone"),
         (["--captions", "hold-one-out", "--captioned", "2"], "0<=x<=1"),
+        (["--captions", "hold-one-out", "--captioned", "nan"], "from 0 to 1"),
         (["--captions", "nowhere.jsonl"], "does not exist"),
     ],
 )
