@@ -14,11 +14,9 @@ import numpy as np
 
 from cmsearch.common.numbers import are_unit
 from cmsearch.errors import QueryError, StoreError
-from cmsearch.learning.heldout import Second
+from cmsearch.learning.attended import Attended
 from cmsearch.learning.ridge import Pairs
 from cmsearch.models import adapters
-from cmsearch.search.rank.attention import attend
-from cmsearch.search.rank.second_stage import DEPTH
 from cmsearch.search.rank.stages import defaults
 from cmsearch.store.catalog import files, items, pairs
 from cmsearch.store.store import Store
@@ -153,35 +151,18 @@ def examples(source: Source, folders: Texts | None = None, limits: Limits = LIMI
     return Examples(linked, pictures, np.array(list(texts.values()), np.int64))
 
 
-def second_stage(source: Source, found: Examples) -> Second | None:
-    """The attention that the store runs by default when a text asks for pictures, if it does.
-
-    It looks at the best `DEPTH` pictures, as in a search; the others stay behind them.
+def second_stage(source: Source, found: Examples, kept: str | None) -> Attended | None:
+    """The attention that runs by default when a text asks for pictures, if it does, where a space
+    has `kept` these stages.
     """
-    kept = source.store.catalog.stages(source.number)
-    table = defaults(source.space.encoder, kept)
-    run = table.get((Modality.TEXT, Modality.IMAGE))
+    run = defaults(source.space.encoder, kept).get((Modality.TEXT, Modality.IMAGE))
     if run is None or run.attention is None or not found.texts.all():
         return None
-    attention = run.attention
-
-    known: dict[int, dict[int, float]] = {}  # no vector has a part in it: the same before and after
-
-    def rerank(scores: FloatArray, texts: IdArray, pictures: IdArray) -> FloatArray:
-        queries = zip(texts.tolist(), _tokens(source, found.texts[texts]), strict=True)
-        items = _tokens(source, found.pictures[pictures])
-        behind = scores - 10.0
-        for row, (text, query) in enumerate(queries):
-            best = np.argsort(-scores[row], kind="stable")[:DEPTH]
-            own = known.setdefault(text, {})
-            new = [one for one in best.tolist() if pictures[one] not in own]
-            values = attend(query, [items[one] for one in new], attention.temperature)
-            own.update(zip(pictures[new].tolist(), values.tolist(), strict=True))
-            attended = np.array([own[one] for one in pictures[best].tolist()], np.float32)
-            behind[row, best] = scores[row, best] + attention.share * attended
-        return behind
-
-    return rerank
+    return Attended(
+        run.attention,
+        lambda texts: _tokens(source, found.texts[texts]),
+        lambda pictures: _tokens(source, found.pictures[pictures]),
+    )
 
 
 def _named(source: Source, captioned: set[int]) -> list[tuple[int, int, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from cmsearch.models.adapters import Adapter
 from cmsearch.models.loading import load_encoder
 from cmsearch.models.spaces import model_name
 from cmsearch.search.query import encode
+from cmsearch.search.rank.stages import StageSettings, defaults, pack
 from cmsearch.store.catalog import files
 from cmsearch.store.store import Store
-from cmsearch.types import FloatArray, Progress
+from cmsearch.types import FloatArray, Modality, Progress
 
 Tell = Callable[[Progress], object]
 
@@ -56,6 +57,8 @@ class Fit:
     """The strength of the regularisation."""
     share: float
     """What the learned part counts beside the own vector of a picture."""
+    attention: float
+    """The part that is left of what attention counts where texts ask for pictures."""
     repeats: int
     """How often the pictures were divided anew to measure it."""
     comparisons: tuple[Comparison, ...]
@@ -117,14 +120,16 @@ def _fit(store: Store, wish: Wish, device: str | None, tell: Tell) -> Fit:
     tell(Progress("read", 1, 1))
     learned = learn(
         found.pairs,
-        second_stage(own, found),
+        second_stage(own, found, _stages(own)),
         lambda done, total: tell(Progress("learn", done, total)),
     )
     counts = (len(found.pictures), len(found.texts))
     card = _card(learned, counts, wish)
-    adapter = Adapter(own.base, learned.line.weight, learned.line.bias, learned.share, card)
+    choice = learned.choice
+    adapter = Adapter(own.base, learned.line.weight, learned.line.bias, choice.share, card)
     kept = not wish.dry_run and (learned.is_better or wish.force)
-    generation = keep(own, adapter, tell) if kept else None
+    stages = _lessened(own, choice.attention)
+    generation = keep(own, adapter, tell, stages=stages) if kept else None
     exported = wish.export if kept else None
     if exported is not None:
         adapters.write(exported, adapters.pack(adapter))
@@ -132,8 +137,7 @@ def _fit(store: Store, wish: Wish, device: str | None, tell: Tell) -> Fit:
         model_name(own.base),
         model_name(adapter.space),
         *counts,
-        learned.strength,
-        learned.share,
+        *choice,
         learned.repeats,
         learned.comparisons,
         learned.is_better,
@@ -161,7 +165,8 @@ def _card(learned: Learned, counts: tuple[int, int], wish: Wish) -> dict[str, An
         + (", names of folders among them" if wish.use_folders else ""),
         "held out": [asdict(one) for one in learned.comparisons],
         "licence": licence(wish),
-        "strength": learned.strength,
+        "strength": learned.choice.strength,
+        "attention": learned.choice.attention,
     }
 
 
@@ -175,10 +180,38 @@ def licence(wish: Wish) -> str:
     return wish.licence or "not stated; it depends on that of the captions and pictures"
 
 
-def keep(own: Source, adapter: Adapter, tell: Tell, *, keeps_ranking: bool = False) -> int:
+def _stages(own: Source) -> str | None:
+    """The stages that are kept for the encoder itself, whether or not an adapter serves."""
+    catalog = own.store.catalog
+    numbers = [one.space_id for one in catalog.generations() if one.space == own.base]
+    return catalog.stages(numbers[0]) if numbers else None
+
+
+def _lessened(own: Source, part: float) -> str | None:
+    """The encoder's stages, with a part of what attention counts where texts ask for pictures.
+
+    None where it doesn't run there.
+    """
+    way, kept = (Modality.TEXT, Modality.IMAGE), _stages(own)
+    run = defaults(own.space.encoder, kept).get(way, StageSettings())
+    if run.attention is None:
+        return None
+    attention = replace(run.attention, share=part * run.attention.share) if part else None
+    return pack({**defaults("", kept), way: replace(run, attention=attention)})
+
+
+def keep(
+    own: Source,
+    adapter: Adapter,
+    tell: Tell,
+    *,
+    keeps_ranking: bool = False,
+    stages: str | None = None,
+) -> int:
     """Let the adapter serve, everything projected beside what is there; its generation's number.
 
-    With `keeps_ranking` the stages and the reranker of what serves hold for the adapter too.
+    With `keeps_ranking` the stages and the reranker of what serves hold for the adapter too;
+    `stages` are others that do.
     """
     store = own.store
     known = {one.space: one for one in store.catalog.generations()}
@@ -193,7 +226,10 @@ def keep(own: Source, adapter: Adapter, tell: Tell, *, keeps_ranking: bool = Fal
                 f"Pieces of items in {store.path} are missing. Mend it with `cmsearch doctor "
                 "--repair`, and fit again."
             )
-        with store.catalog.writing() as writer:
+    with store.catalog.writing() as writer:
+        if stages is not None:
+            writer.put_stages(known[adapter.space].space_id, stages)
+        if own.space != adapter.space:
             writer.serve(known[adapter.space].id)
     tell(Progress("publish", 0, 1))
     store.publish()

@@ -98,7 +98,8 @@ def _learned(
     every = np.arange(len(found.pictures))
     folds = found.pairs.folds(0)
     folds = folds if len(every) < FEW else folds[:1]
-    trial = Trial(found.pairs, material, second_stage(own, found))
+    kept = own.store.catalog.stages(own.number)
+    trial = Trial(found.pairs, material, second_stage(own, found, kept))
     total = STEPS * (len(folds) + 1)
 
     def told(before: int, done: int) -> None:

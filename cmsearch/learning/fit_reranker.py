@@ -183,7 +183,7 @@ class Lesson:
             for fold, part in enumerate(self._learner.held):
                 left = {fold} if without is None else {fold, without}
                 line = self._learner.line(sorted(left), strength)
-                (moved,) = self._learner.adapted(fold, line, [self._adapter.share])
+                (moved,) = self._learner.adapted(part.pictures, line, [self._adapter.share])
                 vectors[part.pictures] = moved
         return Ranker(self.pairs, vectors, self._tokens, self._table)
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cmsearch.learning.heldout import Comparison, Second, Tally
+from cmsearch.learning.attended import Attended
+from cmsearch.learning.heldout import Comparison, Tally
 from cmsearch.learning.ridge import QUERIES, Held, Pairs, held
 from cmsearch.learning.training.fusion import Material, neighbours, other
 from cmsearch.models.fusion_network import Fusions, Parts, summed
@@ -44,7 +45,7 @@ class Trial:
     pictures that are fused with another one; beside what there was, and each part alone.
     """
 
-    def __init__(self, pairs: Pairs, material: Material, second: Second | None) -> None:
+    def __init__(self, pairs: Pairs, material: Material, second: Attended | None) -> None:
         """`second` is the second stage that a text is followed by among pictures."""
         self._pairs = pairs
         self._material = material
@@ -80,7 +81,7 @@ class Trial:
             found = rows @ among.T + bar
             if self._second is None or share is None:
                 return found
-            return self._second(found / share[:, None], texts, part.pictures)
+            return self._second.reranked(found / share[:, None], texts, part.pictures)
 
         new = scores(after[0], after[1])
         others = (

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cmsearch.learning.attended import Attended
+from cmsearch.learning.choosing import Choice, Table, best, table
 from cmsearch.learning.metrics import BOOTSTRAP, Measure
 from cmsearch.learning.ridge import FEW, FOLDS, QUERIES, Design, Held, Learner, Line, Pairs, ranks
 from cmsearch.types import FloatArray, IdArray
@@ -23,8 +24,6 @@ MEASURES: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "mrr": lambda found: 1 / found,
 }
 """From the ranks of the first right answers to a value for each query."""
-Second = Callable[[FloatArray, IdArray, IdArray], FloatArray]
-"""The second stage: from scores `(q, m)` of rows of texts and of pictures to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,7 @@ class Learned:
     """What was learned from all pairs, and what the same way of learning gains on unseen ones."""
 
     line: Line
-    strength: float
-    share: float
+    choice: Choice
     repeats: int
     comparisons: tuple[Comparison, ...]
 
@@ -108,61 +106,91 @@ class Tally:
 
 def learn(
     pairs: Pairs,
-    second: Second | None = None,
+    second: Attended | None = None,
     tell: Callable[[int, int], object] = lambda done, total: None,
 ) -> Learned:
     """Learn from all pairs; measured by holding out each fifth of the pictures in turn.
 
-    Strength and share are chosen anew for each fifth, from the others, and for all pairs are those
-    that were chosen most often. Text→image is ranked with
-    the `second` stage, if there is one, image→text by cosines alone. `tell` hears how many of the
-    steps are done.
+    How it is learned is chosen anew for each fifth, from the others, and for all pairs from what
+    all of these say. Text→image is ranked with the `second` stage, if there is one, image→text by
+    cosines alone. `tell` hears how many of the steps are done.
     """
     design = Design(pairs.inputs, pairs.dim)
     repeats = REPEATS if len(pairs.inputs) < FEW else 1
-    texts, pictures = Tally(len(pairs.texts)), Tally(len(pairs.inputs))
+    trial, tables = Trial(pairs, second), []
     tell(0, repeats * FOLDS)
-    chosen: Counter[tuple[float, float]] = Counter()
     for seed in range(repeats):
         learner, random = Learner(pairs, design, seed), np.random.default_rng(seed)
-        for fold, (strength, share) in enumerate(learner.choices()):
-            chosen[strength, share] += 1
-            line = learner.line((fold,), strength)
-            (after,) = learner.adapted(fold, line, [share])
-            _ask(pairs, learner.held[fold], after, (texts, pictures), second, random)
+        tables.append(table(learner, second, seed))
+        for fold, part in enumerate(learner.held):
+            choice = tables[-1].without(fold)
+            line = learner.line((fold,), choice.strength)
+            (after,) = learner.adapted(part.pictures, line, [choice.share])
+            trial.ask(part, after, choice.attention, random)
             tell(seed * FOLDS + fold + 1, repeats * FOLDS)
-    learner = Learner(pairs, design, seed=0)
-    ((strength, share), _), *_ = chosen.most_common(1)
-    line = design.unfolded(learner.line((), strength))
-    of_text = np.zeros(len(pairs.texts), np.int64)
-    of_text[pairs.links[:, 1]] = pairs.groups[pairs.links[:, 0]]
-    comparisons = (
-        texts.compared("text→image", of_text),
-        pictures.compared("image→text", pairs.groups),
-    )
-    return Learned(line, strength, share, repeats, comparisons)
+        if second is not None:
+            second.forget()
+    choice = _chosen(tables)
+    line = design.unfolded(Learner(pairs, design, seed=0).line((), choice.strength))
+    return Learned(line, choice, repeats, trial.compared())
 
 
-def _ask(
-    pairs: Pairs,
-    part: Held,
-    after: FloatArray,
-    tallies: tuple[Tally, Tally],
-    second: Second | None,
-    random: np.random.Generator,
-) -> None:
-    """Rank the pictures of a part for its texts, and its texts for its pictures."""
-    texts, before = pairs.texts[part.texts], pairs.vectors[part.pictures]
-    some = np.sort(random.permutation(len(part.texts))[:QUERIES])
-    rows = part.texts[some]
-    both = [texts[some] @ vectors.T for vectors in (before, after)]
-    if second is not None:
-        both = [second(scores, rows, part.pictures) for scores in both]
-    tallies[0].add(rows, both[0], both[1], _places(part.links[:, ::-1], some, len(part.texts)))
-    some = np.sort(random.permutation(len(part.pictures))[:QUERIES])
-    both = [vectors[some] @ texts.T for vectors in (before, after)]
-    right = _places(part.links, some, len(part.pictures))
-    tallies[1].add(part.pictures[some], both[0], both[1], right)
+def _chosen(tables: Sequence[Table]) -> Choice:
+    """What all divisions together say is best."""
+    values = np.concatenate([one.means for one in tables], axis=1)
+    return best(tables[0].choices, values, np.concatenate([one.groups for one in tables]))
+
+
+class Trial:
+    """Asks parts that were held out, with the vectors of their pictures before and after."""
+
+    def __init__(self, pairs: Pairs, second: Attended | None) -> None:
+        self._pairs = pairs
+        self._second = second
+        self._texts = Tally(len(pairs.texts))
+        self._pictures = Tally(len(pairs.inputs))
+
+    def ask(
+        self, part: Held, after: FloatArray, attention: float, random: np.random.Generator
+    ) -> None:
+        """Rank a part's pictures for its texts, and its texts for its pictures.
+
+        Of what attention adds, a part is left after.
+        """
+        vectors = self._pairs.vectors[part.pictures], after
+        self._ask_texts(part, vectors, (1.0, attention), random)
+        some = np.sort(random.permutation(len(part.pictures))[:QUERIES])
+        before, after = (one[some] @ self._pairs.texts[part.texts].T for one in vectors)
+        right = _places(part.links, some, len(part.pictures))
+        self._pictures.add(part.pictures[some], before, after, right)
+
+    def compared(self) -> tuple[Comparison, ...]:
+        """The figures of both directions."""
+        pairs = self._pairs
+        of_text = np.zeros(len(pairs.texts), np.int64)
+        of_text[pairs.links[:, 1]] = pairs.groups[pairs.links[:, 0]]
+        return (
+            self._texts.compared("text→image", of_text),
+            self._pictures.compared("image→text", pairs.groups),
+        )
+
+    def _ask_texts(
+        self,
+        part: Held,
+        vectors: tuple[FloatArray, FloatArray],
+        attention: tuple[float, float],
+        random: np.random.Generator,
+    ) -> None:
+        some = np.sort(random.permutation(len(part.texts))[:QUERIES])
+        rows = part.texts[some]
+        both = [self._pairs.texts[rows] @ one.T for one in vectors]
+        if self._second is not None:
+            both = [
+                self._second.reranked(scores, rows, part.pictures, counts)
+                for scores, counts in zip(both, attention, strict=True)
+            ]
+        right = _places(part.links[:, ::-1], some, len(part.texts))
+        self._texts.add(rows, both[0], both[1], right)
 
 
 def _places(links: IdArray, some: IdArray, count: int) -> IdArray:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,19 +18,13 @@ from numpy.typing import NDArray
 from cmsearch.models.adapters import blended
 from cmsearch.types import FloatArray, IdArray
 
-STRENGTH, SHARE = 0.3, 0.5
+STRENGTH = 0.3
 """Chosen on 80 photographs with captions; docs/learning.md has the figures."""
-STRENGTHS = (0.03, 0.1, STRENGTH, 1.0, 3.0)
-SHARES = (0.3, SHARE, 0.7, 0.85, 1.0)
-MARGIN = 0.07
-"""The part of what is missing to a mean reciprocal rank of 1 that others have to make good."""
 FOLDS = 5
 FEW = 2000
 """Pictures below which more is tried, since chance counts more."""
 QUERIES = 300
 """Held-out queries of a fold that are ranked; of more, some are chosen by chance."""
-Choice = tuple[float, float]
-"""A strength and a share."""
 
 
 @dataclass(frozen=True)
@@ -196,58 +189,19 @@ class Learner:
         self._moments = [
             moments(design.rows[one.pictures], pairs.targets[one.pictures]) for one in self.held
         ]
-        self._random = np.random.default_rng(seed)
 
     def line(self, without: Sequence[int], strength: float, precision: type = np.float64) -> Line:
         """What is learned from the folds that are not left out."""
         kept = [one for fold, one in enumerate(self._moments) if fold not in without]
         return ridge(added(kept), strength, precision)
 
-    def adapted(self, fold: int, line: Line, shares: Sequence[float]) -> Iterator[FloatArray]:
-        """The vectors `(m, dim)` of a fold's pictures for each share."""
-        rows = self.held[fold].pictures
-        own, predicted = self.pairs.vectors[rows], self._design.rows[rows] @ line.weight + line.bias
+    def adapted(
+        self, pictures: IdArray, line: Line, shares: Sequence[float]
+    ) -> Iterator[FloatArray]:
+        """The vectors `(m, dim)` of the pictures of these rows for each share."""
+        predicted = self._design.rows[pictures] @ line.weight + line.bias
+        own = self.pairs.vectors[pictures]
         return (blended(own, predicted, share) for share in shares)
-
-    def choices(self) -> list[Choice]:
-        """The best choice for each fold that is left out, whose own texts have no part in it.
-
-        Of the others each in turn is left out too, or of many pictures its two neighbours.
-        """
-        asked = [self._some(one) for one in self.held]
-        scores = np.zeros((FOLDS, len(STRENGTHS), len(SHARES)))
-        ways = list(combinations(range(FOLDS), 2))
-        if len(self.pairs.inputs) >= FEW:
-            ways = [(fold, (fold + 1) % FOLDS) for fold in range(FOLDS)]
-        for place, strength in enumerate(STRENGTHS):
-            for one, other in ways:
-                line = self.line((one, other), strength, np.float32)  # half the time
-                scores[one, place] += self._scores(other, line, asked[other])
-                scores[other, place] += self._scores(one, line, asked[one])
-        return [_best(table * FOLDS / (2 * len(ways))) for table in scores]
-
-    def _some(self, one: Held) -> Held:
-        """The held-out part with at most `QUERIES` of its texts."""
-        if len(one.texts) <= QUERIES:
-            return one
-        chosen = np.sort(self._random.permutation(len(one.texts))[:QUERIES])
-        place = np.full(len(one.texts), -1)
-        place[chosen] = np.arange(QUERIES)
-        links = one.links[place[one.links[:, 1]] >= 0]
-        links = np.stack([links[:, 0], place[links[:, 1]]], axis=1)
-        return Held(one.pictures, one.texts[chosen], links)
-
-    def _scores(self, fold: int, line: Line, asked: Held) -> NDArray[np.float64]:
-        """The mean reciprocal rank by share, over both directions."""
-        texts, right = self.pairs.texts[asked.texts], asked.links[:, ::-1]
-        shown, places = np.unique(asked.links[:, 0], return_inverse=True)
-        back = np.stack([places, asked.links[:, 1]], axis=1)
-        found = []
-        for vectors in self.adapted(fold, line, SHARES):
-            scores = texts @ vectors.T
-            there, again = ranks(scores, right), ranks(scores.T[shown], back)
-            found.append(((1 / there).mean() + (1 / again).mean()) / 2)
-        return np.array(found)
 
 
 def ranks(scores: FloatArray, right: IdArray) -> NDArray[np.float64]:
@@ -261,12 +215,3 @@ def ranks(scores: FloatArray, right: IdArray) -> NDArray[np.float64]:
     higher, level = ((test(scores, best[:, None])).sum(1) for test in (np.greater, np.equal))
     found: NDArray[np.float64] = 1 + higher + (level - 1) / 2
     return found
-
-
-def _best(table: NDArray[np.float64]) -> Choice:
-    """The strength and share of the highest score, or the usual ones where it is hardly higher."""
-    usual = STRENGTHS.index(STRENGTH), SHARES.index(SHARE)
-    row, column = divmod(int(table.argmax()), len(SHARES))
-    if 1 - table[row, column] >= (1 - MARGIN) * (1 - table[usual]):
-        row, column = usual
-    return STRENGTHS[row], SHARES[column]

@@ -153,6 +153,10 @@ def print_fit(done: Fit | Fusing | Reranking) -> None:
                 f"  {name:10} {before:21} {after:21} "
                 f"{100 * gain.value:+5.1f} [{100 * gain.low:+5.1f}, {100 * gain.high:+5.1f}]"
             )
+    if isinstance(done, Fit):
+        click.echo(
+            f"strength {done.strength:g}, share {done.share:g}, of attention {done.attention:g} is left"
+        )
     if done.kept:
         click.echo(f"kept: {_kept(done)}")
     if done.exported is not None:

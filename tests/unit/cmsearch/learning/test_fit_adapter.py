@@ -12,11 +12,13 @@ from PIL import Image
 
 import cmsearch
 from cmsearch.errors import CmsearchError, QueryError, StoreError, UnknownModelError
+from cmsearch.learning.choosing import USUAL
 from cmsearch.learning.examples import folder_name
 from cmsearch.learning.fit_adapter import Fit, Wish, fit
 from cmsearch.models import adapters
 from cmsearch.models.plugins import encoders
 from cmsearch.models.spaces import model_name
+from cmsearch.search.rank.stages import Attention, Hubness, StageSettings, pack
 from cmsearch.store.catalog import files, health
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.generations import delete, prunable, switch
@@ -109,6 +111,39 @@ def test_no_file_is_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         path.unlink()
     monkeypatch.delattr(fakes.FakeEncoder, "encode")
     assert fitted(folder).kept
+
+
+LITTLE = StageSettings(attention=Attention(0.4, 0.05))
+TO_IMAGE = (Modality.TEXT, Modality.IMAGE)
+
+
+def test_attention_counts_for_a_part_beside_what_was_learned(folder: Path) -> None:
+    """The album's own stages stay as they are, and what else was kept there goes on."""
+    to_text = {(Modality.IMAGE, Modality.TEXT): StageSettings(hubness=Hubness(0.5, 3))}
+    with Store(folder / ".cmsearch") as store, store.catalog.writing() as writer:
+        writer.put_stages(1, pack({TO_IMAGE: LITTLE, **to_text}))
+    done = fitted(folder)
+    again = fitted(folder)  # by the encoder's own stages, not by those that are left
+    assert again.attention == done.attention
+    with Store(folder / ".cmsearch") as store:
+        by_model = {
+            model_name(one.space): store.catalog.stages(one.space_id)
+            for one in store.catalog.generations()
+        }
+    assert by_model[done.base] == pack({TO_IMAGE: LITTLE, **to_text})
+    left = replace(LITTLE, attention=Attention(0.4 * done.attention, 0.05))
+    if not done.attention:
+        left = StageSettings()
+    assert by_model[done.model] == pack({TO_IMAGE: left, **to_text})
+
+
+def test_where_no_attention_runs_none_is_kept(folder: Path) -> None:
+    done = fitted(folder)
+    with Store(folder / ".cmsearch") as store:
+        assert all(
+            store.catalog.stages(one.space_id) is None for one in store.catalog.generations()
+        )
+    assert done.attention == USUAL.attention
 
 
 def test_new_pictures_are_encoded_with_the_adapter(folder: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_known_rotation_is_recovered() -> None:
     learned = learn(rotated(400, 32))
     for one in learned.comparisons:
         assert one.before["recall@1"].value < 0.1
-        assert one.after["recall@1"].low >= 0.99
+        assert one.after["recall@1"].value >= 0.99
     assert learned.is_better
 
 
@@ -100,17 +100,14 @@ def test_chains_of_shared_texts_are_one_group() -> None:
 
 
 def test_what_is_held_out_has_no_part_in_what_is_learned() -> None:
-    """Other texts for a fold's pictures change neither its choice nor what is learned for it."""
+    """Other texts for a fold's pictures don't change what is learned without it."""
     pairs = rotated(100, 8)
     texts = pairs.texts.copy()
     texts[pairs.folds(0)[0]] = -1 / np.sqrt(8)
     other = Pairs(pairs.inputs, texts, pairs.links)
     learners = [Learner(one, Design(one.inputs, 8), 0) for one in (pairs, other)]
-    first, second = (learner.choices()[0] for learner in learners)
-    assert first == second
-    lines = [learner.line((0,), first[0]).weight for learner in learners]
-    assert np.array_equal(*lines)
-    assert not np.array_equal(*(learner.line((1,), first[0]).weight for learner in learners))
+    assert np.array_equal(*(learner.line((0,), 0.3).weight for learner in learners))
+    assert not np.array_equal(*(learner.line((1,), 0.3).weight for learner in learners))
 
 
 def test_the_rank_is_that_of_the_best_right_answer() -> None:
