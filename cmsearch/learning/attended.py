@@ -24,10 +24,18 @@ class Attended:
     No vector has a part in it, so what it gives for a text and a picture is worked out once.
     """
 
-    def __init__(self, settings: Attention, texts: TokensOf, pictures: TokensOf) -> None:
+    def __init__(
+        self,
+        settings: Attention,
+        texts: TokensOf,
+        pictures: TokensOf,
+        usual: FloatArray | None = None,
+    ) -> None:
+        """`usual (dim,)` is the mean of unrelated texts, of which `settings` take a share off."""
         self.settings = settings
         self._texts = texts
         self._pictures = pictures
+        self._usual = usual
         self._known: defaultdict[int, dict[int, float]] = defaultdict(dict)
 
     def among(self, texts: IdArray, pictures: IdArray) -> FloatArray:
@@ -35,10 +43,23 @@ class Attended:
         shape = len(texts), len(pictures)
         return self._added(texts, np.broadcast_to(pictures, shape))
 
+    def taken(self, vectors: FloatArray) -> FloatArray:
+        """What is taken from the cosines of pictures with these vectors `(m,)` in its place."""
+        if self._usual is None:
+            return np.zeros(len(vectors), np.float32)
+        found: FloatArray = self.settings.bank * (vectors @ self._usual)
+        return found
+
     def reranked(
-        self, scores: FloatArray, texts: IdArray, pictures: IdArray, part: float = 1.0
+        self,
+        scores: FloatArray,
+        texts: IdArray,
+        pictures: IdArray,
+        part: float = 1.0,
+        vectors: FloatArray | None = None,
     ) -> FloatArray:
-        """The scores `(q, m)` with a part of what is added to the best `DEPTH` pictures of a text.
+        """The scores `(q, m)` with a part of what is added to the best `DEPTH` pictures of a text,
+        whose `vectors` say what is taken, if they are given.
 
         The others stay behind them, as in a search.
         """
@@ -46,6 +67,8 @@ class Attended:
             return scores
         best = np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH]
         near = np.take_along_axis(scores, best, 1) + part * self._added(texts, pictures[best])
+        if vectors is not None:
+            near -= self.taken(vectors)[best]
         found = scores - 10.0
         np.put_along_axis(found, best, near, 1)
         return found

@@ -46,7 +46,15 @@ class Asked(NamedTuple):
     """The part of a fold that is asked, and what attention adds there `(t, p)`, if it runs."""
 
     part: Held
-    attended: FloatArray | None
+    second: Attended | None
+    added: FloatArray
+
+    def scores(self, cosines: FloatArray, vectors: FloatArray, counted: float) -> FloatArray:
+        """Cosines `(t, p)` with a part of attention, for pictures with these vectors."""
+        if self.second is None or not counted:
+            return cosines
+        found: FloatArray = cosines - self.second.taken(vectors) + counted * self.added
+        return found
 
 
 @dataclass(frozen=True)
@@ -127,8 +135,10 @@ def _asked(learner: Learner, second: Attended | None, random: np.random.Generato
             [np.searchsorted(pictures, links[:, 0]), np.searchsorted(texts, links[:, 1])], axis=1
         )
         part = Held(one.pictures[pictures], one.texts[texts], links)
-        attended = None if second is None else second.among(part.texts, part.pictures)
-        found.append(Asked(part, attended))
+        added = np.zeros((0, 0), np.float32)
+        if second is not None:
+            added = second.among(part.texts, part.pictures)
+        found.append(Asked(part, second, added))
     return found
 
 
@@ -145,10 +155,9 @@ def _values(
     back = np.stack([places, part.links[:, 1]], axis=1)
     found = []
     for vectors in learner.adapted(part.pictures, line, SHARES):
-        scores = texts @ vectors.T
-        again = 1 / ranks(scores.T[shown], back)[places]
+        cosines = texts @ vectors.T
+        again = 1 / ranks(cosines.T[shown], back)[places]
         for counted in parts:
-            added = 0 if asked.attended is None else counted * asked.attended
-            there = 1 / ranks(scores + added, right)[part.links[:, 1]]
+            there = 1 / ranks(asked.scores(cosines, vectors, counted), right)[part.links[:, 1]]
             found.append((2 * there + again) / 3)
     return np.array(found)

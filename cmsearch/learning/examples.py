@@ -17,6 +17,7 @@ from cmsearch.errors import QueryError, StoreError
 from cmsearch.learning.attended import Attended
 from cmsearch.learning.ridge import Pairs
 from cmsearch.models import adapters
+from cmsearch.search.rank.attention import Tokens
 from cmsearch.search.rank.stages import defaults
 from cmsearch.store.catalog import files, items, pairs
 from cmsearch.store.store import Store
@@ -151,18 +152,35 @@ def examples(source: Source, folders: Texts | None = None, limits: Limits = LIMI
     return Examples(linked, pictures, np.array(list(texts.values()), np.int64))
 
 
-def second_stage(source: Source, found: Examples, kept: str | None) -> Attended | None:
+def second_stage(
+    source: Source, found: Examples, kept: str | None, prompt: Callable[[], FloatArray] | None
+) -> Attended | None:
     """The attention that runs by default when a text asks for pictures, if it does, where a space
     has `kept` these stages.
+
+    `prompt` gives the vector of the prompt that words stand in; without it nothing is taken off
+    words and texts.
     """
     run = defaults(source.space.encoder, kept).get((Modality.TEXT, Modality.IMAGE))
     if run is None or run.attention is None or not found.texts.all():
         return None
-    return Attended(
-        run.attention,
-        lambda texts: _tokens(source, found.texts[texts]),
-        lambda pictures: _tokens(source, found.pictures[pictures]),
-    )
+    settings = run.attention
+
+    def pictures(rows: IdArray) -> list[Tokens]:
+        return _tokens(source, found.pictures[rows])
+
+    def texts(rows: IdArray) -> list[Tokens]:
+        return _tokens(source, found.texts[rows])
+
+    if prompt is None:
+        return Attended(settings, texts, pictures)
+    off = settings.prompt * prompt() if settings.prompt else np.float32(0)
+
+    def centred(rows: IdArray) -> list[Tokens]:
+        return [(vectors - off, weights) for vectors, weights in texts(rows)]
+
+    bank = source.store.catalog.bank(source.number, source.space.dim)
+    return Attended(settings, centred, pictures, bank.sum(0) / max(len(bank), 1))
 
 
 def _named(source: Source, captioned: set[int]) -> list[tuple[int, int, str]]:
@@ -244,7 +262,7 @@ def _vectors(source: Source, texts: Mapping[str, int], folders: Texts | None) ->
     return found
 
 
-def _tokens(source: Source, ids: IdArray) -> list[tuple[FloatArray, FloatArray]]:
+def _tokens(source: Source, ids: IdArray) -> list[Tokens]:
     found = items.contents(source.store.catalog, ids.tolist(), source.space.dim)
     return [found[one][1] for one in ids.tolist()]
 

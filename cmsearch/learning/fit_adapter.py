@@ -14,6 +14,7 @@ from cmsearch.learning.examples import Source, examples, second_stage, source
 from cmsearch.learning.heldout import Comparison, Learned, learn
 from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter
+from cmsearch.models.encoders.words import PROMPT
 from cmsearch.models.loading import load_encoder
 from cmsearch.models.spaces import model_name
 from cmsearch.search.query import encode
@@ -120,7 +121,7 @@ def _fit(store: Store, wish: Wish, device: str | None, tell: Tell) -> Fit:
     tell(Progress("read", 1, 1))
     learned = learn(
         found.pairs,
-        second_stage(own, found, _stages(own)),
+        second_stage(own, found, _stages(own), lambda: _encoding(own, device)([PROMPT])[0]),
         lambda done, total: tell(Progress("learn", done, total)),
     )
     counts = (len(found.pictures), len(found.texts))

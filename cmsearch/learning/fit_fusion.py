@@ -99,7 +99,7 @@ def _learned(
     folds = found.pairs.folds(0)
     folds = folds if len(every) < FEW else folds[:1]
     kept = own.store.catalog.stages(own.number)
-    trial = Trial(found.pairs, material, second_stage(own, found, kept))
+    trial = Trial(found.pairs, material, second_stage(own, found, kept, None))
     total = STEPS * (len(folds) + 1)
 
     def told(before: int, done: int) -> None:

@@ -186,8 +186,8 @@ class Trial:
         both = [self._pairs.texts[rows] @ one.T for one in vectors]
         if self._second is not None:
             both = [
-                self._second.reranked(scores, rows, part.pictures, counts)
-                for scores, counts in zip(both, attention, strict=True)
+                self._second.reranked(scores, rows, part.pictures, counts, one)
+                for scores, counts, one in zip(both, attention, vectors, strict=True)
             ]
         right = _places(part.links[:, ::-1], some, len(part.texts))
         self._texts.add(rows, both[0], both[1], right)

@@ -75,6 +75,20 @@ def test_attention_adds_what_a_search_does() -> None:
     assert np.array_equal(second.reranked(scores, rows, shown, 0.0), scores)
 
 
+def test_what_texts_have_in_common_is_taken_off() -> None:
+    random = np.random.default_rng(0)
+    texts, pictures = (unit(random.normal(size=(n, 8))) for n in (3, 9))
+    usual = texts.mean(0)
+    run = Attention(0.7, 0.03, bank=0.5)
+    second = Attended(
+        run, lambda rows: tokens(texts[rows]), lambda rows: tokens(pictures[rows]), usual
+    )
+    rows, shown = np.arange(3), np.arange(9)
+    expected = (texts - 0.5 * usual) @ pictures.T + second.among(rows, shown)
+    found = second.reranked(texts @ pictures.T, rows, shown, vectors=pictures)
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
 def test_what_attention_gives_is_worked_out_once() -> None:
     random = np.random.default_rng(0)
     calls: list[int] = []
