@@ -80,7 +80,8 @@ class Table:
     def means(self) -> NDArray[np.float64]:
         """The values `(choices, l)` over all folds that were left out."""
         known = self.known[:, None]
-        return np.where(known, self.values, 0).sum(0) / known.sum(0)
+        found: NDArray[np.float64] = np.where(known, self.values, 0).sum(0) / known.sum(0)
+        return found
 
 
 def best(choices: list[Choice], values: NDArray[np.float64], groups: IdArray) -> Choice:

@@ -90,7 +90,8 @@ def regression(rows: Floats, right: Floats, prior: Floats, strength: float) -> F
 
 def log_loss(log_odds: Floats, right: Floats) -> Floats:
     """The negative log-likelihood `(n,)` of what is right, without overflow."""
-    return np.logaddexp(0, log_odds) - right * log_odds
+    found: Floats = np.logaddexp(0, log_odds) - right * log_odds
+    return found
 
 
 def _held_out(rows: Floats, right: Floats, fold: IdArray, prior: Floats) -> Floats:

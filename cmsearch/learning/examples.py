@@ -174,7 +174,9 @@ def second_stage(
 
     if prompt is None:
         return Attended(settings, texts, pictures)
-    off = settings.prompt * prompt() if settings.prompt else np.float32(0)
+    off = np.zeros(source.space.dim, np.float32)
+    if settings.prompt:
+        off = settings.prompt * prompt()
 
     def centred(rows: IdArray) -> list[Tokens]:
         return [(vectors - off, weights) for vectors, weights in texts(rows)]

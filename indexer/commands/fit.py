@@ -155,7 +155,7 @@ def print_fit(done: Fit | Fusing | Reranking) -> None:
             )
     if isinstance(done, Fit):
         click.echo(
-            f"strength {done.strength:g}, share {done.share:g}, of attention {done.attention:g} is left"
+            f"strength {done.strength:g}, share {done.share:g}, attention times {done.attention:g}"
         )
     if done.kept:
         click.echo(f"kept: {_kept(done)}")
