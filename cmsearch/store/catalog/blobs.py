@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,11 +42,8 @@ def unpack_all_tokens(blobs: Sequence[bytes], dim: int) -> list[tuple[FloatArray
     tokens, weights = unpack_tokens(b"".join(blobs), dim)
     if not (np.isfinite(tokens).all() and np.isfinite(weights).all()):
         raise ValueError("an embedding is finite numbers, as many as its space has dimensions")
-    ends = np.cumsum([len(blob) // (dim + 4) for blob in blobs]).tolist()
-    starts = [0, *ends[:-1]]
-    return [
-        (tokens[start:end], weights[start:end]) for start, end in zip(starts, ends, strict=True)
-    ]
+    ends = np.cumsum([0, *(len(blob) // (dim + 4) for blob in blobs)]).tolist()
+    return [(tokens[start:end], weights[start:end]) for start, end in pairwise(ends)]
 
 
 def pack(vectors: FloatArray) -> str:

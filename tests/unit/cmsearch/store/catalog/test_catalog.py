@@ -114,6 +114,17 @@ def test_an_asset_is_brought_up_to_date_at_its_path(catalog: Catalog) -> None:
     assert files.assets(catalog) == {"a.jpg": new}
 
 
+def test_nothing_is_read_for_no_ids(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    assert items.contents(catalog, [], DIM) == items.vectors(catalog, [], DIM) == {}
+    assert items.firsts(catalog, number, [], DIM) == items.of_embeddings(catalog, []) == {}
+    assert items.photos_at(catalog, number, []) == items.hashes(catalog, []) == {}
+    assert items.item_pictures(catalog, number, [], DIM) == {}
+    assert pairs.captions_of(catalog, number, []) == {}
+    assert items.pages_of(catalog, number, []) == []
+    assert items.about_same(catalog, []) == set()
+
+
 def test_a_sample_is_the_same_whether_ids_or_rows_are_looked_at(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
