@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,20 +108,55 @@ class VectorIndex(Protocol):
         ...
 
 
-@runtime_checkable
-class Graphed(Protocol):
-    """A vector index that keeps a graph in a file beside its vectors, not to make it twice."""
+class VectorRows(Protocol):
+    """Vectors of a file, which is mapped: what isn't looked at isn't read."""
 
-    def graph(self, vectors: FloatArray) -> NDArray[np.int32] | None:
-        """Make the graph of vectors `(n, dim)`, as numbers `(m,)`; None where it needs none."""
+    @property
+    def size(self) -> tuple[int, int]:
+        """The number of vectors, and their dimension."""
         ...
 
-    def opened(
-        self, ids: IdArray, vectors: NDArray[np.float16], graph: NDArray[np.int32]
-    ) -> VectorIndex:
-        """Give an index of vectors `(n, dim)` under ids in ascending order, with their graph.
+    def at(self, numbers: IdArray) -> NDArray[np.float16]:
+        """Give the vectors `(m, dim)` of rows by their numbers `(m,)`."""
+        ...
 
-        Raises `ValueError` for a graph that isn't one of these vectors: a file may say anything.
+    def between(self, start: int, end: int) -> NDArray[np.float16]:
+        """Give the vectors of the rows from `start` up to `end`, without this, as far as there are.
+
+        They are what lies in the file, and aren't to be changed.
+        """
+        ...
+
+
+class FormerRows(NamedTuple):
+    """What an index kept of the rows that were there before."""
+
+    kept: NDArray[np.uint8]
+    """What `Filed.built` gave for them."""
+    total: int
+    """How many they were."""
+    rows: IdArray
+    """For each row that there is now, which one it was before; −1 for one that is new."""
+
+
+@runtime_checkable
+class Filed(Protocol):
+    """A vector index of rows in a file, with a file beside it of what took long to make."""
+
+    def built(
+        self, rows: VectorRows, queries: FloatArray, former: FormerRows | None = None
+    ) -> NDArray[np.uint8] | None:
+        """Give what is to be kept of rows, as bytes; None where that is nothing.
+
+        `queries (n, dim)` are texts like those that it will be asked, by which it may be tuned.
+        What is `former` may be used again.
+        """
+        ...
+
+    def opened(self, ids: IdArray, rows: VectorRows, kept: NDArray[np.uint8] | None) -> VectorIndex:
+        """Give an index of rows under ids in ascending order, with what was kept of them, if any.
+
+        Raises `ValueError` for what can't be that: a file may say anything.
         """
         ...
 

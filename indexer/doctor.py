@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,12 @@ from cmsearch.common.kinds import SUBJECTS
 from cmsearch.common.numbers import are_unit
 from cmsearch.errors import StoreError
 from cmsearch.media.readers import names
-from cmsearch.protocols import Encoder
+from cmsearch.protocols import Encoder, VectorRows
 from cmsearch.search.own_models import load_own
 from cmsearch.store.catalog import embeddings, health, items
 from cmsearch.store.catalog import files as indexed
-from cmsearch.store.index import snapshot as vectors
+from cmsearch.store.index import manifest as manifests
+from cmsearch.store.index import snapshot
 from cmsearch.store.store import Store
 from cmsearch.types import Asset, FloatArray, IdArray, Modality, Segment, Space
 from indexer.changes import compare
@@ -60,7 +61,7 @@ def examine(store: Store, *, samples: int = SAMPLES, device: str | None = None) 
         findings.append(Finding("words", "the index of exact words is not that of the items"))
     served = store.catalog.space()
     if served is None:
-        if vectors.newest(store.path) is not None:
+        if manifests.newest(store.path) is not None:
             what = "nothing is indexed, though there are files of an index; the catalog was emptied"
             findings.append(Finding("items", f"{what}. Run `cmsearch index`"))
         return findings
@@ -177,42 +178,55 @@ def _check_files(store: Store, number: int, space: Space) -> Iterator[Finding]:
     if manifest is None:
         yield Finding("files", "there is no manifest of this catalog and model")
         return
-    for damage in vectors.damages(store.path, manifest):
+    for damage in snapshot.damages(store.path, manifest):
         yield Finding("files", damage)
     gone = embeddings.tombstones(store.catalog)
     shown = {files.modality: files for files in manifest.indexes}
     for modality in {*embeddings.modalities(store.catalog, number), *shown}:
-        ids, rows = items.embeddings(store.catalog, number, modality, space.dim)
-        old = ids <= manifest.last_embedding
+        pages = items.pages(store.catalog, number, modality, space.dim)
+        old = (
+            (ids[own], rows[own])
+            for ids, rows in pages
+            if (own := ids <= manifest.last_embedding).any()
+        )
         if modality not in shown:
-            if old.any():
+            if any(True for _ in old):
                 yield Finding("files", f"the {modality} vectors are not in the files")
             continue
+        if shown[modality].dim != space.dim:
+            yield Finding("files", f"the {modality} files are of another dimension")
+            continue
         try:
-            kept = vectors.read_rows(store.path, shown[modality])
+            kept = snapshot.open_rows(store.path, shown[modality])
         except StoreError:
             continue  # a damage that was named above
-        yield from _compared(modality, kept, (ids[old], rows[old]), gone)
+        yield from _compared(modality, kept, old, gone)
 
 
 def _compared(
     modality: Modality,
-    kept: tuple[IdArray, FloatArray],
-    rows: tuple[IdArray, FloatArray],
+    kept: tuple[IdArray, VectorRows],
+    pages: Iterable[tuple[IdArray, FloatArray]],
     gone: IdArray,
 ) -> Iterator[Finding]:
-    """Compare ids `(n,)` and vectors `(n, dim)` in the files with those in the catalog."""
-    alive = ~np.isin(kept[0], gone)
-    if not np.array_equal(kept[0][alive], rows[0]):
+    """Compare ids and rows in the files with those in the catalog, some after the other."""
+    alive = np.flatnonzero(~np.isin(kept[0], gone))
+    start, other = 0, list[int]()
+    for ids, rows in pages:
+        numbers = alive[start : start + len(ids)]
+        start += len(ids)
+        if not np.array_equal(kept[0][numbers], ids):
+            start = -1
+            break
+        other += ids[(kept[1].at(numbers) != rows).any(axis=1)].tolist()
+    if start != len(alive):
         yield Finding("files", f"the ids of the {modality} files are not those of the catalog")
-        return
-    other = (kept[1][alive] != rows[1]).any(axis=1)
-    if other.any():
+    elif other:
         # The files passed their checksums, so it may be the catalog that was damaged.
         yield Finding(
             "vectors",
-            f"{int(other.sum())} {modality} vectors differ between catalog and files",
-            tuple(rows[0][other].tolist()),
+            f"{len(other)} {modality} vectors differ between catalog and files",
+            tuple(other),
         )
 
 

@@ -23,7 +23,7 @@ BY_PICTURE = cmsearch.Ranking(match="picture", fold=False)
 
 def derived(folder: Path) -> list[Path]:
     """The derived files of a folder's store, in the order of their names."""
-    kinds = ("vectors-*", "ids-*", "graph-*", "manifest-*")
+    kinds = ("vectors-*", "ids-*", "kept-*", "manifest-*")
     return sorted(path for kind in kinds for path in (folder / DIRECTORY).glob(kind))
 
 

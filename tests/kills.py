@@ -21,7 +21,7 @@ import numpy as np
 import cmsearch
 from cmsearch.models.spaces import model_name
 from cmsearch.store.catalog import files, items
-from cmsearch.store.index import snapshot as vectors
+from cmsearch.store.index import manifest as manifests
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Modality
 from indexer import Indexer
@@ -255,7 +255,7 @@ def _state(folder: Path) -> str:
     with Store(place) as store:
         counts = [sum(n for n, _ in files.sizes(store.catalog, one.space_id).values())
                   for one in store.catalog.generations()]  # fmt: skip
-        manifest = vectors.newest(place)
+        manifest = manifests.newest(place)
         left = sorted(path.name for path in place.glob("*.new"))
         tokens = len(store.catalog.snapshots())
         snapshot = manifest.snapshot if manifest else 0

@@ -81,6 +81,11 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
         ("items", _counts(found.items, {})),
         ("vectors", f"{_counts(found.vectors, VECTORS)}; searched with {printable(found.index)}"),
     ]
+    for modality, recall in found.recall.items():
+        told = [f"{recall[k]:.1%} of the nearest {k}" for k in ("10", "100") if k in recall]
+        if told:
+            texts = f"measured with {recall.get('queries', 0):.0f} texts"
+            rows.append(("recall", f"{modality}: {' and '.join(told)} are found, {texts}"))
     if found.sound is not None:
         rows.append(("sound", printable(found.sound)))
     if found.asr is not None:

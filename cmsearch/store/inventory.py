@@ -14,7 +14,7 @@ from cmsearch.store import publication
 from cmsearch.store.catalog import files
 from cmsearch.store.catalog.skipped_lines import is_of_lines
 from cmsearch.store.generations import Listed, listed
-from cmsearch.store.index import snapshot as vectors
+from cmsearch.store.index import manifest as manifests
 from cmsearch.store.store import Store
 
 
@@ -23,7 +23,8 @@ class Inventory:
     """What a store holds.
 
     `files` and `items` are numbers by kind, `skipped` the files that could not be read,
-    `vectors` the numbers by modality that are served, `index` what searches them, `sound` the model
+    `vectors` the numbers by modality that are served, `index` what searches them, `recall` what was
+    measured of it, by modality, where it doesn't compare all, `sound` the model
     of those of sounds, if there are any, `asr` what wrote speech down, or `none`, if there was
     anything to hear, `first_day` and `last_day` those of the pictures, and `changed` is the time in
     UTC of the catalog's last change, in ISO 8601.
@@ -38,6 +39,7 @@ class Inventory:
     items: dict[str, int]
     vectors: dict[str, int]
     index: str
+    recall: dict[str, dict[str, float]]
     sound: str | None
     asr: str | None
     catalog_bytes: int
@@ -74,11 +76,18 @@ def take_inventory(store: Store) -> Inventory:
         items=files.counts(catalog),
         vectors={str(modality): count for modality, (count, _) in sorted(sizes.items())},
         index=publication.index_name(catalog),
+        recall=_recall(store, serving),
         sound=model_name(sounds[1]) if sounds else None,
         asr=catalog.transcriber(),
         catalog_bytes=status.st_size,
-        derived_bytes=vectors.derived_bytes(store.path),
+        derived_bytes=manifests.derived_bytes(store.path),
         first_day=days[0],
         last_day=days[1],
         changed=datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds"),
     )
+
+
+def _recall(store: Store, serving: Listed | None) -> dict[str, dict[str, float]]:
+    manifest = store.published(serving.space_id) if serving else None
+    indexes = manifest.indexes if manifest else []
+    return {str(one.modality): one.recall for one in indexes if one.recall}

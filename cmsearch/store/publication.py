@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,11 +17,20 @@ from cmsearch.protocols import VectorIndex
 from cmsearch.store.catalog import embeddings, items, pairs
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
-from cmsearch.store.index import plugins
-from cmsearch.store.index import snapshot as vectors
-from cmsearch.types import Background, FloatArray, IdArray, Modality
+from cmsearch.store.index import manifest as manifests
+from cmsearch.store.index import plugins, snapshot
+from cmsearch.store.index.manifest import Manifest
+from cmsearch.store.index.rows import HalfArray, chunks
+from cmsearch.types import Background, FloatArray, IdArray, Modality, Space
 
+SAMPLE = 50_000
+"""Vectors that are compared to know what chance does."""
 _SHOWN = 80
+_QUERIES = 128
+_FEW = 10_000
+"""Rows that came or went up to which a publication waits, and more in a store of a million."""
+
+log = logging.getLogger("cmsearch")
 
 
 def index_name(catalog: Catalog) -> str:
@@ -54,14 +65,14 @@ def make_index(catalog: Catalog, dim: int) -> VectorIndex:
 
 
 def published(
-    catalog: Catalog, place: Path, space: int, known: vectors.Manifest | None = None
-) -> vectors.Manifest | None:
+    catalog: Catalog, place: Path, space: int, known: Manifest | None = None
+) -> Manifest | None:
     """The newest manifest in a place, if it is of this space of this catalog.
 
     There may be files of a catalog that was here before, or of the space served before. One that
     is `known` to have no rows too many isn't looked at again for that.
     """
-    manifest = vectors.newest(place)
+    manifest = manifests.newest(place)
     if manifest is None or manifest.token not in catalog.snapshots():
         return None
     if any(one.space != space for one in manifest.indexes):
@@ -80,40 +91,101 @@ def publish(catalog: Catalog, place: Path) -> None:
     if found is None:
         return
     number, space = found
-    manifest = published(catalog, place, number)
-    if manifest and not _is_due(catalog, place, manifest, number):
+    former = published(catalog, place, number)
+    if former and not _is_due(catalog, place, former, number):
         return
     last = embeddings.last_embedding(catalog)
-    content = {
-        modality: items.embeddings(catalog, number, modality, space.dim)
-        for modality in embeddings.modalities(catalog, number)
-    }
-    snapshot, token = vectors.next_snapshot(place), uuid4().hex
+    here = embeddings.modalities(catalog, number)
+    samples = {one: items.sample(catalog, number, one, space.dim, SAMPLE) for one in here}
+    content = {(number, one): _content(catalog, place, found, one, former, samples) for one in here}
+    serial, token = manifests.next_snapshot(place), uuid4().hex
     index = make_index(catalog, space.dim)
     with catalog.writing() as writer:
         writer.put_snapshots([*catalog.snapshots()[-1:], token])
-    known = background(catalog, number, content)
-    head = vectors.Manifest(snapshot, token, last, index_name(catalog), known, [])
-    rows = {(number, modality): found for modality, found in content.items()}
-    vectors.publish(place, head, rows, index)
+    known = background(catalog, number, samples)
+    head = Manifest(serial, token, last, index_name(catalog), known, [])
+    snapshot.publish(place, head, content, index)
     with catalog.writing() as writer:
-        writer.forget_tombstones(snapshot - 1)
+        writer.forget_tombstones(serial - 1)
 
 
-def _is_due(catalog: Catalog, place: Path, manifest: vectors.Manifest, space: int) -> bool:
-    if manifest.index != index_name(catalog) or not vectors.are_whole(place, manifest):
+def _content(
+    catalog: Catalog,
+    place: Path,
+    served: tuple[int, Space],
+    modality: Modality,
+    former: Manifest | None,
+    samples: Mapping[Modality, tuple[IdArray, FloatArray]],
+) -> snapshot.Content:
+    """What is published of a modality: that of the former publication, as far as it is left, and
+    what came since; without one that an index can go on from, all that the catalog has.
+    """
+    number, space = served
+    queries = texts(catalog, number, space.dim, samples)
+    every = items.pages(catalog, number, modality, space.dim)
+    own = [one for one in former.indexes if one.modality == modality] if former else []
+    if former is None or not own or own[0].kept is None or own[0].dim != space.dim:
+        return snapshot.Content(space.dim, every, queries)
+    try:
+        ids, rows = snapshot.open_rows(place, own[0], instead(catalog, space.dim))
+    except StoreError:
+        return snapshot.Content(space.dim, every, queries)
+    left = np.flatnonzero(~np.isin(ids, embeddings.tombstones(catalog)))
+    kept = ((ids[numbers], part.astype(np.float32)) for part, numbers in chunks(rows, left))
+    newer = items.pages(catalog, number, modality, space.dim, former.last_embedding)
+    index = own[0] if former.index == index_name(catalog) else None
+    return snapshot.Content(space.dim, chain(kept, newer), queries, index)
+
+
+def texts(
+    catalog: Catalog,
+    space: int,
+    dim: int,
+    samples: Mapping[Modality, tuple[IdArray, FloatArray]],
+) -> FloatArray:
+    """Texts as vectors `(n, dim)` that an index is tuned and measured with: captions of the bank,
+    and texts of the store, as many of each, if there are any.
+    """
+    random = np.random.default_rng(0)
+    own = samples[Modality.TEXT][1] if Modality.TEXT in samples else np.empty((0, dim), np.float32)
+    some = [random.permutation(one)[:_QUERIES] for one in (catalog.bank(space, dim), own)]
+    found: FloatArray = random.permutation(np.concatenate(some))
+    return found
+
+
+def instead(catalog: Catalog, dim: int) -> snapshot.Instead:
+    """What gives vectors of the catalog in place of those of a damaged file, with a warning."""
+    told = set[str]()
+
+    def vectors_of(name: str, ids: IdArray) -> HalfArray:
+        if name not in told:
+            told.add(name)
+            log.warning(
+                "%s is not as it was written. The catalog is used in place of what is damaged; "
+                "`cmsearch doctor --repair` mends it.",
+                name,
+            )
+        known = items.vectors(catalog, ids.tolist(), dim)
+        none = np.full(dim, np.nan, np.float32)  # deleted, or damaged in the catalog too
+        return np.stack([known.get(one, none) for one in ids.tolist()]).astype(np.float16)
+
+    return vectors_of
+
+
+def _is_due(catalog: Catalog, place: Path, manifest: Manifest, space: int) -> bool:
+    if manifest.index != index_name(catalog) or not snapshot.seem_whole(place, manifest):
+        return True
+    if any(one.recall is None for one in manifest.indexes):  # of an older cmsearch
         return True
     if not is_judged(catalog, space, manifest, embeddings.modalities(catalog, space)):
         return True
     rows = sum(index.rows for index in manifest.indexes)
     changed = embeddings.last_embedding(catalog) - manifest.last_embedding
     changed += len(embeddings.tombstones(catalog, since=manifest.snapshot))
-    return changed > rows // 20
+    return changed > max(min(rows // 20, _FEW), rows // 100)
 
 
-def is_judged(
-    catalog: Catalog, space: int, manifest: vectors.Manifest, here: list[Modality]
-) -> bool:
+def is_judged(catalog: Catalog, space: int, manifest: Manifest, here: list[Modality]) -> bool:
     """Whether a background knows what texts find by chance in each modality that is `here`.
 
     One that was published knows no modality that came since, and that of an older cmsearch
@@ -132,8 +204,8 @@ def background(
     """What chance does among `content`, also with the bank of captions in place of queries."""
     dim = next((rows[1].shape[1] for rows in content.values()), 1)
     rows_of = {
-        modality: chance.Rows(rows[1], _aligned(rows[0], *pairs.subjects(catalog, space, modality)))
-        for modality, rows in content.items()
+        modality: chance.Rows(rows, pairs.subjects(catalog, ids))
+        for modality, (ids, rows) in content.items()
     }
     return chance.background(rows_of, bank(catalog, space, dim))
 
@@ -141,12 +213,3 @@ def background(
 def bank(catalog: Catalog, space: int, dim: int) -> chance.Rows:
     """The captions that a space has in place of queries; none where it was never indexed whole."""
     return chance.banked(catalog.bank(space, dim))
-
-
-def _aligned(ids: IdArray, known: IdArray, subjects: IdArray) -> IdArray:
-    """The subjects of `ids`; 0 for one that has none."""
-    places = np.searchsorted(known, ids).clip(max=max(len(known) - 1, 0))
-    if not len(known):
-        return np.zeros_like(ids)
-    found: IdArray = np.where(known[places] == ids, subjects[places], 0)
-    return found

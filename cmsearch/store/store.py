@@ -12,7 +12,7 @@ from cmsearch.common.text import native, storable
 from cmsearch.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
 from cmsearch.store import making, publication, trust
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.store.index import snapshot as vectors
+from cmsearch.store.index import manifest as manifests
 from cmsearch.store.lock import lock
 from cmsearch.store.view import View, Views
 from cmsearch.types import Space
@@ -123,10 +123,10 @@ class Store:
 
     def snapshot(self) -> int:
         """The number of the newest publication; 0 before the first."""
-        manifest = vectors.newest(self._place)
+        manifest = manifests.newest(self._place)
         return manifest.snapshot if manifest else 0
 
-    def published(self, space: int) -> vectors.Manifest | None:
+    def published(self, space: int) -> manifests.Manifest | None:
         """The newest manifest, if it is of this space of this catalog."""
         return publication.published(self.catalog, self._place, space)
 

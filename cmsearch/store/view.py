@@ -20,11 +20,9 @@ from cmsearch.store import publication
 from cmsearch.store.catalog import embeddings, items
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
-from cmsearch.store.index import snapshot as vectors
+from cmsearch.store.index import snapshot
+from cmsearch.store.index.manifest import IndexFiles, Manifest
 from cmsearch.types import Background, IdArray, Modality, Space
-
-_SAMPLE = 50_000
-"""Vectors that are compared to know what chance does."""
 
 log = logging.getLogger("cmsearch")
 
@@ -75,7 +73,7 @@ class _Moment:
     """
 
     view: View
-    manifest: vectors.Manifest | None
+    manifest: Manifest | None
     index: str
     last: int
     dead: IdArray
@@ -196,7 +194,7 @@ class Views:
     def _chance(
         self,
         news: _News,
-        manifest: vectors.Manifest | None,
+        manifest: Manifest | None,
         shown: Mapping[Modality, VectorIndex],
         dead: IdArray,
     ) -> tuple[Background, Basis]:
@@ -206,7 +204,8 @@ class Views:
         here = list(shown)
         if manifest is None or not publication.is_judged(self._catalog, news.space, manifest, here):
             samples = {
-                one: items.sample(self._catalog, news.space, one, news.dim, _SAMPLE) for one in here
+                one: items.sample(self._catalog, news.space, one, news.dim, publication.SAMPLE)
+                for one in here
             }
             return publication.background(self._catalog, news.space, samples), everything
         gone = embeddings.tombstone_count(self._catalog, since=snapshot)
@@ -244,13 +243,15 @@ class Views:
 
     def _chance_of_sounds(self, number: int, space: Space) -> Background:
         """Of the bank of captions, in the sounds' own space, for any text."""
-        _, sample = items.sample(self._catalog, number, Modality.SOUND, space.dim, _SAMPLE)
+        _, sample = items.sample(
+            self._catalog, number, Modality.SOUND, space.dim, publication.SAMPLE
+        )
         somebody = np.zeros(len(sample), np.int64)
         bank = publication.bank(self._catalog, number, space.dim)
         best = chance.unrelated_best(bank, chance.Rows(sample, somebody))
         return {query: {Modality.SOUND: best} for query in (chance.BANK, Modality.TEXT) if best}
 
-    def _opened(self, manifest: vectors.Manifest | None, dim: int) -> dict[Modality, VectorIndex]:
+    def _opened(self, manifest: Manifest | None, dim: int) -> dict[Modality, VectorIndex]:
         """The indexes of the files that are as they were written."""
         if manifest is None and self._catalog.snapshots():
             log.warning(
@@ -258,18 +259,35 @@ class Views:
                 "catalog is used in their place; `cmsearch doctor --repair` makes them anew.",
                 self._path,
             )
-        opened, empty = {}, publication.make_index(self._catalog, dim)
-        is_own = manifest and manifest.index == publication.index_name(self._catalog)
+        opened = {}
         for files in manifest.indexes if manifest else ():
-            files = files if is_own else replace(files, graph=None)
-            try:
-                opened[files.modality] = vectors.open_index(self._place, files, dim, empty)
-            except StoreError as error:
-                log.warning(
-                    "%s The catalog is used in its place; `cmsearch doctor --repair` mends it.",
-                    error,
-                )
+            is_own = manifest and manifest.index == publication.index_name(self._catalog)
+            index = self._open(files if is_own else replace(files, kept=None), dim)
+            if index is not None:
+                opened[files.modality] = index
         return opened
+
+    def _open(self, files: IndexFiles, dim: int) -> VectorIndex | None:
+        """The index of some files, without what it kept if that is damaged; None without these."""
+        empty = publication.make_index(self._catalog, dim)
+        instead, told = publication.instead(self._catalog, dim), None
+        for some in (files, replace(files, kept=None)) if files.kept else (files,):
+            try:
+                index = snapshot.open_index(self._place, some, dim, empty, instead)
+            except StoreError as error:
+                told = error
+                continue
+            if told is not None:
+                log.warning(
+                    "%s Every vector is compared in its place; `cmsearch doctor --repair` mends "
+                    "it.",
+                    told,
+                )
+            return index
+        log.warning(
+            "%s The catalog is used in its place; `cmsearch doctor --repair` mends it.", told
+        )
+        return None
 
     def _tell_missing(self, space: int, modality: Modality, index: VectorIndex) -> None:
         """Say how many vectors aren't searched, since they aren't ones that a model gives."""

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from cmsearch.commands.options import format_option, store_option
 from cmsearch.common.text import printable
-from cmsearch.store.store import open_at
+from cmsearch.store.store import Store, open_at
 from indexer.commands.options import device_option
 from indexer.doctor import SAMPLES, Finding, encode_missing, examine, repair
+from indexer.recall import measure
 
 
 @click.command()
@@ -28,9 +30,22 @@ from indexer.doctor import SAMPLES, Finding, encode_missing, examine, repair
     metavar="N",
     help="Encode so many files again and compare; 0 needs neither the model nor the files.",
 )
+@click.option(
+    "--recall",
+    "only_recall",
+    is_flag=True,
+    help="Only measure what share of the true nearest is found, and how fast.",
+)
 @device_option
 @format_option
-def doctor(store: Path | None, mend: bool, samples: int, device: str | None, style: str) -> int:
+def doctor(
+    store: Path | None,
+    mend: bool,
+    samples: int,
+    only_recall: bool,
+    device: str | None,
+    style: str,
+) -> int:
     """Prove that catalog, vectors and derived files of an index agree.
 
     Ends with the exit code 1 if something is wrong and was not mended.
@@ -39,8 +54,12 @@ def doctor(store: Path | None, mend: bool, samples: int, device: str | None, sty
     Example:
       cmsearch doctor
       cmsearch doctor --repair
+      cmsearch doctor --recall
     """
     with open_at(store or Path()) as opened:
+        if only_recall:
+            _print_recall(opened, style)
+            return 0
         findings = examine(opened, samples=samples, device=device)
         if samples and not opened.has_own_media:
             click.echo(
@@ -63,6 +82,18 @@ def doctor(store: Path | None, mend: bool, samples: int, device: str | None, sty
     _print([one for one in findings if one not in left], style, mended=True)
     _print(left, style)
     return 1 if left else 0
+
+
+def _print_recall(store: Store, style: str) -> None:
+    for one in measure(store):
+        if style == "json":
+            click.echo(json.dumps(asdict(one)))
+            continue
+        shares = " and ".join(f"{part:.1%} of the nearest {k}" for k, part in one.recall.items())
+        click.echo(
+            f"{one.modality}: {shares} are found among {one.vectors} vectors by {one.queries} "
+            f"texts, in {one.p50} ms (p50) and {one.p99} ms (p99); {one.bytes / 1e6:.1f} MB"
+        )
 
 
 def _print(findings: Sequence[Finding], style: str, *, mended: bool = False) -> None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from cmsearch.store.catalog.sqlite_statements import Prepared, listing
 from cmsearch.types import MAX_TOKENS, Filter, FloatArray, IdArray, Item, Modality
 
 MAX_LOCATOR = 100
+_ON_A_PAGE = 10_000
 LAST = 2**63 - 1
 """The highest id that there can be."""
 _KNUTH = 2654435761
@@ -162,6 +163,23 @@ def embeddings(
         .order_by(table.id)
     )
     return _matrix(catalog.rows(query), dim)
+
+
+def pages(
+    catalog: Catalog, space: int, modality: Modality, dim: int, after: int = 0
+) -> Iterator[tuple[IdArray, FloatArray]]:
+    """What `embeddings` gives, some after the other, so that memory doesn't grow with them."""
+    table = schema.embeddings.c
+    query = (
+        sa.select(table.id, table.vector)
+        .where(table.space == space, table.modality == modality)
+        .where(is_vector(table.vector, dim))
+        .order_by(table.id)
+        .limit(_ON_A_PAGE)
+    )
+    while rows := catalog.rows(query.where(table.id > after)):
+        after = int(rows[-1][0])
+        yield _matrix(rows, dim)
 
 
 def vectors(catalog: Catalog, embeddings: Iterable[int], dim: int) -> dict[int, FloatArray]:

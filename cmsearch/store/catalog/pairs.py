@@ -13,7 +13,7 @@ from cmsearch.models.spaces import MAX_DIM
 from cmsearch.store.catalog import schema, statements
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import is_photo, text_of, whole
-from cmsearch.store.catalog.schema import understood
+from cmsearch.store.catalog.schema import chunks, understood
 from cmsearch.store.catalog.sqlite_statements import listing
 from cmsearch.types import SEEN, IdArray, Modality
 
@@ -73,19 +73,18 @@ def caption_items(catalog: Catalog) -> list[tuple[int, str, str]]:
     return [(row[0], row[1], row[2]) for row in catalog.rows(query)]
 
 
-def subjects(catalog: Catalog, space: int, modality: Modality) -> tuple[IdArray, IdArray]:
-    """Embedding ids, in order, and for each the asset that its item describes or is."""
-    query = (
-        sa.select(
-            schema.embeddings.c.id,
-            sa.func.coalesce(schema.items.c.about, schema.items.c.asset),
-        )
-        .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
-        .where(schema.embeddings.c.space == space, schema.embeddings.c.modality == modality)
-        .order_by(schema.embeddings.c.id)
-    )
-    rows = np.array([tuple(row) for row in catalog.rows(query)], np.int64).reshape(-1, 2)
-    return rows[:, 0], rows[:, 1]
+def subjects(catalog: Catalog, embeddings: IdArray) -> IdArray:
+    """For each of some embeddings the asset that its item describes or is; 0 for one without."""
+    query = sa.select(
+        schema.embeddings.c.id,
+        sa.func.coalesce(schema.items.c.about, schema.items.c.asset),
+    ).join(schema.items, schema.embeddings.c.item == schema.items.c.id)
+    found: dict[int, int] = {}
+    for chunk in chunks(embeddings.tolist()):
+        rows = catalog.rows(query.where(schema.embeddings.c.id.in_(chunk)))
+        found |= {row[0]: row[1] for row in rows}
+    with understood(catalog.path):
+        return np.array([found.get(one, 0) for one in embeddings.tolist()], np.int64)
 
 
 def pictures(catalog: Catalog, space: int) -> list[tuple[int, str, int, str]]:

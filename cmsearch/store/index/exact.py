@@ -38,10 +38,15 @@ class ExactIndex:
         self, queries: FloatArray, k: int, *, allow: IdArray | None = None
     ) -> tuple[FloatArray, IdArray]:
         """Give the best scores and ids for each query."""
-        ids, vectors = self._ids, self._vectors
         if allow is not None:
-            allowed = np.isin(ids, allow)
-            ids, vectors = ids[allowed], vectors[allowed]
-        scores = queries @ vectors.T
+            return self.among(allow).search(queries, k)
+        scores = queries @ self._vectors.T
         best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(scores, best, 1), ids[best]
+        return np.take_along_axis(scores, best, 1), self._ids[best]
+
+    def among(self, allow: IdArray) -> ExactIndex:
+        """Give one with the vectors of these ids alone."""
+        if not len(self._ids):
+            return self
+        allowed = np.isin(self._ids, allow)
+        return ExactIndex(self._dim, ids=self._ids[allowed], vectors=self._vectors[allowed])

@@ -1,44 +1,57 @@
-"""FAISS as a vector index."""
+"""The index of a store: exact while it is small, then lists of codes whose best are rescored."""
+
+# Tested by tests/unit/cmsearch/store/index/test_faiss_index.py
 
 from __future__ import annotations
 
-from typing import Any
+import weakref
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.store.index import hnsw
+from cmsearch.protocols import FormerRows, VectorRows
+from cmsearch.store.index import ivf, recall
 from cmsearch.store.index.exact import ExactIndex
+from cmsearch.store.index.laid_out import LaidOut, Wanted
+from cmsearch.store.index.rows import HeldRows
 from cmsearch.types import FloatArray, IdArray
 
-EXACT_LIMIT = 50_000
-"""Vectors up to which FAISS compares a query with every one."""
-_NONE = np.empty(0, np.int64)
+EXACT_LIMIT = 20_000
+"""Vectors up to which a query is compared with every one."""
+_GROWTH = 1.5
+"""By as much a store may grow before the centroids of its lists are learned anew."""
+_REMEMBERED = 4
+"""Filters whose rows are remembered, by the array that gave their ids."""
+
+_Scope = tuple[Wanted, ExactIndex]
+"""What a search may find among the rows that are laid out, and among what came after them."""
 
 
 class FaissIndex:
-    """FAISS: a main index that is built once, and a small exact one for what came after it.
+    """Rows that are laid out once, and a small exact index of what came after them.
 
-    The main one compares every vector up to `EXACT_LIMIT`, and is an HNSW graph of float16 vectors
-    above that. What is deleted stays in it and is hidden. Changed copies share it.
+    Up to `EXACT_LIMIT` a query is compared with every row. Above that with the codes of the rows in
+    some lists, and exactly with the best of these. What is deleted stays laid out and is hidden.
+    Changed copies share what is.
     """
 
     def __init__(
         self,
         dim: int,
         *,
-        main: Any = None,
-        ids: IdArray = _NONE,
+        main: LaidOut | None = None,
         alive: NDArray[np.bool_] | None = None,
         delta: ExactIndex | None = None,
     ) -> None:
-        """`ids` are those of the rows of `main`, in ascending order; without `alive` all are."""
+        """Without `alive` all that is in `main` is."""
         self._dim = dim
         self._main = main
-        self._ids = ids
-        self._alive = np.ones(len(ids), bool) if alive is None else alive
-        self._shown = int(self._alive.sum())
+        self._alive = alive
+        count = 0 if main is None else len(main)
+        self._shown = count if alive is None else int(alive.sum())
         self._delta = ExactIndex(dim) if delta is None else delta
+        self._all: _Scope | None = None
+        self._filters: tuple[tuple[weakref.ref[IdArray], _Scope], ...] = ()
 
     def __len__(self) -> int:
         return self._shown + len(self._delta)
@@ -47,82 +60,93 @@ class FaissIndex:
         """Give one with vectors under their ids, and without the ids to delete."""
         if self._main is None:
             return self._begun(upserts, deletes)
-        alive = self._alive
-        hidden = _places(self._ids, np.concatenate([deletes, upserts[0]]))
-        if alive[hidden].any():
-            alive = alive.copy()
+        alive, hidden = self._alive, self._main.places(np.concatenate([deletes, upserts[0]]))
+        if len(hidden):
+            alive = np.ones(len(self._main), bool) if alive is None else alive.copy()
             alive[hidden] = False
         delta = self._delta.changed(upserts, deletes)
-        return FaissIndex(self._dim, main=self._main, ids=self._ids, alive=alive, delta=delta)
+        if alive is self._alive and delta is self._delta:
+            return self
+        return FaissIndex(self._dim, main=self._main, alive=alive, delta=delta)
 
     def _begun(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray) -> FaissIndex:
-        """One whose main index has the first vectors that it is given."""
+        """One in which the first vectors that it is given are laid out."""
         order = np.argsort(upserts[0])
         order = order[~np.isin(upserts[0][order], deletes)]
         if not len(order):
             return self
-        return FaissIndex(self._dim, main=hnsw.flat(upserts[1][order]), ids=upserts[0][order])
+        rows = HeldRows(upserts[1][order].astype(np.float16))
+        return FaissIndex(self._dim, main=LaidOut(upserts[0][order], rows))
 
-    def graph(self, vectors: FloatArray) -> NDArray[np.int32] | None:
-        """The links of an HNSW graph of vectors `(n, dim)`; None for as few as are compared."""
-        return hnsw.links(hnsw.graph(vectors)) if len(vectors) > EXACT_LIMIT else None
+    def built(
+        self, rows: VectorRows, queries: FloatArray, former: FormerRows | None = None
+    ) -> NDArray[np.uint8] | None:
+        """The lists of codes of rows, tuned by queries `(n, dim)`; None for as few as are compared.
 
-    def opened(
-        self, ids: IdArray, vectors: NDArray[np.float16], graph: NDArray[np.int32]
-    ) -> FaissIndex:
-        """One whose main index is the graph of vectors `(n, dim)`; raises `ValueError`."""
-        main = hnsw.from_links(graph, vectors.reshape(-1).view(np.uint8), self._dim)
-        return FaissIndex(self._dim, main=main, ids=ids)
+        Those of `former` rows go on, until there are so many more that other centroids fit better.
+        """
+        count, dim = rows.size
+        if count <= EXACT_LIMIT:
+            return None
+        if former is not None:
+            try:
+                lists = ivf.unpacked(former.kept, former.total, dim)
+            except ValueError:  # damaged, or of another version
+                return self.built(rows, queries)
+            if lists.learned / _GROWTH <= count <= lists.learned * _GROWTH:
+                known = ivf.Kept(lists, former.rows)
+                return ivf.filled(rows, lists.rotation, lists.centroids, known).packed()
+        lists = ivf.filled(rows, *ivf.learned(rows))
+        if not len(queries):
+            queries = rows.at(np.arange(0, count, -(-count // 128))).astype(np.float32)
+        return ivf.tuned(lists, recall.depths(ivf.Searcher(lists), rows, queries)).packed()
+
+    def opened(self, ids: IdArray, rows: VectorRows, kept: NDArray[np.uint8] | None) -> FaissIndex:
+        """One in which rows are laid out, with their lists of codes; raises `ValueError`."""
+        searcher = None
+        if kept is not None:
+            searcher = ivf.Searcher(ivf.unpacked(kept, *rows.size))
+        return FaissIndex(self._dim, main=LaidOut(ids, rows, searcher))
 
     def search(
         self, queries: FloatArray, k: int, *, allow: IdArray | None = None
     ) -> tuple[FloatArray, IdArray]:
         """Give the best scores and ids for each query."""
-        delta = self._delta.search(queries, k, allow=allow)
-        wanted, found = self._alive, self._shown
-        if allow is not None:
-            wanted = np.zeros_like(wanted)
-            wanted[_places(self._ids, allow)] = True
-            wanted &= self._alive
-            found = int(wanted.sum())
-        if not found:
-            return delta
-        queries = np.ascontiguousarray(queries, np.float32)
-        scores, rows = _search(self._main, queries, min(k, found), wanted, found)
-        ids = np.where(rows >= 0, self._ids[rows], -1)
-        scores = np.concatenate([np.where(rows >= 0, scores, -np.inf), delta[0]], 1)
-        ids = np.concatenate([ids, delta[1]], 1)
+        wanted, delta = self._scope(allow)
+        newer = delta.search(queries, k)
+        if self._main is None or not wanted.total:
+            return newer
+        shape = len(queries), min(k, wanted.total)
+        scores, ids = np.full(shape, -np.inf, np.float32), np.full(shape, -1, np.int64)
+        for number, query in enumerate(np.asarray(queries, np.float32)):
+            own, rows = self._main.nearest(query, shape[1], wanted)
+            scores[number, : len(own)], ids[number, : len(own)] = own, self._main.ids[rows]
+        if not newer[0].shape[1]:
+            return scores, ids
+        scores, ids = np.concatenate([scores, newer[0]], 1), np.concatenate([ids, newer[1]], 1)
         best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(scores, best, 1), np.take_along_axis(ids, best, 1)
 
+    def _scope(self, allow: IdArray | None) -> _Scope:
+        """What may be found with the ids to `allow`; that of an array is remembered with it."""
+        if allow is None:
+            self._all = self._all or (self._wanted(None), self._delta)
+            return self._all
+        for known, scope in self._filters:
+            if known() is allow:
+                return scope
+        scope = self._wanted(allow), self._delta.among(allow)
+        kept = [one for one in self._filters if one[0]() is not None][1 - _REMEMBERED :]
+        self._filters = (*kept, (weakref.ref(allow), scope))
+        return scope
 
-def _places(ids: IdArray, wanted: IdArray) -> NDArray[np.int64]:
-    """Where those of the `wanted` ids are that are among `ids`, which are in ascending order."""
-    if not len(ids):
-        return _NONE
-    places = np.searchsorted(ids, wanted).clip(max=len(ids) - 1)
-    here: NDArray[np.int64] = places[ids[places] == wanted]
-    return here
-
-
-def _search(
-    index: Any, queries: FloatArray, k: int, wanted: NDArray[np.bool_], found: int
-) -> tuple[FloatArray, IdArray]:
-    """Search the `found` rows that are wanted: through the graph where they are many, else one by
-    one. A graph whose rows are mostly unwanted loses results.
-    """
-    import faiss
-
-    options: dict[str, Any] = {}
-    if found < len(wanted):
-        bits = np.packbits(wanted, bitorder="little")
-        options["sel"] = faiss.IDSelectorBitmap(len(wanted), faiss.swig_ptr(bits))
-    params = faiss.SearchParameters(**options)
-    if isinstance(index, faiss.IndexHNSW):
-        if found <= EXACT_LIMIT:
-            index = faiss.downcast_index(index.storage)
-        else:
-            depth = max(index.hnsw.efSearch, k)
-            params = faiss.SearchParametersHNSW(efSearch=depth, **options)
-    scores, rows = index.search(queries, k, params=params)
-    return scores, rows
+    def _wanted(self, allow: IdArray | None) -> Wanted:
+        if self._main is None:
+            return Wanted(0, None, None, None)
+        mask = self._alive
+        if allow is not None:
+            mask = np.zeros(len(self._main), bool)
+            mask[self._main.places(allow)] = True
+            if self._alive is not None:
+                mask &= self._alive
+        return self._main.wanted(mask)

@@ -19,7 +19,8 @@ import pytest
 import cmsearch
 from cmsearch.errors import CmsearchError, ModelError, StoreError
 from cmsearch.models.plugins import encoders
-from cmsearch.store.index import faiss_index, snapshot
+from cmsearch.store.index import faiss_index
+from cmsearch.store.index import manifest as manifests
 from cmsearch.store.inventory import take_inventory
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Filter
@@ -140,9 +141,9 @@ def test_a_run_doesnt_index_another_folder_into_a_store(folder: Path, tmp_path: 
 def crafted(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """A manifest with right checksums that says something else."""
     place = folder / DIRECTORY
-    manifest = snapshot.newest(place)
+    manifest = manifests.newest(place)
     assert manifest is not None
-    value = json.loads(json.dumps({"format": snapshot.FORMAT, **asdict(manifest)}))
+    value = json.loads(json.dumps({"format": manifests.FORMAT, **asdict(manifest)}))
     change(value)
     (path,) = place.glob("manifest-*")
     path.write_text(json.dumps({**value, "checksum": zlib.crc32(json.dumps(value).encode())}))
@@ -156,9 +157,10 @@ def rewritten(folder: Path, kind: str, change: Callable[[bytes], bytes]) -> None
 
     def agree(value: dict[str, Any]) -> None:
         for index in value["indexes"]:
-            file = index[{"vectors": "vectors", "ids": "ids", "graph": "graph"}[kind]]
+            file = index[kind]
             if file and file["name"] == path.name:
-                blocks = [zlib.crc32(data[at : at + 2**20]) for at in range(0, len(data), 2**20)]
+                size = file["block"]
+                blocks = [zlib.crc32(data[at : at + size]) for at in range(0, len(data), size)]
                 file.update(size=len(data), blocks=blocks)
 
     crafted(folder, agree)
@@ -182,7 +184,7 @@ HUGE = 2**62
         lambda value: value["indexes"][0].update(modality="audio"),
         lambda value: value["indexes"][0].update(space=-1),
         lambda value: value["indexes"][0].update(space="os"),
-        lambda value: value["indexes"][0].update(graph={"name": "x", "size": 1, "blocks": []}),
+        lambda value: value["indexes"][0].update(kept={"name": "x", "size": 1, "blocks": []}),
         lambda value: value["indexes"][0]["vectors"].update(name="../../outside"),
         lambda value: value["indexes"][0]["vectors"].update(name="/dev/zero"),
         lambda value: value["indexes"][0]["vectors"].update(name=CATALOG),
@@ -233,21 +235,23 @@ def test_a_crafted_manifest_changes_no_cosine(folder: Path, change: Any) -> None
         ("vectors", lambda data: b""),
         ("vectors", lambda data: b"\x00\x7e" * (len(data) // 2)),
         ("vectors", lambda data: b"\xff\x7b" * (len(data) // 2)),
-        ("graph", lambda data: data[:-4]),
-        ("graph", lambda data: data + b"\x00" * 4),
-        ("graph", lambda data: b"\xff" * len(data)),
-        ("graph", lambda data: b"\x00" * len(data)),
-        ("graph", lambda data: b""),
-        ("graph", lambda data: data[:-4] + (30).to_bytes(4, "little")),
-        ("graph", lambda data: data[:-4] + (-2).to_bytes(4, "little", signed=True)),
-        ("graph", lambda data: (29).to_bytes(4, "little") + data[4:]),
+        ("kept", lambda data: data[:-4]),
+        ("kept", lambda data: data + b"\x00" * 4),
+        ("kept", lambda data: b"\xff" * len(data)),
+        ("kept", lambda data: b"\x00" * len(data)),
+        ("kept", lambda data: b""),
+        ("kept", lambda data: data[:-4] + (30).to_bytes(4, "little")),
+        ("kept", lambda data: data[:-4] + (-2).to_bytes(4, "little", signed=True)),
+        ("kept", lambda data: (2).to_bytes(4, "little") + data[4:]),
+        ("kept", lambda data: data[:32] + b"\xff\xff\xff\x7f" * 3 + data[44:]),
+        ("kept", lambda data: data[:44] + b"\x00\x00\xc0\x7f" * 64 + data[300:]),
     ],
 )
 def test_crafted_files_lead_nowhere(
     folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str, change: Any
 ) -> None:
     """Their vectors may be wrong, since checksums can be made to agree; nothing else may be."""
-    if kind == "graph":
+    if kind == "kept":
         monkeypatch.setattr(faiss_index, "EXACT_LIMIT", 20)
         with Store(folder / DIRECTORY) as store:
             store.disown_files()

@@ -72,18 +72,18 @@ def test_a_whole_store_is_found_whole(folder: Path) -> None:
     assert found(folder, samples=100) == []
 
 
-@pytest.mark.parametrize("with_graph", [False, True], ids=["flat", "graph"])
+@pytest.mark.parametrize("with_codes", [False, True], ids=["compared", "codes"])
 def test_damaged_and_dropped_files_are_found_answered_around_and_mended(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-    with_graph: bool,
+    with_codes: bool,
 ) -> None:  # fmt: skip
-    if with_graph:
+    if with_codes:
         monkeypatch.setattr(faiss_index, "EXACT_LIMIT", 20)
         with Store(folder / DIRECTORY) as store:
             store.disown_files()
             store.publish()
     chance = random.Random(7)
-    assert any(path.name.startswith("graph") for path in damage.derived(folder)) == with_graph
+    assert any(path.name.startswith("kept") for path in damage.derived(folder)) == with_codes
     for turn in range(HARMS // 2):
         paths = damage.derived(folder)
         what = damage.harm(paths[turn % len(paths)], chance)

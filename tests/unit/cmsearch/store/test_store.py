@@ -17,8 +17,8 @@ from cmsearch.errors import StoreError, StoreNotFoundError
 from cmsearch.store import store
 from cmsearch.store.catalog import embeddings, files
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.store.index import faiss_index
-from cmsearch.store.index import snapshot as vectors
+from cmsearch.store.index import faiss_index, snapshot
+from cmsearch.store.index import manifest as manifests
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import FloatArray, Modality
 from tests.builders import asset, caption, flip_byte, photo, put, remove, serve, space
@@ -364,10 +364,10 @@ def test_an_open_store_follows_what_another_publishes(published: Store) -> None:
         assert_shows(reader, (2, rows()[1:]), (COUNT + 1, rows(20, seed=1)))
 
 
-def test_a_view_over_a_graph(opened: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_view_over_lists_of_codes(opened: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
     opened.publish()
-    assert list(opened.path.glob("graph-1-image-1.i32"))
+    assert list(opened.path.glob("kept-1-image-1.u8"))
     assert_shows(opened, (1, rows()))
 
 
@@ -416,11 +416,11 @@ def damage(path: Path) -> None:
     flip_byte(path, path.stat().st_size // 2)
 
 
-@pytest.mark.parametrize("start", ["vectors", "ids", "graph", "manifest"])
+@pytest.mark.parametrize("start", ["vectors", "ids", "kept", "manifest"])
 def test_a_damaged_store_answers_from_its_catalog(
     opened: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, start: str
 ) -> None:
-    if start == "graph":
+    if start == "kept":
         monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
     opened.publish()
     (path,) = opened.path.glob(f"{start}-*")
@@ -446,19 +446,19 @@ def test_publishing_mends_a_damaged_store(published: Store) -> None:
     (path,) = published.path.glob("vectors-*")
     damage(path)
     published.publish()
-    manifest = vectors.newest(published.path)
+    manifest = manifests.newest(published.path)
     assert manifest is not None
     assert manifest.snapshot == 2
-    assert vectors.are_whole(published.path, manifest)
+    assert snapshot.are_whole(published.path, manifest)
 
 
 @pytest.mark.parametrize("name", ["manifest-1.json", "ids-1-image-1.i64"])
 def test_publishing_mends_a_missing_file(published: Store, name: str) -> None:
     (published.path / name).unlink()
     published.publish()
-    manifest = vectors.newest(published.path)
+    manifest = manifests.newest(published.path)
     assert manifest is not None
-    assert vectors.are_whole(published.path, manifest)
+    assert snapshot.are_whole(published.path, manifest)
     assert_shows(published, (1, rows()))
 
 

@@ -252,9 +252,8 @@ def test_subjects_are_what_is_described_or_the_asset_itself(catalog: Catalog) ->
     part = Part(Modality.TEXT, "passage", "Of nothing.")
     passage = NewItem(part, None, "passage", Encoding(AXES[:1]))
     file = put(catalog, number, "b.txt", caption("A dog.", AXES[1], "a.jpg"), passage)
-    found, subjects = pairs.subjects(catalog, number, Modality.TEXT)
-    assert found.tolist() == [2, 3]
-    assert subjects.tolist() == [image, file]
+    subjects = pairs.subjects(catalog, np.array([3, 2, 9]))
+    assert subjects.tolist() == [file, image, 0]
 
 
 def test_many_embeddings_are_looked_up_at_once(catalog: Catalog) -> None:

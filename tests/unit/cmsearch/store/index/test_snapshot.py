@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ import pytest
 
 from cmsearch.errors import StoreError
 from cmsearch.store.index import faiss_index
+from cmsearch.store.index import manifest as manifests
 from cmsearch.store.index import snapshot as vectors
 from cmsearch.store.index.exact import ExactIndex
 from cmsearch.store.index.faiss_index import FaissIndex
-from cmsearch.store.index.snapshot import Manifest
+from cmsearch.store.index.manifest import Manifest
 from cmsearch.types import FloatArray, IdArray, Modality
 from tests.builders import flip_byte
 from tests.oracle import Oracle, assert_exact, filled, unit_vectors
@@ -31,19 +33,25 @@ def content(count: int = COUNT) -> tuple[IdArray, FloatArray]:
     return np.arange(5, 5 + count), unit_vectors(np.random.default_rng(0), count, DIM)
 
 
+def paged(numbers: IdArray, rows: FloatArray) -> vectors.Content:
+    """What is published of these, in pages of 25."""
+    pages = [(numbers[at : at + 25], rows[at : at + 25]) for at in range(0, len(rows), 25)]
+    return vectors.Content(rows.shape[1], pages, rows[:10])
+
+
 def publish(folder: Path, snapshot: int = 1, count: int = COUNT) -> Manifest:
     """A publication of as many images, and of three texts."""
-    found = {(1, Modality.IMAGE): content(count), (1, Modality.TEXT): content(3)}
+    found = {(1, Modality.IMAGE): paged(*content(count)), (1, Modality.TEXT): paged(*content(3))}
     head = Manifest(snapshot, "token", 5 + count, "faiss", BACKGROUND, [])
     return vectors.publish(folder, head, found, FaissIndex(DIM))
 
 
-@pytest.fixture(params=["flat", "graph"])
+@pytest.fixture(params=["compared", "codes"])
 def manifest(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Manifest:
-    """A publication in `tmp_path` whose images lie in a flat index, or in a graph."""
-    if request.param == "graph":
+    """A publication in `tmp_path` whose images are all compared, or lie in lists of codes."""
+    if request.param == "codes":
         monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
     return publish(tmp_path)
 
@@ -53,7 +61,7 @@ def derived(folder: Path, start: str = "") -> list[Path]:
 
 
 def newest_number(folder: Path) -> int | None:
-    found = vectors.newest(folder)
+    found = manifests.newest(folder)
     return None if found is None else found.snapshot
 
 
@@ -63,15 +71,15 @@ def edit_manifest(folder: Path, **changes: Any) -> None:
     value = json.loads(path.read_text())
     value["indexes"][0] |= changes
     del value["checksum"]
-    path.write_text(vectors._sealed(value))
+    path.write_text(manifests.sealed_fields(value))
 
 
 def test_nothing_is_published_yet(tmp_path: Path) -> None:
-    assert vectors.newest(tmp_path) is None
+    assert manifests.newest(tmp_path) is None
 
 
 def test_what_is_published_can_be_read_again(tmp_path: Path, manifest: Manifest) -> None:
-    assert vectors.newest(tmp_path) == manifest
+    assert manifests.newest(tmp_path) == manifest
     assert vectors.are_whole(tmp_path, manifest)
     assert (manifest.snapshot, manifest.last_embedding) == (1, 5 + COUNT)
 
@@ -85,48 +93,60 @@ def test_an_opened_index_answers_as_the_vectors_do(tmp_path: Path, manifest: Man
     assert_exact(index, oracle, unit_vectors(np.random.default_rng(1), 5, DIM), 10)
 
 
-def test_only_many_vectors_have_a_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_vectors_alone_something_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
     images, texts = publish(tmp_path).indexes
-    assert images.graph is not None
-    assert texts.graph is None
+    assert images.kept is not None
+    assert texts.kept is None
 
 
-def test_an_index_that_keeps_no_graph_has_no_file_of_one(
+def test_an_index_that_keeps_nothing_has_no_file_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
     head = Manifest(1, "token", 5 + COUNT, "exact", BACKGROUND, [])
     (files,) = vectors.publish(
-        tmp_path, head, {(1, Modality.IMAGE): content()}, ExactIndex(DIM)
+        tmp_path, head, {(1, Modality.IMAGE): paged(*content())}, ExactIndex(DIM)
     ).indexes
-    assert files.graph is None
+    assert files.kept is None
     assert len(vectors.open_index(tmp_path, files, DIM, FaissIndex(DIM))) == COUNT
 
 
 @pytest.mark.parametrize("numbers", [[5, 5, *range(7, 65)], [6, 5, *range(7, 65)]])
 def test_ids_are_in_order(tmp_path: Path, numbers: list[int]) -> None:
-    found = {(1, Modality.IMAGE): (np.array(numbers), content()[1])}
-    head = Manifest(1, "token", 70, "faiss", BACKGROUND, [])
-    (files,) = vectors.publish(tmp_path, head, found, FaissIndex(DIM)).indexes
+    found = {(1, Modality.IMAGE): paged(np.array(numbers), content()[1])}
+    head = Manifest(1, "token", 70, "exact", BACKGROUND, [])
+    (files,) = vectors.publish(tmp_path, head, found, ExactIndex(DIM)).indexes
     with pytest.raises(StoreError, match="in order"):
         vectors.open_index(tmp_path, files, DIM, FaissIndex(DIM))
 
 
 def test_a_manifest_of_the_former_format_is_read(tmp_path: Path, manifest: Manifest) -> None:
-    """It has FAISS's name of the graph with each index, and not that of the index."""
+    """What it has of a graph is passed over. Format 2 didn't name its index."""
     (path,) = derived(tmp_path, "manifest-")
     value = json.loads(path.read_text())
-    for name in ("checksum", "index"):
-        del value[name]
-    value["format"] = 2
+    del value["checksum"]
+    for one in value["indexes"]:
+        one["graph"] = one.pop("kept")
+        for file in (one["ids"], one["vectors"]):
+            file["blocks"] = [zlib.crc32((tmp_path / file["name"]).read_bytes())]
+            del file["block"]
+        del one["recall"]
+    path.write_text(manifests.sealed_fields(value | {"format": 3}))
+    found = manifests.newest(tmp_path)
+    assert found is not None
+    assert [(one.kept, one.recall) for one in found.indexes] == [(None, None)] * 2
+    assert len(vectors.open_index(tmp_path, found.indexes[0], DIM, FaissIndex(DIM))) == COUNT
+    del value["index"]
     value["indexes"] = [{**one, "factory": "Flat"} for one in value["indexes"]]
-    path.write_text(vectors._sealed(value))
-    assert vectors.newest(tmp_path) == manifest
+    path.write_text(manifests.sealed_fields(value | {"format": 2}))
+    assert manifests.newest(tmp_path) == found
 
 
 def test_nothing_is_left_beside_what_was_written(tmp_path: Path, manifest: Manifest) -> None:
-    files = [file for one in manifest.indexes for file in (one.vectors, one.ids, one.graph) if file]
+    files = [file for one in manifest.indexes for file in one.files]
     expected = {"manifest-1.json", *(file.name for file in files)}
     assert {path.name for path in derived(tmp_path)} == expected
     assert all(file.size == (tmp_path / file.name).stat().st_size for file in files)
@@ -148,7 +168,7 @@ def test_older_files_go_and_others_stay(tmp_path: Path) -> None:
 
 
 def test_cosines_of_equal_vectors_may_be_above_1_by_rounding(tmp_path: Path) -> None:
-    found = {(1, Modality.TEXT): content(3)}
+    found = {(1, Modality.TEXT): paged(*content(3))}
     background = {"text": {"text": (1.0000061, 0.02)}}
     head = Manifest(1, "token", 8, "faiss", background, [])
     vectors.publish(tmp_path, head, found, FaissIndex(DIM))
@@ -164,11 +184,11 @@ def test_the_newest_is_the_highest_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 17, -1])
-@pytest.mark.parametrize("start", ["vectors-1-image", "ids-1-image", "graph-1-image"])
+@pytest.mark.parametrize("start", ["vectors-1-image", "ids-1-image", "kept-1-image"])
 def test_a_flipped_byte_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str, at: int
 ) -> None:
-    if start.startswith("graph"):
+    if start.startswith("kept"):
         monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
     manifest = publish(tmp_path)
     (path,) = derived(tmp_path, start)
@@ -182,15 +202,53 @@ def test_a_flipped_byte_is_noticed(
 
 
 def test_a_flipped_byte_in_a_later_block_is_noticed(tmp_path: Path) -> None:
-    rows = np.zeros((2**20, 1), np.float32)  # two blocks of 1 MiB
-    files = {(1, Modality.IMAGE): (np.arange(2**20), rows)}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(faiss_index, "EXACT_LIMIT", 2**20)
-        head = Manifest(1, "token", 0, "faiss", {}, [])
-        manifest = vectors.publish(tmp_path, head, files, FaissIndex(1))
-    assert len(manifest.indexes[0].vectors.blocks) == 2**20 * 2 // 2**20
-    flip_byte(tmp_path / manifest.indexes[0].vectors.name)
+    manifest = publish(tmp_path, count=5000)  # of 16 bytes each
+    (path,) = derived(tmp_path, "vectors-1-image")
+    assert len(manifest.indexes[0].vectors.blocks) == 2
+    flip_byte(path, 70_000)
     assert not vectors.are_whole(tmp_path, manifest)
+
+
+def test_a_large_file_is_checked_as_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is damaged is had from elsewhere, and nothing else."""
+    monkeypatch.setattr(vectors, "_AT_ONCE", 0)
+    numbers, rows = content(5000)
+    manifest = publish(tmp_path, count=5000)
+    (path,) = derived(tmp_path, "vectors-1-image")
+    flip_byte(path, 70_000)
+    asked: list[int] = []
+
+    def instead(name: str, wanted: IdArray) -> Any:
+        assert name == path.name
+        asked.extend(wanted.tolist())
+        return rows[wanted - 5].astype(np.float16)
+
+    assert vectors.seem_whole(tmp_path, manifest)
+    index = vectors.open_index(tmp_path, manifest.indexes[0], DIM, FaissIndex(DIM), instead)
+    assert not asked
+    oracle = Oracle()
+    filled(oracle, numbers, rows)
+    assert_exact(index, oracle, unit_vectors(np.random.default_rng(1), 5, DIM), 10)
+    assert asked[: 5000 - 4096] == list(range(5 + 4096, 5005))  # those of the second block
+    assert set(asked) == set(range(5 + 4096, 5005))
+
+
+def test_what_was_kept_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adding a few rows and dropping some encodes only what is new."""
+    monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
+    (files, _) = publish(tmp_path).indexes
+    numbers, rows = content(COUNT + 10)
+    some = paged(numbers[7:], rows[7:])._replace(former=files)
+    head = Manifest(2, "token", 5 + COUNT, "faiss", BACKGROUND, [])
+    (newer,) = vectors.publish(tmp_path, head, {(1, Modality.IMAGE): some}, FaissIndex(DIM)).indexes
+    assert newer.rows == COUNT + 3
+    index, oracle = vectors.open_index(tmp_path, newer, DIM, FaissIndex(DIM)), Oracle()
+    filled(oracle, numbers[7:], rows[7:])
+    queries = rows[[10, COUNT + 5]]
+    assert index.search(queries, 1)[1].ravel().tolist() == [15, COUNT + 10]
+    assert_exact(index, oracle, queries, COUNT)
 
 
 @pytest.mark.parametrize("start", ["vectors-1-image", "ids-1-image"])
@@ -217,13 +275,13 @@ def test_a_damaged_manifest_is_passed_over(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("data", [b"\0" * 100, b"\xff\xfe", b"{\x80}"])
 def test_a_manifest_that_is_no_text_is_passed_over(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "manifest-1.json").write_bytes(data)
-    assert vectors.newest(tmp_path) is None
+    assert manifests.newest(tmp_path) is None
 
 
 def test_a_manifest_of_another_modality_is_passed_over(tmp_path: Path) -> None:
     publish(tmp_path)
     edit_manifest(tmp_path, modality="smell")
-    assert vectors.newest(tmp_path) is None
+    assert manifests.newest(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -233,7 +291,7 @@ def test_a_manifest_that_contradicts_its_files(tmp_path: Path, changes: dict[str
     """It is passed over as damaged, or else its index can't be opened."""
     publish(tmp_path)
     edit_manifest(tmp_path, **changes)
-    found = vectors.newest(tmp_path)
+    found = manifests.newest(tmp_path)
     if found is not None:
         with pytest.raises(StoreError):
             vectors.open_index(tmp_path, found.indexes[0], DIM, FaissIndex(DIM))
@@ -268,7 +326,7 @@ def test_a_manifest_of_other_types_is_passed_over(
 ) -> None:
     publish(tmp_path)
     edit_manifest(tmp_path, **changes)
-    assert vectors.newest(tmp_path) is None
+    assert manifests.newest(tmp_path) is None
 
 
 def test_a_disk_that_is_full_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,4 +349,4 @@ def test_a_changed_digit_of_a_manifest_is_noticed(tmp_path: Path) -> None:
         data = bytearray(whole)
         data[at] = ord("1") if data[at] != ord("1") else ord("2")
         path.write_bytes(data)
-        assert vectors.newest(tmp_path) is None
+        assert manifests.newest(tmp_path) is None

@@ -1,0 +1,189 @@
+"""The manifest of a publication: which files belong to it, and what is known of them."""
+
+# Tested by tests/unit/cmsearch/store/index/test_snapshot.py
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cmsearch.common.digest import BLOCK
+from cmsearch.common.files import read_file
+from cmsearch.errors import StoreError
+from cmsearch.types import Background, Modality
+
+FORMAT = 4
+_READ = (2, 3, FORMAT)
+SMALL_BLOCK = BLOCK // 16
+"""Bytes of a block of vectors: so much is read to check one of them."""
+_MAX_MANIFEST = 16 * BLOCK  # for 90 GB of vectors
+_TRIED = 8
+"""Manifests at most that are looked at; one is whole, and a crash leaves one more."""
+_MANIFEST = re.compile(r"manifest-([0-9]{1,18})\.json")
+DERIVED = re.compile(
+    r"(?:manifest|vectors|ids|kept|graph|index)-(?:.*-)?([0-9]{1,18})"
+    r"\.(?:json|f16|i64|u8|i32|faiss)"
+)
+"""Names of derived files, those of older versions too."""
+_KEPT = 2000
+"""Bytes that an index keeps at most for each of its rows, and for each number of a vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A derived file with the CRC-32 of each of its blocks of `block` bytes."""
+
+    name: str
+    size: int
+    blocks: list[int]
+    block: int = BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFiles:
+    """The files of one space and modality. `kept` is there if its index keeps something.
+
+    `recall` is what was measured of the index, None in a publication of an older cmsearch: by `10`
+    and `100` the share of so many true nearest, of `queries` texts when there were `rows`.
+    """
+
+    space: int
+    modality: Modality
+    rows: int
+    dim: int
+    vectors: File
+    ids: File
+    kept: File | None
+    recall: dict[str, float] | None
+
+    @property
+    def files(self) -> list[File]:
+        """Those that there are."""
+        return [one for one in (self.vectors, self.ids, self.kept) if one is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One publication: what was in the catalog up to and with `last_embedding`.
+
+    The catalog knows its `token`: files that came from another catalog are not taken for its own.
+    `index` is the name of the index that these are for.
+    """
+
+    snapshot: int
+    token: str
+    last_embedding: int
+    index: str
+    background: Background
+    indexes: list[IndexFiles]
+
+
+def newest(folder: Path) -> Manifest | None:
+    """The newest manifest that can be read."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError as error:
+        raise StoreError(f"The store {folder} can't be read: {error.strerror}.") from error
+    numbers = [int(match[1]) for name in names if (match := _MANIFEST.fullmatch(name))]
+    for number in sorted(numbers, reverse=True)[:_TRIED]:
+        try:
+            text = read_file(folder / f"manifest-{number}.json", _MAX_MANIFEST, follow=False)
+            return _parsed(json.loads(text))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            continue
+    return None
+
+
+def next_snapshot(folder: Path) -> int:
+    """A number above that of every file here, of those without a manifest too."""
+    matches = (DERIVED.fullmatch(path.name) for path in folder.iterdir())
+    return 1 + max((int(match[1]) for match in matches if match), default=0)
+
+
+def derived_bytes(folder: Path) -> int:
+    """What all derived files take, left-over ones too."""
+    return sum(path.lstat().st_size for path in folder.iterdir() if DERIVED.fullmatch(path.name))
+
+
+def sealed(manifest: Manifest) -> str:
+    """The text of a manifest's file."""
+    return sealed_fields({"format": FORMAT, **asdict(manifest)})
+
+
+def sealed_fields(value: dict[str, Any]) -> str:
+    """The manifest's text, with the CRC-32 of the rest of it as the last field."""
+    return json.dumps({**value, "checksum": zlib.crc32(json.dumps(value).encode())})
+
+
+def _parsed(value: dict[str, Any]) -> Manifest:
+    checksum = value.pop("checksum")
+    if value["format"] not in _READ or zlib.crc32(json.dumps(value).encode()) != checksum:
+        raise ValueError("another format, or damaged")
+    form = value.pop("format")
+    if form < FORMAT:
+        for one in value["indexes"]:
+            one.pop("graph")
+            one |= {"kept": None, "recall": None}
+    if form < 3:  # of before there were others
+        value["index"] = "faiss"
+        for one in value["indexes"]:
+            del one["factory"]
+    value["indexes"] = [_parsed_index(**index) for index in value["indexes"]]
+    value["background"] = {
+        query: {target: _parsed_scale(*scale) for target, scale in own.items()}
+        for query, own in value["background"].items()
+    }
+    for name in ("snapshot", "last_embedding"):
+        if type(value[name]) is not int or not 0 <= value[name] < 2**63:
+            raise ValueError(f"{name} is out of range")
+    if not isinstance(value["index"], str):
+        raise TypeError("a name is a string")
+    return Manifest(**value)
+
+
+def _parsed_scale(mean: Any, deviation: Any) -> tuple[float, float]:
+    # In half precision equal vectors have a cosine a little above 1.
+    if not (-1.01 <= mean <= 1.01 and 0.001 <= deviation <= 1):
+        raise ValueError("no mean and deviation of cosines")
+    return float(mean), float(deviation)
+
+
+def _parsed_index(
+    modality: str, rows: Any, dim: Any, vectors: Any, ids: Any, kept: Any, recall: Any, **rest: Any
+) -> IndexFiles:
+    found = IndexFiles(
+        modality=Modality(modality),
+        rows=int(rows),
+        dim=int(dim),
+        vectors=_parsed_file(**vectors),
+        ids=_parsed_file(**ids),
+        kept=_parsed_file(**kept) if kept else None,
+        recall=None if recall is None else _parsed_recall(**recall),
+        **rest,
+    )
+    most = [2 * found.rows * found.dim, 8 * found.rows]
+    most.append(_KEPT * (found.rows + 1) + 8 * found.dim * (found.rows + found.dim))
+    for file, size in zip((found.vectors, found.ids, found.kept), most, strict=True):
+        if file is not None and file.size > size:
+            raise ValueError(f"{file.name} is too long for its rows")
+    return found
+
+
+def _parsed_recall(**shares: Any) -> dict[str, float]:
+    found = {name: float(share) for name, share in shares.items()}
+    if not all(0 <= share < 2**63 for share in found.values()):
+        raise ValueError("no share, and no number")
+    return found
+
+
+def _parsed_file(name: Any, size: Any, blocks: Any, block: Any = BLOCK) -> File:
+    if not isinstance(name, str) or "\0" in name:
+        raise TypeError("a name is a string without zero bytes")
+    found = File(name, int(size), [int(one) for one in blocks], block)
+    if block not in (SMALL_BLOCK, BLOCK) or len(found.blocks) != -(-found.size // block):
+        raise ValueError("a checksum for each block")
+    return found
