@@ -61,10 +61,26 @@ def engine(path: Path, *, read_only: bool, make: bool) -> sa.Engine:
     url = sa.URL.create(
         "sqlite", database=f"file:{quote(os.fsencode(path.resolve()))}", query=query
     )
-    made = sa.create_engine(url, pool_size=16, max_overflow=-1)  # each search has one throughout
+    common = _common()
+    statements = {"compiled_cache": common._compiled_cache}
+    made = sa.create_engine(  # each search has one connection throughout
+        url, pool_size=16, max_overflow=-1, execution_options=statements
+    )
+    made.dialect = common.dialect
     sa.event.listen(made, "connect", _prepare_connection)
     budget.bound(made, path)
     return made
+
+
+@cache
+def _common() -> sa.Engine:
+    """One of no file. Its statements are those of all, so that each is compiled once a process: it
+    takes longer than to run it on a small catalog.
+    """
+    common = sa.create_engine("sqlite://")
+    common.connect().close()  # its dialect gets to know SQLite
+    common.dispose()
+    return common
 
 
 def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) -> None:
