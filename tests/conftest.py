@@ -39,7 +39,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 ROOT = Path(__file__).parents[1]
 _FIRST = (
-    "contract/test_encoder.py",
+    "unit/cmsearch/models/encoders/test_lite.py",
     "unit/cmsearch/models/encoders/test_open_clip.py",
     "unit/cmsearch/models/encoders/test_transformers.py",
 )

@@ -22,8 +22,10 @@ from tests.contacts import Trace, Traced
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("strace") is None, reason="there is no strace here"
 )
-SECONDS = 60.0
-"""ONNX Runtime would have asked for its maker's machine several times within these."""
+SECONDS = 30.0
+"""ONNX Runtime would have asked for its maker's machine within these: after two to ten seconds, and
+some seconds later again and again.
+"""
 
 
 class Place:
@@ -63,7 +65,7 @@ def place(sample: Path, tmp_path: Path) -> Place:
 def test_no_command_contacts_anything_or_writes_elsewhere(
     sample: Path, place: Place, tmp_path: Path
 ) -> None:
-    """Together they take a minute, since that long `watch` is at work beside the others."""
+    """Together they take as long as `watch` is at work beside the others."""
     folder = tmp_path / "watched"
     for colour in ("red", "green"):
         write_picture(folder / f"{colour}.png", colour)

@@ -13,7 +13,7 @@ from cmsearch.show.contact_sheet import write_sheet
 from cmsearch.types import Hit, Modality
 from tests.builders import write_files, write_picture
 from tests.chromium import Chromium, found
-from tests.commands import cmsearch
+from tests.commands import called
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 
@@ -30,7 +30,7 @@ def browser() -> Iterator[Chromium]:
 @pytest.fixture(scope="module")
 def map_page(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     page = tmp_path_factory.mktemp("map") / "map.html"
-    result = cmsearch("map", page, "--store", sample)
+    result = called("map", page, "--store", sample)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(f"23 pictures in {page}, ")
     return page
@@ -229,14 +229,14 @@ def test_a_map_is_not_drawn_where_it_cannot_be_written(
     sample: Path, tmp_path: Path, file: str, said: str
 ) -> None:
     write_files(tmp_path, {"mine.html": "mine"})
-    result = cmsearch("map", file, "--store", sample, cwd=tmp_path)
+    result = called("map", file, "--store", sample, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
     assert said in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine.html"]
 
 
 def test_of_many_pictures_a_map_says_that_it_shows_a_sample(sample: Path, tmp_path: Path) -> None:
-    result = cmsearch("map", "a.html", "--store", sample, "--limit", 5, cwd=tmp_path)
+    result = called("map", "a.html", "--store", sample, "--limit", 5, cwd=tmp_path)
     assert result.returncode == 0
     assert "A sample of 5 of the 23 pictures" in result.stderr
     assert result.stdout.startswith("5 pictures in a.html")

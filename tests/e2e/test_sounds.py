@@ -13,7 +13,7 @@ from cmsearch.models.encoders.exports import cache_dir
 from cmsearch.models.encoders.towers_onnx import folder_name
 from cmsearch.store.store import Store
 from tests import sounds
-from tests.commands import cmsearch
+from tests.commands import called
 
 pytestmark = pytest.mark.skipif(
     bool(make_reader("audio").missing), reason="the extra audio isn't installed"
@@ -30,11 +30,11 @@ def test_sounds_are_indexed_searched_and_left_out_without_their_model(
     (folder / "music.wav").write_bytes(sounds.wav(sounds.chords(3)))
     (folder / "sea.txt").write_text("A dog barks at the sea.\n")
     options = ("--model", "lite", "--asr", "none", "--sound", model)
-    done = cmsearch("index", folder, *options)
+    done = called("index", folder, *options)
     assert done.returncode == 0, done.stderr
     assert "1 passage, 3 sounds" in done.stdout
 
-    done = cmsearch("search", "a dog", "--store", folder, "--for", "sound", "--format", "json")
+    done = called("search", "a dog", "--store", folder, "--for", "sound", "--format", "json")
     hits = [json.loads(line) for line in done.stdout.splitlines()]
     assert {(hit["kind"], hit["modality"], hit["text"]) for hit in hits} == {
         ("sound", "sound", None)
@@ -44,9 +44,9 @@ def test_sounds_are_indexed_searched_and_left_out_without_their_model(
         "noise.wav@00:00:00–00:00:10",
         "noise.wav@00:00:10–00:00:12",
     }
-    done = cmsearch("search", "a dog", "--store", folder, "--per-modality")
+    done = called("search", "a dog", "--store", folder, "--per-modality")
     assert [line for line in done.stdout.splitlines() if line.isalpha()] == ["Texts", "Sounds"]
-    done = cmsearch("info", "--store", folder)
+    done = called("info", "--store", folder)
     assert f"sound    transformers:{model}" in done.stdout
 
     with Store(folder / ".cmsearch") as store:
@@ -54,11 +54,11 @@ def test_sounds_are_indexed_searched_and_left_out_without_their_model(
     assert found is not None
     shutil.rmtree(cache_dir() / folder_name(found[1]))
     shutil.rmtree(model)
-    done = cmsearch("search", "a dog", "--store", folder)
+    done = called("search", "a dog", "--store", folder)
     assert done.returncode == 0 and "sea.txt" in done.stdout
     assert "There is no model in" in done.stderr and "sounds are left out" in done.stderr
-    done = cmsearch("search", "a dog", "--store", folder, "--for", "sound")
+    done = called("search", "a dog", "--store", folder, "--for", "sound")
     assert done.returncode == 1 and not done.stdout
     assert "There is no model in" in done.stderr and "Traceback" not in done.stderr
-    done = cmsearch("index", folder, "--sound", "none")
+    done = called("index", folder, "--sound", "none")
     assert done.returncode == 0 and ", 3 sounds" not in done.stdout

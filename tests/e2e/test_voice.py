@@ -1,4 +1,4 @@
-"""Recordings, a film and spoken queries of the sample data, in processes of their own."""
+"""Recordings, a film and spoken queries of the sample data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cmsearch.show import wav
-from tests.commands import cmsearch
+from tests.commands import called
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 PHOTOS = ("launch_pad", "raccoon", "rocky_peaks", "suspension_bridge", "tabby_cat")
@@ -28,13 +28,13 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(SAMPLE / ".cmsearchignore", folder)
     for name in PHOTOS:
         shutil.copy(SAMPLE / "photos" / f"{name}.jpg", folder)
-    result = cmsearch("index", folder, "--model", "lite")
+    result = called("index", folder, "--model", "lite")
     assert result.returncode == 0, result.stderr
     return folder
 
 
 def best(folder: Path, *arguments: object, stdin: bytes = b"") -> dict[str, object]:
-    result = cmsearch("search", *arguments, "--format", "json", "-k", "1", cwd=folder, stdin=stdin)
+    result = called("search", *arguments, "--format", "json", "-k", "1", cwd=folder, stdin=stdin)
     assert result.returncode == 0, result.stderr
     (hit,) = map(json.loads, result.stdout.splitlines())
     return dict(hit)
@@ -61,10 +61,10 @@ def test_a_sentence_finds_a_shot_of_the_film(heard: Path) -> None:
 
 def test_a_spoken_query_is_understood_and_can_be_asked_again(heard: Path) -> None:
     recording = (heard / "media" / "query.mp3").read_bytes()
-    result = cmsearch("search", "--voice", "-", "--for", "image", cwd=heard, stdin=recording)
+    result = called("search", "--voice", "-", "--for", "image", cwd=heard, stdin=recording)
     assert "Understood: a rocket before the launch\n" in result.stderr
     assert "launch_pad.jpg" in result.stdout.splitlines()[0]
-    assert cmsearch("again", cwd=heard).stdout == result.stdout
+    assert called("again", cwd=heard).stdout == result.stdout
 
 
 def test_a_recording_without_a_word_is_told(heard: Path, tmp_path: Path) -> None:
@@ -72,11 +72,11 @@ def test_a_recording_without_a_word_is_told(heard: Path, tmp_path: Path) -> None
 
     silence = tmp_path / "silence.wav"
     silence.write_bytes(wav.from_samples(np.zeros(32_000, np.float32), 16_000))
-    result = cmsearch("search", "--voice", silence, cwd=heard)
+    result = called("search", "--voice", silence, cwd=heard)
     assert (result.returncode, result.stdout) == (2, "")
     assert "no word that was understood" in result.stderr
     silence.write_bytes(b"RIFF")
-    result = cmsearch("search", "--voice", silence, cwd=heard)
+    result = called("search", "--voice", silence, cwd=heard)
     assert result.returncode == 1 and "can't be searched with" in result.stderr
 
 
@@ -85,9 +85,9 @@ def test_a_recording_without_a_word_is_told(heard: Path, tmp_path: Path) -> None
 )
 def test_what_was_spoken_is_understood(heard: Path, tmp_path: Path) -> None:
     said, hits = tmp_path / "said.wav", tmp_path / "hits.wav"
-    assert cmsearch("speak", "Find me a raccoon, please.", "--out", said).returncode == 0
+    assert called("speak", "Find me a raccoon, please.", "--out", said).returncode == 0
     command = ("search", "--voice", said, "--for", "image", "-k", "1", "--speak-to", hits)
-    result = cmsearch(*command, cwd=heard)
+    result = called(*command, cwd=heard)
     assert "Understood: a raccoon\n" in result.stderr
     assert "raccoon.jpg" in result.stdout
     assert wav.duration(hits.read_bytes()) > 1
