@@ -13,7 +13,7 @@ import pytest
 
 from cmsearch.cli import cli
 from cmsearch.commands.table import COMMANDS, SUMMARIES
-from tests.commands import cmsearch
+from tests.commands import called
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -68,7 +68,7 @@ def test_the_commands_of_the_readme_run(newcomer: Path) -> None:
     commands = [line for line in lines if line.startswith("cmsearch ")]
     assert len(commands) >= 3
     for line in commands:
-        result = cmsearch(*shlex.split(line.split("|")[0], comments=True)[1:], cwd=newcomer)
+        result = called(*shlex.split(line.split("|")[0], comments=True)[1:], cwd=newcomer)
         assert result.returncode == 0, f"{line}: {result.stderr}"
 
 
