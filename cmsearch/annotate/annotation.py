@@ -221,7 +221,7 @@ class _Captions:
         self._hubness = stages.hubness if stages else None
         self._bias: dict[int, float] = {}
         scale = view.background.get("image", {}).get("text")
-        self._chance = NormalDist(*scale) if scale else None
+        self._chance = NormalDist(scale.best, scale.spread) if scale else None
 
     def of(
         self, chosen: Sequence[tuple[int, Item]], top: int, least: float

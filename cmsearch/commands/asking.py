@@ -272,7 +272,7 @@ def doubt_about(hits: Sequence[Hit]) -> str:
     """A word about hits of which probably none is about what was asked for; else nothing."""
     from cmsearch.search.merge.relevance import DOUBTFUL
 
-    doubtful = (hit.relevance is not None and hit.relevance < DOUBTFUL for hit in hits)
+    doubtful = (hit.relevance < DOUBTFUL for hit in hits)
     return DOUBT if hits and all(doubtful) else ""
 
 

@@ -1,4 +1,4 @@
-"""One direction of a search: what each way finds, what each stage says of it, and one order.
+"""One direction of a search: what each way finds, what each stage says of it, and one number.
 
 A new stage is a module with a function `(request, candidates) -> column` and a row of one of the
 two tables here.
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from cmsearch.search.hybrid import captions_and_words, document_pages, image_with_caption
-from cmsearch.search.merge import scoring
+from cmsearch.search.merge.evidence import STANDARDISED, LogOdds, evidence, total
+from cmsearch.search.merge.things import followed
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.attention import attention
 from cmsearch.search.rank.hubness import hubness
@@ -24,13 +25,18 @@ from cmsearch.search.rank.model import model
 from cmsearch.search.rank.request import (
     Column,
     Direction,
-    Evidence,
     Found,
     Source,
     Stage,
     StageRequest,
 )
-from cmsearch.search.retrieve.nearest import DECIMALS, Candidate, NearestRequest, order
+from cmsearch.search.retrieve.nearest import (
+    DECIMALS,
+    Answers,
+    Candidate,
+    NearestRequest,
+    order,
+)
 from cmsearch.store.catalog import items
 from cmsearch.store.store import Store
 from cmsearch.types import Candidates, FloatArray
@@ -49,13 +55,13 @@ WAYS: Mapping[str, Way] = {
 MODEL = "model"
 SECOND_STAGE: Mapping[str, Stage] = {"hubness": hubness, "attention": attention, MODEL: model}
 """What looks at the best of the nearest, by the name that hits show it by; a model has its own."""
-EVIDENCE: Sequence[tuple[str, Stage]] = (
+TOLD: Sequence[tuple[str, Stage]] = (
     ("caption", captions_and_words.caption),
     ("words", captions_and_words.words),
     ("passage", document_pages.passage),
     ("caption", image_with_caption.nearest_caption),
     ("fused", image_with_caption.fused),
-    (scoring.STANDARDISED, image_with_caption.standardised),
+    (STANDARDISED, image_with_caption.standardised),
 )
 """What looks at all candidates that a way has found, by the name that hits show it by."""
 
@@ -65,16 +71,13 @@ def ranked(
     queries: Sequence[QueryVector],
     excluded: Sequence[Collection[int]],
     k: int,
-) -> list[list[Candidate]]:
-    """At least the k best candidates for each query, in the order of their scores.
-
-    As many as were looked at: those beyond the k best have a part in standardising.
-    """
+) -> list[Answers]:
+    """At least the k best candidates for each query."""
     nearest: Sequence[Sequence[Candidate]] = [[] for _ in queries]
     if "picture" in direction.ways:
         wanted = NearestRequest(
             direction.modality,
-            max(k, direction.reach),
+            max(k, direction.depth),
             direction.kind,
             direction.where,
             excluded,
@@ -90,26 +93,35 @@ def ranked(
     return [joined(*pair) for pair in zip(requests, nearest, strict=True)]
 
 
-def joined(request: StageRequest, nearest: Sequence[Candidate]) -> list[Candidate]:
-    """All candidates for one query with their scores, sorted by these, and with what each stage
-    says of them.
+def joined(request: StageRequest, nearest: Sequence[Candidate]) -> Answers:
+    """All candidates for one query by what the ways say of them.
+
+    What is further than the direction reaches, and what no other way found, only follows, in its
+    order: no stage looked at it.
     """
     direction = request.direction
-    reached, further = nearest[: direction.reach], nearest[direction.reach :]
+    reached, further = nearest[: direction.depth], nearest[direction.depth :]
     source, known = direction.source, {candidate.item.id for candidate in reached}
     others = {item for way in request.found.values() for item in way.values} - known
     brought = source.retriever.these(source.view, request.query, others)
     rest = [candidate for candidate in further if candidate.item.id not in others]
     looked_at = [*reached, *brought]
     columns = _columns(request, looked_at, len(reached))
-    evidence = Evidence(request, nearest, [*looked_at, *rest], len(looked_at), columns)
-    scored = [
-        candidate._replace(score=score, stages=_shown(columns, row))
-        for row, (candidate, score) in enumerate(
-            zip(evidence.candidates, scoring.scores(evidence), strict=True)
-        )
+    best = sorted(_judged(request, looked_at, columns), key=order)
+    return followed(best, sorted(_judged(request, rest, {}), key=order))
+
+
+def _judged(
+    request: StageRequest, candidates: Sequence[Candidate], columns: Mapping[str, Column]
+) -> list[Candidate]:
+    """The candidates with the log-odds that they are meant, and what each way adds to these."""
+    said = evidence(request, candidates, columns)
+    scores = np.round(total(said, len(candidates)), DECIMALS).tolist()
+    rows = [_shown(said, row) for row in range(len(candidates))]
+    return [
+        own._replace(score=score, stages=stages)
+        for own, score, stages in zip(candidates, scores, rows, strict=True)
     ]
-    return [*sorted(scored[: len(looked_at)], key=order), *scored[len(looked_at) :]]
 
 
 def _columns(
@@ -120,7 +132,7 @@ def _columns(
     best = described(source, looked_at[: min(request.direction.depth, reached)])
     every = described(source, looked_at)
     stages = [(name, stage, best) for name, stage in SECOND_STAGE.items()]
-    stages += [(name, stage, every) for name, stage in EVIDENCE]
+    stages += [(name, stage, every) for name, stage in TOLD]
     columns = {}
     for name, stage, candidates in stages:
         values = stage(request, candidates) if candidates.items else np.zeros(0)
@@ -131,15 +143,9 @@ def _columns(
     return columns
 
 
-def _shown(columns: Mapping[str, Column], row: int) -> dict[str, float]:
-    """What stages say of one candidate, by their names; sums in single precision are rounded."""
-    return {
-        name: round(float(column[row]), DECIMALS)
-        if column.dtype == np.float32
-        else float(column[row])
-        for name, column in columns.items()
-        if name != scoring.STANDARDISED and row < len(column) and not np.isnan(column[row])
-    }
+def _shown(said: Mapping[str, LogOdds], row: int) -> dict[str, float]:
+    """What the ways say of one candidate, by their names."""
+    return {way: float(values[row]) for way, values in said.items() if not np.isnan(values[row])}
 
 
 def described(source: Source, candidates: Sequence[Candidate]) -> Candidates:

@@ -1,27 +1,28 @@
-"""Hits of candidates: those that are relevant enough, folded, spread, and said how relevant."""
+"""Hits of candidates: folded, judged among each other, spread, and those relevant enough."""
 
 # Tested by tests/unit/cmsearch/search/test_engine.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from math import fsum
 from pathlib import Path
-
-import numpy as np
 
 from cmsearch.common import locators
 from cmsearch.search.merge.collapse import NearDuplicates
-from cmsearch.search.merge.relevance import relevance
-from cmsearch.search.query.compose import QueryVector, cosines
+from cmsearch.search.merge.evidence import PRIOR
+from cmsearch.search.merge.relevance import competing, relevance
+from cmsearch.search.merge.things import thing
 from cmsearch.search.rank.second_stage import Ranking
-from cmsearch.search.retrieve.nearest import Candidate
-from cmsearch.store.catalog import items
+from cmsearch.search.retrieve.nearest import DECIMALS, Answers, Candidate, order
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
-from cmsearch.types import FloatArray, Hit, Modality
+from cmsearch.types import Hit, Modality
 
 SPARE = 16
 """Candidates looked at beyond those wanted, in case some are folded into others."""
+COMPETING = 32
+"""Of the best so many are looked at for near-duplicates, which don't compete with each other."""
 _Folded = tuple[Candidate, list[Candidate]]
 
 
@@ -34,86 +35,36 @@ class Hits:
         self._near_duplicates = near_duplicates
 
     def best(
-        self,
-        query: Mapping[Modality, QueryVector],
-        candidates: Sequence[Candidate],
-        ranking: Ranking,
-        k: int,
+        self, answers: Answers, ranking: Ranking, k: int, strength: float
     ) -> tuple[list[Hit], bool]:
         """The k best as hits: those that are relevant enough, folded and spread as is wanted; and
         whether more candidates would give no others.
+
+        `strength`, from 0 to 1, is how much they compete, as `cmsearch.search.merge.relevance` has
+        it.
         """
-        relevant = self._relevant(query, candidates, ranking.min_relevance)
-        pairs: list[_Folded] = [(candidate, []) for candidate in relevant]
-        if ranking.fold:
-            pairs = self._folded(relevant, len(relevant) if ranking.diverse else k)
+        candidates = [*answers.best, *answers.rest]
+        wanted = len(candidates) if ranking.diverse else k
+        pairs = self._folded(candidates, wanted, is_folded=ranking.fold)
+        pairs = _known(pairs, candidates, len(answers.best), strength)
+        relevant = [pair for pair in pairs if relevance(pair[0].score) >= ranking.min_relevance]
         if ranking.diverse:
-            order = self._near_duplicates.spread(self._view, [own for own, _ in pairs])
-            pairs = [pairs[place] for place in order]
-        likely = self._relevances(query, [own for own, _ in pairs[:k]])
-        rows = zip(pairs[:k], likely, strict=True)
-        hits = [self._hit(rank, *pair, value) for rank, (pair, value) in enumerate(rows, 1)]
+            order = self._near_duplicates.spread(self._view, [own for own, _ in relevant])
+            relevant = [relevant[place] for place in order]
+        hits = [self._hit(rank, *pair) for rank, pair in enumerate(relevant[:k], 1)]
         # What comes after those that aren't relevant enough is less relevant still.
-        return hits, len(pairs) >= k or len(relevant) < len(candidates)
+        return hits, len(relevant) >= k or len(relevant) < len(pairs)
 
-    def _relevant(
-        self,
-        query: Mapping[Modality, QueryVector],
-        candidates: Sequence[Candidate],
-        least: float,
-    ) -> Sequence[Candidate]:
-        """Those that aren't known to be less relevant."""
-        if not least:
-            return candidates
-        rows = zip(candidates, self._relevances(query, candidates), strict=True)
-        return [own for own, value in rows if value is None or value >= least]
-
-    def _folded(self, candidates: Sequence[Candidate], k: int) -> list[_Folded]:
+    def _folded(self, candidates: Sequence[Candidate], k: int, *, is_folded: bool) -> list[_Folded]:
         """At least the k best that stay, each with those folded into it, if there are as many."""
-        length = k + SPARE
+        if not is_folded:
+            return [(candidate, []) for candidate in candidates]
+        length = max(k + SPARE, COMPETING)
         while True:
             pairs = self._near_duplicates.folded(self._view, candidates[:length])
             if len(pairs) >= k or length >= len(candidates):
                 return pairs
             length *= 2
-
-    def _view_of(self, modality: Modality) -> View:
-        """What shows the items of a modality: sounds have a view of another space."""
-        sounds = self._view.sounds
-        return sounds if modality is Modality.SOUND and sounds is not None else self._view
-
-    def _relevances(
-        self, query: Mapping[Modality, QueryVector], candidates: Sequence[Candidate]
-    ) -> list[float | None]:
-        relevances = []
-        for candidate, row in zip(candidates, self._cosines(query, candidates), strict=True):
-            modality = candidate.item.modality
-            asked = query.get(modality)  # a store from elsewhere may say anything of its items
-            background = self._view_of(modality).background
-            likely = asked and relevance(background, asked, modality, row, candidate.stages)
-            relevances.append(likely)
-        return relevances
-
-    def _cosines(
-        self, query: Mapping[Modality, QueryVector], candidates: Sequence[Candidate]
-    ) -> list[list[float]]:
-        """The cosines of candidates to each part of a query."""
-        values = [[candidate.cosine] for candidate in candidates]
-        for modality, asked in query.items():
-            own = [row for row, each in enumerate(candidates) if each.item.modality is modality]
-            if len(asked.parts) > 1 and own:
-                dim = self._view_of(modality).space.dim
-                vectors = self._vectors([candidates[row] for row in own], dim)
-                for row, to_parts in zip(own, cosines(asked.parts, vectors), strict=True):
-                    values[row] = [float(value) for value in to_parts]
-        return values
-
-    def _vectors(self, candidates: Sequence[Candidate], dim: int) -> FloatArray:
-        """The vectors `(n, dim)` of candidates; zeros for those that are damaged."""
-        stored = items.vectors(self._store.catalog, (own.embedding for own in candidates), dim)
-        none = np.zeros(dim, np.float32)
-        rows = [stored.get(own.embedding, none) for own in candidates]
-        return np.array(rows, np.float32).reshape(-1, dim)
 
     def _copies(self, candidate: Candidate, copies: Sequence[Candidate]) -> tuple[Path, ...]:
         """The files of what was folded into a candidate, each once; a film may have several."""
@@ -122,9 +73,7 @@ class Hits:
             others = [path for path in others if path != own]
         return tuple(self._store.absolute(path) for path in dict.fromkeys(others))
 
-    def _hit(
-        self, rank: int, candidate: Candidate, copies: Sequence[Candidate], likely: float | None
-    ) -> Hit:
+    def _hit(self, rank: int, candidate: Candidate, copies: Sequence[Candidate]) -> Hit:
         item = candidate.item
         start, end = locators.span(item.locator) or (None, None)
         return Hit(
@@ -136,12 +85,38 @@ class Hits:
             kind=item.kind,
             text=item.text,
             taken=item.taken,
-            stages={"cosine": candidate.cosine, **candidate.stages},
-            relevance=likely,
+            stages=_rounded(candidate),
+            relevance=relevance(candidate.score),
             copies=self._copies(candidate, copies),
             start=start,
             end=end,
             page=locators.page(item.locator),
             item=item.id,
             locator=item.locator,
+            cosine=candidate.cosine,
         )
+
+
+def _known(
+    pairs: Sequence[_Folded], candidates: Sequence[Candidate], counted: int, strength: float
+) -> list[_Folded]:
+    """The pairs, best first, with scores that know of the first `counted` candidates."""
+    first = {copy.item.id: own for own, copies in pairs for copy in copies}
+    things = [
+        thing(first.get(own.item.id, own) if place < COMPETING else own)
+        for place, own in enumerate(candidates)
+    ]
+    scores = competing([own.score for own in candidates], things, counted, strength)
+    known = {id(own): score for own, score in zip(candidates, scores, strict=True)}
+    scored = [
+        (own._replace(score=round(known[id(own)], DECIMALS)), copies) for own, copies in pairs
+    ]
+    return sorted(scored, key=lambda pair: order(pair[0]))
+
+
+def _rounded(candidate: Candidate) -> dict[str, float]:
+    """What the ways say of a candidate, and as what is known before them what is left of its score:
+    the more other things fit, the less likely each is.
+    """
+    ways = {way: round(value, DECIMALS) for way, value in candidate.stages.items() if way != PRIOR}
+    return {**ways, PRIOR: round(candidate.score - fsum(ways.values()), DECIMALS)}

@@ -15,10 +15,10 @@ from cmsearch.search.direction import ranked
 from cmsearch.search.hits import SPARE, Hits
 from cmsearch.search.hybrid import file_names
 from cmsearch.search.merge.collapse import NearDuplicates
-from cmsearch.search.merge.directions import merged, standardised
-from cmsearch.search.merge.scoring import named_first
+from cmsearch.search.merge.relevance import aim
+from cmsearch.search.merge.things import as_things, merged, named_first
 from cmsearch.search.own_models import Models
-from cmsearch.search.query.compose import QueryVector, standard, toward
+from cmsearch.search.query.compose import QueryVector, toward
 from cmsearch.search.query.for_sounds import as_sounds, is_text
 from cmsearch.search.query.fuse_image_text import ImageTextFuser, pair
 from cmsearch.search.rank.banks import Banks
@@ -26,7 +26,7 @@ from cmsearch.search.rank.request import Direction, Source
 from cmsearch.search.rank.second_stage import OWN, Ranking, depth_of, stages, wants_own
 from cmsearch.search.rank.stages import StageSettings, defaults, topped
 from cmsearch.search.retrieve.exclusion import excluded
-from cmsearch.search.retrieve.nearest import Candidate, NearestRequest, Retriever
+from cmsearch.search.retrieve.nearest import Answers, Candidate, NearestRequest, Retriever
 from cmsearch.store.catalog import files
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
@@ -153,8 +153,12 @@ class Search:
         hits = Hits(self._store, self._view, self._caches.near_duplicates)
         answers = []
         for row, (own, query) in enumerate(zip(asked, vectors, strict=True)):
-            candidates = named_first(self._named(own, query), merged(lists[row], depth))
-            chosen, is_all = hits.best(query, candidates, self._request.ranking, self._request.k)
+            found = merged(lists[row], depth)
+            if self._request.target == "any" and self._request.ranking.fold:
+                found = as_things(found)
+            found = named_first(self._named(own, query), found)
+            strength = aim(own.query)
+            chosen, is_all = hits.best(found, self._request.ranking, self._request.k, strength)
             answers.append((chosen, is_all or short[row]))
         return answers
 
@@ -164,26 +168,22 @@ class Search:
         vectors: Sequence[Mapping[Modality, QueryVector]],
         searched: Sequence[Modality],
         depth: int,
-    ) -> tuple[list[list[list[Candidate]]], list[bool]]:
-        """For each query the candidates of each direction, by scores that compare if there are
-        several; and whether every direction has fewer than `depth`.
+    ) -> tuple[list[list[Answers]], list[bool]]:
+        """For each query the answers of each direction; and whether every direction has fewer than
+        `depth`.
         """
-        lists: list[list[list[Candidate]]] = [[] for _ in asked]
+        lists: list[list[Answers]] = [[] for _ in asked]
         short = [True] * len(asked)
         groups = list(product(searched, _like([own.query for own in asked])))
         if of_sounds := [row for row, own in enumerate(asked) if own.as_sounds is not None]:
             groups.append((Modality.SOUND, of_sounds))
         for modality, rows in groups:
             queries = [vectors[row][modality] for row in rows]
-            direction = self._direction(queries, modality, depth)
+            direction = self._direction(queries, modality)
             results = ranked(direction, queries, [asked[row].excluded for row in rows], depth)
-            for row, query, candidates in zip(rows, queries, results, strict=True):
-                scale = standard(query, self._view_of(modality).background, modality)
-                is_alone = len(vectors[row]) == 1
-                lists[row].append(
-                    candidates if is_alone else standardised(candidates, scale, query.written == 1)
-                )
-                short[row] &= len(candidates) < depth
+            for row, found in zip(rows, results, strict=True):
+                lists[row].append(found)
+                short[row] &= len(found.best) + len(found.rest) < depth
         return lists, short
 
     def _named(self, asked: _Asked, query: Mapping[Modality, QueryVector]) -> list[Candidate]:
@@ -219,33 +219,26 @@ class Search:
         fuser = self._models.fuser(self._space)
         return fuser if fuser.tensors else None
 
-    def _direction(self, queries: Sequence[QueryVector], modality: Modality, k: int) -> Direction:
+    def _direction(self, queries: Sequence[QueryVector], modality: Modality) -> Direction:
         """What runs among the items of one modality, for queries with the same kinds of parts."""
         request, ranking = self._request, self._request.ranking
-        source, where = replace(self._source, view=self._view_of(modality)), request.where
         parts = {part.modality for query in queries for part in query.parts}
-        if modality is Modality.SOUND:  # nothing more was measured to help here
-            runs = {part: StageSettings() for part in parts}
-            return Direction(source, modality, None, where, ("picture",), runs, 0, k)
-        runs = {part: stages(ranking, self._table, part, modality) for part in parts}
-        depth = max(depth_of(ranking, run) for run in runs.values())
         ways = self._ways(modality, parts)
-        if "fused" in ways:  # which is a score of its own
+        if modality is Modality.SOUND or "fused" in ways:  # nothing more was measured to help here
             runs = {part: StageSettings() for part in parts}
+        else:
+            runs = {part: stages(ranking, self._table, part, modality) for part in parts}
+        depth = max(depth_of(ranking, run) for run in runs.values())
         model = next((run.model for run in runs.values() if run.model), None)
-        is_reranked = any(run != StageSettings() for run in runs.values())
-        reach = max(k, depth) if is_reranked or not {"caption", "words"}.isdisjoint(ways) else k
-        if len(ways) > 1 and "passage" not in ways:
-            reach = depth  # rankings that are longer would order their beginnings differently
         return Direction(
-            source,
+            replace(self._source, view=self._view_of(modality)),
             modality,
-            request.kind,
-            where,
+            None if modality is Modality.SOUND else request.kind,
+            request.where,
             ways,
             runs,
             depth,
-            reach,
+            ranking.without,
             self._reranker(model) if model else None,
             request.deadline,
         )

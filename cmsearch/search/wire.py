@@ -51,13 +51,14 @@ def hit_from_json(fields: Mapping[str, Any]) -> Hit:
         text=_optional(str, fields["text"]),
         taken=_optional(datetime.fromisoformat, fields["taken"]),
         stages={str(name): float(value) for name, value in fields["stages"].items()},
-        relevance=_optional(float, fields["relevance"]),
+        relevance=float(fields["relevance"]),
         copies=tuple(map(Path, fields["copies"])),
         start=_optional(float, fields["start"]),
         end=_optional(float, fields["end"]),
         page=_optional(int, fields["page"]),
         item=int(fields["item"]),
         locator=str(fields["locator"]),
+        cosine=float(fields["cosine"]),
     )
 
 

@@ -248,7 +248,7 @@ class Views:
         )
         somebody = np.zeros(len(sample), np.int64)
         bank = publication.bank(self._catalog, number, space.dim)
-        best = chance.unrelated_best(bank, chance.Rows(sample, somebody))
+        best = chance.unrelated(bank, chance.Rows(sample, somebody))
         return {query: {Modality.SOUND: best} for query in (chance.BANK, Modality.TEXT) if best}
 
     def _opened(self, manifest: Manifest | None, dim: int) -> dict[Modality, VectorIndex]:

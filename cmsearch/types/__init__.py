@@ -13,6 +13,7 @@ from cmsearch.types.embeddings import (
     IdArray,
     Modality,
     Role,
+    Scale,
     Space,
 )
 from cmsearch.types.media import (
@@ -70,6 +71,7 @@ __all__ = [
     "QueryPart",
     "Reading",
     "Role",
+    "Scale",
     "Segment",
     "Skipped",
     "Space",

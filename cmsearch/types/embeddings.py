@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,23 @@ FloatArray = NDArray[np.float32]
 IdArray = NDArray[np.int64]
 MAX_TOKENS = 10
 """Tokens of an item that are kept; an encoder gives its most important ones for documents."""
-Background = Mapping[str, Mapping[str, tuple[float, float]]]
-"""By query modality and target modality, mean and deviation of the best unrelated score."""
+
+
+class Scale(NamedTuple):
+    """What scores chance gives in one direction: of queries and items that are unrelated."""
+
+    best: float
+    """The mean, over queries, of the best unrelated score."""
+    spread: float
+    """The deviation of these best scores."""
+    mean: float
+    """The mean of all unrelated scores."""
+    deviation: float
+    """Their deviation."""
+
+
+Background = Mapping[str, Mapping[str, Scale]]
+"""By query modality and target modality, what chance does."""
 
 
 class Modality(StrEnum):

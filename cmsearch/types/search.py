@@ -115,10 +115,7 @@ class Hit:
     rank: int
     """The place in the answer, from 1."""
     score: float
-    """What orders the answer; it compares only within it. It is the cosine of query and item with
-    what the second stage added, or the score of a fusion of rankings, or, over several modalities,
-    a cosine standardised against its direction's background.
-    """
+    """The log-odds that it is what was meant, which order the answer: the sum of `stages`."""
     path: Path
     """The absolute path of the file; of a caption that of the picture that it describes."""
     source: str
@@ -132,11 +129,11 @@ class Hit:
     taken: datetime | None = None
     """The local time of its picture, or of its file."""
     stages: Mapping[str, float] = field(default_factory=dict)
-    """The score of each stage by its name."""
-    relevance: float | None = None
-    """How likely the hit is about the query, from 0 to 1: the share of ordinary queries whose best
-    hit here has a lower cosine. It is None where there is nothing to judge by.
+    """The evidence of each way by its name, in log-odds, and as `prior` what is known before and
+    from the other things here.
     """
+    relevance: float = 0.0
+    """How likely it is what was meant, from 0 to 1: the logistic function of the score."""
     copies: tuple[Path, ...] = ()
     """The absolute paths of the near-duplicates that were folded into it."""
     start: float | None = None
@@ -149,3 +146,5 @@ class Hit:
     """The number of the item in its store; it is another one after the store was made anew."""
     locator: str = ""
     """The place of the item in its file, as `cmsearch.common.locators` writes it."""
+    cosine: float = 0.0
+    """The cosine of query and item, or of a shot that of its pictures, pooled."""

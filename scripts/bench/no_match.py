@@ -67,7 +67,7 @@ def main() -> None:
 def best(engine: Engine, queries: Sequence[str], ranking: Ranking) -> Curve:
     """The highest relevance that a picture has for each query."""
     found = engine.search(queries, target="image", ranking=ranking)
-    return np.array([max((hit.relevance or 0.0 for hit in hits), default=0.0) for hits in found])
+    return np.array([max((hit.relevance for hit in hits), default=0.0) for hits in found])
 
 
 def told(points: Curve, right: Curve, wrong: Curve) -> dict[str, float]:

@@ -4,42 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from math import log
+from typing import NamedTuple
 
-from cmsearch.search.query.compose import QueryVector, standard
-from cmsearch.search.rank.request import Column, Direction, Found, StageRequest
+import numpy as np
+
+from cmsearch.search.query.compose import QueryVector
+from cmsearch.search.rank.request import Column, Direction, Found, StageRequest, missing
 from cmsearch.search.retrieve.nearest import NearestRequest
-from cmsearch.store.catalog import fulltext, items
+from cmsearch.store.catalog import fulltext, items, pairs
 from cmsearch.store.catalog.fulltext import Match, Scope
-from cmsearch.types import Candidates, Modality
+from cmsearch.types import Candidates, FloatArray, Modality
 
 MATCHES = ("all", "picture", "caption", "words", "fused")
+SOFT = 0.1
+"""How much nearer, in cosines, a caption has to be than a picture's others to stand for them."""
 LEAST_SHARE = 0.5
 """What the words that are found have to weigh among all of the query's."""
+
+
+class Told(NamedTuple):
+    """A picture's captions: their first embeddings, and their cosines `(n,)` to the query."""
+
+    embeddings: Sequence[int]
+    cosines: FloatArray
 
 
 def find_by_captions(
     direction: Direction, queries: Sequence[QueryVector], excluded: Sequence[Collection[int]]
 ) -> list[Found | None]:
-    """For each query the photo items of its best captions, with their cosines.
-
-    A caption has to be nearer to the query than the best of unrelated texts usually are: with few
-    captions there is always a best one, and it needn't be about what is asked for.
-    """
+    """For each query the photo items of its best captions, with their cosines."""
     view = direction.source.view
     if Modality.TEXT not in view.indexes:
         return [Found({}) for _ in queries]
     wanted = NearestRequest(
-        Modality.TEXT, direction.reach, "caption", direction.where, list(excluded)
+        Modality.TEXT, direction.depth, "caption", direction.where, list(excluded)
     )
     captions = direction.source.retriever.search(view, queries, wanted)
     photos = _photos(direction, {own.item.about for each in captions for own in each})
     results: list[Found | None] = []
-    for query, each, out in zip(queries, captions, excluded, strict=True):
-        least = standard(query, view.background, Modality.TEXT)[0]
+    for each, out in zip(captions, excluded, strict=True):
         cosines: dict[int, float] = {}
         for caption in each:
             photo = photos.get(caption.item.about or "")
-            if photo is not None and photo not in out and caption.cosine > least:
+            if photo is not None and photo not in out:
                 cosines.setdefault(photo, caption.cosine)
         results.append(Found(cosines))
     return results
@@ -56,16 +63,14 @@ def find_by_words(
 ) -> list[Found | None]:
     """For each query the photo items with at least half of its words, by their weight.
 
-    The values are the shares of the words that they have, the scores are BM25's.
+    The values are the shares of the words that they have.
     """
     results: list[Found | None] = []
     for query, out in zip(queries, excluded, strict=True):
         matches = _matches(direction, query, out)
         near = [match for match in matches if match.share >= LEAST_SHARE]
         values = {match.item: match.share for match in near}
-        scores = {match.item: match.score for match in near}
-        is_alone = len(direction.ways) == 1
-        results.append(Found(values, scores, 1.0 if is_alone else _rarity(direction, matches)))
+        results.append(Found(values, _rarity(direction, matches)))
     return results
 
 
@@ -80,21 +85,53 @@ def _matches(direction: Direction, query: QueryVector, excluded: Collection[int]
     space, where = direction.source.view.space_id, direction.where
     scope = Scope(space, Modality.IMAGE, None, where, away.union(excluded))
     text = " ".join(text for text, weight in texts if weight > 0)
-    return fulltext.match(catalog, text, direction.reach, scope, LEAST_SHARE)
+    return fulltext.match(catalog, text, direction.depth, scope, LEAST_SHARE)
 
 
 def _rarity(direction: Direction, matches: Sequence[Match]) -> float:
     """From 0 to 1, how few pictures have all the words that the best one has."""
     total = max(len(direction.source.view.indexes[Modality.IMAGE]), 2)
     same = sum(match.share >= matches[0].share for match in matches) if matches else total
-    if len(matches) >= direction.reach:  # there are more; their captions are counted one by one
+    if len(matches) >= direction.depth:  # there are more; their captions are counted one by one
         same = max(same, fulltext.rows_with(direction.source.store.catalog, matches[0].words))
     return max(0.0, log(total / same) / log(total))
 
 
 def caption(request: StageRequest, candidates: Candidates) -> Column:
-    """The cosine of a picture's best caption to the query, where captions found the picture."""
-    return request.said("caption", candidates)
+    """The cosine to the query of what a picture's captions say: a soft maximum over them.
+
+    It lies between their mean and the best of them, so that neither does one of many that is near
+    by chance count for all, nor do the others hide what one says.
+    """
+    column = missing(candidates)
+    if "caption" in request.found:
+        told = request.once(compared, candidates)
+        for row, item in enumerate(candidates.items):
+            if item.id in told:
+                column[row] = _soft_maximum(told[item.id].cosines)
+    return column
+
+
+def compared(request: StageRequest, candidates: Candidates) -> dict[int, Told]:
+    """By item of the candidates its captions as far as they may speak, and their cosines."""
+    catalog, view = request.direction.source.store.catalog, request.direction.source.view
+    captions = pairs.captions_of(
+        catalog, view.space_id, {item.id for item in candidates.items}, request.excluded
+    )
+    numbers = [number for own in captions.values() for number in own]
+    vectors = items.vectors(catalog, numbers, view.space.dim)
+    told = {}
+    for item, own in captions.items():
+        whole = [number for number in own if number in vectors]
+        if whole:
+            cosines = np.stack([vectors[number] for number in whole]) @ request.query.vector
+            told[item] = Told(whole, cosines)
+    return told
+
+
+def _soft_maximum(cosines: FloatArray) -> float:
+    best = float(cosines.max())
+    return best + SOFT * float(np.log(np.exp((cosines - best) / SOFT).mean()))
 
 
 def words(request: StageRequest, candidates: Candidates) -> Column:

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from cmsearch.models.fusion_network import Fusions, parts
-from cmsearch.search.query.compose import scales, standard
+from cmsearch.search.hybrid.captions_and_words import compared
+from cmsearch.search.query.compose import chance, scales
 from cmsearch.search.rank.request import Column, StageRequest, missing
-from cmsearch.store.catalog import items, pairs
+from cmsearch.store.catalog import items
 from cmsearch.types import (
     Background,
     Candidates,
@@ -51,7 +52,7 @@ def fused(request: StageRequest, candidates: Candidates) -> Column:
 
 
 def standardised(request: StageRequest, candidates: Candidates) -> Column:
-    """How many deviations the cosine of `fused` is beyond the mean of the best unrelated ones."""
+    """How many deviations the cosine of `fused` is beyond the mean of unrelated ones."""
     return _column(request, candidates, lambda pairs: pairs.standardised)
 
 
@@ -72,7 +73,7 @@ def _column(
 def _pairs(request: StageRequest, candidates: Candidates) -> _Pairs:
     source = request.direction.source
     space = source.view.space
-    nearest = _nearest(request, candidates, space.dim)
+    nearest = _nearest(request, candidates)
     rows = [row for row, item in enumerate(candidates.items) if item.id in nearest]
     if not rows:
         nothing = np.zeros(0, np.float32)
@@ -100,7 +101,7 @@ def _weights(background: Background, dim: int) -> list[float]:
 def _beyond(request: StageRequest, fusions: Fusions, own: FloatArray) -> list[float]:
     """How far the cosines of pairs are beyond what is usual, as sums of their sides `own`."""
     background = request.direction.source.view.background
-    seen, read = (standard(request.query, background, side) for side in _SIDES)
+    seen, read = (chance(request.query, background, side) for side in _SIDES)
     shares = fusions.shares / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-6)
     cosines = (fusions.vectors @ request.query.vector).tolist()
     return [
@@ -110,22 +111,10 @@ def _beyond(request: StageRequest, fusions: Fusions, own: FloatArray) -> list[fl
     ]
 
 
-def _nearest(
-    request: StageRequest, candidates: Candidates, dim: int
-) -> dict[int, tuple[int, float]]:
+def _nearest(request: StageRequest, candidates: Candidates) -> dict[int, tuple[int, float]]:
     """By item of the candidates its caption that is nearest to the query, and the cosine."""
-    catalog, view = request.direction.source.store.catalog, request.direction.source.view
-    numbers = {item.id for item in candidates.items}
-    captions = pairs.captions_of(catalog, view.space_id, numbers, request.excluded)
-    vectors = items.vectors(catalog, [number for own in captions.values() for number in own], dim)
     nearest = {}
-    for item, own in captions.items():
-        cosines = [
-            (float(vectors[number] @ request.query.vector), number)
-            for number in own
-            if number in vectors
-        ]
-        if cosines:
-            cosine, embedding = max(cosines)
-            nearest[item] = embedding, cosine
+    for item, told in request.once(compared, candidates).items():
+        best = int(told.cosines.argmax())
+        nearest[item] = told.embeddings[best], float(told.cosines[best])
     return nearest

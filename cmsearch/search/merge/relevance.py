@@ -1,55 +1,61 @@
-"""How likely it is that a hit is about what was asked, judged by what chance would find."""
+"""From evidence to relevance: how likely a hit is what was meant, with all others known."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import erf, sqrt
+from collections.abc import Hashable, Sequence
+from math import exp, expm1, fsum, log1p
 
-from cmsearch.search.query.compose import QueryVector
-from cmsearch.types import Background, Modality
+from cmsearch.store.catalog.terms import terms
+from cmsearch.types import ComposedQuery, Modality
 
-DOUBTFUL = 0.15
+DOUBTFUL = 0.05
 """Below this the best hit is probably not about the query; docs/reranking.md has the curve."""
+WORDS = 2.0
+"""Words by which a text comes to mean one thing more than a kind of things."""
+LIKENESS = 0.5
+"""How much of one thing a picture means: it asks for others that are like it."""
+_MOST = 700.0  # of log-odds, so that no power overflows
+_PLACES = 4
 
 
-def relevance(
-    background: Background,
-    query: QueryVector,
-    target: Modality,
-    cosines: Sequence[float],
-    stages: Mapping[str, float],
-) -> float | None:
-    """A probability-like number from 0 to 1, or None where there is no background to judge by.
+def relevance(log_odds: float) -> float:
+    """The probability of log-odds, from 0 to 1: the logistic function, rounded."""
+    bounded = max(-_MOST, min(_MOST, log_odds))
+    return round(1 / (1 + exp(-bounded)), _PLACES)
 
-    `cosines` are the item's to each part of the query. It is the share of ordinary queries whose
-    best hit here has a lower cosine, with the scores of these best hits taken as normally
-    distributed: of a bank of captions for a text, of the other pictures here for a picture. Of
-    several parts the mean counts, each standardised so and by its weight; what is subtracted makes
-    nothing irrelevant. A picture whose caption, or whose words, say what was asked for is as
-    relevant as they are, and so is a page with its passage.
+
+def aim(query: ComposedQuery) -> float:
+    """From 0 to 1, how much of one thing a query means, rather than of a kind of things.
+
+    A word is a kind, of which there may be hundreds; each further one leaves fewer, and a sentence
+    is about one thing. Of several parts the mean counts, by what they weigh.
     """
-    shares = [_share_below(background, query, target, cosines)]
-    told = stages.get("caption", stages.get("passage"))
-    if told is not None and query.written == 1 and min(query.weights) > 0:
-        # The cosine to the sum is that to its parts, whose mean has the weight of all of them.
-        mean = told / sum(query.shares)
-        shares.append(_share_below(background, query, Modality.TEXT, [mean] * len(query.parts)))
-    if "words" in stages and query.written == 1:  # of a picture that is asked for they say nothing
-        shares.append(stages["words"])
-    known = [value for value in shares if value is not None]
-    return round(max(known), 4) if known else None
+    looked_for = [(part, w) for part, w in zip(query.parts, query.weights, strict=True) if w > 0]
+    found = sum(weight * _aim(part.modality, part.content) for part, weight in looked_for)
+    return found / sum(weight for _, weight in looked_for)
 
 
-def _share_below(
-    background: Background, query: QueryVector, target: Modality, cosines: Sequence[float]
-) -> float | None:
-    total = weights = 0.0
-    for part, weight, cosine in zip(query.parts, query.weights, cosines, strict=True):
-        own = "bank" if part.modality is Modality.TEXT else part.modality
-        scale = background.get(own, {}).get(target)
-        if scale is None:
-            return None
-        if weight > 0:
-            total += weight * (cosine - scale[0]) / scale[1]
-            weights += weight
-    return 0.5 * (1 + erf(total / weights / sqrt(2)))
+def _aim(modality: Modality, content: object) -> float:
+    if modality is not Modality.TEXT:
+        return LIKENESS
+    words = len(set(terms(str(content))))
+    return -expm1(-max(words - 1, 0) / WORDS)
+
+
+def competing(
+    log_odds: Sequence[float], things: Sequence[Hashable], counted: int, strength: float
+) -> list[float]:
+    """The log-odds of n candidates when each knows of the others: `things` says what each is of.
+
+    Where one thing is meant, its odds are those against all others and against none of them, as
+    Bayes' rule has it: `odds / (1 + sum of the others')`. Where a kind is meant, others that fit as
+    well don't make one less likely. Between both the power `strength` of that sum, from 0 to 1,
+    counts. The first `counted` candidates are the others; those of one thing don't compete.
+    """
+    best: dict[Hashable, float] = {}
+    for value, thing in zip(log_odds[:counted], things, strict=False):
+        best[thing] = max(best.get(thing, value), value)
+    odds = {thing: exp(min(value, _MOST / 2)) for thing, value in best.items()}
+    everything = fsum(odds.values())
+    others = (max(everything - odds.get(thing, 0.0), 0.0) for thing in things)
+    return [value - strength * log1p(rest) for value, rest in zip(log_odds, others, strict=True)]

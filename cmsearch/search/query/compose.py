@@ -11,9 +11,10 @@ import numpy as np
 from cmsearch.errors import QueryError
 from cmsearch.models.fusion_network import Fused
 from cmsearch.search.query.fuse_image_text import ImageTextFuser, pair
-from cmsearch.types import Background, ComposedQuery, EncodedQuery, FloatArray, Modality
+from cmsearch.types import Background, ComposedQuery, EncodedQuery, FloatArray, Modality, Scale
 
-_UNKNOWN = (0.0, 1.0)
+_UNKNOWN = Scale(best=0.4, spread=0.1, mean=0.1, deviation=0.1)
+"""What is taken where nothing is known, as of a lone picture as a query."""
 
 
 class QueryVector(NamedTuple):
@@ -73,7 +74,7 @@ def scales(asked: ComposedQuery, background: Background, target: Modality) -> li
     """The weights of a query's parts in its sum among items of the modality `target`."""
     mixed = len({part.modality for part in asked.parts}) > 1
     return [
-        weight / (_standard(background, part, target)[1] if mixed else 1.0)
+        weight / (_scale(background, part.modality, target).spread if mixed else 1.0)
         for weight, part in zip(asked.weights, asked.parts, strict=True)
     ]
 
@@ -103,29 +104,25 @@ def _sum(weights: Sequence[float] | FloatArray, parts: Sequence[EncodedQuery]) -
     return total
 
 
-def standard(query: QueryVector, background: Background, target: Modality) -> tuple[float, float]:
-    """Mean and deviation of the best scores that unrelated items of `target` get for such a query.
+def chance(query: QueryVector, background: Background, target: Modality) -> tuple[float, float]:
+    """Mean and deviation of the scores that unrelated items of `target` get for such a query.
 
     As if its parts were independent of each other.
     """
-    means, deviations = zip(
-        *(_standard(background, part, target) for part in query.parts), strict=True
-    )
-    mean = sum(share * one for share, one in zip(query.shares, means, strict=True))
-    variance = sum((share * one) ** 2 for share, one in zip(query.shares, deviations, strict=True))
-    return mean, sqrt(variance)
+    scales = [_scale(background, _asking(part), target) for part in query.parts]
+    pairs = list(zip(query.shares, scales, strict=True))
+    mean = sum(share * scale.mean for share, scale in pairs)
+    return mean, sqrt(sum((share * scale.deviation) ** 2 for share, scale in pairs))
 
 
-def cosines(parts: Sequence[EncodedQuery], vectors: FloatArray) -> FloatArray:
-    """The cosines `(n, parts)` of items with `vectors (n, dim)` to each part."""
-    values: FloatArray = vectors @ np.stack([part.vector for part in parts]).T
-    return values
+def _asking(part: EncodedQuery) -> str:
+    """As what a part is judged: a text by the bank's captions, which are about nothing here."""
+    return "bank" if part.modality is Modality.TEXT else part.modality
 
 
-def _standard(background: Background, part: EncodedQuery, target: Modality) -> tuple[float, float]:
+def _scale(background: Background, asking: str, target: Modality) -> Scale:
     """Of one part; a direction without a background takes the mean of its modality's others."""
-    known = background.get(part.modality, {})
+    known = background.get(asking, {})
     if target in known or not known:
         return known.get(target, _UNKNOWN)
-    mean, deviation = np.mean(list(known.values()), axis=0)
-    return float(mean), float(deviation)
+    return Scale(*np.mean(list(known.values()), axis=0).tolist())

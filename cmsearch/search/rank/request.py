@@ -1,10 +1,10 @@
-"""What a stage is asked, what a way finds, and what both together say of candidates."""
+"""What a stage is asked, and what a way finds."""
 
 # Tested by tests/unit/cmsearch/search/rank/test_second_stage.py
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from cmsearch.search.own_models import Models
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.banks import Banks
 from cmsearch.search.rank.stages import StageSettings
-from cmsearch.search.retrieve.nearest import Candidate, Retriever
+from cmsearch.search.retrieve.nearest import Retriever
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import Candidates, EncodedQuery, Filter, FloatArray, Modality
@@ -53,9 +53,9 @@ class Direction:
     runs: Mapping[Modality, StageSettings]
     """What runs after the first stage, by the modality of a query's part."""
     depth: int
-    """The second stage looks at this many of the nearest candidates."""
-    reach: int
-    """Each way finds this many; of nearer neighbours the others only follow."""
+    """Each way finds this many, and the second stage looks at them; further ones only follow."""
+    without: Collection[str] = ()
+    """The names of ways whose evidence doesn't count."""
     reranker: Reranker | None = None
     deadline: float | None = None
     """The time of `time.perf_counter` at which the budget is spent."""
@@ -65,11 +65,6 @@ class Direction:
         """The name of the reranker that runs, without that of its file; empty if none does."""
         names = (run.model for run in self.runs.values() if run.model)
         return next(names, "").partition(":")[0]
-
-    @property
-    def is_reranked(self) -> bool:
-        """Whether anything runs after the first stage."""
-        return any(run != StageSettings() for run in self.runs.values())
 
     def encoder(self) -> Encoder:
         """The encoder of the space, loaded at its first use."""
@@ -85,12 +80,10 @@ class Direction:
 class Found:
     """The items that one way finds for one query, by their numbers, the best first.
 
-    `values` is what the way says of each. Where that doesn't order them, `scores` does. `rarity`,
-    from 0 to 1, is how few items match so well.
+    `values` is what the way says of each. `rarity`, from 0 to 1, is how few items match so well.
     """
 
     values: Mapping[int, float]
-    scores: Mapping[int, float] = field(default_factory=dict)
     rarity: float = 1.0
 
 
@@ -103,6 +96,7 @@ class StageRequest:
     direction: Direction
     query: QueryVector
     excluded: Collection[int] = ()
+    """The items that may neither be found nor speak for others."""
     found: Mapping[str, Found] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict)
 
@@ -141,22 +135,6 @@ class StageRequest:
 
 Stage = Callable[[StageRequest, Candidates], Column]
 """A stage says one number of each candidate. It doesn't sort, cut or join."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What is known of the candidates for one query, a row each.
-
-    The first `looked_at` of the `candidates` are those of the `nearest` ones that the direction
-    reaches, and behind them what other ways found. The others are further neighbours. `columns` are
-    what each stage said of them, by its name.
-    """
-
-    request: StageRequest
-    nearest: Sequence[Candidate]
-    candidates: Sequence[Candidate]
-    looked_at: int
-    columns: Mapping[str, Column]
 
 
 def missing(candidates: Candidates) -> Column:

@@ -49,6 +49,8 @@ class Ranking:
     """How a picture and a text of one query are joined: `auto` uses the network that `cmsearch fit
     --fusion` has learned, if there is one; `sum` adds them.
     """
+    without: frozenset[str] = frozenset()
+    """The names of ways whose evidence doesn't count, as the `stages` of hits name them."""
     stages: StageSettings | None = None
     """The stages that run in place of what `rerank` and `correct` say; None leaves it to these."""
 

@@ -35,7 +35,7 @@ def _about(store: Store, view: View, part: EncodedQuery) -> set[int]:
         bank = "bank" if part.modality is Modality.TEXT else part.modality
         scale = view.background.get(bank, {}).get(modality)
         if scale is not None and len(index):
-            ids = _near(index, part, scale[0])
+            ids = _near(index, part, scale.best)
             near |= {item.id for item in items.of_embeddings(store.catalog, ids).values()}
     if part.modality is Modality.TEXT:
         near |= fulltext.items_with(store.catalog, part.content)

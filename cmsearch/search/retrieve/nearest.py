@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"\d+")
 class Candidate(NamedTuple):
     """An item with its best embedding and that one's cosine, or the pooled one of a shot.
 
-    `score` orders it, and `stages` are what was added to the cosine, by name.
+    `score` orders it, and `stages` are what it is the sum of, by name.
     """
 
     item: Item
@@ -37,6 +37,15 @@ class Candidate(NamedTuple):
     cosine: float
     score: float
     stages: Mapping[str, float]
+
+
+class Answers(NamedTuple):
+    """The candidates of one direction for one query, the best first."""
+
+    best: Sequence[Candidate]
+    """Those that the ways looked at, which are the same however many hits are wanted."""
+    rest: Sequence[Candidate]
+    """Further neighbours, none of which is better."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How near the best of what is unrelated comes to a query: what chance does, by direction."""
+"""How near what is unrelated comes to a query, and the best of it: what chance does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cmsearch.types import TOWER, Background, FloatArray, IdArray, Modality
+from cmsearch.types import TOWER, Background, FloatArray, IdArray, Modality, Scale
 
 ENOUGH = 32
 """Items that a modality is made up to, so that it isn't judged by one or two alone."""
@@ -22,9 +22,6 @@ _TARGETS = 50_000
 _LEAST_DEVIATION = 0.02
 _NEAR_ONE = 0.999
 _ORDER = NormalDist().inv_cdf((AS_MANY - 0.375) / (AS_MANY + 0.25))
-
-Scale = tuple[float, float]
-"""Mean and deviation of the best unrelated scores."""
 
 
 class Rows(NamedTuple):
@@ -55,7 +52,7 @@ def background(content: Mapping[Modality, Rows], bank: Rows) -> Background:
     for query, rows in asking.items():
         found[query] = {}
         for target, items in targets.items():
-            own = unrelated_best(rows, items)
+            own = unrelated(rows, items)
             if query in (Modality.IMAGE, Modality.VIDEO):
                 own = _shrunk(own, len(rows.vectors), prior.get(TOWER[target]))
             if own is not None:
@@ -63,14 +60,14 @@ def background(content: Mapping[Modality, Rows], bank: Rows) -> Background:
     return found
 
 
-def unrelated_best(queries: Rows, targets: Rows) -> Scale | None:
-    """Mean and deviation, over a sample of queries, of the best score among unrelated targets.
+def unrelated(queries: Rows, targets: Rows) -> Scale | None:
+    """The scores of a sample of queries among unrelated targets: of the best, and of all.
 
     Related are an image, its captions, and passages of one file. The best of few targets, or of
-    many that are alike, is low, and any query would find better than that. So the mean is at least
-    that of the best of `AS_MANY` with their scores, whose Fisher transforms are taken as normally
-    distributed, with the order statistic as Blom (1958) approximates it. None where too few are
-    left.
+    many that are alike, is low, and any query would find better than that. So their mean is at
+    least that of the best of `AS_MANY` with their scores, whose Fisher transforms are taken as
+    normally distributed, with the order statistic as Blom (1958) approximates it. None where too
+    few are left.
     """
     rows = np.random.default_rng(0).permutation(len(queries.vectors))[:_SAMPLE]
     scores = queries.vectors[rows] @ targets.vectors.T
@@ -79,10 +76,15 @@ def unrelated_best(queries: Rows, targets: Rows) -> Scale | None:
     best = best[np.isfinite(best)]
     if len(best) < 3:
         return None
-    single = np.arctanh(scores[np.isfinite(scores)].clip(-_NEAR_ONE, _NEAR_ONE))
-    least = tanh(float(single.mean()) + _ORDER * float(single.std()))
-    mean = min(max(float(best.mean()), least), 1.0)  # of equal vectors float16 rounds to more
-    return mean, max(float(best.std()), _LEAST_DEVIATION)
+    every = scores[np.isfinite(scores)]
+    wide = np.arctanh(every.clip(-_NEAR_ONE, _NEAR_ONE))
+    least = tanh(float(wide.mean()) + _ORDER * float(wide.std()))
+    return Scale(
+        best=min(max(float(best.mean()), least), 1.0),  # of equal vectors float16 rounds to more
+        spread=max(float(best.std()), _LEAST_DEVIATION),
+        mean=float(every.mean()),
+        deviation=max(float(every.std()), _LEAST_DEVIATION),
+    )
 
 
 def _sampled(rows: Rows) -> Rows:
@@ -118,10 +120,10 @@ def _prior(targets: Mapping[Modality, Rows], bank: Rows) -> Mapping[Modality, Sc
     """
     found = {}
     captions = Rows(bank.vectors[:ENOUGH], bank.subjects[:ENOUGH])
-    if (alike := unrelated_best(bank, captions)) is not None:
+    if (alike := unrelated(bank, captions)) is not None:
         found[Modality.IMAGE] = alike
     pictures = next((rows for one, rows in targets.items() if TOWER[one] is Modality.IMAGE), None)
-    across = None if pictures is None else unrelated_best(bank, pictures)
+    across = None if pictures is None else unrelated(bank, pictures)
     if (across := across or found.get(Modality.IMAGE)) is not None:
         found[Modality.TEXT] = across
     return found
@@ -133,5 +135,4 @@ def _shrunk(own: Scale | None, number: int, prior: Scale | None) -> Scale | None
         return own or prior
     share = min(number / ENOUGH, 1.0)
     pairs = zip(own, prior, strict=True)
-    mean, deviation = (share * one + (1 - share) * other for one, other in pairs)
-    return mean, deviation
+    return Scale(*(share * one + (1 - share) * other for one, other in pairs))

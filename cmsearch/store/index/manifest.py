@@ -14,7 +14,7 @@ from typing import Any
 from cmsearch.common.digest import BLOCK
 from cmsearch.common.files import read_file
 from cmsearch.errors import StoreError
-from cmsearch.types import Background, Modality
+from cmsearch.types import Background, Modality, Scale
 
 FORMAT = 4
 _READ = (2, 3, FORMAT)
@@ -134,7 +134,7 @@ def _parsed(value: dict[str, Any]) -> Manifest:
             del one["factory"]
     value["indexes"] = [_parsed_index(**index) for index in value["indexes"]]
     value["background"] = {
-        query: {target: _parsed_scale(*scale) for target, scale in own.items()}
+        query: {target: _parsed_scale(*scale) for target, scale in own.items() if len(scale) == 4}
         for query, own in value["background"].items()
     }
     for name in ("snapshot", "last_embedding"):
@@ -145,11 +145,13 @@ def _parsed(value: dict[str, Any]) -> Manifest:
     return Manifest(**value)
 
 
-def _parsed_scale(mean: Any, deviation: Any) -> tuple[float, float]:
+def _parsed_scale(best: Any, spread: Any, mean: Any, deviation: Any) -> Scale:
     # In half precision equal vectors have a cosine a little above 1.
-    if not (-1.01 <= mean <= 1.01 and 0.001 <= deviation <= 1):
-        raise ValueError("no mean and deviation of cosines")
-    return float(mean), float(deviation)
+    if not all(-1.01 <= one <= 1.01 for one in (best, mean)):
+        raise ValueError("no mean of cosines")
+    if not all(0.001 <= one <= 1 for one in (spread, deviation)):
+        raise ValueError("no deviation of cosines")
+    return Scale(*map(float, (best, spread, mean, deviation)))
 
 
 def _parsed_index(

@@ -1,0 +1,206 @@
+"""Evidence: how much each way speaks for a candidate, as log-odds that add up.
+
+A way compares a candidate with what chance gives here: its score is standardised by the store's
+background, and becomes the logarithm of how much more often things that are meant have such a score
+than others, as Fisher's linear discriminant takes it: a weight times how far the score is beyond
+the middle between both. What two ways say that agree by chance too is counted once: with a caption
+beside it, a picture weighs less. A way that has nothing to say is neither for nor against.
+
+What can be meant in two ways is as likely as both together: a query describes a thing or names it
+by its words; a page is meant for its look or for what it says.
+
+This module is the rule by which the columns of one direction become evidence, and whoever wants
+another changes this module alone.
+"""
+
+# Tested by tests/unit/cmsearch/search/merge/test_evidence.py
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import log
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmsearch.search.query.compose import QueryVector, chance
+from cmsearch.search.rank.request import Column, Direction, StageRequest
+from cmsearch.search.retrieve.nearest import Candidate
+from cmsearch.types import TOWER, Modality
+
+LogOdds = NDArray[np.float64]
+
+
+class Weight(NamedTuple):
+    """What a score of a way counts."""
+
+    slope: float
+    """Log-odds a standard deviation."""
+    middle: float
+    """Deviations beyond the mean of chance, where it speaks neither for nor against."""
+
+
+SEEN = Weight(1.8, 1.75)
+"""A text and a picture, or a sound: what is meant is about 3.5 deviations beyond chance."""
+READ = Weight(2.0, 2.75)
+"""A text and a text about the same: about 5.5 deviations."""
+ALIKE = Weight(1.5, 2.0)
+"""Two pictures."""
+SEEN_BESIDE_READ = Weight(1.2, 1.75)
+"""A picture that has a caption which is compared as well; docs/reranking.md has the figures."""
+SURE = 5.0
+"""Log-odds that rare words have left when all of a query's words are found, against the prior."""
+HOPE = 5.0
+"""To one that what is asked for is here."""
+FEW = 32
+"""Of fewer things each is as unlikely to be meant as one of so many."""
+WIDEST = 4.0
+"""How many times as wide at most sums with what stages add are taken to be."""
+STANDARDISED = "standardised"
+"""The column of pairs that this rule alone reads."""
+PRIOR = "prior"
+"""The name by which hits show what is known before any way speaks."""
+_OWN_WAYS = frozenset({"caption", "words", "passage", "fused", STANDARDISED})
+
+
+def evidence(
+    request: StageRequest, candidates: Sequence[Candidate], columns: Mapping[str, Column]
+) -> dict[str, LogOdds]:
+    """What each way says of n candidates `(n,)` by its name, NaN where it says nothing.
+
+    The sum of all is the log-odds that a candidate is meant, with nothing known of the others.
+    """
+    said = _by_meaning(request, candidates, columns)
+    said |= _by_words(request, columns, total(said, len(candidates)))
+    said[PRIOR] = np.full(len(candidates), prior(request.direction))
+    left_out = request.direction.without
+    return {way: values for way, values in said.items() if way not in left_out}
+
+
+def total(said: Mapping[str, LogOdds], n: int) -> LogOdds:
+    """The sum `(n,)` of what the ways say; what says nothing is neither for nor against."""
+    found: LogOdds = sum((np.nan_to_num(values) for values in said.values()), np.zeros(n))
+    return found
+
+
+def prior(direction: Direction) -> float:
+    """The log-odds of a thing of this modality before any way speaks: one of all may be meant."""
+    return log(HOPE / max(_number(direction), FEW))
+
+
+def _number(direction: Direction) -> int:
+    return len(direction.source.view.indexes[direction.modality])
+
+
+def _by_meaning(
+    request: StageRequest, candidates: Sequence[Candidate], columns: Mapping[str, Column]
+) -> dict[str, LogOdds]:
+    """What cosines say, of the items themselves and of what was written about them."""
+    said: dict[str, LogOdds] = {}
+    caption = _column(columns, "caption", len(candidates))
+    pair = _column(columns, STANDARDISED, len(candidates))
+    if "picture" in request.direction.ways:
+        cosines = np.array([candidate.cosine for candidate in candidates], np.float64)
+        said |= _by_look(request, cosines, columns, ~np.isnan(caption) & np.isnan(pair))
+    if not np.isnan(pair).all():
+        for way in list(said):
+            said[way] = np.where(np.isnan(pair), said[way], np.nan)
+        said["fused"] = READ.slope * (pair - READ.middle)
+    elif not np.isnan(caption).all():
+        said["caption"] = _weighed(READ, _standardised(request, caption, Modality.TEXT))
+    passage = _column(columns, "passage", len(candidates))
+    if not np.isnan(passage).all():
+        found = _weighed(READ, _standardised(request, passage, Modality.TEXT))
+        known = total(said, len(candidates))
+        said["passage"] = np.logaddexp(known, found) - known
+    return said
+
+
+def _by_look(
+    request: StageRequest,
+    cosines: LogOdds,
+    columns: Mapping[str, Column],
+    captioned: NDArray[np.bool_],
+) -> dict[str, LogOdds]:
+    """What the items' own cosines say, and what each stage that looked closer adds to them.
+
+    A stage says how an item differs from the others that it looked at, in the units of cosines.
+    """
+    direction, query = request.direction, request.query
+    alone = _weight(query, direction.modality)
+    slope = np.where(captioned, SEEN_BESIDE_READ.slope, alone.slope)
+    middle = np.where(captioned, SEEN_BESIDE_READ.middle, alone.middle)
+    _, deviation = chance(query, direction.source.view.background, direction.modality)
+    beyond = _standardised(request, cosines, direction.modality)
+    added = {
+        name: _column(columns, name, len(cosines)) - np.nan_to_num(values).mean()
+        for name, values in columns.items()
+        if name not in _OWN_WAYS
+    }
+    closer = sum(map(np.nan_to_num, added.values()), np.zeros(len(cosines)))
+    width = _width(cosines, closer)
+    usual = beyond.mean() if len(beyond) else 0.0
+    said = {"picture": slope * (usual + (beyond - usual) / width - middle)}
+    for name, values in added.items():
+        said[name] = slope * values / (deviation * width)
+    return said
+
+
+def _width(cosines: LogOdds, added: LogOdds) -> float:
+    """How many times as wide as cosines their sums with what stages add are: it is evidence of the
+    same kind, and not more of it.
+    """
+    if not len(cosines):
+        return 1.0
+    plain, both = float(np.std(cosines)), float(np.std(cosines + added))
+    return min(max(both / plain, 1.0), WIDEST) if plain > 0 else 1.0
+
+
+def _weight(query: QueryVector, target: Modality) -> Weight:
+    """What a cosine to items of a modality counts, by what the query is made of."""
+    tower = TOWER[target]
+    read, seen = (READ, SEEN) if tower is Modality.TEXT else (SEEN, ALIKE)
+    share = query.written
+    pairs = zip(read, seen, strict=True)
+    return Weight(*(share * one + (1 - share) * other for one, other in pairs))
+
+
+def _by_words(
+    request: StageRequest, columns: Mapping[str, Column], meaning: LogOdds
+) -> dict[str, LogOdds]:
+    """What exact words add to what the meaning says.
+
+    All of a query's words in one thing alone outweigh the prior by `SURE`; words that many things
+    have say as much less as these are more, and a share of the words the square of it.
+    """
+    share = _column(columns, "words", len(meaning))
+    if np.isnan(share).all():
+        return {}
+    direction, query = request.direction, request.query
+    rare = query.written * request.found["words"].rarity
+    words = rare * share**2 * (SURE - prior(direction))
+    if len(direction.ways) > 1:
+        words = np.logaddexp(meaning, np.where(np.isnan(words), -np.inf, words)) - meaning
+    return {"words": np.where(np.isnan(share), np.nan, words)}
+
+
+def _standardised(request: StageRequest, cosines: LogOdds, target: Modality) -> LogOdds:
+    """How far cosines to items of a modality are beyond what chance gives, in deviations."""
+    background = request.direction.source.view.background
+    mean, deviation = chance(request.query, background, target)
+    found: LogOdds = (cosines - mean) / deviation
+    return found
+
+
+def _weighed(weight: Weight, beyond: LogOdds) -> LogOdds:
+    found: LogOdds = weight.slope * (beyond - weight.middle)
+    return found
+
+
+def _column(columns: Mapping[str, Column], name: str, n: int) -> LogOdds:
+    """A column as long as the candidates, NaN where it has nothing to say."""
+    found = np.full(n, np.nan)
+    values: NDArray[Any] = columns.get(name, np.zeros(0))[:n]
+    found[: len(values)] = values
+    return found
