@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from cmsearch.types import FloatArray
 
 
+_BAR = 12  # characters of the longest bar of evidence, to either side
+
+
 @click.command()
 @click.argument("query")
 @click.argument("file", type=click.Path(path_type=Path))
@@ -87,13 +90,10 @@ def _write(target: Path, data: bytes, force: bool) -> None:
 
 def _table(found: Explanation) -> Iterator[str]:
     place = "not found" if found.rank is None else f"rank {found.rank}"
-    likely = "" if found.relevance is None else f", relevance {found.relevance:.0%}"
+    likely = "" if found.relevance is None else f", relevance {found.relevance:.1%}"
     yield f"{printable(str(found.path))}: {place} of {found.pictures} pictures{likely}"
     yield ""
-    yield "stage         score"
-    notes = {"caption": found.caption or "", "words": " ".join(found.matched)}
-    for name, score in found.stages.items():
-        yield f"{name:12} {score:6.3f}  {printable(notes.get(name, ''))}".rstrip()
+    yield from _evidence_table(found)
     if found.words:
         yield ""
         yield "word          weight  attention  most on        similarity"
@@ -104,6 +104,20 @@ def _table(found: Explanation) -> Iterator[str]:
     if found.joined is not None:
         yield ""
         yield from _joined_table(found.joined)
+
+
+def _evidence_table(found: Explanation) -> Iterator[str]:
+    """The log-odds that each way adds, as bars to the left and right of none."""
+    yield f"evidence     log-odds  {'against':>{_BAR}} | for"
+    notes = {"caption": found.caption or "", "words": " ".join(found.matched)}
+    highest = max((abs(value) for value in found.stages.values()), default=0.0) or 1.0
+    for name, value in found.stages.items():
+        bar = "█" * round(abs(value) / highest * _BAR)
+        left, right = ("", bar) if value >= 0 else (bar, "")
+        note = printable(notes.get(name, ""))
+        yield f"{name:12} {value:+8.2f}  {left:>{_BAR}} | {right:{_BAR}}  {note}".rstrip()
+    if found.score is not None:
+        yield f"{'together':12} {found.score:+8.2f}"
 
 
 def _joined_table(joined: Joined) -> Iterator[str]:

@@ -26,6 +26,8 @@ _LEAST = (440, 192)
 _MARGIN, _GAP, _HEAD, _LABEL, _SCALE, _LINE = 24, 20, 78, 58, 36, 21
 _PAPER, _INK, _GREY = "#ffffff", "#1f2328", "#59636e"
 _BAR = (64, 10)
+_HALF = 40  # pixels of the longest bar of evidence, to either side
+_FOR, _AGAINST = "#2563eb", "#d97706"
 
 
 def read(path: Path) -> Image.Image:
@@ -162,13 +164,19 @@ def _write_scale(sheet: Image.Image, corner: tuple[int, int], text: str, room: i
 def _write_stages(
     sheet: Image.Image, explanation: Explanation, corner: tuple[int, int], room: int
 ) -> None:
-    """A line for each stage: its name, its score, and what it found."""
+    """A line for each way: its name, its evidence in log-odds, that as a bar, what it found."""
     left, top = corner
     found = {"caption": explanation.caption or "", "words": " ".join(explanation.matched)}
-    for name, score in explanation.stages.items():
+    highest = max((abs(value) for value in explanation.stages.values()), default=0.0) or 1.0
+    middle, drawing = left + 140 + _HALF, ImageDraw.Draw(sheet)
+    for name, value in explanation.stages.items():
         _write(sheet, (left, top), name, 14, _GREY, 80)
-        _write(sheet, (left + 84, top), f"{score:.3f}", 14, _INK, 60)
-        _write(sheet, (left + 140, top), printable(found.get(name, "")), 14, _GREY, room - 140)
+        _write(sheet, (left + 84, top), f"{value:+.2f}", 14, _INK, 56)
+        end = middle + round(value / highest * _HALF)
+        box = (min(middle, end), top + 4, max(middle, end), top + 14)
+        drawing.rectangle(box, fill=_FOR if value >= 0 else _AGAINST)
+        start = 2 * _HALF + 152
+        _write(sheet, (left + start, top), printable(found.get(name, "")), 14, _GREY, room - start)
         top += _LINE
 
 

@@ -18,6 +18,8 @@ from cmsearch.types import Candidates, FloatArray, Modality
 MATCHES = ("all", "picture", "caption", "words", "fused")
 SOFT = 0.1
 """How much nearer, in cosines, a caption has to be than a picture's others to stand for them."""
+NICETY = 0.01
+"""What BM25 counts beside the share of the words: of equal ones that with little else is first."""
 LEAST_SHARE = 0.5
 """What the words that are found have to weigh among all of the query's."""
 
@@ -63,13 +65,18 @@ def find_by_words(
 ) -> list[Found | None]:
     """For each query the photo items with at least half of its words, by their weight.
 
-    The values are the shares of the words that they have.
+    The values are the shares of the words that they have; what tells those apart that have as many
+    is BM25.
     """
     results: list[Found | None] = []
     for query, out in zip(queries, excluded, strict=True):
         matches = _matches(direction, query, out)
         near = [match for match in matches if match.share >= LEAST_SHARE]
-        values = {match.item: match.share for match in near}
+        best = max((match.score for match in near), default=0.0) or 1.0
+        values = {
+            match.item: match.share * (1 - NICETY) + NICETY * max(match.score / best, 0.0)
+            for match in near
+        }
         results.append(Found(values, _rarity(direction, matches)))
     return results
 

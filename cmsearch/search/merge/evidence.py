@@ -51,6 +51,8 @@ SEEN_BESIDE_READ = Weight(1.2, 1.75)
 """A picture that has a caption which is compared as well; docs/reranking.md has the figures."""
 SURE = 5.0
 """Log-odds that rare words have left when all of a query's words are found, against the prior."""
+SILENT = 0.1
+"""How often captions of what is meant don't mention it: they can't speak against it by more."""
 HOPE = 5.0
 """To one that what is asked for is here."""
 FEW = 32
@@ -108,7 +110,8 @@ def _by_meaning(
             said[way] = np.where(np.isnan(pair), said[way], np.nan)
         said["fused"] = READ.slope * (pair - READ.middle)
     elif not np.isnan(caption).all():
-        said["caption"] = _weighed(READ, _standardised(request, caption, Modality.TEXT))
+        found = _weighed(READ, _standardised(request, caption, Modality.TEXT))
+        said["caption"] = np.logaddexp(log(SILENT), log(1 - SILENT) + found)
     passage = _column(columns, "passage", len(candidates))
     if not np.isnan(passage).all():
         found = _weighed(READ, _standardised(request, passage, Modality.TEXT))

@@ -31,7 +31,7 @@ def merged(directions: Sequence[Answers], depth: int) -> Answers:
         if len(own.best) + len(own.rest) >= depth and (own.rest or own.best)
     ]
     bar = max((end.score for end in ends), default=float("-inf"))
-    rest = [own for own in merge(*(each.rest for each in directions), key=order)]
+    rest = list(merge(*(each.rest for each in directions), key=order))
     return followed(best, [own for own in rest if own.score >= bar])
 
 
