@@ -14,7 +14,7 @@ from cmsearch.search.merge.evidence import PRIOR
 from cmsearch.search.merge.relevance import competing, relevance
 from cmsearch.search.merge.things import thing
 from cmsearch.search.rank.second_stage import Ranking
-from cmsearch.search.retrieve.nearest import DECIMALS, Answers, Candidate, order
+from cmsearch.search.retrieve.nearest import DECIMALS, Answers, Candidate
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import Hit, Modality
@@ -108,10 +108,7 @@ def _known(
     ]
     scores = competing([own.score for own in candidates], things, counted, strength)
     known = {id(own): score for own, score in zip(candidates, scores, strict=True)}
-    scored = [
-        (own._replace(score=round(known[id(own)], DECIMALS)), copies) for own, copies in pairs
-    ]
-    return sorted(scored, key=lambda pair: order(pair[0]))
+    return [(own._replace(score=round(known[id(own)], DECIMALS)), copies) for own, copies in pairs]
 
 
 def _rounded(candidate: Candidate) -> dict[str, float]:
