@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import date
 from itertools import pairwise
+from math import exp, fsum
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -16,14 +17,14 @@ from cmsearch.search.hybrid.captions_and_words import MATCHES
 
 FEW, MORE = 5, (15, 50, 1000)
 """Hits that are compared, and how many are asked for besides."""
-RISE, NO_RELEVANCE, LONGER, AGAIN, ERROR = (
+RISE, UNTOLD, LONGER, AGAIN, ERROR = (
     "more relevance below",
-    "no relevance",
+    "a score or a relevance that the evidence doesn't sum to",
     "another beginning of a longer answer",
     "another answer to the same",
     "an error that is none of a query",
 )
-KINDS = (RISE, NO_RELEVANCE, LONGER, AGAIN, ERROR)
+KINDS = (RISE, UNTOLD, LONGER, AGAIN, ERROR)
 """What no answer may show."""
 SPREAD = {RISE: f"{RISE}, where hits are spread", LONGER: f"{LONGER}, where hits are spread"}
 """What `diverse` is for, or can't help."""
@@ -102,7 +103,7 @@ def faults(engine: Engine, own: Asked) -> tuple[list[Fault], bool]:
         return [], True
     except Exception as error:
         return [Fault(ERROR, own, f"{type(error).__name__}: {error}")], False
-    found = [*_rises(own, longer[MORE[-1]]), *_unknown(own, longer[MORE[-1]])]
+    found = [*_rises(own, longer[MORE[-1]]), *_untold(own, longer[MORE[-1]])]
     if again != hits:
         found.append(Fault(AGAIN, own, _apart(hits, again)))
     for k, more in longer.items():
@@ -119,15 +120,18 @@ def _fault(kind: str, own: Asked, told: str) -> Fault:
 def _rises(own: Asked, hits: Sequence[Hit]) -> Iterator[Fault]:
     """The first hit of more relevance than the one above it."""
     for above, below in pairwise(hits):
-        if above.relevance is not None and (below.relevance or 0.0) > above.relevance:
+        if below.relevance > above.relevance:
             yield _fault(RISE, own, f"{_line(above)}\n{_line(below)}")
             return
 
 
-def _unknown(own: Asked, hits: Sequence[Hit]) -> Iterator[Fault]:
+def _untold(own: Asked, hits: Sequence[Hit]) -> Iterator[Fault]:
+    """The first hit whose evidence isn't its score, or whose relevance isn't that of the score."""
     for hit in hits:
-        if hit.relevance is None:
-            yield Fault(NO_RELEVANCE, own, _line(hit))
+        said = 1 / (1 + exp(-max(-500.0, min(500.0, hit.score))))
+        is_sum = abs(fsum(hit.stages.values()) - hit.score) < 1e-5
+        if not is_sum or "prior" not in hit.stages or abs(hit.relevance - said) > 1e-4:
+            yield Fault(UNTOLD, own, _line(hit))
             return
 
 
@@ -208,9 +212,13 @@ def _ranking(random: Random) -> tuple[Ranking, tuple[str, ...]]:
         "fold": (False,),
         "diverse": (True,),
         "fusion": ("sum",),
+        "without": (frozenset({"picture"}), frozenset({"caption", "words"})),
         "min_relevance": (0.05, 0.15, 0.5, 0.9),
     }
     number = random.choice((0, 0, 1, 1, 1, 2, 2, 3))
     chosen = {name: random.choice(choices[name]) for name in random.sample(list(choices), number)}
-    names = tuple(f"{name} {value}" for name, value in chosen.items())
+    names = tuple(
+        f"{name} {' '.join(sorted(value)) if name == 'without' else value}"
+        for name, value in chosen.items()
+    )
     return Ranking(**chosen), names

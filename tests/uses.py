@@ -234,6 +234,7 @@ class Uses:
             budget=draw((None, 0, 1.0, "x")),
             fold=draw((True, False)),
             diverse=draw((True, False)),
+            without=draw((frozenset(), {"picture"}, {"words", "x"}, "x", 5)),
         )
 
     # --- what happens to the folder meanwhile ---

@@ -196,10 +196,9 @@ def _previews(hits: Sequence[Hit], showing: Showing) -> Iterator[str]:
 
 def row(hit: Hit, *, dated: bool = False) -> str:
     """A hit as a line of the table, with the time of its picture or file if `dated`."""
-    likely = f"{hit.relevance:4.0%}"
     taken = f"{hit.taken:%Y-%m-%d %H:%M}" if hit.taken else " " * 16
     day = f"{taken}  " if dated else ""
-    line = f"{hit.rank:>3}  {likely}  {day}{hit.kind:10} {shown(hit.path)}"
+    line = f"{hit.rank:>3}  {hit.relevance:4.0%}  {day}{hit.kind:10} {shown(hit.path)}"
     if hit.text is None:
         line += _place(hit)
     if hit.copies and hit.modality in (Modality.IMAGE, Modality.VIDEO):

@@ -52,7 +52,7 @@ class Reliability:
     of: str
     """Which hits: the `first` of each query, or all that are `shown`."""
     hits: int
-    """The number of hits whose relevance is known."""
+    """The number of hits."""
     right: float
     """The share of them that are right: the base rate."""
     error: float
@@ -82,7 +82,7 @@ class Judged:
         return [max(value for value, _ in row) for row in self.rows if row]
 
     def reliabilities(self) -> list[Reliability]:
-        """Those of the first hits and of all; none where no relevance is known."""
+        """Those of the first hits and of all; none where nothing was found."""
         kinds = {
             "first": [row[0] for row in self.rows if row],
             "shown": [hit for row in self.rows for hit in row],
@@ -125,11 +125,7 @@ def _captions(engine: Engine, images: Sequence[str]) -> Iterator[list[Hit]]:
 
 
 def _judged(hits: Sequence[Hit], right: Path) -> tuple[tuple[float, bool], ...]:
-    return tuple(
-        (hit.relevance, right in (hit.path, *hit.copies))
-        for hit in hits
-        if hit.relevance is not None
-    )
+    return tuple((hit.relevance, right in (hit.path, *hit.copies)) for hit in hits)
 
 
 def reliability(direction: str, of: str, hits: Sequence[tuple[float, bool]]) -> Reliability:

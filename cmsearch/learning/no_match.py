@@ -58,7 +58,7 @@ def absurd() -> list[str]:
 
 def no_match(engine: Engine, queries: Sequence[str], answered: Sequence[float]) -> NoMatch:
     """What `queries` that nothing answers find beside the best relevances of those `answered`."""
-    best = [value for value in _best(engine, queries) if value is not None]
+    best = list(_best(engine, queries))
     if not best:
         return NoMatch(0, None, {})
     ordered = sorted(best, reverse=True)
@@ -67,13 +67,12 @@ def no_match(engine: Engine, queries: Sequence[str], answered: Sequence[float]) 
     return NoMatch(len(best), auc, least)
 
 
-def _best(engine: Engine, queries: Sequence[str]) -> Iterator[float | None]:
+def _best(engine: Engine, queries: Sequence[str]) -> Iterator[float]:
     """The highest relevance that a picture has for each query; 0 where there is no picture."""
     for start in range(0, len(queries), _AT_ONCE):
         some = queries[start : start + _AT_ONCE]
         for hits in engine.search(some, target="image", ranking=Ranking()):
-            known = [hit.relevance for hit in hits if hit.relevance is not None]
-            yield max(known) if known else None if hits else 0.0
+            yield max((hit.relevance for hit in hits), default=0.0)
 
 
 def calibrate(
@@ -83,7 +82,7 @@ def calibrate(
 
     By the pictures alone. The former are the captions; the latter are the queries `absurd`, or
     the captions again, each with its picture left out to see how relevant the best of the others
-    seems. Queries without any relevance, where no bank was kept yet, are left out.
+    seems.
     """
     pairs = given_or_own(engine, gold)
     asked = _by_picture(engine, [one.caption for one in pairs])
@@ -101,12 +100,10 @@ def calibrate(
 
 
 def _by_picture(engine: Engine, queries: Sequence[str]) -> list[dict[Path, float]]:
-    """For each query the relevance of the pictures, where it is known."""
+    """For each query the relevance of the pictures."""
     ranking = Ranking(match="picture", fold=False)
     asked = engine.search(queries, target="image", k=DEPTH, ranking=ranking)
-    return [
-        {hit.path: hit.relevance for hit in hits if hit.relevance is not None} for hits in asked
-    ]
+    return [{hit.path: hit.relevance for hit in hits} for hits in asked]
 
 
 def _calibration(here: Sequence[float], missing: Sequence[float]) -> Calibration:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from math import inf
 from pathlib import Path
@@ -320,6 +320,9 @@ def _check_ranking(ranking: Any) -> None:
         value = getattr(ranking, kind)
         if not isinstance(value, str) or value not in known:
             raise QueryError(f"There is no {kind} {value!r}; it is one of {', '.join(known)}.")
+    ways = ranking.without
+    if not isinstance(ways, Set | list | tuple) or not all(isinstance(way, str) for way in ways):
+        raise QueryError(f"without is a set of names of ways, such as 'words', not {ways!r}.")
     for name, most in (("min_relevance", 1.0), ("budget", inf)):
         value = getattr(ranking, name)
         if value is not None and not (isinstance(value, int | float) and 0 <= value <= most):

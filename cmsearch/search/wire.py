@@ -40,7 +40,10 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
 
 
 def hit_from_json(fields: Mapping[str, Any]) -> Hit:
-    """The hit of `hit_as_json`. Raises `LookupError`, `TypeError` or `ValueError` for others."""
+    """The hit of `hit_as_json`, also of before hits had cosines and all of them a relevance.
+
+    Raises `LookupError`, `TypeError` or `ValueError` for others.
+    """
     return Hit(
         rank=int(fields["rank"]),
         score=float(fields["score"]),
@@ -51,14 +54,14 @@ def hit_from_json(fields: Mapping[str, Any]) -> Hit:
         text=_optional(str, fields["text"]),
         taken=_optional(datetime.fromisoformat, fields["taken"]),
         stages={str(name): float(value) for name, value in fields["stages"].items()},
-        relevance=float(fields["relevance"]),
+        relevance=_optional(float, fields["relevance"]) or 0.0,
         copies=tuple(map(Path, fields["copies"])),
         start=_optional(float, fields["start"]),
         end=_optional(float, fields["end"]),
         page=_optional(int, fields["page"]),
         item=int(fields["item"]),
         locator=str(fields["locator"]),
-        cosine=float(fields["cosine"]),
+        cosine=float(fields.get("cosine", 0.0)),
     )
 
 

@@ -31,7 +31,7 @@ class Card:
     text: str | None
     taken: str | None
     score: str
-    relevance: float | None
+    relevance: float
     is_picture: bool
     picture: str | None = None
     width: int = 0

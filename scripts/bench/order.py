@@ -5,9 +5,9 @@
 Half of the searches are of the sample data with all its media, half of 300 drawn pictures with
 captions (scripts/drawn.py), both indexed with `lite`, in FOLDER if one is named: over directions,
 compositions, filters and options. Counts the answers with a hit that shows more relevance than the
-one above it, or none; those whose first five are others where 15, 50 or 1,000 are asked for, or the
-second time; and errors that aren't of queries. Tells of each the searches with the fewest options.
-Ends with 1 if there is any.
+one above it, or with a score that isn't the sum of its evidence; those whose first five are others
+where 15, 50 or 1,000 are asked for, or the second time; and errors that aren't of queries. Tells of
+each the searches with the fewest options. Ends with 1 if there is any.
 """
 
 from __future__ import annotations

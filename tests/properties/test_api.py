@@ -49,6 +49,7 @@ RANKINGS: list[Any] = [
     *(Ranking(min_relevance=one) for one in (NAN, "x", 2)),  # type: ignore[arg-type]
     *(Ranking(budget=one) for one in (NAN, "x", -1, 0)),  # type: ignore[arg-type]
     *(Ranking(stages=one) for one in (5, "x")),  # type: ignore[arg-type]
+    *(Ranking(without=one) for one in (5, None, "words", [5], {1}, b"words", object())),  # type: ignore[arg-type]
     Ranking(fusion=None), Ranking(fold="x"), Ranking(diverse=None),  # type: ignore[arg-type]
 ]  # fmt: skip
 

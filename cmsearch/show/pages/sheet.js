@@ -29,9 +29,11 @@ function show(number) {
   $("caption").hidden = !data.text;
   $("place").textContent = data.path;
   $("place").href = link.href;
-  const meter = card.querySelector(".relevance span");
-  const facts = [`rank ${card.querySelector(".rank").textContent}`, `score ${data.score}`];
-  if (meter) facts.push(`relevance ${meter.textContent}`);
+  const facts = [
+    `rank ${card.querySelector(".rank").textContent}`,
+    `score ${data.score}`,
+    `relevance ${card.querySelector(".relevance span").textContent}`,
+  ];
   if (data.taken) facts.push(data.taken);
   $("facts").textContent = facts.join("  ·  ");
   $("marked").checked = box(card).checked;

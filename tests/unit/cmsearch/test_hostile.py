@@ -203,13 +203,17 @@ HUGE = 2**62
         lambda value: value.update(last_embedding="x"),
         lambda value: value.update(token=None),
         lambda value: value.update(token=["x"]),
-        lambda value: value.update(background={"text": {"image": [float("nan"), 1]}}),
-        lambda value: value.update(background={"text": {"image": [0.5, 0], "text": [0.5, 0]}}),
-        lambda value: value.update(background={"text": {"image": [1e308, 1e-320]}}),
-        lambda value: value.update(background={"text": {"image": [0.1, -1], "text": [0, -1]}}),
-        lambda value: value.update(background={"text": {"image": [0.5, float("inf")]}}),
+        *(
+            lambda value, scale=scale: value.update(background={"bank": {"image": scale}})
+            for scale in (
+                *([float("nan"), 1, 0, 1], [0.5, 1, 0, float("nan")], [0.5, 0, 0.5, 0]),
+                *([1e308, 0.1, 0, 1e-320], [0.5, 0.1, -1e308, 0.1], [0.1, -1, 0, -1]),
+                *([0.5, 0.1, 0, float("inf")], [0.5, 0.1, 0, 10**400], [-1, 0.001, 1, 0.001]),
+                *(["1", "1", "1", "1"], "0.50", {}, [], [0.5, 0.1], [[]] * 4, 5, None),
+            )
+        ),
+        lambda value: value.update(background={"bank": [1, 2, 3, 4]}),
         lambda value: value.update(background="x"),
-        lambda value: value.update(background={"text": {"image": ["1"]}}),
         lambda value: value.update(other="field"),
     ],
 )  # fmt: skip

@@ -99,7 +99,7 @@ def test_sounds_are_found_by_words(folder: Path, fake_model: str, fake_sound: st
     (hit,) = found(folder, "noise", k=1)
     assert (hit.kind, hit.modality, hit.text) == ("sound", Modality.SOUND, None)
     assert hit.source == "c.wav@00:00:00–00:00:02"
-    assert hit.relevance is not None and hit.relevance > 0.5
+    assert hit.relevance > 0.5
     with pytest.raises(QueryError, match=r"not by sounds: c\.wav@00:00:00"):
         cmsearch.refined("noise", [hit])
 
@@ -120,7 +120,7 @@ def test_sums_and_exclusions_are_those_of_the_sounds_space(
     with cmsearch.open(folder) as engine:
         hits = engine.search(query, target="sound")
         assert {hit.path.name for hit in hits[:4]} == {"a.wav", "b.wav", "mixed.wav"}
-        assert all(hit.relevance is not None for hit in hits)
+        assert all(0 < hit.relevance < 1 for hit in hits)
         without = engine.search(
             cmsearch.Query(query.parts, (cmsearch.QueryPart("high"),)), target="sound"
         )
@@ -136,10 +136,10 @@ def test_vectors_of_the_two_spaces_do_not_meet(
     run(folder, fake_model, fake_sound)
     for target in ("sound", "audio", "any"):
         hits = found(folder, "red", target, ranking=cmsearch.Ranking(diverse=True))
-        assert all(abs(hit.stages["cosine"]) < 0.1 for hit in hits if hit.kind == "sound")
-        assert target == "sound" or all(hit.score != 1 for hit in hits)
+        assert all(abs(hit.cosine) < 0.1 for hit in hits if hit.kind == "sound")
+        assert target == "sound" or all(hit.cosine != 1 for hit in hits)
     by_text = found(folder, "low", "text")
-    assert by_text and all(hit.stages["cosine"] < 0.1 for hit in by_text)
+    assert by_text and all(hit.cosine < 0.1 for hit in by_text)
 
 
 def test_pictures_are_not_asked_of_sounds(folder: Path, fake_model: str, fake_sound: str) -> None:

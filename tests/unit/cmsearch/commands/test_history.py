@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,9 @@ WRONG: list[tuple[list[Any], Any]] = [
     (["hits", 0, "path"], None),
     (["hits", 0, "score"], []),
     (["hits", 0, "relevance"], {"a": 1}),
+    (["hits", 0, "relevance"], "likely"),
+    (["hits", 0, "cosine"], None),
+    (["hits", 0, "cosine"], []),
     (["hits", 0, "copies"], 5),
     (["options"], 5),
     (["options"], ["ab", "c"]),
@@ -160,8 +164,27 @@ def test_deep_brackets_are_no_last_search(state: Path) -> None:
 def test_every_field_of_a_hit_is_kept() -> None:
     hit = Hit(
         rank=1, score=0.5, path=Path("/a"), source="a.mkv@1", modality=Modality.VIDEO, kind="shot",
-        text=None, taken=datetime(2020, 1, 1), stages={"cosine": 0.5}, relevance=0.25,
-        copies=(Path("/b"),), start=1.0, end=2.5, page=None, item=7, locator="1-2.5",
+        text=None, taken=datetime(2020, 1, 1), stages={"picture": 3.5, "prior": -3.0}, relevance=0.25,
+        copies=(Path("/b"),), start=1.0, end=2.5, page=None, item=7, locator="1-2.5", cosine=0.4,
     )  # fmt: skip
     history.keep(search(hits=[hit]))
     assert history.last().hits == [hit]
+
+
+def test_what_an_older_version_kept_is_read(state: Path) -> None:
+    """Hits had no cosine then, and no relevance where there was nothing to judge by."""
+    history.keep(search(hits=[PHOTO, CAPTION], seen=[PHOTO]))
+    kept = json.loads((state / "last.json").read_text())
+    for hit in kept["hits"] + kept["seen"]:
+        del hit["cosine"]
+        hit["stages"] = {"cosine": 0.5}
+    kept["hits"][0]["relevance"] = None
+    kept["hits"][1]["relevance"] = 0.75
+    (state / "last.json").write_text(json.dumps(kept))
+    found = history.last()
+    stages = {"cosine": 0.5}
+    assert found.hits == [
+        replace(PHOTO, stages=stages),
+        replace(CAPTION, stages=stages, relevance=0.75),
+    ]
+    assert found.seen == [replace(PHOTO, stages=stages)]

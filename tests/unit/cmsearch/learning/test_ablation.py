@@ -102,7 +102,7 @@ def test_what_gains_most_is_kept_and_what_harms_is_not() -> None:
 def test_what_is_kept_runs_by_default(engine: cmsearch.Engine) -> None:
     with engine:
         before = engine.search("a red thing", target="image")
-        assert all(set(hit.stages) <= {"cosine", "caption", "words"} for hit in before)
+        assert all(set(hit.stages) <= {"picture", "caption", "words", "prior"} for hit in before)
         kept = keep(engine, [gain("both", UP, UP)])
         assert kept[TEXT_IMAGE] == StageSettings(UNMEASURED, UNMEASURED_HUBNESS)
         after = engine.search("a red thing", target="image")

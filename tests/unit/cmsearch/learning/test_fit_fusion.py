@@ -148,8 +148,8 @@ def test_what_is_taken_away_is_taken_from_what_is_joined(folder: Path) -> None:
         hits, others = (
             engine.search(one, target="image", k=60, ranking=ranking) for one in (query, away)
         )
-    scores = {hit.path: hit.stages["cosine"] for hit in hits}
-    falls = {hit.path: scores[hit.path] - hit.stages["cosine"] for hit in others}
+    cosines = {hit.path: hit.cosine for hit in hits}
+    falls = {hit.path: cosines[hit.path] - hit.cosine for hit in others}
     tomato, grass = (
         np.mean([falls.get(folder / f"{n:02}.png", 0.0) for n in range(one, 60, 4)])
         for one in (0, 1)
@@ -190,7 +190,7 @@ def test_what_a_transform_gives(folder: Path) -> None:
         ranking = cmsearch.Ranking(rerank="none", match="picture", fold=False)
         (first, *_) = engine.search(query, target="image", ranking=ranking)
         own = engine.embed(image=first.path)[0]
-    assert first.stages["cosine"] == pytest.approx(float(own @ found.vector), abs=2e-3)
+    assert first.cosine == pytest.approx(float(own @ found.vector), abs=2e-3)
 
 
 def test_pictures_are_found_by_one_vector_with_their_captions(folder: Path) -> None:

@@ -98,8 +98,9 @@ def test_what_tokens_tell_apart_is_learned_and_kept(done: Reranking) -> None:
 def test_searches_use_it_by_default(folder: Path) -> None:
     found, before = hits(folder), hits(folder, replace(PLAIN, rerank="none"))
     assert right(found) >= 4 > right(before)
-    hit = found[0]
-    assert hit.score == pytest.approx(hit.stages["cosine"] + hit.stages["learned"], abs=1e-5)
+    for hit in found:
+        assert hit.stages.keys() == {"picture", "learned", "prior"}
+        assert hit.score == pytest.approx(sum(hit.stages.values()), abs=1e-5)
 
 
 @pytest.mark.parametrize("rerank", ["none", "attention"])

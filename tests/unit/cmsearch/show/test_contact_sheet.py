@@ -45,12 +45,12 @@ def test_a_caption_shows_its_picture_and_a_passage_its_text(tmp_path: Path) -> N
     caption = hit(picture, modality=Modality.TEXT, kind="caption", text="a & b", source="c.jsonl:1")
     passage = hit(
         tmp_path / "n.md", modality=Modality.TEXT, kind="passage", text="Once.", source="n.md:3",
-        relevance=None,
+        relevance=0.0,
     )  # fmt: skip
     first, second = cards(contact_sheet("x", [caption, passage], folder=tmp_path))
     assert "data:image" in first and "a &amp; b" in first
     assert "data:image" not in second and "Once." in second and "n.md:3" in second
-    assert "%" not in second
+    assert "0 %" in second and 'width="0.00"' in second
 
 
 def test_a_picture_that_is_gone_leaves_a_frame_that_says_why(tmp_path: Path) -> None:
