@@ -75,8 +75,8 @@ def oracle(folder: Path, text: str) -> Answer:
 
 
 def assert_right(folder: Path, text: str) -> None:
-    """A search by pictures finds what the catalog says, in the order of their cosines; equal ones may
-    differ at 1e-6.
+    """A search by pictures finds what the catalog says, in the order of their cosines, which
+    may differ at 1e-6.
     """
     found, truth = answer(folder, text), oracle(folder, text)
     assert {path for _, path in found} == {path for _, path in truth}

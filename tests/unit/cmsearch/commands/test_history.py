@@ -164,8 +164,9 @@ def test_deep_brackets_are_no_last_search(state: Path) -> None:
 def test_every_field_of_a_hit_is_kept() -> None:
     hit = Hit(
         rank=1, score=0.5, path=Path("/a"), source="a.mkv@1", modality=Modality.VIDEO, kind="shot",
-        text=None, taken=datetime(2020, 1, 1), stages={"picture": 3.5, "prior": -3.0}, relevance=0.25,
-        copies=(Path("/b"),), start=1.0, end=2.5, page=None, item=7, locator="1-2.5", cosine=0.4,
+        text=None, taken=datetime(2020, 1, 1), stages={"picture": 3.5, "prior": -3.0},
+        relevance=0.25, copies=(Path("/b"),), start=1.0, end=2.5, page=None, item=7,
+        locator="1-2.5", cosine=0.4,
     )  # fmt: skip
     history.keep(search(hits=[hit]))
     assert history.last().hits == [hit]
