@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmsearch.errors import QueryError
-from cmsearch.search.query.compose import QueryVector, cosines, standard, toward
-from cmsearch.types import ComposedQuery, EncodedQuery, FloatArray, Modality
+from cmsearch.search.query.compose import QueryVector, chance, toward
+from cmsearch.types import ComposedQuery, EncodedQuery, FloatArray, Modality, Scale
 
 TEXT, IMAGE = Modality.TEXT, Modality.IMAGE
 BACKGROUND = {
-    "text": {"image": (0.2, 0.05), "text": (0.5, 0.1)},
-    "image": {"image": (0.8, 0.2), "text": (0.2, 0.05)},
+    "text": {"image": Scale(0.2, 0.05, 0.0, 0.5), "text": Scale(0.5, 0.1, 0.0, 0.5)},
+    "image": {"image": Scale(0.8, 0.2, 0.3, 0.15), "text": Scale(0.2, 0.05, 0.0, 0.5)},
+    "bank": {"image": Scale(0.3, 0.5, 0.1, 0.04), "text": Scale(0.6, 0.5, 0.2, 0.1)},
 }
 WEIGHTS = st.floats(0.05, 20) | st.floats(-20, -0.05)
 
@@ -43,7 +44,7 @@ def test_a_cosine_to_the_sum_is_the_sum_of_those_to_the_parts(
     asked = ComposedQuery(tuple(parts), tuple(weights))
     query = toward(asked, BACKGROUND, IMAGE)
     assert float(np.linalg.norm(query.vector)) == pytest.approx(1, abs=1e-5)
-    expected = cosines(parts, items) @ np.array(query.shares)
+    expected = items @ np.stack([own.vector for own in parts]).T @ np.array(query.shares)
     np.testing.assert_allclose(
         items @ query.vector, expected, atol=1e-4 * max(map(abs, query.shares))
     )
@@ -77,25 +78,39 @@ def test_what_cancels_out_is_an_error() -> None:
         toward(ComposedQuery((axis(0), axis(0)), (1.0, -1.0)), BACKGROUND, IMAGE)
 
 
-def test_the_standard_of_one_part_is_its_directions() -> None:
+def test_chance_gives_a_text_what_it_gives_captions_of_the_bank() -> None:
+    """Texts of the store are about something here; those of the bank are about nothing."""
     query = toward(ComposedQuery((axis(0),), (3.0,)), BACKGROUND, IMAGE)
-    assert standard(query, BACKGROUND, IMAGE) == pytest.approx((0.2, 0.05))
+    assert chance(query, BACKGROUND, IMAGE) == pytest.approx((0.1, 0.04))
+    shown = toward(ComposedQuery((axis(0, IMAGE),), (3.0,)), BACKGROUND, IMAGE)
+    assert chance(shown, BACKGROUND, IMAGE) == pytest.approx((0.3, 0.15))
 
 
-def test_the_standard_of_a_sum_is_that_of_independent_parts() -> None:
-    """Mean Σ s·m, variance Σ (s·d)², here with shares 1/√2 and ∓1/√2."""
+def test_chance_gives_a_sum_what_it_gives_independent_parts() -> None:
+    """Mean Σ s·m, variance Σ (s·d)², here with the shares 1/√2 and -1/√2, then 0.6 and 0.8."""
     share = sqrt(0.5)
     query = toward(ComposedQuery((axis(0), axis(1)), (1.0, -1.0)), BACKGROUND, IMAGE)
-    mean, deviation = standard(query, BACKGROUND, IMAGE)
-    assert mean == pytest.approx(share * 0.2 - share * 0.2)
-    assert deviation == pytest.approx(hypot(share * 0.05, share * 0.05))
+    mean, deviation = chance(query, BACKGROUND, IMAGE)
+    assert mean == pytest.approx(share * 0.1 - share * 0.1)
+    assert deviation == pytest.approx(hypot(share * 0.04, share * 0.04))
+    parts = (axis(0), axis(1, IMAGE))
+    mixed = QueryVector(parts[0].vector, parts, (1.0, 1.0), (0.6, 0.8))
+    mean, deviation = chance(mixed, BACKGROUND, IMAGE)
+    assert mean == pytest.approx(0.6 * 0.1 + 0.8 * 0.3)
+    assert deviation == pytest.approx(hypot(0.6 * 0.04, 0.8 * 0.15))
 
 
 def test_a_direction_without_a_background_takes_the_mean_of_the_others() -> None:
     query = toward(ComposedQuery((axis(0),), (1.0,)), {}, IMAGE)
-    known = {"text": {"text": (0.4, 0.1), "image": (0.2, 0.3)}}
-    assert standard(query, known, Modality.SPEECH) == pytest.approx((0.3, 0.2))
-    assert standard(query, {}, IMAGE) == (0.0, 1.0)
+    known = {"bank": {"text": Scale(0.4, 0.1, 0.2, 0.1), "image": Scale(0.2, 0.3, 0.1, 0.3)}}
+    assert chance(query, known, Modality.SPEECH) == pytest.approx((0.15, 0.2))
+
+
+def test_where_nothing_is_known_chance_is_the_same_in_each_direction() -> None:
+    query = toward(ComposedQuery((axis(0),), (1.0,)), {}, IMAGE)
+    mean, deviation = chance(query, {}, IMAGE)
+    assert deviation > 0
+    assert chance(query, {"bank": {}}, TEXT) == (mean, deviation)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from cmsearch.store.index.background import (
     Rows,
     background,
     banked,
-    unrelated_best,
+    unrelated,
 )
 from cmsearch.types import FloatArray, Modality
 from tests.oracle import ids, unit_vectors
@@ -51,8 +51,21 @@ def test_the_best_unrelated_score_is_worked_out_by_hand() -> None:
     mean = sum(best) / 3
     deviation = (sum((value - mean) ** 2 for value in best) / 3) ** 0.5
     targets = Rows(np.concatenate([near, far]), subjects)
-    found = unrelated_best(Rows(queries, ids(1, 2, 3)), targets)
-    assert found == pytest.approx((mean, deviation), rel=1e-5)
+    found = unrelated(Rows(queries, ids(1, 2, 3)), targets)
+    assert found is not None
+    assert found[:2] == pytest.approx((mean, deviation), rel=1e-5)
+
+
+def test_all_unrelated_scores_are_worked_out_by_hand() -> None:
+    """The best of few is raised to that of many; the mean of all needs no such thing."""
+    queries = np.array([[1, 0, 0], [0, 1, 0], [0.6, 0.8, 0]], np.float32)
+    targets = np.array([[1, 0, 0], [0, 1, 0], [0.8, 0.6, 0]], np.float32)
+    scores = [0, 0.8, 0, 0.6, 0.6, 0.8, 0.6 * 0.8 + 0.8 * 0.6]  # without 1 and 1, as above
+    mean = sum(scores) / 7
+    deviation = (sum((value - mean) ** 2 for value in scores) / 7) ** 0.5
+    found = unrelated(Rows(queries, ids(1, 2, 3)), Rows(targets, ids(1, 2, 9)))
+    assert found is not None
+    assert found[2:] == pytest.approx((mean, deviation), rel=1e-5)
 
 
 def test_the_best_of_few_is_raised_to_that_of_many() -> None:
@@ -64,33 +77,34 @@ def test_the_best_of_few_is_raised_to_that_of_many() -> None:
     middle = sum(wide) / 3
     spread = (sum((value - middle) ** 2 for value in wide) / 3) ** 0.5
     few = Rows(np.array([[0.28, 0.96]], np.float32), ids(9))
-    found = unrelated_best(Rows(queries, ids(1, 2, 3)), few)
+    found = unrelated(Rows(queries, ids(1, 2, 3)), few)
     blom = NormalDist().inv_cdf((AS_MANY - 0.375) / (AS_MANY + 0.25))
-    assert found == pytest.approx((tanh(middle + spread * blom), deviation), rel=1e-5)
+    expected = (tanh(middle + spread * blom), deviation, mean, deviation)
+    assert found == pytest.approx(expected, rel=1e-5)
 
 
 def test_copies_of_one_are_no_more_than_one() -> None:
     """Three hundred pictures of one scene are no collection that has something for everybody."""
     one = items(1, 1, seed=1)
     many = Rows(np.repeat(one.vectors, 300, axis=0), 1 + np.arange(300))
-    assert unrelated_best(BANKED, many) == pytest.approx(unrelated_best(BANKED, one), rel=1e-5)
+    assert unrelated(BANKED, many) == pytest.approx(unrelated(BANKED, one), rel=1e-5)
 
 
 def test_the_deviation_has_a_least_value() -> None:
     queries = Rows(np.tile(np.array([[1, 0]], np.float32), (3, 1)), ids(1, 2, 3))
-    found = unrelated_best(queries, Rows(np.array([[0.6, 0.8]], np.float32), ids(9)))
-    assert found == pytest.approx((0.6, 0.02))
+    found = unrelated(queries, Rows(np.array([[0.6, 0.8]], np.float32), ids(9)))
+    assert found == pytest.approx((0.6, 0.02, 0.6, 0.02))
 
 
 @pytest.mark.parametrize("queries", [0, 2])
 def test_two_queries_know_nothing(queries: int) -> None:
-    assert unrelated_best(items(queries, 0), items(5, 10, seed=1)) is None
+    assert unrelated(items(queries, 0), items(5, 10, seed=1)) is None
 
 
 def test_what_is_all_related_knows_nothing() -> None:
     related = np.zeros(10, np.int64)
-    assert unrelated_best(Rows(rows(10), related), Rows(rows(10, seed=1), related)) is None
-    assert unrelated_best(Rows(rows(10), related), items(0, 1)) is None
+    assert unrelated(Rows(rows(10), related), Rows(rows(10, seed=1), related)) is None
+    assert unrelated(Rows(rows(10), related), items(0, 1)) is None
 
 
 @pytest.mark.parametrize("texts", [0, 1, 2, 3, 10])
@@ -107,9 +121,10 @@ def test_one_item_is_judged_nearly_as_many_of_its_kind(modality: Modality, aroun
     many = items(ENOUGH, 1000, 3, around)
     whole = background({IMAGE: PICTURES, modality: many}, BANKED)[BANK][modality]
     one = Rows(many.vectors[:1], many.subjects[:1])
-    mean, deviation = background({IMAGE: PICTURES, modality: one}, BANKED)[BANK][modality]
-    assert abs(mean - whole[0]) < 0.6 * whole[1]
-    assert 0.6 < deviation / whole[1] < 1.6
+    alone = background({IMAGE: PICTURES, modality: one}, BANKED)[BANK][modality]
+    for own, other in ((alone[:2], whole[:2]), (alone[2:], whole[2:])):
+        assert abs(own[0] - other[0]) < 0.6 * other[1]
+        assert 0.6 < own[1] / other[1] < 1.6
 
 
 @pytest.mark.parametrize("modality", [TEXT, IMAGE, AUDIO, VIDEO])
@@ -123,8 +138,9 @@ def test_nothing_jumps_when_one_more_comes(modality: Modality, query: str) -> No
         own = Rows(some.vectors[:number], some.subjects[:number])
         found.append(background({beside: first, modality: own}, BANKED)[query][modality])
     for one, other in pairwise(found):
-        assert abs(one[0] - other[0]) < max(one[1], other[1])
-        assert 0.6 < one[1] / other[1] < 1.6
+        for own, next_ in ((one[:2], other[:2]), (one[2:], other[2:])):
+            assert abs(own[0] - next_[0]) < max(own[1], next_[1])
+            assert 0.6 < own[1] / next_[1] < 1.6
 
 
 def test_enough_items_are_judged_by_themselves() -> None:
