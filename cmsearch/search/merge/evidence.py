@@ -111,12 +111,12 @@ def _by_meaning(
         said["fused"] = READ.slope * (pair - READ.middle)
     elif not np.isnan(caption).all():
         found = _weighed(READ, _standardised(request, caption, Modality.TEXT))
-        said["caption"] = _either(np.full(len(found), log(SILENT)), log(1 - SILENT) + found)
+        said["caption"] = _either(np.array(log(SILENT)), log(1 - SILENT) + found)
     passage = _column(columns, "passage", len(candidates))
     if not np.isnan(passage).all():
         found = _weighed(READ, _standardised(request, passage, Modality.TEXT))
         known = total(said, len(candidates))
-        said["passage"] = _either(known, found) - known
+        said["passage"] = _either(known, found) - known if said else found
     return said
 
 
@@ -184,13 +184,13 @@ def _by_words(
     rare = query.written * request.found["words"].rarity
     words = rare * share**2 * (SURE - prior(direction))
     if len(direction.ways) > 1:
-        words = np.logaddexp(meaning, np.where(np.isnan(words), -np.inf, words)) - meaning
-    return {"words": np.where(np.isnan(share), np.nan, words)}
+        words = _either(meaning, words) - meaning
+    return {"words": words}
 
 
 def _either(one: LogOdds, other: LogOdds) -> LogOdds:
-    """The log-odds of two ways together of which any may be meant; NaN where one says nothing."""
-    with np.errstate(invalid="ignore"):  # a comparison with NaN may be reported
+    """What can be meant in two ways is as likely as both together; NaN where one says nothing."""
+    with np.errstate(invalid="ignore"):
         found: LogOdds = np.logaddexp(one, other)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from itertools import accumulate
 from math import exp, expm1, fsum, log1p
 
 from cmsearch.store.catalog.terms import terms
@@ -50,16 +51,15 @@ def competing(
     Where one thing is meant, its odds are those against all others and against none of them, as
     Bayes' rule has it: `odds / (1 + sum of the others')`. Where a kind is meant, others that fit as
     well don't make one less likely. Between both the power `strength` of that sum, from 0 to 1,
-    counts. The first `counted` candidates are the others, and one thing counts once, as its best
-    candidate. The order stays.
+    counts. The first `counted` candidates are the others; those of one thing don't compete.
+
+    The candidates are in order, the best first, and stay so: none knows of fewer others than the
+    one before it, or else what little is said of the likeliest thing would overtake other things.
     """
     best: dict[Hashable, float] = {}
     for value, thing in zip(log_odds[:counted], things, strict=False):
         best[thing] = max(best.get(thing, value), value)
-    everything = fsum(map(_odds, best.values()))
-    others = (max(everything - _odds(value), 0.0) for value in log_odds)
+    odds = {thing: exp(min(value, _MOST / 2)) for thing, value in best.items()}
+    everything = fsum(odds.values())
+    others = accumulate((max(everything - odds.get(own, 0.0), 0.0) for own in things), max)
     return [value - strength * log1p(rest) for value, rest in zip(log_odds, others, strict=True)]
-
-
-def _odds(log_odds: float) -> float:
-    return exp(min(log_odds, _MOST / 2))

@@ -1,4 +1,4 @@
-"""A stage is a function and a row: what it says of candidates is added, shown, and sorted once."""
+"""A stage is a function and a row: what it says is evidence, which adds up, is shown, and sorts."""
 
 from __future__ import annotations
 
@@ -54,10 +54,24 @@ def test_a_stage_is_a_function_and_a_row(engine: Engine, monkeypatch: pytest.Mon
     monkeypatch.setitem(direction.SECOND_STAGE, "liked", liked)  # type: ignore[arg-type]
     hits = found(engine)
     assert [hit.source for hit in hits] == ["b.jpg", "a.jpg", "c.jpg"]
-    assert [set(hit.stages) for hit in hits] == [{"cosine", "liked"}, {"cosine"}, {"cosine"}]
-    assert hits[0].stages["liked"] == 0.5
-    assert hits[0].score == pytest.approx(hits[0].stages["cosine"] + 0.5, abs=2e-6)
-    assert [hit.score for hit in hits[1:]] == [hit.stages["cosine"] for hit in hits[1:]]
+    plain = {"picture", "prior"}
+    assert [set(hit.stages) for hit in hits] == [plain | {"liked"}, plain, plain]
+    for hit in hits:
+        assert hit.score == pytest.approx(sum(hit.stages.values()), abs=2e-6)
+
+
+def test_what_a_stage_adds_counts_as_cosines_do(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As much as so much more of a cosine, in the measure of cosines and sums that are as wide."""
+    before = {hit.source: hit.stages["picture"] for hit in found(engine)}
+    each = (before["a.jpg"] - before["c.jpg"]) / (0.75 - 0.25)
+    monkeypatch.setitem(direction.SECOND_STAGE, "liked", liked)  # type: ignore[arg-type]
+    after = {hit.source: hit.stages for hit in found(engine)}
+    wide = np.std([0.75, 0.5 + 0.5, 0.25]) / np.std([0.75, 0.5, 0.25])
+    assert after["b.jpg"]["liked"] == pytest.approx(each * 0.5 / wide, rel=0.01)
+    spread = after["a.jpg"]["picture"] - after["c.jpg"]["picture"]
+    assert spread == pytest.approx(each * 0.5 / wide, rel=0.01)
 
 
 def test_it_looks_at_the_best_and_at_what_no_way_else_brought(
@@ -85,8 +99,8 @@ def test_a_stage_that_says_nothing_changes_nothing(
 
 
 def test_captions_are_a_way_and_then_a_column(engine: Engine) -> None:
-    """What captions found has their cosine; of the others they have nothing to say."""
+    """What captions found has their evidence; of the others they have nothing to say."""
     hits = {hit.source: hit for hit in found(engine, Ranking(fold=False))}
-    assert hits["c.jpg"].stages["caption"] == pytest.approx(0.9, abs=1e-3)
+    assert hits["c.jpg"].stages["caption"] > 0
     assert all("caption" not in hits[name].stages for name in ("a.jpg", "b.jpg"))
     assert Modality.TEXT not in {hit.modality for hit in hits.values()}

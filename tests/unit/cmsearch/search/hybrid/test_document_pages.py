@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from math import exp, log
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cmsearch.search import direction as directions
-from cmsearch.search.merge.scoring import BEHIND
+from cmsearch.search.merge.evidence import FEW, HOPE, READ, SEEN
 from cmsearch.search.own_models import Models
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.banks import Banks
@@ -21,11 +22,13 @@ from cmsearch.store.catalog import items
 from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.store.view import View
-from cmsearch.types import Background, EncodedQuery, Encoding, Filter, FloatArray, Modality, Part
+from cmsearch.types import Background, EncodedQuery, Encoding, Filter, FloatArray, Modality, Part, Scale
 from tests.builders import page, photo, put, serve
 
 AXES = np.eye(4, dtype=np.float32)
-BANK: Background = {"bank": {"image": (0.1, 0.1), "text": (0.3, 0.2)}}
+BANK: Background = {
+    "bank": {"image": Scale(0.4, 0.1, 0.1, 0.1), "text": Scale(0.6, 0.1, 0.3, 0.15)}
+}
 
 
 def near(axis: int, cosine: float) -> FloatArray:
@@ -70,39 +73,63 @@ def ranked(
     source = Source(store, view, Models(store), Retriever(store), Banks(store))
     ways = ("picture", "passage") if found else ("passage",)
     runs = {part.modality: StageSettings() for part in query.parts}
-    direction = Direction(source, Modality.IMAGE, "page", Filter(), ways, runs, 10, 10)
-    return directions.ranked(direction, [query], [excluded], 10)[0]
+    direction = Direction(source, Modality.IMAGE, "page", Filter(), ways, runs, 10)
+    return list(directions.ranked(direction, [query], [excluded], 10)[0].best)
 
 
-@pytest.mark.parametrize("found", [True, False])
-def test_a_page_scores_what_says_more_of_it(store: Store, found: bool) -> None:
-    view = replace(store.view(), background=BANK)
-    first, second = ranked(store, view, asked(), found=found)
+SAYS = {"p1": 0.4, "p2": 0.8}
+LOOK = {"p1": SEEN.slope * ((0.5 - 0.1) / 0.1 - SEEN.middle), "p2": -SEEN.slope * (1 + SEEN.middle)}
+SAID = {locator: READ.slope * ((cosine - 0.3) / 0.15 - READ.middle) for locator, cosine in SAYS.items()}
+
+
+def test_a_page_is_as_likely_as_its_look_and_what_it_says_together(store: Store) -> None:
+    """The odds of both are added, since either may be meant; before, one page of few may be."""
+    first, second = ranked(store, replace(store.view(), background=BANK), asked())
     assert (first.item.locator, second.item.locator) == ("p1", "p2")
-    assert first.score == pytest.approx((0.5 - 0.1) / 0.1, abs=1e-2)
-    assert second.score == pytest.approx((0.8 - 0.3) / 0.2 - BEHIND, abs=1e-2)
-    assert first.stages["passage"] == pytest.approx(0.4, abs=1e-3)
-    assert second.stages["passage"] == pytest.approx(0.8, abs=1e-3)
+    for page in (first, second):
+        look, said = LOOK[page.item.locator], SAID[page.item.locator]
+        assert page.stages["picture"] == pytest.approx(look, abs=0.02)
+        assert page.stages["passage"] == pytest.approx(log(exp(look) + exp(said)) - look, abs=0.02)
+        assert page.score == pytest.approx(log(exp(look) + exp(said)) + log(HOPE / FEW), abs=0.02)
+        assert sum(page.stages.values()) == pytest.approx(page.score, abs=1e-5)
     assert second.cosine == pytest.approx(0, abs=1e-3)
 
 
-def test_where_chance_is_not_known_cosines_are_compared(store: Store) -> None:
-    view = replace(store.view(), background={})
-    answers = ranked(store, view, asked())
+def test_pages_by_what_they_say_alone(store: Store) -> None:
+    """Where looks aren't asked for, none of them is what is meant."""
+    first, second = ranked(store, replace(store.view(), background=BANK), asked(), found=False)
+    assert (first.item.locator, second.item.locator) == ("p2", "p1")
+    for page in (first, second):
+        assert set(page.stages) == {"passage", "prior"}
+        assert page.stages["passage"] == pytest.approx(SAID[page.item.locator], abs=0.02)
+
+
+def test_a_page_without_passages_has_its_look_alone(store: Store) -> None:
+    number = store.view().space_id
+    put(store.catalog, number, "d.pdf", page(near(0, 0.45), 1), kind="pdf")
+    pages = ranked(store, replace(store.view(), background=BANK), asked())
+    (silent,) = (page for page in pages if page.item.path == "d.pdf")
+    assert set(silent.stages) == {"picture", "prior"}
+    assert silent.stages["picture"] == pytest.approx(SEEN.slope * (3.5 - SEEN.middle), abs=0.02)
+
+
+def test_where_chance_is_not_known_what_is_said_is_compared_all_the_same(store: Store) -> None:
+    answers = ranked(store, replace(store.view(), background={}), asked())
     assert [answer.item.locator for answer in answers] == ["p2", "p1"]
-    assert answers[0].score == pytest.approx(0.8, abs=1e-3)
 
 
 def test_a_picture_asks_for_looks_alone(store: Store) -> None:
     answers = ranked(store, replace(store.view(), background=BANK), asked(text=False))
     assert [answer.item.locator for answer in answers] == ["p1", "p2"]
-    assert all(answer.stages == {} for answer in answers)
+    assert all(set(answer.stages) == {"picture", "prior"} for answer in answers)
 
 
 def test_excluded_pages_and_passages_are_not_found(store: Store) -> None:
-    view = replace(store.view(), background={})
+    view = replace(store.view(), background=BANK)
     known = items.of_embeddings(store.catalog, range(20)).values()
     gone = {item.id for item in known if item.locator in ("p1", "p2:1")}
     found = ranked(store, view, asked(), excluded=gone)
     assert [candidate.item.locator for candidate in found] == ["p2"]
-    assert found[0].stages["passage"] == pytest.approx(0.2, abs=1e-3)
+    look, said = LOOK["p2"], READ.slope * ((0.2 - 0.3) / 0.15 - READ.middle)
+    expected = log(exp(look) + exp(said)) - look
+    assert found[0].stages["passage"] == pytest.approx(expected, abs=0.02)
