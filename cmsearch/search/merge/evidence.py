@@ -137,7 +137,7 @@ def _by_look(
     _, deviation = chance(query, direction.source.view.background, direction.modality)
     beyond = _standardised(request, cosines, direction.modality)
     added = {
-        name: _column(columns, name, len(cosines)) - np.nan_to_num(values).mean()
+        name: _column(columns, name, len(cosines)) - np.nanmean(values)
         for name, values in columns.items()
         if name not in _OWN_WAYS
     }

@@ -22,7 +22,16 @@ from cmsearch.store.catalog import items
 from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.store.view import View
-from cmsearch.types import Background, EncodedQuery, Encoding, Filter, FloatArray, Modality, Part, Scale
+from cmsearch.types import (
+    Background,
+    EncodedQuery,
+    Encoding,
+    Filter,
+    FloatArray,
+    Modality,
+    Part,
+    Scale,
+)
 from tests.builders import page, photo, put, serve
 
 AXES = np.eye(4, dtype=np.float32)
@@ -79,7 +88,9 @@ def ranked(
 
 SAYS = {"p1": 0.4, "p2": 0.8}
 LOOK = {"p1": SEEN.slope * ((0.5 - 0.1) / 0.1 - SEEN.middle), "p2": -SEEN.slope * (1 + SEEN.middle)}
-SAID = {locator: READ.slope * ((cosine - 0.3) / 0.15 - READ.middle) for locator, cosine in SAYS.items()}
+SAID = {
+    locator: READ.slope * ((cosine - 0.3) / 0.15 - READ.middle) for locator, cosine in SAYS.items()
+}
 
 
 def test_a_page_is_as_likely_as_its_look_and_what_it_says_together(store: Store) -> None:

@@ -107,9 +107,7 @@ def test_one_thing_alone_has_its_odds_against_all_others_and_none(values: list[f
 @given(LOG_ODDS, st.floats(0, 1))
 def test_between_both_the_power_of_the_sum_counts(values: list[float], strength: float) -> None:
     whole = competing(values, range(len(values)), len(values), 1.0)
-    expected = [
-        own - strength * (own - other) for own, other in zip(values, whole, strict=True)
-    ]
+    expected = [own - strength * (own - other) for own, other in zip(values, whole, strict=True)]
     found = competing(values, range(len(values)), len(values), strength)
     assert found == pytest.approx(expected, abs=1e-6)
 
