@@ -109,15 +109,18 @@ def chance(query: QueryVector, background: Background, target: Modality) -> tupl
 
     As if its parts were independent of each other.
     """
-    scales = [_scale(background, _asking(part), target) for part in query.parts]
+    scales = [_scale(background, _asking(part, background), target) for part in query.parts]
     pairs = list(zip(query.shares, scales, strict=True))
     mean = sum(share * scale.mean for share, scale in pairs)
     return mean, sqrt(sum((share * scale.deviation) ** 2 for share, scale in pairs))
 
 
-def _asking(part: EncodedQuery) -> str:
-    """As what a part is judged: a text by the bank's captions, which are about nothing here."""
-    return "bank" if part.modality is Modality.TEXT else part.modality
+def _asking(part: EncodedQuery, background: Background) -> str:
+    """As what a part is judged: a text by the bank's captions, which are about nothing here, or by
+    the texts that are here where there is no bank.
+    """
+    is_banked = part.modality is Modality.TEXT and background.get("bank")
+    return "bank" if is_banked else part.modality
 
 
 def _scale(background: Background, asking: str, target: Modality) -> Scale:

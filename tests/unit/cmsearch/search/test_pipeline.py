@@ -73,7 +73,7 @@ def test_parts_are_added_and_taken_away(engine: Engine) -> None:
 
 def test_weights_count(engine: Engine) -> None:
     much_red = engine.search(query(("red", 3), ("green", 1)), target="image", ranking=LOOK)
-    cosine = {hit.source: hit.stages["cosine"] for hit in much_red}
+    cosine = {hit.source: hit.cosine for hit in much_red}
     assert cosine["red.png"] == pytest.approx(3 / np.sqrt(10), abs=2e-3)
     assert cosine["green.png"] == pytest.approx(1 / np.sqrt(10), abs=2e-3)
     assert cosine["blue.png"] == pytest.approx(0, abs=2e-3)

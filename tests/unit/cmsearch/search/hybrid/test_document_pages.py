@@ -97,12 +97,12 @@ def test_a_page_is_as_likely_as_its_look_and_what_it_says_together(store: Store)
     """The odds of both are added, since either may be meant; before, one page of few may be."""
     first, second = ranked(store, replace(store.view(), background=BANK), asked())
     assert (first.item.locator, second.item.locator) == ("p1", "p2")
-    for page in (first, second):
-        look, said = LOOK[page.item.locator], SAID[page.item.locator]
-        assert page.stages["picture"] == pytest.approx(look, abs=0.02)
-        assert page.stages["passage"] == pytest.approx(log(exp(look) + exp(said)) - look, abs=0.02)
-        assert page.score == pytest.approx(log(exp(look) + exp(said)) + log(HOPE / FEW), abs=0.02)
-        assert sum(page.stages.values()) == pytest.approx(page.score, abs=1e-5)
+    for own in (first, second):
+        look, said = LOOK[own.item.locator], SAID[own.item.locator]
+        assert own.stages["picture"] == pytest.approx(look, abs=0.02)
+        assert own.stages["passage"] == pytest.approx(log(exp(look) + exp(said)) - look, abs=0.02)
+        assert own.score == pytest.approx(log(exp(look) + exp(said)) + log(HOPE / FEW), abs=0.02)
+        assert sum(own.stages.values()) == pytest.approx(own.score, abs=1e-5)
     assert second.cosine == pytest.approx(0, abs=1e-3)
 
 
@@ -110,16 +110,16 @@ def test_pages_by_what_they_say_alone(store: Store) -> None:
     """Where looks aren't asked for, none of them is what is meant."""
     first, second = ranked(store, replace(store.view(), background=BANK), asked(), found=False)
     assert (first.item.locator, second.item.locator) == ("p2", "p1")
-    for page in (first, second):
-        assert set(page.stages) == {"passage", "prior"}
-        assert page.stages["passage"] == pytest.approx(SAID[page.item.locator], abs=0.02)
+    for own in (first, second):
+        assert set(own.stages) == {"passage", "prior"}
+        assert own.stages["passage"] == pytest.approx(SAID[own.item.locator], abs=0.02)
 
 
 def test_a_page_without_passages_has_its_look_alone(store: Store) -> None:
     number = store.view().space_id
     put(store.catalog, number, "d.pdf", page(near(0, 0.45), 1), kind="pdf")
     pages = ranked(store, replace(store.view(), background=BANK), asked())
-    (silent,) = (page for page in pages if page.item.path == "d.pdf")
+    (silent,) = (own for own in pages if own.item.path == "d.pdf")
     assert set(silent.stages) == {"picture", "prior"}
     assert silent.stages["picture"] == pytest.approx(SEEN.slope * (3.5 - SEEN.middle), abs=0.02)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import exp, hypot, log
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -93,7 +93,7 @@ def test_without_strength_others_change_nothing(values: list[float]) -> None:
 
 @given(LOG_ODDS)
 def test_one_thing_alone_has_its_odds_against_all_others_and_none(values: list[float]) -> None:
-    """odds / (1 + sum of the others'): all these probabilities and that of none sum to 1."""
+    """So all these probabilities and that of none sum to 1: odds / (1 + the others')."""
     found = competing(values, range(len(values)), len(values), 1.0)
     odds = [exp(value) for value in values]
     for place, value in enumerate(found):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cmsearch.errors import QueryError
 from cmsearch.search.query.compose import QueryVector, chance, toward
-from cmsearch.types import ComposedQuery, EncodedQuery, FloatArray, Modality, Scale
+from cmsearch.types import Background, ComposedQuery, EncodedQuery, FloatArray, Modality, Scale
 
 TEXT, IMAGE = Modality.TEXT, Modality.IMAGE
 BACKGROUND = {
@@ -84,6 +84,13 @@ def test_chance_gives_a_text_what_it_gives_captions_of_the_bank() -> None:
     assert chance(query, BACKGROUND, IMAGE) == pytest.approx((0.1, 0.04))
     shown = toward(ComposedQuery((axis(0, IMAGE),), (3.0,)), BACKGROUND, IMAGE)
     assert chance(shown, BACKGROUND, IMAGE) == pytest.approx((0.3, 0.15))
+
+
+@pytest.mark.parametrize("bank", [{}, {"bank": {}}])
+def test_without_a_bank_a_text_is_judged_by_the_stores_texts(bank: Background) -> None:
+    query = toward(ComposedQuery((axis(0),), (3.0,)), BACKGROUND, IMAGE)
+    known = {one: own for one, own in BACKGROUND.items() if one != "bank"} | bank
+    assert chance(query, known, IMAGE) == pytest.approx((0.0, 0.5))
 
 
 def test_chance_gives_a_sum_what_it_gives_independent_parts() -> None:
