@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from math import log
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from cmsearch import (
     StoreError,
     StoreMismatchError,
 )
+from cmsearch.search.merge.evidence import FEW, HOPE, SURE
 from cmsearch.store.store import Store
 from indexer import Indexer
 from tests.builders import write_files, write_picture
@@ -63,10 +64,11 @@ def test_a_text_finds_pictures_the_best_first_and_ties_by_path(
     names = ["reds/a.png", "reds/b.png", "blue.png", "green.png"]
     assert [hit.path for hit in hits] == [folder / name for name in names]
     assert [hit.rank for hit in hits] == [1, 2, 3, 4]
-    assert [hit.score for hit in hits] == pytest.approx([1, 1, 0, 0], abs=1e-3)
+    assert [hit.cosine for hit in hits] == pytest.approx([1, 1, 0, 0], abs=1e-3)
+    assert hits[0].score == hits[1].score > 0 > hits[2].score == hits[3].score
     assert all(hit.modality is Modality.IMAGE and hit.kind == "photo" for hit in hits)
     assert hits[0].text is None
-    assert hits[0].stages == {"cosine": hits[0].score}
+    assert set(hits[0].stages) == {"picture", "prior"}
 
 
 def test_a_picture_finds_captions_with_the_picture_they_describe(
@@ -92,14 +94,21 @@ def test_captions_and_passages_are_told_apart(engine: Engine) -> None:
     assert {hit.kind for hit in engine.search("red", target="caption")} == {"caption"}
     assert {hit.kind for hit in engine.search("red", target="passage")} == {"passage"}
     assert {hit.kind for hit in engine.search("red", target="text")} == {"caption", "passage"}
-    assert {hit.kind for hit in engine.search("red")} == {"photo", "caption", "passage"}
+    every = engine.search("red", ranking=Ranking(fold=False))
+    assert {hit.kind for hit in every} == {"photo", "caption", "passage"}
+
+
+def test_among_all_kinds_a_picture_with_its_captions_is_one_hit(engine: Engine) -> None:
+    hits = engine.search("red", k=20)
+    assert {hit.kind for hit in hits} == {"photo", "passage"}
+    assert len({hit.path for hit in hits}) == len(hits)
 
 
 def test_the_best_piece_of_a_long_text_counts(engine: Engine) -> None:
     """The last passage is longer than the model takes: it has several vectors, and is one hit."""
     hits = engine.search("green", target="passage")
     assert len({hit.source for hit in hits}) == len(hits)
-    assert hits[0].score == pytest.approx(1, abs=1e-3)
+    assert hits[0].cosine == pytest.approx(1, abs=1e-3)
 
 
 def test_fewer_hits_are_the_beginning_of_more(engine: Engine) -> None:
@@ -109,22 +118,23 @@ def test_fewer_hits_are_the_beginning_of_more(engine: Engine) -> None:
             assert engine.search("red house", target=target, k=k) == many[:k]
 
 
-def test_any_standardises_each_direction(engine: Engine) -> None:
-    hits = engine.search("red", k=20, ranking=Ranking(match="picture"))
-    background = engine.store.view().background["text"]
-    assert {"image", "text"} == set(background)
-    for hit in hits:
-        mean, deviation = background[hit.modality]
-        assert hit.score == pytest.approx((hit.stages["cosine"] - mean) / deviation, abs=1e-5)
+def test_any_compares_the_log_odds_of_each_direction(engine: Engine) -> None:
+    """A word means a kind, of which others make none less likely."""
+    ranking = Ranking(match="picture", fold=False)
+    hits = engine.search("red", k=20, ranking=ranking)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert {hit.modality for hit in hits} == {Modality.IMAGE, Modality.TEXT}
+    for target in ("image", "text"):
+        alone = engine.search("red", target=target, k=20, ranking=ranking)
+        expected = {hit.item: hit.score for hit in alone}
+        assert {hit.item: hit.score for hit in hits if hit.item in expected} == expected
 
 
-def test_what_is_found_by_its_words_is_not_behind_what_is_merely_near(engine: Engine) -> None:
-    """Its standardised score is at least that of a cosine that is as relevant."""
+def test_what_is_found_by_its_words_is_as_likely_as_these_are_rare(engine: Engine) -> None:
     hits = engine.search("red", k=20)
-    named = [hit for hit in hits if hit.stages.get("words") == 1]
-    least = NormalDist().inv_cdf(0.9999)
-    assert named and all(hit.score >= least - 1e-6 for hit in named)
+    named = [hit for hit in hits if "words" in hit.stages]
+    before, rarity = log(HOPE / FEW), log(4 / len(named)) / log(4)
+    assert named and all(hit.score >= before + rarity * (SURE - before) - 0.2 for hit in named)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
@@ -265,9 +275,9 @@ def test_a_model_of_its_own_can_rerank(
     blip = write_blip(tmp_path / "blip")
     ranking = cmsearch.Ranking(rerank=f"itm:{blip}", match="picture", budget=budget)
     hits = engine.search("red", target="image", ranking=ranking)
-    assert all(0 <= hit.stages["itm"] <= 0.5 for hit in hits)
+    assert all(set(hit.stages) == {"picture", "itm", "prior"} for hit in hits)
     assert [hit.score for hit in hits] == pytest.approx(
-        [hit.stages["cosine"] + hit.stages["itm"] for hit in hits], abs=1e-5
+        [sum(hit.stages.values()) for hit in hits], abs=1e-5
     )
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 

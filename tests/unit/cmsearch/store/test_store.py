@@ -476,6 +476,9 @@ def test_a_view_has_the_background_of_its_publication(opened: Store) -> None:
     }
     scores = texts @ rows().T
     scores[np.arange(10), np.arange(10)] = -1  # each caption's own picture
-    mean, deviation = found["text"]["image"]
-    assert mean >= scores.max(1).mean() - 1e-5  # of ten pictures it is raised
-    assert deviation == pytest.approx(scores.max(1).std(), abs=1e-5)
+    scale = found["text"]["image"]
+    assert scale.best >= scores.max(1).mean() - 1e-5  # of ten pictures it is raised
+    assert scale.spread == pytest.approx(scores.max(1).std(), abs=1e-5)
+    unrelated = scores[scores > -1]
+    assert scale.mean == pytest.approx(unrelated.mean(), abs=1e-5)
+    assert scale.deviation == pytest.approx(unrelated.std(), abs=1e-5)

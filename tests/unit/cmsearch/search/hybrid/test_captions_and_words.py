@@ -195,8 +195,7 @@ def test_by_words_only_words_count(engine: Engine) -> None:
         assert set(hit.stages) == {"words", "prior"}
         assert hit.stages["words"] > 0
     sure, other = (
-        engine.search(text, target="image", ranking=by("words"))[0]
-        for text in ("graz", "wedding")
+        engine.search(text, target="image", ranking=by("words"))[0] for text in ("graz", "wedding")
     )
     assert sure.stages["words"] > other.stages["words"]  # one picture has it, and two the other
     for text in ("zeppelin", "!?", "…", "jpg"):

@@ -20,13 +20,15 @@ from cmsearch.store.index import snapshot as vectors
 from cmsearch.store.index.exact import ExactIndex
 from cmsearch.store.index.faiss_index import FaissIndex
 from cmsearch.store.index.manifest import Manifest
-from cmsearch.types import FloatArray, IdArray, Modality
+from cmsearch.types import FloatArray, IdArray, Modality, Scale
 from tests.builders import flip_byte
 from tests.oracle import Oracle, assert_exact, filled, unit_vectors
 
 DIM = 8
 COUNT = 60
-BACKGROUND = {"text": {"image": (0.25, 0.02), "text": (0.5, 0.125)}}
+BACKGROUND = {
+    "text": {"image": Scale(0.25, 0.02, 0.125, 0.03), "text": Scale(0.5, 0.125, 0.25, 0.06)}
+}
 
 
 def content(count: int = COUNT) -> tuple[IdArray, FloatArray]:
@@ -143,6 +145,14 @@ def test_a_manifest_of_the_former_format_is_read(tmp_path: Path, manifest: Manif
     value["indexes"] = [{**one, "factory": "Flat"} for one in value["indexes"]]
     path.write_text(manifests.sealed_fields(value | {"format": 2}))
     assert manifests.newest(tmp_path) == found
+
+
+def test_a_background_of_the_best_alone_is_as_none(tmp_path: Path, manifest: Manifest) -> None:
+    """Former versions kept no more of what chance does; the next publication measures all."""
+    edit_manifest(tmp_path, background={"text": {"image": (0.25, 0.02)}})
+    found = manifests.newest(tmp_path)
+    assert found is not None
+    assert found.background == {"text": {}}
 
 
 def test_nothing_is_left_beside_what_was_written(tmp_path: Path, manifest: Manifest) -> None:
