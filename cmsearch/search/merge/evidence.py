@@ -51,6 +51,8 @@ SEEN_BESIDE_READ = Weight(1.2, 1.75)
 """A picture that has a caption which is compared as well; docs/reranking.md has the figures."""
 SURE = 5.0
 """Log-odds that rare words have left when all of a query's words are found, against the prior."""
+FAINT = 0.01
+"""What words that everything has count where nothing else does, so that these have an order."""
 SILENT = 0.1
 """How often captions of what is meant don't mention it: they can't speak against it by more."""
 HOPE = 5.0
@@ -181,9 +183,10 @@ def _by_words(
     if np.isnan(share).all():
         return {}
     direction, query = request.direction, request.query
-    rare = query.written * request.found["words"].rarity
-    words = rare * share**2 * (SURE - prior(direction))
-    if len(direction.ways) > 1:
+    is_alone = len(direction.ways) == 1
+    rarity = max(request.found["words"].rarity, FAINT if is_alone else 0.0)
+    words = query.written * rarity * share**2 * (SURE - prior(direction))
+    if not is_alone:
         words = _either(meaning, words) - meaning
     return {"words": words}
 
