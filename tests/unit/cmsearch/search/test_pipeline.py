@@ -223,7 +223,7 @@ def test_attention_of_a_sum_is_that_of_its_parts(engine: Engine) -> None:
     said = np.array([[own[name]["attention"] for own in (first, second, both)] for name in both])
     (red, blue), *_ = np.linalg.lstsq(said[:, :2], said[:, 2])
     np.testing.assert_allclose(said[:, :2] @ (red, blue), said[:, 2], atol=0.01 * said.max())
-    assert red > 0 and blue == pytest.approx(-red, rel=0.02)  # the mosaics have as much of each
+    assert red > 0 and blue == pytest.approx(-red, rel=0.1)  # the mosaics have as much of each
 
 
 # --- relevance ---
