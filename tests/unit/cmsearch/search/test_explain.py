@@ -18,7 +18,7 @@ from cmsearch.models.encoders.open_clip_export import OpenClipReference
 from cmsearch.models.encoders.pixels import centre_crop
 from cmsearch.models.encoders.towers import TowersEncoder
 from cmsearch.models.encoders.towers_export import TorchRuntime
-from cmsearch.search.explain import REGIONS, Regional
+from cmsearch.search.explain import REGIONS, Explanation, Regional
 from cmsearch.search.rank.attention import attention_map
 from cmsearch.search.rank.banks import Banks
 from cmsearch.search.rank.stages import MEASURED, UNMEASURED
