@@ -176,7 +176,8 @@ def test_with_lite_the_words_add_up_to_the_stage(sample: Path) -> None:
     with cmsearch.open(sample) as engine:
         text, bee = "a bee on the purple flower", sample / "photos" / "honey_bee.jpg"
         found = engine.explain(text, bee)
-        paths = [hit.path for hit in engine.search(text, target="image", k=6) if hit.path != bee]
+        hits = engine.search(text, target="photo", k=9)
+        paths = [hit.path for hit in hits if hit.path != bee]
         others = [engine.explain(text, path) for path in paths]
         usual = Banks(engine.store).usual(engine.store.view(), engine.encoder)
         common = {path: float((engine.embed(image=path) @ usual)[0]) for path in (bee, *paths)}
