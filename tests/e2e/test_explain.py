@@ -23,7 +23,14 @@ def test_it_prints_the_stages_and_words_and_draws_them(sample: Path, tmp_path: P
     result = cmsearch("explain", "bee on a purple flower", sample / BEE, *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "rank 1 of 25 pictures" in result.stdout
-    for said in ("picture", "together", "attention", "caption", "yellow centre of a purple aster", "flower"):
+    for said in (
+        "picture",
+        "together",
+        "attention",
+        "caption",
+        "yellow centre of a purple aster",
+        "flower",
+    ):
         assert said in result.stdout
     assert result.stderr == "Drawn in honey_bee.jpg.explain.png.\n"
     with Image.open(tmp_path / "honey_bee.jpg.explain.png") as drawn:
