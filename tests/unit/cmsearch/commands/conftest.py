@@ -20,7 +20,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: pictures in three colours, two of them the same file, with captions."""
+    """The current folder: pictures in three colours, two of them the same file with the same caption."""
     place = tmp_path / "pictures"
     for name in ("a", "b"):
         write_picture(place / "reds" / f"{name}.png", "red")
@@ -30,7 +30,9 @@ def folder(tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch) -> 
         place,
         {
             "green.txt": "green green meadow\n\nthe sea is blue\n",
-            "captions.jsonl": '{"image": "reds/a.png", "caption": "red"}\n',
+            "captions.jsonl": "".join(
+                f'{{"image": "reds/{name}.png", "caption": "red"}}\n' for name in ("a", "b")
+            ),
             "note.md": "A red house.\n",
         },
     )
