@@ -20,7 +20,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: pictures in three colours, two of them the same file with the same caption."""
+    """The current folder: pictures in three colours, two of them the same with one caption."""
     place = tmp_path / "pictures"
     for name in ("a", "b"):
         write_picture(place / "reds" / f"{name}.png", "red")
