@@ -60,8 +60,9 @@ def given_away(folder: Path, user: int = STRANGER) -> Path:
 
 
 def found(place: Path, **options: bool) -> int:
+    """How many hits there are, a picture and its caption apart."""
     with cmsearch.open(place, **options) as engine:
-        return len(engine.search("red"))
+        return len(engine.search("red", ranking=cmsearch.Ranking(fold=False)))
 
 
 # --- whose it is ---
