@@ -17,7 +17,7 @@ from tests.commands import called, cmsearch, python
 GOLDEN = Path(__file__).parent / "golden"
 FIELDS = [
     *("rank", "score", "path", "source", "modality", "kind", "text", "taken"),
-    *("stages", "relevance", "copies", "start", "end", "page", "item", "locator"),
+    *("stages", "relevance", "copies", "start", "end", "page", "item", "locator", "cosine"),
 ]
 
 
