@@ -72,7 +72,7 @@ def test_a_page_is_found_by_how_it_looks(folder: Path) -> None:
 def test_a_page_is_found_by_what_it_says(folder: Path) -> None:
     hit = found(folder, "apples are harvested in the autumn", "--for", "page", "-k", 1)[0]
     assert (hit["kind"], hit["page"], hit["text"]) == ("page", 1, None)
-    assert set(hit["stages"]) == {"cosine", "passage"}
+    assert set(hit["stages"]) == {"picture", "passage", "prior"}
     by_look = found(folder, "apples are harvested", "--for", "page", "--match", "picture")
     assert all("passage" not in hit["stages"] for hit in by_look) and len(by_look) == 3
 
@@ -110,7 +110,12 @@ def test_the_contact_sheet_shows_the_pages(folder: Path) -> None:
     assert called("search", *arguments).returncode == 0
     html = sheet.read_text()
     assert 'href="./report.pdf#page=2"' in html and "report.pdf, page 2" in html
-    assert html.count("<img src=") == 1 + 3 + 2  # the photo, the pages, and pages with passages
+    assert html.count("<img src=") == 1 + 1  # the photo, and the page that speaks for its document
+    sheet = folder / "every.html"
+    every = ("blue", "--for", "any", "--expand", "--store", folder, "--html", sheet)
+    assert called("search", *every).returncode == 0
+    # The photo, the pages, and pages with passages.
+    assert sheet.read_text().count("<img src=") == 1 + 3 + 2
 
 
 def test_a_sheet_of_ours_is_no_document_of_the_folder(folder: Path, fake_model: str) -> None:

@@ -94,9 +94,11 @@ def test_captions_may_be_about_films(folder: Path) -> None:
 
 
 def test_the_modalities_are_found_together(folder: Path) -> None:
-    assert {hit["modality"] for hit in found(folder, "blue", "-k", 20)} == {
-        "image", "text", "video",
-    }  # fmt: skip
+    hits = found(folder, "blue", "-k", 20, "--expand")
+    assert {hit["modality"] for hit in hits} == {"image", "text", "video"}
+    things = [hit["path"] for hit in found(folder, "blue", "-k", 20)]
+    assert len(things) == len(set(things))
+    assert set(things) <= {hit["path"] for hit in hits}
 
 
 def test_the_table_names_the_time(folder: Path) -> None:
@@ -141,7 +143,7 @@ def test_a_preview_shows_the_frame(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_the_contact_sheet_shows_frames_with_their_times(folder: Path) -> None:
     sheet = folder.parent / "sheet.html"
-    done = called("search", "red", "--store", folder, "-k", 20, "--html", sheet)
+    done = called("search", "red", "--store", folder, "-k", 20, "--expand", "--html", sheet)
     assert done.returncode == 0, done.stderr
     html = sheet.read_text()
     assert 'href="./films/film.mp4#t=1.0"' in html and "film.mp4, 00:00:01" in html
@@ -168,7 +170,7 @@ def test_a_session_asks_with_the_frame_of_a_hit(folder: Path) -> None:
         session.similar(1)
         (part,) = session.query.parts
         assert isinstance(part.content, Place) and part.content.locator
-        assert session.hits[0].stages["cosine"] == pytest.approx(1, abs=0.02)
+        assert session.hits[0].cosine == pytest.approx(1, abs=0.02)
 
 
 def test_a_frame_can_be_asked_with(folder: Path) -> None:

@@ -58,17 +58,17 @@ def test_it_is_learned_used_exported_and_removed(tmp_path: Path) -> None:
     assert "two fifths held out in turn" in told
     assert "kept: searches rerank with" in told and f"written: {file}" in told
     found = hits(folder)
-    assert {"cosine", "learned"} == set(found[0]["stages"])
+    assert set(found[0]["stages"]) == {"picture", "learned", "prior"}
     assert found[0]["score"] == pytest.approx(sum(found[0]["stages"].values()), abs=1e-5)
     with script(SEARCH, "search", "--store", folder, *ASKED, "--rerank", "learned") as process:
         assert process.communicate(timeout=600)[1].splitlines()[-1] == "False"  # no torch
-    assert set(hits(folder, "--rerank", "none")[0]["stages"]) == {"cosine"}
+    assert set(hits(folder, "--rerank", "none")[0]["stages"]) == {"picture", "prior"}
     picture = tmp_path / "explained.png"
     explained = faked("explain", ASKED[0], folder / "000.png", "--store", folder, "--out", picture)
     assert b"learned" in explained.stdout
     removed = faked("fit", folder, "--reranker", "--forget")
     assert b"removed: the reranker" in removed.stdout
-    assert set(hits(folder)[0]["stages"]) == {"cosine"}
+    assert set(hits(folder)[0]["stages"]) == {"picture", "prior"}
     assert hits(folder, "--rerank", f"learned:{file}") == found
 
 
@@ -79,7 +79,7 @@ def test_what_is_not_better_is_refused(tmp_path: Path) -> None:
     row = json.loads(told)
     assert (status, row["kept"], row["is_better"], row["exported"]) == (3, False, False, None)
     assert "Not kept" in error
-    assert set(hits(folder)[0]["stages"]) == {"cosine"}
+    assert set(hits(folder)[0]["stages"]) == {"picture", "prior"}
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_a_foreign_reranker_has_its_say(plugged: Plugged, folder: Path) -> None:
         ["search", "sea", "--rerank", "named", *at], ["search", "sea", "--rerank", "odd", *at]
     )
     first = json.loads(named[1].splitlines()[0])
-    assert first["source"] == "sea.toy" and first["stages"]["named"] == 0.5
+    assert first["source"] == "sea.toy" and first["stages"]["named"] > 0
     assert none[0] == 2 and "attention, none, itm, learned, named." in none[2]
 
 

@@ -30,22 +30,22 @@ def stages(hits: list[dict[str, Any]]) -> set[frozenset[str]]:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (TEXT, {"cosine", "attention"}),
-        ([*TEXT, "--rerank", "auto"], {"cosine", "attention"}),
-        ([*TEXT, "--rerank", "attention"], {"cosine", "attention"}),
-        ([*TEXT, "--rerank", "none"], {"cosine"}),
-        ([*PICTURE, "--for", "text"], {"cosine", "hubness"}),
-        ([*PICTURE, "--for", "text", "--rerank", "none"], {"cosine", "hubness"}),
-        ([*PICTURE, "--for", "text", "--no-correct"], {"cosine"}),
-        ([*PICTURE, "--for", "text", "--rerank", "attention"], {"cosine", "hubness", "attention"}),
-        ([*PICTURE, "--for", "image"], {"cosine"}),
+        (TEXT, {"attention"}),
+        ([*TEXT, "--rerank", "auto"], {"attention"}),
+        ([*TEXT, "--rerank", "attention"], {"attention"}),
+        ([*TEXT, "--rerank", "none"], set()),
+        ([*PICTURE, "--for", "text"], {"hubness"}),
+        ([*PICTURE, "--for", "text", "--rerank", "none"], {"hubness"}),
+        ([*PICTURE, "--for", "text", "--no-correct"], set()),
+        ([*PICTURE, "--for", "text", "--rerank", "attention"], {"hubness", "attention"}),
+        ([*PICTURE, "--for", "image"], set()),
     ],
 )
 def test_stages_are_what_ran_and_add_up(
     sample: Path, arguments: list[str], expected: set[str]
 ) -> None:
     hits = found(sample, *arguments)
-    assert stages(hits) == {frozenset(expected)}
+    assert stages(hits) == {frozenset(expected | {"picture", "prior"})}
     for hit in hits:
         assert hit["score"] == pytest.approx(sum(hit["stages"].values()), abs=1e-5)
 
@@ -61,10 +61,10 @@ def test_only_so_many_are_looked_at(sample: Path) -> None:
 @pytest.mark.parametrize(
     ("match", "possible"),
     [
-        ("picture", set()),
+        ("picture", {"picture"}),
         ("caption", {"caption"}),
         ("words", {"words"}),
-        ("all", {"caption", "words"}),
+        ("all", {"picture", "caption", "words"}),
     ],
 )
 def test_stages_say_by_what_a_picture_was_found(
@@ -72,8 +72,8 @@ def test_stages_say_by_what_a_picture_was_found(
 ) -> None:
     hits = found(sample, "the raccoon", "--for", "image", "--match", match, "--rerank", "none")
     assert hits[0]["source"] == "photos/raccoon.jpg"
-    assert set(hits[0]["stages"]) == {"cosine", *possible}
-    assert all(set(hit["stages"]) <= {"cosine", *possible} for hit in hits)
+    assert set(hits[0]["stages"]) == {"prior", *possible}
+    assert all(set(hit["stages"]) <= {"prior", *possible} for hit in hits)
 
 
 def test_a_file_is_found_by_its_name(sample: Path) -> None:
