@@ -166,7 +166,7 @@ class Engine:
         >>> with cmsearch.open("sample_data") as engine:
         ...     hits = engine.search("a cat", target="image", k=2)
         >>> [hit.path.name for hit in hits]
-        ['tabby_cat.jpg', 'calico_kitten.jpg']
+        ['calico_kitten.jpg', 'tabby_cat.jpg']
 
         `query` is literal text, or a `Query` such as `cmsearch.parse` gives; `image` is a path, the
         bytes of a file, or a `PIL.Image.Image`; `audio` is a path or bytes. A list of any of these

@@ -75,7 +75,7 @@ def test_paths_are_absolute_and_each_given_once(sample: Path) -> None:
 
 def test_the_store_is_found_from_a_folder_below(sample: Path) -> None:
     result = called("search", "a cat", "--for", "image", "-k", "1", cwd=sample / "photos")
-    assert "tabby_cat.jpg" in result.stdout
+    assert "calico_kitten.jpg" in result.stdout
     assert "photos/" not in result.stdout  # paths are shown as seen from here
 
 
@@ -223,7 +223,7 @@ def test_a_store_that_cannot_be_written_is_searched(sample: Path, tmp_path: Path
     try:
         subprocess.run(["mount", "-o", "remount,ro,bind", mounted], check=True)
         result = cmsearch("search", "a cat", "--for", "image", "-k", "1", cwd=mounted)
-        assert "tabby_cat.jpg" in result.stdout
+        assert "calico_kitten.jpg" in result.stdout
         failed = cmsearch("index", "--model", "lite", cwd=mounted)
         assert failed.returncode == 1 and "--store" in failed.stderr
     finally:

@@ -49,6 +49,8 @@ ALIKE = Weight(1.5, 2.0)
 """Two pictures."""
 SEEN_BESIDE_READ = Weight(1.2, 1.75)
 """A picture that has a caption which is compared as well; docs/reranking.md has the figures."""
+AGREED = 0.5
+"""What counts again of what a thing's meaning and its exact words both say for it."""
 SURE = 5.0
 """Log-odds that rare words have left when all of a query's words are found, against the prior."""
 FAINT = 0.01
@@ -187,7 +189,8 @@ def _by_words(
     rarity = max(request.found["words"].rarity, FAINT if is_alone else 0.0)
     words = query.written * rarity * share**2 * (SURE - prior(direction))
     if not is_alone:
-        words = _either(meaning, words) - meaning
+        both = np.minimum(meaning, words).clip(0)
+        words = _either(meaning, words) + AGREED * both - meaning
     return {"words": words}
 
 

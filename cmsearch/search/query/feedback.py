@@ -25,7 +25,7 @@ def refined(query: str | Query, liked: Sequence[Hit] = (), disliked: Sequence[Hi
     ...     hits = engine.search("a cat", target="image", k=2)
     ...     hits = engine.search(cmsearch.refined("a cat", liked=hits[:1]), target="image", k=1)
     >>> hits[0].path.name
-    'calico_kitten.jpg'
+    'tabby_cat.jpg'
 
     Pictures count by their files, pages and shots by what is seen there, text by itself. The
     weights of what is looked for have the same sum as before, so that a query can be refined any

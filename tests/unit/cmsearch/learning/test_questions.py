@@ -135,7 +135,7 @@ def test_figures_are_of_each_way_and_group(engine: Engine) -> None:
 
 
 def test_each_way_of_evidence_is_left_out(engine: Engine) -> None:
-    asked = given(engine, [Gold("blue.png", "harbour old green"), Gold("red.png", "red")])
+    asked = given(engine, [Gold("red.png", "a roof"), Gold("red.png", "red")])
     parts = [(engine, list(CAPTIONS))]
     default, *_ = evaluate_mixed(parts, asked)
     found = {one.stage: one for one in ablate_mixed(parts, asked, default)}
@@ -145,7 +145,7 @@ def test_each_way_of_evidence_is_left_out(engine: Engine) -> None:
         [(one == 1) - (two == 1) for one, two in zip(default.ranks, without, strict=True)]
     )
     assert found["captions and words"].gains["recall@1"].value == pytest.approx(lost)
-    assert lost > 0  # by what it shows it would be the green one
+    assert lost > 0  # by what they show all are alike to a roof
     assert found["hubness"].gains["mrr"].value == 0  # nothing of it runs with this encoder
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cmsearch.search.merge.evidence import (
+    AGREED,
     ALIKE,
     FEW,
     HOPE,
@@ -264,12 +265,14 @@ def test_words_of_a_part_count_as_it_weighs(source: Source) -> None:
 
 
 def test_a_thing_is_described_or_named(source: Source) -> None:
-    """What is found by its words is as likely as by its meaning and by its words together."""
+    """It is as likely as by its meaning and by its words together; what both say counts more."""
     own = said(source, {"words": [1.0, NAN, 1.0], "caption": [NAN, NAN, 0.9]})
     named = SURE - log(HOPE / 40)
     looks = weighed(SEEN, 4)[0]
-    assert own["words"][0] + looks == pytest.approx(log(exp(looks) + exp(named)))
+    agreed = AGREED * min(looks, named)
+    assert own["words"][0] + looks == pytest.approx(log(exp(looks) + exp(named)) + agreed)
     meaning = weighed(SEEN_BESIDE_READ, 0)[0] + spoken(3)
-    assert own["words"][2] + meaning == pytest.approx(log(exp(meaning) + exp(named)))
+    agreed = AGREED * max(0.0, min(meaning, named))
+    assert own["words"][2] + meaning == pytest.approx(log(exp(meaning) + exp(named)) + agreed)
     assert np.isnan(own["words"][1])
     assert (own["words"][[0, 2]] > 0).all()
