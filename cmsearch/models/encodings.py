@@ -7,7 +7,7 @@ import numpy as np
 from cmsearch.common.numbers import are_unit
 from cmsearch.errors import ModelError
 from cmsearch.protocols import Encoder
-from cmsearch.types import Encoding
+from cmsearch.types import Encoding, FloatArray, Modality, Role
 
 
 def checked(encoder: Encoder, encoding: Encoding, rows: int) -> Encoding:
@@ -27,6 +27,18 @@ def checked(encoder: Encoder, encoding: Encoding, rows: int) -> Encoding:
             f"The encoder {encoder.space.encoder} gave numbers that aren't finite. {_ADVICE}"
         )
     return encoding
+
+
+def document_tokens(encoder: Encoder, text: str) -> tuple[FloatArray, FloatArray] | None:
+    """The tokens `(t, dim)` and weights `(t,)` of a text as a store keeps them, if there are any:
+    an encoder may leave them out of queries, for their cost.
+    """
+    prepared = [encoder.prepare(piece, Modality.TEXT) for piece in encoder.split(text)]
+    encoding = encoder.encode(prepared, Modality.TEXT, Role.DOCUMENT)
+    checked(encoder, encoding, len(prepared))
+    if encoding.tokens is None or encoding.weights is None:
+        return None
+    return np.concatenate(list(encoding.tokens)), np.concatenate(list(encoding.weights))
 
 
 _ADVICE = (

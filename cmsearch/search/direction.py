@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from cmsearch.search.hybrid import captions_and_words, document_pages, image_with_caption
-from cmsearch.search.merge.evidence import STANDARDISED, LogOdds, evidence, total
-from cmsearch.search.merge.things import followed
+from cmsearch.search.merge.evidence import LogOdds, evidence, total
+from cmsearch.search.merge.things import followed, thing
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.attention import attention
 from cmsearch.search.rank.hubness import hubness
@@ -59,9 +59,7 @@ TOLD: Sequence[tuple[str, Stage]] = (
     ("caption", captions_and_words.caption),
     ("words", captions_and_words.words),
     ("passage", document_pages.passage),
-    ("caption", image_with_caption.nearest_caption),
     ("fused", image_with_caption.fused),
-    (STANDARDISED, image_with_caption.standardised),
 )
 """What looks at all candidates that a way has found, by the name that hits show it by."""
 
@@ -171,7 +169,7 @@ class _Paths(Sequence[Path]):
 
     def __init__(self, store: Store, candidates: Sequence[Candidate]) -> None:
         self._store = store
-        self._names = [candidate.item.about or candidate.item.path for candidate in candidates]
+        self._names = [thing(candidate) for candidate in candidates]
 
     def __len__(self) -> int:
         return len(self._names)

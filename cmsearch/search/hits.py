@@ -45,7 +45,8 @@ class Hits:
         """
         candidates = [*answers.best, *answers.rest]
         wanted = len(candidates) if ranking.diverse else k
-        pairs = self._folded(candidates, wanted, is_folded=ranking.fold)
+        apart: list[_Folded] = [(candidate, []) for candidate in candidates]
+        pairs = self._folded(candidates, wanted) if ranking.fold else apart
         pairs = _known(pairs, candidates, len(answers.best), strength)
         relevant = [pair for pair in pairs if relevance(pair[0].score) >= ranking.min_relevance]
         if ranking.diverse:
@@ -55,10 +56,8 @@ class Hits:
         # What comes after those that aren't relevant enough is less relevant still.
         return hits, len(relevant) >= k or len(relevant) < len(pairs)
 
-    def _folded(self, candidates: Sequence[Candidate], k: int, *, is_folded: bool) -> list[_Folded]:
+    def _folded(self, candidates: Sequence[Candidate], k: int) -> list[_Folded]:
         """At least the k best that stay, each with those folded into it, if there are as many."""
-        if not is_folded:
-            return [(candidate, []) for candidate in candidates]
         length = max(k + SPARE, COMPETING)
         while True:
             pairs = self._near_duplicates.folded(self._view, candidates[:length])
@@ -68,7 +67,7 @@ class Hits:
 
     def _copies(self, candidate: Candidate, copies: Sequence[Candidate]) -> tuple[Path, ...]:
         """The files of what was folded into a candidate, each once; a film may have several."""
-        own, *others = (each.item.about or each.item.path for each in (candidate, *copies))
+        own, *others = map(thing, (candidate, *copies))
         if candidate.item.modality is Modality.VIDEO:
             others = [path for path in others if path != own]
         return tuple(self._store.absolute(path) for path in dict.fromkeys(others))
@@ -79,7 +78,7 @@ class Hits:
         return Hit(
             rank=rank,
             score=candidate.score,
-            path=self._store.absolute(item.about or item.path),
+            path=self._store.absolute(thing(candidate)),
             source=locators.source(item.path, item.locator),
             modality=item.modality,
             kind=item.kind,

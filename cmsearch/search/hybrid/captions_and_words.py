@@ -112,7 +112,7 @@ def caption(request: StageRequest, candidates: Candidates) -> Column:
     """
     column = missing(candidates)
     if "caption" in request.found:
-        told = request.once(compared, candidates)
+        told = compared(request, candidates)
         for row, item in enumerate(candidates.items):
             if item.id in told:
                 column[row] = _soft_maximum(told[item.id].cosines)

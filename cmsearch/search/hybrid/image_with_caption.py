@@ -8,8 +8,7 @@ weighted sum.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -30,65 +29,39 @@ from cmsearch.types import (
 _SIDES = (Modality.IMAGE, Modality.TEXT)
 
 
-class _Pairs(NamedTuple):
-    """The rows `(m,)` of candidates with captions, and of each the cosines to the query of its
-    nearest caption and of both as one vector, and how far the latter is beyond what is usual.
-    """
-
-    rows: Sequence[int]
-    captions: FloatArray
-    cosines: FloatArray
-    standardised: Sequence[float]
-
-
-def nearest_caption(request: StageRequest, candidates: Candidates) -> Column:
-    """The cosine to the query of a picture's nearest caption."""
-    return _column(request, candidates, lambda pairs: pairs.captions)
-
-
 def fused(request: StageRequest, candidates: Candidates) -> Column:
-    """The cosine to the query of a picture and its nearest caption as one vector."""
-    return _column(request, candidates, lambda pairs: pairs.cosines)
-
-
-def standardised(request: StageRequest, candidates: Candidates) -> Column:
-    """How many deviations the cosine of `fused` is beyond the mean of unrelated ones."""
-    return _column(request, candidates, lambda pairs: pairs.standardised)
-
-
-def _column(
-    request: StageRequest,
-    candidates: Candidates,
-    values: Callable[[_Pairs], FloatArray | Sequence[float]],
-) -> Column:
+    """How many deviations the cosine to the query of a picture and its nearest caption, as one
+    vector, is beyond the mean of unrelated ones.
+    """
+    column = missing(candidates).astype(np.float64)
     if "fused" not in request.found:
-        return missing(candidates)
-    pairs = request.once(_pairs, candidates)
-    numbers = np.asarray(values(pairs))
-    column = missing(candidates).astype(numbers.dtype)
-    column[list(pairs.rows)] = numbers
+        return column
+    nearest = _nearest(request, candidates)
+    rows = [row for row, item in enumerate(candidates.items) if item.id in nearest]
+    if rows:
+        column[rows] = _beyond_chance(request, candidates, rows, nearest)
     return column
 
 
-def _pairs(request: StageRequest, candidates: Candidates) -> _Pairs:
+def _beyond_chance(
+    request: StageRequest,
+    candidates: Candidates,
+    rows: Sequence[int],
+    nearest: Mapping[int, int],
+) -> list[float]:
+    """What `fused` says of the candidates in these rows, whose nearest captions these are."""
     source = request.direction.source
     space = source.view.space
-    nearest = _nearest(request, candidates)
-    rows = [row for row, item in enumerate(candidates.items) if item.id in nearest]
-    if not rows:
-        nothing = np.zeros(0, np.float32)
-        return _Pairs([], nothing, nothing, [])
-    embeddings, captions = zip(*(nearest[candidates.items[row].id] for row in rows), strict=True)
+    embeddings = [nearest[candidates.items[row].id] for row in rows]
     stored = items.contents(source.store.catalog, embeddings, space.dim)
     told = [stored[embedding] for embedding in embeddings]
     tokens = candidates.tokens()
     images = parts(list(candidates.vectors()[rows]), [tokens[row] for row in rows])
     texts = parts([vector for vector, _ in told], [own for _, own in told])
-    background = source.view.background
-    fusions = source.models.fuser(space).fuse(images, texts, _weights(background, space.dim))
+    weights = _weights(source.view.background, space.dim)
+    fusions = source.models.fuser(space).fuse(images, texts, weights)
     own = fusions.shares[:, :1] * images.vectors + fusions.shares[:, 1:] * texts.vectors
-    cosines = fusions.vectors @ request.query.vector
-    return _Pairs(rows, np.array(captions, np.float32), cosines, _beyond(request, fusions, own))
+    return _beyond(request, fusions, own)
 
 
 def _weights(background: Background, dim: int) -> list[float]:
@@ -111,10 +84,7 @@ def _beyond(request: StageRequest, fusions: Fusions, own: FloatArray) -> list[fl
     ]
 
 
-def _nearest(request: StageRequest, candidates: Candidates) -> dict[int, tuple[int, float]]:
-    """By item of the candidates its caption that is nearest to the query, and the cosine."""
-    nearest = {}
-    for item, told in request.once(compared, candidates).items():
-        best = int(told.cosines.argmax())
-        nearest[item] = told.embeddings[best], float(told.cosines[best])
-    return nearest
+def _nearest(request: StageRequest, candidates: Candidates) -> dict[int, int]:
+    """By item of the candidates the first embedding of its caption that is nearest to the query."""
+    told = compared(request, candidates)
+    return {item: own.embeddings[int(own.cosines.argmax())] for item, own in told.items()}

@@ -12,6 +12,7 @@ import numpy as np
 
 from cmsearch.search.merge.mmr import diversified
 from cmsearch.search.merge.near_duplicates import fold, store_least_cosine
+from cmsearch.search.merge.things import thing
 from cmsearch.search.retrieve.nearest import Candidate
 from cmsearch.store.catalog import files, items
 from cmsearch.store.store import Store
@@ -114,4 +115,4 @@ def _content(candidate: Candidate) -> str:
     item = candidate.item
     if item.modality in (Modality.IMAGE, Modality.SOUND, Modality.VIDEO):
         return item.digest
-    return f"{item.digest} {item.about or item.path}"
+    return f"{item.digest} {thing(candidate)}"

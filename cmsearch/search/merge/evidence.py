@@ -63,11 +63,9 @@ FEW = 32
 """Of fewer things each is as unlikely to be meant as one of so many."""
 WIDEST = 4.0
 """How many times as wide at most sums with what stages add are taken to be."""
-STANDARDISED = "standardised"
-"""The column of pairs that this rule alone reads."""
 PRIOR = "prior"
 """The name by which hits show what is known before any way speaks."""
-_OWN_WAYS = frozenset({"caption", "words", "passage", "fused", STANDARDISED})
+_OWN_WAYS = frozenset({"caption", "words", "passage", "fused"})
 
 
 def evidence(
@@ -92,11 +90,8 @@ def total(said: Mapping[str, LogOdds], n: int) -> LogOdds:
 
 def prior(direction: Direction) -> float:
     """The log-odds of a thing of this modality before any way speaks: one of all may be meant."""
-    return log(HOPE / max(_number(direction), FEW))
-
-
-def _number(direction: Direction) -> int:
-    return len(direction.source.view.indexes[direction.modality])
+    number = len(direction.source.view.indexes[direction.modality])
+    return log(HOPE / max(number, FEW))
 
 
 def _by_meaning(
@@ -105,10 +100,10 @@ def _by_meaning(
     """What cosines say, of the items themselves and of what was written about them."""
     said: dict[str, LogOdds] = {}
     caption = _column(columns, "caption", len(candidates))
-    pair = _column(columns, STANDARDISED, len(candidates))
+    pair = _column(columns, "fused", len(candidates))
     if "picture" in request.direction.ways:
         cosines = np.array([candidate.cosine for candidate in candidates], np.float64)
-        said |= _by_look(request, cosines, columns, ~np.isnan(caption) & np.isnan(pair))
+        said |= _by_look(request, cosines, columns, ~np.isnan(caption))
     if not np.isnan(pair).all():
         for way in list(said):
             said[way] = np.where(np.isnan(pair), said[way], np.nan)

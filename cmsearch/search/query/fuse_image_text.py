@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cmsearch.models.encodings import checked
+from cmsearch.models.encodings import document_tokens
 from cmsearch.models.fusion_network import Fused, Fusions, Network, Parts, Tensors, parts, summed
 from cmsearch.protocols import Encoder
 from cmsearch.store.catalog.blobs import pack_tokens, unpack_tokens
-from cmsearch.types import ComposedQuery, EncodedQuery, FloatArray, Modality, Role
+from cmsearch.types import ComposedQuery, EncodedQuery, FloatArray, Modality
 
 Tokens = tuple[FloatArray, FloatArray]
 
@@ -56,12 +56,9 @@ class ImageTextFuser:
             if part.tokens is not None and part.weights is not None:
                 return part.tokens, part.weights
         else:  # a query's may be left out, or in another order
-            encoder = self._encoder()
-            batch = [encoder.prepare(piece, Modality.TEXT) for piece in encoder.split(part.content)]
-            encoding = encoder.encode(batch, Modality.TEXT, Role.DOCUMENT)
-            checked(encoder, encoding, len(batch))
-            if encoding.tokens is not None and encoding.weights is not None:
-                return np.concatenate(list(encoding.tokens)), np.concatenate(list(encoding.weights))
+            tokens = document_tokens(self._encoder(), part.content)
+            if tokens is not None:
+                return tokens
         return np.zeros((0, len(part.vector)), np.float32), np.zeros(0, np.float32)
 
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmsearch.common.numbers import softmax
-from cmsearch.models.encodings import checked
+from cmsearch.models.encodings import document_tokens
 from cmsearch.protocols import Encoder
 from cmsearch.search.rank.banks import Banks
 from cmsearch.search.rank.request import Column, StageRequest
 from cmsearch.search.rank.stages import Attention, StageSettings
-from cmsearch.types import Candidates, EncodedQuery, FloatArray, Modality, Role
+from cmsearch.types import Candidates, EncodedQuery, FloatArray, Modality
 
 SECONDS = 0.0003
 """About what attention takes for a candidate, fetching its tokens included."""
@@ -57,13 +57,7 @@ def query_tokens(encoder: Encoder, query: EncodedQuery) -> Tokens | None:
         return query.tokens, query.weights
     if query.modality is not Modality.TEXT:
         return None
-    pieces = encoder.split(query.content)
-    prepared = [encoder.prepare(piece, Modality.TEXT) for piece in pieces]
-    encoding = encoder.encode(prepared, Modality.TEXT, Role.DOCUMENT)
-    checked(encoder, encoding, len(prepared))
-    if encoding.tokens is None or encoding.weights is None:
-        return None
-    return np.concatenate(list(encoding.tokens)), np.concatenate(list(encoding.weights))
+    return document_tokens(encoder, query.content)
 
 
 def attend(query: Tokens, items: Sequence[Tokens], temperature: float) -> FloatArray:

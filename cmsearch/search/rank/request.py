@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import Candidates, EncodedQuery, Filter, FloatArray, Modality
 
-T = TypeVar("T")
 Column = NDArray[np.floating[Any]]
 """What a stage says of n candidates `(n,)`: NaN where it has nothing to say."""
 
@@ -98,7 +97,6 @@ class StageRequest:
     excluded: Collection[int] = ()
     """The items that may neither be found nor speak for others."""
     found: Mapping[str, Found] = field(default_factory=dict)
-    _made: dict[Any, Any] = field(default_factory=dict)
 
     def said(self, way: str, candidates: Candidates) -> Column:
         """What a way says of those candidates that it found."""
@@ -124,13 +122,6 @@ class StageRequest:
                 raise ModelError(f"{name} gave scores that aren't finite. Leave it out.")
             total = (0 if total is None else total) + share * values
         return missing(candidates) if total is None else np.asarray(total, np.float32)
-
-    def once(self, make: Callable[[StageRequest, Candidates], T], candidates: Candidates) -> T:
-        """What `make` gives for the candidates, made once for all stages that need it."""
-        if make not in self._made:
-            self._made[make] = make(self, candidates)
-        made: T = self._made[make]
-        return made
 
 
 Stage = Callable[[StageRequest, Candidates], Column]

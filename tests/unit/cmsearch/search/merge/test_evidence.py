@@ -219,7 +219,7 @@ def test_one_vector_of_both_speaks_for_both(source: Source) -> None:
     """Of pairs the column that is standardised counts, in place of the look and the caption."""
     own = said(
         source,
-        {"caption": [0.9, NAN, NAN], "fused": [0.7, NAN, NAN], "standardised": [3.5, NAN, NAN]},
+        {"caption": [0.9, NAN, NAN], "fused": [3.5, NAN, NAN]},
         ways=("picture", "fused"),
     )
     assert own.keys() == {"picture", "fused", "prior"}
