@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(_scratch, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _levels_as_they_were() -> Iterator[None]:
+    """Libraries set levels of their own when something first uses them, which no test relies on."""
+    loggers = [logging.getLogger(), logging.getLogger("cmsearch")]
+    levels = [one.level for one in loggers]
+    yield
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
 
 
 @pytest.fixture
