@@ -1,105 +1,139 @@
-"""What each way of ranking counts, learned from right and wrong answers: logistic regression.
+"""What each way of evidence counts, learned from searches whose right answers are known.
 
-The log-odds of being right are `features @ weights`. A ridge pulls the weights towards those that
-ship, by a strength that is chosen where groups of answers are held out, and others than these are
-given only where they are certainly better there.
+The log-odds of a candidate are what the ways say of it, each times its weight, with a constant; its
+relevance is what they are when all candidates of a search compete (`cmsearch.search.merge`).
+Weights make the log-loss of these relevances least, with a ridge towards the usual weights: so that
+the order gets better where it can, and relevance says how often a hit is right.
 """
 
 # Tested by tests/unit/cmsearch/learning/test_evidence_weights.py
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.learning.ridge import FOLDS
-from cmsearch.types import FloatArray, IdArray
+from cmsearch.types import IdArray
 
 Floats = NDArray[np.float64]
-STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
-"""Of the pull towards the prior, in observations: each weight by the scale of its feature."""
+STRENGTH = 10.0
+"""Of the ridge, in searches: so many that the usual weights give count for these."""
 CERTAIN = 2.0
-"""Standard errors by which the log-loss has to be lower than by the prior's weights."""
-STEPS = 50
-LEAST = 10
-"""Groups of answers; fewer say nothing of others."""
+"""Standard errors by which the log-loss has to be lower than by the usual weights."""
+LEAST = 30
+"""Groups of searches; fewer say nothing of others."""
+_STEPS = 100
+_FAR = -1e4  # log-odds of what isn't there
+_NEARLY = 1 - 1e-12
 
 
-def evidence_weights(
-    features: FloatArray, targets: NDArray[np.bool_], groups: IdArray, prior: FloatArray
-) -> Floats | None:
-    """The weights `(m,)` of evidence, or None where those of the `prior` are as good.
+class Lists(NamedTuple):
+    """What q searches found, at most k candidates each, padded."""
 
-    `features (n, m)` of n answers hold a column of ones where the weights have an offset;
-    `targets (n,)` say which answers are right, `groups (n,)` which depend on each other, as those
-    to captions of one picture, and are held out together. None is also given for answers that are
-    all right or all wrong, of fewer than `LEAST` groups, or not finite.
+    said: Floats
+    """What each way says `(q, k, m)`, 0 where it says nothing; the last column is of ones."""
+    known: Floats
+    """The log-odds `(q, k)` that are known whatever the weights; below -1000 where none is."""
+    right: NDArray[np.bool_]
+    """Which candidates are right `(q, k)`."""
+    aims: Floats
+    """From 0 to 1, how much of one thing each query means `(q,)`: so much it counts."""
+    groups: IdArray
+    """Which searches depend on each other `(q,)`, as those for one picture."""
+
+    def some(self, rows: NDArray[Any]) -> Lists:
+        """Those of these rows."""
+        return Lists(*(one[rows] for one in self))
+
+
+class Learned(NamedTuple):
+    """Weights `(m,)`, and the mean log-loss of a search before and after, on what was held out."""
+
+    weights: Floats
+    before: float
+    after: float
+
+
+def evidence_weights(lists: Lists) -> Learned | None:
+    """The weights of evidence; None where the usual ones are as good for searches held out.
+
+    The usual weight of each way is 1, and of the last column 0. None is also given for searches of
+    fewer than `LEAST` groups, or without a right candidate.
     """
-    rows, right = np.asarray(features, np.float64), np.asarray(targets, np.float64)
-    start = np.asarray(prior, np.float64)
-    group = np.unique(groups, return_inverse=True)[1]
-    if len(right) == 0 or right.min() == right.max() or group.max() + 1 < LEAST:
-        return None
-    if not (np.isfinite(rows).all() and np.isfinite(start).all()):
+    group = np.unique(lists.groups, return_inverse=True)[1]
+    if not lists.right.any() or group.max() + 1 < LEAST:
         return None
     fold = (np.random.default_rng(0).permutation(group.max() + 1) % FOLDS)[group]
-    losses = np.zeros((len(STRENGTHS), len(right)))
-    nested = np.zeros(len(right))
+    after = np.zeros(len(group))
     for out in range(FOLDS):
-        held, rest = fold == out, fold != out
-        inner = _held_out(rows[rest], right[rest], fold[rest], start)
-        for place, strength in enumerate(STRENGTHS):
-            weights = regression(rows[rest], right[rest], start, strength)
-            losses[place, held] = log_loss(rows[held] @ weights, right[held])
-        nested[held] = losses[int(inner.mean(1).argmin()), held]
-    gains = log_loss(rows @ start, right) - nested
+        held = fold == out
+        after[held] = log_loss(lists.some(held), weighted(lists.some(~held)))
+    before = log_loss(lists, usual(lists))
+    gains = before - after
     of_groups = np.bincount(group, gains - gains.mean())
-    if gains.mean() * len(gains) <= CERTAIN * float(np.sqrt((of_groups**2).sum())):
+    if gains.sum() <= CERTAIN * float(np.sqrt((of_groups**2).sum())):
         return None
-    return regression(rows, right, start, STRENGTHS[int(losses.mean(1).argmin())])
+    return Learned(weighted(lists), float(before.mean()), float(after.mean()))
 
 
-def regression(rows: Floats, right: Floats, prior: Floats, strength: float) -> Floats:
-    """The weights `(m,)` of the least log-loss with a ridge towards the prior, by Newton's steps.
+def usual(lists: Lists) -> Floats:
+    """The weights `(m,)` that count as nothing learned."""
+    ways = lists.said.shape[2] - 1
+    return np.append(np.ones(ways), 0.0)
+
+
+def weighted(lists: Lists, strength: float = STRENGTH) -> Floats:
+    """The weights `(m,)` of the least log-loss with a ridge towards the usual ones; none of a way
+    is below 0.
 
     The penalty of a weight is `strength / 2` times the squared change that it makes to the
-    log-odds on average over the rows `(n, m)`, so no feature's unit counts (Hastie et al. 2009,
-    4.4.1 and 3.4.1).
+    log-odds of a candidate, on average, so no way's unit counts.
     """
-    penalty = strength * np.maximum((rows**2).mean(0), 1e-12)
+    import torch
 
-    def cost(weights: Floats) -> float:
-        pull = penalty @ (weights - prior) ** 2 / 2
-        return float(log_loss(rows @ weights, right).sum() + pull)
+    data = [torch.from_numpy(np.asarray(one, np.float64)) for one in lists[:4]]
+    start = torch.from_numpy(usual(lists))
+    there = data[1][..., None] > _FAR / 10
+    penalty = strength * (torch.where(there, data[0], 0.0) ** 2).sum((0, 1)) / there.sum()
+    weights = start.clone().requires_grad_()
+    optimiser: Any = torch.optim.LBFGS(
+        [weights], max_iter=_STEPS, tolerance_grad=1e-9, line_search_fn="strong_wolfe"
+    )
 
-    weights, lowest = prior.copy(), cost(prior)
-    for _ in range(STEPS):
-        chance = 0.5 * (1 + np.tanh(rows @ weights / 2))
-        slope = rows.T @ (chance - right) + penalty * (weights - prior)
-        curve = (rows.T * (chance * (1 - chance))) @ rows + np.diag(penalty)
-        step = np.linalg.solve(curve, slope)
-        tried = cost(weights - step)
-        while tried > lowest and np.abs(step).max() > 1e-10:  # a step too far
-            step = step / 2
-            tried = cost(weights - step)
-        if not tried < lowest - 1e-10:
-            break
-        weights, lowest = weights - step, tried
-    return weights
+    def cost() -> Any:
+        optimiser.zero_grad()
+        loss = _loss(data, weights).sum() + (penalty * (weights - start) ** 2).sum() / 2
+        loss.backward()
+        return loss
 
-
-def log_loss(log_odds: Floats, right: Floats) -> Floats:
-    """The negative log-likelihood `(n,)` of what is right, without overflow."""
-    found: Floats = np.logaddexp(0, log_odds) - right * log_odds
+    optimiser.step(cost)
+    found: Floats = weights.detach().numpy().copy()
+    found[:-1] = found[:-1].clip(0)
     return found
 
 
-def _held_out(rows: Floats, right: Floats, fold: IdArray, prior: Floats) -> Floats:
-    """The log-loss `(strengths, n)` of each row where its fold is held out."""
-    found = np.zeros((len(STRENGTHS), len(right)))
-    for out in np.unique(fold).tolist():
-        held, rest = fold == out, fold != out
-        for place, strength in enumerate(STRENGTHS):
-            weights = regression(rows[rest], right[rest], prior, strength)
-            found[place, held] = log_loss(rows[held] @ weights, right[held])
+def log_loss(lists: Lists, weights: Floats) -> Floats:
+    """What relevances by these weights lose on each search `(q,)`, times its aim."""
+    import torch
+
+    data = [torch.from_numpy(np.asarray(one, np.float64)) for one in lists[:4]]
+    found: Floats = _loss(data, torch.from_numpy(weights)).numpy()
     return found
+
+
+def _loss(data: Sequence[Any], weights: Any) -> Any:
+    """The log-loss `(q,)` of the candidates' relevances, as `relevance.competing` has them."""
+    import torch
+
+    said, known, right, aims = data
+    odds = (said @ weights + known).clamp(_FAR, -_FAR)
+    with_none = torch.nn.functional.pad(odds, (1, 0))  # log-odds of 0: it is none of them
+    everything = torch.logsumexp(with_none, 1, keepdim=True)
+    share = torch.exp(odds - everything).clamp(max=_NEARLY)
+    shown = odds - aims[:, None] * (everything + torch.log1p(-share))
+    losses = torch.nn.functional.softplus(shown) - right * shown
+    return aims * losses.sum(1)

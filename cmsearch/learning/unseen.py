@@ -19,11 +19,12 @@ from cmsearch.learning.ridge import FOLDS, STRENGTH, Design, Learner
 from cmsearch.models.adapters import Adapter
 from cmsearch.search.engine import Engine
 from cmsearch.search.own_models import own_adapter
+from cmsearch.search.rank.stages import defaults
 from cmsearch.store.catalog import pairs
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import CATALOG, Store
 
-ADAPTER, RERANKER = "adapter", "reranker"
+ADAPTER, RERANKER, WEIGHTS = "adapter", "reranker", "weights of evidence"
 MOST = 5000
 """Pictures; with more of them it takes minutes to learn again without each part."""
 
@@ -36,6 +37,9 @@ def learned(engine: Engine) -> tuple[str, ...]:
         found.append(ADAPTER)
     if engine.reranks:
         found.append(RERANKER)
+    kept = defaults("", engine.store.catalog.stages(view.space_id))
+    if any(run.weights for run in kept.values()):
+        found.append(WEIGHTS)
     return tuple(found)
 
 
@@ -51,7 +55,8 @@ def can_relearn(engine: Engine) -> bool:
 
     That is an adapter of captions alone, among some thousand pictures.
     """
-    if learned(engine) != (ADAPTER,):
+    own_ways = learned(engine)
+    if ADAPTER not in own_ways or RERANKER in own_ways:
         return False
     own = source(engine.store)
     named = "folders" in str(own_adapter(engine.store, own.space).card.get("data", ""))
@@ -68,7 +73,7 @@ def by_folds(engine: Engine, images: Collection[str]) -> Iterator[tuple[Engine, 
     the paths of these; each of `images` is in one part.
 
     They search a copy of the store, which is deleted afterwards, and pictures that share a caption
-    are in one part. Each is valid until the next.
+    are in one part. Each is valid until the next. Weights of evidence, a few numbers, stay.
     """
     with tempfile.TemporaryDirectory(prefix="cmsearch-eval-") as folder:
         place = Path(folder)

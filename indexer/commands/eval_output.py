@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 _WIDTH = 30
-_ARTICLES = {"adapter": "an", "reranker": "a"}
+_NAMED = {"adapter": "an adapter", "reranker": "a reranker"}
 _RECALLS = {"recall@1": "R@1", "recall@5": "R@5", "recall@10": "R@10", "mrr": "MRR"}
 
 
@@ -46,17 +46,19 @@ class Measured:
         """A sentence on what was learned from the pictures asked about, if anything was."""
         if not self.learned:
             return ""
-        serves = " and ".join(f"{_ARTICLES[own]} {own}" for own in self.learned)
+        serves = " and ".join(_NAMED.get(own, own) for own in self.learned)
         if not self.is_folded:
             return (
                 f"These figures aren't of unseen pictures: the index has {serves}, which may have "
                 "been learned from these very captions. Others are found less often."
             )
+        weights = "; the weights, a few numbers, stayed" if len(self.learned) > 1 else ""
         whole = "; but what stages gain and thresholds leave out is of all of it"
         return (
-            f"The index has {serves} that may have been learned from these captions. So it was "
-            "learned again without each fifth of the pictures, to ask about these as unseen"
-            f"{whole if (self.gains and not self.mixed) or self.curve else ''}."
+            f"The index has {serves} that may have been learned from these captions. So the "
+            "adapter was learned again without each fifth of the pictures, to ask about these as "
+            "unseen"
+            f"{weights}{whole if (self.gains and not self.mixed) or self.curve else ''}."
         )
 
     def compared(self) -> list[Any]:

@@ -17,6 +17,7 @@ from cmsearch.learning.fit_adapter import Fit, Reranking, Wish
 from indexer.commands.options import device_option, folder_argument, progress
 
 if TYPE_CHECKING:
+    from cmsearch.learning.fit_evidence import Weighing
     from cmsearch.learning.fit_fusion import Fusing
 
 
@@ -42,7 +43,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Learn instead to put what a search finds in a better order; takes minutes.",
 )
-@click.option("--forget", is_flag=True, help="With --reranker: remove the one that there is.")
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Remove the weights of evidence, or with --reranker the reranker, that were learned.",
+)
 @click.option("--force", is_flag=True, help="Keep what was learned even if it is not better.")
 @click.option("--dry-run", is_flag=True, help="Only learn and measure; change nothing.")
 @click.option(
@@ -68,7 +73,8 @@ def fit(
 
     Holds pictures out, measures what would be gained among them, and only if that is certain moves
     the vectors of all pictures, without reading a file. `cmsearch rollback` goes back. Ends with
-    the exit code 3 if what was learned is not better.
+    the exit code 3 if what was learned is not better. Learns as well what each way of evidence
+    counts here, which `--forget` takes back.
 
     \b
     Examples:
@@ -84,8 +90,9 @@ def fit(
     wish = Wish(**wished)
     _check(wish, fusion, reranker)
     if forget:
-        is_alone = reranker and not (wish.force or wish.dry_run or wish.export)
-        return _forget(store or folder, is_alone)
+        is_alone = not (fusion or wish.force or wish.dry_run or wish.export)
+        return _forget(store or folder, reranker, is_alone)
+    weighing: Weighing | None = None
     with open_at(store or folder) as opened, progress() as show:
         if fusion:
             from cmsearch.learning.fit_fusion import fit_fusion
@@ -97,9 +104,15 @@ def fit(
             done = fit_reranker(opened, wish, tell=show)
         else:
             from cmsearch.learning.fit_adapter import fit as fit_adapter
+            from cmsearch.learning.fit_evidence import fit_evidence
 
             done = fit_adapter(opened, wish, device=device, tell=show)
-    print_fit(done) if style == "table" else _print_json(done)
+            weighing = fit_evidence(opened, dry_run=wish.dry_run, device=device, tell=show)
+    if style == "table":
+        print_fit(done)
+        _print_weighing(weighing)
+    else:
+        _print_json(done, weighing)
     if not done.is_better:
         click.echo(_refusal(done), err=True)
     return 0 if done.is_better else 3
@@ -121,16 +134,18 @@ def _check(wish: Wish, fusion: bool, reranker: bool) -> None:
         raise click.UsageError("--fusion and --reranker are learned one after the other.")
 
 
-def _forget(place: Path, is_alone: bool) -> int:
-    """Remove the reranker of the index at, in or above a place."""
+def _forget(place: Path, reranker: bool, is_alone: bool) -> int:
+    """Remove what was learned of the index at, in or above a place: the reranker, or weights."""
+    from cmsearch.learning.fit_evidence import forget_evidence
     from cmsearch.learning.fit_reranker import forget_reranker
     from cmsearch.store.store import open_at
 
     if not is_alone:
-        raise click.UsageError("--forget goes with --reranker and nothing else.")
+        raise click.UsageError("--forget goes with --reranker or with nothing else.")
+    what = "reranker" if reranker else "weights of evidence"
     with open_at(place) as opened:
-        had = forget_reranker(opened)
-    click.echo("removed: the reranker" if had else "This index has no reranker.")
+        had = forget_reranker(opened) if reranker else forget_evidence(opened)
+    click.echo(f"removed: the {what}" if had else f"This index has no {what} of its own.")
     return 0
 
 
@@ -163,6 +178,19 @@ def print_fit(done: Fit | Fusing | Reranking) -> None:
         click.echo(f"written: {printable(str(done.exported))}")
 
 
+def _print_weighing(found: Weighing | None) -> None:
+    """Write what each way of evidence counts, if that was learned."""
+    if found is None:
+        return
+    ways = ", ".join(f"{way} {weight:g}" for way, weight in found.weights.items())
+    click.echo(
+        f"weights of evidence, from {found.questions} captions: {ways}; log-loss of relevance "
+        f"{found.before:.3f}, held out {found.after:.3f}"
+    )
+    if found.kept:
+        click.echo("kept: searches weigh by them; `cmsearch fit --forget` removes them")
+
+
 def _kept(done: Fit | Fusing | Reranking) -> str:
     """How what was learned is used now, and how to go back."""
     if isinstance(done, Reranking):
@@ -185,12 +213,14 @@ def _held_out(done: Fit | Fusing | Reranking) -> str:
     return "each fifth held out in turn" if done.folds > 1 else "a fifth of them held out"
 
 
-def _print_json(done: Fit | Fusing | Reranking) -> None:
+def _print_json(done: Fit | Fusing | Reranking, weighing: Weighing | None) -> None:
     exported = done.exported and str(done.exported)
-    click.echo(json.dumps({**asdict(done), "exported": exported}))
+    weights = {"evidence": weighing and asdict(weighing)} if isinstance(done, Fit) else {}
+    click.echo(json.dumps({**asdict(done), "exported": exported, **weights}))
 
 
 def _refusal(done: Fit | Fusing | Reranking) -> str:
     if done.kept:
         return "It is not certainly better, and is kept since --force was given."
-    return "Not kept: it is not certainly better. The index is as it was; --force keeps it anyway."
+    left = "No vector was changed" if isinstance(done, Fit) else "The index is as it was"
+    return f"Not kept: it is not certainly better. {left}; --force keeps it anyway."

@@ -41,7 +41,10 @@ def test_fit_keeps_what_is_better_and_rollback_goes_back(folder: Path, tmp_path:
     assert "text→image  60 queries" in told
     assert "kept: generation 2 serves, fake:colours+" in told
     assert f"written: {path}" in told
+    assert "weights of evidence, from 60 captions: " in told and "before" in told
     assert serving(folder).startswith("fake:colours+")
+    assert b"removed: the weights" in faked("fit", folder, "--forget").stdout
+    assert b"no weights of evidence" in faked("fit", folder, "--forget").stdout
     faked("search", "--store", folder, "tomato tomato")
     faked("index", folder, "--model", path)
     faked("rollback", "--store", folder)
@@ -52,6 +55,8 @@ def test_a_dry_run_prints_json_and_keeps_nothing(folder: Path) -> None:
     done = faked("fit", folder, "--dry-run", "--format", "json")
     row = json.loads(done.stdout)
     assert (row["pictures"], row["kept"], row["is_better"]) == (60, False, True)
+    evidence = row["evidence"]
+    assert evidence["after"] < evidence["before"] and not evidence["kept"]
     first = row["comparisons"][0]
     assert first["gain"]["mrr"]["low"] > 0
     assert first["before"]["mrr"]["value"] < first["after"]["mrr"]["value"]
@@ -62,7 +67,7 @@ def test_what_is_not_better_is_refused(tmp_path: Path) -> None:
     folder = write_album(tmp_path / "photos", shuffled=True)
     faked("index", folder, "--model", MODEL)
     done = faked("fit", folder, status=3)
-    assert b"Not kept" in done.stderr and b"kept:" not in done.stdout
+    assert b"Not kept" in done.stderr and b"kept: generation" not in done.stdout
     forced = faked("fit", folder, "--force", status=3)
     assert b"--force was given" in forced.stderr and b"kept: generation 2" in forced.stdout
 
@@ -101,6 +106,7 @@ def test_a_picture_and_a_text_are_joined_by_what_was_learned(
     [
         (["--export", "a.txt"], "ends in .safetensors"),
         (["--dry-run", "--force"], "--dry-run keeps nothing"),
+        (["--forget", "--force"], "--forget goes with"),
         (["--fusion", "--use-folders"], "--fusion learns from captions alone"),
         (["--export", "missing/a.safetensors"], "can't be written"),
     ],

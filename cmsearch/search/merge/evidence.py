@@ -25,8 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.search.query.compose import QueryVector, chance
-from cmsearch.search.rank.request import Column, Direction, StageRequest
+from cmsearch.search.rank.request import Column, StageRequest
+from cmsearch.search.rank.stages import BEFORE
 from cmsearch.search.retrieve.nearest import Candidate
+from cmsearch.store.view import View
 from cmsearch.types import TOWER, Modality
 
 LogOdds = NDArray[np.float64]
@@ -75,11 +77,21 @@ def evidence(
 
     The sum of all is the log-odds that a candidate is meant, with nothing known of the others.
     """
-    said = _by_meaning(request, candidates, columns)
-    said |= _by_words(request, columns, total(said, len(candidates)))
-    said[PRIOR] = np.full(len(candidates), prior(request.direction))
-    left_out = request.direction.without
-    return {way: values for way, values in said.items() if way not in left_out}
+    weights = _learned(request)
+    direction = request.direction
+    before = prior(direction.source.view, direction.modality) + weights.get(BEFORE, 0.0)
+    meant = _by_meaning(request, candidates, columns)
+    said = {way: weights.get(way, 1.0) * values for way, values in meant.items()}
+    said |= _by_words(request, columns, total(said, len(candidates)), before)
+    said[PRIOR] = np.full(len(candidates), before)
+    return {way: values for way, values in said.items() if way not in direction.without}
+
+
+def _learned(request: StageRequest) -> Mapping[str, float]:
+    """The weights that were learned here for queries of one modality."""
+    asking = {part.modality for part in request.query.parts}
+    runs = [request.direction.runs[one] for one in asking if one in request.direction.runs]
+    return runs[0].weights if len(asking) == 1 and runs else {}
 
 
 def total(said: Mapping[str, LogOdds], n: int) -> LogOdds:
@@ -88,10 +100,9 @@ def total(said: Mapping[str, LogOdds], n: int) -> LogOdds:
     return found
 
 
-def prior(direction: Direction) -> float:
+def prior(view: View, modality: Modality) -> float:
     """The log-odds of a thing of this modality before any way speaks: one of all may be meant."""
-    number = len(direction.source.view.indexes[direction.modality])
-    return log(HOPE / max(number, FEW))
+    return log(HOPE / max(len(view.indexes[modality]), FEW))
 
 
 def _by_meaning(
@@ -169,9 +180,9 @@ def _weight(query: QueryVector, target: Modality) -> Weight:
 
 
 def _by_words(
-    request: StageRequest, columns: Mapping[str, Column], meaning: LogOdds
+    request: StageRequest, columns: Mapping[str, Column], meaning: LogOdds, before: float
 ) -> dict[str, LogOdds]:
-    """What exact words add to what the meaning says.
+    """What exact words add to what the meaning says, with what is known `before` both.
 
     All of a query's words in one thing alone outweigh the prior by `SURE`; words that many things
     have say as much less as these are more, and a share of the words the square of it.
@@ -182,7 +193,7 @@ def _by_words(
     direction, query = request.direction, request.query
     is_alone = len(direction.ways) == 1
     rarity = max(request.found["words"].rarity, FAINT if is_alone else 0.0)
-    words = query.written * rarity * share**2 * (SURE - prior(direction))
+    words = query.written * rarity * share**2 * (SURE - before)
     if not is_alone:
         both = np.minimum(meaning, words).clip(0)
         words = _either(meaning, words) + AGREED * both - meaning

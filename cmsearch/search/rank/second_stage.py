@@ -71,7 +71,7 @@ def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) ->
     kind = ranking.rerank.partition(":")[0]
     if kind == OWN:  # learned on top of what runs by default
         return replace(measured, model=ranking.rerank if query is not target else "")
-    plain = replace(measured, attention=None, model="")
+    plain = replace(measured, attention=None, model="", weights={})
     if ranking.rerank == "none":
         return plain
     if ranking.rerank == "attention":

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from cmsearch.types import Modality
@@ -48,6 +48,10 @@ class StageSettings:
     """How hubness is corrected; None leaves it as it is."""
     model: str = ""
     """The name of the model that reranks; empty for none."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """How many times as much each way of evidence counts as usual, by its name, and the log-odds
+    that are added to what is known `before`; what isn't named counts as usual.
+    """
 
 
 Table = Mapping[tuple[Modality, Modality], StageSettings]
@@ -62,7 +66,11 @@ MEASURED: Mapping[str, Table] = {
 UNMEASURED = Attention(0.5, 0.05)
 """For `attention` by name where nothing was measured."""
 UNMEASURED_HUBNESS = Hubness(0.75, 4)
+BEFORE = "before"
+"""The name of what is added whatever the ways say."""
 _MOST = 1000.0
+MOST_WEIGHT = 10.0
+"""What a weight of evidence is at most."""
 _LONGEST = 10_000  # of a table as JSON
 
 
@@ -83,6 +91,7 @@ def pack(table: Table) -> str:
         f"{query} {target}": {
             "attention": stages.attention and list(astuple(stages.attention)),
             "hubness": stages.hubness and [stages.hubness.strength, stages.hubness.k],
+            "weights": dict(stages.weights),
         }
         for (query, target), stages in table.items()
     }
@@ -101,11 +110,21 @@ def _unpacked(text: str) -> dict[tuple[Modality, Modality], StageSettings]:
             query, target = (Modality(name) for name in key.split(" "))
             attention = row["attention"] and _attention(row["attention"])
             strength, k = _pair(row["hubness"]) if row["hubness"] else (0.0, 0.0)
+            weights = _weights(row.get("weights", {}))
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
             continue
         hubness = Hubness(strength, int(k)) if int(k) else None
-        table[query, target] = StageSettings(attention or None, hubness)
+        table[query, target] = StageSettings(attention or None, hubness, weights=weights)
     return table
+
+
+def _weights(values: Any) -> dict[str, float]:
+    """Bounded numbers by name; raises `ValueError`, `TypeError` or `AttributeError`."""
+    found = {str(name): float(value) for name, value in values.items()}
+    least = {BEFORE: -MOST_WEIGHT}
+    if not all(least.get(name, 0) <= value <= MOST_WEIGHT for name, value in found.items()):
+        raise ValueError
+    return found
 
 
 def _attention(values: Any) -> Attention:

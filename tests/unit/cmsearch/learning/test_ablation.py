@@ -118,6 +118,8 @@ def test_a_kept_table_replaces_what_ships_in_its_directions() -> None:
     assert defaults("lite", pack({TEXT_IMAGE: StageSettings()}))[TEXT_IMAGE] == StageSettings()
     shipped = defaults("lite", None)
     assert defaults("lite", pack(shipped)) == shipped
+    weighed = {TEXT_IMAGE: StageSettings(weights={"picture": 0.5, "before": -1.5})}
+    assert defaults("", pack(weighed)) == weighed
     older = '{"text image": {"attention": [0.2, 0.1], "hubness": null}}'
     assert defaults("lite", older) == found
 
@@ -138,6 +140,11 @@ def test_a_kept_table_replaces_what_ships_in_its_directions() -> None:
         '{"text image": {"attention": [1, 2, 3], "hubness": null}}',
         '{"text image": {"attention": [1, 1, 0.5, -0.5], "hubness": null}}',
         '{"text image": {"attention": [1, 1, NaN, 0.5], "hubness": null}}',
+        '{"text image": {"attention": null, "hubness": null, "weights": [1]}}',
+        '{"text image": {"attention": null, "hubness": null, "weights": {"picture": -1}}}',
+        '{"text image": {"attention": null, "hubness": null, "weights": {"picture": NaN}}}',
+        '{"text image": {"attention": null, "hubness": null, "weights": {"before": 1e9}}}',
+        '{"text image": {"attention": null, "hubness": null, "weights": {"picture": "a"}}}',
         '{"text image": {"attention": [1, 1, 0.5, 0.5, 0.5], "hubness": null}}',
         '{"text image": {"attention": null, "hubness": [1e999, 4]}}',
         '{"text image": {"attention": null, "hubness": ["a", "b"]}}',

@@ -30,6 +30,7 @@ from cmsearch.search.own_models import Models
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.banks import Banks
 from cmsearch.search.rank.request import Column, Direction, Found, Source, StageRequest
+from cmsearch.search.rank.stages import StageSettings
 from cmsearch.search.retrieve.nearest import Candidate, Retriever
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import EncodedQuery, Filter, Item, Modality, Scale
@@ -85,9 +86,11 @@ def said(
     ways: Collection[str] = ("picture", "caption", "words"),
     without: Collection[str] = (),
     rarity: float = 1.0,
+    weights: Mapping[str, float] | None = None,
 ) -> dict[str, LogOdds]:
     """What evidence there is for the pictures of `LOOKS`."""
-    direction = Direction(source, Modality.IMAGE, None, Filter(), ways, {}, 10, without=without)
+    runs = {Modality.TEXT: StageSettings(weights=weights or {})}
+    direction = Direction(source, Modality.IMAGE, None, Filter(), ways, runs, 10, without=without)
     found = {"words": Found({}, rarity)}
     request = StageRequest(direction, query or asked(Modality.TEXT), (), found)
     arrays: dict[str, Column] = {name: np.array(own) for name, own in columns.items()}
@@ -121,11 +124,34 @@ def test_a_picture_has_its_look_and_what_is_known_before(source: Source) -> None
 
 
 def test_in_a_small_store_nothing_is_likelier_than_among_few(source: Source) -> None:
-    direction = Direction(source, Modality.IMAGE, None, Filter(), (), {}, 10)
-    assert prior(direction) == log(HOPE / 40)
+    assert prior(source.view, Modality.IMAGE) == log(HOPE / 40)
     some = {Modality.IMAGE: range(3)}
     view = replace(source.view, indexes=some)  # type: ignore[arg-type]
-    assert prior(replace(direction, source=replace(source, view=view))) == log(HOPE / FEW)
+    assert prior(view, Modality.IMAGE) == log(HOPE / FEW)
+
+
+def test_learned_weights_multiply_what_ways_say_and_move_what_is_known(source: Source) -> None:
+    columns = {"caption": [0.9, NAN, 0.1], "attention": [0.1, 0.2, 0.3]}
+    usual = said(source, columns)
+    weights = {"picture": 0.5, "attention": 2.0, "caption": 0.7, "before": 1.5}
+    own = said(source, columns, weights=weights)
+    for way, values in usual.items():
+        expected = values + 1.5 if way == "prior" else weights[way] * values
+        np.testing.assert_allclose(own[way], expected)
+
+
+def test_words_outweigh_what_is_known_however_it_was_moved(source: Source) -> None:
+    columns = {"words": [1.0, NAN, NAN]}
+    for before in (0.0, 2.0):
+        own = said(source, columns, ways=("words",), weights={"before": before})
+        assert own["words"][0] + own["prior"][0] == pytest.approx(SURE)
+
+
+def test_a_query_of_several_modalities_counts_as_usual(source: Source) -> None:
+    both = asked(Modality.TEXT, Modality.IMAGE)
+    own = said(source, {}, query=both, weights={"picture": 0.5, "before": 1.0})
+    for way, values in said(source, {}, query=both).items():
+        np.testing.assert_array_equal(own[way], values)
 
 
 def test_a_way_that_is_left_out_counts_nothing_and_changes_no_other(source: Source) -> None:
