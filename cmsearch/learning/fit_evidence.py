@@ -15,7 +15,7 @@ from cmsearch.learning.evidence_weights import Learned, Lists, evidence_weights
 from cmsearch.learning.fit_adapter import Tell
 from cmsearch.learning.questions import EACH, Question, Questions, held_out
 from cmsearch.search.engine import Engine
-from cmsearch.search.merge.evidence import PRIOR, prior
+from cmsearch.search.merge.evidence import PRIOR, prior, weight_of
 from cmsearch.search.merge.relevance import aim
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.search.rank.stages import BEFORE, MOST_WEIGHT, StageSettings, defaults, pack
@@ -89,7 +89,7 @@ def forget_evidence(store: Store) -> bool:
 
 
 class _Asked(NamedTuple):
-    """What questions found, and the names of the ways that spoke, in the order of the lists."""
+    """What questions found, and what the weights are called, in the order of the lists."""
 
     lists: Lists
     ways: Sequence[str]
@@ -140,13 +140,16 @@ def _answers(engine: Engine, questions: Questions, run: StageSettings) -> Iterat
 
 def _listed(answers: Sequence[_Answer]) -> _Asked:
     """The answers as numbers."""
-    ways = sorted({way for one in answers for hit in one.hits for way in hit.stages} - {PRIOR})
+    spoke = {way for one in answers for hit in one.hits for way in hit.stages} - {PRIOR}
+    ways = sorted(set(map(weight_of, spoke)))
     shape = len(answers), LOOKED_AT
     said, known = np.zeros((*shape, len(ways) + 1)), np.full(shape, -np.inf)
+    said[..., -1] = 1
     right = np.zeros(shape, bool)
     for row, answer in enumerate(answers):
         for place, hit in enumerate(answer.hits):
-            said[row, place] = [*(hit.stages.get(way, 0.0) for way in ways), 1.0]
+            for way in hit.stages.keys() - {PRIOR}:
+                said[row, place, ways.index(weight_of(way))] += hit.stages[way]
             known[row, place] = answer.known
             right[row, place] = answer.right[place]
     aims = np.array([_aim(one.question.text) for one in answers])

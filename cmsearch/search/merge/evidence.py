@@ -81,7 +81,7 @@ def evidence(
     direction = request.direction
     before = prior(direction.source.view, direction.modality) + weights.get(BEFORE, 0.0)
     meant = _by_meaning(request, candidates, columns)
-    said = {way: weights.get(way, 1.0) * values for way, values in meant.items()}
+    said = {way: weights.get(weight_of(way), 1.0) * own for way, own in meant.items()}
     said |= _by_words(request, columns, total(said, len(candidates)), before)
     said[PRIOR] = np.full(len(candidates), before)
     return {way: values for way, values in said.items() if way not in direction.without}
@@ -92,6 +92,11 @@ def _learned(request: StageRequest) -> Mapping[str, float]:
     asking = {part.modality for part in request.query.parts}
     runs = [request.direction.runs[one] for one in asking if one in request.direction.runs]
     return runs[0].weights if len(asking) == 1 and runs else {}
+
+
+def weight_of(way: str) -> str:
+    """The name of a way's weight: stages that look closer count as much as the picture does."""
+    return way if way in _OWN_WAYS else "picture"
 
 
 def total(said: Mapping[str, LogOdds], n: int) -> LogOdds:
