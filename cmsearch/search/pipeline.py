@@ -246,14 +246,17 @@ class Search:
     def _ways(self, modality: Modality, parts: Collection[Modality]) -> tuple[str, ...]:
         """The names of the ways that find items of a modality for queries with such parts."""
         match, kind = self._request.ranking.match, self._request.kind
-        if modality is not Modality.IMAGE or Modality.TEXT not in parts or match == "picture":
+        if Modality.TEXT not in parts or match == "picture":
             return ("picture",)
-        if kind is not None:
-            return ("picture", "passage") if kind == "page" else ("picture",)
-        return {
-            "all": ("picture", "caption", "words"),
-            "fused": ("picture", "fused"),
-        }.get(match, (match,))
+        if kind == "page":
+            return ("picture", "passage")
+        if match in ("all", "words"):
+            by_caption = modality is Modality.IMAGE and match == "all"
+            ways = ("picture", "caption", "words") if by_caption else ("picture", "words")
+            return ("words",) if match == "words" else ways
+        if modality is not Modality.IMAGE:
+            return ("picture",)
+        return ("picture", "fused") if match == "fused" else (match,)
 
     def _reranker(self, name: str) -> Reranker:
         if name != OWN:

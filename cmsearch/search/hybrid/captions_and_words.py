@@ -1,4 +1,4 @@
-"""Finding a picture by what its captions say, and by exact words."""
+"""Finding a picture by what its captions say, and items of all modalities by exact words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cmsearch.search.query.compose import QueryVector
-from cmsearch.search.rank.request import Column, Direction, Found, StageRequest, missing
+from cmsearch.search.rank.request import FEW, Column, Direction, Found, StageRequest, missing
 from cmsearch.search.retrieve.nearest import NearestRequest
 from cmsearch.store.catalog import fulltext, items, pairs
 from cmsearch.store.catalog.fulltext import Match, Scope
@@ -63,7 +63,7 @@ def _photos(direction: Direction, paths: Collection[str | None]) -> dict[str, in
 def find_by_words(
     direction: Direction, queries: Sequence[QueryVector], excluded: Sequence[Collection[int]]
 ) -> list[Found | None]:
-    """For each query the photo items with at least half of its words, by their weight.
+    """For each query the items with at least half of its words, by their weight.
 
     The values are the shares of the words that they have; what tells those apart that have as many
     is BM25.
@@ -82,7 +82,7 @@ def find_by_words(
 
 
 def _matches(direction: Direction, query: QueryVector, excluded: Collection[int]) -> list[Match]:
-    """Photo items with words of what is looked for, and not those of what is subtracted."""
+    """Items with words of what is looked for, and not those of what is subtracted."""
     catalog = direction.source.store.catalog
     texts = query.texts()
     away: set[int] = set()
@@ -90,17 +90,25 @@ def _matches(direction: Direction, query: QueryVector, excluded: Collection[int]
         if weight < 0:
             away |= items.about_same(catalog, fulltext.items_with(catalog, text))
     space, where = direction.source.view.space_id, direction.where
-    scope = Scope(space, Modality.IMAGE, None, where, away.union(excluded))
+    out = away.union(excluded)
+    scope = Scope(space, direction.modality, direction.kind, where, out)
     text = " ".join(text for text, weight in texts if weight > 0)
-    return fulltext.match(catalog, text, direction.depth, scope, LEAST_SHARE)
+    rows = direction.source.rows
+    if text not in rows:
+        rows[text] = fulltext.RankedRows(catalog, text, LEAST_SHARE)
+    return rows[text].match(direction.depth, scope)
 
 
 def _rarity(direction: Direction, matches: Sequence[Match]) -> float:
-    """From 0 to 1, how few pictures have all the words that the best one has."""
-    total = max(len(direction.source.view.indexes[Modality.IMAGE]), 2)
-    same = sum(match.share >= matches[0].share for match in matches) if matches else total
-    if len(matches) >= direction.depth:  # there are more; their captions are counted one by one
-        same = max(same, fulltext.rows_with(direction.source.store.catalog, matches[0].words))
+    """From 0 to 1, how few things have all the words that the best one has: files, whatever they
+    have of passages, or of what is said in them.
+    """
+    total = max(len(direction.source.view.indexes[direction.modality]), FEW)
+    if not matches:
+        return 0.0
+    same = len({match.thing for match in matches if match.share >= matches[0].share})
+    if len(matches) >= direction.depth:  # there are more
+        same = max(same, fulltext.things_with(direction.source.store.catalog, matches[0].words))
     return max(0.0, log(total / same) / log(total))
 
 
@@ -142,5 +150,5 @@ def _soft_maximum(cosines: FloatArray) -> float:
 
 
 def words(request: StageRequest, candidates: Candidates) -> Column:
-    """The share of the query's words that a picture has, where words found it."""
+    """The share of the query's words that an item has, where words found it."""
     return request.said("words", candidates)

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.search.query.compose import QueryVector, chance
-from cmsearch.search.rank.request import Column, StageRequest
+from cmsearch.search.rank.request import FEW, Column, StageRequest
 from cmsearch.search.rank.stages import BEFORE
 from cmsearch.search.retrieve.nearest import Candidate
 from cmsearch.store.view import View
@@ -61,8 +61,6 @@ SILENT = 0.1
 """How often captions of what is meant don't mention it: they can't speak against it by more."""
 HOPE = 5.0
 """To one that what is asked for is here."""
-FEW = 32
-"""Of fewer things each is as unlikely to be meant as one of so many."""
 WIDEST = 4.0
 """How many times as wide at most sums with what stages add are taken to be."""
 PRIOR = "prior"

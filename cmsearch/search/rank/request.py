@@ -19,12 +19,15 @@ from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.banks import Banks
 from cmsearch.search.rank.stages import StageSettings
 from cmsearch.search.retrieve.nearest import Retriever
+from cmsearch.store.catalog.fulltext import RankedRows
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import Candidates, EncodedQuery, Filter, FloatArray, Modality
 
 Column = NDArray[np.floating[Any]]
 """What a stage says of n candidates `(n,)`: NaN where it has nothing to say."""
+FEW = 32
+"""Of fewer things each is as unlikely to be meant, and as rare, as one of so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Source:
     models: Models
     retriever: Retriever
     banks: Banks
+    rows: dict[str, RankedRows] = field(default_factory=dict)
+    """By text the rows that have its words, which the directions of one search share."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -35,7 +35,8 @@ class Ranking:
     match: str = "all"
     """By what a text finds pictures: `picture` compares what they show, `caption` what their
     captions say, `words` the exact words of captions and paths, `all` these three, and `fused` one
-    vector of each picture and its nearest caption.
+    vector of each picture and its nearest caption. Other things are found by their own vectors and,
+    with `all` and `words`, by the exact words of what they say and of their paths.
     """
     min_relevance: float = 0.0
     """Hits of a relevance that is known to be lower are left out."""

@@ -93,7 +93,7 @@ class Retriever:
         return self._search(view.indexes[modality], query.vector[None], every, allow, shots)[0]
 
     def these(self, view: View, query: QueryVector, numbers: Collection[int]) -> list[Candidate]:
-        """The items of these numbers as candidates, each with its first embedding."""
+        """The items of these numbers as candidates, each with its first embedding; shots pooled."""
         if not numbers:
             return []
         firsts = items.firsts(self._store.catalog, view.space_id, numbers, view.space.dim)
@@ -101,6 +101,8 @@ class Retriever:
         for embedding, (item, vector) in firsts.items():
             cosine = round(float(np.dot(vector, query.vector)), DECIMALS)
             candidates.append(Candidate(item, embedding, cosine, cosine, {}))
+        if any(own.item.modality is Modality.VIDEO for own in candidates):
+            return _Shots(self._store, view).pooled(query.vector, candidates)
         return candidates
 
     def _allow(self, view: View, request: NearestRequest) -> IdArray | None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import log
+from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ MOST_ROWS = 4000
 TELLING = 0.25
 _ADDING = 0.1  # what a word has to weigh among all to be looked for beside rarer ones
 _FIRST = 200  # rows whose words are read first; then eight times as many, while too few are left
+_MOST_TOLD = 1000  # rows that are told apart by their files; a millisecond or two
 _ASKED = 150  # rows of which it is asked at once what they find
 _STATEMENTS = 32
 _K1, _B = 1.2, 0.75  # of BM25, as SQLite has them
@@ -49,7 +51,8 @@ class Scope:
 class Match:
     """An item that words were found for.
 
-    `by` is the item whose words they are: itself, or a caption about it. `score` is their BM25,
+    `by` is the item whose words they are: itself, or a caption about it. `thing` is the number of
+    the file that it is in, or about. `score` is their BM25,
     the higher the better, comparable only within one query. `words` are those of the query that
     matched, in its order, and `share`, from 0 to 1, is what they weigh among all of the query's:
     1 if every one matched. A rare word weighs more than a common one, and one that is nowhere
@@ -58,6 +61,7 @@ class Match:
 
     item: int
     by: int
+    thing: int
     score: float
     share: float
     words: tuple[str, ...]
@@ -67,25 +71,48 @@ def match(catalog: Catalog, text: str, limit: int, scope: Scope, least: float = 
     """The items within `scope` that have words of a text, at most `limit`, the best first.
 
     A picture is found by the words of its own path and by those of its captions, of which the
-    best one counts. No sign in `text` has a meaning; one without a word finds nothing. Those with a
-    share below `least` may be missing.
+    best one counts; what is said or read by its own words and those of its file's path. No sign in
+    `text` has a meaning; one without a word finds nothing. Those with a share below `least` may be
+    missing.
     """
-    asked = list(dict.fromkeys(terms(text)))[:MOST_WORDS]
-    with catalog.connected() as connection:
-        query = _Query.of(connection, catalog.counts(), asked)
-        found: dict[int, Match] = {}
-        for rows in _candidates(connection, query, least):
-            held = sqlite_words.texts(connection, rows)
-            scores = {row: query.score(words) for row, words in held.items()}
-            order = sorted(held, key=lambda row: (-scores[row], row))
-            for item, row in _found(connection, order, scope):
-                if item not in found or scores[row] > found[item].score:
-                    found[item] = query.match(item, row, scores[row], held[row])
-                if len(found) == limit:
+    return RankedRows(catalog, text, least).match(limit, scope)
+
+
+class RankedRows:
+    """The rows that have words of a text, read as far as somebody asks, for several scopes in one
+    state of a catalog.
+    """
+
+    def __init__(self, catalog: Catalog, text: str, least: float = 0.0) -> None:
+        self._catalog, self._least = catalog, least
+        self._asked = list(dict.fromkeys(terms(text)))[:MOST_WORDS]
+        self._query: _Query | None = None
+        self._pieces: list[_Piece] = []
+        self._further: Iterator[_Piece] = iter(())
+
+    def match(self, limit: int, scope: Scope) -> list[Match]:
+        """The items within `scope`, at most `limit`, the best first."""
+        with self._catalog.connected() as connection:
+            if self._query is None:
+                self._query = _Query.of(connection, self._catalog.counts(), self._asked)
+                self._further = _scored(connection, self._query, self._least)
+            found: dict[int, Match] = {}
+            for piece in self._each():
+                for item, row, thing in _found(connection, piece.order, scope):
+                    if item not in found or piece.scores[row] > found[item].score:
+                        found[item] = self._query.match(item, row, thing, piece)
+                    if len(found) == limit:
+                        break
+                if len(found) >= limit:
                     break
-            if len(found) >= limit:
-                break
-    return sorted(found.values(), key=lambda one: (-one.score, one.by))[:limit]
+        return sorted(found.values(), key=lambda one: (-one.score, one.by))[:limit]
+
+    def _each(self) -> Iterator[_Piece]:
+        """The pieces in order; those that nobody has asked for yet are read."""
+        yield from self._pieces
+        for piece in self._further:
+            self._pieces.append(piece)
+            yield piece
 
 
 def items_with(catalog: Catalog, text: str) -> set[int]:
@@ -104,13 +131,19 @@ def items_with(catalog: Catalog, text: str) -> set[int]:
         return set(sqlite_words.holding(connection, [forms(word) for word in telling]))
 
 
-def rows_with(catalog: Catalog, words: Sequence[str]) -> int:
-    """How many items have every one of some words that `match` gave."""
+def things_with(catalog: Catalog, words: Sequence[str]) -> int:
+    """How many files have every one of some words that `match` gave, in something of or about them.
+
+    Where very many items have them, how many do.
+    """
+    groups = [[word] for word in words]
     with catalog.connected() as connection:
         known = catalog.counts()
-        key = " ".join(words)
+        key = " ".join(("", *words))
         if key not in known:
-            known[key] = sqlite_words.count(connection, [[word] for word in words])
+            rows = sqlite_words.count(connection, groups)
+            is_few = rows <= _MOST_TOLD
+            known[key] = sqlite_words.count_things(connection, groups) if is_few else rows
         return known[key]
 
 
@@ -148,11 +181,11 @@ class _Query:
             self.idf[word] * often * (_K1 + 1) / (often + share) for word, often in times.items()
         )
 
-    def match(self, item: int, by: int, score: float, held: Collection[str]) -> Match:
-        """What an item is found by, with the words of the row `by`."""
-        matched = tuple(word for word in self.weights if word in held)
+    def match(self, item: int, by: int, thing: int, piece: _Piece) -> Match:
+        """What an item of a thing is found by, with the words of the row `by`."""
+        matched = tuple(word for word in self.weights if word in piece.held[by])
         share = sum(self.weights[word] for word in matched) / sum(self.weights.values())
-        return Match(item, by, score, share, matched)
+        return Match(item, by, thing, piece.scores[by], share, matched)
 
     def chosen(self, least: float) -> list[str]:
         """The rarest words without which no row has the share `least`, as many as are together in
@@ -170,6 +203,22 @@ class _Query:
             chosen.append(word)
             left -= self.weights[word]
         return chosen
+
+
+class _Piece(NamedTuple):
+    """Some rows, the best first, with their words and their scores."""
+
+    order: list[int]
+    held: Mapping[int, Sequence[str]]
+    scores: Mapping[int, float]
+
+
+def _scored(connection: sa.Connection, query: _Query, least: float) -> Iterator[_Piece]:
+    """The candidates in pieces, each read and in order."""
+    for rows in _candidates(connection, query, least):
+        held = sqlite_words.texts(connection, rows)
+        scores = {row: query.score(words) for row, words in held.items()}
+        yield _Piece(sorted(held, key=lambda row: (-scores[row], row)), held, scores)
 
 
 def _candidates(connection: sa.Connection, query: _Query, least: float) -> Iterator[list[int]]:
@@ -222,46 +271,52 @@ def _counted(
 
 def _found(
     connection: sa.Connection, rows: Sequence[int], scope: Scope
-) -> Iterator[tuple[int, int]]:
-    """Items within `scope`, each with the row that they are found by, in the order of the rows."""
+) -> Iterator[tuple[int, int, int]]:
+    """Items within `scope`, each with the row that it is found by and its thing, in the order of
+    the rows.
+    """
     for start in range(0, len(rows), _ASKED):
         some = rows[start : start + _ASKED]
         within = _within(connection, some, scope)
         for row in some:
             if row not in scope.left_out:
                 own = within.get(row, ())
-                yield from ((item, row) for item in own if item not in scope.left_out)
+                yield from ((item, row, of) for item, of in own if item not in scope.left_out)
 
 
-def _within(connection: sa.Connection, rows: Sequence[int], scope: Scope) -> dict[int, list[int]]:
-    """By the items whose words matched those within `scope` that are found by them."""
-    is_text, wanted = scope.modality is Modality.TEXT, scope.wanted
-    found = _reached(is_text, scope.kind is not None, wanted).rows(
+def _within(
+    connection: sa.Connection, rows: Sequence[int], scope: Scope
+) -> dict[int, list[tuple[int, int]]]:
+    """By the items whose words matched those within `scope` that are found by them, with their
+    things.
+    """
+    is_image, wanted = scope.modality is Modality.IMAGE, scope.wanted
+    found = _reached(is_image, scope.kind is not None, wanted).rows(
         connection,
         rows=listing(rows),
         space=scope.space,
         modality=str(scope.modality),
         kind=scope.kind,
     )
-    within: dict[int, list[int]] = {}
-    for row, item, latitude, longitude in found:
+    within: dict[int, list[tuple[int, int]]] = {}
+    for row, item, thing, latitude, longitude in found:
         if is_near(wanted, latitude, longitude):
-            within.setdefault(row, []).append(item)
+            within.setdefault(row, []).append((item, thing))
     return within
 
 
 @lru_cache(_STATEMENTS)
-def _reached(is_text: bool, has_kind: bool, wanted: Filter) -> Prepared:
+def _reached(is_image: bool, has_kind: bool, wanted: Filter) -> Prepared:
     """The items of a modality in a space, of a kind if it has one, that some rows are found by."""
     by, found, embeddings = schema.items.alias(), schema.items, schema.embeddings.c
     reached = found.c.id == by.c.id
-    if not is_text:
+    if is_image:
         reached |= found.c.asset == by.c.about
     embedded = sa.select(embeddings.id).where(
         embeddings.item == found.c.id, embeddings.space + 0 == given("space")
     )
     query = (
-        sa.select(by.c.id, found.c.id)
+        sa.select(by.c.id, found.c.id, sa.func.coalesce(found.c.about, found.c.asset))
         .join(found, reached)
         .where(
             by.c.id.in_(listed("rows")),

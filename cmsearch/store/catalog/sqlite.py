@@ -40,6 +40,7 @@ _MIGRATIONS = {
     2: sqlite_words.MAKE,
     3: ("ALTER TABLE items ADD COLUMN phash BLOB",),
     4: ("CREATE TABLE adapters (digest VARCHAR PRIMARY KEY NOT NULL, content BLOB NOT NULL)",),
+    5: sqlite_words.NAME_TEXTS,
 }
 """By the version that they start from, the statements that lead to the next one."""
 VERSION = max(_MIGRATIONS) + 1

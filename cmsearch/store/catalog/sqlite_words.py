@@ -11,10 +11,14 @@ import sqlalchemy as sa
 
 from cmsearch.store.catalog.sqlite_statements import Prepared, listing
 
+# What a caption says of a picture leads to it, which has the words of its path itself.
+_NAMED = "(items.text IS NULL OR items.kind <> 'caption')"
 _WORDS_OF = """
-    SELECT items.id, CASE WHEN items.text IS NOT NULL
-        THEN text_words(items.text) ELSE path_words(assets.path) END AS text
-    FROM items JOIN assets ON assets.id = items.asset"""
+    SELECT items.id, CASE
+        WHEN items.text IS NULL THEN path_words(assets.path)
+        WHEN items.kind = 'caption' THEN text_words(items.text)
+        ELSE text_words(items.text) || ' ' || path_words(assets.path) END AS text
+    FROM items JOIN assets ON assets.id = coalesce(items.about, items.asset)"""
 _FILL = f"INSERT INTO words (rowid, text) {_WORDS_OF}"
 # Its words stand in it with spaces between them, at which alone the tokenizer `ascii` divides
 # what `terms` gives. It keeps them, so that a row is deleted by its id: an FTS5 table without
@@ -26,13 +30,20 @@ MAKE = (
 )
 """The statements that make the table `words` anew from the items and their assets."""
 _FILL_ITEM = sa.text(f"{_FILL} WHERE items.id = :item")
-_PICTURES = "items.asset = :asset AND items.text IS NULL"
-_FILL_PICTURES = sa.text(f"{_FILL} WHERE {_PICTURES}")
-_EMPTY_PICTURES = sa.text(
-    f"DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {_PICTURES})"
-)
+_TEXTS_NAMED = "items.text IS NOT NULL AND items.kind <> 'caption'"
+_EMPTY = "DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {})"
+NAME_TEXTS = (_EMPTY.format(_TEXTS_NAMED), f"{_FILL} WHERE {_TEXTS_NAMED}")
+"""The statements that add the words of their paths to texts that had none of these."""
+_OF_ASSET = f"(items.asset = :asset OR items.about = :asset) AND {_NAMED}"
+_RENAME = (sa.text(_EMPTY.format(_OF_ASSET)), sa.text(f"{_FILL} WHERE {_OF_ASSET}"))
 _MATCHING = "FROM words WHERE words MATCH :words"
 _COUNT = Prepared(sa.text(f"SELECT count(*) {_MATCHING}"))
+_COUNT_THINGS = Prepared(
+    sa.text(
+        "SELECT count(DISTINCT coalesce(items.about, items.asset)) FROM items"
+        f" WHERE items.id IN (SELECT rowid {_MATCHING})"
+    )
+)
 _HOLDING = Prepared(sa.text(f"SELECT rowid {_MATCHING} AND rowid > :after LIMIT :most"))
 _TEXTS = Prepared(
     sa.text("SELECT rowid, text FROM words WHERE rowid IN (SELECT value FROM json_each(:rows))")
@@ -61,15 +72,21 @@ def fill_item(connection: sa.Connection, item: int) -> None:
     connection.execute(_FILL_ITEM, {"item": item})
 
 
-def refill_pictures(connection: sa.Connection, asset: int) -> None:
-    """Bring the words of an asset's pictures, which are those of its path, up to date."""
-    for statement in (_EMPTY_PICTURES, _FILL_PICTURES):
+def refill_named(connection: sa.Connection, asset: int) -> None:
+    """Bring the words of what is in an asset or said of it, with its path's, up to date."""
+    for statement in _RENAME:
         connection.execute(statement, {"asset": asset})
 
 
 def count(connection: sa.Connection, groups: Groups) -> int:
     """How many rows have a word of every group."""
     ((found,),) = _COUNT.rows(connection, words=_expression(groups))
+    return int(found)
+
+
+def count_things(connection: sa.Connection, groups: Groups) -> int:
+    """How many files the rows that have a word of every group are of, or about."""
+    ((found,),) = _COUNT_THINGS.rows(connection, words=_expression(groups))
     return int(found)
 
 

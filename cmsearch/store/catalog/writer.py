@@ -294,7 +294,7 @@ class Writer:
             sa.update(schema.assets).where(schema.assets.c.id == number).values(asset_row(asset))
         )
         if number is not None:
-            sqlite_words.refill_pictures(self._connection, number)
+            sqlite_words.refill_named(self._connection, number)
         own = sa.select(schema.items.c.asset).where(schema.items.c.about == number)
         return self._read_again(schema.assets.c.id.in_(own), schema.assets.c.about.is_(None))
 

@@ -22,7 +22,8 @@ from cmsearch import (
     StoreError,
     StoreMismatchError,
 )
-from cmsearch.search.merge.evidence import FEW, HOPE, SURE
+from cmsearch.search.merge.evidence import HOPE, SURE
+from cmsearch.search.rank.request import FEW
 from cmsearch.store.store import Store
 from indexer import Indexer
 from tests.builders import write_files, write_picture
@@ -133,7 +134,7 @@ def test_any_compares_the_log_odds_of_each_direction(engine: Engine) -> None:
 def test_what_is_found_by_its_words_is_as_likely_as_these_are_rare(engine: Engine) -> None:
     hits = engine.search("red", k=20, ranking=EACH)
     named = [hit for hit in hits if "words" in hit.stages]
-    before, rarity = log(HOPE / FEW), log(4 / len(named)) / log(4)
+    before, rarity = log(HOPE / FEW), log(FEW / len(named)) / log(FEW)
     assert named and all(hit.score >= before + rarity * (SURE - before) - 0.2 for hit in named)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 

@@ -6,6 +6,7 @@ import random
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,8 +180,10 @@ def test_by_picture_only_what_is_shown_counts(engine: Engine) -> None:
 
 
 def test_by_caption_only_what_captions_say_counts(engine: Engine) -> None:
-    """In the order of each photograph's best caption, as a search for captions has them."""
-    said = engine.search("a dog in the snow", target="caption", k=100)
+    """In the order of each photograph's best caption, as a search for captions by meaning has
+    them.
+    """
+    said = engine.search("a dog in the snow", target="caption", k=100, ranking=by("picture"))
     expected = list(dict.fromkeys(hit.path for hit in said))
     hits = engine.search("a dog in the snow", target="image", k=100, ranking=by("caption"))
     assert hits
@@ -314,15 +317,97 @@ def test_a_list_is_answered_one_by_one(engine: Engine) -> None:
     assert answers == [engine.search(text, target="image") for text in texts]
 
 
-def test_a_pictures_query_and_other_targets_have_no_words(engine: Engine) -> None:
+def test_a_pictures_query_has_no_words(engine: Engine) -> None:
     import PIL.Image
 
     picture = PIL.Image.new("RGB", (9, 9), "red")
     for how in WAYS:
         assert engine.search(image=picture, ranking=by(how)) == engine.search(image=picture)
-        assert engine.search("maria", target="text", ranking=by(how)) == engine.search(
-            "maria", target="text"
+
+
+def test_a_caption_comes_first_by_its_words(engine: Engine) -> None:
+    for how in ("all", "words"):
+        first = engine.search("maria", target="text", ranking=by(how))[0]
+        assert first.text == "Maria at the sea" and first.stages["words"] > 0
+    for how in ("picture", "caption"):
+        hits = engine.search("maria", target="text", ranking=by(how))
+        assert len(hits) == 10 and not any("words" in hit.stages for hit in hits)
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A long document, two short ones, a recording with what is said, a film with subtitles."""
+    source = np.random.default_rng(1)
+
+    def near() -> FloatArray:
+        row = source.normal(size=DIM).astype(np.float32)
+        return row / np.linalg.norm(row)
+
+    def item(modality: Modality, kind: str, content: Any, about: str | None = None) -> NewItem:
+        part = Part(modality, kind, content)
+        return NewItem(part, about, str(content), Encoding(near()[None]))
+
+    texts = {
+        "papers/washing machine.md": [f"part {n} of it is a drum" for n in range(60)],
+        "papers/insurance.txt": ["the roof is covered", "a drum and a fife"],
+        "papers/recipes/plum cake.txt": ["flour and butter"],
+    }
+    folder = tmp_path_factory.mktemp("media")
+    with Store(folder / DIRECTORY, folder) as store:
+        number = serve(store.catalog, DIM, SPACE)
+        for path, own in texts.items():
+            rows = [item(Modality.TEXT, "passage", text) for text in own]
+            put(store.catalog, number, path, *rows, kind="text")
+        said = item(Modality.SPEECH, "transcript", "we hid the cheese from everybody")
+        put(store.catalog, number, "memos/grandfather.mp3", said, kind="audio")
+        film = "films/Corsica ferry.mp4"
+        put(store.catalog, number, film, item(Modality.VIDEO, "shot", ()), kind="video")
+        lines = [item(Modality.TEXT, "subtitle", text, film) for text in ("late again", "ahoy")]
+        put(store.catalog, number, "films/Corsica ferry.srt", *lines, kind="subtitles")
+        rows = [photo(near(), f"photos/{n}.jpg") for n in range(40)]
+        for n, row in enumerate(rows):
+            put(store.catalog, number, f"photos/{n}.jpg", row)
+        store.publish()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("washing machine", "papers/washing machine.md"),
+        ("covered roof", "papers/insurance.txt"),
+        ("insurance", "papers/insurance.txt"),
+        ("recipes", "papers/recipes/plum cake.txt"),
+        ("butter and plum cake", "papers/recipes/plum cake.txt"),
+        ("hid the cheese", "memos/grandfather.mp3"),
+        ("grandfather", "memos/grandfather.mp3"),
+        ("memos", "memos/grandfather.mp3"),
+        ("corsica", "films/Corsica ferry.mp4"),
+        ("ahoy", "films/Corsica ferry.mp4"),
+        ("films", "films/Corsica ferry.mp4"),
+    ],
+)
+def test_what_is_said_or_read_comes_first_by_its_words_and_its_name(
+    media: Path, fake_model: str, text: str, path: str
+) -> None:
+    with cmsearch.open(media) as engine:
+        first, *others = engine.search(text)
+        assert first.path == media / path
+        assert first.relevance > 0.9 > max(hit.relevance for hit in others)
+        only = engine.search(text, ranking=by("words", fold=False), k=100)
+        assert {hit.path for hit in only} == {media / path}
+
+
+def test_words_are_as_rare_as_the_files_that_have_them(media: Path, fake_model: str) -> None:
+    """All passages of a long document have the words of its name, and are one thing."""
+    with cmsearch.open(media) as engine:
+        named, drums, papers = (
+            engine.search(text, target="passage", k=100, ranking=by("words", fold=False))
+            for text in ("washing machine", "drum", "papers")
         )
+    assert (len(named), len(drums), len(papers)) == (60, 61, 63)
+    rare, rarer, common = (hits[0].stages["words"] for hits in (drums, named, papers))
+    assert rarer > rare > common > 0
 
 
 def test_captions_of_pictures_without_an_embedding_find_nothing(

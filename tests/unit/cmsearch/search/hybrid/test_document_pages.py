@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from cmsearch.search import direction as directions
-from cmsearch.search.merge.evidence import FEW, HOPE, READ, SEEN
+from cmsearch.search.merge.evidence import HOPE, READ, SEEN
 from cmsearch.search.own_models import Models
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.banks import Banks
-from cmsearch.search.rank.request import Direction, Source
+from cmsearch.search.rank.request import FEW, Direction, Source
 from cmsearch.search.rank.stages import StageSettings
 from cmsearch.search.retrieve.nearest import Candidate, Retriever
 from cmsearch.store.catalog import items

@@ -12,7 +12,6 @@ import pytest
 from cmsearch.search.merge.evidence import (
     AGREED,
     ALIKE,
-    FEW,
     HOPE,
     READ,
     SEEN,
@@ -29,7 +28,7 @@ from cmsearch.search.merge.evidence import (
 from cmsearch.search.own_models import Models
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.banks import Banks
-from cmsearch.search.rank.request import Column, Direction, Found, Source, StageRequest
+from cmsearch.search.rank.request import FEW, Column, Direction, Found, Source, StageRequest
 from cmsearch.search.rank.stages import StageSettings
 from cmsearch.search.retrieve.nearest import Candidate, Retriever
 from cmsearch.store.store import DIRECTORY, Store

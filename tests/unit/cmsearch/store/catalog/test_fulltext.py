@@ -110,6 +110,60 @@ def test_texts_by_their_words_the_shorter_first(
     assert found(catalog, "grandma", Modality.TEXT, kind=kind) == []
 
 
+def test_texts_by_the_words_of_their_files_but_for_captions(catalog: Catalog) -> None:
+    assert sorted(found(catalog, "notes", Modality.TEXT)) == list(range(8, 9 + len(FILLER)))
+    both = fulltext.match(catalog, "candles notes", 50, scope(catalog, Modality.TEXT), 0.9)
+    assert [match.item for match in both if match.share == 1] == [8]
+    assert found(catalog, "captions", Modality.TEXT) == []
+    assert found(catalog, "notes") == []
+    (match,) = fulltext.match(catalog, "sea notes", 1, scope(catalog, Modality.TEXT))
+    assert (match.item, match.thing, match.words) == (8, 5, ("sea", "notes"))
+
+
+def test_subtitles_by_the_words_of_what_they_are_about(catalog: Catalog) -> None:
+    number = scope(catalog).space
+    put(catalog, number, "films/Ferry.mp4", kind="video")
+    part = Part(Modality.TEXT, "subtitle", "Late again.")
+    said = NewItem(part, "films/Ferry.mp4", "s", Encoding(AXIS[None]))
+    put(catalog, number, "films/Ferry.srt", said, kind="subtitles")
+    (line,) = found(catalog, "late ferry films", Modality.TEXT)
+    with catalog.writing() as writer:
+        writer.move_asset("films/Ferry.mp4", asset("old/Crossing.mp4", "video"))
+    assert found(catalog, "ferry", Modality.TEXT) == []
+    assert found(catalog, "late crossing", Modality.TEXT) == [line]
+    assert health.words_agree(catalog)
+
+
+def test_things_are_files_however_many_items_have_the_words(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fulltext.things_with(catalog, ["candles"]) == 2  # two captions of a picture; the notes
+    assert fulltext.things_with(catalog, ["notes"]) == 1
+    with catalog.reading():
+        assert fulltext.things_with(catalog, ["candles"]) == 2
+    monkeypatch.setattr(fulltext, "_MOST_TOLD", 2)
+    assert fulltext.things_with(catalog, ["candles"]) == 3  # as many rows aren't told apart
+
+
+def test_scopes_share_the_rows_of_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fulltext, "_FIRST", 3)  # so that there are several pieces
+    catalog = Catalog(tmp_path / "catalog.db")
+    number = serve(catalog, DIM)
+    with catalog.writing() as writer:
+        for place in range(30):
+            own = writer.put_asset(asset(f"{place}/red.jpg"))
+            writer.add_item(own, number, photo(AXIS, str(place)))
+            own = writer.put_asset(asset(f"{place}/red.txt", "text"))
+            writer.add_item(own, number, passage(f"{place} red"))
+    scopes = [scope(catalog, one) for one in (Modality.TEXT, Modality.IMAGE, Modality.TEXT)]
+    with catalog.reading():
+        rows = fulltext.RankedRows(catalog, "red")
+        for limit in (1, 8, 40):
+            for within in scopes:
+                assert rows.match(limit, within) == fulltext.match(catalog, "red", limit, within)
+    catalog.close()
+
+
 def test_a_picture_is_there_once_by_its_best_caption(catalog: Catalog) -> None:
     (match,) = fulltext.match(catalog, "candles cake", 50, scope(catalog))
     assert (match.item, match.by, match.words, match.share) == (1, 5, ("candles", "cake"), 1)
@@ -243,6 +297,10 @@ def test_words_follow_what_is_written(catalog: Catalog) -> None:
         writer.add_item(file, number, passage("A yellow submarine."))
     assert found(catalog, "sea", Modality.TEXT) == []
     assert len(found(catalog, "submarine", Modality.TEXT)) == 1
+    with catalog.writing() as writer:
+        writer.move_asset("notes.txt", asset("songs/beat.txt", "text"))
+    assert found(catalog, "notes", Modality.TEXT) == []
+    assert len(found(catalog, "beat songs", Modality.TEXT)) == 2
     assert health.words_agree(catalog)
 
 
@@ -359,6 +417,20 @@ def test_an_older_catalog_gets_its_words(catalog: Catalog, version: int) -> None
     migrated.close()
 
 
+def test_texts_of_an_older_catalog_get_the_words_of_their_files(catalog: Catalog) -> None:
+    """Version 5 had the words of the texts alone."""
+    catalog.close()
+    before = held(catalog.path)
+    with closing(sqlite3.connect(catalog.path)) as database, database:
+        database.execute("UPDATE words SET text = replace(text, ' notes', '') WHERE rowid >= 8")
+        database.execute("PRAGMA user_version = 5")
+    assert held(catalog.path) != before
+    migrated = Catalog(catalog.path)
+    assert held(catalog.path) == before
+    assert health.words_agree(migrated)
+    migrated.close()
+
+
 def test_an_sqlite_without_full_text_search_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,4 +447,4 @@ def test_an_sqlite_without_full_text_search_is_named(
 
 def test_a_match_says_what_was_found(catalog: Catalog) -> None:
     (match,) = fulltext.match(catalog, "grandma", 50, scope(catalog))
-    assert match == Match(item=1, by=1, score=match.score, share=1.0, words=("grandma",))
+    assert match == Match(item=1, by=1, thing=1, score=match.score, share=1.0, words=("grandma",))
