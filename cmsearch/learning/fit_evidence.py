@@ -125,12 +125,13 @@ def _asked(engine: Engine, run: StageSettings, tell: Tell) -> _Asked | None:
 
 
 def _answers(engine: Engine, questions: Questions, run: StageSettings) -> Iterator[_Answer]:
-    """Captions say nothing of others where the question's picture has no other: else they would
-    speak for the wrong ones alone.
+    """Every second question is asked by the pictures alone, as if none had captions, and so are
+    those whose own picture has no other caption: the captions of others would speak for these.
     """
     known = prior(engine.store.view(), Modality.IMAGE)
-    for match, is_captioned in (("all", True), ("picture", False)):
-        rows = tuple(one for one in questions.rows if one.is_captioned == is_captioned)
+    told = {one for one in questions.rows[::2] if one.is_captioned}
+    for match, is_told in (("all", True), ("picture", False)):
+        rows = tuple(one for one in questions.rows if (one in told) == is_told)
         ranking = Ranking(match=match, fold=False, stages=run, without=_EXACT)
         found = replace(questions, rows=rows).hits(engine, ranking, LOOKED_AT)
         for question, hits in zip(rows, found, strict=True):
@@ -140,21 +141,30 @@ def _answers(engine: Engine, questions: Questions, run: StageSettings) -> Iterat
 
 def _listed(answers: Sequence[_Answer]) -> _Asked:
     """The answers as numbers."""
-    spoke = {way for one in answers for hit in one.hits for way in hit.stages} - {PRIOR}
-    ways = sorted(set(map(weight_of, spoke)))
+    rows = [[_weighed(hit) for hit in one.hits] for one in answers]
+    ways = sorted({way for row in rows for said in row for way in said})
     shape = len(answers), LOOKED_AT
     said, known = np.zeros((*shape, len(ways) + 1)), np.full(shape, -np.inf)
     said[..., -1] = 1
     right = np.zeros(shape, bool)
     for row, answer in enumerate(answers):
-        for place, hit in enumerate(answer.hits):
-            for way in hit.stages.keys() - {PRIOR}:
-                said[row, place, ways.index(weight_of(way))] += hit.stages[way]
+        for place in range(len(answer.hits)):
+            for way, value in rows[row][place].items():
+                said[row, place, ways.index(way)] = value
             known[row, place] = answer.known
             right[row, place] = answer.right[place]
     aims = np.array([_aim(one.question.text) for one in answers])
     groups = np.unique([one.question.image for one in answers], return_inverse=True)[1]
     return _Asked(Lists(said, known, right, aims, groups), ways)
+
+
+def _weighed(hit: Hit) -> dict[str, float]:
+    """What speaks for a hit, by the names of the weights."""
+    found: dict[str, float] = {}
+    for way in hit.stages.keys() - {PRIOR}:
+        name = weight_of(way, "caption" in hit.stages)
+        found[name] = found.get(name, 0.0) + hit.stages[way]
+    return found
 
 
 def _aim(text: str) -> float:

@@ -79,7 +79,11 @@ def evidence(
     direction = request.direction
     before = prior(direction.source.view, direction.modality) + weights.get(BEFORE, 0.0)
     meant = _by_meaning(request, candidates, columns)
-    said = {way: weights.get(weight_of(way), 1.0) * own for way, own in meant.items()}
+    captioned = ~np.isnan(meant.get("caption", np.full(len(candidates), np.nan)))
+    said = {}
+    for way, values in meant.items():
+        beside, alone = (weights.get(weight_of(way, one), 1.0) for one in (True, False))
+        said[way] = np.where(captioned, beside, alone) * values
     said |= _by_words(request, columns, total(said, len(candidates)), before)
     said[PRIOR] = np.full(len(candidates), before)
     return {way: values for way, values in said.items() if way not in direction.without}
@@ -92,9 +96,13 @@ def _learned(request: StageRequest) -> Mapping[str, float]:
     return runs[0].weights if len(asking) == 1 and runs else {}
 
 
-def weight_of(way: str) -> str:
-    """The name of a way's weight: stages that look closer count as much as the picture does."""
-    return way if way in _OWN_WAYS else "picture"
+def weight_of(way: str, is_captioned: bool) -> str:
+    """The name of a way's weight: stages that look closer count as much as the picture does, which
+    has one weight beside a caption and another alone.
+    """
+    if way in _OWN_WAYS:
+        return way
+    return "picture with caption" if is_captioned else "picture"
 
 
 def total(said: Mapping[str, LogOdds], n: int) -> LogOdds:

@@ -132,10 +132,10 @@ def test_in_a_small_store_nothing_is_likelier_than_among_few(source: Source) -> 
 def test_learned_weights_multiply_what_ways_say_and_move_what_is_known(source: Source) -> None:
     columns = {"caption": [0.9, NAN, 0.1], "attention": [0.1, 0.2, 0.3]}
     usual = said(source, columns)
-    weights = {"picture": 0.5, "caption": 0.7, "before": 1.5}
+    weights = {"picture": 0.5, "picture with caption": 0.2, "caption": 0.7, "before": 1.5}
     own = said(source, columns, weights=weights)
     for way, values in usual.items():
-        factor = weights[way if way == "caption" else "picture"]
+        factor = 0.7 if way == "caption" else np.array([0.2, 0.5, 0.2])
         expected = values + 1.5 if way == "prior" else factor * values
         np.testing.assert_allclose(own[way], expected)
 
