@@ -128,15 +128,24 @@ class VectorRows(Protocol):
         ...
 
 
+class Kept(NamedTuple):
+    """What an index kept of some rows."""
+
+    content: NDArray[np.uint8]
+    """What `Filed.built` gave for them."""
+    rows: int
+    """How many they are."""
+
+
 class FormerRows(NamedTuple):
     """What an index kept of the rows that were there before."""
 
-    kept: NDArray[np.uint8]
-    """What `Filed.built` gave for them."""
-    total: int
-    """How many they were."""
+    parts: Sequence[Kept]
+    """Of those that are taken up, one part after the other."""
     rows: IdArray
-    """For each row that there is now, which one it was before; −1 for one that is new."""
+    """For each row that there is now, which of these it was; −1 for one that is new."""
+    first: Kept | None = None
+    """Of the first of those that stay as they are; the rows become a part after them."""
 
 
 @runtime_checkable
@@ -149,14 +158,16 @@ class Filed(Protocol):
         """Give what is to be kept of rows, as bytes; None where that is nothing.
 
         `queries (n, dim)` are texts like those that it will be asked, by which it may be tuned.
-        What is `former` may be used again.
+        What is `former` may be used again; where some of it stays as it is, what is given goes on
+        from it.
         """
         ...
 
-    def opened(self, ids: IdArray, rows: VectorRows, kept: NDArray[np.uint8] | None) -> VectorIndex:
-        """Give an index of rows under ids in ascending order, with what was kept of them, if any.
+    def opened(self, ids: IdArray, rows: VectorRows, kept: Sequence[Kept]) -> VectorIndex:
+        """Give an index of rows under ids in ascending order, with what was kept of each part.
 
-        Raises `ValueError` for what can't be that: a file may say anything.
+        Without any, nothing was. Raises `ValueError` for what can't be that: a file may say
+        anything.
         """
         ...
 

@@ -181,7 +181,7 @@ def _check_files(store: Store, number: int, space: Space) -> Iterator[Finding]:
     for damage in snapshot.damages(store.path, manifest):
         yield Finding("files", damage)
     gone = embeddings.tombstones(store.catalog)
-    shown = {files.modality: files for files in manifest.indexes}
+    shown = {one.modality: manifest.of(one.modality) for one in manifest.indexes}
     for modality in {*embeddings.modalities(store.catalog, number), *shown}:
         pages = items.pages(store.catalog, number, modality, space.dim)
         old = (
@@ -193,7 +193,7 @@ def _check_files(store: Store, number: int, space: Space) -> Iterator[Finding]:
             if any(True for _ in old):
                 yield Finding("files", f"the {modality} vectors are not in the files")
             continue
-        if shown[modality].dim != space.dim:
+        if any(one.dim != space.dim for one in shown[modality]):
             yield Finding("files", f"the {modality} files are of another dimension")
             continue
         try:

@@ -42,10 +42,8 @@ def measure(store: Store) -> Iterator[Measured]:
     """
     with store.reading() as view:
         catalog, number, dim = store.catalog, view.space_id, view.space.dim
-        text = items.sample(catalog, number, Modality.TEXT, dim, publication.SAMPLE)
-        queries = publication.texts(catalog, number, dim, {Modality.TEXT: text})
+        queries = publication.texts(catalog, number, dim)
         manifest = store.published(number)
-        files = {one.modality: one.files for one in manifest.indexes} if manifest else {}
         for modality, index in view.indexes.items():
             if not len(index) or not len(queries):
                 continue
@@ -58,5 +56,6 @@ def measure(store: Store) -> Iterator[Measured]:
                 took.append(1e3 * (time.perf_counter() - start))
             found = {k: share(index.search(queries, k)[1], truth[:, :k]) for k in TOLD}
             low, high = (round(float(np.percentile(took, part)), 2) for part in (50, 99))
-            size = sum(file.size for file in files.get(modality, []))
+            segments = manifest.of(modality) if manifest else []
+            size = sum(file.size for one in segments for file in one.files)
             yield Measured(modality, len(index), len(queries), found, low, high, size)

@@ -18,7 +18,7 @@ from cmsearch.store.catalog import embeddings, items, pairs
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
 from cmsearch.store.index import manifest as manifests
-from cmsearch.store.index import plugins, snapshot
+from cmsearch.store.index import plugins, segments, snapshot
 from cmsearch.store.index.manifest import Manifest
 from cmsearch.store.index.rows import HalfArray, chunks
 from cmsearch.types import Background, FloatArray, IdArray, Modality, Space
@@ -27,8 +27,10 @@ SAMPLE = 50_000
 """Vectors that are compared to know what chance does."""
 _SHOWN = 80
 _QUERIES = 128
-_FEW = 10_000
-"""Rows that came or went up to which a publication waits, and more in a store of a million."""
+_FEW = 2_000
+"""Rows that came or went up to which a publication waits."""
+_MOVED = 20
+"""What chance does is measured anew when one of so many rows came or went."""
 
 log = logging.getLogger("cmsearch")
 
@@ -90,23 +92,62 @@ def publish(catalog: Catalog, place: Path) -> None:
     found = catalog.space()
     if found is None:
         return
-    number, space = found
-    former = published(catalog, place, number)
-    if former and not _is_due(catalog, place, former, number):
-        return
+    former = published(catalog, place, found[0])
+    if former is None or _is_due(catalog, place, former, found[0]):
+        write(catalog, place, found, former)
+
+
+def write(
+    catalog: Catalog,
+    place: Path,
+    served: tuple[int, Space],
+    former: Manifest | None,
+    *,
+    whole: bool = False,
+) -> Manifest:
+    """Publish what came as a segment after those of the `former` publication.
+
+    It takes those up that are hardly longer, or dead by a good part; all if it is to be `whole`.
+    """
+    number, space = served
     last = embeddings.last_embedding(catalog)
     here = embeddings.modalities(catalog, number)
-    samples = {one: items.sample(catalog, number, one, space.dim, SAMPLE) for one in here}
-    content = {(number, one): _content(catalog, place, found, one, former, samples) for one in here}
+    dead = np.sort(embeddings.tombstones(catalog))
+    content = {}
+    for modality in here:
+        stay = 0
+        if not whole and former is not None and former.index == index_name(catalog):
+            came = embeddings.count(catalog, number, modality, former.last_embedding)
+            stay = segments.staying(place, former.of(modality), dead, came)
+        content[number, modality] = _content(catalog, place, served, modality, former, stay)
     serial, token = manifests.next_snapshot(place), uuid4().hex
     index = make_index(catalog, space.dim)
     with catalog.writing() as writer:
         writer.put_snapshots([*catalog.snapshots()[-1:], token])
-    known = background(catalog, number, samples)
-    head = Manifest(serial, token, last, index_name(catalog), known, [])
-    snapshot.publish(place, head, content, index)
+    known, judged = _background(catalog, served, former, here, last)
+    head = Manifest(serial, token, last, index_name(catalog), known, [], judged)
+    manifest = snapshot.publish(place, head, content, index)
+    gone = embeddings.tombstones(catalog, before=serial - 1)
     with catalog.writing() as writer:
-        writer.forget_tombstones(serial - 1)
+        writer.forget_tombstones(gone[~segments.are_in(place, manifest, gone)].tolist())
+    return manifest
+
+
+def _background(
+    catalog: Catalog,
+    served: tuple[int, Space],
+    former: Manifest | None,
+    here: list[Modality],
+    last: int,
+) -> tuple[Background, int]:
+    """What chance does, and after which embedding: as before among much the same, or anew."""
+    number, space = served
+    if former is not None and is_judged(catalog, number, former, here):
+        changed = last - former.judged + embeddings.tombstone_count(catalog)
+        if changed <= sum(one.rows for one in former.indexes) // _MOVED:
+            return former.background, former.judged
+    samples = {one: items.sample(catalog, number, one, space.dim, SAMPLE) for one in here}
+    return background(catalog, number, samples), last
 
 
 def _content(
@@ -115,39 +156,36 @@ def _content(
     served: tuple[int, Space],
     modality: Modality,
     former: Manifest | None,
-    samples: Mapping[Modality, tuple[IdArray, FloatArray]],
+    stay: int,
 ) -> snapshot.Content:
-    """What is published of a modality: that of the former publication, as far as it is left, and
-    what came since; without one that an index can go on from, all that the catalog has.
+    """What is published of a modality after the segments that stay: what is left of the others,
+    and what came since; without any that an index can go on from, all that the catalog has.
     """
     number, space = served
-    queries = texts(catalog, number, space.dim, samples)
+    queries = texts(catalog, number, space.dim)
     every = items.pages(catalog, number, modality, space.dim)
-    own = [one for one in former.indexes if one.modality == modality] if former else []
-    if former is None or not own or own[0].kept is None or own[0].dim != space.dim:
+    own = former.of(modality) if former else []
+    if former is None or not segments.are_kept(own, space.dim):
         return snapshot.Content(space.dim, every, queries)
-    try:
-        ids, rows = snapshot.open_rows(place, own[0], instead(catalog, space.dim))
-    except StoreError:
-        return snapshot.Content(space.dim, every, queries)
-    left = np.flatnonzero(~np.isin(ids, embeddings.tombstones(catalog)))
-    kept = ((ids[numbers], part.astype(np.float32)) for part, numbers in chunks(rows, left))
+    taken, kept = own[stay:], iter(list[tuple[IdArray, FloatArray]]())
+    if taken:
+        try:
+            ids, rows = snapshot.open_rows(place, taken, instead(catalog, space.dim))
+        except StoreError:
+            return snapshot.Content(space.dim, every, queries)
+        left = np.flatnonzero(~np.isin(ids, embeddings.tombstones(catalog)))
+        kept = ((ids[own], part.astype(np.float32)) for part, own in chunks(rows, left))
     newer = items.pages(catalog, number, modality, space.dim, former.last_embedding)
-    index = own[0] if former.index == index_name(catalog) else None
-    return snapshot.Content(space.dim, chain(kept, newer), queries, index)
+    known = taken if former.index == index_name(catalog) else ()
+    return snapshot.Content(space.dim, chain(kept, newer), queries, known, own[:stay])
 
 
-def texts(
-    catalog: Catalog,
-    space: int,
-    dim: int,
-    samples: Mapping[Modality, tuple[IdArray, FloatArray]],
-) -> FloatArray:
+def texts(catalog: Catalog, space: int, dim: int) -> FloatArray:
     """Texts as vectors `(n, dim)` that an index is tuned and measured with: captions of the bank,
     and texts of the store, as many of each, if there are any.
     """
     random = np.random.default_rng(0)
-    own = samples[Modality.TEXT][1] if Modality.TEXT in samples else np.empty((0, dim), np.float32)
+    _, own = items.sample(catalog, space, Modality.TEXT, dim, _QUERIES)
     some = [random.permutation(one)[:_QUERIES] for one in (catalog.bank(space, dim), own)]
     found: FloatArray = random.permutation(np.concatenate(some))
     return found
@@ -182,7 +220,7 @@ def _is_due(catalog: Catalog, place: Path, manifest: Manifest, space: int) -> bo
     rows = sum(index.rows for index in manifest.indexes)
     changed = embeddings.last_embedding(catalog) - manifest.last_embedding
     changed += len(embeddings.tombstones(catalog, since=manifest.snapshot))
-    return changed > max(min(rows // 20, _FEW), rows // 100)
+    return changed > min(rows // 20, _FEW)
 
 
 def is_judged(catalog: Catalog, space: int, manifest: Manifest, here: list[Modality]) -> bool:

@@ -21,7 +21,7 @@ from cmsearch.store.catalog import embeddings, items
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
 from cmsearch.store.index import snapshot
-from cmsearch.store.index.manifest import IndexFiles, Manifest
+from cmsearch.store.index.manifest import Manifest
 from cmsearch.types import Background, IdArray, Modality, Space
 
 log = logging.getLogger("cmsearch")
@@ -209,7 +209,7 @@ class Views:
             }
             return publication.background(self._catalog, news.space, samples), everything
         gone = embeddings.tombstone_count(self._catalog, since=snapshot)
-        left = sum(one.rows for one in manifest.indexes) - gone
+        left = sum(one.rows for one in manifest.indexes) - len(dead)
         is_most = 2 * left >= sum(map(len, shown.values()))
         basis = Basis(snapshot, manifest.last_embedding, gone) if is_most else everything
         return manifest.background, basis
@@ -260,18 +260,21 @@ class Views:
                 self._path,
             )
         opened = {}
-        for files in manifest.indexes if manifest else ():
-            is_own = manifest and manifest.index == publication.index_name(self._catalog)
-            index = self._open(files if is_own else replace(files, kept=None), dim)
+        for modality in {one.modality: None for one in manifest.indexes} if manifest else ():
+            assert manifest is not None
+            index = self._open(manifest, modality, dim)
             if index is not None:
-                opened[files.modality] = index
+                opened[modality] = index
         return opened
 
-    def _open(self, files: IndexFiles, dim: int) -> VectorIndex | None:
-        """The index of some files, without what it kept if that is damaged; None without these."""
+    def _open(self, manifest: Manifest, modality: Modality, dim: int) -> VectorIndex | None:
+        """The index of a modality, without what it kept if that is damaged; None without files."""
         empty = publication.make_index(self._catalog, dim)
         instead, told = publication.instead(self._catalog, dim), None
-        for some in (files, replace(files, kept=None)) if files.kept else (files,):
+        files = manifest.of(modality)
+        bare = [replace(one, kept=None) for one in files]
+        is_own = manifest.index == publication.index_name(self._catalog)
+        for some in (files, bare) if is_own and files != bare else (bare,):
             try:
                 index = snapshot.open_index(self._place, some, dim, empty, instead)
             except StoreError as error:

@@ -14,10 +14,14 @@ from cmsearch.store.catalog.schema import understood
 from cmsearch.types import IdArray, Modality
 
 
-def count(catalog: Catalog, space: int, modality: Modality | None = None) -> int:
-    """How many embeddings a space has, of one modality if given; the damaged ones too."""
+def count(catalog: Catalog, space: int, modality: Modality | None = None, after: int = 0) -> int:
+    """How many embeddings a space has, of one modality if given, with an id above `after`; the
+    damaged ones too.
+    """
     table = schema.embeddings.c
     query = sa.select(sa.func.count()).where(table.space == space)
+    if after:
+        query = query.where(table.id > after)
     if modality is not None:
         query = query.where(table.modality == modality)
     return int(catalog.scalar(query))
@@ -50,14 +54,15 @@ def last_embedding(catalog: Catalog) -> int:
         return sqlite.last_id(connection, schema.embeddings)
 
 
-def tombstones(catalog: Catalog, since: int = 0) -> IdArray:
+def tombstones(catalog: Catalog, since: int = 0, before: int | None = None) -> IdArray:
     """The ids of embeddings that are gone, as far as a snapshot may still hold them.
 
-    With `since`, those that went after that snapshot was published.
+    With `since`, those that went after that snapshot was published; with `before`, before that one.
     """
-    rows = catalog.rows(
-        sa.select(schema.tombstones.c.embedding).where(schema.tombstones.c.snapshot >= since)
-    )
+    query = sa.select(schema.tombstones.c.embedding).where(schema.tombstones.c.snapshot >= since)
+    if before is not None:
+        query = query.where(schema.tombstones.c.snapshot < before)
+    rows = catalog.rows(query)
     return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
 

@@ -313,9 +313,10 @@ class Writer:
         """Make the words of all items anew; the first that may be done in a transaction."""
         sqlite_words.make(self._connection)
 
-    def forget_tombstones(self, before: int) -> None:
-        """Drop the tombstones from when a snapshot older than `before` was the newest."""
-        self._delete(schema.tombstones, schema.tombstones.c.snapshot < before)
+    def forget_tombstones(self, embeddings: Sequence[int]) -> None:
+        """Drop the tombstones of embeddings that no file holds any more."""
+        for chunk in chunks(embeddings):
+            self._delete(schema.tombstones, schema.tombstones.c.embedding.in_(chunk))
 
     def _asset(self, path: str) -> int | None:
         query = sa.select(schema.assets.c.id).where(schema.assets.c.path == path)

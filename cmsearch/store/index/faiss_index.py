@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.protocols import FormerRows, VectorRows
+from cmsearch.protocols import FormerRows, Kept, VectorRows
 from cmsearch.store.index import ivf, recall
 from cmsearch.store.index.exact import ExactIndex
 from cmsearch.store.index.laid_out import LaidOut, Wanted
@@ -84,28 +85,33 @@ class FaissIndex:
         """The lists of codes of rows, tuned by queries `(n, dim)`; None for as few as are compared.
 
         Those of `former` rows go on, until there are so many more that other centroids fit better.
+        Rows that come after others are put into the lists of these.
         """
         count, dim = rows.size
+        if former is not None and former.first is not None:
+            return _added(rows, former, former.first)
         if count <= EXACT_LIMIT:
             return None
         if former is not None:
             try:
-                lists = ivf.unpacked(former.kept, former.total, dim)
+                lists = _unpacked(former.parts, dim)
             except ValueError:  # damaged, or of another version
                 return self.built(rows, queries)
-            if lists.learned / _GROWTH <= count <= lists.learned * _GROWTH:
-                known = ivf.Kept(lists, former.rows)
+            if lists.learned / _GROWTH <= count < lists.learned * _GROWTH:
+                known = ivf.Known(lists, former.rows)
                 return ivf.filled(rows, lists.rotation, lists.centroids, known).packed()
         lists = ivf.filled(rows, *ivf.learned(rows))
         if not len(queries):
             queries = rows.at(np.arange(0, count, -(-count // 128))).astype(np.float32)
         return ivf.tuned(lists, recall.depths(ivf.Searcher(lists), rows, queries)).packed()
 
-    def opened(self, ids: IdArray, rows: VectorRows, kept: NDArray[np.uint8] | None) -> FaissIndex:
+    def opened(self, ids: IdArray, rows: VectorRows, kept: Sequence[Kept]) -> FaissIndex:
         """One in which rows are laid out, with their lists of codes; raises `ValueError`."""
         searcher = None
-        if kept is not None:
-            searcher = ivf.Searcher(ivf.unpacked(kept, *rows.size))
+        if kept:
+            if sum(one.rows for one in kept) != rows.size[0]:
+                raise ValueError("it is of other vectors")
+            searcher = ivf.Searcher(_unpacked(kept, rows.size[1]))
         return FaissIndex(self._dim, main=LaidOut(ids, rows, searcher))
 
     def search(
@@ -150,3 +156,22 @@ class FaissIndex:
             if self._alive is not None:
                 mask &= self._alive
         return self._main.wanted(mask)
+
+
+def _unpacked(parts: Sequence[Kept], dim: int) -> ivf.Lists:
+    """The lists of parts that come one after the other; raises `ValueError`."""
+    first = ivf.unpacked(parts[0].content, parts[0].rows, dim)
+    others = [ivf.unpacked(one.content, one.rows, dim, first) for one in parts[1:]]
+    return ivf.joined([first, *others])
+
+
+def _added(rows: VectorRows, former: FormerRows, first: Kept) -> NDArray[np.uint8] | None:
+    """The rows in the lists of the `first` ones; None where these are damaged."""
+    dim = rows.size[1]
+    try:
+        lists = ivf.unpacked(first.content, first.rows, dim)
+        parts = [ivf.unpacked(one.content, one.rows, dim, lists) for one in former.parts]
+    except ValueError:
+        return None
+    known = ivf.Known(ivf.joined(parts), former.rows) if parts else None
+    return ivf.filled(rows, lists.rotation, lists.centroids, known).packed(follows=True)

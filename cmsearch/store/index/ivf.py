@@ -8,9 +8,9 @@ format is not read: a damaged or a crafted file of it can lead anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isqrt
+from math import isqrt, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,41 +58,82 @@ class Lists:
     codes: NDArray[np.uint8]
     """What is kept of each row `(n, width)`, in this order."""
 
-    def packed(self) -> NDArray[np.uint8]:
-        """All of it as bytes."""
+    def packed(self, *, follows: bool = False) -> NDArray[np.uint8]:
+        """All of it as bytes; of what `follows` lists with the same centroids, the rows alone."""
         dim, (rows, width) = len(self.rotation), self.codes.shape
-        head = [_FORMAT, dim, len(self.sizes), rows, width, len(self.depths), self.learned, 0]
-        depths = np.array([tuple(depth) for depth in self.depths], "<i4").reshape(-1)
-        arrays: list[NDArray[Any]] = [np.array(head, "<i4"), depths]
-        arrays += [self.rotation.astype("<f4"), self.centroids.astype("<f4")]
+        depths = () if follows else self.depths
+        head = [_FORMAT, dim, len(self.sizes), rows, width, len(depths), self.learned, int(follows)]
+        arrays: list[NDArray[Any]] = [np.array(head, "<i4")]
+        if not follows:
+            arrays += [np.array([tuple(depth) for depth in depths], "<i4").reshape(-1)]
+            arrays += [self.rotation.astype("<f4"), self.centroids.astype("<f4")]
         arrays += [self.sizes.astype("<i4"), self.order.astype("<i4"), self.codes]
         return np.concatenate([one.reshape(-1).view(np.uint8) for one in arrays])
 
 
-def unpacked(kept: NDArray[np.uint8], rows: int, dim: int) -> Lists:
-    """What `packed` gave for so many rows; raises `ValueError` for what can't be that."""
+def unpacked(kept: NDArray[np.uint8], rows: int, dim: int, first: Lists | None = None) -> Lists:
+    """What `packed` gave for so many rows, of which some may follow the `first` lists.
+
+    Raises `ValueError` for what can't be that.
+    """
     if len(kept) < 4 * _HEADER:
         raise ValueError("it is too short")
     head = kept[: 4 * _HEADER].view("<i4").tolist()
-    form, own_dim, lists, own_rows, width, depths, learned, _ = head
+    form, own_dim, lists, own_rows, width, depths, learned, follows = head
     if (form, own_dim, own_rows, width) != (_FORMAT, dim, rows, code_width(dim)):
         raise ValueError("it is of other vectors")
-    if not (0 < lists <= rows and 0 < depths <= 8 and learned > 0):
+    if follows != (first is not None) or not (lists > 0 and learned > 0):
         raise ValueError("a number is out of range")
     shapes: list[tuple[str, tuple[int, ...]]]
-    shapes = [("<i4", (depths, 3)), ("<f4", (dim, dim)), ("<f4", (lists, dim))]
-    shapes += [("<i4", (lists,)), ("<i4", (rows,)), ("|u1", (rows, width))]
-    if len(kept) != 4 * _HEADER + sum(int(kind[2]) * int(np.prod(n)) for kind, n in shapes):
+    shapes = [("<i4", (lists,)), ("<i4", (rows,)), ("|u1", (rows, width))]
+    if first is not None:
+        if lists != len(first.sizes):
+            raise ValueError("it is of other lists than the first")
+        sizes, order, codes = _arrays(kept, shapes)
+        own = replace(first, sizes=sizes, order=order, codes=codes)
+    else:
+        if not (lists <= rows and 0 < depths <= 8):
+            raise ValueError("a number is out of range")
+        shapes[:0] = [("<i4", (depths, 3)), ("<f4", (dim, dim)), ("<f4", (lists, dim))]
+        settings, rotation, centroids, sizes, order, codes = _arrays(kept, shapes)
+        read = tuple(Depth(*map(int, row)) for row in settings)
+        own = Lists(learned, read, rotation, centroids, sizes, order, codes)
+    _check(own, rows)
+    return own
+
+
+def _arrays(
+    kept: NDArray[np.uint8], shapes: list[tuple[str, tuple[int, ...]]]
+) -> list[NDArray[Any]]:
+    """The arrays that come after the header, one after the other."""
+    if len(kept) != 4 * _HEADER + sum(int(kind[2]) * prod(shape) for kind, shape in shapes):
         raise ValueError("it is of another length")
     found, start = list[NDArray[Any]](), 4 * _HEADER
     for kind, shape in shapes:
-        end = start + int(kind[2]) * int(np.prod(shape))
+        end = start + int(kind[2]) * prod(shape)
         found.append(kept[start:end].view(kind).reshape(shape))
         start = end
-    settings, rotation, centroids, sizes, order, codes = found
-    read = tuple(Depth(*map(int, row)) for row in settings)
-    _check(Lists(learned, read, rotation, centroids, sizes, order, codes), rows)
-    return Lists(learned, read, rotation, centroids, sizes, order, codes)
+    return found
+
+
+def joined(parts: Sequence[Lists]) -> Lists:
+    """The lists of rows that come one part after the other, with the centroids of the first."""
+    if len(parts) == 1:
+        return parts[0]
+    numbers = np.arange(len(parts[0].sizes), dtype=np.int32)
+    by_list = np.argsort(
+        np.concatenate([np.repeat(numbers, one.sizes) for one in parts]), kind="stable"
+    )
+    starts = np.cumsum([0, *(len(one.order) for one in parts)])
+    order = np.concatenate(
+        [one.order + np.int32(start) for one, start in zip(parts, starts[:-1], strict=True)]
+    )
+    return replace(
+        parts[0],
+        sizes=np.sum([one.sizes for one in parts], axis=0, dtype=np.int32),
+        order=order[by_list],
+        codes=np.concatenate([one.codes for one in parts])[by_list],
+    )
 
 
 def _check(lists: Lists, rows: int) -> None:
@@ -136,7 +177,7 @@ def learned(rows: VectorRows) -> tuple[FloatArray, FloatArray]:
 
 
 def filled(
-    rows: VectorRows, rotation: FloatArray, centroids: FloatArray, former: Kept | None = None
+    rows: VectorRows, rotation: FloatArray, centroids: FloatArray, former: Known | None = None
 ) -> Lists:
     """The lists of all rows; those that the `former` ones had are taken from there."""
     count, dim = rows.size
@@ -161,7 +202,7 @@ def filled(
     return Lists(learned_of, depths, rotation, centroids, sizes, order, codes[order])
 
 
-class Kept(NamedTuple):
+class Known(NamedTuple):
     """Lists of former rows, and for each new row which of them it was, or −1."""
 
     lists: Lists

@@ -16,8 +16,8 @@ from cmsearch.common.files import read_file
 from cmsearch.errors import StoreError
 from cmsearch.types import Background, Modality, Scale
 
-FORMAT = 4
-_READ = (2, 3, FORMAT)
+FORMAT = 5
+_READ = (2, 3, 4, FORMAT)
 SMALL_BLOCK = BLOCK // 16
 """Bytes of a block of vectors: so much is read to check one of them."""
 _MAX_MANIFEST = 16 * BLOCK  # for 90 GB of vectors
@@ -31,6 +31,8 @@ DERIVED = re.compile(
 """Names of derived files, those of older versions too."""
 _KEPT = 2000
 """Bytes that an index keeps at most for each of its rows, and for each number of a vector."""
+_LISTS = 1000
+"""As many rows may the lists be of a segment that has few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,12 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class IndexFiles:
-    """The files of one space and modality. `kept` is there if its index keeps something.
+    """The files of a segment of one space and modality. `kept` is there if its index keeps
+    something.
 
     `recall` is what was measured of the index, None in a publication of an older cmsearch: by `10`
-    and `100` the share of so many true nearest, of `queries` texts when there were `rows`.
+    and `100` the share of so many true nearest, of `queries` texts when there were `rows`. The
+    first segment says it of all.
     """
 
     space: int
@@ -71,7 +75,9 @@ class Manifest:
     """One publication: what was in the catalog up to and with `last_embedding`.
 
     The catalog knows its `token`: files that came from another catalog are not taken for its own.
-    `index` is the name of the index that these are for.
+    `index` is the name of the index that these are for. `indexes` are segments, those of one space
+    and modality in the order of their ids. The `background` was measured when the last embedding
+    was `judged`.
     """
 
     snapshot: int
@@ -80,6 +86,11 @@ class Manifest:
     index: str
     background: Background
     indexes: list[IndexFiles]
+    judged: int = 0
+
+    def of(self, modality: Modality) -> list[IndexFiles]:
+        """The segments of a modality."""
+        return [one for one in self.indexes if one.modality == modality]
 
 
 def newest(folder: Path) -> Manifest | None:
@@ -125,6 +136,8 @@ def _parsed(value: dict[str, Any]) -> Manifest:
         raise ValueError("another format, or damaged")
     form = value.pop("format")
     if form < FORMAT:
+        value["judged"] = value["last_embedding"]
+    if form < 4:
         for one in value["indexes"]:
             one.pop("graph")
             one |= {"kept": None, "recall": None}
@@ -137,7 +150,7 @@ def _parsed(value: dict[str, Any]) -> Manifest:
         query: {target: _parsed_scale(*scale) for target, scale in own.items() if len(scale) == 4}
         for query, own in value["background"].items()
     }
-    for name in ("snapshot", "last_embedding"):
+    for name in ("snapshot", "last_embedding", "judged"):
         if type(value[name]) is not int or not 0 <= value[name] < 2**63:
             raise ValueError(f"{name} is out of range")
     if not isinstance(value["index"], str):
@@ -168,7 +181,7 @@ def _parsed_index(
         **rest,
     )
     most = [2 * found.rows * found.dim, 8 * found.rows]
-    most.append(_KEPT * (found.rows + 1) + 8 * found.dim * (found.rows + found.dim))
+    most.append(_KEPT * (found.rows + _LISTS) + 8 * found.dim * (found.rows + found.dim))
     for file, size in zip((found.vectors, found.ids, found.kept), most, strict=True):
         if file is not None and file.size > size:
             raise ValueError(f"{file.name} is too long for its rows")

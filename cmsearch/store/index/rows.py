@@ -100,6 +100,39 @@ class CheckedRows:
             self._is_read[block] = True
 
 
+class JoinedRows:
+    """Rows of several parts, one after the other."""
+
+    def __init__(self, parts: Sequence[VectorRows]) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *(part.size[0] for part in parts)])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The number of rows, and of the numbers in each."""
+        return int(self._starts[-1]), self._parts[0].size[1]
+
+    def at(self, numbers: IdArray) -> HalfArray:
+        """The rows of some numbers."""
+        found = np.empty((len(numbers), self.size[1]), np.float16)
+        place = np.searchsorted(self._starts, numbers, side="right") - 1
+        for part in np.flatnonzero(np.bincount(place)).tolist():
+            own = place == part
+            found[own] = self._parts[part].at(numbers[own] - self._starts[part])
+        return found
+
+    def between(self, start: int, end: int) -> HalfArray:
+        """The rows from one number up to another, without this."""
+        found = []
+        for first, part in zip(self._starts[:-1].tolist(), self._parts, strict=True):
+            own = max(start - first, 0), min(end - first, part.size[0])
+            if own[0] < own[1]:
+                found.append(part.between(*own))
+        if len(found) == 1:
+            return found[0]
+        return np.concatenate(found) if found else np.empty((0, self.size[1]), np.float16)
+
+
 def chunks(rows: VectorRows, numbers: IdArray | None) -> Iterator[tuple[HalfArray, IdArray]]:
     """All rows, or those of some numbers, in parts with their numbers."""
     count = rows.size[0] if numbers is None else len(numbers)

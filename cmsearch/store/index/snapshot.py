@@ -5,9 +5,10 @@ from __future__ import annotations
 import mmap
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -17,10 +18,10 @@ from numpy.typing import NDArray
 from cmsearch.common.digest import BLOCK, block_checksums
 from cmsearch.common.files import LEFT_OVER, open_file, replacing
 from cmsearch.errors import StoreError
-from cmsearch.protocols import Filed, FormerRows, VectorIndex, VectorRows
+from cmsearch.protocols import Filed, FormerRows, Kept, VectorIndex, VectorRows
 from cmsearch.store.index import recall
 from cmsearch.store.index.manifest import DERIVED, SMALL_BLOCK, File, IndexFiles, Manifest, sealed
-from cmsearch.store.index.rows import CheckedRows, HalfArray, HeldRows
+from cmsearch.store.index.rows import CheckedRows, HalfArray, HeldRows, JoinedRows
 from cmsearch.types import FloatArray, IdArray, Modality
 
 _AT_ONCE = 32 * BLOCK
@@ -36,14 +37,16 @@ class Content(NamedTuple):
     """What is published of one space and modality.
 
     `pages` are ids, in order, and vectors, some after the other; `queries` are texts as vectors,
-    by which its index is tuned and its recall measured; `former` are the files of a publication
-    before, if the index may go on from them.
+    by which its index is tuned and its recall measured. Of the segments of a publication before
+    the first that `stay` go on as they are, and the pages come after them; the index may go on
+    from the `former` ones, whose rows are among the pages.
     """
 
     dim: int
     pages: Iterable[tuple[IdArray, FloatArray]]
     queries: FloatArray
-    former: IndexFiles | None = None
+    former: Sequence[IndexFiles] = ()
+    stay: Sequence[IndexFiles] = ()
 
 
 def publish(
@@ -52,21 +55,23 @@ def publish(
     content: Mapping[tuple[int, Modality], Content],
     index: VectorIndex,
 ) -> Manifest:
-    """Write the files of a snapshot, the manifest last, and delete those of older ones.
+    """Write the files of a snapshot, the manifest last, and delete those that it doesn't name.
 
     Gives the manifest with its `indexes`. `index` makes what is kept of vectors, if it keeps any.
     """
     snapshot = manifest.snapshot
-    files = [
-        _publish_index(folder, f"{space}-{modality}-{snapshot}", (space, modality), one, index)
-        for (space, modality), one in content.items()
-    ]
-    manifest = replace(manifest, indexes=files)
+    segments = list[IndexFiles]()
+    for (space, modality), one in content.items():
+        name = f"{space}-{modality}-{snapshot}"
+        segments += _publish_index(folder, name, (space, modality), one, index)
+    manifest = replace(manifest, indexes=segments)
     text = sealed(manifest)
     _write(folder / f"manifest-{snapshot}.json", lambda file: file.write(text.encode()))
+    named = {file.name for one in segments for file in one.files}
     for path in folder.iterdir():
         match = DERIVED.fullmatch(path.name)
-        if LEFT_OVER.fullmatch(path.name) or (match and int(match[1]) < snapshot):
+        is_older = match and int(match[1]) < snapshot and path.name not in named
+        if LEFT_OVER.fullmatch(path.name) or is_older:
             with suppress(OSError):  # a folder, which isn't ours
                 path.unlink(missing_ok=True)
     return manifest
@@ -99,16 +104,28 @@ def damages(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def open_rows(
-    folder: Path, files: IndexFiles, instead: Instead | None = None
+    folder: Path, segments: Sequence[IndexFiles], instead: Instead | None = None
 ) -> tuple[IdArray, VectorRows]:
     """Ids `(rows,)`, in order, and the rows under them; raises `StoreError`.
 
     A large file is checked as it is read, and vectors in it that are damaged are had `instead`.
     Without this all of it is checked at once.
     """
-    ids = _ids(folder, files)
+    found = [_open_segment(folder, one, instead) for one in segments]
+    if len(found) == 1:
+        ids, rows = found[0]
+    else:
+        ids = np.concatenate([own for own, _ in found])
+        rows = JoinedRows([own for _, own in found])
     if (np.diff(ids) <= 0).any():
-        raise StoreError(f"{files.ids.name} doesn't have its ids in order.")
+        raise StoreError(f"{segments[-1].ids.name} doesn't have its ids in order.")
+    return ids, rows
+
+
+def _open_segment(
+    folder: Path, files: IndexFiles, instead: Instead | None
+) -> tuple[IdArray, VectorRows]:
+    ids = open_ids(folder, files)
     file, dim = files.vectors, files.dim
     is_small = instead is None or file.size <= _AT_ONCE or 2 * dim > file.block
     data = _mapped(folder, file, is_checked=is_small)
@@ -123,23 +140,28 @@ def open_rows(
 
 
 def open_index(
-    folder: Path, files: IndexFiles, dim: int, empty: VectorIndex, instead: Instead | None = None
+    folder: Path,
+    segments: Sequence[IndexFiles],
+    dim: int,
+    empty: VectorIndex,
+    instead: Instead | None = None,
 ) -> VectorIndex:
-    """The index of files, with vectors of dimension `dim`, made from an `empty` one.
+    """The index of segments, with vectors of dimension `dim`, made from an `empty` one.
 
     Raises `StoreError` where they aren't what was written. For `instead` see `open_rows`.
     """
-    if files.dim != dim:
-        raise StoreError(f"{files.ids.name} isn't of the shape that its manifest says.")
-    ids, rows = open_rows(folder, files, instead)
+    for one in segments:
+        if one.dim != dim:
+            raise StoreError(f"{one.ids.name} isn't of the shape that its manifest says.")
+    ids, rows = open_rows(folder, segments, instead)
     if not isinstance(empty, Filed):
-        vectors = rows.between(0, files.rows).astype(np.float32)
+        vectors = rows.between(0, len(ids)).astype(np.float32)
         return empty.changed((ids, vectors), np.empty(0, np.int64))
-    kept = None if files.kept is None else _mapped(folder, files.kept)
+    kept = [_kept(folder, one) for one in segments if one.kept is not None]
     try:
         return empty.opened(ids, rows, kept)
     except ValueError as error:
-        name = (files.kept or files.ids).name
+        name = (segments[-1].kept or segments[-1].ids).name
         raise StoreError(f"{name} is not an index of these vectors: {error}.") from error
 
 
@@ -149,11 +171,16 @@ def _publish_index(
     of: tuple[int, Modality],
     content: Content,
     index: VectorIndex,
-) -> IndexFiles:
+) -> list[IndexFiles]:
+    """The segments of a space and modality, the last of which is new if there are pages."""
+    pages = (page for page in content.pages if len(page[0]))
+    begin = list(islice(pages, 1))
+    if content.stay and not begin:
+        return _measured(folder, [*content.stay], content, index)
     numbers = [np.empty(0, "<i8")]
 
     def fill(file: BinaryIO) -> None:
-        for ids, rows in content.pages:
+        for ids, rows in chain(begin, pages):
             file.write(rows.astype("<f2").data)
             numbers.append(ids.astype("<i8"))
 
@@ -162,47 +189,63 @@ def _publish_index(
     ids = np.concatenate(numbers)
     own = _write(folder / f"ids-{name}.i64", lambda file: file.write(ids.data))
     files = IndexFiles(*of, len(ids), content.dim, vectors, own, None, {})
-    if not isinstance(index, Filed) or not len(ids):
-        return files
-    _, rows = open_rows(folder, files)
-    kept = index.built(rows, content.queries[::2], _former(folder, content.former, ids))
-    if kept is None:
-        return files
-    file = _write(folder / f"kept-{name}.u8", lambda file: file.write(kept.data))
-    files = replace(files, kept=file)
-    return replace(files, recall=_recall(folder, files, content, index))
+    if isinstance(index, Filed) and len(ids):
+        _, rows = open_rows(folder, [files])
+        kept = index.built(rows, content.queries[::2], _former(folder, content, ids))
+        if kept is not None:
+            file = _write(folder / f"kept-{name}.u8", lambda file: file.write(kept.data))
+            files = replace(files, kept=file)
+    return _measured(folder, [*content.stay, files], content, index)
 
 
-def _former(folder: Path, former: IndexFiles | None, ids: IdArray) -> FormerRows | None:
-    """What an index kept before of the rows that have these ids now."""
-    if former is None or former.kept is None:
+def _former(folder: Path, content: Content, ids: IdArray) -> FormerRows | None:
+    """What an index kept before of the rows that have these ids now, and of those that stay."""
+    parts = (*content.former, *content.stay[:1])
+    if not parts or not all(one.kept for one in parts):
         return None
     try:
-        kept, old = _mapped(folder, former.kept), _ids(folder, former)
+        kept = [_kept(folder, one) for one in content.former]
+        first = _kept(folder, content.stay[0]) if content.stay else None
+        old = [np.empty(0, np.int64), *(open_ids(folder, one) for one in content.former)]
     except StoreError:
         return None
-    places = np.searchsorted(old, ids).clip(max=len(old) - 1)
-    return FormerRows(kept, len(old), np.where(old[places] == ids, places, -1))
+    known = np.concatenate(old)
+    if not len(known):
+        return FormerRows(kept, np.full(len(ids), -1), first)
+    places = np.searchsorted(known, ids).clip(max=len(known) - 1)
+    return FormerRows(kept, np.where(known[places] == ids, places, -1), first)
 
 
-def _ids(folder: Path, files: IndexFiles) -> IdArray:
+def _kept(folder: Path, files: IndexFiles) -> Kept:
+    assert files.kept is not None
+    return Kept(_mapped(folder, files.kept), files.rows)
+
+
+def open_ids(folder: Path, files: IndexFiles) -> IdArray:
+    """The ids of the rows of a segment, in order; raises `StoreError`."""
     data = _mapped(folder, files.ids)
     if len(data) != 8 * files.rows:
         raise StoreError(f"{files.ids.name} isn't of the shape that its manifest says.")
     return data.view("<i8")
 
 
-def _recall(
-    folder: Path, files: IndexFiles, content: Content, index: VectorIndex
-) -> dict[str, float]:
-    """That of half of the queries, by which the index wasn't tuned; that of before among much the
-    same rows.
+def _measured(
+    folder: Path, segments: list[IndexFiles], content: Content, index: VectorIndex
+) -> list[IndexFiles]:
+    """The segments, of which the first says the recall of all.
+
+    It is that of half of the queries, by which the index wasn't tuned; that of before among much
+    the same rows.
     """
-    before = content.former.recall if content.former else None
-    if before and abs(before.get("rows", 0) - files.rows) <= files.rows // _MOVED:
-        return before
-    opened = open_index(folder, files, files.dim, index)
-    return recall.measured(opened, *open_rows(folder, files), content.queries[1::2])
+    first, *others = segments
+    if first.kept is None:
+        return segments
+    rows = sum(one.rows for one in segments)
+    before = next((one.recall for one in (*content.stay, *content.former) if one.recall), None)
+    if not before or abs(before.get("rows", 0) - rows) > rows // _MOVED:
+        opened = open_index(folder, segments, first.dim, index)
+        before = recall.measured(opened, *open_rows(folder, segments), content.queries[1::2])
+    return [replace(first, recall=before), *others]
 
 
 def _write(path: Path, fill: Callable[[BinaryIO], Any], block: int = BLOCK) -> File:

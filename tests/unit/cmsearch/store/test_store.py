@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -482,3 +483,64 @@ def test_a_view_has_the_background_of_its_publication(opened: Store) -> None:
     unrelated = scores[scores > -1]
     assert scale.mean == pytest.approx(unrelated.mean(), abs=1e-5)
     assert scale.deviation == pytest.approx(unrelated.std(), abs=1e-5)
+
+
+# --- segments ---
+
+
+def test_changes_are_published_as_segments(
+    published: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever comes and goes, an open store and a fresh one show what the catalog has."""
+    monkeypatch.setattr(faiss_index, "EXACT_LIMIT", 50)
+    published.disown_files()
+    published.publish()
+    oracle, random, last = Oracle(), np.random.default_rng(3), COUNT
+    filled(oracle, range(1, COUNT + 1), rows())
+    names = {number: f"{number - 1:03}.jpg" for number in oracle.vectors}
+    shapes = list[list[int]]()
+    for step in range(14):
+        new = rows(int(random.integers(4, 18)), seed=100 + step)
+        add_photos(published, new, f"{step}-")
+        own = range(last + 1, last + 1 + len(new))
+        last = own[-1]
+        filled(oracle, own, new)
+        names |= {number: f"{step}-{place:03}.jpg" for place, number in enumerate(own)}
+        gone = random.permutation(list(oracle.vectors))[: int(random.integers(0, 4))].tolist()
+        remove(published.catalog, *(names[one] for one in gone), snapshot=published.snapshot())
+        oracle.sync((np.empty(0, np.int64), np.empty((0, DIM), np.float32)), np.array(gone, int))
+        if step % 2:
+            published.publish()
+        with Store(published.path) as another:
+            for one in (published, another):
+                index = one.view().indexes[Modality.IMAGE]
+                assert len(index) == len(oracle.vectors)
+                assert_exact(index, oracle, rows(3, seed=9), 60)
+        found = published.published(1)
+        assert found is not None
+        shapes.append([one.rows for one in found.indexes])
+    assert max(map(len, shapes)) > 1
+    assert all(2 * later < one for own in shapes for one, later in pairwise(own))
+    assert {tuple(own[:1]) for own in shapes} != {tuple(shapes[0][:1])}  # the first, too
+
+
+def test_the_dead_are_hidden_until_their_segment_is_written_anew(
+    published: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faiss_index, "EXACT_LIMIT", 50)
+    published.disown_files()
+    published.publish()
+    remove(published.catalog, *(f"{one:03}.jpg" for one in range(6)), snapshot=published.snapshot())
+    for _ in range(3):  # nothing forgets them while they are in a file
+        add_photos(published, rows(7), f"{published.snapshot()}-")
+        published.publish()
+        assert embeddings.tombstone_count(published.catalog) == 6
+        with Store(published.path) as another:
+            assert min(shown_ids(another, rows()[0])) == 7
+    remove(
+        published.catalog, *(f"{one:03}.jpg" for one in range(6, 40)), snapshot=published.snapshot()
+    )
+    for _ in range(3):  # the manifest before may still need them
+        add_photos(published, rows(20), f"{published.snapshot()}-")
+        published.publish()
+    assert embeddings.tombstone_count(published.catalog) == 0

@@ -352,13 +352,15 @@ def test_keeping_items_of_one_asset_leaves_the_others(catalog: Catalog) -> None:
     assert photos(catalog, number)[0] == [2]
 
 
-def test_tombstones_are_forgotten_by_the_age_of_their_snapshot(catalog: Catalog) -> None:
+def test_tombstones_are_told_by_the_age_of_their_snapshot_and_forgotten(catalog: Catalog) -> None:
     number = serve(catalog, DIM)
     for snapshot, path in enumerate(("a.jpg", "b.jpg", "c.jpg"), 1):
         put(catalog, number, path, photo(AXES[0]))
         remove(catalog, path, snapshot=snapshot)
+    assert embeddings.tombstones(catalog, before=3).tolist() == [1, 2]
+    assert embeddings.tombstones(catalog, since=2).tolist() == [2, 3]
     with catalog.writing() as writer:
-        writer.forget_tombstones(3)
+        writer.forget_tombstones([1, 2])
     assert embeddings.tombstones(catalog).tolist() == [3]
 
 

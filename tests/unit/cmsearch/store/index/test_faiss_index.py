@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from cmsearch.protocols import FormerRows
+from cmsearch.protocols import FormerRows, Kept
 from cmsearch.store.index import faiss_index, ivf, laid_out
 from cmsearch.store.index.exact import ExactIndex
 from cmsearch.store.index.faiss_index import FaissIndex
@@ -36,7 +36,8 @@ class Filled:
 def made(rows: FloatArray, queries: FloatArray, kept: np.ndarray | None = None) -> Filled:
     oracle = Oracle()
     numbers = filled(oracle, range(10, 10 + 3 * len(rows), 3), rows)
-    index = FaissIndex(DIM).opened(numbers, HeldRows(rows.astype(np.float16)), kept)
+    parts = [] if kept is None else [Kept(kept, len(rows))]
+    index = FaissIndex(DIM).opened(numbers, HeldRows(rows.astype(np.float16)), parts)
     return Filled(index, oracle, queries)
 
 
@@ -210,7 +211,7 @@ def test_many_more_rows_have_centroids_of_their_own(
         now = HeldRows(halves.values[: 1400 if learned == 1000 else COUNT])
         places = np.arange(len(now.values))
         places[former:] = -1
-        found = FaissIndex(DIM).built(now, rows[COUNT:], FormerRows(own, former, places))
+        found = FaissIndex(DIM).built(now, rows[COUNT:], FormerRows([Kept(own, former)], places))
         assert found is not None
         assert ivf.unpacked(found, len(now.values), DIM).learned == learned
 
@@ -218,3 +219,55 @@ def test_many_more_rows_have_centroids_of_their_own(
 def test_what_was_kept_of_other_rows_is_refused(rows: FloatArray, kept: np.ndarray) -> None:
     with pytest.raises(ValueError, match="other vectors"):
         made(rows[:100], rows, kept)
+
+
+def test_parts_that_came_later_answer_as_one(
+    rows: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They lie in the lists of the first, and what is taken up keeps its codes."""
+    monkeypatch.setattr(faiss_index, "EXACT_LIMIT", LIMIT)
+    halves, empty = rows[:COUNT].astype(np.float16), FaissIndex(DIM)
+    one = empty.built(HeldRows(halves[:1000]), rows[COUNT:])
+    assert one is not None
+    first, new = Kept(one, 1000), np.full(200, -1)
+    part = empty.built(HeldRows(halves[1000:1200]), rows[:0], FormerRows([], new, first))
+    assert part is not None and len(part) < len(one) // 4
+    places = np.concatenate([np.arange(200), new])
+    former = FormerRows([Kept(part, 200)], places, first)
+    two = empty.built(HeldRows(halves[1000:1400]), rows[:0], former)
+    assert two is not None
+    whole = empty.built(
+        HeldRows(halves[:1400]), rows[:0], FormerRows([first], np.r_[:1000, [-1] * 400])
+    )
+    assert whole is not None
+    ids = np.arange(1400)
+    joined = empty.opened(ids, HeldRows(halves[:1400]), [first, Kept(two, 400)])
+    same = empty.opened(ids, HeldRows(halves[:1400]), [Kept(whole, 1400)])
+    for own, other in zip(
+        joined.search(rows[COUNT:], 10), same.search(rows[COUNT:], 10), strict=True
+    ):
+        np.testing.assert_array_equal(own, other)
+
+
+def test_a_part_of_other_lists_is_refused(
+    rows: FloatArray, kept: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faiss_index, "EXACT_LIMIT", LIMIT)
+    halves, empty = rows[:COUNT].astype(np.float16), FaissIndex(DIM)
+    small = empty.built(HeldRows(halves[:900]), rows[COUNT:])
+    assert small is not None
+    new = np.full(100, -1)
+    own = FormerRows([], new, Kept(small, 900))
+    part = empty.built(HeldRows(halves[900:1000]), rows[:0], own)
+    assert part is not None
+    more = HeldRows(np.concatenate([halves, halves[:100]]))
+    for parts in (
+        [Kept(kept, COUNT), Kept(part, 100)],
+        [Kept(kept, COUNT), Kept(small, 900)],
+        [Kept(part, 100)],
+        [Kept(kept, COUNT)],
+    ):
+        with pytest.raises(ValueError, match=r"other|range"):
+            empty.opened(np.arange(COUNT + 100), more, parts)
+    damaged = Kept(kept[:-1], COUNT)
+    assert empty.built(HeldRows(halves[:100]), rows[:0], FormerRows([], new, damaged)) is None

@@ -66,7 +66,7 @@ def test_rows_that_stay_keep_their_codes(lists: ivf.Lists) -> None:
     places = np.concatenate([np.arange(700, COUNT), np.full(50, -1), np.arange(100)])
     new = clustered(np.random.default_rng(5), 50, DIM, 30).astype(np.float16)
     values = np.concatenate([ROWS.values[700:], new, ROWS.values[:100]])
-    kept = ivf.Kept(lists, places)
+    kept = ivf.Known(lists, places)
     rows = HeldRows(values)
     found = ivf.filled(rows, lists.rotation, lists.centroids, kept)
     anew = ivf.filled(rows, lists.rotation, lists.centroids)

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from cmsearch.protocols import VectorRows
-from cmsearch.store.index.rows import CHUNK, CheckedRows, HalfArray, HeldRows, nearest
+from cmsearch.store.index.rows import (
+    CHUNK,
+    CheckedRows,
+    HalfArray,
+    HeldRows,
+    JoinedRows,
+    nearest,
+)
 from cmsearch.types import IdArray
 from tests.oracle import unit_vectors
 
@@ -28,12 +35,21 @@ def nothing(numbers: IdArray) -> HalfArray:
     raise AssertionError(f"{numbers} are not damaged")
 
 
-@pytest.mark.parametrize("rows", [HeldRows(ROWS), checked(ROWS.tobytes(), nothing)])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        HeldRows(ROWS),
+        checked(ROWS.tobytes(), nothing),
+        JoinedRows([HeldRows(ROWS[:20]), HeldRows(ROWS[20:41]), HeldRows(ROWS[41:])]),
+    ],
+)
 def test_rows_are_those_that_were_written(rows: VectorRows) -> None:
     numbers = np.array([0, 499, 20, 20, 41])
     assert rows.size == (500, DIM)
     np.testing.assert_array_equal(rows.at(numbers), ROWS[numbers])
     np.testing.assert_array_equal(rows.between(490, 600), ROWS[490:])
+    np.testing.assert_array_equal(rows.between(19, 42), ROWS[19:42])
+    assert rows.between(500, 600).shape == (0, DIM)
 
 
 def test_the_rows_of_a_damaged_block_are_had_from_elsewhere() -> None:

@@ -88,7 +88,7 @@ def test_what_is_published_can_be_read_again(tmp_path: Path, manifest: Manifest)
 
 def test_an_opened_index_answers_as_the_vectors_do(tmp_path: Path, manifest: Manifest) -> None:
     files = manifest.indexes[0]
-    index, oracle = vectors.open_index(tmp_path, files, DIM, FaissIndex(DIM)), Oracle()
+    index, oracle = vectors.open_index(tmp_path, [files], DIM, FaissIndex(DIM)), Oracle()
     numbers, rows = content()
     filled(oracle, numbers, rows)
     assert len(index) == COUNT
@@ -113,7 +113,7 @@ def test_an_index_that_keeps_nothing_has_no_file_of_it(
         tmp_path, head, {(1, Modality.IMAGE): paged(*content())}, ExactIndex(DIM)
     ).indexes
     assert files.kept is None
-    assert len(vectors.open_index(tmp_path, files, DIM, FaissIndex(DIM))) == COUNT
+    assert len(vectors.open_index(tmp_path, [files], DIM, FaissIndex(DIM))) == COUNT
 
 
 @pytest.mark.parametrize("numbers", [[5, 5, *range(7, 65)], [6, 5, *range(7, 65)]])
@@ -122,7 +122,7 @@ def test_ids_are_in_order(tmp_path: Path, numbers: list[int]) -> None:
     head = Manifest(1, "token", 70, "exact", BACKGROUND, [])
     (files,) = vectors.publish(tmp_path, head, found, ExactIndex(DIM)).indexes
     with pytest.raises(StoreError, match="in order"):
-        vectors.open_index(tmp_path, files, DIM, FaissIndex(DIM))
+        vectors.open_index(tmp_path, [files], DIM, FaissIndex(DIM))
 
 
 def test_a_manifest_of_the_former_format_is_read(tmp_path: Path, manifest: Manifest) -> None:
@@ -140,8 +140,8 @@ def test_a_manifest_of_the_former_format_is_read(tmp_path: Path, manifest: Manif
     found = manifests.newest(tmp_path)
     assert found is not None
     assert [(one.kept, one.recall) for one in found.indexes] == [(None, None)] * 2
-    assert len(vectors.open_index(tmp_path, found.indexes[0], DIM, FaissIndex(DIM))) == COUNT
-    del value["index"]
+    assert len(vectors.open_index(tmp_path, [found.indexes[0]], DIM, FaissIndex(DIM))) == COUNT
+    del value["index"], value["judged"]
     value["indexes"] = [{**one, "factory": "Flat"} for one in value["indexes"]]
     path.write_text(manifests.sealed_fields(value | {"format": 2}))
     assert manifests.newest(tmp_path) == found
@@ -209,9 +209,9 @@ def test_a_flipped_byte_is_noticed(
     flip_byte(path, at)
     assert not vectors.are_whole(tmp_path, manifest)
     with pytest.raises(StoreError, match=f"{path.name} is not as it was written"):
-        vectors.open_index(tmp_path, manifest.indexes[0], DIM, FaissIndex(DIM))
+        vectors.open_index(tmp_path, [manifest.indexes[0]], DIM, FaissIndex(DIM))
     assert (
-        len(vectors.open_index(tmp_path, manifest.indexes[1], DIM, FaissIndex(DIM))) == 3
+        len(vectors.open_index(tmp_path, [manifest.indexes[1]], DIM, FaissIndex(DIM))) == 3
     )  # the texts are whole
 
 
@@ -240,7 +240,7 @@ def test_a_large_file_is_checked_as_it_is_read(
         return rows[wanted - 5].astype(np.float16)
 
     assert vectors.seem_whole(tmp_path, manifest)
-    index = vectors.open_index(tmp_path, manifest.indexes[0], DIM, FaissIndex(DIM), instead)
+    index = vectors.open_index(tmp_path, [manifest.indexes[0]], DIM, FaissIndex(DIM), instead)
     assert not asked
     oracle = Oracle()
     filled(oracle, numbers, rows)
@@ -254,15 +254,48 @@ def test_what_was_kept_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
     (files, _) = publish(tmp_path).indexes
     numbers, rows = content(COUNT + 10)
-    some = paged(numbers[7:], rows[7:])._replace(former=files)
+    some = paged(numbers[7:], rows[7:])._replace(former=[files])
     head = Manifest(2, "token", 5 + COUNT, "faiss", BACKGROUND, [])
     (newer,) = vectors.publish(tmp_path, head, {(1, Modality.IMAGE): some}, FaissIndex(DIM)).indexes
     assert newer.rows == COUNT + 3
-    index, oracle = vectors.open_index(tmp_path, newer, DIM, FaissIndex(DIM)), Oracle()
+    index, oracle = vectors.open_index(tmp_path, [newer], DIM, FaissIndex(DIM)), Oracle()
     filled(oracle, numbers[7:], rows[7:])
     queries = rows[[10, COUNT + 5]]
     assert index.search(queries, 1)[1].ravel().tolist() == [15, COUNT + 10]
     assert_exact(index, oracle, queries, COUNT)
+
+
+def test_segments_that_stay_are_searched_with_what_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their files aren't written again, and the new one has only what is new."""
+    monkeypatch.setattr(faiss_index, "EXACT_LIMIT", COUNT - 1)
+    (files, _) = publish(tmp_path).indexes
+    (tmp_path / "vectors-1-image-0.f16").write_bytes(b"of before")
+    written = {path.name: path.stat().st_mtime_ns for path in derived(tmp_path)}
+    numbers, rows = content(COUNT + 10)
+    own = {(1, Modality.IMAGE): paged(numbers[COUNT:], rows[COUNT:])._replace(stay=[files])}
+    head = Manifest(2, "token", 5 + COUNT + 10, "faiss", BACKGROUND, [])
+    segments = vectors.publish(tmp_path, head, own, FaissIndex(DIM)).indexes
+    assert [one.rows for one in segments] == [COUNT, 10]
+    names = {file.name for one in segments for file in one.files}
+    assert {path.name for path in derived(tmp_path)} == {*names, "manifest-2.json"}
+    assert {name for name in names if name in written} == {file.name for file in files.files}
+    found = manifests.newest(tmp_path)
+    assert found is not None and found.of(Modality.IMAGE) == segments
+    index, oracle = vectors.open_index(tmp_path, segments, DIM, FaissIndex(DIM)), Oracle()
+    filled(oracle, numbers, rows)
+    assert_exact(index, oracle, rows[[10, COUNT + 5]], COUNT)
+    nothing = {(1, Modality.IMAGE): own[1, Modality.IMAGE]._replace(pages=[], stay=segments)}
+    again = vectors.publish(tmp_path, replace(head, snapshot=3), nothing, FaissIndex(DIM))
+    assert again.indexes == segments
+
+
+def test_segments_out_of_order_are_refused(tmp_path: Path) -> None:
+    images, texts = publish(tmp_path).indexes
+    for segments in ([images, texts], [images, images]):
+        with pytest.raises(StoreError, match="in order"):
+            vectors.open_index(tmp_path, segments, DIM, FaissIndex(DIM))
 
 
 @pytest.mark.parametrize("start", ["vectors-1-image", "ids-1-image"])
@@ -273,7 +306,7 @@ def test_a_shorter_or_missing_file_is_noticed(tmp_path: Path, start: str) -> Non
         damage()
         assert not vectors.are_whole(tmp_path, manifest)
         with pytest.raises(StoreError, match=path.name):
-            vectors.open_index(tmp_path, manifest.indexes[0], DIM, FaissIndex(DIM))
+            vectors.open_index(tmp_path, [manifest.indexes[0]], DIM, FaissIndex(DIM))
 
 
 @pytest.mark.parametrize(
@@ -308,7 +341,7 @@ def test_a_manifest_that_contradicts_its_files(tmp_path: Path, changes: dict[str
     found = manifests.newest(tmp_path)
     if found is not None:
         with pytest.raises(StoreError):
-            vectors.open_index(tmp_path, found.indexes[0], DIM, FaissIndex(DIM))
+            vectors.open_index(tmp_path, [found.indexes[0]], DIM, FaissIndex(DIM))
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../b"])
@@ -317,13 +350,13 @@ def test_a_manifest_cannot_name_files_outside_the_store(tmp_path: Path, name: st
     for field in ("ids", "vectors"):
         moved = replace(files, **{field: replace(getattr(files, field), name=name)})
         with pytest.raises(StoreError, match="outside the store"):
-            vectors.open_index(tmp_path, moved, DIM, FaissIndex(DIM))
+            vectors.open_index(tmp_path, [moved], DIM, FaissIndex(DIM))
 
 
 def test_ids_and_vectors_of_different_lengths(tmp_path: Path) -> None:
     images, texts = publish(tmp_path).indexes
     with pytest.raises(StoreError, match="the shape"):
-        vectors.open_index(tmp_path, replace(images, ids=texts.ids), DIM, FaissIndex(DIM))
+        vectors.open_index(tmp_path, [replace(images, ids=texts.ids)], DIM, FaissIndex(DIM))
 
 
 @pytest.mark.parametrize(
