@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,13 +13,21 @@ from threading import Event
 from watchfiles import Change, watch
 
 from cmsearch.errors import CmsearchError, StoreError
+from cmsearch.store.compaction import apart, compact
+from cmsearch.store.store import Store
 from cmsearch.types import Progress
 from indexer.indexer import Indexer
 from indexer.report import Report
 
+log = logging.getLogger("cmsearch")
+
 _TICK_MS = 500
 _LONGEST_WAIT = 30.0
 _RETRY = 10.0
+_IDLE = 60.0
+"""Seconds without a change after which the index is compacted."""
+_APART = 20
+"""It is when one of so many vectors lies apart from the first segments, or is dead."""
 
 
 def follow(
@@ -34,13 +43,14 @@ def follow(
     A run waits until the folder has been quiet for a moment, at most for half a minute, and looks
     at all files again: what was changed while many others were, when the system may drop events,
     isn't missed. Every `rescan` seconds it runs without an event too, for what no event tells of.
-    With `poll` the files' times are looked at all the while, for folders without events. Ends when
-    `stop` is set. Raises what the first run raises, and `StoreError` where the folder can't be
-    watched.
+    With `poll` the files' times are looked at all the while, for folders without events. A minute
+    after a run the index is compacted where much lies apart. Ends when `stop` is set. Raises what
+    the first run raises, and `StoreError` where the folder can't be watched.
     """
     yield indexer.run(progress)
     due = time.monotonic()  # once more, for what happened before the watch began
     first_change: float | None = None
+    idle_from: float | None = due
     for changes in _events(indexer, poll, stop):
         now = time.monotonic()
         if changes:
@@ -51,7 +61,11 @@ def follow(
             first_change = None
             done = _attempt(indexer, progress)
             due = time.monotonic() + (rescan if isinstance(done, Report) else _RETRY)
+            idle_from = time.monotonic()
             yield done
+        elif first_change is None and idle_from is not None and now - idle_from >= _IDLE:
+            idle_from = None
+            _compact(indexer.store)
 
 
 def _attempt(
@@ -62,6 +76,17 @@ def _attempt(
         return indexer.run(progress)
     except CmsearchError as error:
         return error
+
+
+def _compact(place: Path) -> None:
+    """Merge what lies apart in a store, if that is much; the next run is the time to try again."""
+    try:
+        with Store(place) as store:
+            found = apart(store)
+            if _APART * (found.later + found.dead + found.new) >= max(found.rows, 1):
+                compact(store)
+    except CmsearchError as error:
+        log.warning("The index isn't compacted for now: %s", error)
 
 
 def _events(indexer: Indexer, poll: bool, stop: Event | None) -> Iterator[set[tuple[Change, str]]]:

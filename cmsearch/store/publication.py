@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from uuid import uuid4
@@ -104,10 +104,12 @@ def write(
     former: Manifest | None,
     *,
     whole: bool = False,
+    tell: Callable[[int], object] = lambda rows: None,
 ) -> Manifest:
     """Publish what came as a segment after those of the `former` publication.
 
     It takes those up that are hardly longer, or dead by a good part; all if it is to be `whole`.
+    Says with `tell` how many rows were written, some after the other.
     """
     number, space = served
     last = embeddings.last_embedding(catalog)
@@ -119,7 +121,8 @@ def write(
         if not whole and former is not None and former.index == index_name(catalog):
             came = embeddings.count(catalog, number, modality, former.last_embedding)
             stay = segments.staying(place, former.of(modality), dead, came)
-        content[number, modality] = _content(catalog, place, served, modality, former, stay)
+        own = _content(catalog, place, served, modality, former, stay)
+        content[number, modality] = own._replace(pages=_told(own.pages, tell))
     serial, token = manifests.next_snapshot(place), uuid4().hex
     index = make_index(catalog, space.dim)
     with catalog.writing() as writer:
@@ -178,6 +181,14 @@ def _content(
     newer = items.pages(catalog, number, modality, space.dim, former.last_embedding)
     known = taken if former.index == index_name(catalog) else ()
     return snapshot.Content(space.dim, chain(kept, newer), queries, known, own[:stay])
+
+
+def _told(
+    pages: Iterable[tuple[IdArray, FloatArray]], tell: Callable[[int], object]
+) -> Iterator[tuple[IdArray, FloatArray]]:
+    for page in pages:
+        yield page
+        tell(len(page[0]))
 
 
 def texts(catalog: Catalog, space: int, dim: int) -> FloatArray:

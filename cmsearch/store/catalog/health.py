@@ -101,3 +101,9 @@ def shrink(catalog: Catalog) -> None:
     """Give the room of what was deleted back to the disk."""
     with catalog.connected() as connection:
         sqlite.vacuum(connection)
+
+
+def free_bytes(catalog: Catalog) -> int:
+    """How many bytes of the catalog's file nothing is in."""
+    with catalog.connected() as connection:
+        return sqlite.free_bytes(connection)

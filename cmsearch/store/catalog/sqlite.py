@@ -160,6 +160,16 @@ def reindex(connection: sa.Connection) -> None:
 def vacuum(connection: sa.Connection) -> None:
     """Give the room of what was deleted back to the disk."""
     connection.exec_driver_sql("VACUUM")
+    connection.exec_driver_sql("PRAGMA wal_checkpoint")  # what it has written is in the log
+
+
+def free_bytes(connection: sa.Connection) -> int:
+    """The bytes of the pages of the file that nothing is in."""
+    pages, size = (
+        connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+        for name in ("freelist_count", "page_size")
+    )
+    return int(pages or 0) * int(size or 0)
 
 
 def copy(connection: sa.Connection, path: Path) -> None:
