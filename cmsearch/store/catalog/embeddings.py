@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import sqlalchemy as sa
 
@@ -38,14 +41,27 @@ def modalities(catalog: Catalog, space: int, after: int = 0) -> list[Modality]:
 
     With `after`, those of embeddings with an id above it.
     """
+    values = _new(catalog, space, after) if after else _present(catalog, space)
+    with understood(catalog.path):
+        return sorted(one for one in map(Modality, values) if one is not Modality.SOUND)
+
+
+def _new(catalog: Catalog, space: int, after: int) -> Iterator[Any]:
+    """The values of modalities of embeddings with an id above `after`."""
     table = schema.embeddings.c
     # With a sum in it SQLite looks at the new ids, and not, by its index, at all of a space.
-    own = (table.space + 0 == space) & (table.id > after) if after else table.space == space
-    query = sa.select(table.modality).where(own)
-    query = query.where(table.modality != Modality.SOUND).distinct()
-    rows = catalog.rows(query)
-    with understood(catalog.path):
-        return sorted(Modality(row[0]) for row in rows)
+    query = sa.select(table.modality).where(table.space + 0 == space, table.id > after)
+    yield from (row[0] for row in catalog.rows(query.distinct()))
+
+
+def _present(catalog: Catalog, space: int) -> Iterator[Any]:
+    """The values of modalities, found one after the other in the index, without a look at all."""
+    table = schema.embeddings.c
+    query = sa.select(sa.func.min(table.modality)).where(table.space == space)
+    value = catalog.scalar(query)
+    while value is not None:
+        yield value
+        value = catalog.scalar(query.where(table.modality > value))
 
 
 def last_embedding(catalog: Catalog) -> int:
