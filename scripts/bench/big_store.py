@@ -42,15 +42,15 @@ def fill(folder: Path, count: int, dim: int = 512) -> None:
             connection.commit()
 
 
-def path_of(number: int) -> str:
+def path_of(number: int, prefix: str = "") -> str:
     """A hundred photographs are of one folder, as of one trip."""
-    return f"{2020 + number // 100 % 5}/trip {number // 100}/IMG_{number:07}.jpg"
+    return f"{2020 + number // 100 % 5}/trip {number // 100}/{prefix}IMG_{number:07}.jpg"
 
 
-def asset_of(number: int) -> Asset:
+def asset_of(number: int, prefix: str = "") -> Asset:
     taken = _FIRST_DAY + timedelta(minutes=3 * (number % 10**6))
     capture = Capture(taken, _CAMERAS[number // 100 % 4], None, None)
-    return Asset(path_of(number), "image", 1_000, 2, f"{number:064x}", capture=capture)
+    return Asset(path_of(number, prefix), "image", 1_000, 2, f"{number:064x}", capture=capture)
 
 
 def photo_of(vector: FloatArray, number: int) -> NewItem:

@@ -1,21 +1,19 @@
 """The index of a store at 10,000, 100,000 and a million vectors: what it costs and what it finds.
 
-    python -m scripts.bench.scale --rows 10000 100000 [--place DIR] [--peers]
+    python -m scripts.bench.scale --rows 10000 100000 [--place DIR] [--peers] [--vectors] [--huge]
 
 The vectors are those of `worlds`, published as `cmsearch index` does, but not read from a catalog.
-Building and searching are processes of their own, on one thread. Times are processor times of the
-median of the queries, since machines have other things to do; memory is what isn't mapped files.
+Then a whole store of as many photographs is made, searched and changed; not with `--vectors`.
+Each step is a process of its own, on one thread. Times are processor times of the median of the
+queries, since machines have other things to do; memory is what isn't mapped files. With `--peers`
+other libraries search the same vectors: `pip install 'cmsearch[bench]'`. `--huge` adds ten million.
 """
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,6 +31,7 @@ from cmsearch.store.index import snapshot
 from cmsearch.store.index.faiss_index import FaissIndex
 from cmsearch.store.index.recall import exact
 from cmsearch.types import FloatArray, IdArray, Modality
+from scripts.bench import scale_store
 from scripts.bench.worlds import PAGE, World
 
 DIM = 512
@@ -44,28 +43,31 @@ SHARES = (0.001, 0.01, 0.04, 0.1, 0.5)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
-    parser.add_argument("--place", type=Path)
-    parser.add_argument("--peers", action="store_true", help="a graph of FAISS, too")
-    parser.add_argument("--step", choices=["build", "search", "peers"], help="within itself")
+    parser.add_argument("--place", type=Path, help="where to keep it meanwhile")
+    parser.add_argument("--peers", action="store_true", help="other libraries, too")
+    parser.add_argument("--vectors", action="store_true", help="no whole store")
+    parser.add_argument("--huge", action="store_true", help="ten million vectors, too")
+    parser.add_argument("--step", choices=STEPS, help="within itself")
     asked = parser.parse_args()
     if asked.step:
-        step = {"build": build, "search": search, "peers": peers}[asked.step]
-        print(json.dumps(step(asked.place, asked.rows[0])))
+        print(json.dumps(STEPS[asked.step](asked.place, asked.rows[0])))
         return
-    for rows in asked.rows:
+    steps = ["build", "search"] if asked.vectors else list(STEPS)[:-1]
+    for rows in [*asked.rows, *([10_000_000] if asked.huge else [])]:
         with tempfile.TemporaryDirectory(dir=asked.place) as place:
             write_vectors(Path(place), rows)
-            for step in ("build", "search", *(["peers"] if asked.peers else [])):
+            for step in (*steps, *(["peers"] if asked.peers else [])):
                 print(f"{rows:,} {step}:", flush=True)
                 for name, value in run(step, Path(place), rows).items():
-                    print(f"    {name:28} {value}", flush=True)
+                    print(f"    {name:32} {value}", flush=True)
 
 
 def run(step: str, place: Path, rows: int) -> dict[str, Any]:
     """What a step finds, in a process of its own."""
     command = [sys.executable, "-m", "scripts.bench.scale", "--step", step]
     command += ["--place", str(place), "--rows", str(rows)]
-    found = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    found = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**one, **os.environ})
     values: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])
     return values
 
@@ -108,11 +110,10 @@ def search(place: Path, rows: int) -> dict[str, Any]:
     """Open and search it."""
     manifest = manifests.newest(place)
     assert manifest is not None
-    (files,) = manifest.indexes
     texts = World(DIM).texts(QUERIES, 4)
     photos = next(World(DIM).photos(QUERIES, 5))
     with Memory() as memory:
-        index, opened = timed(lambda: opened_index(place, files))
+        index, opened = timed(lambda: opened_index(place, manifest))
         _, first = timed(lambda: index.search(texts[:1], 18))
         found = {"open s": round(opened / 1e3, 3), "first search ms": round(first, 2)}
         for name, queries in (("text", texts), ("photo", photos)):
@@ -122,7 +123,7 @@ def search(place: Path, rows: int) -> dict[str, Any]:
     main = index._main  # type: ignore[attr-defined]
     if main.searcher is not None:
         found["depths"] = [tuple(one) for one in main.searcher.lists.depths]
-    _, mapped = snapshot.open_rows(place, files)
+    _, mapped = snapshot.open_rows(place, manifest.indexes)
     for name, queries in (("text", texts), ("photo", photos)):
         truth = exact(mapped, queries, 1000) + 1
         for k in (10, 100, 1000):
@@ -138,11 +139,11 @@ def search(place: Path, rows: int) -> dict[str, Any]:
     return found
 
 
-def opened_index(place: Path, files: manifests.IndexFiles) -> VectorIndex:
+def opened_index(place: Path, manifest: manifests.Manifest) -> VectorIndex:
     def instead(name: str, ids: IdArray) -> Any:
         raise AssertionError(f"{name} is damaged")
 
-    return snapshot.open_index(place, files, DIM, FaissIndex(DIM), instead)
+    return snapshot.open_index(place, manifest.indexes, DIM, FaissIndex(DIM), instead)
 
 
 def filters(rows: int, share: float) -> dict[str, IdArray]:
@@ -155,29 +156,36 @@ def filters(rows: int, share: float) -> dict[str, IdArray]:
 
 
 def peers(place: Path, rows: int) -> dict[str, Any]:
-    """A graph of FAISS over the same vectors."""
-    import faiss
+    """Other libraries over the same vectors."""
+    from scripts.bench import peers as others
 
     vectors = np.concatenate([part for _, part in pages(place)])
     texts = World(DIM).texts(QUERIES, 4)
-    truth = exact(opened_rows(place), texts, 10)
-    index = faiss.index_factory(DIM, "HNSW32,SQfp16", faiss.METRIC_INNER_PRODUCT)
-    before = time.process_time()
-    index.train(vectors)
-    index.add(vectors)
-    found: dict[str, Any] = {"HNSW32,SQfp16 CPU s": round(time.process_time() - before, 1)}
-    for depth in (64, 128, 256, 512, 1024):
-        index.hnsw.efSearch = depth
-        took = costs(lambda queries, k: index.search(queries, k), texts, 10)
-        own = recall(index.search(texts, 10)[1], truth)
-        found[f"efSearch {depth}"] = f"{took} ms, recall@10 {own}"
+    manifest = manifests.newest(place)
+    assert manifest is not None
+    truth = exact(snapshot.open_rows(place, manifest.indexes)[1], texts, 10)
+    found: dict[str, Any] = {}
+    for name, values in others.measured(vectors, texts, truth):
+        found[name] = ", ".join(f"{part} {value}" for part, value in values.items())
+        print(name, found[name], file=sys.stderr, flush=True)
     return found
 
 
-def opened_rows(place: Path) -> Any:
-    manifest = manifests.newest(place)
-    assert manifest is not None
-    return snapshot.open_rows(place, manifest.indexes[0])[1]
+def store(place: Path, rows: int) -> dict[str, Any]:
+    """Make a whole store, and publish it."""
+    return scale_store.fill(place / "store", rows)
+
+
+def engine(place: Path, rows: int) -> dict[str, Any]:
+    """Search it."""
+    with Memory() as memory:
+        found = scale_store.searched(place / "store", rows, QUERIES // 2)
+    return {**found, "peak MB": memory.peak}
+
+
+def changes(place: Path, rows: int) -> dict[str, Any]:
+    """Add to it, delete from it, and rename in it."""
+    return scale_store.changed(place / "store", rows)
 
 
 def costs(index: Any, queries: FloatArray, k: int, allow: IdArray | None = None) -> str:
@@ -219,6 +227,11 @@ class Memory:
             own = next(line for line in lines if line.startswith("RssAnon"))
             self.peak = max(self.peak, int(own.split()[1]) // 1024)
 
+
+STEPS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
+    "build": build, "search": search, "store": store, "engine": engine, "changes": changes,
+    "peers": peers,
+}  # fmt: skip
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,8 @@
 
 Photographs are of trips with a few topics each, topics have sub-topics, some shots are of one
 burst; all lie in one cone, and texts beside it: a text is far from every photograph, and its best
-is hardly nearer than the next. Noise lies in directions of decreasing weight, as in real ones.
+is hardly nearer than the next. Noise lies in directions of decreasing weight, as in real ones, and
+how fast these decrease is such that the local dimension is that of real ones.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class World:
 
     def __init__(self, dim: int = 512, seed: int = 0) -> None:
         random = np.random.default_rng(seed)
-        weights = np.arange(1, dim + 1) ** -0.5
+        weights = np.arange(1, dim + 1) ** -1.0
         basis = np.linalg.qr(random.normal(size=(dim, dim)))[0]
         self._shape = (weights / np.linalg.norm(weights))[:, None] * basis
         self._shape = self._shape.astype(np.float32)
@@ -52,9 +53,9 @@ class World:
         """Unit vectors of so many texts `(count, dim)`."""
         random = np.random.default_rng(seed)
         rows = 0.3 * self._cones[0] + 0.8 * self._cones[1]
-        rows = rows + self._meant(random, random.choice(TOPICS, count, p=self._often))
+        rows = rows + 1.5 * self._meant(random, random.choice(TOPICS, count, p=self._often))
         rows += 0.35 * self._noise(random, count)
-        return _unit(rows + 0.6 * _unit(random.normal(size=(count, self._dim))))
+        return _unit(rows + 0.5 * _unit(random.normal(size=(count, self._dim))))
 
     def _meant(self, random: np.random.Generator, topics: np.ndarray) -> FloatArray:
         own = topics * SUBTOPICS + random.integers(0, SUBTOPICS, len(topics))
