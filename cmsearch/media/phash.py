@@ -84,14 +84,16 @@ def unpack(hashes: Sequence[bytes | None]) -> FloatArray:
 
 
 def turned(rows: FloatArray, orientation: NDArray[np.int64] | int) -> FloatArray:
-    """Coefficients `(n, 16, 16)` of the same pictures turned: `orientation` is from 0 to 7.
+    """Coefficients `(n, 16, 16)`, or fewer, of the same pictures turned: `orientation` is from 0
+    to 7.
 
     To mirror a picture changes the signs of its odd frequencies, to transpose it transposes them;
     with both every turn by 90 degrees is made, mirrored or not.
     """
     which = np.broadcast_to(orientation, len(rows))
     swapped = np.where((which >= 4)[:, None, None], rows.transpose(0, 2, 1), rows)
-    result: FloatArray = swapped * _FLIPS[which % 4]
+    side = rows.shape[-1]
+    result: FloatArray = swapped * _FLIPS[which % 4, :side, :side]
     return result
 
 

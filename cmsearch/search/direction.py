@@ -8,7 +8,7 @@ two tables here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cmsearch.search.hybrid import captions_and_words, document_pages, image_with_caption
-from cmsearch.search.merge.evidence import LogOdds, evidence, total
+from cmsearch.search.merge.evidence import evidence, total
 from cmsearch.search.merge.things import followed, thing
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.attention import attention
@@ -113,12 +113,14 @@ def _judged(
     request: StageRequest, candidates: Sequence[Candidate], columns: Mapping[str, Column]
 ) -> list[Candidate]:
     """The candidates with the log-odds that they are meant, and what each way adds to these."""
+    if not candidates:
+        return []
     said = evidence(request, candidates, columns)
     scores = np.round(total(said, len(candidates)), DECIMALS).tolist()
-    rows = [_shown(said, row) for row in range(len(candidates))]
+    rows = np.array(list(said.values())).reshape(len(said), len(candidates)).T.tolist()
     return [
-        own._replace(score=score, stages=stages)
-        for own, score, stages in zip(candidates, scores, rows, strict=True)
+        Candidate(own.item, own.embedding, own.cosine, score, _shown(said, row))
+        for own, score, row in zip(candidates, scores, rows, strict=True)
     ]
 
 
@@ -141,9 +143,9 @@ def _columns(
     return columns
 
 
-def _shown(said: Mapping[str, LogOdds], row: int) -> dict[str, float]:
-    """What the ways say of one candidate, by their names."""
-    return {way: float(values[row]) for way, values in said.items() if not np.isnan(values[row])}
+def _shown(ways: Iterable[str], row: Iterable[float]) -> dict[str, float]:
+    """What the ways say of one candidate, by their names; NaN is what isn't itself."""
+    return {way: value for way, value in zip(ways, row, strict=True) if value == value}
 
 
 def described(source: Source, candidates: Sequence[Candidate]) -> Candidates:

@@ -173,7 +173,7 @@ def _count_lookalikes(store: Store, count: int) -> None:
     least = store_least_cosine(store.catalog, found[0], found[1].dim)
     into = fold(
         [hashes[row[0]] for row in rows],
-        np.stack([vectors[row[0]] for row in rows]),
+        lambda: np.stack([vectors[row[0]] for row in rows]),
         [row[1] for row in rows],
         [row[3] for row in rows],
         least_cosine=lambda: least,
@@ -268,7 +268,9 @@ class _Pictures:
         names = [*originals, *copies]
         rows = [*originals.values(), *copies.values()]
         hashes, vectors, paths, digests = zip(*rows, strict=True)
-        into = fold(hashes, np.stack(vectors), paths, digests, least_cosine=lambda: self.least)
+        into = fold(
+            hashes, lambda: np.stack(vectors), paths, digests, least_cosine=lambda: self.least
+        )
         distinct = kind in FRAMINGS
         right = wrong = 0
         for place, target in enumerate(into.tolist()):
@@ -297,7 +299,11 @@ def _scale(chosen: list[Path], count: int) -> None:
     for size in (100, 1000, count):
         start = time.perf_counter()
         into = fold(
-            hashes[:size], vectors[:size], paths[:size], paths[:size], least_cosine=lambda: 0.3
+            hashes[:size],
+            lambda: vectors,
+            paths[:size],
+            paths[:size],
+            least_cosine=lambda: 0.3,
         )
         folded = int((into != np.arange(size)).sum())
         print(f"fold of {size:6} {time.perf_counter() - start:8.3f} s, {folded} folded")

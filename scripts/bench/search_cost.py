@@ -46,7 +46,7 @@ STAGES = {
     "index": ("cmsearch.store.index.faiss_index", "FaissIndex.search"),
     "attention": ("cmsearch.search.rank.attention", "attention"),
     "contents": ("cmsearch.store.catalog.items", "contents"),
-    "scores": ("cmsearch.search.merge.scoring", "scores"),
+    "evidence": ("cmsearch.search.merge.evidence", "evidence"),
     "folding": ("cmsearch.search.merge.collapse", "NearDuplicates.folded"),
     "hits": ("cmsearch.search.hits", "Hits.best"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from math import log
+from math import exp, fsum, log
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +11,9 @@ import numpy as np
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.request import FEW, Column, Direction, Found, StageRequest, missing
 from cmsearch.search.retrieve.nearest import NearestRequest
-from cmsearch.store.catalog import fulltext, items, pairs
+from cmsearch.store.catalog import fulltext, items
 from cmsearch.store.catalog.fulltext import Match, Scope
-from cmsearch.types import Candidates, FloatArray, Modality
+from cmsearch.types import Candidates, Modality
 
 MATCHES = ("all", "picture", "caption", "words", "fused")
 SOFT = 0.1
@@ -25,10 +25,10 @@ LEAST_SHARE = 0.5
 
 
 class Told(NamedTuple):
-    """A picture's captions: their first embeddings, and their cosines `(n,)` to the query."""
+    """A picture's captions: their cosines to the query, and their first embeddings."""
 
-    embeddings: Sequence[int]
-    cosines: FloatArray
+    cosines: list[float]
+    embeddings: list[int]
 
 
 def find_by_captions(
@@ -130,23 +130,24 @@ def caption(request: StageRequest, candidates: Candidates) -> Column:
 def compared(request: StageRequest, candidates: Candidates) -> dict[int, Told]:
     """By item of the candidates its captions as far as they may speak, and their cosines."""
     catalog, view = request.direction.source.store.catalog, request.direction.source.view
-    captions = pairs.captions_of(
-        catalog, view.space_id, {item.id for item in candidates.items}, request.excluded
+    numbers = [item.id for item in candidates.items]
+    photos, ids, vectors = items.captions_of(
+        catalog, view.space_id, numbers, view.space.dim, request.excluded
     )
-    numbers = [number for own in captions.values() for number in own]
-    vectors = items.vectors(catalog, numbers, view.space.dim)
-    told = {}
-    for item, own in captions.items():
-        whole = [number for number in own if number in vectors]
-        if whole:
-            cosines = np.stack([vectors[number] for number in whole]) @ request.query.vector
-            told[item] = Told(whole, cosines)
+    # So exact that captions which are as near as each other are so, wherever they stand.
+    cosines = (vectors.astype(np.float64) @ request.query.vector.astype(np.float64)).tolist()
+    told: dict[int, Told] = {}
+    for photo, cosine, number in zip(photos, cosines, ids.tolist(), strict=True):
+        own = told.setdefault(photo, Told([], []))
+        own.cosines.append(cosine)
+        own.embeddings.append(number)
     return told
 
 
-def _soft_maximum(cosines: FloatArray) -> float:
-    best = float(cosines.max())
-    return best + SOFT * float(np.log(np.exp((cosines - best) / SOFT).mean()))
+def _soft_maximum(cosines: Sequence[float]) -> float:
+    best = max(cosines)
+    powers = [exp((cosine - best) / SOFT) for cosine in cosines]
+    return best + SOFT * log(fsum(powers) / len(powers))
 
 
 def words(request: StageRequest, candidates: Candidates) -> Column:

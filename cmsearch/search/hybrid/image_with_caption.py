@@ -9,6 +9,7 @@ weighted sum.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 import numpy as np
 
@@ -87,4 +88,4 @@ def _beyond(request: StageRequest, fusions: Fusions, own: FloatArray) -> list[fl
 def _nearest(request: StageRequest, candidates: Candidates) -> dict[int, int]:
     """By item of the candidates the first embedding of its caption that is nearest to the query."""
     told = compared(request, candidates)
-    return {item: own.embeddings[int(own.cosines.argmax())] for item, own in told.items()}
+    return {item: max(zip(*own, strict=True), key=itemgetter(0))[1] for item, own in told.items()}

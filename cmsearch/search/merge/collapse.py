@@ -48,7 +48,7 @@ class NearDuplicates:
         hashes = items.hashes(self._catalog, ids)
         into = fold(
             [hashes.get(number) for number in ids],
-            self._vectors(view, candidates),
+            lambda: self._vectors(view, candidates),
             [candidate.item.path for candidate in candidates],
             [_content(candidate) for candidate in candidates],
             least_cosine=lambda: self._least_cosine(view),

@@ -142,7 +142,7 @@ class _Pictures:
         chosen = places.tolist()
         return fold(
             [self._hashes[one] for one in chosen],
-            self._vectors[places],
+            lambda: self._vectors[places],
             [self._rows[one][1] for one in chosen],
             [self._rows[one][3] for one in chosen],
             least_cosine=lambda: self._least,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache, cached_property
 from posixpath import splitext
 
 import numpy as np
@@ -50,7 +51,7 @@ _SAMPLE = 500
 
 def fold(
     hashes: Sequence[bytes | None],
-    vectors: FloatArray,
+    vectors: Callable[[], FloatArray],
     paths: Sequence[str],
     digests: Sequence[str],
     *,
@@ -69,8 +70,8 @@ def fold(
     - or they do by `OVERLAP` when one is cropped or turned a little to lie over the other, which
       leaves no more than `UNEXPLAINED` of what 1 lacked before, their details by `LAID_DETAIL`,
       or by `PLAIN_DETAIL` where fewer than `PLAIN` frequencies tell one, and the cosine of
-      `vectors (n, dim)` is at least what `least_cosine` gives, which is asked for only where such a
-      pair is (the function of this name computes it for a store);
+      `vectors (n, dim)` is at least what `least_cosine` gives; both are asked for only where such
+      a pair may be (the function of this name computes the second for a store);
     - or the paths differ in nothing but the suffix, one of which is a raw picture's, and the
       hashes are near.
 
@@ -131,31 +132,45 @@ class _Pairs:
     def __init__(
         self,
         rows: FloatArray,
-        vectors: FloatArray,
+        vectors: Callable[[], FloatArray],
         paths: Sequence[str],
         least: Callable[[], float],
         look: Look | None,
     ) -> None:
         self._rows = rows
         self._low = phash.coarse(rows)
-        self._spread = phash.spread(rows)
         self._look = look
-        self._drawn = np.zeros(len(rows), bool) if look else phash.drawn(rows)
-        self._vectors = vectors
+        self._vectors = cache(vectors)
         self._least = least
-        names = [splitext(path) for path in paths]
-        self._stems = np.array([stem.casefold() for stem, _ in names], object)
-        self._raw = np.array([suffix.casefold() in RAW for _, suffix in names], bool)
+        self._paths = paths
+
+    @cached_property
+    def _spread(self) -> FloatArray:
+        return phash.spread(self._rows)
+
+    @cached_property
+    def _drawn(self) -> NDArray[np.bool_]:
+        return phash.drawn(self._rows)
+
+    @cached_property
+    def _names(self) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+        """The paths without suffixes, and which of these are those of raw pictures."""
+        names = [splitext(path.casefold()) for path in self._paths]
+        stems = np.array([stem for stem, _ in names], object)
+        return stems, np.array([suffix in RAW for _, suffix in names], bool)
 
     def matches(self, block: IdArray, earlier: IdArray) -> dict[int, list[int]]:
         """For items of `block` those among the ones before them that they are duplicates of."""
         own, other, orientation, near = self._near(block, earlier)
+        if not len(own):
+            return {}
         plain, details = self._correlations(own, other, orientation)
         alike, is_decided = self._of_one_frame(own, other, orientation, plain, details)
-        alike |= (self._stems[own] == self._stems[other]) & (self._raw[own] != self._raw[other])
-        cosines = self._cosines(own, other)
-        least = 1.0 if alike.all() else self._least()
-        open_ = np.flatnonzero(~alike & ~is_decided & (cosines >= least))
+        stems, is_raw = self._names
+        alike |= (stems[own] == stems[other]) & (is_raw[own] != is_raw[other])
+        open_ = np.flatnonzero(~alike & ~is_decided)
+        if len(open_):
+            open_ = open_[self._cosines(own[open_], other[open_]) >= self._least()]
         open_ = open_[_nearest(own[open_], near[open_])]
         turned = phash.turned(self._rows[own[open_]], orientation[open_])
         overlaps, laid = overlap_correlation(turned, self._rows[other[open_]])
@@ -220,7 +235,7 @@ class _Pairs:
         found = np.zeros(len(own), np.float32)
         for start in range(0, len(own), _PAIRS):
             some = slice(start, start + _PAIRS)
-            one, two = self._vectors[own[some]], self._vectors[other[some]]
+            one, two = self._vectors()[own[some]], self._vectors()[other[some]]
             found[some] = np.einsum("nd,nd->n", one, two)
         return found
 
@@ -229,8 +244,9 @@ class _Pairs:
     ) -> tuple[IdArray, IdArray, IdArray, FloatArray]:
         """Pairs of an item and an earlier one, how the first has to be turned, and how near."""
         targets, found = self._low[earlier].T, []
+        low = self._low[block].reshape(-1, phash.COARSE, phash.COARSE)
         for orientation in range(phash.ORIENTATIONS):
-            scores = phash.coarse(phash.turned(self._rows[block], orientation)) @ targets
+            scores = phash.turned(low, orientation).reshape(len(low), -1) @ targets
             one, two = np.nonzero(scores >= NEAR)
             own, other = block[one], earlier[two]
             kept = other < own

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import merge
 from math import exp, log1p
 
 from cmsearch.search.merge.evidence import SURE
@@ -24,14 +23,14 @@ def merged(directions: Sequence[Answers], depth: int) -> Answers:
     A direction with `depth` answers may have more, which would come after its last one. What
     follows comes after all that was looked at, so that these are the same however many are wanted.
     """
-    best = list(merge(*(own.best for own in directions), key=order))
+    best = sorted((one for own in directions for one in own.best), key=order)
     ends = [
         (own.rest or own.best)[-1]
         for own in directions
         if len(own.best) + len(own.rest) >= depth and (own.rest or own.best)
     ]
     bar = max((end.score for end in ends), default=float("-inf"))
-    rest = list(merge(*(each.rest for each in directions), key=order))
+    rest = sorted((one for own in directions for one in own.rest), key=order)
     return followed(best, [own for own in rest if own.score >= bar])
 
 

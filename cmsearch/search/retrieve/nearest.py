@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ DECIMALS = 6
 """Scores are told apart at this many, so that equal vectors tie."""
 EVERYTHING = Filter()
 _NUMBER = re.compile(r"\d+")
+_LOCATORS = 4096
 
 
 class Candidate(NamedTuple):
@@ -197,5 +199,10 @@ def _collapsed(
 def order(candidate: Candidate) -> tuple[Any, ...]:
     """The best first; ties by path and by the place in the file."""
     item = candidate.item
-    places = tuple(int(number) for number in _NUMBER.findall(item.locator))
-    return (-candidate.score, item.path, places, item.locator)
+    return (-candidate.score, item.path, _places(item.locator), item.locator)
+
+
+@lru_cache(_LOCATORS)
+def _places(locator: str) -> tuple[int, ...]:
+    """The numbers in a locator."""
+    return tuple(int(number) for number in _NUMBER.findall(locator))

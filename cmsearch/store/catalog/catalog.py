@@ -21,11 +21,11 @@ from cmsearch.store.catalog.schema import understood
 from cmsearch.store.catalog.sqlite import translated
 from cmsearch.store.catalog.sqlite_statements import Prepared, given
 from cmsearch.store.catalog.writer import Writer
-from cmsearch.types import FloatArray, Generation, Space
+from cmsearch.types import FloatArray, Generation, Item, Space
 
 log = logging.getLogger("cmsearch")
 MOST_GENERATIONS = 1000
-_MOST_COUNTS = 10_000
+_MOST_KEPT = 10_000
 _LONGEST_SNAPSHOTS = 10_000  # characters of their tokens
 _SETTING = Prepared(
     sa.select(schema.settings.c.value).where(schema.settings.c.name == given("name"))
@@ -47,7 +47,7 @@ class Catalog:
         self._watches = 0
         self._watching = threading.Lock()
         self._reading = threading.local()
-        self._counts: tuple[int, dict[str, int]] = (-1, {})
+        self._kept: dict[str, tuple[int, dict[Any, Any]]] = {}
 
     def close(self) -> None:
         """Release the file, its write-ahead log folded into it."""
@@ -122,14 +122,21 @@ class Catalog:
         """What was counted of the state that this thread reads, for others that read it to use and
         to add to; of no state in particular, nothing.
         """
+        return self._remembered("counts")
+
+    def known_items(self) -> dict[int, Item]:
+        """The same of the items that were read, by their embeddings."""
+        return self._remembered("items")
+
+    def _remembered(self, what: str) -> dict[Any, Any]:
         version: int | None = getattr(self._reading, "version", None)
         if version is None:
             return {}
-        known, counts = self._counts
-        if known != version or len(counts) > _MOST_COUNTS:
-            counts = {}
-            self._counts = version, counts
-        return counts
+        known, kept = self._kept.get(what, (-1, {}))
+        if known != version or len(kept) > _MOST_KEPT:
+            kept = {}
+            self._kept[what] = version, kept
+        return kept
 
     def copy(self, path: Path) -> None:
         """Write its newest state to a file that isn't there yet, while others may write."""

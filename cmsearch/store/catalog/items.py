@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from cmsearch.store.catalog.sqlite_statements import Prepared, listing
 from cmsearch.types import MAX_TOKENS, Filter, FloatArray, IdArray, Item, Modality
 
 MAX_LOCATOR = 100
+_SHORT = 1000  # characters of a text up to which its item is kept for the next search
 _ON_A_PAGE = 10_000
 LAST = 2**63 - 1
 """The highest id that there can be."""
@@ -33,9 +34,15 @@ _MOST_IDS = 2**24
 
 def of_embeddings(catalog: Catalog, embeddings: Iterable[int]) -> dict[int, Item]:
     """The items of embeddings, by the embedding's id; ids that are gone are missing."""
-    rows = catalog.run(statements.DESCRIBED, ids=listing(set(embeddings)))
-    with understood(catalog.path):
-        return {row[0]: _item(row) for row in rows}
+    known, wanted = catalog.known_items(), set(embeddings)
+    found = {number: known[number] for number in wanted if number in known}
+    if len(found) < len(wanted):
+        rows = catalog.run(statements.DESCRIBED, ids=listing(wanted - found.keys()))
+        with understood(catalog.path):
+            new = {row[0]: _item(row) for row in rows}
+        known |= {one: item for one, item in new.items() if len(item.text or "") <= _SHORT}
+        found |= new
+    return found
 
 
 def firsts(
@@ -198,6 +205,19 @@ def item_pictures(
     for number, vector in zip(numbers.tolist(), vectors, strict=True):
         found.setdefault(number, []).append(vector)
     return {number: np.stack(own) for number, own in found.items()}
+
+
+def captions_of(
+    catalog: Catalog, space: int, photos: Iterable[int], dim: int, left_out: Collection[int] = ()
+) -> tuple[list[int], IdArray, FloatArray]:
+    """The captions of items that are photos, but for those that are left out or damaged: of each
+    the photo, its first embedding in a space `(n,)`, and the vector of that `(n, dim)`.
+    """
+    rows = catalog.run(statements.CAPTIONS, items=listing(set(photos)), space=space, dim=dim)
+    rows = [row for row in rows if row[3] not in left_out]
+    ids, vectors = _matrix(rows, dim)
+    photo_of = {row[0]: row[2] for row in rows}
+    return [photo_of[number] for number in ids.tolist()], ids, vectors
 
 
 def contents(

@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import sqlalchemy as sa
 
 from cmsearch.models.spaces import MAX_DIM
-from cmsearch.store.catalog import schema, statements
+from cmsearch.store.catalog import schema
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import is_photo, text_of, whole
 from cmsearch.store.catalog.schema import chunks, understood
-from cmsearch.store.catalog.sqlite_statements import listing
 from cmsearch.types import SEEN, IdArray, Modality
 
 MAX_FEATURES = 2**20
@@ -39,20 +38,6 @@ def captioned(catalog: Catalog, space: int) -> list[tuple[int, int, str]]:
         return [
             (int(seen[row[2]]), int(row[0]), text_of(row[3])) for row in captions if row[2] in seen
         ]
-
-
-def captions_of(
-    catalog: Catalog, space: int, items: Iterable[int], left_out: Collection[int] = ()
-) -> dict[int, list[int]]:
-    """By item that is a photo the first embedding of each of its captions in a space, but for
-    captions that are left out.
-    """
-    found: dict[int, list[int]] = {}
-    rows = catalog.run(statements.CAPTIONS, items=listing(set(items)), space=space)
-    for item, embedding, caption in rows:
-        if caption not in left_out:
-            found.setdefault(item, []).append(embedding)
-    return found
 
 
 def captions(catalog: Catalog) -> list[tuple[str, str]]:

@@ -67,13 +67,16 @@ ABOUT_SAME = Prepared(
 """The items that are, or are about, what those of some numbers picture or are captions of."""
 
 CAPTIONS = Prepared(
-    sa.select(_of.c.id, embeddings.c.id, items.c.id)
+    sa.select(embeddings.c.id, _vector, _of.c.id, items.c.id)
     .join(items, (items.c.about == _of.c.asset) & (items.c.kind == "caption"))
     .join(embeddings, embeddings.c.item == items.c.id)
     .where(_of.c.id.in_(listed("items")), is_photo(_of), _in_space, embeddings.c.part == 0)
+    .where(is_vector(_vector, _dim))
     .order_by(embeddings.c.id)
 )
-"""The captions of items that are photos, in order: the photo, the caption's embedding and item."""
+"""The captions of items that are photos, in order: the caption's first embedding with its vector,
+the photo's item, and the caption's.
+"""
 
 HASHES = Prepared(
     sa.select(embeddings.c.id, items.c.phash)

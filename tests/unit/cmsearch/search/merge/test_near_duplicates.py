@@ -28,7 +28,8 @@ def folded(
     names = [f"{place}.jpg" for place in range(len(images))]
     hashes = [image and phash(image) for image in images]
     return fold(
-        hashes, vectors[: len(images)], paths or names, digests or names, least_cosine=lambda: 0.5
+        hashes, lambda: vectors[: len(images)], paths or names, digests or names,
+        least_cosine=lambda: 0.5,
     ).tolist()  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def test_where_files_are_looked_at_that_decides() -> None:
     hashes = [phash(ticket("4711")), phash(ticket("4712"))]
     for is_same in (True, False):
         into = fold(
-            hashes, APART, ["a", "b"], ["a", "b"], least_cosine=lambda: 0.5,
+            hashes, lambda: APART, ["a", "b"], ["a", "b"], least_cosine=lambda: 0.5,
             look=lambda *_, answer=is_same: answer,
         ).tolist()  # fmt: skip
         assert into == [0, 0 if is_same else 1]
@@ -158,7 +159,7 @@ def test_more_than_a_block_is_folded_as_one(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_nothing_gives_nothing() -> None:
-    found = fold([], np.zeros((0, 4), np.float32), [], [], least_cosine=lambda: 0.5)
+    found = fold([], lambda: np.zeros((0, 4), np.float32), [], [], least_cosine=lambda: 0.5)
     assert found.tolist() == []
     assert folded([None]) == [0]
 
@@ -167,7 +168,7 @@ def test_damaged_vectors_and_hashes_fold_nothing_wrongly() -> None:
     image = scene(9)
     odd = np.full((3, 4), np.nan, np.float32)
     hashes = [phash(image), b"\x80" * 256, b"junk"]
-    found = fold(hashes, odd, ["a", "b", "c"], ["a", "b", "c"], least_cosine=lambda: 0.5)
+    found = fold(hashes, lambda: odd, ["a", "b", "c"], ["a", "b", "c"], least_cosine=lambda: 0.5)
     assert found.tolist() == [0, 1, 2]
 
 
@@ -196,7 +197,9 @@ def test_many_pictures_that_are_a_little_alike_take_little_memory() -> None:
     names = [f"{place}.jpg" for place in range(len(rows))]
     vectors = np.eye(len(rows), 4, dtype=np.float32)
     tracemalloc.start()
-    found = fold([bytes(row) for row in rows], vectors, names, names, least_cosine=lambda: 2.0)
+    found = fold(
+        [bytes(row) for row in rows], lambda: vectors, names, names, least_cosine=lambda: 2.0
+    )
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found.tolist() == list(range(len(rows)))

@@ -120,7 +120,7 @@ def test_nothing_is_read_for_no_ids(catalog: Catalog) -> None:
     assert items.firsts(catalog, number, [], DIM) == items.of_embeddings(catalog, []) == {}
     assert items.photos_at(catalog, number, []) == items.hashes(catalog, []) == {}
     assert items.item_pictures(catalog, number, [], DIM) == {}
-    assert pairs.captions_of(catalog, number, []) == {}
+    assert items.captions_of(catalog, number, [], DIM)[0] == []
     assert items.pages_of(catalog, number, []) == []
     assert items.about_same(catalog, []) == set()
 
@@ -201,6 +201,22 @@ def test_pictures_are_known_by_their_content(catalog: Catalog) -> None:
     found = {item.id: item.path for item in items.of_embeddings(catalog, range(1, 5)).values()}
     assert {found[one] for one in items.pictures_with_digest(catalog, "1")} == {"a.jpg", "c.jpg"}
     assert items.pictures_with_digest(catalog, "3") == set()
+
+
+def test_items_are_read_once_as_long_as_nothing_changes(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.jpg", photo(AXES[0]))
+    put(catalog, number, "a.txt", caption("a dog", AXES[1], "a.jpg"), kind="sidecar")
+    put(catalog, number, "b.txt", caption("long " * 1000, AXES[1], "a.jpg"), kind="sidecar")
+    with catalog.reading():
+        found = items.of_embeddings(catalog, [1, 2, 3])
+        assert set(catalog.known_items()) == {1, 2}, "long texts aren't kept"
+        assert items.of_embeddings(catalog, [1, 2, 3, 99]) == found
+        assert items.of_embeddings(catalog, [2])[2] is found[2]
+    remove(catalog, "a.txt")
+    with catalog.reading():
+        assert list(items.of_embeddings(catalog, [1, 2])) == [1]
+    assert catalog.known_items() == {}
 
 
 def test_items_come_back_with_what_they_describe(catalog: Catalog) -> None:
