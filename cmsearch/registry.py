@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cmsearch.errors import PluginError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class Registry:
@@ -21,6 +23,10 @@ class Registry:
     def __init__(self, group: str, rows: Mapping[str, str]) -> None:
         self.group = group
         self._rows = rows
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is something of this name; for a built-in one no package is looked at."""
+        return name in self._rows or name in self._added()
 
     def rows(self) -> dict[str, str]:
         """All names and their import strings, the built-in ones first."""
@@ -54,7 +60,9 @@ class Registry:
 
 @cache
 def _points(group: str) -> dict[str, EntryPoint]:
-    """The entry points of a group; to look for them takes milliseconds."""
+    """The entry points of a group; to look for them takes milliseconds, and so does the import."""
+    from importlib.metadata import entry_points
+
     return {point.name: point for point in sorted(entry_points(group=group))}
 
 

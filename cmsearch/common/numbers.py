@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.types import FloatArray
+from cmsearch.types import FloatArray, IdArray
 
 _TOLERANCE = 0.02
 """By as much a squared length may differ from 1: float16 and int8 round, and models too."""
@@ -17,6 +19,11 @@ def are_unit(vectors: FloatArray) -> NDArray[np.bool_]:
         rows = np.asarray(vectors, np.float32)
         found: NDArray[np.bool_] = np.abs(np.einsum("nd,nd->n", rows, rows) - 1) < _TOLERANCE
     return found
+
+
+def distinct(values: Iterable[int]) -> IdArray:
+    """Each of some numbers once, in order; NumPy's `unique` first imports what takes 30 ms."""
+    return np.array(sorted(set(values)), np.int64)
 
 
 def softmax(values: FloatArray) -> FloatArray:

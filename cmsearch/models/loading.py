@@ -60,7 +60,7 @@ def load_reranker(name: str, *, device: str | None = None, download: bool = Fals
     fetched only if `download` is true. Raises `ModelError`.
     """
     kind, _, model = name.strip().partition(":")
-    if kind not in rerankers.rows():
+    if kind not in rerankers:
         known = ", ".join(sorted(rerankers.rows()))
         raise UnknownModelError(f"No model reranks by the name {name!r}; there is {known}.")
     loaded: Reranker = rerankers.load(kind)(model.strip(), device=device, download=download)

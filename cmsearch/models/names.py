@@ -44,7 +44,7 @@ def canonical_name(name: str) -> str:
         return f"transformers:{hub_name(encoder, model)}"
     if encoder == "dual":
         return f"dual:{_dual_model(model)}"
-    if encoder != "open_clip" and encoder in encoders.rows():
+    if encoder != "open_clip" and encoder in encoders:
         return name if model else encoder
     return f"open_clip:{_open_clip_model(name.removeprefix('open_clip/'))}"
 
@@ -57,7 +57,7 @@ def transcriber_name(name: str) -> str:
     `UnknownModelError`.
     """
     kind, colon, model = name.strip().partition(":")
-    if kind not in transcribers.rows():
+    if kind not in transcribers:
         kind, colon, model = "faster-whisper", ":", name.strip()
     if kind != "faster-whisper":
         return f"{kind}{colon}{model}"

@@ -35,7 +35,7 @@ from cmsearch.search.retrieve.nearest import (
     Answers,
     Candidate,
     NearestRequest,
-    order,
+    ordered,
 )
 from cmsearch.store.catalog import items
 from cmsearch.store.store import Store
@@ -105,8 +105,8 @@ def joined(request: StageRequest, nearest: Sequence[Candidate]) -> Answers:
     rest = [candidate for candidate in further if candidate.item.id not in others]
     looked_at = [*reached, *brought]
     columns = _columns(request, looked_at, len(reached))
-    best = sorted(_judged(request, looked_at, columns), key=order)
-    return followed(best, sorted(_judged(request, rest, {}), key=order))
+    best = ordered(_judged(request, looked_at, columns))
+    return followed(best, ordered(_judged(request, rest, {})))
 
 
 def _judged(

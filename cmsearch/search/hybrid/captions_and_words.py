@@ -42,22 +42,20 @@ def find_by_captions(
         Modality.TEXT, direction.depth, "caption", direction.where, list(excluded)
     )
     captions = direction.source.retriever.search(view, queries, wanted)
-    photos = _photos(direction, {own.item.about for each in captions for own in each})
+    photos = items.photos_of(
+        direction.source.store.catalog,
+        view.space_id,
+        {own.item.id for each in captions for own in each},
+    )
     results: list[Found | None] = []
     for each, out in zip(captions, excluded, strict=True):
         cosines: dict[int, float] = {}
         for caption in each:
-            photo = photos.get(caption.item.about or "")
+            photo = photos.get(caption.item.id)
             if photo is not None and photo not in out:
                 cosines.setdefault(photo, caption.cosine)
         results.append(Found(cosines))
     return results
-
-
-def _photos(direction: Direction, paths: Collection[str | None]) -> dict[str, int]:
-    """By path the photo items of these files."""
-    catalog, space = direction.source.store.catalog, direction.source.view.space_id
-    return items.photos_at(catalog, space, [path for path in paths if path])
 
 
 def find_by_words(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import exp, log1p
 
 from cmsearch.search.merge.evidence import SURE
-from cmsearch.search.retrieve.nearest import DECIMALS, Answers, Candidate, order
+from cmsearch.search.retrieve.nearest import DECIMALS, Answers, Candidate, ordered
 from cmsearch.types import Modality
 
 _STEP = 10.0**-DECIMALS
@@ -23,14 +23,14 @@ def merged(directions: Sequence[Answers], depth: int) -> Answers:
     A direction with `depth` answers may have more, which would come after its last one. What
     follows comes after all that was looked at, so that these are the same however many are wanted.
     """
-    best = sorted((one for own in directions for one in own.best), key=order)
+    best = ordered(one for own in directions for one in own.best)
     ends = [
         (own.rest or own.best)[-1]
         for own in directions
         if len(own.best) + len(own.rest) >= depth and (own.rest or own.best)
     ]
     bar = max((end.score for end in ends), default=float("-inf"))
-    rest = sorted((one for own in directions for one in own.rest), key=order)
+    rest = ordered(one for own in directions for one in own.rest)
     return followed(best, [own for own in rest if own.score >= bar])
 
 
@@ -49,7 +49,7 @@ def as_things(answers: Answers) -> Answers:
     groups: dict[str, list[Candidate]] = {}
     for candidate in answers.best:
         groups.setdefault(thing(candidate), []).append(candidate)
-    best = sorted((_joined(own) for own in groups.values()), key=order)
+    best = ordered(_joined(own) for own in groups.values())
     rest: dict[str, Candidate] = {}
     for candidate in answers.rest:
         if thing(candidate) not in groups:

@@ -77,7 +77,7 @@ def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) ->
         return plain
     if ranking.rerank == "attention":
         return replace(plain, attention=measured.attention or UNMEASURED)
-    if kind in rerankers.rows():
+    if kind in rerankers:
         is_own = target is TOWER[target] is not query  # models read the files of pictures
         return replace(plain, model=ranking.rerank if is_own else "")
     names = ", ".join([*RERANKERS, *sorted(rerankers.rows())])

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +28,8 @@ DECIMALS = 6
 EVERYTHING = Filter()
 _NUMBER = re.compile(r"\d+")
 _LOCATORS = 4096
+_REMEMBERED = 8
+_MOST_REMEMBERED = 1000
 
 
 class Candidate(NamedTuple):
@@ -59,7 +63,7 @@ class NearestRequest:
     kind: str | None = None
     """The only kind of items that is wanted, if it is one."""
     where: Filter = EVERYTHING
-    excluded: Sequence[Container[int]] = ()
+    excluded: Sequence[Collection[int]] = ()
     """For each query the items that it may not find."""
 
 
@@ -70,6 +74,7 @@ class Retriever:
         self._store = store
         self._lock = threading.Lock()
         self._allowed: dict[tuple[Any, ...], IdArray | None] = {}
+        self._latest: dict[tuple[Any, ...], list[list[Candidate]]] = {}
 
     def search(
         self, view: View, queries: Sequence[QueryVector], request: NearestRequest
@@ -78,7 +83,17 @@ class Retriever:
         allow = self._allow(view, request)
         vectors = np.stack([query.vector for query in queries])
         shots = _Shots(self._store, view) if request.modality is Modality.VIDEO else None
-        return self._search(view.indexes[request.modality], vectors, request, allow, shots)
+        index = view.indexes[request.modality]
+        if allow is not None or any(request.excluded) or request.k > _MOST_REMEMBERED:
+            return self._search(index, vectors, request, allow, shots)
+        # Texts are asked for by themselves, and as captions for their pictures.
+        key = (view.version, view.space_id, request.modality, request.k, vectors.tobytes())
+        found = self._latest.get(key)
+        if found is None:
+            found = self._search(index, vectors, request, allow, shots)
+            kept = list(self._latest.items())[1 - _REMEMBERED :]
+            self._latest = {**dict(kept), key: found}
+        return found
 
     def in_files(
         self, view: View, query: QueryVector, request: NearestRequest, paths: Sequence[str]
@@ -121,7 +136,7 @@ class Retriever:
         allowed = None if is_all else found
         with self._lock:
             kept = {old: ids for old, ids in self._allowed.items() if old[0] == view.version}
-            self._allowed = {**dict(list(kept.items())[-7:]), key: allowed}
+            self._allowed = {**dict(list(kept.items())[1 - _REMEMBERED :]), key: allowed}
         return allowed
 
     def _search(
@@ -172,7 +187,7 @@ class _Shots:
         """The candidates with pooled scores, in the order of these."""
         missing = {candidate.item.id for candidate in candidates} - self._known.keys()
         self._known |= items.item_pictures(self._catalog, self._space, missing, self._dim)
-        return sorted((self._scored(query, candidate) for candidate in candidates), key=order)
+        return ordered(self._scored(query, candidate) for candidate in candidates)
 
     def _scored(self, query: FloatArray, candidate: Candidate) -> Candidate:
         pictures = self._known.get(candidate.item.id)
@@ -183,7 +198,7 @@ class _Shots:
 
 
 def _collapsed(
-    pairs: Iterable[tuple[float, int]], known: Mapping[int, Item], excluded: Container[int]
+    pairs: Iterable[tuple[float, int]], known: Mapping[int, Item], excluded: Collection[int]
 ) -> list[Candidate]:
     """The best score of each item, in order, without those that are excluded."""
     best: dict[int, Candidate] = {}
@@ -193,11 +208,21 @@ def _collapsed(
             continue
         if item.id not in best or cosine > best[item.id].cosine:
             best[item.id] = Candidate(item, number, cosine, cosine, {})
-    return sorted(best.values(), key=order)
+    return ordered(best.values())
 
 
-def order(candidate: Candidate) -> tuple[Any, ...]:
+def ordered(candidates: Iterable[Candidate]) -> list[Candidate]:
     """The best first; ties by path and by the place in the file."""
+    found = sorted(candidates, key=_score, reverse=True)
+    if any(one.score == other.score for one, other in pairwise(found)):
+        found.sort(key=_order)
+    return found
+
+
+_score = attrgetter("score")
+
+
+def _order(candidate: Candidate) -> tuple[Any, ...]:
     item = candidate.item
     return (-candidate.score, item.path, _places(item.locator), item.locator)
 

@@ -26,6 +26,7 @@ from cmsearch.types import FloatArray, Generation, Item, Space
 log = logging.getLogger("cmsearch")
 MOST_GENERATIONS = 1000
 _MOST_KEPT = 10_000
+_LONGEST_KEPT = 10_000  # characters of a setting
 _LONGEST_SNAPSHOTS = 10_000  # characters of their tokens
 _SETTING = Prepared(
     sa.select(schema.settings.c.value).where(schema.settings.c.name == given("name"))
@@ -241,8 +242,15 @@ class Catalog:
         return self._setting(settings.reranker(space))
 
     def _setting(self, name: str) -> str | None:
+        known = self._remembered("settings")
+        if name in known:
+            kept: str | None = known[name]
+            return kept
         rows = self.run(_SETTING, name=name)
-        return rows[0][0] if rows and isinstance(rows[0][0], str) else None
+        value = rows[0][0] if rows and isinstance(rows[0][0], str) else None
+        if len(value or "") <= _LONGEST_KEPT:
+            known[name] = value
+        return value
 
     # --- changing it ---
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import sqlalchemy as sa
 
+from cmsearch.common.numbers import distinct
 from cmsearch.store.catalog import schema, sqlite_words
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import PAGE
@@ -230,7 +231,7 @@ def _candidates(connection: sa.Connection, query: _Query, least: float) -> Itera
         yield from _common(connection, query, chosen[0])
         return
     parts = [(sqlite_words.holding(connection, [[word]]), query.weights[word]) for word in chosen]
-    rows = np.unique(np.concatenate([own for own, _ in parts]).astype(np.int64))
+    rows = distinct([row for own, _ in parts for row in own])
     if len(rows) > _FIRST:
         least_weight = _ADDING * sum(query.weights.values())
         for word in query.rows:
@@ -263,10 +264,10 @@ def _counted(
     connection: sa.Connection, known: dict[str, int], words: Iterable[str]
 ) -> dict[str, int]:
     """How many rows have each word; what is known of a state isn't counted again."""
-    for word in words:
-        if word not in known:
-            known[word] = sqlite_words.count(connection, [[word]])
-    return {word: known[word] for word in words}
+    wanted = list(dict.fromkeys(words))
+    if missing := [word for word in wanted if word not in known]:
+        known |= sqlite_words.count_each(connection, missing)
+    return {word: known[word] for word in wanted}
 
 
 def _found(

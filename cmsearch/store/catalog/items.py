@@ -94,22 +94,14 @@ def embedding_ids(
 
 def images_at(catalog: Catalog, space: int, paths: Iterable[str]) -> dict[str, int]:
     """By the path of an asset the first embedding of the photo that it is."""
-    return {path: first for path, (first, _) in _photos_at(catalog, space, paths).items()}
+    rows = catalog.run(statements.PHOTOS, paths=listing(set(paths)), space=space)
+    return {path: embedding for path, embedding, _ in reversed(rows)}
 
 
-def photos_at(catalog: Catalog, space: int, paths: Iterable[str]) -> dict[str, int]:
-    """By the path of an asset the item that is its photo, if that has an embedding in a space."""
-    return {path: item for path, (_, item) in _photos_at(catalog, space, paths).items()}
-
-
-def _photos_at(catalog: Catalog, space: int, paths: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """By path the first embedding of a photo, and its item."""
-    found: dict[str, tuple[int, int]] = {}
-    for path, embedding, item in catalog.run(
-        statements.PHOTOS, paths=listing(set(paths)), space=space
-    ):
-        found.setdefault(path, (embedding, item))
-    return found
+def photos_of(catalog: Catalog, space: int, captions: Iterable[int]) -> dict[int, int]:
+    """By item that describes a photo the item that this is, if it has an embedding in a space."""
+    rows = catalog.run(statements.PHOTOS_OF, items=listing(set(captions)), space=space)
+    return dict(reversed(rows))
 
 
 def pages_of(catalog: Catalog, space: int, paths: Iterable[str]) -> list[int]:

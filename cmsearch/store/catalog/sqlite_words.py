@@ -44,6 +44,12 @@ _COUNT_THINGS = Prepared(
         f" WHERE items.id IN (SELECT rowid {_MATCHING})"
     )
 )
+_COUNT_EACH = Prepared(
+    sa.text(
+        "SELECT (SELECT count(*) FROM words WHERE words MATCH asked.value) "
+        "FROM json_each(:words) AS asked ORDER BY asked.key"
+    )
+)
 _HOLDING = Prepared(sa.text(f"SELECT rowid {_MATCHING} AND rowid > :after LIMIT :most"))
 _TEXTS = Prepared(
     sa.text("SELECT rowid, text FROM words WHERE rowid IN (SELECT value FROM json_each(:rows))")
@@ -88,6 +94,12 @@ def count_things(connection: sa.Connection, groups: Groups) -> int:
     """How many files the rows that have a word of every group are of, or about."""
     ((found,),) = _COUNT_THINGS.rows(connection, words=_expression(groups))
     return int(found)
+
+
+def count_each(connection: sa.Connection, words: Sequence[str]) -> dict[str, int]:
+    """How many rows have each of some words."""
+    rows = _COUNT_EACH.rows(connection, words=listing(_expression([[word]]) for word in words))
+    return {word: int(row[0]) for word, row in zip(words, rows, strict=True)}
 
 
 def holding(

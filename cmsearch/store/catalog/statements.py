@@ -53,6 +53,14 @@ _in_files = (
 )
 PHOTOS = Prepared(_in_files.where(is_photo(items)))
 """In files at some paths the embeddings of photos in a space, in order: path, id, item."""
+PHOTOS_OF = Prepared(
+    sa.select(_of.c.id, items.c.id)
+    .join(items, (items.c.asset == _of.c.about) & is_photo(items))
+    .where(_of.c.id.in_(listed("items")))
+    .where(sa.exists().where(embeddings.c.item == items.c.id, _in_space))
+    .order_by(items.c.id)
+)
+"""The photos in a space that items of some numbers describe, in order: the item, the photo's."""
 PAGES = Prepared(_in_files.where(items.c.kind == PAGE))
 """The same of pages."""
 

@@ -21,11 +21,9 @@ indexes = Registry(
 
 def checked_name(name: str) -> str:
     """The name of an index that is here; raises `QueryError`, which names those that are."""
-    known = indexes.rows()
-    if name not in known:
-        raise QueryError(
-            f"There is no index {name!r} of vectors; it is one of {', '.join(sorted(known))}."
-        )
+    if name not in indexes:
+        known = ", ".join(sorted(indexes.rows()))
+        raise QueryError(f"There is no index {name!r} of vectors; it is one of {known}.")
     return name
 
 

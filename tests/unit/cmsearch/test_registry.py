@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cmsearch import registry as registries
 from cmsearch.errors import UnknownModelError
 from cmsearch.media.readers import make_reader, readers
 from cmsearch.models.names import SHORT_NAMES, canonical_name
@@ -145,6 +146,14 @@ def test_a_space_knows_the_name_of_its_model(name: str) -> None:
 )
 def test_every_row_can_be_imported(registry: Registry) -> None:
     assert all(callable(registry.load(name)) for name in registry.rows())
+
+
+def test_for_a_built_in_name_no_package_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "lite" in encoders
+    assert "nothing" not in encoders
+    monkeypatch.setattr(registries, "_points", lambda _: pytest.fail("packages were looked at"))
+    assert "lite" in encoders
+    assert canonical_name("lite") == "lite"
 
 
 def test_a_name_that_is_not_there() -> None:

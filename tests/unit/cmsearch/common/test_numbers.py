@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cmsearch.common.numbers import are_unit, softmax
+from cmsearch.common.numbers import are_unit, distinct, softmax
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
@@ -19,6 +19,11 @@ def test_vectors_of_length_1_are_told_from_others(kind: type[np.floating]) -> No
 def test_what_is_no_number_has_no_length() -> None:
     rows = np.array([[np.nan, 1], [np.inf, 0], [-np.inf, np.inf], [3e38, 3e38], [0, 1]], np.float32)
     assert are_unit(rows).tolist() == [False, False, False, False, True]
+
+
+def test_distinct_numbers_are_in_order() -> None:
+    assert distinct([3, 1, 3, -2]).tolist() == [-2, 1, 3]
+    assert distinct([]).dtype == np.int64
 
 
 def test_shares_add_up_to_1_over_the_last_axis() -> None:

@@ -541,7 +541,7 @@ def test_what_is_deleted_during_a_search_is_in_its_answer_and_in_no_later_one(
     photos = {f"{number:03}.jpg": row / np.linalg.norm(row) for number, row in enumerate(rows)}
     captions = [(f"{number:03}.jpg", word) for number, word in enumerate(COMMON)]
     make(tmp_path, {**photos, "zeppelin.jpg": -vector("zeppelin")[0]}, captions)
-    vectors = items.vectors
+    captions_of = items.captions_of
     gone = ["zeppelin.jpg"]
 
     def late(catalog: Catalog, *arguments: object) -> object:
@@ -550,12 +550,12 @@ def test_what_is_deleted_during_a_search_is_in_its_answer_and_in_no_later_one(
             with other.writing() as writer:
                 writer.remove_asset(gone.pop(), 1)
             other.close()
-        return vectors(catalog, *arguments)  # type: ignore[arg-type]
+        return captions_of(catalog, *arguments)  # type: ignore[arg-type]
 
     with cmsearch.open(tmp_path) as engine:
         before = engine.search("zeppelin", target="image", k=100)
         assert before[0].source == "zeppelin.jpg"
-        monkeypatch.setattr(items, "vectors", late)
+        monkeypatch.setattr(items, "captions_of", late)
         assert engine.search("zeppelin", target="image", k=100) == before
         assert not gone
         hits = engine.search("zeppelin", target="image", k=100)

@@ -118,7 +118,7 @@ def test_nothing_is_read_for_no_ids(catalog: Catalog) -> None:
     number = serve(catalog, DIM)
     assert items.contents(catalog, [], DIM) == items.vectors(catalog, [], DIM) == {}
     assert items.firsts(catalog, number, [], DIM) == items.of_embeddings(catalog, []) == {}
-    assert items.photos_at(catalog, number, []) == items.hashes(catalog, []) == {}
+    assert items.photos_of(catalog, number, []) == items.hashes(catalog, []) == {}
     assert items.item_pictures(catalog, number, [], DIM) == {}
     assert items.captions_of(catalog, number, [], DIM)[0] == []
     assert items.pages_of(catalog, number, []) == []

@@ -22,7 +22,7 @@ from cmsearch.types import Modality, Role
 from tests.builders import asset, caption, photo, serve
 from tests.fakes import DIM, SPACE, FakeEncoder
 
-MOST = 30
+MOST = 22
 """Statements of a default search, those that begin and end its state included."""
 SCAN = re.compile(
     r"SCAN (?!.*VIRTUAL TABLE|CONSTANT ROW|\(subquery)|embeddings_by_space (?!.*rowid)"
