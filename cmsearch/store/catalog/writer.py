@@ -15,7 +15,7 @@ from sqlalchemy import Table
 from cmsearch.common.kinds import HEARD
 from cmsearch.media.readers import names
 from cmsearch.models import spaces
-from cmsearch.store.catalog import schema, settings, sqlite, sqlite_words
+from cmsearch.store.catalog import moves, schema, settings, sqlite, sqlite_words
 from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.catalog.rows import NewItem, asset_row, embedding_blobs, item_row
 from cmsearch.store.catalog.schema import chunks
@@ -289,14 +289,7 @@ class Writer:
 
         Other files whose captions name it by its path will be read again: their paths are given.
         """
-        number = self._asset(path)
-        self._connection.execute(
-            sa.update(schema.assets).where(schema.assets.c.id == number).values(asset_row(asset))
-        )
-        if number is not None:
-            sqlite_words.refill_named(self._connection, number)
-        own = sa.select(schema.items.c.asset).where(schema.items.c.about == number)
-        return self._read_again(schema.assets.c.id.in_(own), schema.assets.c.about.is_(None))
+        return moves.move(self._connection, path, asset)
 
     def _read_again(self, *which: sa.ColumnElement[bool]) -> frozenset[str]:
         """Let the next run read some files again; their paths."""
@@ -319,8 +312,7 @@ class Writer:
             self._delete(schema.tombstones, schema.tombstones.c.embedding.in_(chunk))
 
     def _asset(self, path: str) -> int | None:
-        query = sa.select(schema.assets.c.id).where(schema.assets.c.path == path)
-        return self._connection.execute(query).scalar()
+        return moves.number_at(self._connection, path)
 
     def _delete_items(self, numbers: Sequence[int], snapshot: int) -> None:
         for chunk in chunks(numbers):

@@ -18,6 +18,8 @@ COMPARED = 20_000
 """Rows that may be found up to which a query is compared with every one of these."""
 _FILTERED = Depth(0, 2, 4)
 """By as much a search goes deeper under a filter."""
+_SPREAD = 4
+"""By as great a share of the rows is looked at where a filter lets pass what is near, too."""
 _SPAN = 4
 """Ids at most for each row, up to which a table gives the row of an id."""
 _NONE = np.empty(0, np.int64)
@@ -94,7 +96,8 @@ class LaidOut:
         """How far to go for k rows: among fewer rows through more lists.
 
         What passes a filter may lie elsewhere than what is like a query, where one row is hardly
-        nearer than the next. So more rows are compared than without one.
+        nearer than the next: then twice as many of its rows are looked at as of all without one.
+        Where the nearest lists have their share of it, or half of that, a share is enough.
         """
         assert self.searcher is not None
         lists = self.searcher.lists
@@ -105,7 +108,11 @@ class LaidOut:
             depth = Depth(k, last.lists * by, last.rows * by)
         number, rows = depth.lists, depth.rows
         if wanted.by_list is not None:
-            enough = _FILTERED.lists * number * len(self.ids) // len(lists.sizes)
+            number = min(number, len(lists.sizes))
+            share = number / len(lists.sizes)
             seen = np.cumsum(wanted.by_list[self.searcher.nearest_lists(turned)])
+            enough = _FILTERED.lists * share * len(self.ids)
+            if 2 * seen[number - 1] >= share * wanted.total:
+                enough = min(enough, max(_SPREAD * share * wanted.total, COMPARED))
             number, rows = int(np.searchsorted(seen, enough)) + 1, _FILTERED.rows * rows
         return Depth(k, number, min(max(rows, k), MOST_CANDIDATES))

@@ -503,3 +503,9 @@ def test_who_only_reads_sees_what_is_still_in_the_log(tmp_path: Path) -> None:
     assert set(files.assets(reading)) == {"a.jpg"}
     reading.close()
     writing.close()
+
+
+def test_moving_what_is_not_there_changes_nothing(catalog: Catalog) -> None:
+    with catalog.writing() as writer:
+        assert writer.move_asset("a.jpg", asset("b.jpg")) == frozenset()
+    assert files.assets(catalog) == {}

@@ -190,6 +190,25 @@ def test_what_passes_a_filter_and_is_all_elsewhere_is_found(coded: Filled) -> No
     assert np.mean(shares) >= 0.95
 
 
+def test_a_filter_that_lets_the_near_pass_goes_through_fewer_lists(coded: Filled) -> None:
+    """And one that doesn't through as many as there are rows of it, up to twice those of a search
+    without one.
+    """
+    main, query = coded.index._main, coded.queries[0]
+    assert main is not None and main.searcher is not None
+    turned, places = main.searcher.turned(query[None])[0], np.arange(COUNT)
+    order = main.searcher.nearest_lists(turned)
+    rank = np.empty(len(order), int)
+    rank[order] = np.arange(len(order))
+    far = np.zeros(COUNT, bool)
+    far[np.argsort(-rank[main.searcher.list_of()], kind="stable")[: COUNT // 3]] = True
+    lists = [
+        main._depth(turned, 10, main.wanted(mask)).lists for mask in (None, places % 3 == 0, far)
+    ]
+    assert lists == sorted(set(lists))
+    assert main._depth(turned, 2 * COUNT, main.wanted(far)).lists > 0
+
+
 def test_a_filter_is_worked_out_once_for_its_array(coded: Filled) -> None:
     allow = np.arange(10, 10 + 3 * COUNT, 6)
     scope = coded.index._scope(allow)
