@@ -8,27 +8,13 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from cmsearch.common.function_words import FUNCTION_WORDS
 from cmsearch.types import FloatArray
 
 PROMPT = "a photo of a"
 """What a word stands after to get a vector of its own, as in the prompts of zero-shot classes."""
 _KNOWN = 10_000
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-_ENGLISH = """
-a about above across after again against all along also although am among an and any anyone anything
-are aren't around as at away be because been before behind being below beneath beside between beyond
-both but by can can't cannot could couldn't did didn't do does doesn't doing don't down during each
-either else every everyone everything few for from further had hadn't has hasn't have haven't having
-he he's her here hers herself him himself his how however i i'm i've if in inside into is isn't it
-it's its itself just let like may me might mine more most much must my myself near neither no nor
-not of off on once one's only onto or other others our ours out outside over own per quite rather
-same shall she she's should shouldn't since so some someone something such than that that's the
-their theirs them themselves then there there's these they they're this those though through to
-together too toward towards under until up upon us very was wasn't we we're were weren't what when
-where whether which while who whom whose why will with within without won't would wouldn't yet you
-you're your yours yourself
-"""
-_FUNCTION_WORDS = frozenset(_ENGLISH.split())
 
 Word = TypeVar("Word", bound=Hashable)
 
@@ -36,7 +22,7 @@ Word = TypeVar("Word", bound=Hashable)
 def content_words(text: str) -> list[str]:
     """The words of a text, each once and in order, without the function words of English."""
     words = dict.fromkeys(_WORD.findall(text))
-    return [word for word in words if word.lower().replace("’", "'") not in _FUNCTION_WORDS]
+    return [word for word in words if word.lower().replace("’", "'") not in FUNCTION_WORDS]
 
 
 class WordTokens(Generic[Word]):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import sqlalchemy as sa
 
+from cmsearch.common.function_words import FUNCTION_WORDS
 from cmsearch.common.numbers import distinct
 from cmsearch.store.catalog import schema, sqlite_words
 from cmsearch.store.catalog.catalog import Catalog
@@ -33,6 +34,7 @@ _ASKED = 150  # rows of which it is asked at once what they find
 _STATEMENTS = 32
 _K1, _B = 1.2, 0.75  # of BM25, as SQLite has them
 _LEAST_IDF = 1e-6
+_SMALL = frozenset(piece for word in FUNCTION_WORDS for piece in terms(word))
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +341,10 @@ def _reached(is_image: bool, has_kind: bool, wanted: Filter) -> Prepared:
 
 
 def _weights(total: int, rows: Mapping[str, int]) -> dict[str, float]:
-    """How much each word says, by the number of rows that have it: the idf of BM25, above 0."""
+    """How much each word says, by the number of rows that have it: the idf of BM25, above 0.
+
+    Function words say as little as if half of the rows had them: a small store may lack them.
+    """
     total = max(total, *rows.values(), 0)
-    return {word: log(1 + (total - count + 0.5) / (count + 0.5)) for word, count in rows.items()}
+    known = {word: max(rows[word], total / 2 if word in _SMALL else 0) for word in rows}
+    return {word: log(1 + (total - count + 0.5) / (count + 0.5)) for word, count in known.items()}

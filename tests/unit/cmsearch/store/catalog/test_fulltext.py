@@ -201,6 +201,19 @@ def test_the_share_weighs_words_by_their_rarity(catalog: Catalog) -> None:
     assert shares[4] == shares[8] == pytest.approx(weight(3) / whole)
 
 
+def test_function_words_say_little_where_few_texts_have_them(catalog: Catalog) -> None:
+    """As if half of the rows had them; `zebra`, which is as rare, says a lot."""
+    for text, is_near in (
+        ("the one with the boat", True),
+        ("what about that boat", True),
+        ("zebra quagga boat", False),
+    ):
+        matches = fulltext.match(catalog, text, 50, scope(catalog))
+        match = next(one for one in matches if "boat" in one.words)
+        assert (match.share > 0.5) is is_near
+    assert found(catalog, "a", Modality.TEXT) == [6, 5, 7]  # alone they are what is asked for
+
+
 def test_a_limit_keeps_the_best(catalog: Catalog) -> None:
     everything = fulltext.match(catalog, "candles red trips", 50, scope(catalog))
     assert len(everything) == 3
