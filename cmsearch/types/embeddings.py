@@ -29,6 +29,10 @@ class Scale(NamedTuple):
     """The mean of all unrelated scores."""
     deviation: float
     """Their deviation."""
+    apart: float = 1.0
+    """The share of the items that are about something of their own: captions of one picture are
+    about one thing.
+    """
 
 
 Background = Mapping[str, Mapping[str, Scale]]

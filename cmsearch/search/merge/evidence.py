@@ -112,8 +112,15 @@ def total(said: Mapping[str, LogOdds], n: int) -> LogOdds:
 
 
 def prior(view: View, modality: Modality) -> float:
-    """The log-odds of a thing of this modality before any way speaks: one of all may be meant."""
-    return log(HOPE / max(len(view.indexes[modality]), FEW))
+    """The log-odds of a thing of this modality before any way speaks: one of all may be meant.
+
+    Captions of one picture are one thing; passages of a file each say something of their own.
+    """
+    number = float(len(view.indexes[modality]))
+    if modality is Modality.TEXT:
+        known = [own[modality].apart for own in view.background.values() if modality in own]
+        number *= known[0] if known else 1.0
+    return log(HOPE / max(number, FEW))
 
 
 def _by_meaning(

@@ -84,6 +84,7 @@ def unrelated(queries: Rows, targets: Rows) -> Scale | None:
         spread=max(float(best.std()), _LEAST_DEVIATION),
         mean=float(every.mean()),
         deviation=max(float(every.std()), _LEAST_DEVIATION),
+        apart=len(np.unique(targets.subjects)) / len(targets.subjects),
     )
 
 

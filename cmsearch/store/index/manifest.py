@@ -147,7 +147,7 @@ def _parsed(value: dict[str, Any]) -> Manifest:
             del one["factory"]
     value["indexes"] = [_parsed_index(**index) for index in value["indexes"]]
     value["background"] = {
-        query: {target: _parsed_scale(*scale) for target, scale in own.items() if len(scale) == 4}
+        query: {target: _parsed_scale(*scale) for target, scale in own.items() if len(scale) == 5}
         for query, own in value["background"].items()
     }
     for name in ("snapshot", "last_embedding", "judged"):
@@ -158,13 +158,15 @@ def _parsed(value: dict[str, Any]) -> Manifest:
     return Manifest(**value)
 
 
-def _parsed_scale(best: Any, spread: Any, mean: Any, deviation: Any) -> Scale:
+def _parsed_scale(best: Any, spread: Any, mean: Any, deviation: Any, apart: Any) -> Scale:
     # In half precision equal vectors have a cosine a little above 1.
     if not all(-1.01 <= one <= 1.01 for one in (best, mean)):
         raise ValueError("no mean of cosines")
     if not all(0.001 <= one <= 1 for one in (spread, deviation)):
         raise ValueError("no deviation of cosines")
-    return Scale(*map(float, (best, spread, mean, deviation)))
+    if not 0 < apart <= 1:
+        raise ValueError("no share of items")
+    return Scale(*map(float, (best, spread, mean, deviation, apart)))
 
 
 def _parsed_index(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import exp, hypot, log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,6 +128,16 @@ def test_in_a_small_store_nothing_is_likelier_than_among_few(source: Source) -> 
     some = {Modality.IMAGE: range(3)}
     view = replace(source.view, indexes=some)  # type: ignore[arg-type]
     assert prior(view, Modality.IMAGE) == log(HOPE / FEW)
+
+
+def test_captions_of_one_picture_are_one_thing(source: Source) -> None:
+    scale = Scale(0.6, 0.1, 0.3, 0.2, apart=0.2)
+    own: dict[Modality, Any] = {Modality.TEXT: range(1000), Modality.SPEECH: range(1000)}
+    told = {"bank": {"text": scale, "audio": scale}}
+    view = replace(source.view, indexes=own, background=told)
+    assert prior(view, Modality.TEXT) == log(HOPE / 200)
+    assert prior(view, Modality.SPEECH) == log(HOPE / 1000)
+    assert prior(replace(view, background={}), Modality.TEXT) == log(HOPE / 1000)
 
 
 def test_learned_weights_multiply_what_ways_say_and_move_what_is_known(source: Source) -> None:

@@ -65,7 +65,7 @@ def test_all_unrelated_scores_are_worked_out_by_hand() -> None:
     deviation = (sum((value - mean) ** 2 for value in scores) / 7) ** 0.5
     found = unrelated(Rows(queries, ids(1, 2, 3)), Rows(targets, ids(1, 2, 9)))
     assert found is not None
-    assert found[2:] == pytest.approx((mean, deviation), rel=1e-5)
+    assert found[2:4] == pytest.approx((mean, deviation), rel=1e-5)
 
 
 def test_the_best_of_few_is_raised_to_that_of_many() -> None:
@@ -79,7 +79,7 @@ def test_the_best_of_few_is_raised_to_that_of_many() -> None:
     few = Rows(np.array([[0.28, 0.96]], np.float32), ids(9))
     found = unrelated(Rows(queries, ids(1, 2, 3)), few)
     blom = NormalDist().inv_cdf((AS_MANY - 0.375) / (AS_MANY + 0.25))
-    expected = (tanh(middle + spread * blom), deviation, mean, deviation)
+    expected = (tanh(middle + spread * blom), deviation, mean, deviation, 1.0)
     assert found == pytest.approx(expected, rel=1e-5)
 
 
@@ -90,10 +90,17 @@ def test_copies_of_one_are_no_more_than_one() -> None:
     assert unrelated(BANKED, many) == pytest.approx(unrelated(BANKED, one), rel=1e-5)
 
 
+def test_what_is_about_one_subject_is_one_thing() -> None:
+    rows = items(100, 1, seed=1)
+    captions = Rows(rows.vectors, np.arange(100) // 5)
+    found = unrelated(BANKED, captions)
+    assert found is not None and found.apart == 0.2
+
+
 def test_the_deviation_has_a_least_value() -> None:
     queries = Rows(np.tile(np.array([[1, 0]], np.float32), (3, 1)), ids(1, 2, 3))
     found = unrelated(queries, Rows(np.array([[0.6, 0.8]], np.float32), ids(9)))
-    assert found == pytest.approx((0.6, 0.02, 0.6, 0.02))
+    assert found == pytest.approx((0.6, 0.02, 0.6, 0.02, 1.0))
 
 
 @pytest.mark.parametrize("queries", [0, 2])

@@ -27,7 +27,7 @@ from tests.oracle import Oracle, assert_exact, filled, unit_vectors
 DIM = 8
 COUNT = 60
 BACKGROUND = {
-    "text": {"image": Scale(0.25, 0.02, 0.125, 0.03), "text": Scale(0.5, 0.125, 0.25, 0.06)}
+    "text": {"image": Scale(0.25, 0.02, 0.125, 0.03), "text": Scale(0.5, 0.125, 0.25, 0.06, 0.2)}
 }
 
 
