@@ -109,9 +109,12 @@ def write(
     """Publish what came as a segment after those of the `former` publication.
 
     It takes those up that are hardly longer, or dead by a good part; all if it is to be `whole`.
+    Where a file of that publication is damaged, everything is had from the catalog.
     Says with `tell` how many rows were written, some after the other.
     """
     number, space = served
+    if former is not None and not snapshot.seem_whole(place, former):
+        former = None
     last = embeddings.last_embedding(catalog)
     here = embeddings.modalities(catalog, number)
     dead = np.sort(embeddings.tombstones(catalog))
@@ -180,7 +183,10 @@ def _content(
         kept = ((ids[own], part.astype(np.float32)) for part, own in chunks(rows, left))
     newer = items.pages(catalog, number, modality, space.dim, former.last_embedding)
     known = taken if former.index == index_name(catalog) else ()
-    return snapshot.Content(space.dim, chain(kept, newer), queries, known, own[:stay])
+    pages = chain(kept, newer)
+    return snapshot.Content(
+        space.dim, pages, queries, known, own[:stay], instead(catalog, space.dim)
+    )
 
 
 def _told(

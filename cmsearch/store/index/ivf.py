@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.protocols import VectorRows
-from cmsearch.store.index.rows import chunks
+from cmsearch.store.index.rows import CHUNK, chunks
 from cmsearch.types import FloatArray, IdArray
 
 _FORMAT = 1
@@ -166,12 +166,15 @@ def learned(rows: VectorRows) -> tuple[FloatArray, FloatArray]:
     rotation = np.linalg.qr(random.normal(size=(dim, dim)))[0].astype(np.float32)
     lists = max(1, 2 * isqrt(count))
     some = np.sort(random.permutation(count)[: _PER_CENTROID * lists])
-    sample = rows.at(some).astype(np.float32) @ rotation
+    sample = np.empty((len(some), dim), np.float32)
+    for start in range(0, len(some), CHUNK):  # float32 of all at once would be several copies
+        part = rows.at(some[start : start + CHUNK]).astype(np.float32)
+        sample[start : start + CHUNK] = _finite(part) @ rotation
     means = faiss.Kmeans(
         dim, lists, niter=_ROUNDS, spherical=True, seed=1,
         min_points_per_centroid=1, max_points_per_centroid=_PER_CENTROID,
     )  # fmt: skip
-    means.train(_finite(sample))
+    means.train(sample)
     centroids = np.nan_to_num(np.asarray(means.centroids, np.float32))
     return rotation, centroids.clip(-1, 1)
 

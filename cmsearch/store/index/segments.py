@@ -32,11 +32,13 @@ def staying(place: Path, segments: Sequence[IndexFiles], dead: IdArray, new: int
     The others become one with what is new. So each is more than twice as long as what comes after
     it, there are few, and a row is written again as often as the logarithm of the rows says.
     """
+    if not all(one.kept for one in segments):
+        return 0
     try:
         gone = [int(_are_in(snapshot.open_ids(place, one), dead).sum()) for one in segments]
-    except StoreError:
-        return 0
-    if not all(one.kept for one in segments):
+        for one in segments:
+            snapshot.open_kept(place, one)
+    except StoreError:  # damaged; whatever goes on from it would be lost with it
         return 0
     stay = next(
         (at for at, one in enumerate(segments) if gone[at] * _DEAD >= max(one.rows, 1)),

@@ -39,7 +39,8 @@ class Content(NamedTuple):
     `pages` are ids, in order, and vectors, some after the other; `queries` are texts as vectors,
     by which its index is tuned and its recall measured. Of the segments of a publication before
     the first that `stay` go on as they are, and the pages come after them; the index may go on
-    from the `former` ones, whose rows are among the pages.
+    from the `former` ones, whose rows are among the pages. `instead` gives what is damaged in
+    those that stay.
     """
 
     dim: int
@@ -47,6 +48,7 @@ class Content(NamedTuple):
     queries: FloatArray
     former: Sequence[IndexFiles] = ()
     stay: Sequence[IndexFiles] = ()
+    instead: Instead | None = None
 
 
 def publish(
@@ -157,7 +159,7 @@ def open_index(
     if not isinstance(empty, Filed):
         vectors = rows.between(0, len(ids)).astype(np.float32)
         return empty.changed((ids, vectors), np.empty(0, np.int64))
-    kept = [_kept(folder, one) for one in segments if one.kept is not None]
+    kept = [open_kept(folder, one) for one in segments if one.kept is not None]
     try:
         return empty.opened(ids, rows, kept)
     except ValueError as error:
@@ -204,8 +206,8 @@ def _former(folder: Path, content: Content, ids: IdArray) -> FormerRows | None:
     if not parts or not all(one.kept for one in parts):
         return None
     try:
-        kept = [_kept(folder, one) for one in content.former]
-        first = _kept(folder, content.stay[0]) if content.stay else None
+        kept = [open_kept(folder, one) for one in content.former]
+        first = open_kept(folder, content.stay[0]) if content.stay else None
         old = [np.empty(0, np.int64), *(open_ids(folder, one) for one in content.former)]
     except StoreError:
         return None
@@ -216,7 +218,8 @@ def _former(folder: Path, content: Content, ids: IdArray) -> FormerRows | None:
     return FormerRows(kept, np.where(known[places] == ids, places, -1), first)
 
 
-def _kept(folder: Path, files: IndexFiles) -> Kept:
+def open_kept(folder: Path, files: IndexFiles) -> Kept:
+    """What an index kept of a segment, if it kept something; raises `StoreError`."""
     assert files.kept is not None
     return Kept(_mapped(folder, files.kept), files.rows)
 
@@ -243,8 +246,9 @@ def _measured(
     rows = sum(one.rows for one in segments)
     before = next((one.recall for one in (*content.stay, *content.former) if one.recall), None)
     if not before or abs(before.get("rows", 0) - rows) > rows // _MOVED:
-        opened = open_index(folder, segments, first.dim, index)
-        before = recall.measured(opened, *open_rows(folder, segments), content.queries[1::2])
+        ids, vectors = open_rows(folder, segments, content.instead)
+        opened = open_index(folder, segments, first.dim, index, content.instead)
+        before = recall.measured(opened, ids, vectors, content.queries[1::2])
     return [replace(first, recall=before), *others]
 
 

@@ -544,3 +544,56 @@ def test_the_dead_are_hidden_until_their_segment_is_written_anew(
         add_photos(published, rows(20), f"{published.snapshot()}-")
         published.publish()
     assert embeddings.tombstone_count(published.catalog) == 0
+
+
+@pytest.mark.parametrize("start", ["vectors", "ids", "kept"])
+@pytest.mark.parametrize("segment", [1, 2])
+def test_a_damaged_segment_is_noticed_and_mended(
+    published: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    start: str,
+    segment: int,
+) -> None:
+    monkeypatch.setattr(faiss_index, "EXACT_LIMIT", 50)
+    published.disown_files()
+    published.publish()
+    add_photos(published, rows(12, seed=1), "new")
+    published.publish()
+    flip_byte(sorted(published.path.glob(f"{start}-*"))[segment - 1])
+    with Store(published.path) as another:
+        assert_shows(another, (1, rows()), (COUNT + 1, rows(12, seed=1)))
+        (warning,) = warnings_of(caplog)
+        assert "doctor --repair" in warning
+        add_photos(another, rows(8, seed=2), "more")
+        another.publish()
+    caplog.clear()
+    with Store(published.path) as another:
+        more = (COUNT + 1, rows(12, seed=1)), (COUNT + 13, rows(8, seed=2))
+        assert_shows(another, (1, rows()), *more)
+    assert not warnings_of(caplog)
+
+
+@pytest.mark.parametrize(("start", "segments"), [("vectors", [COUNT, 12]), ("kept", [COUNT + 12])])
+def test_damage_in_a_large_file_stops_no_publication(
+    published: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    start: str,
+    segments: list[int],
+) -> None:
+    """It is looked at by its length alone. What is measured of vectors is of the catalog then, and
+    codes are made anew.
+    """
+    monkeypatch.setattr(faiss_index, "EXACT_LIMIT", 50)
+    monkeypatch.setattr(snapshot, "_AT_ONCE", 0)
+    published.disown_files()
+    published.publish()
+    flip_byte(next(iter(published.path.glob(f"{start}-*"))))
+    add_photos(published, rows(12, seed=1), "new")
+    published.publish()
+    found = published.published(1)
+    assert found is not None and [one.rows for one in found.indexes] == segments
+    with Store(published.path) as another:
+        assert_shows(another, (1, rows()), (COUNT + 1, rows(12, seed=1)))
+    assert all("is not as it was written" in one for one in warnings_of(caplog))
