@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from math import exp, fsum, log
 from typing import NamedTuple
 
 import numpy as np
 
+from cmsearch.common.function_words import FUNCTION_WORDS
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.request import FEW, Column, Direction, Found, StageRequest, missing
 from cmsearch.search.retrieve.nearest import NearestRequest
 from cmsearch.store.catalog import fulltext, items
 from cmsearch.store.catalog.fulltext import Match, Scope
+from cmsearch.store.catalog.terms import terms
 from cmsearch.types import Candidates, Modality
 
 MATCHES = ("all", "picture", "caption", "words", "fused")
@@ -22,6 +25,15 @@ NICETY = 0.01
 """What BM25 counts beside the share of the words: of equal ones that with little else is first."""
 LEAST_SHARE = 0.5
 """What the words that are found have to weigh among all of the query's."""
+
+_HEARD = re.compile(r"\b(?:recordings?|audio)\b", re.IGNORECASE)
+_NAMES = {
+    Modality.TEXT: re.compile(r"\b(?:documents?|pdf)\b", re.IGNORECASE),
+    Modality.SPEECH: _HEARD,
+    Modality.SOUND: _HEARD,
+    Modality.VIDEO: re.compile(r"\b(?:films?|videos?|movies?|clips?)\b", re.IGNORECASE),
+}
+"""By modality what its files are called in English."""
 
 
 class Told(NamedTuple):
@@ -91,10 +103,20 @@ def _matches(direction: Direction, query: QueryVector, excluded: Collection[int]
     out = away.union(excluded)
     scope = Scope(space, direction.modality, direction.kind, where, out)
     text = " ".join(text for text, weight in texts if weight > 0)
+    text = _content(text, direction.modality)
     rows = direction.source.rows
     if text not in rows:
         rows[text] = fulltext.RankedRows(catalog, text, LEAST_SHARE)
     return rows[text].match(direction.depth, scope)
+
+
+def _content(text: str, modality: Modality) -> str:
+    """A text without the words that say that something of this modality is meant, as in "garden
+    recording": no recording says of itself that it is one. All of it where nothing else is left.
+    """
+    names = _NAMES.get(modality)
+    left = names.sub(" ", text) if names else text
+    return left if set(terms(left)) - FUNCTION_WORDS else text
 
 
 def _rarity(direction: Direction, matches: Sequence[Match]) -> float:

@@ -398,6 +398,26 @@ def test_what_is_said_or_read_comes_first_by_its_words_and_its_name(
         assert {hit.path for hit in only} == {media / path}
 
 
+@pytest.mark.parametrize(
+    ("text", "of", "path"),
+    [
+        ("grandfather recording", "grandfather", "memos/grandfather.mp3"),
+        ("Audio of the grandfather", "of the grandfather", "memos/grandfather.mp3"),
+        ("corsica video", "corsica", "films/Corsica ferry.mp4"),
+        ("insurance documents", "insurance", "papers/insurance.txt"),
+    ],
+)
+def test_what_a_file_is_called_is_no_word_that_it_lacks(
+    media: Path, fake_model: str, text: str, of: str, path: str
+) -> None:
+    with cmsearch.open(media) as engine:
+        (first, *_), (plain, *_) = engine.search([text, of], ranking=by("words"))
+        assert first.path == plain.path == media / path
+        assert first.stages["words"] == pytest.approx(plain.stages["words"])
+        assert engine.search("video", ranking=by("words")) == []  # alone it is what is asked for
+        assert engine.search("plum cake recording", ranking=by("words"))[0].stages["words"] < 5
+
+
 def test_words_are_as_rare_as_the_files_that_have_them(media: Path, fake_model: str) -> None:
     """All passages of a long document have the words of its name, and are one thing."""
     with cmsearch.open(media) as engine:
