@@ -72,6 +72,18 @@ def test_a_whole_store_is_found_whole(folder: Path) -> None:
     assert found(folder, samples=100) == []
 
 
+def test_a_store_is_whole_after_pictures_and_their_captions_moved(
+    folder: Path, fake_model: str
+) -> None:
+    (folder / "sub").mkdir()
+    for old, new in (("00.png", "a.png"), ("00.txt", "a.txt"), ("list.csv", "list.csv")):
+        (folder / old).rename(folder / "sub" / new)
+    for name in ("01.png", "02.png"):
+        (folder / name).rename(folder / "sub" / name)
+    Indexer(folder, model=fake_model).run()
+    assert found(folder, samples=100) == []
+
+
 @pytest.mark.parametrize("with_codes", [False, True], ids=["compared", "codes"])
 def test_damaged_and_dropped_files_are_found_answered_around_and_mended(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
