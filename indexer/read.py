@@ -134,17 +134,13 @@ def _of(
 
 
 def _digest(loaded: Loaded, part: Part, about: str | None) -> str:
-    """The digest by which an item of a file is known again.
-
-    What a file that is about one picture says of it stays the same wherever both are moved.
-    """
+    """The digest by which an item of a file is known again."""
     content = str(loaded.digest)
-    own = None if about == loaded.file.about else about
     if isinstance(part.content, str):
         content = content_digest(part.content.encode("utf-8", "surrogatepass"))
     if is_placed(part.kind):
         content = f"{content}\0{part.locator}"
-    return content_digest(f"{part.kind}\0{own}\0{content}".encode())
+    return content_digest(f"{part.kind}\0{about}\0{content}".encode())
 
 
 def _bounded(found: Iterable[Part | Skipped]) -> Iterator[Part | Skipped]:
