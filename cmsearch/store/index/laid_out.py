@@ -16,10 +16,11 @@ from cmsearch.types import FloatArray, IdArray
 
 COMPARED = 20_000
 """Rows that may be found up to which a query is compared with every one of these."""
-_FILTERED = Depth(0, 2, 4)
-"""By as much a search goes deeper under a filter."""
-_SPREAD = 4
-"""By as great a share of the rows is looked at where a filter lets pass what is near, too."""
+_ELSEWHERE = Depth(0, 2, 4)
+"""How many times the codes and rows a search looks at, under a filter that lets nothing near pass.
+"""
+_SPREAD = Depth(0, 4, 2)
+"""How many times the share of the codes, and the rows, where what is near passes, too."""
 _SPAN = 4
 """Ids at most for each row, up to which a table gives the row of an id."""
 _NONE = np.empty(0, np.int64)
@@ -111,8 +112,9 @@ class LaidOut:
             number = min(number, len(lists.sizes))
             share = number / len(lists.sizes)
             seen = np.cumsum(wanted.by_list[self.searcher.nearest_lists(turned)])
-            enough = _FILTERED.lists * share * len(self.ids)
+            enough, by = _ELSEWHERE.lists * share * len(self.ids), _ELSEWHERE.rows
             if 2 * seen[number - 1] >= share * wanted.total:
-                enough = min(enough, max(_SPREAD * share * wanted.total, COMPARED))
-            number, rows = int(np.searchsorted(seen, enough)) + 1, _FILTERED.rows * rows
+                enough = min(enough, max(_SPREAD.lists * share * wanted.total, COMPARED))
+                by = _SPREAD.rows
+            number, rows = int(np.searchsorted(seen, enough)) + 1, by * rows
         return Depth(k, number, min(max(rows, k), MOST_CANDIDATES))
