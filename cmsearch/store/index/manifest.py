@@ -21,6 +21,8 @@ _READ = (2, 3, 4, FORMAT)
 SMALL_BLOCK = BLOCK // 16
 """Bytes of a block of vectors: so much is read to check one of them."""
 _MAX_MANIFEST = 16 * BLOCK  # for 90 GB of vectors
+_SEGMENTS = 256
+"""Segments at most; each is more than twice as long as the next of its modality."""
 _TRIED = 8
 """Manifests at most that are looked at; one is whole, and a crash leaves one more."""
 _MANIFEST = re.compile(r"manifest-([0-9]{1,18})\.json")
@@ -145,6 +147,8 @@ def _parsed(value: dict[str, Any]) -> Manifest:
         value["index"] = "faiss"
         for one in value["indexes"]:
             del one["factory"]
+    if len(value["indexes"]) > _SEGMENTS:
+        raise ValueError("more segments than there can be")
     value["indexes"] = [_parsed_index(**index) for index in value["indexes"]]
     value["background"] = {
         query: {target: _parsed_scale(*scale) for target, scale in own.items() if len(scale) == 5}

@@ -344,6 +344,19 @@ def test_a_manifest_that_contradicts_its_files(tmp_path: Path, changes: dict[str
             vectors.open_index(tmp_path, [found.indexes[0]], DIM, FaissIndex(DIM))
 
 
+@pytest.mark.parametrize(("times", "is_read"), [(128, True), (129, False)])
+def test_a_manifest_has_no_more_segments_than_there_can_be(
+    tmp_path: Path, times: int, is_read: bool
+) -> None:
+    """Each would be opened, and looked at by each search."""
+    publish(tmp_path)
+    (path,) = derived(tmp_path, "manifest-")
+    value = json.loads(path.read_text())
+    del value["checksum"]
+    path.write_text(manifests.sealed_fields(value | {"indexes": times * value["indexes"]}))
+    assert (manifests.newest(tmp_path) is not None) == is_read
+
+
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../b"])
 def test_a_manifest_cannot_name_files_outside_the_store(tmp_path: Path, name: str) -> None:
     files = publish(tmp_path).indexes[0]
