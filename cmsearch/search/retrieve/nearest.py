@@ -9,7 +9,6 @@ import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -214,7 +213,7 @@ def _collapsed(
 def ordered(candidates: Iterable[Candidate]) -> list[Candidate]:
     """The best first; ties by path and by the place in the file."""
     found = sorted(candidates, key=_score, reverse=True)
-    if any(one.score == other.score for one, other in pairwise(found)):
+    if len({one.score for one in found}) < len(found):
         found.sort(key=_order)
     return found
 

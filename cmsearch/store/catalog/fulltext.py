@@ -50,8 +50,7 @@ class Scope:
     left_out: Collection[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """An item that words were found for.
 
     `by` is the item whose words they are: itself, or a caption about it. `thing` is the number of
@@ -160,6 +159,8 @@ class _Query:
     idf: Mapping[str, float]
     length: float
     """The mean length of a row in words."""
+    total: float
+    """The sum of the weights."""
 
     @classmethod
     def of(cls, connection: sa.Connection, known: dict[str, int], asked: Sequence[str]) -> _Query:
@@ -171,7 +172,8 @@ class _Query:
             word: max(_LEAST_IDF, log((total - count + 0.5) / (count + 0.5)))
             for word, count in rows.items()
         }
-        return cls(rows, _weights(total, rows), idf, max(words / total, 1.0))
+        weights = _weights(total, rows)
+        return cls(rows, weights, idf, max(words / total, 1.0), sum(weights.values()))
 
     def score(self, held: Sequence[str]) -> float:
         """The BM25 of a row with these words (Robertson and Zaragoza 2009)."""
@@ -186,8 +188,9 @@ class _Query:
 
     def match(self, item: int, by: int, thing: int, piece: _Piece) -> Match:
         """What an item of a thing is found by, with the words of the row `by`."""
-        matched = tuple(word for word in self.weights if word in piece.held[by])
-        share = sum(self.weights[word] for word in matched) / sum(self.weights.values())
+        held = piece.held[by]
+        matched = tuple([word for word in self.weights if word in held])
+        share = sum([self.weights[word] for word in matched]) / self.total
         return Match(item, by, thing, piece.scores[by], share, matched)
 
     def chosen(self, least: float) -> list[str]:
@@ -196,7 +199,7 @@ class _Query:
         """
         chosen: list[str] = []
         total, left = 0, sum(self.weights[word] for word in self.rows if self.rows[word])
-        needed = least * sum(self.weights.values())
+        needed = least * self.total
         for count, word in sorted((self.rows[word], word) for word in self.rows):
             if not count:
                 continue
@@ -235,7 +238,7 @@ def _candidates(connection: sa.Connection, query: _Query, least: float) -> Itera
     parts = [(sqlite_words.holding(connection, [[word]]), query.weights[word]) for word in chosen]
     rows = distinct([row for own, _ in parts for row in own])
     if len(rows) > _FIRST:
-        least_weight = _ADDING * sum(query.weights.values())
+        least_weight = _ADDING * query.total
         for word in query.rows:
             if word not in chosen and query.rows[word] and query.weights[word] >= least_weight:
                 parts.append(

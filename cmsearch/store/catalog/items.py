@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,10 +38,16 @@ def of_embeddings(catalog: Catalog, embeddings: Iterable[int]) -> dict[int, Item
     found = {number: known[number] for number in wanted if number in known}
     if len(found) < len(wanted):
         rows = catalog.run(statements.DESCRIBED, ids=listing(wanted - found.keys()))
-        with understood(catalog.path):
-            new = {row[0]: _item(row) for row in rows}
-        known |= {one: item for one, item in new.items() if len(item.text or "") <= _SHORT}
-        found |= new
+        found |= _described(catalog, {row[0]: row for row in rows})
+    return found
+
+
+def _described(catalog: Catalog, rows: Mapping[int, Sequence[Any]]) -> dict[int, Item]:
+    """The items of rows by their embeddings, which are kept for the next who reads this state."""
+    known = catalog.known_items()
+    with understood(catalog.path):
+        found = {number: known.get(number) or _item(row) for number, row in rows.items()}
+    known |= {one: item for one, item in found.items() if len(item.text or "") <= _SHORT}
     return found
 
 
@@ -59,8 +65,9 @@ def firsts(
     pairs = _shaped([(row[0], row[-1]) for row in first.values()], dim)
     ids, vectors = _matrix(pairs, dim)
     sound = dict(zip(ids.tolist(), vectors, strict=True))
-    with understood(catalog.path):
-        return {row[0]: (_item(row), sound[row[0]]) for row in first.values() if row[0] in sound}
+    rows = {row[0]: row for row in first.values() if row[0] in sound}
+    described = _described(catalog, rows)
+    return {number: (described[number], sound[number]) for number in rows}
 
 
 def embedding_ids(
