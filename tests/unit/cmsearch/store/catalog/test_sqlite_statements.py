@@ -100,6 +100,21 @@ def test_a_default_search_looks_at_no_whole_table_and_asks_little(
     assert 10 < len(asked) <= MOST
 
 
+def test_what_was_read_of_a_state_is_not_read_again(folder: Path, fake_model: str) -> None:
+    """Neither texts as captions and as texts, nor in the next search; but after a change."""
+    with traced() as statements, cmsearch.open(folder) as engine:
+        engine.search("a first search")
+        statements.clear()
+        hits = engine.search("a red thing 9")
+        first = sum("locator" in one for one in statements)
+        statements.clear()
+        assert engine.search("a red thing 9") == hits
+        assert sum("locator" in one for one in statements) < first <= 4
+        with Store(folder / DIRECTORY) as other, other.catalog.writing() as writer:
+            writer.remove_asset("9.jpg", 1)
+        assert "9.jpg" not in {hit.path.name for hit in engine.search("a red thing 9")}
+
+
 @pytest.mark.parametrize("query", ["red - blue", "9.jpg", "thing"])
 def test_no_other_search_looks_at_a_whole_table_either(
     folder: Path, fake_model: str, query: str
