@@ -106,7 +106,8 @@ def joined(request: StageRequest, nearest: Sequence[Candidate]) -> Answers:
     looked_at = [*reached, *brought]
     columns = _columns(request, looked_at, len(reached))
     best = ordered(_judged(request, looked_at, columns))
-    return followed(best, ordered(_judged(request, rest, {})))
+    # Equal ones stay as near as they are: however many there are, the first are the same.
+    return followed(best, sorted(_judged(request, rest, {}), key=lambda own: -own.score))
 
 
 def _judged(

@@ -30,7 +30,8 @@ def merged(directions: Sequence[Answers], depth: int) -> Answers:
         if len(own.best) + len(own.rest) >= depth and (own.rest or own.best)
     ]
     bar = max((end.score for end in ends), default=float("-inf"))
-    rest = ordered(one for own in directions for one in own.rest)
+    # Equal ones stay as near as they are: however many there are, the first are the same.
+    rest = sorted((one for own in directions for one in own.rest), key=lambda one: -one.score)
     return followed(best, [own for own in rest if own.score >= bar])
 
 

@@ -311,6 +311,15 @@ def test_fewer_hits_are_the_beginning_of_more_than_are_looked_at(engine: Engine)
             assert engine.search(text, target="image", k=k) == many[:k]
 
 
+def test_they_are_so_where_nothing_that_counts_tells_them_apart(engine: Engine) -> None:
+    ranking = Ranking(depth=1, without=frozenset({"picture"}), fold=False)
+    for target in ("any", "image", "text"):
+        many = engine.search("a dog in the snow", target=target, k=60, ranking=ranking)
+        for k in (5, 20):
+            less = engine.search("a dog in the snow", target=target, k=k, ranking=ranking)
+            assert [hit.item for hit in less] == [hit.item for hit in many[:k]]
+
+
 def test_a_list_is_answered_one_by_one(engine: Engine) -> None:
     texts = [text for text, _ in ASKED[:5]]
     answers = engine.search(texts, target="image")
