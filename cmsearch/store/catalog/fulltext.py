@@ -24,8 +24,7 @@ from cmsearch.types import Filter, Modality
 MOST_WORDS = 64
 """Different words of a query that count, from its beginning."""
 MOST_ROWS = 4000
-"""Rows that have a query's words before its commoner words bring none; some milliseconds of work.
-"""
+"""Rows that have a query's words before its commoner words bring none: milliseconds of work."""
 TELLING = 0.25
 _ADDING = 0.1  # what a word has to weigh among all to be looked for beside rarer ones
 _FIRST = 200  # rows whose words are read first; then eight times as many, while too few are left
@@ -278,9 +277,7 @@ def _counted(
 def _found(
     connection: sa.Connection, rows: Sequence[int], scope: Scope
 ) -> Iterator[tuple[int, int, int]]:
-    """Items within `scope`, each with the row that it is found by and its thing, in the order of
-    the rows.
-    """
+    """Items within `scope`, each with the row that finds it and its thing, in the rows' order."""
     for start in range(0, len(rows), _ASKED):
         some = rows[start : start + _ASKED]
         within = _within(connection, some, scope)
@@ -293,9 +290,7 @@ def _found(
 def _within(
     connection: sa.Connection, rows: Sequence[int], scope: Scope
 ) -> dict[int, list[tuple[int, int]]]:
-    """By the items whose words matched those within `scope` that are found by them, with their
-    things.
-    """
+    """By the items whose words matched those within `scope` that they find, with their things."""
     is_image, wanted = scope.modality is Modality.IMAGE, scope.wanted
     found = _reached(is_image, scope.kind is not None, wanted).rows(
         connection,
