@@ -81,22 +81,27 @@ def embedding_ids(
     """The embeddings of a modality whose items are of one kind, if given, and as wanted; and
     in the files at the paths `of`, if given, about nothing but these.
     """
-    subject = sa.func.coalesce(schema.items.c.about, schema.items.c.asset)
-    query = (
-        sa.select(schema.embeddings.c.id, schema.assets.c.latitude, schema.assets.c.longitude)
-        .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
-        .join(schema.assets, schema.assets.c.id == subject)
-        .where(schema.embeddings.c.modality == modality, *conditions(wanted))
-    )
-    # With a sum in it SQLite begins with the paths, and not, by its index, with all of a space.
-    own = schema.embeddings.c.space if of is None else schema.embeddings.c.space + 0
-    query = query.where(own == space)
+    table, about = schema.embeddings.c, schema.items.c.about
+    # With a sum in it SQLite begins with the files, and not, by its index, with all of a space.
+    own_file = (schema.items.c.asset == schema.assets.c.id) & (about + 0).is_(None)
+    asked, in_space = [*conditions(wanted)], table.space + 0 == space
     if kind is not None:
-        query = query.where(schema.items.c.kind == kind)
+        asked.append(schema.items.c.kind == kind)
     if of is not None:
-        query = query.where(schema.assets.c.path.in_(of), schema.items.c.about.is_(None))
-    rows = catalog.rows(query)
-    return np.array([row[0] for row in rows if is_near(wanted, row[1], row[2])], np.int64)
+        subjects = [own_file]
+        asked.append(schema.assets.c.path.in_(of))
+    elif wanted.since or wanted.until:  # it has an index of the days, and two of files' items
+        subjects = [own_file, about == schema.assets.c.id]
+    else:
+        subjects = [sa.func.coalesce(about, schema.items.c.asset) == schema.assets.c.id]
+        in_space = table.space == space
+    query = (
+        sa.select(table.id, schema.assets.c.latitude, schema.assets.c.longitude)
+        .join(schema.items, table.item == schema.items.c.id)
+        .where(in_space, table.modality == modality, *asked)
+    )
+    rows = [row for own in subjects for row in catalog.rows(query.join(schema.assets, own))]
+    return np.array(sorted(row[0] for row in rows if is_near(wanted, row[1], row[2])), np.int64)
 
 
 def images_at(catalog: Catalog, space: int, paths: Iterable[str]) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.fulltext import Scope
 from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.catalog.sqlite import VERSION
-from cmsearch.types import Encoding, Filter, FloatArray, Modality, Part
+from cmsearch.types import Capture, Encoding, Filter, FloatArray, Modality, Part
 from tests.builders import asset, caption, page, photo, put, remove, serve, space
 
 DIM = 4
@@ -509,3 +510,22 @@ def test_moving_what_is_not_there_changes_nothing(catalog: Catalog) -> None:
     with catalog.writing() as writer:
         assert writer.move_asset("a.jpg", asset("b.jpg")) == frozenset()
     assert files.assets(catalog) == {}
+
+
+def test_a_filter_by_days_begins_with_these(catalog: Catalog) -> None:
+    """Of photos and of what is said about them; no more is looked at than was taken then."""
+    number = serve(catalog, DIM)
+    first, later = datetime(2020, 2, 2), datetime(2021, 3, 3)
+    for name, taken in (("a", first), ("b", later), ("c", first)):
+        with catalog.writing() as writer:
+            place = writer.put_asset(asset(f"{name}.jpg", capture=Capture(taken)))
+            writer.add_item(place, number, photo(AXES[0], name))
+            text = writer.put_asset(asset(f"{name}.txt", "captions", capture=Capture(later)))
+            writer.add_item(text, number, caption(name, AXES[1], f"{name}.jpg"))
+    day = Filter(since=first.date(), until=first.date())
+    asked = (catalog, number)
+    assert items.embedding_ids(*asked, Modality.IMAGE, None, day).tolist() == [1, 5]
+    assert items.embedding_ids(*asked, Modality.TEXT, "caption", day).tolist() == [2, 6]
+    assert items.embedding_ids(*asked, Modality.TEXT, None, day, ["a.jpg"]).tolist() == []
+    found = items.embedding_ids(*asked, Modality.IMAGE, None, day, ["a.jpg", "b.jpg"])
+    assert found.tolist() == [1]
