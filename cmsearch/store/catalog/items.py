@@ -84,14 +84,15 @@ def embedding_ids(
     table, about = schema.embeddings.c, schema.items.c.about
     # With a sum in it SQLite begins with the files, and not, by its index, with all of a space.
     own_file = (schema.items.c.asset == schema.assets.c.id) & (about + 0).is_(None)
-    asked, in_space = [*conditions(wanted)], table.space + 0 == space
+    asked: list[sa.ColumnElement[bool]] = [*conditions(wanted)]
+    subjects: list[sa.ColumnElement[bool]] = [own_file]
+    in_space = table.space + 0 == space
     if kind is not None:
         asked.append(schema.items.c.kind == kind)
     if of is not None:
-        subjects = [own_file]
         asked.append(schema.assets.c.path.in_(of))
     elif wanted.since or wanted.until:  # it has an index of the days, and two of files' items
-        subjects = [own_file, about == schema.assets.c.id]
+        subjects.append(about == schema.assets.c.id)
     else:
         subjects = [sa.func.coalesce(about, schema.items.c.asset) == schema.assets.c.id]
         in_space = table.space == space
