@@ -38,6 +38,8 @@ class ExactIndex:
         self, queries: FloatArray, k: int, *, allow: IdArray | None = None
     ) -> tuple[FloatArray, IdArray]:
         """Give the best scores and ids for each query."""
+        if not len(self._ids):
+            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         if allow is not None:
             return self.among(allow).search(queries, k)
         scores = queries @ self._vectors.T
