@@ -113,6 +113,7 @@ def write(
     Says with `tell` how many rows were written, some after the other.
     """
     number, space = served
+    tokens = [former.token] if former else catalog.snapshots()[-1:]  # what serves meanwhile
     if former is not None and not snapshot.seem_whole(place, former):
         former = None
     last = embeddings.last_embedding(catalog)
@@ -129,7 +130,7 @@ def write(
     serial, token = manifests.next_snapshot(place), uuid4().hex
     index = make_index(catalog, space.dim)
     with catalog.writing() as writer:
-        writer.put_snapshots([*catalog.snapshots()[-1:], token])
+        writer.put_snapshots([*tokens, token])
     known, judged = _background(catalog, served, former, here, last)
     head = Manifest(serial, token, last, index_name(catalog), known, [], judged)
     manifest = snapshot.publish(place, head, content, index)

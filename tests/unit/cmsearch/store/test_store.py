@@ -597,3 +597,37 @@ def test_damage_in_a_large_file_stops_no_publication(
     with Store(published.path) as another:
         assert_shows(another, (1, rows()), (COUNT + 1, rows(12, seed=1)))
     assert all("is not as it was written" in one for one in warnings_of(caplog))
+
+
+def test_a_publication_that_was_cut_off_changes_nothing(
+    published: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it was: what was there serves, and the next one begins anew."""
+    monkeypatch.setattr(faiss_index, "EXACT_LIMIT", 50)
+    published.disown_files()
+    published.publish()
+    before = published.published(1)
+    add_photos(published, rows(12, seed=1), "new")
+    remove(published.catalog, "000.jpg", snapshot=published.snapshot())
+    kept = ((2, rows()[1:]), (COUNT + 1, rows(12, seed=1)))
+    replace_file = snapshot.replacing
+
+    for start in ("vectors", "ids", "kept", "manifest"):
+
+        def cut(path: Path, start: str = start) -> object:
+            if path.name.startswith(start):
+                raise KeyboardInterrupt
+            return replace_file(path)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(snapshot, "replacing", cut)
+            published.publish()
+        with Store(published.path) as another:
+            assert another.published(1) == before
+            assert_shows(another, *kept)
+    published.publish()
+    found = published.published(1)
+    assert found is not None and [one.rows for one in found.indexes] == [COUNT, 12]
+    names = {path.name for path in published.path.iterdir() if path.suffix in (".f16", ".i64")}
+    assert len(names) == 4  # what was written in vain is gone
+    assert_shows(published, *kept)
