@@ -121,7 +121,11 @@ def data_version(connection: sa.Connection) -> int:
 
 
 def fold_log(connection: sa.Connection) -> None:
-    """Fold the write-ahead log into the file."""
+    """Fold the write-ahead log into the file, unless somebody reads for longer than a second.
+
+    It is for the connection's end: it waits no longer for anything then.
+    """
+    connection.exec_driver_sql("PRAGMA busy_timeout = 1000")
     connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

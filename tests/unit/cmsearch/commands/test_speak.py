@@ -85,9 +85,13 @@ def test_hits_are_written_as_a_recording(folder: Path, voiced: Programs, tmp_pat
     called("search", "red", "--for", "caption", "-k", "1")
     result = called("again", "--speak-to", tmp_path / "a.wav")
     assert result.returncode == 0, result.stderr
-    # Any two texts without a colour are alike to the fake model, so that no text is surely meant.
-    assert voiced.said == f"{DOUBT} First: a, caption: red."
+    assert voiced.said == "First: a, caption: red."
     assert voiced.played is None and (tmp_path / "a.wav").is_file()
+
+
+def test_that_probably_nothing_is_meant_is_said(folder: Path, voiced: Programs) -> None:
+    called("search", "quite another matter", "--for", "image", "-k", "1", "--speak")
+    assert voiced.said.startswith(f"{DOUBT} First: ")
 
 
 def test_that_nothing_was_found_is_said(folder: Path, voiced: Programs) -> None:
