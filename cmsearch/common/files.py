@@ -133,6 +133,26 @@ def replace_file(path: Path, data: bytes, mode: int = 0o666) -> None:
         file.write(data)
 
 
+def give_name(made: Path, place: Path) -> None:
+    """Give a file or a folder that was made by an unused name that of its place, where nothing is.
+
+    Raises `FileExistsError` where something is, and `OSError`.
+    """
+    if os.path.lexists(place):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(place))
+    if not made.is_dir():
+        try:
+            os.link(made, place)  # unlike a rename it replaces nothing that came this moment
+        except FileExistsError:
+            raise
+        except OSError:  # some file systems have no second names
+            made.rename(place)
+        else:
+            made.unlink()
+        return
+    made.rename(place)  # it takes the place of an empty folder at most
+
+
 def check_no_link(path: Path) -> None:
     """Raise `OSError` for a place that a person named and that is a link.
 

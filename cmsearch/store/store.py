@@ -25,7 +25,7 @@ class Store:
     """An open store. Reading is safe from threads; `close` it, or use it in a `with` block.
 
     One that `is_beside` lies in the folder that it is of; any other only says which that is. One of
-    another user is only read, unless it is `trusted`; see `trust.admit`.
+    another user is only read, unless it is `trusted`; `strange` says why, see `trust.admit`.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Store:
                 raise _not_found(path)
             trust.admit_place(path, trusted=trusted)
             making.make(path, root)
-        self._strange = trust.admit(path / CATALOG, trusted=trusted, is_found=is_found)
-        self.read_only = self._strange is not None or not os.access(path, os.W_OK)
+        self.strange = trust.admit(path / CATALOG, trusted=trusted, is_found=is_found)
+        self.read_only = self.strange is not None or not os.access(path, os.W_OK)
         # It makes none: another process may be about to put the whole one in this place.
         self.catalog = Catalog(path / CATALOG, read_only=self.read_only, make=False)
         self._place = path.resolve()  # the process may go to another folder
@@ -101,7 +101,7 @@ class Store:
         The operating system frees the lock of a process that has died.
         """
         if self.read_only:
-            raise StoreReadOnlyError(self.path, self._strange)
+            raise StoreReadOnlyError(self.path, self.strange)
         with lock(self._place, timeout=0):
             yield
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from cmsearch.common.files import new_file
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.models.spaces import parsed
 from cmsearch.store import filesystem
@@ -139,10 +140,17 @@ class Catalog:
             self._kept[what] = version, kept
         return kept
 
-    def copy(self, path: Path) -> None:
-        """Write its newest state to a file that isn't there yet, while others may write."""
+    def copy(
+        self, path: Path, tell: Callable[[int, int], object] = lambda done, total: None
+    ) -> None:
+        """Write its newest state to a file that isn't there yet, while others may write.
+
+        Says with `tell` how many pages are written, of how many. The file is its owner's alone.
+        Raises `OSError` where it can't be written.
+        """
+        new_file(path, 0o600).close()
         with translated(self.path), self._engine.connect() as connection:
-            sqlite.copy(connection, path)
+            sqlite.copy(connection, path, tell)
 
     def root(self) -> str | None:
         """The folder that is indexed, as text that JSON can hold."""

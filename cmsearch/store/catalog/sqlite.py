@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ VERSION = max(_MIGRATIONS) + 1
 MOST_BYTES = 2**26
 """Of a row: what is longer isn't read, and can't be written."""
 _MOST_PARTS = 100
+_PAGES = 2048  # that are copied at once, between which a copy can be interrupted
 _DATA_VERSION = Prepared(sa.text("PRAGMA data_version"))
 _LAST_ID = sa.text("SELECT seq FROM sqlite_sequence WHERE name = :name")
 _WORDS_LOST = re.compile(r"(?:no such table|vtable constructor failed): (?:main\.)?words")
@@ -176,9 +178,29 @@ def free_bytes(connection: sa.Connection) -> int:
     return int(pages or 0) * int(size or 0)
 
 
-def copy(connection: sa.Connection, path: Path) -> None:
-    """Write one committed state of the whole database to a file that isn't there yet."""
-    connection.exec_driver_sql("VACUUM INTO ?", (os.fspath(path),))
+def copy(connection: sa.Connection, path: Path, tell: Callable[[int, int], object]) -> None:
+    """Write one committed state of the whole database to an empty file, by SQLite's own backup.
+
+    Says with `tell` how many pages are written, of how many. Beside a rollback journal no state is
+    held, since whoever commits would wait for that: the backup begins anew when one did.
+    Raises `OSError` where the file can't be written.
+    """
+    driver: Any = connection.connection.driver_connection
+    if journal_mode(connection) == "wal":
+        begin(connection)
+        connection.exec_driver_sql("PRAGMA schema_version").fetchall()  # the first read settles it
+    try:
+        with closing(sqlite3.connect(path)) as made:
+            driver.backup(
+                made, pages=_PAGES, progress=lambda _, left, pages: tell(pages - left, pages)
+            )
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        reason = os.strerror(errno.ENOSPC)
+        raise OSError(errno.ENOSPC, reason, os.fspath(path)) from error
+    finally:
+        connection.rollback()
 
 
 def last_id(connection: sa.Connection, table: sa.Table) -> int:

@@ -15,6 +15,7 @@ from cmsearch.common.files import (
     LEFT_OVER,
     create_file,
     creating,
+    give_name,
     new_file,
     open_file,
     read_file,
@@ -154,3 +155,28 @@ def test_an_interruption_leaves_what_was_there(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_a_name_is_given_where_nothing_is(tmp_path: Path) -> None:
+    for name in ("file", "folder"):
+        made, place = tmp_path / f"{name}.new", tmp_path / name
+        made.mkdir() if name == "folder" else made.write_bytes(b"made")
+        place.symlink_to("nowhere")
+        with pytest.raises(FileExistsError):
+            give_name(made, place)
+        place.unlink()
+        give_name(made, place)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+    assert (tmp_path / "file").read_bytes() == b"made"
+
+
+def test_a_name_is_given_where_there_are_no_second_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", link)
+    (tmp_path / "made").write_bytes(b"made")
+    give_name(tmp_path / "made", tmp_path / "file")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,148 @@
+"""Copying a store to another place, while others may write it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cmsearch.common.arguments import checked_path
+from cmsearch.common.files import give_name, unused
+from cmsearch.common.text import storable
+from cmsearch.errors import StoreError
+from cmsearch.store import publication
+from cmsearch.store.catalog import embeddings, files
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.store import CATALOG, DIRECTORY, Store, find
+from cmsearch.types import Progress
+
+FILE = ".db"
+"""How the name of a copy ends that is one file."""
+_UNFINISHED = "catalog.part"  # in which nothing looks for a store
+
+Tell = Callable[[Progress], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A copy that was made: where it is, of which folder, how many items it has, and its bytes."""
+
+    copy: Path
+    folder: Path
+    items: int
+    bytes: int
+
+
+def open_original(place: Path) -> Store:
+    """The store that is at or in `place` itself; raises `StoreError` for one that isn't trusted.
+
+    A copy of it would be the user's own, and believed.
+    """
+    found = find(place)
+    if found not in (place, place / DIRECTORY):
+        raise StoreError(
+            f"There is no index in {place}, only above it, in {found}. Name that if you mean it."
+        )
+    store = Store(found)
+    if store.strange is not None:
+        store.close()
+        raise StoreError(f"A copy of {found} would count as your own. {store.strange}")
+    return store
+
+
+def copy(store: Store, to: Path, tell: Tell = lambda event: None) -> Copied:
+    """Copy one committed state of a store to a new directory, or to a file called `….db`.
+
+    A directory is a store of the same folder, with derived files of its own; a file is its catalog.
+    Either is built beside its place and renamed, so there is a whole one or none. Raises
+    `StoreError` for a place where something is, or where none can be made, and `QueryError` for
+    what is no place.
+    """
+    _check(store, to)
+    is_file = to.suffix.lower() == FILE
+    try:
+        with _beside(to) as folder:
+            copied = _fill(store, folder, is_file, tell)
+            size = sum(path.stat().st_size for path in folder.iterdir())
+            give_name(folder / CATALOG if is_file else folder, to)
+    except FileExistsError as error:
+        raise _taken(to) from error
+    except OSError as error:
+        raise StoreError(
+            f"{to} can't be written: {error.strerror}. Make room or name another place, and run "
+            "the command again."
+        ) from error
+    return Copied(to.resolve(), store.root.resolve(), copied, size)
+
+
+def _check(store: Store, to: Path) -> None:
+    """Raise `StoreError` for a place that is the store, lies in its folder, or is taken."""
+    checked_path(to, "The place of a copy")
+    try:
+        place = to.parent.resolve() / to.name
+        taken = os.path.lexists(to)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+        reason = getattr(error, "strerror", None) or "it is a loop of links"
+        raise StoreError(f"{to} can't be looked at: {reason}. Name another place.") from error
+    if place == store.path.resolve():
+        raise StoreError(f"{to} is the index itself. Name another place for the copy.")
+    for around in (store.path.resolve(), store.root.resolve()):
+        if place.is_relative_to(around):
+            raise StoreError(
+                f"{to} lies in {around}, and would be lost with what it is a copy of. Name a place "
+                "outside."
+            )
+    if taken:
+        raise _taken(to)
+
+
+def _taken(to: Path) -> StoreError:
+    return StoreError(f"{to} is there already. Give another name, or delete it.")
+
+
+@contextmanager
+def _beside(to: Path) -> Iterator[Path]:
+    """A directory for its owner alone beside a place, which goes again unless it is renamed."""
+    folder = unused(to.parent)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fill(store: Store, folder: Path, is_file: bool, tell: Tell) -> int:
+    """Copy the catalog, and lay its vectors out unless it `is_file`; gives its number of items."""
+    made = folder / _UNFINISHED
+    store.catalog.copy(made, lambda done, total: tell(Progress("copy", done, total)))
+    catalog = Catalog(made)
+    try:
+        with catalog.writing() as writer:
+            writer.put_root(storable(str(store.root.resolve())))
+            writer.put_snapshots([])  # those of the original's files
+        if not is_file:
+            _lay_out(catalog, folder, tell)
+        count = sum(files.counts(catalog).values())
+    finally:
+        catalog.close()
+    give_name(made, folder / CATALOG)
+    return count
+
+
+def _lay_out(catalog: Catalog, folder: Path, tell: Tell) -> None:
+    """Make the derived files of a copied catalog."""
+    served = catalog.space()
+    if served is None:
+        return
+    done, total = 0, embeddings.count(catalog, served[0])
+
+    def count(rows: int) -> None:
+        nonlocal done
+        done += rows
+        tell(Progress("publish", min(done, total), total))
+
+    count(0)
+    publication.write(catalog, folder, served, None, tell=count)
