@@ -4,18 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
+from cmsearch.commands.bars import stage_bars
 from cmsearch.commands.options import store_option
 from cmsearch.common.text import printable
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 MOST = 50_000
 """As in `cmsearch.show.map_page`, which costs too much to import for `--help`."""
@@ -55,30 +50,7 @@ def map(file: Path, store: Path | None, limit: int) -> None:
     count = len(found.paths)
     if count < found.total:
         click.echo(f"A sample of {count} of the {found.total} pictures is shown.", err=True)
-    with _progress() as show:
+    with stage_bars() as show:
         write_page(file, chart(found, folder=file.absolute().parent, report=show))
     megabytes = file.stat().st_size / 1e6
     click.echo(f"{count} pictures in {printable(str(file))}, {megabytes:.1f} MB")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each stage on a terminal's stderr."""
-    from tqdm import tqdm
-
-    bars: dict[str, tqdm[Any]] = {}
-
-    def show(stage: str, done: int, total: int) -> None:
-        if stage not in bars:
-            close()
-            bars[stage] = tqdm(desc=stage, total=total, leave=False, disable=None)
-        bars[stage].update(done - bars[stage].n)
-
-    def close() -> None:
-        for bar in bars.values():
-            bar.close()
-
-    try:
-        yield show
-    finally:
-        close()

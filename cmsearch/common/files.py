@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -102,6 +103,24 @@ def create_file(path: Path, data: bytes) -> None:
 
 
 @contextmanager
+def creating_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill that gets the name `path`, which nothing has yet, when it is whole.
+
+    It is filled beside its place, by a random name, and goes again if it can't be. Raises
+    `FileExistsError`, `OSError`.
+    """
+    _check_free(path)
+    beside = unused(path.parent)
+    beside.mkdir()
+    try:
+        yield beside
+        give_name(beside, path)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+@contextmanager
 def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when it is written: whole or not at all.
 
@@ -138,8 +157,7 @@ def give_name(made: Path, place: Path) -> None:
 
     Raises `FileExistsError` where something is, and `OSError`.
     """
-    if os.path.lexists(place):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(place))
+    _check_free(place)
     if not made.is_dir():
         try:
             os.link(made, place)  # unlike a rename it replaces nothing that came this moment
@@ -151,6 +169,11 @@ def give_name(made: Path, place: Path) -> None:
             made.unlink()
         return
     made.rename(place)  # it takes the place of an empty folder at most
+
+
+def _check_free(path: Path) -> None:
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
 
 
 def check_no_link(path: Path) -> None:

@@ -15,6 +15,7 @@ from cmsearch.common.files import (
     LEFT_OVER,
     create_file,
     creating,
+    creating_folder,
     give_name,
     new_file,
     open_file,
@@ -180,3 +181,19 @@ def test_a_name_is_given_where_there_are_no_second_ones(
     (tmp_path / "made").write_bytes(b"made")
     give_name(tmp_path / "made", tmp_path / "file")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_is_whole_or_not_there(tmp_path: Path) -> None:
+    with creating_folder(tmp_path / "one") as building:
+        assert LEFT_OVER.fullmatch(building.name)
+        create_file(building / "file", b"1")
+        assert not (tmp_path / "one").exists()
+    with pytest.raises(RuntimeError), creating_folder(tmp_path / "two") as building:
+        create_file(building / "file", b"1")
+        raise RuntimeError
+    with pytest.raises(FileExistsError), creating_folder(tmp_path / "three"):
+        (tmp_path / "three").mkdir()  # by another process, meanwhile
+    with pytest.raises(FileExistsError), creating_folder(tmp_path / "one"):
+        pass
+    assert {one.name for one in tmp_path.iterdir()} == {"one", "three"}
+    assert (tmp_path / "one" / "file").read_bytes() == b"1"
