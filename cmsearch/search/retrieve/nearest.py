@@ -29,6 +29,9 @@ _NUMBER = re.compile(r"\d+")
 _LOCATORS = 4096
 _REMEMBERED = 8
 _MOST_REMEMBERED = 1000
+MANY = 20_000
+"""Items of a modality of which those of a kind aren't listed for a search, if it can be helped."""
+_WIDER = 4
 
 
 class Candidate(NamedTuple):
@@ -79,6 +82,9 @@ class Retriever:
         self, view: View, queries: Sequence[QueryVector], request: NearestRequest
     ) -> list[list[Candidate]]:
         """For each query the items that are wanted, the best first."""
+        near = self._of_kind(view, queries, request)
+        if near is not None:
+            return near
         allow = self._allow(view, request)
         vectors = np.stack([query.vector for query in queries])
         shots = _Shots(self._store, view) if request.modality is Modality.VIDEO else None
@@ -93,6 +99,27 @@ class Retriever:
             kept = list(self._latest.items())[1 - _REMEMBERED :]
             self._latest = {**dict(kept), key: found}
         return found
+
+    def _of_kind(
+        self, view: View, queries: Sequence[QueryVector], request: NearestRequest
+    ) -> list[list[Candidate]] | None:
+        """The items of a kind among the nearest of all kinds, which takes no list of all of them.
+
+        None where it is too rare there, or the list is short or known.
+        """
+        modality, kind, where = request.modality, request.kind, request.where
+        is_known = (view.version, modality, kind, where) in self._allowed
+        if kind is None or where != EVERYTHING or is_known or len(view.indexes[modality]) < MANY:
+            return None
+        for factor in (1, _WIDER):
+            every = replace(request, kind=None, k=factor * request.k)
+            found = [
+                [own for own in row if own.item.kind == kind]
+                for row in self.search(view, queries, every)
+            ]
+            if all(len(row) >= request.k for row in found):
+                return [row[: request.k] for row in found]
+        return None
 
     def in_files(
         self, view: View, query: QueryVector, request: NearestRequest, paths: Sequence[str]
