@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +19,7 @@ from cmsearch.common.files import create_file, creating, creating_folder
 from cmsearch.common.text import json_line
 from cmsearch.errors import CmsearchError, StoreError
 from cmsearch.models.spaces import model_name
+from cmsearch.store import filesystem
 from cmsearch.store.catalog import embeddings, items
 from cmsearch.store.metadata_files import check_extra, writing
 from cmsearch.store.store import Store
@@ -68,8 +70,9 @@ class _Source:
 def export(
     store: Store, folder: Path, form: Form | None = None, report: Report = lambda *_: None
 ) -> Exported:
-    """Write the vectors of one committed state of a store into a folder that isn't there yet.
+    """Write the vectors of a store into a folder that isn't there yet.
 
+    They are of one committed state, but not on a network drive, where others may write meanwhile.
     Images come first, then texts, then others, each in the order of their ids. The folder gets its
     name when it is whole. Memory doesn't grow with the store. Damaged vectors are left out. Raises
     `OSError`, `CmsearchError` without the extra `parquet`, and `StoreError` where nothing is there.
@@ -79,7 +82,7 @@ def export(
         check_extra()
     else:
         _check_outside(store, folder)
-    with store.catalog.reading():
+    with _settled(store):
         sources = list(_sources(store, form))
         if not sources:
             wanted = " or ".join(form.modalities)
@@ -93,8 +96,16 @@ def export(
     return Exported(folder, model_name(sources[0].space), arrays)
 
 
+def _settled(store: Store) -> AbstractContextManager[object]:
+    """One state, where others can write beside it. On a network drive, whose journal is no log,
+    they would wait, so there each page is read as it is then.
+    """
+    return nullcontext() if filesystem.is_remote(store.path) else store.catalog.reading()
+
+
 def _check_outside(store: Store, folder: Path) -> None:
-    if folder.resolve().is_relative_to(store.root.resolve()):
+    place = Path(os.path.realpath(folder))  # which loops of links don't stop
+    if place.is_relative_to(os.path.realpath(store.root)):
         raise CmsearchError(
             f"{folder} lies in the folder that is indexed, where the lines would be read as "
             f"captions. Name a place outside of {store.root}, or write Parquet."

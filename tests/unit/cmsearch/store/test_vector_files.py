@@ -193,6 +193,32 @@ def test_it_goes_piece_by_piece(
         assert arrays[0].read_bytes() == arrays[1].read_bytes()
 
 
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_others_write_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_remote: bool
+) -> None:
+    """Beside a log they see one state; on a network drive nobody waits for an export."""
+    monkeypatch.setattr("cmsearch.store.filesystem.is_remote", lambda _: is_remote)
+    monkeypatch.setattr(items, "_ON_A_PAGE", 2)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with Store(folder / DIRECTORY, folder) as opened:
+        serve(opened.catalog, DIM)
+        for number in range(4):
+            put(opened.catalog, 1, f"{number}.jpg", photo(rows(1, number), str(number)))
+
+    def write(name: str, done: int, total: int) -> None:
+        if done == 2:
+            with Store(folder / DIRECTORY) as other:
+                put(other.catalog, 1, "new.jpg", photo(rows(1, 9), "new"))
+
+    with Store(folder / DIRECTORY) as opened:
+        found = export(opened, tmp_path / "out", LINES, write)
+    array = np.load(tmp_path / "out" / "img_emb" / "img_emb_0.npy")
+    assert array.shape == found.arrays["img_emb"] == (5 if is_remote else 4, DIM)
+    assert len(table(tmp_path / "out")) == len(array)
+
+
 def test_damaged_vectors_are_left_out(opened: Store, tmp_path: Path) -> None:
     """The array says how many it has, though more were counted."""
     with closing(sqlite3.connect(opened.path / CATALOG)) as database, database:
@@ -266,12 +292,17 @@ def test_the_command_says_what_it_wrote(opened: Store, tmp_path: Path) -> None:
         "model": "fake:colours",
         "arrays": {"img_emb": [7, DIM]},
     }
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "loop").symlink_to("loop")
     result = called("export", opened.path, tmp_path / "b", "--metadata", "jsonl")
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[0].split() == [
         "img_emb",
         *["7", "vectors", "of", "8", "dimensions"],
     ]
+    for name in ("x" * 300, "loop/out", "file/out", "\udce9" * 300):
+        result = called("export", opened.root, tmp_path / name, "--metadata", "jsonl")
+        assert result.returncode == 1 and "can't be written: " in result.stderr
     result = called("export", opened.root, tmp_path / "no" / "where")
     assert result.returncode == 1
     assert "where can't be written: No such file or directory." in result.stderr
