@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cmsearch.common.arguments import checked_path
-from cmsearch.common.files import give_name, unused
+from cmsearch.common.files import create_file, creating, give_name, open_file, unused
 from cmsearch.common.text import storable
 from cmsearch.errors import StoreError
 from cmsearch.store import publication
 from cmsearch.store.catalog import embeddings, files
 from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.index import snapshot
+from cmsearch.store.index.manifest import DERIVED, Manifest, sealed
 from cmsearch.store.store import CATALOG, DIRECTORY, Store, find
 from cmsearch.types import Progress
 
 FILE = ".db"
 """How the name of a copy ends that is one file."""
+_BLOCK = 2**20
 _UNFINISHED = "catalog.part"  # in which nothing looks for a store
 
 Tell = Callable[[Progress], object]
@@ -56,7 +59,7 @@ def open_original(place: Path) -> Store:
 def copy(store: Store, to: Path, tell: Tell = lambda event: None) -> Copied:
     """Copy one committed state of a store to a new directory, or to a file called `….db`.
 
-    A directory is a store of the same folder, with derived files of its own; a file is its catalog.
+    A directory is a store of the same folder, with its derived files; a file is its catalog alone.
     Either is built beside its place and renamed, so there is a whole one or none. Raises
     `StoreError` for a place where something is, or where none can be made, and `QueryError` for
     what is no place.
@@ -122,9 +125,10 @@ def _fill(store: Store, folder: Path, is_file: bool, tell: Tell) -> int:
     try:
         with catalog.writing() as writer:
             writer.put_root(storable(str(store.root.resolve())))
-            writer.put_snapshots([])  # those of the original's files
+            if is_file:
+                writer.put_snapshots([])
         if not is_file:
-            _lay_out(catalog, folder, tell)
+            _lay_out(catalog, folder, store.path, tell)
         count = sum(files.counts(catalog).values())
     finally:
         catalog.close()
@@ -132,10 +136,13 @@ def _fill(store: Store, folder: Path, is_file: bool, tell: Tell) -> int:
     return count
 
 
-def _lay_out(catalog: Catalog, folder: Path, tell: Tell) -> None:
-    """Make the derived files of a copied catalog."""
+def _lay_out(catalog: Catalog, folder: Path, original: Path, tell: Tell) -> None:
+    """Give a copied catalog its derived files: the original's, or where they don't do new ones."""
     served = catalog.space()
     if served is None:
+        return
+    manifest = publication.published(catalog, original, served[0])
+    if manifest is not None and _take_over(manifest, original, folder, tell):
         return
     done, total = 0, embeddings.count(catalog, served[0])
 
@@ -146,3 +153,26 @@ def _lay_out(catalog: Catalog, folder: Path, tell: Tell) -> None:
 
     count(0)
     publication.write(catalog, folder, served, None, tell=count)
+
+
+def _take_over(manifest: Manifest, original: Path, folder: Path, tell: Tell) -> bool:
+    """Copy the files of a publication, the manifest last; False if they aren't there and whole.
+
+    Publishing deletes files, so they may go while they are copied.
+    """
+    names = [file.name for index in manifest.indexes for file in index.files]
+    if not all(DERIVED.fullmatch(name) for name in names):
+        return False
+    for done, name in enumerate(names):
+        tell(Progress("copy files", done, len(names)))
+        try:
+            source = open_file(original / name, follow=False)
+        except OSError:
+            return False
+        with source, creating(folder / name) as file:
+            shutil.copyfileobj(source, file, _BLOCK)
+    if not snapshot.are_whole(folder, manifest):
+        return False
+    create_file(folder / f"manifest-{manifest.snapshot}.json", sealed(manifest).encode())
+    tell(Progress("copy files", len(names), len(names)))
+    return True

@@ -15,14 +15,16 @@ import pytest
 
 import cmsearch
 from cmsearch.errors import CmsearchError, StoreError, StoreNotFoundError
+from cmsearch.store import publication
 from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.compaction import compact
 from cmsearch.store.copying import copy, open_original
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Progress
 from indexer import Indexer
 from indexer.doctor import examine
 from tests import kills
-from tests.builders import photo, put, serve, write_files, write_picture
+from tests.builders import flip_byte, photo, put, serve, write_files, write_picture
 from tests.processes import script
 
 DIM = 8
@@ -66,6 +68,8 @@ for number in range(int(sys.argv[3])):
 print(json.dumps(killed))
 """
 KILLS = 20
+FILES = {".f16", ".i64", ".u8", ".json"}
+"""The ends of the names of derived files."""
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +112,70 @@ def test_a_copy_answers_as_its_original_and_finds_its_pictures(
         assert examine(store, samples=0) == []
         served = store.catalog.space()
         assert served is not None and store.published(served[0]) is not None
-    assert {one.stage for one in told} == {"copy", "publish"}
+    assert {one.stage for one in told} == {"copy", "copy files"}
     assert told[-1].done == told[-1].total > 0
+    assert derived(to) == derived(folder / DIRECTORY) != {}
     assert done.items > 24 and done.bytes > 10_000
     assert not [path.name for path in tmp_path.iterdir() if path.name.endswith(".new")]
     assert stat.S_IMODE(to.stat().st_mode) == 0o700
     assert stat.S_IMODE((to / CATALOG).stat().st_mode) == 0o600
     assert Indexer(folder, store=to).run().unchanged > 24
+
+
+def derived(place: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in place.iterdir() if path.suffix in FILES}
+
+
+@pytest.mark.parametrize("harm", ["damaged", "deleted", "of a later state", "none"])
+def test_derived_files_that_do_not_do_are_made_anew(
+    folder: Path, tmp_path: Path, harm: str
+) -> None:
+    place = folder / DIRECTORY
+    file = next(place.glob("vectors-*image*"))
+    expected = answers(folder)
+    with open_original(folder) as store:
+
+        def spoil(event: Progress) -> None:
+            told.add(event.stage)
+            if event.stage != "copy" or event.done < event.total:
+                return
+            if harm == "damaged":
+                flip_byte(file)
+            elif harm == "deleted":
+                file.unlink()
+            elif harm == "of a later state":
+                publication.write(store.catalog, place, served, None)
+            else:
+                for path in place.glob("manifest-*"):
+                    path.unlink()
+
+        told, served = set[str](), store.catalog.space()
+        assert served is not None
+        copy(store, tmp_path / "copy", spoil)
+    assert "publish" in told
+    assert len(list((tmp_path / "copy").glob("manifest-*"))) == 1
+    assert answers(tmp_path / "copy") == expected
+    with Store(tmp_path / "copy") as copied:
+        assert examine(copied, samples=0) == []
+
+
+def test_originals_and_copies_go_on_apart(folder: Path, tmp_path: Path) -> None:
+    """They know the same files, until either publishes again."""
+    with open_original(folder) as store:
+        copy(store, tmp_path / "copy")
+    for number, place in enumerate((folder / DIRECTORY, tmp_path / "copy")):
+        write_picture(folder / f"{number}.png", "red", (31, 31 + number))
+        Indexer(folder, store=place).run()
+        with Store(place) as store:
+            compact(store)
+    for path in (tmp_path / "copy").iterdir():  # of which the catalog of the original knows none
+        if path.suffix in FILES:
+            shutil.copy(path, folder / DIRECTORY)
+    Indexer(folder).run()
+    found = [{path for _, path in answers(one)["red"]} for one in (folder, tmp_path / "copy")]
+    assert found[0] == found[1] and str(folder.resolve() / "1.png") in found[0]
+    with Store(folder / DIRECTORY) as store:
+        assert examine(store, samples=0) == []
 
 
 def test_a_copy_beside_copied_pictures_is_of_these(folder: Path, tmp_path: Path) -> None:
@@ -260,7 +321,7 @@ def test_what_comes_in_between_is_not_overwritten(folder: Path, tmp_path: Path) 
 
 def test_a_copy_that_is_broken_off_goes_again(folder: Path, tmp_path: Path) -> None:
     def stop(event: Progress) -> None:
-        if event.stage == "publish":
+        if event.stage == "copy files":
             raise KeyboardInterrupt
 
     with open_original(folder) as store, pytest.raises(KeyboardInterrupt):
