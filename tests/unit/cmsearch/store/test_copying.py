@@ -339,6 +339,15 @@ def test_what_is_no_index_is_not_copied(folder: Path, tmp_path: Path) -> None:
         open_original(tmp_path / "text")
 
 
+def test_an_index_whose_catalog_is_damaged_says_so(folder: Path, tmp_path: Path) -> None:
+    path = folder / DIRECTORY / CATALOG
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + bytes(len(data) - 4096))
+    with open_original(folder) as store, pytest.raises(StoreError, match=r"copied to .*malformed"):
+        copy(store, tmp_path / "copy")
+    assert [one.name for one in tmp_path.iterdir()] == ["photos"]
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="giving needs root")
 def test_an_index_of_another_user_is_not_made_ones_own(folder: Path, tmp_path: Path) -> None:
     for path in (folder / DIRECTORY, *(folder / DIRECTORY).iterdir()):
