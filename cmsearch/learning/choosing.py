@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.learning.attended import Attended
+from cmsearch.learning.metrics import are_certain
 from cmsearch.learning.ridge import FEW, FOLDS, QUERIES, STRENGTH, Held, Learner, Line, ranks
 from cmsearch.types import FloatArray, IdArray
 
 POOL = 500
 """Pictures of a fold among which the queries that choose are asked; of more, some by chance."""
-CERTAIN = 2.0
-"""Standard errors by which others have to be better than the usual numbers."""
 
 
 class Choice(NamedTuple):
@@ -91,10 +90,7 @@ def best(choices: list[Choice], values: NDArray[np.float64], groups: IdArray) ->
     """
     usual = choices.index(USUAL)
     highest = int(values.mean(1).argmax())
-    gains = values[highest] - values[usual]
-    of_groups = np.bincount(groups, gains - gains.mean())
-    error = np.sqrt((of_groups**2).sum()) / len(gains)
-    return choices[highest if gains.mean() > CERTAIN * error else usual]
+    return choices[highest if are_certain(values[highest] - values[usual], groups) else usual]
 
 
 def table(learner: Learner, second: Attended | None, seed: int) -> Table:

@@ -16,14 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cmsearch.learning.metrics import are_certain
 from cmsearch.learning.ridge import FOLDS
 from cmsearch.types import IdArray
 
 Floats = NDArray[np.float64]
 STRENGTH = 10.0
 """Of the ridge, in searches: so many that the usual weights give count for these."""
-CERTAIN = 2.0
-"""Standard errors by which the log-loss has to be lower than by the usual weights."""
 LEAST = 30
 """Groups of searches; fewer say nothing of others."""
 _STEPS = 100
@@ -73,9 +72,7 @@ def evidence_weights(lists: Lists) -> Learned | None:
         held = fold == out
         after[held] = log_loss(lists.some(held), weighted(lists.some(~held)))
     before = log_loss(lists, usual(lists))
-    gains = before - after
-    of_groups = np.bincount(group, gains - gains.mean())
-    if gains.sum() <= CERTAIN * float(np.sqrt((of_groups**2).sum())):
+    if not are_certain(before - after, group):
         return None
     return Learned(weighted(lists), float(before.mean()), float(after.mean()))
 

@@ -57,7 +57,6 @@ def fit_evidence(
     """
     engine = Engine(store, device=device)
     view = store.view()
-    table = defaults("", store.catalog.stages(view.space_id))
     run = defaults(view.space.encoder, store.catalog.stages(view.space_id)).get(WAY)
     plain = replace(run or StageSettings(), model="", weights={})
     asked = _asked(engine, plain, tell)
@@ -65,9 +64,8 @@ def fit_evidence(
     weights = _named(asked.ways, learned) if asked and learned else {}
     had = run is not None and bool(run.weights)
     if not dry_run and (weights or had):
-        with store.locked(), store.catalog.writing() as writer:
-            kept = {**table, WAY: replace(plain, weights=weights)}
-            writer.put_stages(view.space_id, pack(kept))
+        with store.locked():
+            _keep(store, view.space_id, replace(plain, weights=weights))
     if not asked or not learned:
         return None
     return Weighing(
@@ -79,13 +77,17 @@ def forget_evidence(store: Store) -> bool:
     """Let every way count as usual where texts ask for pictures; whether one did not."""
     with store.locked():
         view = store.view()
-        table = defaults("", store.catalog.stages(view.space_id))
-        run = table.get(WAY, StageSettings())
-        if not run.weights:
-            return False
-        with store.catalog.writing() as writer:
-            writer.put_stages(view.space_id, pack({**table, WAY: replace(run, weights={})}))
-    return True
+        run = defaults("", store.catalog.stages(view.space_id)).get(WAY, StageSettings())
+        if run.weights:
+            _keep(store, view.space_id, replace(run, weights={}))
+    return bool(run.weights)
+
+
+def _keep(store: Store, space: int, run: StageSettings) -> None:
+    """Let a store run this by default where texts ask for pictures, and else what it did."""
+    table = defaults("", store.catalog.stages(space))
+    with store.catalog.writing() as writer:
+        writer.put_stages(space, pack({**table, WAY: run}))
 
 
 class _Asked(NamedTuple):

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from cmsearch.common.files import read_file
 from cmsearch.errors import MediaError
+from cmsearch.types import IdArray
 
 CUTOFFS = (1, 5, 10)
 BOOTSTRAP = 1000
+CERTAIN = 2.0
+"""Standard errors by which something has to be better to be certainly so."""
 MAX_BYTES = 256 * 2**20
 """The largest file of pairs, or of queries."""
 
@@ -70,6 +73,15 @@ def ndcg(relevant: NDArray[np.bool_], k: int) -> float:
     ideal = discounts[: min(k, int(relevant.sum()))].sum()
     gain = (relevant[:k] * discounts[: len(relevant[:k])]).sum()
     return float(gain / ideal) if ideal else 0.0
+
+
+def are_certain(gains: NDArray[np.float64], groups: IdArray) -> bool:
+    """Whether the mean of gains `(n,)` is certainly above 0, by `CERTAIN` standard errors over
+    groups `(n,)` of gains that depend on each other.
+    """
+    of_groups = np.bincount(groups, gains - gains.mean())
+    error = float(np.sqrt((of_groups**2).sum())) / len(gains)
+    return bool(gains.mean() > CERTAIN * error)
 
 
 def measure(values: NDArray[np.float64]) -> Measure:
