@@ -110,14 +110,20 @@ def creating_folder(path: Path) -> Iterator[Path]:
     `FileExistsError`, `OSError`.
     """
     _check_free(path)
-    beside = unused(path.parent)
-    beside.mkdir()
-    try:
+    with folder_beside(path) as beside:
         yield beside
         give_name(beside, path)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
+
+
+@contextmanager
+def folder_beside(path: Path, mode: int = 0o777) -> Iterator[Path]:
+    """A folder to fill beside a place, by a random name, which goes again unless it is renamed."""
+    folder = unused(path.parent)
+    folder.mkdir(mode)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -133,10 +139,9 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     with new_file(beside, mode if kept is None else 0o600) as file:
         try:
             yield file
-            file.flush()
             if kept is not None and hasattr(os, "fchmod"):  # Windows has it from Python 3.13 on
                 os.fchmod(file.fileno(), kept)
-            os.fsync(file.fileno())
+            sync(file)
             file.close()  # before it is renamed, which Windows asks for
             beside.replace(path)
         except BaseException:
@@ -144,6 +149,12 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
                 file.close()
             beside.unlink(missing_ok=True)
             raise
+
+
+def sync(file: BinaryIO) -> None:
+    """Bring what was written to a file to the disk."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def replace_file(path: Path, data: bytes, mode: int = 0o666) -> None:

@@ -109,17 +109,9 @@ def _merge(store: Store, tell: Callable[[Progress], object]) -> Manifest | None:
     served = store.catalog.space()
     if served is None:
         return None
-    total = embeddings.count(store.catalog, served[0])
     former = store.published(served[0])
-    done = 0
-
-    def count(rows: int) -> None:
-        nonlocal done
-        done += rows
-        tell(Progress("compact", min(done, total), total))
-
-    count(0)
-    return publication.write(store.catalog, store.path, served, former, whole=True, tell=count)
+    written = publication.counting("compact", store.catalog, served[0], tell)
+    return publication.write(store.catalog, store.path, served, former, whole=True, tell=written)
 
 
 def _bytes(store: Store) -> int:

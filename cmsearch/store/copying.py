@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from cmsearch.common.arguments import checked_path
-from cmsearch.common.files import create_file, creating, give_name, open_file, unused
+from cmsearch.common.files import create_file, creating, folder_beside, give_name, open_file
 from cmsearch.common.text import storable
 from cmsearch.errors import StoreError
 from cmsearch.store import publication
-from cmsearch.store.catalog import embeddings, files
+from cmsearch.store.catalog import files
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import snapshot
 from cmsearch.store.index.manifest import DERIVED, Manifest, sealed
@@ -67,7 +66,7 @@ def copy(store: Store, to: Path, tell: Tell = lambda event: None) -> Copied:
     _check(store, to)
     is_file = to.suffix.lower() == FILE
     try:
-        with _beside(to) as folder:
+        with folder_beside(to, 0o700) as folder:
             copied = _fill(store, folder, is_file, tell)
             size = sum(path.stat().st_size for path in folder.iterdir())
             give_name(folder / CATALOG if is_file else folder, to)
@@ -108,17 +107,6 @@ def _taken(to: Path) -> StoreError:
     return StoreError(f"{to} is there already. Give another name, or delete it.")
 
 
-@contextmanager
-def _beside(to: Path) -> Iterator[Path]:
-    """A directory for its owner alone beside a place, which goes again unless it is renamed."""
-    folder = unused(to.parent)
-    folder.mkdir(mode=0o700)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _fill(store: Store, folder: Path, is_file: bool, tell: Tell) -> int:
     """Copy the catalog, and lay its vectors out unless it `is_file`; gives its number of items."""
     made = folder / _UNFINISHED
@@ -146,15 +134,8 @@ def _lay_out(catalog: Catalog, folder: Path, original: Path, tell: Tell) -> None
     manifest = publication.published(catalog, original, served[0])
     if manifest is not None and _take_over(manifest, original, folder, tell):
         return
-    done, total = 0, embeddings.count(catalog, served[0])
-
-    def count(rows: int) -> None:
-        nonlocal done
-        done += rows
-        tell(Progress("publish", min(done, total), total))
-
-    count(0)
-    publication.write(catalog, folder, served, None, tell=count)
+    written = publication.counting("publish", catalog, served[0], tell)
+    publication.write(catalog, folder, served, None, tell=written)
 
 
 def _take_over(manifest: Manifest, original: Path, folder: Path, tell: Tell) -> bool:

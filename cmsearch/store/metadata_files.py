@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, BinaryIO
 
+from cmsearch.common.files import sync
 from cmsearch.common.text import json_line
 from cmsearch.errors import CmsearchError
 
@@ -34,8 +34,7 @@ def writing(file: BinaryIO, form: str) -> Iterator[Add]:
     """What adds rows to a table in a file, which is whole and on the disk after it."""
     with (_parquet if form == "parquet" else _lines)(file) as add:
         yield add
-    file.flush()
-    os.fsync(file.fileno())
+    sync(file)
 
 
 @contextmanager

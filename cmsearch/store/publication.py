@@ -21,7 +21,7 @@ from cmsearch.store.index import manifest as manifests
 from cmsearch.store.index import plugins, segments, snapshot
 from cmsearch.store.index.manifest import Manifest
 from cmsearch.store.index.rows import HalfArray, chunks
-from cmsearch.types import Background, FloatArray, IdArray, Modality, Space
+from cmsearch.types import Background, FloatArray, IdArray, Modality, Progress, Space
 
 SAMPLE = 50_000
 """Vectors that are compared to know what chance does."""
@@ -196,6 +196,21 @@ def _told(
     for page in pages:
         yield page
         tell(len(page[0]))
+
+
+def counting(
+    stage: str, catalog: Catalog, space: int, tell: Callable[[Progress], object]
+) -> Callable[[int], None]:
+    """What `write` says of rows, told as how far a stage is among all vectors of a space."""
+    done, total = 0, embeddings.count(catalog, space)
+
+    def count(rows: int) -> None:
+        nonlocal done
+        done += rows
+        tell(Progress(stage, min(done, total), total))
+
+    count(0)
+    return count
 
 
 def texts(catalog: Catalog, space: int, dim: int) -> FloatArray:

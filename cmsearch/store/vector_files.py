@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from numpy.lib import format as npy
 
-from cmsearch.common.files import create_file, creating, creating_folder
+from cmsearch.common.files import create_file, creating, creating_folder, sync
 from cmsearch.common.text import json_line
 from cmsearch.errors import CmsearchError, StoreError
 from cmsearch.models.spaces import model_name
@@ -150,7 +150,7 @@ def _write(
                     report(source.name, seen, source.most)
                 shapes[source.name] = rows, source.space.dim
                 _head(array, form.dtype, shapes[source.name])
-                _sync(array)
+                sync(array)
     return shapes
 
 
@@ -202,8 +202,3 @@ def _describe(
     }
     found = {"folder": str(root), "dtype": form.dtype, "arrays": arrays}
     return json_line(found).encode() + b"\n"
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
