@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from cmsearch.common.digest import file_digest
 from cmsearch.common.kinds import FileKind
@@ -37,39 +38,61 @@ class Changes:
 
 
 def compare(
-    files: Sequence[Found],
-    assets: Mapping[str, Asset],
-    unread: Sequence[Skipped] = (),
+    files: Iterable[Found],
+    rows: Iterable[Sequence[Any]],
+    unread: Iterable[Skipped] = (),
     *,
     lacking: Container[str] = frozenset(),
     unhashed: Container[str] = frozenset(),
+    outdated: Container[str] = frozenset(),
 ) -> Changes:
     """What happened since the catalog last saw the files; only their `stat` is looked at.
 
-    What is `unread` is not gone, nor what is below it: a link whose target is not mounted may have
-    led to a file or to a folder.
+    `rows` are what `cmsearch.store.catalog.files.rows` gives, in the order of paths. Files may have
+    any order; the rows between are kept for one that comes late. What is `unread`, which may be
+    known only after the last file, is not gone, nor what is below it: a link whose target is not
+    mounted may have led to a file or to a folder. Files of `outdated` kinds count as changed.
     """
     added, changed, skipped, again, unseen = [], [], [], [], []
-    unchanged = 0
-    for file in files:
-        asset = assets.get(file.path)
-        if asset is None:
+    unchanged, gone = 0, dict[str, Sequence[Any]]()
+    for file, row in _joined(files, rows, gone):
+        if row is None:
             added.append(file)
-        elif _seen(file) != _seen(asset):
+        elif row[:5] != file or file[1] in outdated:
             changed.append(file)
-        elif _was_read(asset) and file.path in lacking:
+        elif file[0] in lacking and was_read(row[5]):
             again.append(file)
         else:
-            unchanged += _was_read(asset)
-            if _was_read(asset) and file.path in unhashed:
+            skipped += named(file[0], row[5])
+            unchanged += was_read(row[5])
+            if file[0] in unhashed and was_read(row[5]):
                 unseen.append(file)
-            skipped += named(file.path, asset.error)
     hidden = {one.path.rstrip("/") for one in unread}
-    gone = assets.keys() - {file.path for file in files}
-    removed = sorted(path for path in gone if not _is_below(path, hidden))
+    removed = sorted(path for path in gone if not is_below(path, hidden))
     return Changes(
         added, changed, unchanged, removed, skipped, lacking=tuple(again), unhashed=tuple(unseen)
     )
+
+
+def _joined(
+    files: Iterable[Found], rows: Iterable[Sequence[Any]], others: dict[str, Sequence[Any]]
+) -> Iterator[tuple[Found, Sequence[Any] | None]]:
+    """Each file with its row, if it has one; rows without a file are left among the `others`."""
+    rest = iter(rows)
+    row = next(rest, None)
+    for file in files:
+        path = file[0]
+        while row is not None and row[0] < path:
+            others[row[0]] = row
+            row = next(rest, None)
+        if row is not None and row[0] == path:
+            yield file, row
+            row = next(rest, None)
+        else:
+            yield file, others.pop(path, None)
+    while row is not None:
+        others[row[0]] = row
+        row = next(rest, None)
 
 
 def find_moved(folder: Path, changes: Changes, assets: Mapping[str, Asset]) -> dict[str, Found]:
@@ -80,7 +103,7 @@ def find_moved(folder: Path, changes: Changes, assets: Mapping[str, Asset]) -> d
     gone: dict[tuple[int, str, str | None], list[str]] = {}
     for path in changes.removed:
         asset = assets[path]
-        if _was_read(asset) and asset.mtime_ns not in (None, STALE):
+        if was_read(asset.error) and asset.mtime_ns not in (None, STALE):
             gone.setdefault((asset.size, asset.kind, asset.digest), []).append(path)
     sizes = {key[:2] for key in gone}
     moved: dict[str, Found] = {}
@@ -101,14 +124,16 @@ def moved_asset(asset: Asset, file: Found, moved: Mapping[str, Found]) -> Asset:
     return replace(asset, path=file.path, mtime_ns=mtime_ns, about=file.about)
 
 
-def _is_below(path: str, places: Container[str]) -> bool:
+def is_below(path: str, places: Set[str]) -> bool:
     """Whether a path is among `places`, or one of the folders that it is in."""
+    if not places:
+        return False
     return path in places or any(str(folder) in places for folder in PurePosixPath(path).parents)
 
 
-def _was_read(asset: Asset) -> bool:
+def was_read(error: str | None) -> bool:
     """Whether the file could be read, if perhaps not every line of it."""
-    return asset.error is None or is_of_lines(asset.error)
+    return error is None or is_of_lines(error)
 
 
 def _digest(path: Path) -> str | None:
@@ -116,7 +141,3 @@ def _digest(path: Path) -> str | None:
         return file_digest(path)
     except OSError:  # it will be reported when it is read
         return None
-
-
-def _seen(file: Found | Asset) -> tuple[object, ...]:
-    return file.size, file.mtime_ns, file.kind, file.about

@@ -281,7 +281,7 @@ def _unchanged(store: Store, assets: dict[str, Asset]) -> list[Found]:
         files = scan(store.root).files
     except StoreError:  # the folder isn't here; only what is in the store can be examined
         return []
-    changes = compare(files, assets)
+    changes = compare(files, indexed.rows(store.catalog))
     other = {file.path for file in (*changes.added, *changes.changed)}
     return [file for file in files if file.path not in other]
 

@@ -4,84 +4,138 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from cmsearch.common.text import native
 from cmsearch.errors import StoreError
 from cmsearch.store.catalog import files as indexed
+from cmsearch.store.catalog.skipped_lines import named
 from cmsearch.store.store import Store
-from cmsearch.types import Asset, Generation, Skipped
-from indexer.changes import Changes, compare, find_moved, moved_asset
-from indexer.scan import Found
+from cmsearch.types import Asset, Generation
+from indexer.changes import Changes, compare, find_moved, is_below, moved_asset, was_read
+from indexer.scan import Found, Scan
 
 
 class Seen(NamedTuple):
-    """What a scan saw of a folder: its files, and what could not be looked at."""
+    """What is compared with the catalog: the files of a folder, as a scan of it finds them, and the
+    kinds of files that are to be read again.
+    """
 
     folder: Path
-    files: Sequence[Found]
-    unread: Sequence[Skipped]
+    scan: Scan
+    files: Iterable[Found]
+    outdated: frozenset[str] = frozenset()
 
 
-def settled(store: Store, target: Generation | None, seen: Seen) -> Changes:
-    """What is to be read, after the catalog has followed what was moved or is gone."""
-    assets = indexed.assets(store.catalog)
-    first = compared(store, target, assets, seen)
-    if not first.removed and not first.moved:
-        return first
-    _follow(store, assets, first)
-    again = compared(store, target, assets, seen)
-    read = {file.path for file in (*again.changed, *again.lacking)}
-    kept = [file for file in first.moved.values() if file.path not in read]
-    unchanged = again.unchanged - len(kept)
-    return replace(again, unchanged=unchanged, removed=first.removed, moved=first.moved)
+class Lacking(NamedTuple):
+    """The paths of files that a model has not encoded, and of those that have no hashes yet."""
+
+    encodings: set[str]
+    hashes: set[str]
 
 
-def compared(
-    store: Store, target: Generation | None, assets: Mapping[str, Asset], seen: Seen
-) -> Changes:
-    """What happened to the files since the last run, when the catalog had these assets.
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What happened to the files; the assets of those that are gone or moved; what files lack."""
+
+    changes: Changes
+    gone: Mapping[str, Asset]
+    lacking: Lacking
+
+
+def compared(store: Store, target: Generation | None, seen: Seen) -> Compared:
+    """What happened to the files since the last run.
 
     Raises `StoreError` where all are gone.
     """
-    lacking = indexed.lacking(store.catalog, target.space_id if target else 0)
-    sounds = store.catalog.sound_space()
-    if sounds is not None:
-        lacking |= indexed.lacking_sounds(store.catalog, sounds[0])
-    unhashed = indexed.unhashed(store.catalog)
-    changes = compare(seen.files, assets, seen.unread, lacking=lacking, unhashed=unhashed)
+    catalog = store.catalog
+    lacking = Lacking(_unencoded(store, target), indexed.unhashed(catalog))
+    changes = compare(
+        seen.files, indexed.rows(catalog), seen.scan.skipped,
+        lacking=lacking.encodings, unhashed=lacking.hashes, outdated=seen.outdated,
+    )  # fmt: skip
     if not changes.removed:
-        return changes
-    if not seen.files:
+        return Compared(changes, {}, lacking)
+    if not seen.scan.count:
         raise StoreError(
-            f"None of the {len(assets)} files that were indexed is in {seen.folder} any more. "
-            "If its drive is not mounted, mount it and run the command again; if they were "
+            f"None of the {indexed.count(catalog)} files that were indexed is in {seen.folder} any "
+            "more. If its drive is not mounted, mount it and run the command again; if they were "
             f"deleted, delete the index too: {store.path}."
         )
-    moved = find_moved(seen.folder, changes, assets)
+    gone = {
+        path: replace(asset, mtime_ns=None) if asset.kind in seen.outdated else asset
+        for path, asset in indexed.assets_at(catalog, changes.removed).items()
+    }
+    moved = find_moved(seen.folder, changes, gone)
     places = {file.path for file in moved.values()}
-    return replace(
+    changes = replace(
         changes,
         added=[file for file in changes.added if file.path not in places],
         removed=[path for path in changes.removed if path not in moved],
         moved=moved,
     )
+    return Compared(changes, gone, lacking)
 
 
-def _follow(store: Store, assets: dict[str, Asset], changes: Changes) -> None:
-    """Let the catalog, and the assets that were read of it, follow what was moved or is gone."""
-    snapshot = store.snapshot()
+def settled(store: Store, seen: Seen, found: Compared) -> Changes:
+    """What is to be read, after the catalog has followed what was moved or is gone."""
+    changes = found.changes
+    if not changes.removed and not changes.moved:
+        return changes
+    again = _follow(store, found)
+    changed, lacking, unhashed = [*changes.changed], [*changes.lacking], [*changes.unhashed]
+    skipped = [*changes.skipped]
+    for path, file in changes.moved.items():
+        asset = moved_asset(found.gone[path], file, changes.moved)
+        if asset.mtime_ns is None or file.path in again:
+            changed.append(file)
+        elif path in found.lacking.encodings:
+            lacking.append(file)
+        else:
+            skipped += named(file.path, asset.error)
+            unhashed += [file] if path in found.lacking.hashes else []
+    known = {file.path for file in (*changes.added, *changed)}
+    hidden = {one.path.rstrip("/") for one in seen.scan.skipped}
+    assets = indexed.assets_at(store.catalog, again - known)
+    read = [file for file in _present(seen.folder, assets) if not is_below(file.path, hidden)]
+    paths, late = {file.path for file in read}, {file.path for file in lacking}
+    return replace(
+        changes,
+        changed=[*changed, *read],
+        unchanged=changes.unchanged - sum(was_read(assets[one].error) for one in paths - late),
+        skipped=[one for one in skipped if one.path not in paths],
+        lacking=[file for file in lacking if file.path not in paths],
+        unhashed=[file for file in unhashed if file.path not in paths],
+    )
 
-    def read_again(paths: frozenset[str]) -> None:
-        assets.update({path: replace(assets[path], mtime_ns=None) for path in paths})
 
+def _unencoded(store: Store, target: Generation | None) -> set[str]:
+    """The paths of the files of which something is not encoded."""
+    found = indexed.lacking(store.catalog, target.space_id if target else 0)
+    sounds = store.catalog.sound_space()
+    return found if sounds is None else found | indexed.lacking_sounds(store.catalog, sounds[0])
+
+
+def _follow(store: Store, found: Compared) -> frozenset[str]:
+    """Let the catalog follow what was moved or is gone; the paths of what is to be read again."""
+    changes, snapshot, again = found.changes, store.snapshot(), set[str]()
     with store.catalog.writing() as writer:
         for path, file in changes.moved.items():
-            moved = moved_asset(assets.pop(path), file, changes.moved)
-            assets[moved.path] = moved
-            read_again(writer.move_asset(path, moved))
+            again.discard(path)
+            again |= writer.move_asset(path, moved_asset(found.gone[path], file, changes.moved))
         for path in changes.removed:
-            del assets[path]
-            read_again(writer.remove_asset(path, snapshot) & assets.keys())
+            again |= writer.remove_asset(path, snapshot)
+    return frozenset(again.difference(changes.removed))
+
+
+def _present(folder: Path, assets: Mapping[str, Asset]) -> Iterator[Found]:
+    """The files of some assets as they are now, if they are there."""
+    for path, asset in sorted(assets.items()):
+        try:
+            status = (folder / native(path)).stat()
+        except OSError:  # it is for the next run to say
+            continue
+        yield Found(path, asset.kind, status.st_size, status.st_mtime_ns, asset.about)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
-from cmsearch.common.kinds import SUBJECTS
 from cmsearch.common.processors import threads
 from cmsearch.errors import ModelError, StoreMismatchError
 from cmsearch.models import adapters
@@ -27,10 +26,11 @@ from indexer.follow import Seen, compared, settled
 from indexer.pipeline import Clock, Counter, ordered_map
 from indexer.read import Loader
 from indexer.report import Plan, Report
-from indexer.scan import Found, in_order, in_turn, of_kinds, scan
+from indexer.scan import Found, Scan, in_order, in_turn
 from indexer.sounds import Sounds
 from indexer.speech import Speech
 from indexer.stages import IndexStages, Spaces, batched, units
+from indexer.subjects import FolderSubjects
 
 log = logging.getLogger("cmsearch")
 
@@ -83,19 +83,22 @@ class Indexer:
         """
         self._clock = Clock()
         tell = progress or (lambda event: None)
-        with self._clock("scan"):
-            files, skipped, unread = scan(self.folder)
+        scan = Scan(self.folder, self._clock)
+        files: Iterable[Found] = scan
         if not (self.store / CATALOG).exists():
-            self._try(files, tell)
+            files = list(scan)
+            self._try(scan.kinds, tell)
         with Store(self.store, self.folder) as store, store.locked():
             self._check_root(store)
             publication.choose_index(store.catalog, self._vectors)
             name = self._chosen(store.space)
             target = self._target(store, name, tell)
-            for hearing in (self._sounds, self._speech):
-                hearing.settle(store, files)
-            changes = settled(store, target, Seen(self.folder, files, skipped))
-            skipped += self._index(store, name, changes, files, tell)
+            self._sounds.settle(store)
+            seen = Seen(self.folder, scan, files, self._speech.outdated(store.catalog))
+            found = compared(store, target, seen)
+            self._speech.settle(store, scan.kinds)
+            changes = settled(store, seen, found)
+            skipped = _by_path(scan.skipped) + self._index(store, name, changes, tell)
             waiting = self._switch(store, name, tell)
             with self._clock("publish"):
                 tell(Progress("publish", 0, 1))
@@ -111,7 +114,7 @@ class Indexer:
                 moved=len(changes.moved),
                 removed=len(changes.removed),
                 skipped=(*skipped, *changes.skipped),
-                unread=unread,
+                unread=scan.unread,
                 waiting=waiting,
                 items=indexed.counts(store.catalog),
                 seconds=dict(self._clock.seconds),
@@ -119,18 +122,17 @@ class Indexer:
 
     def plan(self) -> Plan:
         """Say what `run` would do, as far as the files tell without being opened or encoded."""
-        files, skipped, unread = scan(self.folder)
+        scan = Scan(self.folder)
         if not (self.store / CATALOG).exists():
-            name, paths = self._chosen(None, ask=False), _paths(files)
-            return Plan(name, self.store, paths, skipped=tuple(skipped), unread=unread)
+            name, paths = self._chosen(None, ask=False), _paths(list(scan))
+            skipped = _by_path(scan.skipped)
+            return Plan(name, self.store, paths, skipped=tuple(skipped), unread=scan.unread)
         with Store(self.store) as store:
             self._check_root(store)
             name = self._chosen(store.space, ask=False)
-            target = _generation(store, name)
-            assets = indexed.assets(store.catalog)
-            for hearing in (self._sounds, self._speech):
-                assets = hearing.stale(assets, store.catalog, files)
-            changes = compared(store, target, assets, Seen(self.folder, files, skipped))
+            outdated = self._sounds.outdated(store.catalog) | self._speech.outdated(store.catalog)
+            seen = Seen(self.folder, scan, scan, outdated)
+            changes = compared(store, _generation(store, name), seen).changes
             return Plan(
                 name,
                 store.path,
@@ -140,15 +142,15 @@ class Indexer:
                 removed=tuple(changes.removed),
                 moved=tuple((old, file.path) for old, file in changes.moved.items()),
                 unchanged=changes.unchanged,
-                skipped=(*skipped, *changes.skipped),
-                unread=unread,
+                skipped=(*_by_path(scan.skipped), *changes.skipped),
+                unread=scan.unread,
             )
 
-    def _try(self, files: Sequence[Found], tell: Callable[[Progress], object]) -> None:
+    def _try(self, kinds: Container[str], tell: Callable[[Progress], object]) -> None:
         """Load the models before there is a store, so that a mistake leaves none behind."""
         self._load(self._chosen(None), None, tell)
-        for hearing in (self._speech, self._sounds):
-            hearing.settle(None, files)
+        self._speech.settle(None, kinds)
+        self._sounds.settle(None)
 
     def _check_root(self, store: Store) -> None:
         if store.root.resolve() != self.folder.resolve():
@@ -181,7 +183,6 @@ class Indexer:
         store: Store,
         name: str,
         changes: Changes,
-        files: Sequence[Found],
         tell: Callable[[Progress], object],
     ) -> list[Skipped]:
         """Read, batch, encode and write what is new or changed; returns what was left out."""
@@ -189,7 +190,7 @@ class Indexer:
         if not work:
             return []
         encoder, space = self._ready(store, name, tell)
-        subjects = frozenset(file.path for file in of_kinds(files, *SUBJECTS))
+        subjects = FolderSubjects(store.catalog, work)
         counter = Counter(len(work), lambda *event: tell(Progress("index", *event)))
         speech, sounds = (
             self._speech.listener(store.catalog, work, counter.note),
@@ -282,8 +283,12 @@ def _generation(store: Store, name: str) -> Generation | None:
     return max(own, key=lambda one: (one.space == store.space, one.id), default=None)
 
 
+def _by_path(skipped: Iterable[Skipped]) -> list[Skipped]:
+    return sorted(skipped, key=lambda one: one.path)
+
+
 def _paths(files: Sequence[Found]) -> tuple[str, ...]:
-    return tuple(file.path for file in files)
+    return tuple(file.path for file in in_order(files))
 
 
 def _read(files: Sequence[Found], skipped: Sequence[Skipped]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -74,7 +74,7 @@ class Loader:
         self,
         folder: Path,
         encoder: Encoder,
-        subjects: frozenset[str],
+        subjects: Collection[str],
         speech: Callable[[Path, str], Iterable[Segment]] | None = None,
         sounds: Callable[[Path, str], Iterable[Window]] | None = None,
     ) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from cmsearch.common.files import open_file
@@ -13,7 +12,8 @@ from cmsearch.common.kinds import HEARD, PICTURES, FileKind
 from cmsearch.common.text import caseless, native
 from cmsearch.media.readers import is_long, make_reader, may_be_table, names, names_by_suffix
 from cmsearch.types import Skipped
-from indexer.walk import walk
+from indexer.pipeline import Clock
+from indexer.walk import Listed, Walk, suffix
 
 SIDECAR = "sidecar"
 """The reader of texts beside what they are about; others are told by suffixes."""
@@ -21,9 +21,11 @@ _MARK = re.compile(r"\.(?:[a-z]{2,3}(?:-\w{2,4})?|cc|default|forced|sdh)", re.AS
 _STREAM = ".ts"
 _LAST_NS = 2**63 - 1  # the last time that SQLite can hold, in 2262
 
+Aliases = Mapping[str, tuple[str, str]]
+"""Links beside the files of a folder: the path and the kind of what each leads to."""
 
-@dataclass(frozen=True, slots=True)
-class Found:
+
+class Found(NamedTuple):
     """A file of the folder: its path relative to it, and the name of the reader that it is for.
 
     The path has the form of `cmsearch.common.text.storable`. `about` is the picture or the film
@@ -47,34 +49,93 @@ class Scanned(NamedTuple):
     unread: dict[str, int]
 
 
-def scan(folder: Path) -> Scanned:
-    """What is in a folder; `indexer.walk` says what is passed over.
+class Scan:
+    """What is in a folder, a file at a time; `indexer.walk` says what is passed over.
 
-    Files that need an extra of cmsearch which isn't installed are among what is skipped.
+    The files come in the order of their paths, but for those that links have to do with, which come
+    last. At the end `count` is their number, `kinds` has the kinds of all of them, and `skipped`
+    what could not be looked at, or needs an extra of cmsearch which isn't installed. Raises
+    `StoreNotFoundError`.
     """
-    kinds, missing = _kinds_by_suffix()
-    walked = walk(folder, frozenset(kinds))
-    files: list[Found] = []
-    skipped = list(walked.skipped)
-    for path, status in walked.files.items():
-        kind = kinds[_suffix(path)]
-        if _suffix(path) == _STREAM and not _is_stream(folder / native(path)):
-            walked.unread[_STREAM] += 1
-            continue
-        if kind in missing:
-            extra = f"cmsearch[{missing[kind]}]"
-            skipped.append(Skipped(path, f"needs {extra}: pip install '{extra}'"))
-            continue
-        files.append(Found(path, kind, status.st_size, min(status.st_mtime_ns, _LAST_NS)))
-    sidecars, subtitles = _sidecars(files, walked.aliases), _subtitles(files, walked.aliases)
-    files = [_as_sidecar(file, sidecars.get(file.path)) for file in files]
-    files = [replace(file, about=subtitles.get(file.path, file.about)) for file in files]
-    unread = sorted(walked.unread.items(), key=lambda one: (-one[1], one[0]))
-    return Scanned(
-        in_order(files),
-        sorted(skipped, key=lambda one: one.path),
-        dict(unread),
-    )
+
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+        self._folder = folder
+        self._clock = clock or Clock()
+        self._kinds, self._missing = _kinds_by_suffix()
+        self._odd = {*self._missing, *(self._kinds[end] for end in self._kinds if end == _STREAM)}
+        self._beside = _kinds_beside(self._kinds)
+        self.kinds: set[str] = set()
+        self.count = 0
+        with self._clock("scan"):
+            self._walk = Walk(folder, self._kinds)
+        self.skipped = self._walk.skipped
+
+    def __iter__(self) -> Iterator[Found]:
+        waiting: list[Found] = []  # of the folders above, what comes behind the one that is listed
+        for prefix, files in self._listed(self._walk.real()):
+            while waiting and waiting[-1].path < prefix:
+                yield waiting.pop()
+            waiting += reversed(files)
+        yield from reversed(waiting)
+        for _, files in self._listed(self._walk.linked()):
+            yield from files
+
+    @property
+    def unread(self) -> dict[str, int]:
+        """How many files nothing here reads; whole at the end."""
+        return dict(sorted(self._walk.unread.items(), key=lambda one: (-one[1], one[0])))
+
+    def _listed(self, folders: Iterator[Listed]) -> Iterator[tuple[str, list[Found]]]:
+        """The files of each folder; only the walk is timed."""
+        while True:
+            with self._clock("scan"):
+                listed = next(folders, None)
+                files = [] if listed is None else self._files(listed)
+            if listed is None:
+                return
+            self.count += len(files)
+            self.kinds.update(file[1] for file in files)
+            yield listed.prefix, files
+
+    def _files(self, listed: Listed) -> list[Found]:
+        prefix = listed.prefix
+        files = [
+            Found(prefix + name, kind, size, mtime_ns if mtime_ns < _LAST_NS else _LAST_NS)
+            for name, kind, size, mtime_ns in listed.files
+        ]
+        kinds = {file[1] for file in files}
+        if not self._odd.isdisjoint(kinds):
+            files = [file for file in files if self._is_read(file)]
+        if self._beside.isdisjoint(kinds):
+            return files
+        aliases = {
+            prefix + name: (path, kind)
+            for name, (path, kind) in listed.aliases.items()
+            if kind not in self._missing
+        }
+        sidecars, subtitles = _sidecars(files, aliases), _subtitles(files, aliases)
+        files = [_as_sidecar(file, sidecars.get(file.path)) for file in files]
+        return [file._replace(about=subtitles.get(file.path, file.about)) for file in files]
+
+    def _is_read(self, file: Found) -> bool:
+        """Whether it can be read here; notes it where it can't."""
+        may_be_code = suffix(file.path).lower() == _STREAM
+        if may_be_code and not _is_stream(self._folder / native(file.path)):
+            self._walk.unread[_STREAM] += 1
+            return False
+        if file.kind in self._missing:
+            extra = f"cmsearch[{self._missing[file.kind]}]"
+            needs = Skipped(file.path, f"needs {extra}: pip install '{extra}'")
+            self._walk.skipped.append(needs)
+            return False
+        return True
+
+
+def scan(folder: Path) -> Scanned:
+    """All that is in a folder at once; raises `StoreNotFoundError`."""
+    found = Scan(folder)
+    files = in_order(found)
+    return Scanned(files, sorted(found.skipped, key=lambda one: one.path), found.unread)
 
 
 def _is_stream(path: Path) -> bool:
@@ -128,15 +189,21 @@ def _kinds_by_suffix() -> tuple[dict[str, str], dict[str, str]]:
     return kinds, {kind: extra for kind, extra in missing.items() if extra}
 
 
-def _sidecars(files: Sequence[Found], aliases: Mapping[str, str]) -> dict[str, str]:
+def _kinds_beside(kinds: Mapping[str, str]) -> frozenset[str]:
+    """The kinds of files that may lie beside others that they are about."""
+    own = make_reader(SIDECAR).suffixes
+    return frozenset({*(kinds[end] for end in own if end in kinds), *names(FileKind.SUBTITLES)})
+
+
+def _sidecars(files: Sequence[Found], aliases: Aliases) -> dict[str, str]:
     """The picture, or else the film, of each text beside one."""
     own = make_reader(SIDECAR).suffixes
-    texts = {file.path: _stem(file.path) for file in files if _suffix(file.path) in own}
+    texts = {file.path: _stem(file.path) for file in files if suffix(file.path).lower() in own}
     pictures = _beside(texts, _by_stem(files, aliases, names(*PICTURES)))
     return {**_beside(texts, _by_stem(files, aliases, names(FileKind.FILM))), **pictures}
 
 
-def _subtitles(files: Sequence[Found], aliases: Mapping[str, str]) -> dict[str, str]:
+def _subtitles(files: Sequence[Found], aliases: Aliases) -> dict[str, str]:
     """The film, or else the recording, of each file of subtitles beside one.
 
     Its name may end with a language, and with what else players know: `film.en.sdh.srt`.
@@ -149,7 +216,7 @@ def _subtitles(files: Sequence[Found], aliases: Mapping[str, str]) -> dict[str, 
         stems = {
             path: _stem(stem)
             for path, stem in stems.items()
-            if path not in found and _MARK.fullmatch(PurePosixPath(stem).suffix)
+            if path not in found and _MARK.fullmatch(suffix(stem))
         }
         found |= {path: recorded[stem] for path, stem in stems.items() if stem in recorded}
     return found
@@ -171,17 +238,14 @@ def _beside(stems: Mapping[str, str], subjects: Mapping[str, str]) -> dict[str, 
     return found
 
 
-def _by_stem(
-    files: Sequence[Found], aliases: Mapping[str, str], kinds: Sequence[str]
-) -> dict[str, str]:
+def _by_stem(files: Sequence[Found], aliases: Aliases, kinds: Sequence[str]) -> dict[str, str]:
     """Of several files of one name the first counts: in the order of the kinds, links last."""
     ranked = sorted((kinds.index(file.kind), file.path) for file in files if file.kind in kinds)
     found: dict[str, str] = {}
     for _, path in ranked:
         found.setdefault(_stem(path), path)
-    known = {path for _, path in ranked}
-    for link, path in aliases.items():
-        if path in known:
+    for link, (path, kind) in aliases.items():
+        if kind in kinds:
             found.setdefault(_stem(link), path)
     return found
 
@@ -195,14 +259,8 @@ def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _as_sidecar(file: Found, about: str | None) -> Found:
-    if about is None:
-        return file
-    return Found(file.path, SIDECAR, file.size, file.mtime_ns, about)
+    return file if about is None else file._replace(kind=SIDECAR, about=about)
 
 
 def _stem(path: str) -> str:
-    return str(PurePosixPath(path).with_suffix(""))
-
-
-def _suffix(path: str) -> str:
-    return PurePosixPath(path).suffix.lower()
+    return path.removesuffix(suffix(path))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from cmsearch.protocols import Encoder
 from cmsearch.search.query import background_captions
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import Store
-from cmsearch.types import STALE, Asset, FloatArray, Modality, Role, Window
+from cmsearch.types import FloatArray, Modality, Role, Window
 from indexer.prepare import inputs
 from indexer.scan import Found
 from indexer.speech import is_heard
@@ -52,7 +51,7 @@ class Sounds:
         self._device = device
         self._loaded: Encoder | None = None
 
-    def settle(self, store: Store | None, files: Sequence[Found]) -> None:
+    def settle(self, store: Store | None) -> None:
         """Let the store have the model that was asked for, if one was.
 
         With another model, or none, the sounds of the former one are deleted; recordings and films
@@ -75,20 +74,14 @@ class Sounds:
                 writer.put_sound_space(encoder.space, encoder.capabilities.runtime, captions)
                 writer.read_sounds()
 
-    def stale(
-        self, assets: Mapping[str, Asset], catalog: Catalog, files: Iterable[Found]
-    ) -> dict[str, Asset]:
-        """The assets as they are after `settle`, which isn't done; as far as names tell."""
+    def outdated(self, catalog: Catalog) -> frozenset[str]:
+        """The kinds of files that `settle` lets be read again, before it is done, as far as names
+        tell.
+        """
         known = catalog.sound_space()
         if self._asked in (None, NONE) or (known and model_name(known[1])) == self._asked:
-            return dict(assets)
-        heard = names(*HEARD)
-        return {
-            path: replace(asset, mtime_ns=STALE)
-            if asset.kind in heard and asset.mtime_ns is not None
-            else asset
-            for path, asset in assets.items()
-        }
+            return frozenset()
+        return frozenset(names(*HEARD))
 
     def listener(
         self, catalog: Catalog, files: Iterable[Found], note: Callable[[str], object]
@@ -97,7 +90,7 @@ class Sounds:
         of them sounds. Raises `ModelError`.
         """
         found = catalog.sound_space()
-        if found is None or not is_heard(files):
+        if found is None or not is_heard({file.kind for file in files}):
             return None
         space = found[1]
         encoder = self._loaded

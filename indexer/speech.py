@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -17,8 +16,8 @@ from cmsearch.models.transcribers import transcripts
 from cmsearch.store.catalog import files as indexed
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import Store
-from cmsearch.types import Asset, Segment
-from indexer.scan import Found, of_kinds
+from cmsearch.types import Segment
+from indexer.scan import Found
 
 
 class Speech:
@@ -32,15 +31,16 @@ class Speech:
         self._asked = None if asked is None else _name(asked)
         self._device = device
 
-    def settle(self, store: Store | None, files: Sequence[Found]) -> None:
+    def settle(self, store: Store | None, kinds: Container[str]) -> None:
         """Let recordings and films be read again where the store has another transcriber.
 
         The new one is loaded first, so that a mistake changes nothing; where there is no store yet
-        it is only loaded. Without anything to hear nothing is done. Raises `ModelError`.
+        it is only loaded. Where nothing is heard in files of these `kinds` nothing is done. Raises
+        `ModelError`.
         """
         name = self._chosen(None if store is None else store.catalog)
         is_known = store is not None and store.catalog.transcriber() == name
-        if is_known or not is_heard(files):
+        if is_known or not is_heard(kinds):
             return
         if name != transcripts.NONE:
             transcripts.transcriber(name, device=device_of(self._device))
@@ -49,17 +49,10 @@ class Speech:
                 writer.put_transcriber(name)
                 writer.read_again(names(*HEARD))
 
-    def stale(
-        self, assets: Mapping[str, Asset], catalog: Catalog, files: Iterable[Found]
-    ) -> dict[str, Asset]:
-        """The assets as they are after `settle`, which isn't done."""
-        if catalog.transcriber() == self._chosen(catalog) or not is_heard(files):
-            return dict(assets)
-        heard = names(*HEARD)
-        return {
-            path: replace(asset, mtime_ns=None) if asset.kind in heard else asset
-            for path, asset in assets.items()
-        }
+    def outdated(self, catalog: Catalog) -> frozenset[str]:
+        """The kinds of files that `settle` lets be read again, before it is done."""
+        is_known = catalog.transcriber() == self._chosen(catalog)
+        return frozenset() if is_known else frozenset(names(*HEARD))
 
     def listener(
         self, catalog: Catalog, files: Iterable[Found], note: Callable[[str], object]
@@ -68,7 +61,7 @@ class Speech:
         none of them something may be said.
         """
         name = self._chosen(catalog)
-        if name == transcripts.NONE or not is_heard(files):
+        if name == transcripts.NONE or not is_heard({file.kind for file in files}):
             return None
         return Hearing(catalog, name, self._device, note)
 
@@ -130,9 +123,9 @@ def device_of(device: str | None) -> str | None:
     return device if device is not None and device.startswith("cuda") else None
 
 
-def is_heard(files: Iterable[Found]) -> bool:
-    """Whether something may be said in any of the files."""
-    return any(True for _ in of_kinds(files, *HEARD))
+def is_heard(kinds: Container[str]) -> bool:
+    """Whether something may be said in files of any of these kinds."""
+    return any(name in kinds for name in names(*HEARD))
 
 
 def _name(asr: str) -> str:

@@ -9,9 +9,12 @@ import os
 import re
 import stat
 from collections import Counter, deque
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple
 
 from cmsearch.common.files import read_file
 from cmsearch.common.text import native, storable
@@ -39,116 +42,157 @@ _ODD = {
     stat.S_IFSOCK: "a socket",
 }
 
-Ruled = tuple[tuple[int, Rules], ...]
-"""The rules of a folder and those above, the innermost last, each with the length of its path."""
+Ruled = tuple[tuple[Rules, bytes], ...]
+"""The rules of a folder and those above, the innermost last, each with the path from its folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Walked:
-    """The files of a folder by their paths from it, in the form of `storable`.
+class Listed(NamedTuple):
+    """The files of one folder that are to be read: its path here, with a slash behind it, "" for
+    the folder that is walked; of each file its name, its kind, its size and its time.
 
-    `aliases` are links to files that are here anyway, and the paths of those. What is `skipped`
-    could not be looked at, and what is below it neither. `unread` has the number of files of other
-    kinds by the ends of their names in small letters, "" for those without one.
+    `aliases` are the links of the folder to files that are here anyway, by their names: the path
+    and the kind of each of these.
     """
 
-    files: dict[str, os.stat_result] = field(default_factory=dict)
-    aliases: dict[str, str] = field(default_factory=dict)
-    skipped: list[Skipped] = field(default_factory=list)
-    unread: Counter[str] = field(default_factory=Counter)
-
-
-def walk(folder: Path, suffixes: frozenset[str]) -> Walked:
-    """The files of `folder` that end in one of `suffixes`, in small or capital letters.
-
-    Hidden files, the folders of `ALWAYS_IGNORED`, stores, and what a `.cmsearchignore` names
-    (with gitignore's syntax, for its own folder and those below) are passed over. Links are
-    followed after all else, and lead to each file and folder once. Raises `StoreNotFoundError`
-    where the folder itself can't be read.
-    """
-    if is_of_system(folder):
-        raise StoreNotFoundError(f"In {folder} the system shows itself. Name a folder of files.")
-    walker = _Walker(suffixes)
-    try:
-        walker.list_folder(_Place(os.path.realpath(folder, strict=True), "", ()))
-    except OSError as error:
-        raise StoreNotFoundError(f"The folder {folder} can't be read: {error.strerror}.") from error
-    walker.go_on()
-    return walker.found
+    prefix: str
+    files: list[tuple[str, str, int, int]]
+    aliases: dict[str, tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A folder or a link that is to be seen to: where it is, its path here, and its rules."""
+    """A folder or a link that is to be seen to: where it is, its path here, and the rules for what
+    is in the folder, or beside the link.
+    """
 
     place: str
     path: str
     rules: Ruled
 
 
-class _Walker:
-    """Folders are known again by their real paths; links wait until all else is seen."""
+class Walk:
+    """The files of a folder whose names end as `kinds` says, a folder at a time.
 
-    def __init__(self, suffixes: frozenset[str]) -> None:
-        self.found = Walked()
-        self._suffixes = suffixes
+    Hidden files, the folders of `ALWAYS_IGNORED`, stores, and what a `.cmsearchignore` names
+    (with gitignore's syntax, for its own folder and those below) are passed over. Links are
+    followed after all else, and lead to each file and folder once. What is `skipped` could not be
+    looked at, and what is below it neither; `unread` has the number of files of other kinds by the
+    ends of their names in small letters, "" for those without one. Both are whole at the end.
+    Raises `StoreNotFoundError` where the folder itself can't be read.
+    """
+
+    def __init__(self, folder: Path, kinds: Mapping[str, str]) -> None:
+        if is_of_system(folder):
+            raise StoreNotFoundError(
+                f"In {folder} the system shows itself. Name a folder of files."
+            )
+        self.skipped: list[Skipped] = []
+        self.unread: Counter[str] = Counter()
+        self._kinds = kinds
         self._system = system_folders()
-        self._folders: deque[_Place] = deque()  # no recursion: folders may be 2,000 deep
+        self._folders: list[_Place] = []  # no recursion: folders may be 2,000 deep
         self._links: deque[_Place] = deque()
-        self._prefixes: dict[str, str] = {}
-        self._linked: dict[str, str] = {}
-
-    def go_on(self) -> None:
-        """See to the folders and links that were found, and to those that are found then."""
-        while self._folders or self._links:
-            waiting = self._folders or self._links
-            see = self.list_folder if waiting is self._folders else self._follow
-            one = waiting.popleft()
-            try:
-                see(one)
-            except OSError as error:
-                self._skip(one.path, f"can't be read: {error.strerror}")
-
-    def list_folder(self, folder: _Place) -> None:
-        """Take the files of a folder, and note its folders and links; raises `OSError`."""
-        if folder.place in self._prefixes:
-            return
-        with os.scandir(folder.place) as listed:
-            entries = sorted(listed, key=lambda entry: entry.name)
-        if _is_store({entry.name for entry in entries}):
-            return
-        self._prefixes[folder.place] = folder.path
-        own = _rules(Path(folder.place))
-        rules = (*folder.rules, (len(_bytes(folder.path)), own)) if own else folder.rules
-        for entry in entries:
-            if not entry.name.startswith(".") and entry.name not in ALWAYS_IGNORED:
-                self._see(entry, folder.path, rules)
-
-    def _see(self, entry: os.DirEntry[str], prefix: str, rules: Ruled) -> None:
+        self._new_links: list[_Place] = []
+        self._held: dict[str, Listed] = {}
+        self._inside: dict[str, _Place | None] = {}
+        self._linked: dict[str, tuple[str, str]] = {}
         try:
-            is_link, is_folder = entry.is_symlink(), entry.is_dir(follow_symlinks=False)
-            if is_folder and entry.path in self._system:
-                return
-            if not (is_link or is_folder or self._is_wanted(entry.name)):
-                self._pass_over(entry, prefix, rules)
-                return
-            path = prefix + storable(entry.name)
-            if is_link:
-                self._links.append(_Place(entry.path, path, rules))
-            elif _is_ignored(path, is_folder, rules):
-                return
-            elif is_folder:
-                self._folders.append(_Place(entry.path, f"{path}/", rules))
-            else:
-                self._take(path, entry.stat())
-        except ValueError as error:
-            self._skip(prefix + entry.name, str(error))
+            root = os.path.realpath(folder, strict=True)
+            self._first = self._list(_Place(root, "", ()))
         except OSError as error:
-            self._skip(prefix + storable(entry.name), f"can't be read: {error.strerror}")
+            reason = f"The folder {folder} can't be read: {error.strerror}."
+            raise StoreNotFoundError(reason) from error
+
+    def real(self) -> Iterator[Listed]:
+        """The folders without links in them, each before those in it, in the order of paths."""
+        if self._first is not None:
+            yield self._first
+        yield from self._below()
+
+    def linked(self) -> Iterator[Listed]:
+        """After all these, what links lead to, and the folders that have links in them."""
+        while self._links:
+            link = self._links.popleft()
+            try:
+                self._follow(link)
+            except OSError as error:
+                self._skip(link.path, f"can't be read: {error.strerror}")
+            yield from self._below()
+        yield from self._held.values()
+
+    def _below(self) -> Iterator[Listed]:
+        """See to the folders that were found, and to those that are found then."""
+        while self._folders:
+            folder = self._folders.pop()
+            try:
+                listed = self._list(folder)
+            except OSError as error:
+                self._skip(folder.path, f"can't be read: {error.strerror}")
+                continue
+            if listed is not None:
+                yield listed
+        # Those that lie higher are followed first: they decide by which path a file is known.
+        self._links += sorted(self._new_links, key=_depth)
+        self._new_links.clear()
+
+    def _list(self, folder: _Place) -> Listed | None:
+        """The files of a folder, unless it waits for its links; raises `OSError`."""
+        if folder.place in self._inside:
+            return None
+        with os.scandir(folder.place) as listed:
+            entries = sorted(listed, key=attrgetter("name"))
+        names = {entry.name for entry in entries}
+        if _is_store(names):
+            return None
+        self._inside[folder.place] = None
+        own = _rules(Path(folder.place)) if IGNORE_FILE in names else None
+        if own is not None:
+            folder = _Place(folder.place, folder.path, (*folder.rules, (own, b"")))
+        self._inside[folder.place] = folder
+        found, below, links = Listed(folder.path, [], {}), len(self._folders), len(self._new_links)
+        for entry in entries:
+            if _is_visible(entry.name):
+                self._see(entry, folder, found)
+        own_folders = sorted(self._folders[below:], key=attrgetter("path"), reverse=True)
+        self._folders[below:] = own_folders
+        if len(self._new_links) > links:
+            self._held[folder.path] = found
+            return None
+        return found
+
+    def _see(self, entry: os.DirEntry[str], folder: _Place, found: Listed) -> None:
+        name = entry.name
+        try:
+            if entry.is_symlink():
+                self._new_links.append(
+                    _Place(entry.path, folder.path + storable(name), folder.rules)
+                )
+            elif entry.is_dir(follow_symlinks=False):
+                self._enter(entry, folder)
+            elif (kind := self._kind(name)) is None:
+                self._pass_over(entry, folder.rules)
+            else:
+                own = name if name.isascii() else storable(name)
+                if not (folder.rules and _is_ignored(own, False, folder.rules)):
+                    self._take(own, kind, entry.stat(), found)
+        except ValueError as error:
+            self._skip(folder.path + name, str(error))
+        except OSError as error:
+            self._skip(folder.path + storable(name), f"can't be read: {error.strerror}")
+
+    def _enter(self, entry: os.DirEntry[str], folder: _Place) -> None:
+        """Note a folder to be seen to."""
+        if entry.path in self._system:
+            return
+        name = storable(entry.name)
+        if not _is_ignored(name, True, folder.rules):
+            path = f"{folder.path}{name}/"
+            self._folders.append(_Place(entry.path, path, _within(folder.rules, name)))
 
     def _follow(self, link: _Place) -> None:
         """See to what a link leads to, unless it was seen already; raises `OSError`."""
-        if _is_ignored(link.path, False, link.rules):
+        prefix, name = split(link.path)
+        if _is_ignored(name, False, link.rules):
             return
         try:
             real = os.path.realpath(link.place, strict=True)
@@ -159,54 +203,85 @@ class _Walker:
         is_odd = not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode))
         if not is_odd and not self._system.isdisjoint({real, *map(str, Path(real).parents)}):
             return
+        kind = self._kind(name)
         if stat.S_ISDIR(status.st_mode):
-            if not _is_ignored(link.path, True, link.rules):
-                self._folders.append(_Place(real, f"{link.path}/", link.rules))
-        elif self._is_wanted(link.path):
-            known = self._known(real)
+            if not _is_ignored(name, True, link.rules):
+                self._folders.append(_Place(real, f"{link.path}/", _within(link.rules, name)))
+        elif kind is not None:
+            known = self._known(real) if stat.S_ISREG(status.st_mode) else None
             if known is None:
-                self._linked[real] = link.path
-                self._take(link.path, status)
+                self._linked[real] = link.path, kind
+                self._take(name, kind, status, self._held[prefix])
             else:
-                self.found.aliases[link.path] = known
+                self._held[prefix].aliases[name] = known
 
-    def _known(self, real: str) -> str | None:
-        """The path by which a file was found already."""
-        folder, name = os.path.split(real)
-        with suppress(KeyError, ValueError):
-            path = self._prefixes[folder] + storable(name)
-            if path in self.found.files:
-                return path
+    def _known(self, real: str) -> tuple[str, str] | None:
+        """The path by which a file was found already, and its kind."""
+        place, name = os.path.split(real)
+        folder, kind = self._inside.get(place), self._kind(name)
+        if (
+            folder is not None
+            and kind is not None
+            and name[0] != "."
+            and name not in ALWAYS_IGNORED
+        ):
+            with suppress(ValueError):
+                own = storable(name)
+                if not _is_ignored(own, False, folder.rules):
+                    return folder.path + own, kind
         return self._linked.get(real)
 
-    def _take(self, path: str, status: os.stat_result) -> None:
+    def _take(self, name: str, kind: str, status: os.stat_result, found: Listed) -> None:
         if stat.S_ISREG(status.st_mode):
-            self.found.files[path] = status
+            found.files.append((name, kind, status.st_size, status.st_mtime_ns))
         else:
-            kind = _ODD.get(stat.S_IFMT(status.st_mode), "something else")
-            self._skip(path, f"not a file but {kind}")
+            what = _ODD.get(stat.S_IFMT(status.st_mode), "something else")
+            self._skip(found.prefix + name, f"not a file but {what}")
 
-    def _pass_over(self, entry: os.DirEntry[str], prefix: str, rules: Ruled) -> None:
+    def _pass_over(self, entry: os.DirEntry[str], rules: Ruled) -> None:
         """Count a file that nothing here reads, unless it is only about others, or left out."""
-        found = _SUFFIX.fullmatch(PurePosixPath(entry.name).suffix)
-        suffix = found[0].lower() if found else ""
-        if entry.name.lower() in _CLUTTER or suffix in _BESIDE or not entry.is_file():
+        found = _SUFFIX.fullmatch(suffix(entry.name))
+        end = found[0].lower() if found else ""
+        if entry.name.lower() in _CLUTTER or end in _BESIDE or not entry.is_file():
             return
         with suppress(ValueError):  # a name that rules can't be compared with
-            if rules and _is_ignored(prefix + storable(entry.name), False, rules):
+            if rules and _is_ignored(storable(entry.name), False, rules):
                 return
-        self.found.unread[suffix] += 1
+        self.unread[end] += 1
 
     def _skip(self, path: str, reason: str) -> None:
-        self.found.skipped.append(Skipped(_valid(path), _valid(reason)))
+        self.skipped.append(Skipped(_valid(path), _valid(reason)))
 
-    def _is_wanted(self, name: str) -> bool:
-        return PurePosixPath(name).suffix.lower() in self._suffixes
+    def _kind(self, name: str) -> str | None:
+        end = suffix(name)
+        return self._kinds.get(end) or self._kinds.get(end.lower())
+
+
+def suffix(path: str) -> str:
+    """What the name at the end of a path ends with, as `pathlib` has it; "" for none."""
+    name = path[path.rfind("/") + 1 :]
+    at = name.rfind(".")
+    return name[at:] if 0 < at < len(name) - 1 else ""
+
+
+def split(path: str) -> tuple[str, str]:
+    """The folder of a path, with a slash behind it, and the name in it."""
+    at = path.rfind("/") + 1
+    return path[:at], path[at:]
+
+
+def _depth(place: _Place) -> tuple[int, list[str]]:
+    parts = place.path.split("/")
+    return len(parts), parts
 
 
 def _valid(text: str) -> str:
     """`text` with question marks for what is no Unicode."""
     return text.encode("utf-8", "replace").decode()
+
+
+def _is_visible(name: str) -> bool:
+    return name[0] != "." and name not in ALWAYS_IGNORED
 
 
 def _is_store(names: set[str]) -> bool:
@@ -225,16 +300,21 @@ def _rules(folder: Path) -> Rules | None:
         raise OSError(error.errno, f"{error.strerror} ({IGNORE_FILE} in it)") from error
 
 
-def _is_ignored(path: str, is_folder: bool, rules: Ruled) -> bool:
-    """The innermost ignore file with something to say about the path decides."""
-    name = _bytes(path) if rules else b""
-    for length, own in reversed(rules):
-        verdict = own.verdict(name[length:], is_folder)
+def _is_ignored(name: str, is_folder: bool, rules: Ruled) -> bool:
+    """The innermost ignore file with something to say about a name in a folder decides."""
+    own = _bytes(name) if rules else b""
+    for rule, place in reversed(rules):
+        verdict = rule.verdict(place + own, is_folder)
         if verdict is not None:
             return verdict
     return False
 
 
-def _bytes(path: str) -> bytes:
-    """A path as the system has it, which is what rules are compared with."""
-    return os.fsencode(native(path))
+def _within(rules: Ruled, name: str) -> Ruled:
+    """The rules of a folder for the folder of this name in it."""
+    return tuple((rule, place + _bytes(name) + b"/") for rule, place in rules)
+
+
+def _bytes(name: str) -> bytes:
+    """A name as the system has it, which is what rules are compared with."""
+    return os.fsencode(native(name))

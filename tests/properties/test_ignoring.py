@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.ignoring import Rules
-from indexer.walk import IGNORE_FILE, walk
+from indexer.scan import scan
+from indexer.walk import IGNORE_FILE
 from tests.builders import write_files
 from tests.examples import examples
 
@@ -130,9 +131,8 @@ def test_what_git_ignores_is_ignored(
             *("ls-files", "-z", "--others", "--exclude-standard"),
         )
         shown = {os.fsdecode(one) for one in listed.split(b"\0")}
-        assert set(walk(root, frozenset({".jpg"})).files) == {
-            one for one in shown if one.endswith(".jpg")
-        }
+        found = {file.path for file in scan(root).files}
+        assert found == {one for one in shown if one.endswith(".jpg")}
 
 
 @pytest.mark.parametrize(

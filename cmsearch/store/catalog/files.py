@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -19,17 +19,76 @@ from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import is_hash, is_photo, text_of
 from cmsearch.store.catalog.rows import asset_row
 from cmsearch.store.catalog.schema import chunks, understood
+from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed, listing
 from cmsearch.types import Asset, Capture, Modality, Segment
 
 _ASCII = re.compile("[ -~]+")
+_PAGE = 5_000
+
+
+class Row(NamedTuple):
+    """What tells whether a file has changed, and why it couldn't be read, as the catalog has it."""
+
+    path: str
+    kind: str
+    size: int
+    mtime_ns: int | None
+    about: str | None
+    error: str | None
+
+
+_columns = schema.assets.c
+_WHOLE = sa.select(*(_columns[name] for name in asset_row(Asset("", "", 0, None, None))))
+_PAGES = Prepared(
+    sa.select(*(_columns[name] for name in Row._fields))
+    .where(_columns.path > given("after"))
+    .order_by(_columns.path)
+    .limit(given("most"))
+)
+_AT = Prepared(_WHOLE.where(_columns.path.in_(listed("paths"))))
+_OF_KINDS = sa.select(_columns.path).where(_columns.kind.in_(listed("kinds")))
+_ALL_OF_KINDS = Prepared(_OF_KINDS)
+_ONE_OF_KINDS = Prepared(_OF_KINDS.where(_columns.path == given("path")))
 
 
 def assets(catalog: Catalog) -> dict[str, Asset]:
-    """Every asset by its path."""
-    columns = [schema.assets.c[name] for name in asset_row(Asset("", "", 0, None, None))]
-    rows = catalog.rows(sa.select(*columns))
+    """Every asset by its path, which takes a kilobyte each: see `rows` for those of many."""
+    found = catalog.rows(_WHOLE)
     with understood(catalog.path):
-        return {row[0]: _asset(row) for row in rows}
+        return {row[0]: _asset(row) for row in found}
+
+
+def assets_at(catalog: Catalog, paths: Iterable[str]) -> dict[str, Asset]:
+    """The assets at some paths."""
+    found = catalog.run(_AT, paths=listing(paths))
+    with understood(catalog.path):
+        return {row[0]: _asset(row) for row in found}
+
+
+def rows(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
+    """What a `Row` has of every file, as plain tuples in the order of paths, a page at a time."""
+    after = ""
+    while found := catalog.run(_PAGES, after=after, most=_PAGE):
+        with understood(catalog.path):
+            if not all(isinstance(row[0], str) and isinstance(row[5] or "", str) for row in found):
+                raise TypeError("a text is a string")
+        yield from found
+        after = found[-1][0]
+
+
+def count(catalog: Catalog) -> int:
+    """How many files there are."""
+    return int(catalog.scalar(sa.select(sa.func.count()).select_from(schema.assets)) or 0)
+
+
+def paths_of(catalog: Catalog, kinds: Iterable[str]) -> list[str]:
+    """The paths of the files of some kinds."""
+    return [row[0] for row in catalog.run(_ALL_OF_KINDS, kinds=listing(kinds))]
+
+
+def is_of(catalog: Catalog, path: str, kinds: Iterable[str]) -> bool:
+    """Whether there is a file of some kinds at a path."""
+    return bool(catalog.run(_ONE_OF_KINDS, path=path, kinds=listing(kinds)))
 
 
 def paths_with(catalog: Catalog, text: str) -> list[str]:

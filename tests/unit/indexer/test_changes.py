@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ def found(path: str, kind: str = "image", size: int = 1, mtime_ns: int = 2) -> F
     return Found(path, kind, size, mtime_ns)
 
 
-def assets(*known: Asset) -> dict[str, Asset]:
-    return {one.path: one for one in known}
+def assets(*known: Asset) -> list[tuple[Any, ...]]:
+    """What the catalog's `rows` gives of these."""
+    rows = [(one.path, one.kind, one.size, one.mtime_ns, one.about, one.error) for one in known]
+    return sorted(rows, key=lambda row: row[0])
 
 
 def test_nothing_happened() -> None:
@@ -39,7 +42,23 @@ def test_what_has_no_hash_is_unchanged_and_read_once_more() -> None:
 
 def test_everything_is_new() -> None:
     files = [found("b.jpg"), found("a.jpg")]
-    assert compare(files, {}) == Changes(files, [], 0, [], [])
+    assert compare(files, []) == Changes(files, [], 0, [], [])
+
+
+def test_files_may_come_in_any_order() -> None:
+    """As those do that links lead to."""
+    paths = ["a/1.jpg", "a/2.jpg", "b.jpg", "c/3.jpg", "d.jpg"]
+    for order in permutations(paths):
+        changes = compare(map(found, order), assets(*map(asset, [*paths, "0", "b", "e"])))
+        assert changes == Changes([], [], 5, ["0", "b", "e"], [])
+        assert compare(map(found, order), assets(asset("b.jpg"))).unchanged == 1
+
+
+def test_files_of_an_outdated_kind_have_changed() -> None:
+    files = [found("a.wav", "audio"), found("b.jpg"), found("c.wav", "audio")]
+    known = assets(asset("a.wav", "audio"), asset("b.jpg"))
+    changes = compare(files, known, outdated={"audio"})
+    assert changes == Changes([files[2]], [files[0]], 1, [], [])
 
 
 def test_what_is_gone_is_named_in_order() -> None:
@@ -102,4 +121,5 @@ def test_a_file_whose_lines_were_left_out_is_known_again_when_it_moved(tmp_path:
     moved = found("new.csv", "captions")
     error = noted([Skipped("old.csv", "no caption", "2")])
     old = asset("old.csv", "captions", error=error, digest=content_digest(b"x"))
-    assert find_moved(tmp_path, compare([moved], assets(old)), assets(old)) == {"old.csv": moved}
+    changes = compare([moved], assets(old))
+    assert find_moved(tmp_path, changes, {"old.csv": old}) == {"old.csv": moved}

@@ -217,6 +217,22 @@ def test_what_is_moved_or_renamed_keeps_its_embeddings(folder: Path, fake_model:
     assert run(folder, fake_model).unchanged == 5
 
 
+def test_captions_that_come_later_find_the_pictures_that_are_there(
+    folder: Path, fake_model: str
+) -> None:
+    """By their very names or others, in the folder or moved meanwhile."""
+    run(folder, fake_model)
+    (folder / "blue.png").rename(folder / "bleu.png")
+    lines = ["red.png,a rose", "GREEN.PNG,a leaf", "bleu.png,a sea", "blue.png,gone"]
+    (folder / "later.csv").write_text("\n".join(["image,caption", *lines]) + "\n")
+    report = run(folder, fake_model)
+    assert (report.added, report.moved) == (1, 1)
+    assert [one.locator for one in report.skipped if one.path == "later.csv"] == ["5"]
+    with cmsearch.open(folder) as engine:
+        hits = engine.search("a rose", target="caption", k=20)
+        assert {"a rose", "a leaf", "a sea"} <= {hit.text for hit in hits}
+
+
 def test_a_caption_file_does_not_follow_a_picture_that_moved(folder: Path, fake_model: str) -> None:
     run(folder, fake_model)
     before = embedding_ids(folder)

@@ -12,7 +12,7 @@ import pytest
 from cmsearch.common.text import native
 from cmsearch.errors import StoreNotFoundError
 from cmsearch.media.images import ImageReader
-from indexer.scan import Found, in_turn, scan
+from indexer.scan import Found, Scan, in_turn, scan
 from indexer.walk import ALWAYS_IGNORED, IGNORE_FILE
 from tests.builders import write_files
 
@@ -86,6 +86,16 @@ def test_ignored_folders_are_not_even_opened(tmp_path: Path) -> None:
     made(tmp_path, "a/b.jpg", "c.jpg", ignore="a/\n!a/b.jpg\n")
     (tmp_path / "a" / IGNORE_FILE).write_text("!b.jpg\n")
     assert paths(tmp_path) == ["c.jpg"]
+
+
+def test_a_scan_gives_the_files_in_the_order_of_their_paths(tmp_path: Path) -> None:
+    """As a catalog has them, so that both are compared without a list of either."""
+    made(tmp_path, "a/b.jpg", "a-b/c.jpg", "a.jpg", "a/b/c.jpg", "a/b-c.jpg", "a/a/z.jpg", "a0.jpg",
+         "z/a.jpg", "zz.jpg", "z.jpg", "é/a.jpg", "é.jpg", "\U0001f600.jpg", "a/z.jpg")  # fmt: skip
+    found = Scan(tmp_path)
+    listed = [file.path for file in found]
+    assert listed == sorted(listed, key=str.encode) and len(listed) == found.count == 14
+    assert found.kinds == {"image"}
 
 
 # --- text beside pictures ---
@@ -319,6 +329,23 @@ def test_two_links_to_one_place_count_once(tmp_path: Path) -> None:
     links(folder, one_jpg=outside / "a.jpg", two_jpg=outside / "a.jpg")
     links(folder, three=outside / "b", four=outside / "b")
     assert paths(folder) == ["four/c.jpg", "one.jpg"]
+
+
+def test_of_two_links_to_one_place_the_higher_one_counts(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", made(tmp_path / "folder", "a/b/x.jpg", "c/y.jpg")
+    made(outside, "o.jpg", "p/q.jpg")
+    links(folder / "a" / "b", one=outside / "p", one_jpg=outside / "o.jpg")
+    links(folder / "c", two=outside / "p", two_jpg=outside / "o.jpg")
+    assert paths(folder) == ["a/b/x.jpg", "c/two.jpg", "c/two/q.jpg", "c/y.jpg"]
+
+
+def test_a_link_to_what_is_not_read_itself_is_read(tmp_path: Path) -> None:
+    """As to a file that is hidden, is ignored, or has no name of a picture."""
+    made(tmp_path, "b/.hidden.jpg", "b/c.png", "b/d.tmp", "b/e.jpg", "node_modules/f.jpg",
+         ignore="*.png\n")  # fmt: skip
+    links(tmp_path, h_jpg="b/.hidden.jpg", c_jpg="b/c.png", d_jpg="b/d.tmp", e_jpg="b/e.jpg",
+          f_jpg="node_modules/f.jpg")  # fmt: skip
+    assert paths(tmp_path) == ["b/e.jpg", "c.jpg", "d.jpg", "f.jpg", "h.jpg"]
 
 
 def test_a_text_beside_a_link_is_the_sidecar_of_the_picture(tmp_path: Path) -> None:
