@@ -103,7 +103,7 @@ def find_moved(folder: Path, changes: Changes, assets: Mapping[str, Asset]) -> d
     gone: dict[tuple[int, str, str | None], list[str]] = {}
     for path in changes.removed:
         asset = assets[path]
-        if was_read(asset.error) and asset.mtime_ns not in (None, STALE):
+        if was_read(asset.error) and asset.digest and asset.mtime_ns not in (None, STALE):
             gone.setdefault((asset.size, asset.kind, asset.digest), []).append(path)
     sizes = {key[:2] for key in gone}
     moved: dict[str, Found] = {}

@@ -276,13 +276,14 @@ def _known(store: Store, digest: str) -> list[Segment]:
 
 
 def _unchanged(store: Store, assets: dict[str, Asset]) -> list[Found]:
-    """The files whose size and time are as they were when they were indexed."""
+    """The files whose size and time are as they were when they were indexed, and that were read."""
     try:
         files = scan(store.root).files
     except StoreError:  # the folder isn't here; only what is in the store can be examined
         return []
     changes = compare(files, indexed.rows(store.catalog))
     other = {file.path for file in (*changes.added, *changes.changed)}
+    other |= {path for path, asset in assets.items() if not (asset.digest or asset.error)}
     return [file for file in files if file.path not in other]
 
 

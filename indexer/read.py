@@ -43,7 +43,8 @@ Heard = TypeVar("Heard", Segment, Window)
 class Loaded:
     """A file that was read: the items that are new in it, and the places of all of them.
 
-    `hashes` has the perceptual hash of each picture, by the digest of its item.
+    `hashes` has the perceptual hash of each picture, by the digest of its item. `adopted` has the
+    digests of items that were imported, by those that they had until now.
     `error` says why it could not be read. One that is not `final` is read again by the next run.
     """
 
@@ -52,6 +53,7 @@ class Loaded:
     new: list[PreparedItem] = field(default_factory=list)
     locators: dict[str, str] = field(default_factory=dict)
     hashes: dict[str, bytes] = field(default_factory=dict)
+    adopted: dict[str, str] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     error: str | None = None
     final: bool = True
@@ -138,9 +140,14 @@ def _digest(loaded: Loaded, part: Part, about: str | None) -> str:
     content = str(loaded.digest)
     if isinstance(part.content, str):
         content = content_digest(part.content.encode("utf-8", "surrogatepass"))
-    if is_placed(part.kind):
-        content = f"{content}\0{part.locator}"
-    return content_digest(f"{part.kind}\0{about}\0{content}".encode())
+    return item_digest(part.kind, about, content, part.locator)
+
+
+def item_digest(kind: str, about: str | None, content: str, locator: str) -> str:
+    """The digest of an item by that of its text, or of its file where it is none."""
+    if is_placed(kind):
+        content = f"{content}\0{locator}"
+    return content_digest(f"{kind}\0{about}\0{content}".encode())
 
 
 def _bounded(found: Iterable[Part | Skipped]) -> Iterator[Part | Skipped]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from cmsearch.protocols import Encoder
@@ -14,6 +14,7 @@ from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.catalog.writer import Writer
 from cmsearch.store.store import Store
 from cmsearch.types import TOWER, Asset, Encoding, Modality, Skipped
+from indexer import adopting
 from indexer.encode import encode_items
 from indexer.pipeline import Clock, Counter
 from indexer.prepare import PreparedItem
@@ -54,7 +55,7 @@ class IndexStages:
         known: Container[str],
     ) -> None:
         """`known` are the paths of files that the catalog has already."""
-        self._catalog = store.catalog
+        self._catalog, self._folder = store.catalog, store.root
         self._encoder = encoder
         self._loader = loader
         self._clock = clock
@@ -71,6 +72,9 @@ class IndexStages:
                 digests = indexed.item_digests(self._catalog, file.path, self._spaces.own)
                 if self._spaces.sounds is not None:
                     digests |= indexed.item_digests(self._catalog, file.path, self._spaces.sounds)
+                if adopted := adopting.digests(self._catalog, self._folder, file):
+                    digests = (digests - adopted.keys()) | {*adopted.values()}
+                    return replace(self._loader.load(file, digests), adopted=adopted)
             return self._loader.load(file, digests)
 
     def encode(self, batch: list[Unit]) -> Encoded:
@@ -114,6 +118,7 @@ class IndexStages:
         # What can't be read at the moment keeps its items.
         was_read = loaded.digest is not None or loaded.final
         if unit.last and was_read and file.path in self._known:
+            writer.adopt(number, loaded.adopted)
             writer.keep_items(number, loaded.locators, self._snapshot)
         if unit.last:
             writer.put_hashes(number, loaded.hashes)

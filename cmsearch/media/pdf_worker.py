@@ -3,37 +3,26 @@
 Pdfium takes one thread at a time, and a hostile page can keep it busy for ever or use all memory.
 Here a thread watches the clock and ends the process, whose parent starts another one.
 
-A request is a line of JSON. The answers are lines of JSON too, each followed by as many bytes as
-its `bytes` says: how many pages there are, each page that was asked for, and a last one without
-anything else.
+Its answers are how many pages there are, and each page that was asked for.
 """
 
 # Tested by tests/unit/cmsearch/media/test_pdfium.py
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmsearch.common.files import open_file
+from cmsearch.common.working import Answer, Watch, serve
 from cmsearch.media.gutters import Run, in_columns
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
-OUT_OF_TIME, IDLE = 81, 82
-"""The exit codes of one that was too slow, and of one that had nothing to do for `REST`."""
 REST = 10.0
 """Seconds for which it waits for another request."""
-MEMORY = 2 * 2**30
-"""Bytes that it may use, where the system can limit them."""
 MAX_TEXT = 1_000_000
 """Characters of one page that are taken."""
 MOST_CHARACTERS = 30_000
@@ -42,53 +31,11 @@ APART = 0.7
 """The space between two parts of a line, as a share of the height of the letters."""
 LONGEST = 8
 """A page's longer side is rendered with at most as many times the pixels of the shorter one."""
-Answer = Callable[[dict[str, Any], bytes], None]
-
-
-class Watch:
-    """Ends the process when what it does takes longer than it may."""
-
-    def __init__(self) -> None:
-        self._end, self._code = float("inf"), 0
-        self._parent = os.getppid()
-        threading.Thread(target=self._run, daemon=True).start()
-
-    @contextmanager
-    def within(self, seconds: float, code: int = OUT_OF_TIME) -> Iterator[None]:
-        """End the process with `code` if the block takes longer than `seconds`."""
-        self._end, self._code = time.monotonic() + seconds, code
-        try:
-            yield
-        finally:
-            self._end = float("inf")
-
-    def _run(self) -> None:
-        while True:
-            time.sleep(0.05)
-            if os.getppid() != self._parent:  # it was interrupted, or killed
-                os._exit(0)
-            if time.monotonic() > self._end:
-                os._exit(self._code)
 
 
 def main() -> None:
     """Answer requests until there are no more."""
-    _limit_memory()
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    watch = Watch()
-
-    def answer(head: dict[str, Any], content: bytes = b"") -> None:
-        answers.write(json.dumps({**head, "bytes": len(content)}).encode() + b"\n")
-        answers.write(content)
-        answers.flush()
-
-    while True:
-        with watch.within(REST, IDLE):
-            line = requests.readline()
-        if not line:
-            return
-        _answered(json.loads(line), watch, answer)
-        answer({})
+    serve(_answered, REST)
 
 
 def _answered(request: dict[str, Any], watch: Watch, answer: Answer) -> None:
@@ -188,13 +135,3 @@ def _reason(message: str) -> str:
     if "password" in message.lower():
         return "encrypted: it opens with a password only"
     return f"damaged ({message.rstrip('.')})"
-
-
-def _limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # as on Windows
-        return
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    most = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (most, hard))

@@ -202,11 +202,11 @@ def print_rates(folder: Path) -> None:
 
 def spent(work: Callable[[], object]) -> tuple[float, float]:
     """The wall time and the processor time of some work, with that of its processes."""
-    pdfium._end_all()
+    pdfium._pool.end_all()
     before, started = sum(os.times()[:4]), time.perf_counter()
     work()
     wall = time.perf_counter() - started
-    pdfium._end_all()
+    pdfium._pool.end_all()
     return wall, sum(os.times()[:4]) - before
 
 

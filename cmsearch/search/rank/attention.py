@@ -40,7 +40,14 @@ def attention(request: StageRequest, candidates: Candidates) -> Column:
         usual = source.banks.usual(source.view, encoder)
         return added - settings.bank * (candidates.vectors() @ usual)
 
-    return request.summed("attention", candidates, of_part)
+    return of_tokens(request.summed("attention", candidates, of_part), candidates)
+
+
+def of_tokens(column: Column, candidates: Candidates) -> Column:
+    """What is said by tokens, which says nothing of candidates that have none, as imported ones."""
+    if not np.isnan(column).all():
+        column[[not len(tokens) for tokens, _ in candidates.tokens()]] = np.nan
+    return column
 
 
 def centred(words: Tokens, settings: Attention, banks: Banks, encoder: Encoder) -> Tokens:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cmsearch.search.rank.attention import query_tokens
+from cmsearch.search.rank.attention import of_tokens, query_tokens
 from cmsearch.search.rank.request import Column, Direction, StageRequest
 from cmsearch.search.rank.second_stage import is_learned
 from cmsearch.search.rank.stages import StageSettings
@@ -34,7 +34,8 @@ def model(request: StageRequest, candidates: Candidates) -> Column:
             return None
         return reranker.score(_tokened(direction, part), candidates)
 
-    return request.summed(direction.model, candidates, of_part)
+    column = request.summed(direction.model, candidates, of_part)
+    return of_tokens(column, candidates) if is_learned(direction.model) else column
 
 
 def _tokened(direction: Direction, query: EncodedQuery) -> EncodedQuery:

@@ -30,6 +30,7 @@ MAKE = (
 )
 """The statements that make the table `words` anew from the items and their assets."""
 _FILL_ITEM = sa.text(f"{_FILL} WHERE items.id = :item")
+_FILL_AFTER = sa.text(f"{_FILL} WHERE items.id > :after ORDER BY items.id")
 _TEXTS_NAMED = "items.text IS NOT NULL AND items.kind <> 'caption'"
 _EMPTY = "DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {})"
 NAME_TEXTS = (_EMPTY.format(_TEXTS_NAMED), f"{_FILL} WHERE {_TEXTS_NAMED}")
@@ -76,6 +77,11 @@ def make(connection: sa.Connection) -> None:
 def fill_item(connection: sa.Connection, item: int) -> None:
     """Add the words of an item that has none yet."""
     connection.execute(_FILL_ITEM, {"item": item})
+
+
+def fill_after(connection: sa.Connection, item: int) -> None:
+    """Add the words of all items of higher numbers, none of which has any yet."""
+    connection.execute(_FILL_AFTER, {"after": item})
 
 
 def refill_named(connection: sa.Connection, asset: int) -> None:

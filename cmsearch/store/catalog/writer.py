@@ -15,7 +15,7 @@ from sqlalchemy import Table
 from cmsearch.common.kinds import HEARD
 from cmsearch.media.readers import names
 from cmsearch.models import spaces
-from cmsearch.store.catalog import moves, schema, settings, sqlite, sqlite_words
+from cmsearch.store.catalog import additions, moves, schema, settings, sqlite, sqlite_words
 from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.catalog.rows import NewItem, asset_row, embedding_blobs, item_row
 from cmsearch.store.catalog.schema import chunks
@@ -223,6 +223,14 @@ class Writer:
         common = {"item": number, "space": space, "modality": item.part.modality}
         rows = [{**common, **blobs} for blobs in embedding_blobs(item.encoding)]
         self._connection.execute(_INSERT["embeddings"], rows)
+
+    def add_all(self, space: int, rows: Sequence[additions.Addition]) -> int:
+        """Add many files and items that were encoded elsewhere; how many items got embeddings."""
+        return additions.add(self._connection, space, rows)
+
+    def adopt(self, asset: int, digests: Mapping[str, str]) -> None:
+        """Give items of an asset their digests in place of those that they had before."""
+        additions.adopt(self._connection, asset, digests)
 
     def _item(self, asset: int, digest: str) -> int | None:
         table = schema.items

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cmsearch.common import workers
 from cmsearch.errors import MediaError
 from cmsearch.media import pdf_worker, pdfium
 from tests.documents import bomb, filled, lines, numbered, pdf, stream
@@ -27,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def alone() -> None:
     """Nothing of other tests waits."""
-    pdfium._end_all()
+    pdfium._pool.end_all()
 
 
 def read(path: Path) -> list[str]:
@@ -35,7 +36,7 @@ def read(path: Path) -> list[str]:
 
 
 def waiting() -> list[int]:
-    return [worker._process.pid for worker in pdfium._idle]
+    return [worker.process.pid for worker in pdfium._pool.idle]
 
 
 def test_a_process_is_used_again(path: Path) -> None:
@@ -57,11 +58,11 @@ def test_a_file_that_is_refused_costs_no_process(path: Path, tmp_path: Path) -> 
 
 def test_one_that_was_killed_while_it_waited_is_replaced(path: Path) -> None:
     read(path)
-    (worker,) = pdfium._idle
-    worker._process.kill()
-    worker._process.wait()
+    (worker,) = pdfium._pool.idle
+    worker.process.kill()
+    worker.process.wait()
     assert read(path) == ["Page one", "Page two", "Page three"]
-    assert waiting() != [worker._process.pid]
+    assert waiting() != [worker.process.pid]
 
 
 def test_where_not_all_pages_are_wanted_the_process_ends(path: Path) -> None:
@@ -76,13 +77,13 @@ def test_a_reader_that_is_given_up_as_garbage_ends_its_process(path: Path) -> No
     read(path)
     pages = pdfium.pictures(path, 1, 3, 50)
     next(pages)
-    (process,) = (worker._process for worker in pdfium._busy)
+    (process,) = (worker.process for worker in pdfium._pool.busy)
     circle: list[object] = [pages]
     circle.append(circle)
     del pages, circle
     gc.collect()
     assert process.returncode is not None
-    assert (waiting(), pdfium._busy) == ([], set())
+    assert (waiting(), pdfium._pool.busy) == ([], set())
 
 
 def test_pages_that_are_passed_over_are_not_read(path: Path) -> None:
@@ -124,7 +125,7 @@ def test_a_file_has_its_time_too(path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_process_that_has_nothing_to_do_ends() -> None:
     code = "from cmsearch.media import pdf_worker; pdf_worker.REST = 0.2; pdf_worker.main()"
     with Process([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
-        assert process.wait(20) == pdf_worker.IDLE
+        assert process.wait(20) == workers.IDLE
 
 
 def test_a_process_ends_with_the_one_that_it_is_for() -> None:
@@ -138,7 +139,7 @@ def test_a_process_ends_with_the_one_that_it_is_for() -> None:
 
 def test_a_process_that_breaks_is_a_reason(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = "import os, sys; sys.stdin.readline(); os._exit(7)"
-    monkeypatch.setattr(pdfium, "_START", broken)
+    monkeypatch.setattr(workers, "_START", broken)
     with pytest.raises(MediaError, match="damaged, or too large for the memory"):
         read(path)
     assert waiting() == []

@@ -1,0 +1,1 @@
+"""Taking over vectors that other programs made, or an export of cmsearch."""
