@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,11 +19,12 @@ from cmsearch.common import locators
 from cmsearch.common.kinds import PICTURES, TARGETS
 from cmsearch.common.text import printable
 from cmsearch.search.wire import ranking, where
-from cmsearch.types import Hit, Modality, Query, QueryPart
+from cmsearch.types import Applied, Hit, Modality, Query, QueryPart
 from cmsearch.types import Place as PictureAt
 
 if TYPE_CHECKING:
     from cmsearch.search.engine import Engine
+    from cmsearch.search.query.understanding import Understood
 
 MATCHES = ("all", "picture", "caption", "words", "fused")
 FUSIONS = ("auto", "sum")
@@ -30,6 +32,9 @@ SUMMED = (
     "Picture and text are joined by their weighted sum; `cmsearch fit --fusion` learns to do it "
     "better, if the captions here teach it."
 )
+LITERALLY = "To search for the words, put them in quotes, or give --literal."
+FIRST_YEAR, LAST_YEAR = 1827, 9999
+"""Before and from which a span of days is open."""
 DOUBT = "Probably nothing here is about that; these come nearest."
 Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
@@ -131,6 +136,11 @@ _OPTIONS = (
         metavar="TIME",
         help="As 300ms or 2s: a second look that would take longer is left out.",
     ),
+    click.option(
+        "--literal",
+        is_flag=True,
+        help="Take no words as days: last summer is searched for, not filtered by.",
+    ),
     click.option("--expand", is_flag=True, help="Show near-duplicates each for itself."),
     click.option("--diverse", is_flag=True, help="Spread the hits: fewer that are alike."),
     click.option(
@@ -217,24 +227,40 @@ def find(
     # Sounds, which `audio` has too, are apart from what is said.
     apart = ("transcript" if one == "audio" else one for one in engine.modalities)
     targets = tuple(apart) if is_apart else (target,)
-    left = [hit for one in targets for hit in _unseen(engine, query, options, one, seen)]
-    found = [replace(hit, rank=rank) for rank, hit in enumerate(left, 1)]
+    understood = asked(engine, query, options)
+    left = [hit for one in targets for hit in _unseen(engine, understood, options, one, seen)]
+    own = understood.applied
+    found = [replace(hit, rank=rank, applied=own) for rank, hit in enumerate(left, 1)]
     history.keep(history.LastSearch(engine.store.path, query, _plain(options), found, seen))
     return found
 
 
+def asked(engine: Engine, query: Query, options: Mapping[str, Any]) -> Understood:
+    """A query with a command's options: what of its words is a filter, and the filters given."""
+    from cmsearch.search.query.understanding import Understood
+
+    given = where(options)
+    if options.get("literal"):
+        return Understood(query, given, ())
+    return engine.understand(query, given)
+
+
 def _unseen(
-    engine: Engine, query: Query, options: Mapping[str, Any], target: str, seen: Sequence[Hit]
+    engine: Engine,
+    understood: Understood,
+    options: Mapping[str, Any],
+    target: str,
+    seen: Sequence[Hit],
 ) -> list[Hit]:
     """The k best of one target, without those `seen`."""
     k = int(options.get("k", 10))
     named = {(hit.path, hit.source) for hit in seen}
     copies = {path for hit in seen if hit.kind == "photo" for path in hit.copies}
     hits = engine.search(
-        query,
+        understood.query,
         target=target,
         k=k + len(named) + len(copies),
-        where=where(options),
+        where=understood.where,
         ranking=ranking(options),
     )
     left = [
@@ -257,6 +283,8 @@ def tell(
     `why` is what `why_none` says where there are none.
     """
     doubt = doubt_about(hits)
+    if hits and hits[0].applied:
+        click.echo(f"{printable(in_words(hits[0].applied))}. {LITERALLY}", err=True)
     if not hits:
         click.echo(printable(why), err=True)
     elif doubt:
@@ -266,6 +294,24 @@ def tell(
         from cmsearch.commands.speak import speak_hits
 
         speak_hits(hits, doubt, aloud=showing.aloud, target=showing.recording)
+
+
+def in_words(applied: Sequence[Applied]) -> str:
+    """What was understood, with its days; of those that come every year the last ones."""
+    return "; ".join(f"Only {_days(one.days)} ({one.words})" for one in applied)
+
+
+def _days(spans: Sequence[tuple[date, date]]) -> str:
+    shown = [_span(*one) for one in spans[-2:]]
+    return f"… {' and '.join(shown)}" if len(spans) > 2 else " and ".join(shown)
+
+
+def _span(first: date, last: date) -> str:
+    if first == last:
+        return f"{first}"
+    if first.year < FIRST_YEAR:
+        return f"up to {last}"
+    return f"{first} to {last}" if last.year < LAST_YEAR else f"from {first} on"
 
 
 def doubt_about(hits: Sequence[Hit]) -> str:

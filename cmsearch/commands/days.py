@@ -1,22 +1,21 @@
-"""Days, months and years as people write them."""
+"""Days, months, years and other times as people write them for an option."""
 
 from __future__ import annotations
 
 import calendar
 import re
-from datetime import date, timedelta
+from datetime import date
 
-FORMS = "2024-07-13, 2024-07, 2024, 13.07.2024, 07/2024, “13 July 2024”, “July 2024”, today"
+from cmsearch.search.query.spans import Calendar
+from cmsearch.search.query.temporal import named
+from cmsearch.search.query.understanding import country
+
+FORMS = (
+    "2024-07-13, 2024-07, 2024, 13.07.2024, 07/2024, “13 July 2024”, “July 2024”, “last summer”, "
+    "“three weeks ago”, today"
+)
 """Examples of what is understood, for messages."""
-_MONTHS = {
-    name: number
-    for names in (calendar.month_name, calendar.month_abbr, ["", *(["-"] * 8), "Sept"])
-    for number, name in enumerate(one.casefold() for one in names)
-    if name.strip("-")
-}
 _YEAR = r"(?P<year>\d{4})"
-_NAME = r"(?P<name>[^\W\d_]{3,9})\.?"
-_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?"
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -24,34 +23,30 @@ _PATTERNS = tuple(
         r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)",
         r"(?P<day>\d{1,2})\.\s*(?P<month>\d{1,2})\.\s*(?P<year>\d{4})",
         r"(?P<month>\d{1,2})[-./](?P<year>\d{4})",
-        rf"(?:{_DAY}\s+)?{_NAME}\s+{_YEAR}",
-        rf"{_NAME}\s+(?:{_DAY},?\s+){_YEAR}",
-        rf"{_YEAR}\s+{_NAME}(?:\s+{_DAY})?",
     )
 )
 _EITHER = re.compile(rf"(?P<first>\d{{1,2}})([-/])(?P<second>\d{{1,2}})\2{_YEAR}")
+_WITH_CLOCK = re.compile(r"(?<=\d)[t ]\d\d:\d\d.*")
 
 
 def span(text: str, today: date) -> tuple[date, date]:
-    """The first and the last day of what a text names: a day, a month or a year.
+    """The first and the last day of what a text names: a day, a month, a year, `last summer`.
 
-    Raises `ValueError` with what is wrong with it, in a sentence.
+    Of what comes every year it is the last that has begun. Raises `ValueError` with what is wrong
+    with it, in a sentence.
     """
     given = " ".join(text.casefold().split())
-    near = {"today": 0, "yesterday": 1}
-    if given in near:
-        day = today - timedelta(near[given])
-        return day, day
-    given = re.sub(r"(?<=\d)[t ]\d\d:\d\d.*", "", given)  # a time of the day says nothing here
+    given = _WITH_CLOCK.sub("", given)  # a time of the day says nothing here
     if match := _EITHER.fullmatch(given):
         return _either(text, int(match["first"]), int(match["second"]), int(match["year"]))
     for pattern in _PATTERNS:
-        match = pattern.fullmatch(given)
-        found = match and match.groupdict()
-        if found and (found.get("name") is None or found["name"] in _MONTHS):
-            month = _MONTHS[found["name"]] if found.get("name") else found.get("month")
-            return _span(text, int(found["year"]), month, found.get("day"))
-    raise ValueError(f"{text!r} is no day, month or year that is understood; write {FORMS}.")
+        if match := pattern.fullmatch(given):
+            found = match.groupdict()
+            return _span(text, int(found["year"]), found.get("month"), found.get("day"))
+    begun = [one for one in named(given, Calendar(today, country())) if one[0] <= today]
+    if not begun:
+        raise ValueError(f"{text!r} is no day, month or year that is understood; write {FORMS}.")
+    return begun[-1]
 
 
 def _either(text: str, first: int, second: int, year: int) -> tuple[date, date]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cmsearch.search.wire import ranking, where
+from cmsearch.commands.asking import LITERALLY, asked, in_words
+from cmsearch.search.wire import ranking
 from cmsearch.types import Filter, Hit, Query
 
 if TYPE_CHECKING:
@@ -22,9 +23,13 @@ def why_none(
     what = "Nothing" if target == "any" else f"Nothing of the kind {target}"
     if not engine.count(target):
         return f"{what} is in this index. Run `cmsearch info` to see what is."
-    asked = where(options)
-    if asked != Filter() and not engine.count(target, asked):
-        return f"{what} passes the filters: {_filters(asked)}. {_path_hint(asked)}".rstrip()
+    understood = asked(engine, query, options)
+    where = understood.where
+    if where != Filter() and not engine.count(target, where):
+        said = [_filters(where), in_words(understood.applied)]
+        told = ", ".join(one for one in said if one)
+        hint = f" {LITERALLY}" if understood.applied else ""
+        return f"{what} passes the filters: {told}.{hint} {_path_hint(where)}".rstrip()
     if seen:
         return "That was all: nothing more was found."
     if query.without:

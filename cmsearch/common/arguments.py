@@ -80,8 +80,15 @@ def check_filter(where: Any) -> None:
             raise QueryError(f"The filter {name} is a {kind.__name__}, not {value!r}.")
         if isinstance(value, str) and value != value.encode(errors="replace").decode():
             raise QueryError(f"The filter {name} is not valid Unicode: {value!r}.")
+    if not isinstance(where.days, tuple) or not all(map(_is_span, where.days)):
+        raise QueryError("The filter days is a tuple of first and last days, as dates.")
     if where.near is not None and not (len(where.near) == 3 and all(map(_is_number, where.near))):
         raise QueryError("The filter near is degrees north, degrees east, and kilometres.")
+
+
+def _is_span(value: Any) -> bool:
+    pair = isinstance(value, tuple) and len(value) == 2
+    return pair and all(isinstance(one, date) for one in value)
 
 
 def _is_number(value: Any) -> bool:

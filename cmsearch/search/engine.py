@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
+from datetime import date
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from cmsearch.common.arguments import check_filter, checked_k, checked_path
+from cmsearch.common.arguments import check_filter, checked_k, checked_path, checked_query
 from cmsearch.common.kinds import KINDS, TARGETS
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
 from cmsearch.models.fusion_network import Fused
@@ -23,10 +24,11 @@ from cmsearch.search.own_models import Models
 from cmsearch.search.pipeline import Caches, Request, Search, deadline
 from cmsearch.search.query.compose import scales, toward
 from cmsearch.search.query.encode import encode_queries
+from cmsearch.search.query.understanding import Shown, Understood, understood
 from cmsearch.search.rank.second_stage import FUSIONS, Ranking, depth_of, stages
 from cmsearch.search.rank.stages import StageSettings
 from cmsearch.store import store as stores
-from cmsearch.store.catalog import items
+from cmsearch.store.catalog import files, items
 from cmsearch.store.catalog.filters import rooted
 from cmsearch.store.view import View
 from cmsearch.types import (
@@ -184,6 +186,24 @@ class Engine:
         with self._asked(query, image, audio) as (view, asked, is_list):
             hits = Search(self.store, self._models, self._caches, view, wanted).hits(asked)
         return hits if is_list else hits[0]
+
+    def understand(self, query: str | Query, where: Filter = EVERYTHING) -> Understood:
+        """Take the days that a query names out of it, as a filter: `beach last summer`.
+
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     asked = engine.understand("a cat in May 2019")
+        ...     hits = engine.search(asked.query, where=asked.where)
+        >>> asked.query.parts[0].content, asked.applied[0].words
+        ('a cat', 'in May 2019')
+
+        English and German. `applied` says which words they are; words that may be others are left.
+        Days join the filter `where`. Raises `QueryError`.
+        """
+        check_filter(where)
+        shown = Shown(
+            lambda: files.first_year(self.store.catalog), lambda: files.is_south(self.store.catalog)
+        )
+        return understood(checked_query(query), where, date.today(), shown)
 
     def count(self, target: str = "any", where: Filter = EVERYTHING) -> int:
         """Give the number of items of a target that pass a filter: what a search could find.

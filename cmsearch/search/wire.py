@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cmsearch.common.text import json_line, storable
-from cmsearch.types import Filter, Hit, Modality, Place, QueryPart
+from cmsearch.types import Applied, Filter, Hit, Modality, Place, QueryPart
 
 if TYPE_CHECKING:
     from cmsearch.search.rank.second_stage import Ranking
@@ -36,7 +36,19 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
         "taken": hit.taken and hit.taken.isoformat(" "),
         "copies": [os.fsdecode(path) for path in hit.copies],
         "stages": dict(hit.stages),
+        "applied": [_applied_as_json(one) for one in hit.applied],
     }
+
+
+def _applied_as_json(one: Applied) -> dict[str, Any]:
+    return {"words": one.words, "days": [[str(first), str(last)] for first, last in one.days]}
+
+
+def _applied(fields: Mapping[str, Any]) -> Applied:
+    spans = (
+        (date.fromisoformat(first), date.fromisoformat(last)) for first, last in fields["days"]
+    )
+    return Applied(str(fields["words"]), tuple(spans))
 
 
 def hit_from_json(fields: Mapping[str, Any]) -> Hit:
@@ -62,12 +74,15 @@ def hit_from_json(fields: Mapping[str, Any]) -> Hit:
         item=int(fields["item"]),
         locator=str(fields["locator"]),
         cosine=float(fields.get("cosine", 0.0)),
+        applied=tuple(map(_applied, fields.get("applied", ()))),
     )
 
 
 def part_as_json(part: QueryPart) -> dict[str, Any]:
     """A part of a query in JSON's types; its picture or recording has to have a path."""
     fields: dict[str, Any] = {"modality": part.modality, "weight": part.weight}
+    if part.is_literal:
+        fields["is_literal"] = True
     if isinstance(part.content, Place):
         path = os.fsdecode(part.content.path.absolute())
         return {**fields, "content": path, "locator": part.content.locator}
@@ -82,14 +97,17 @@ def part_from_json(fields: Mapping[str, Any]) -> QueryPart:
     where: Any = content if modality is Modality.TEXT else Path(content)
     if fields.get("locator"):
         where = Place(Path(content), str(fields["locator"]))
-    return QueryPart(where, modality, float(fields["weight"]))
+    is_literal = bool(fields.get("is_literal", False))
+    return QueryPart(where, modality, float(fields["weight"]), is_literal)
 
 
 def where(options: Mapping[str, Any]) -> Filter:
     """The filter that a command's options make, with names as the catalog has them."""
     from cmsearch.errors import QueryError
 
-    found: dict[str, Any] = {name: options.get(name) for name in Filter.__dataclass_fields__}
+    found: dict[str, Any] = {
+        name: options.get(name, one.default) for name, one in Filter.__dataclass_fields__.items()
+    }
     days = {name: found[name] and found[name].date() for name in ("since", "until")}
     try:
         texts = {name: found[name] and storable(found[name]) for name in ("path", "camera")}

@@ -32,6 +32,7 @@ from cmsearch.types.media import (
     Window,
 )
 from cmsearch.types.search import (
+    Applied,
     Candidates,
     ComposedQuery,
     EncodedQuery,
@@ -49,6 +50,7 @@ __all__ = [
     "STALE",
     "TOWER",
     "UNKNOWN_CAPTURE",
+    "Applied",
     "Asset",
     "Background",
     "Candidates",

@@ -28,6 +28,8 @@ class Filter:
     """The last such day, which is included."""
     camera: str | None = None
     """A part of the camera's name, in any case."""
+    days: tuple[tuple[date, date], ...] = ()
+    """First and last days, of which one has such a day between them; none is no condition."""
     near: tuple[float, float, float] | None = None
     """Degrees north, degrees east, and the kilometres around that place."""
     has_caption: bool | None = None
@@ -44,6 +46,8 @@ class QueryPart:
     """The modality of the content."""
     weight: float = 1.0
     """The weight beside the other parts; a negative one turns the query away from it."""
+    is_literal: bool = field(default=False, compare=False)
+    """Whether no word of it is understood as a filter, as where it was written in quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,16 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True)
+class Applied:
+    """Words of a query that were understood as a filter, and not searched for."""
+
+    words: str
+    """The words as they stand in the query."""
+    days: tuple[tuple[date, date], ...]
+    """First and last days, as in `Filter.days`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """An answer to a query."""
 
@@ -148,3 +162,5 @@ class Hit:
     """The place of the item in its file, as `cmsearch.common.locators` writes it."""
     cosine: float = 0.0
     """The cosine of query and item, or of a shot that of its pictures, pooled."""
+    applied: tuple[Applied, ...] = ()
+    """What of the query was understood as a filter, where it was read for that."""

@@ -50,9 +50,10 @@ def parse(text: str) -> Query:
     sign = leading.end() - 1 if leading else None
     parts: list[QueryPart] = []
     while not parts or sign is not None:
-        content, weight, end = _part(text, sign)
+        content, weight, is_literal, end = _part(text, sign)
         minus = sign is not None and text[sign] in _MINUS
-        parts.append(QueryPart(content, weight=-weight if minus else weight))
+        weight = -weight if minus else weight
+        parts.append(QueryPart(content, weight=weight, is_literal=is_literal))
         sign = end if end < len(text) else None
     if all(part.weight < 0 for part in parts):
         raise QueryError(
@@ -98,8 +99,10 @@ def _written(part: QueryPart) -> str:
     return prefix + (text if is_bare else _in_quotes(text))
 
 
-def _part(text: str, sign: int | None) -> tuple[str, float, int]:
-    """The part after the sign at `sign`, its weight, and where the next sign or the end is."""
+def _part(text: str, sign: int | None) -> tuple[str, float, bool, int]:
+    """The part after the sign at `sign`, its weight, whether it is in quotes, and where the next
+    sign or the end is.
+    """
     begin = _start(text, 0 if sign is None else sign + 1)
     weighed = _weighed(text, begin)
     start = weighed.end() if weighed else begin
@@ -111,7 +114,7 @@ def _part(text: str, sign: int | None) -> tuple[str, float, int]:
         end = following.start() if following else len(text)
         content = text[start:end].strip()
     if content:
-        return content, _weight(text, weighed) if weighed else 1.0, end
+        return content, _weight(text, weighed) if weighed else 1.0, quoted is not None, end
     if weighed:
         raise QueryError(
             f"The weight {_shown(weighed[0].strip())} at character {begin + 1} has nothing to "

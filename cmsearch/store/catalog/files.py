@@ -22,6 +22,7 @@ from cmsearch.store.catalog.schema import chunks, understood
 from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed, listing
 from cmsearch.types import Asset, Capture, Modality, Segment
 
+_PLACES = 1000
 _ASCII = re.compile("[ -~]+")
 _PAGE = 5_000
 
@@ -193,6 +194,19 @@ def days(catalog: Catalog) -> tuple[str, str] | None:
     query = sa.select(sa.func.min(assets.taken), sa.func.max(assets.taken))
     first, last = catalog.rows(query.where(assets.id.in_(pictures)))[0]
     return None if first is None else (first[:10], last[:10])
+
+
+def first_year(catalog: Catalog) -> int:
+    """The year of the first day that there is; 1990 without any."""
+    first = catalog.scalar(sa.select(sa.func.min(schema.assets.c.taken)))
+    return int(first[:4]) if isinstance(first, str) and first[:4].isdecimal() else 1990
+
+
+def is_south(catalog: Catalog) -> bool | None:
+    """Whether most of some files with a place lie south of the equator; None without any."""
+    some = sa.select(schema.assets.c.latitude).where(schema.assets.c.latitude.is_not(None))
+    places = [row[0] for row in catalog.rows(some.limit(_PLACES))]
+    return 2 * sum(one < 0 for one in places) > len(places) if places else None
 
 
 def sizes(catalog: Catalog, space: int) -> dict[Modality, tuple[int, int]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
 
@@ -29,9 +30,11 @@ def conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
         path = sa.literal("/").concat(schema.assets.c.path)
         yield sa.or_(*(sqlite.matches(path, glob) for glob in globs))
     if wanted.since is not None:
-        yield schema.assets.c.taken >= wanted.since.isoformat()[:10]
+        yield _from(wanted.since)
     if wanted.until is not None:
-        yield schema.assets.c.taken <= f"{wanted.until.isoformat()[:10]} 23:59:59"
+        yield _up_to(wanted.until)
+    if wanted.days:
+        yield sa.or_(*(_from(first) & _up_to(last) for first, last in wanted.days))
     if wanted.camera is not None:
         yield schema.assets.c.camera.icontains(wanted.camera, autoescape=True)
     if wanted.near is not None:
@@ -41,6 +44,14 @@ def conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
             _described.c.about == schema.assets.c.id, _described.c.kind == "caption"
         )
         yield captioned.exists() if wanted.has_caption else ~captioned.exists()
+
+
+def _from(day: date) -> sa.ColumnElement[bool]:
+    return schema.assets.c.taken >= day.isoformat()[:10]
+
+
+def _up_to(day: date) -> sa.ColumnElement[bool]:
+    return schema.assets.c.taken <= f"{day.isoformat()[:10]} 23:59:59"
 
 
 def rooted(wanted: Filter, root: Path) -> Filter:

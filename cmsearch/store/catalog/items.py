@@ -91,7 +91,9 @@ def embedding_ids(
         asked.append(schema.items.c.kind == kind)
     if of is not None:
         asked.append(schema.assets.c.path.in_(of))
-    elif wanted.since or wanted.until:  # it has an index of the days, and two of files' items
+    elif (
+        wanted.since or wanted.until or wanted.days
+    ):  # it has an index of the days, and two of files' items
         subjects.append(about == schema.assets.c.id)
     else:
         subjects = [sa.func.coalesce(about, schema.items.c.asset) == schema.assets.c.id]

@@ -39,6 +39,11 @@ TODAY = date(2026, 3, 1)
         ("2024 July", "2024-07-01", "2024-07-31"),
         ("today", "2026-03-01", "2026-03-01"),
         ("Yesterday", "2026-02-28", "2026-02-28"),
+        ("last summer", "2025-06-01", "2025-08-31"),
+        ("letzten Sommer", "2025-06-01", "2025-08-31"),
+        ("July", "2025-07-01", "2025-07-31"),
+        ("Christmas", "2025-12-24", "2025-12-26"),
+        ("three weeks ago", "2026-02-02", "2026-02-08"),
     ],
 )
 def test_what_is_meant(text: str, first: str, last: str) -> None:
@@ -54,7 +59,7 @@ def test_a_day_with_two_readings_names_both() -> None:
     "text",
     [
         *("2024-13", "2024-02-30", "31.06.2024", "13/13/2024", "0000", "2024-00-10", "soon", ""),
-        *("Julember 2024", "July", "12", "99999", "2024-07-13-01", "%Y", "-", "24:07:13"),
+        *("Julember 2024", "12", "99999", "2024-07-13-01", "%Y", "-", "24:07:13"),
     ],
 )
 def test_what_is_none_is_answered_with_what_is(text: str) -> None:

@@ -1,0 +1,129 @@
+"""What words of a query say of days: taken out of what is searched for, they become a filter."""
+
+# Tested by tests/unit/cmsearch/search/query/test_understanding.py
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import NamedTuple
+
+from cmsearch.common.function_words import FUNCTION_WORDS
+from cmsearch.search.query.spans import SEASON, SOUTHERN, Calendar, Spans
+from cmsearch.search.query.temporal import Expression, expressions, shared, united
+from cmsearch.types import Applied, Filter, Modality, Query, QueryPart
+
+_COUNTRY = re.compile(r"[a-z]{2,3}_([A-Z]{2})\b")
+_OR = re.compile(r"\s*(?:,|&|and|or|und|oder)?\s*", re.IGNORECASE)
+_ENDS = " \t\n,;:–-"
+
+
+class Understood(NamedTuple):
+    """A query without the words that were understood, the filter that they are, and which words."""
+
+    query: Query
+    where: Filter
+    applied: tuple[Applied, ...]
+
+
+class Shown(NamedTuple):
+    """What there is to be asked for, where a store has to say it: the first year, and whether its
+    places lie in the south, where it has any.
+    """
+
+    first_year: Callable[[], int]
+    is_south: Callable[[], bool | None]
+
+
+def understood(query: Query, where: Filter, today: date, shown: Shown) -> Understood:
+    """Take what a query says of days out of it, and join it to a filter.
+
+    Parts in quotes, and those that are taken away, stay as they are; so does a text of which
+    nothing else would be left, beside the filter. Days that can't all be, as of `2019 in 2020`,
+    are words.
+    """
+    applied: list[Applied] = []
+    parts = []
+    for part in query.parts:
+        is_read = part.modality is Modality.TEXT and part.weight > 0 and not part.is_literal
+        found = _said(str(part.content), today, shown) if is_read else None
+        if found is None:
+            parts.append(part)
+            continue
+        rest, one = found
+        applied.append(one)
+        parts.append(replace(part, content=rest or part.content))
+    if not applied:
+        return Understood(query, where, ())
+    days = where.days
+    for one in applied:
+        days = shared(days, one.days) if days else one.days
+    if not days:
+        return Understood(query, where, ())
+    query = replace(query, parts=_left(query.parts, parts))
+    return Understood(query, replace(where, days=days), tuple(applied))
+
+
+def _left(before: Sequence[QueryPart], after: Sequence[QueryPart]) -> tuple[QueryPart, ...]:
+    """The parts, without those that say nothing but days, if there is another to look for."""
+    own = [
+        new
+        for old, new in zip(before, after, strict=True)
+        if new is old or new.content != old.content
+    ]
+    return tuple(own if any(part.weight > 0 for part in own) else after)
+
+
+def _said(text: str, today: date, shown: Shown) -> tuple[str, Applied] | None:
+    """What is left of a text, and the days that it names; None where it names none."""
+    reader = country()
+    if not expressions(text, Calendar(today, reader)):
+        return None
+    is_south = shown.is_south() if re.search(SEASON, text.lower()) else None
+    if is_south is None:
+        is_south = reader in SOUTHERN
+    calendar = Calendar(today, reader, is_south, shown.first_year())
+    found = expressions(text, calendar)
+    days = _together(text, found)
+    if not days:
+        return None
+    words = " … ".join(text[one.start : one.end].strip(_ENDS) for one in found)
+    return _rest(text, found), Applied(words, days)
+
+
+def _together(text: str, found: Sequence[Expression]) -> Spans:
+    """The days of all expressions of a text: of those that are listed any, else those of all."""
+    days: Spans = ()
+    for place, one in enumerate(found):
+        between = text[found[place - 1].end : one.start] if place else ""
+        if not place:
+            days = one.spans
+        elif _OR.fullmatch(between) and between.strip():
+            days = united(days, one.spans)
+        else:
+            days = shared(days, one.spans)
+    return days
+
+
+def _rest(text: str, found: Sequence[Expression]) -> str:
+    """A text without the expressions, and what joined them; nothing if it says nothing more."""
+    pieces, start = [], 0
+    for one in found:
+        between = text[start : one.start]
+        pieces.append("" if start and _OR.fullmatch(between) else between)
+        start = one.end
+    pieces.append(text[start:])
+    rest = " ".join(" ".join(pieces).split()).strip(_ENDS)
+    words = re.findall(r"\w+", rest.lower())
+    return rest if any(word not in FUNCTION_WORDS for word in words) else ""
+
+
+def country() -> str:
+    """The country of the reader, as the environment has it."""
+    for name in ("LC_ALL", "LC_TIME", "LANG"):
+        if found := _COUNTRY.match(os.environ.get(name, "")):
+            return found[1]
+    return "US"
