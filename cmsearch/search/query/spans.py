@@ -23,10 +23,10 @@ Spans = tuple[Span, ...]
 """First and last days, in order, which don't overlap: a day of one of them is meant."""
 EVER = date(1826, 1, 1), date(9999, 12, 31)
 """From the oldest photograph on."""
-SOUTHERN = frozenset(
-    ("AO", "AR", "AU", "BO", "BR", "BW", "CL", "ID", "LS", "MG", "MW", "MZ", "NA", "NZ", "PE")
-    + ("PY", "SZ", "TZ", "UY", "ZA", "ZM", "ZW")
-)
+SOUTHERN = frozenset({
+    "AO", "AR", "AU", "BO", "BR", "BW", "CL", "ID", "LS", "MG", "MW", "MZ", "NA", "NZ", "PE", "PY",
+    "SZ", "TZ", "UY", "ZA", "ZM", "ZW",
+})  # fmt: skip
 """Countries where summer is in January."""
 _MONTHS = (
     "january|januar|jänner|jan", "february|februar|feber|feb", "march|märz|mar|mär", "april|apr",
