@@ -81,8 +81,8 @@ def exported(name: str, build: _Build) -> Export | None:
     return None if sums is None else Export(place, sums, build)
 
 
-def published(name: str, build: _Build) -> Export:
-    """The cached folder `name`, made by `build(folder)` if it isn't there.
+def published(name: str, build: _Build, *, what: str = "the model") -> Export:
+    """The cached folder `name`, made by `build(folder)` if it isn't there, which is `what` is told.
 
     It is built beside its place and appears by one rename, so that it is whole or absent, and two
     processes that build it at once both end up with one of the two.
@@ -90,14 +90,16 @@ def published(name: str, build: _Build) -> Export:
     if (found := exported(name, build)) is not None:
         return found
     place = cache_dir() / name
-    _build(place, build)
+    _build(place, build, what)
     found = exported(name, build)
     if found is None:
-        raise ModelError(f"The model could not be kept in {place}. Run the command again.")
+        raise ModelError(
+            f"{what[0].upper()}{what[1:]} could not be kept in {place}. Run the command again."
+        )
     return found
 
 
-def _build(place: Path, build: _Build) -> None:
+def _build(place: Path, build: _Build, what: str = "the model") -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=place.parent))
@@ -108,14 +110,16 @@ def _build(place: Path, build: _Build) -> None:
         ) from error
     before = _sums(place)
     try:
-        log.info("Preparing the model for this machine; this is done once and takes a while.")
+        log.info("Preparing %s for this machine; this is done once and takes a while.", what)
         build(building)
         sums = {path.name: _sum(path) for path in sorted(building.iterdir())}
         create_file(building / MANIFEST, json.dumps(sums).encode())
         if before is not None or _sums(place) is None:  # else another process was faster
             _take_place(building, place)
     except OSError as error:
-        raise ModelError(f"The model could not be kept in {place}: {error}.") from error
+        raise ModelError(
+            f"{what[0].upper()}{what[1:]} could not be kept in {place}: {error}."
+        ) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

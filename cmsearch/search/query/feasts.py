@@ -48,6 +48,17 @@ def _official(name: str, *countries: str) -> _Rule:
     return span
 
 
+def _sunday(month: int, number: int) -> _Rule:
+    """A Sunday of a month, as most countries keep it."""
+
+    def span(year: int, country: str) -> Span:
+        first = date(year, month, 1)
+        day = first + timedelta((6 - first.weekday()) + 7 * (number - 1))
+        return day, day
+
+    return span
+
+
 _CHRISTMAS, _NEW_YEAR = _fixed(12, 24, 3), _fixed(12, 31, 2)
 _EASTER, _PENTECOST = _easter(-2, 1), _easter(49, 50)
 _FEASTS: dict[str, _Rule] = {
@@ -55,7 +66,7 @@ _FEASTS: dict[str, _Rule] = {
     "heiligen abend": _fixed(12, 24),
     "christmas day": _fixed(12, 25), "boxing day": _fixed(12, 26),
     "christmas": _CHRISTMAS, "xmas": _CHRISTMAS, "weihnachten": _CHRISTMAS,
-    "new year's eve": _NEW_YEAR, "new years eve": _NEW_YEAR, "silvester": _NEW_YEAR,
+    "new year's eve": _fixed(12, 31), "new years eve": _fixed(12, 31), "silvester": _fixed(12, 31),
     "new year's day": _fixed(1, 1), "neujahr": _fixed(1, 1), "new year's": _NEW_YEAR,
     "new year": _NEW_YEAR,
     "good friday": _easter(-2, -2), "karfreitag": _easter(-2, -2),
@@ -73,6 +84,8 @@ _FEASTS: dict[str, _Rule] = {
     "tag der deutschen einheit": _fixed(10, 3),
     "bastille day": _fixed(7, 14), "canada day": _fixed(7, 1), "australia day": _fixed(1, 26),
     "fourth of july": _fixed(7, 4), "4th of july": _fixed(7, 4),
+    "mother's day": _sunday(5, 2), "mothers day": _sunday(5, 2), "muttertag": _sunday(5, 2),
+    "father's day": _sunday(6, 3), "fathers day": _sunday(6, 3), "vatertag": _easter(39, 39),
     "independence day": _official("Independence Day", "US"),
     "thanksgiving": _official("Thanksgiving Day", "US"),
     "memorial day": _official("Memorial Day", "US"),

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import Any
 
 from cmsearch.search.query import feasts
+from cmsearch.search.query import time_words as words
 
 Span = tuple[date, date]
 Spans = tuple[Span, ...]
@@ -28,58 +29,8 @@ SOUTHERN = frozenset({
     "SZ", "TZ", "UY", "ZA", "ZM", "ZW",
 })  # fmt: skip
 """Countries where summer is in January."""
-_MONTHS = (
-    "january|januar|jänner|jan", "february|februar|feber|feb", "march|märz|mar|mär", "april|apr",
-    "may|mai", "june|juni|jun", "july|juli|jul", "august|aug", "september|sept|sep",
-    "october|oktober|oct|okt", "november|nov", "december|dezember|dec|dez",
-)  # fmt: skip
-_SEASONS = {
-    "springtime": 3, "spring": 3, "frühling": 3, "frühjahr": 3,
-    "summertime": 6, "summer": 6, "sommer": 6,
-    "autumn": 9, "fall": 9, "herbst": 9, "wintertime": 12, "winter": 12,
-}  # fmt: skip
-"""The month in which each begins in the north."""
-_DAYS = (
-    "monday|montag", "tuesday|dienstag", "wednesday|mittwoch", "thursday|donnerstag",
-    "friday|freitag", "saturday|samstag|sonnabend", "sunday|sonntag",
-)  # fmt: skip
-
-MONTH = "|".join(one for names in _MONTHS for one in names.split("|") if len(one) > 4) + (
-    "|june|july|juni|juli|märz|may|mai"
-)
-"""The names of months that aren't cut short; this and the others are patterns of small letters."""
-_ANY_MONTH = "|".join(sorted("|".join(_MONTHS).split("|"), key=len, reverse=True))
-SEASON = "|".join(_SEASONS)
-FEAST = "|".join(map(re.escape, feasts.NAMES))
-YEAR = r"(?:18[3-9]\d|19\d\d|20\d\d)"
-COUNT = (
-    r"(?:\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|eine[mnr]?|"
-    r"zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf)"
-)
-UNIT = r"(?:days?|weeks?|months?|years?|tage?n?|wochen?|monate?n?|jahre?n?)"
-_WEEKDAY = "|".join(_DAYS)
-_ORDINAL = r"\d{1,2}(?:st|nd|rd|th|\.)?"
-_LAST = r"(?:last|previous|letzte[nrsm]?|vergangene[nrsm]?|vorige[nrsm]?)"
-_THIS = r"(?:this|diese[nrsm]?)"
-_PERIOD = r"week(?:end)?|month|year|woche(?:nende)?|monat|jahr(?:es)?"
-_DATE = (
-    rf"\d{{4}}-\d\d(?:-\d\d)?|\d{{1,2}}\. ?\d{{1,2}}\. ?{YEAR}|\d{{1,2}}[/-]\d{{1,2}}[/-]{YEAR}|"
-    rf"\d{{1,2}}/{YEAR}|(?:(?:the )?{_ORDINAL} (?:of )?)?(?:{_ANY_MONTH})\.?,? (?:of )?{YEAR}|"
-    rf"(?:{_ANY_MONTH})\.? {_ORDINAL},? {YEAR}|{YEAR} (?:{_ANY_MONTH})\.?(?: {_ORDINAL})?"
-)
-_OF_YEAR = (
-    rf"(?:{SEASON}|{FEAST}|{MONTH})(?: of| in| im|,)?(?: the)? "
-    rf"(?:{YEAR}(?:/\d\d)?|(?:{_LAST}|{_THIS}) (?:year|jahr(?:es)?))"
-)
-_NEAR = r"the day before yesterday|vorgestern|yesterday|gestern|today|heute|last night"
-_LATEST = rf"(?:{_LAST}|{_THIS}) (?:{_PERIOD}|{SEASON}|{MONTH}|{FEAST}|{_WEEKDAY})"
-_RECENT = rf"(?:the |den |die )?(?:last|past|letzten|vergangenen) {COUNT} {UNIT}"
-_AGO = rf"{COUNT} {UNIT} ago|vor {COUNT} {UNIT}"
-DECADE = (
-    r"(?:the |den |die )?(?:18|19|20)\d0(?:'?s|er(?:n|[ -]jahren?)?)|(?:the |den )\d0(?:'?s|ern?)"
-)
-CERTAIN = rf"(?:(?:{_WEEKDAY}),? )?(?:{_DATE})|{_OF_YEAR}|{_NEAR}|{_RECENT}|{_AGO}|{_LATEST}"
-"""What is a time and nothing else, wherever it stands."""
+SUNDAY_FIRST = frozenset({"BR", "CA", "CO", "HK", "IL", "IN", "JP", "KR", "MX", "PH", "TW", "US"})
+"""Countries whose calendars begin with Sunday (Unicode CLDR)."""
 
 
 @dataclass(frozen=True)
@@ -111,21 +62,20 @@ def spans_of(given: str, calendar: Calendar) -> Spans:
 
 @cache
 def _forms() -> list[tuple[re.Pattern[str], Callable[[re.Match[str], Calendar], Iterable[Span]]]]:
-    named = rf"(?P<what>{SEASON}|{FEAST}|{MONTH}|{_WEEKDAY})"
     table = [
-        (named, _yearly),
-        (YEAR, _whole_year),
-        (r".*?(?P<from>\d0)(?:'?s|er(?:n|[ -]jahren?)?)", _decade),
-        (_NEAR, _near),
-        (rf"(?:the |den |die )?(?:last|past|letzten|vergangenen) (?P<count>{COUNT}) "
-         rf"(?P<unit>{UNIT})", _recent),
-        (rf"(?:vor )?(?P<count>{COUNT}) (?P<unit>{UNIT})(?: ago)?", _past),
-        (rf"(?:(?P<last>{_LAST})|{_THIS}) (?P<unit>{_PERIOD})", _around),
-        (rf"(?:(?P<last>{_LAST})|{_THIS}) {named}", _latest),
-        (rf"{named}(?: of| in| im|,)?(?: the)? (?:(?P<year>{YEAR})(?:/\d\d)?|"
-         rf"(?:(?P<last>{_LAST})|{_THIS}) (?:year|jahr(?:es)?))", _of_year),
-        (rf"(?:(?:{_WEEKDAY}),? )?(?P<date>{_DATE})", _dated),
-    ]  # fmt: skip
+        (rf"(?P<what>{words.NAMED})", _yearly),
+        (rf"(?:{words.YEAR}{words.AND} )*{words.YEAR}", _whole_years),
+        (words.DECADE, _decade),
+        (words.NEAR, _near),
+        (words.RECENT, _recent),
+        (words.AGO, _past),
+        (words.AROUND, _around),
+        (words.LATEST, _latest),
+        (words.OF_YEAR, _of_years),
+        (words.DAYS_OF_MONTH, _days_of_month),
+        (words.DAY_OF_YEAR, _day_of_year),
+        (words.DATED, _dated),
+    ]
     return [(re.compile(pattern), read) for pattern, read in table]
 
 
@@ -133,10 +83,10 @@ def _year(number: int) -> Span:
     return date(number, 1, 1), date(number, 12, 31)
 
 
-def _whole_year(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
-    """A year that has begun; what comes later is a title."""
-    number = int(match[0])
-    return [_year(number)] if number <= calendar.today.year else []
+def _whole_years(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
+    """Years that have begun; what comes later is a title."""
+    years = [int(one) for one in re.findall(words.YEAR, match[0])]
+    return joined(map(_year, years)) if max(years) <= calendar.today.year else []
 
 
 def _month(year: int, number: int) -> Span:
@@ -152,19 +102,33 @@ def _in_year(what: str, year: int, calendar: Calendar) -> list[Span]:
     if what in feasts.NAMES:
         found = feasts.days(what, year, calendar.country)
         return [found] if found else []
-    if what not in _SEASONS:
-        number = next(n for n, names in enumerate(_MONTHS, 1) if what in names.split("|"))
-        return [_month(year, number)]
-    begin = (_SEASONS[what] + 6 * calendar.is_south - 1) % 12 + 1
+    if what not in words.SEASONS:
+        return [_month(year, _number(what, words.MONTHS))]
+    begin = (words.SEASONS[what] + 6 * calendar.is_south - 1) % 12 + 1
     over = [(date(year, 1, 1), _month(year, 2)[1])] if begin == 12 else []
     return [*over, (date(year, begin, 1), _month(year, begin + 2)[1])]
 
 
+def _number(name: str, table: Sequence[str]) -> int:
+    """The number of a month or a weekday, from 1."""
+    return next(n for n, names in enumerate(table, 1) if name in names.split("|"))
+
+
+def _every_year(calendar: Calendar) -> range:
+    return range(max(calendar.since, EVER[0].year), calendar.today.year + 1)
+
+
 def _yearly(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
-    years = range(max(calendar.since, EVER[0].year), calendar.today.year + 1)
-    if re.fullmatch(_WEEKDAY, match["what"]):
-        return []
+    years = _every_year(calendar)
     return joined(span for year in years for span in _in_year(match["what"], year, calendar))
+
+
+def _day_of_year(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
+    days = []
+    for year in _every_year(calendar):
+        if found := _parsed(f"{match[0]} {year}", calendar.today):  # 29 February is in some
+            days.append((found[0], found[0]))
+    return days
 
 
 def joined(spans: Iterable[Span]) -> list[Span]:
@@ -178,20 +142,53 @@ def joined(spans: Iterable[Span]) -> list[Span]:
     return found
 
 
-def _of_year(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
-    year = int(match["year"]) if match["year"] else calendar.today.year - bool(match["last"])
-    if re.fullmatch(_WEEKDAY, match["what"]):
-        return []
-    return _in_year(match["what"], year, calendar)
+def _of_years(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
+    """A season, feast or month of some years, of this one or of the last."""
+    what, given = match["what"], match["years"]
+    if given is None:
+        years = [calendar.today.year - bool(match["last"])]
+    elif given.startswith("'"):
+        years = [_full(int(given[1:3]), calendar.today.year)]
+    else:
+        years = [int(one) for one in re.findall(words.YEAR, given)]
+    spans = [span for year in years for span in _in_year(what, year, calendar)]
+    if given and "/" in given:  # the winter from one year to the next
+        spans = spans[-1:]
+    if match["weekend"]:
+        spans = [_weekend(*span) for span in spans]
+    return joined(spans)
+
+
+def _full(year: int, current: int) -> int:
+    """A year of which two figures are written: the last that there was."""
+    return current - (current - year) % 100
+
+
+def _weekend(first: date, last: date) -> Span:
+    """Some days with the weekend that they are nearest to."""
+    if last.weekday() <= 1:
+        return min(first, last - timedelta(last.weekday() + 2)), last
+    return min(first, last - timedelta(max(0, last.weekday() - 5))), last + timedelta(
+        6 - last.weekday()
+    )
+
+
+def _days_of_month(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
+    """From one day of a month to another."""
+    given = match[0]
+    year, month = re.findall(words.YEAR, given)[-1], re.findall(words.ANY_MONTH, given)[0]
+    first, last = re.findall(r"\d{1,2}", given.replace(year, ""))[:2]
+    number = _number(month, words.MONTHS)
+    begin, end = (date(int(year), number, int(one)) for one in (first, last))
+    return [(begin, end)] if begin <= end else []
 
 
 def _latest(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
     """The last one that is over; or, of this year, the one that has begun."""
     what, today, is_over = match["what"], calendar.today, bool(match["last"])
-    for number, names in enumerate(_DAYS):
-        if what in names.split("|"):
-            back = (today.weekday() - number - is_over) % 7 + is_over
-            return [(today - timedelta(back), today - timedelta(back))]
+    if re.fullmatch(words.WEEKDAY, what):
+        back = (today.weekday() + 1 - _number(what, words.WEEKDAYS) - is_over) % 7 + is_over
+        return [(today - timedelta(back), today - timedelta(back))]
     years = range(today.year - 2, today.year + 1)
     spans = [span for year in years for span in _in_year(what, year, calendar)[-1:]]
     begun = [one for one in spans if (one[1] < today if is_over else one[0] <= today)]
@@ -199,30 +196,41 @@ def _latest(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
 
 
 def _around(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
-    """The week, month or year of today, or the last; weeks begin on Mondays (ISO 8601)."""
+    """The week, month or year of today, or the last."""
     today, unit, back = calendar.today, match["unit"], int(bool(match["last"]))
-    monday = today - timedelta(today.weekday())
     if unit in ("weekend", "wochenende"):
+        monday = today - timedelta(today.weekday())
         saturday = monday + timedelta(5 if not back and today.weekday() >= 5 else -2)
         return [(saturday, saturday + timedelta(1))]
     if unit[0] == "w":
-        monday -= timedelta(7 * back)
-        return [(monday, monday + timedelta(6))]
+        first = _week(today, unit, calendar) - timedelta(7 * back)
+        return [(first, first + timedelta(6))]
     if unit[0] == "m":
         return [_month(today.year, today.month - back)]
     return [_year(today.year - back)]
 
 
+def _week(day: date, unit: str, calendar: Calendar) -> date:
+    """The first day of a week: Monday (ISO 8601), or Sunday where calendars begin with it."""
+    is_sunday = calendar.country in SUNDAY_FIRST and unit.startswith("week")
+    return day - timedelta((day.weekday() + is_sunday) % 7)
+
+
 def _recent(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
-    return [(_ago(match["count"], match["unit"], calendar), calendar.today)]
+    """The last so many days, of which today is one, or weeks, months, years."""
+    first = _ago(match["count"], match["unit"], calendar)
+    return [(first + timedelta(match["unit"][0] in "dt"), calendar.today)]
 
 
 def _past(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
     """The day, week, month or year that was so long ago."""
-    day, unit = _ago(match["count"], match["unit"], calendar), match["unit"]
+    unit = match["unit"] or match["of"]
+    day = _ago(match["count"] or match["number"], unit, calendar)
+    if match["today"] and unit[0] in "yj":
+        return [(calendar.today.replace(year=day.year),) * 2]
     if unit[0] == "w":
-        monday = day - timedelta(day.weekday())
-        return [(monday, monday + timedelta(6))]
+        first = _week(day, unit, calendar)
+        return [(first, first + timedelta(6))]
     if unit[0] == "m":
         return [_month(day.year, day.month)]
     return [_year(day.year)] if unit[0] in "yj" else [(day, day)]
@@ -245,11 +253,11 @@ def _near(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
 
 
 def _decade(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
-    """Of decades without a century the last that was whole."""
-    given = re.search(r"(?:18|19|20)\d0", match[0])
-    first = int(given[0]) if given else 1900 + int(match["from"])
-    if not given and first + 100 + 9 < calendar.today.year:
-        first += 100
+    """Of decades without a century the last that has begun."""
+    if match["decade"]:
+        first = int(match["decade"])
+    else:
+        first = _full(int(match["tens"]), calendar.today.year)
     return [(date(first, 1, 1), date(first + 9, 12, 31))]
 
 

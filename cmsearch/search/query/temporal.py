@@ -14,23 +14,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
-from cmsearch.search.query.spans import (
+from cmsearch.search.query.spans import EVER, Calendar, Spans, joined, spans_of
+from cmsearch.search.query.time_words import (
+    AND,
+    CENTURY,
     CERTAIN,
     COUNT,
+    DAY_OF_YEAR,
+    DAYS_OF_MONTH,
     DECADE,
-    EVER,
     FEAST,
     MONTH,
     SEASON,
+    TO,
     UNIT,
     YEAR,
-    Calendar,
-    Spans,
-    joined,
-    spans_of,
+    unnamed,
 )
 
-_POINT = rf"{CERTAIN}|{DECADE}|{YEAR}"
+_POINT = rf"{CERTAIN}|{unnamed(DECADE)}|{YEAR}"
 _START = r"(?<![\w'$€£#.:/-])"
 _END = r"(?![\w:%°€$/]|[.,'-]\w)"
 _ARTICLE = r"(?:(?:the|der|dem|den|das) )?"
@@ -39,10 +41,14 @@ _IN_YEAR = r"(?:in|from|of|during|im jahre?|in the year|aus|von|back in|year|jah
 _ALONE = (
     r"(?=\s*$|\s*[,;.!?)]|\s+[-+–]\s|\s+(?:in|on|at|by|with|and|or|near|from|of|to|for|under|over|"
     r"without|when|while|where|im|am|an|auf|bei|mit|und|oder|aus|von|ohne|vor|nahe|unter|neben|"
-    r"über|der|die|das|the|my|our|mein\w*|unser\w*)\b)"
+    r"über|my|our|mein\w*|unser\w*)\b)"
 )
 """What doesn't belong to the word before, as nouns do: `in 2000 pieces`, `in summer clothes`."""
-_NUMBERED = "number route highway room flight no. nr. nummer windows model page size raum zimmer"
+_NUMBERED = (
+    "number route highway room flight no. nr. nummer windows office model page size raum zimmer "
+    "bmw peugeot porsche boeing airbus lada xbox fifa"
+)
+"""What a number after it belongs to."""
 _SURE_MONTHS = (
     "january|januar|february|februar|september|october|oktober|november|december|dezember"
 )
@@ -95,21 +101,28 @@ def united(one: Spans, other: Spans) -> Spans:
 @cache
 def _rules() -> tuple[_Rule, ...]:
     """How a time is written, the forms that others are a part of first."""
-    to = r"(?:to|and|until|till|through|bis|und|-|–)"
-    yearly = rf"{MONTH}|{SEASON}|{FEAST}"
+    yearly, years = rf"{MONTH}|{SEASON}|{FEAST}", rf"{YEAR}(?:{AND} {YEAR})*"
     in_the = r"(?:the month of |(?:the |dem )(?=summer|winter|autumn|sommer|herbst|frühling))?"
     unnumbered = "".join(rf"(?<!{re.escape(word)} )" for word in _NUMBERED.split())
     table: list[tuple[str, Callable[[re.Match[str], Calendar], Spans]]] = [
-        (rf"{_START}(?:from|between|von|zwischen|vom) {_ARTICLE}(?P<first>{_POINT}|{MONTH}) {to} "
+        (rf"{_START}(?:from|between|von|zwischen|vom) {_ARTICLE}(?P<first>{_POINT}|{MONTH}) {TO} "
          rf"{_ARTICLE}(?P<second>{_POINT}){_END}", _range),
-        (rf"{_START}(?:(?:in|from) )?(?P<first>{YEAR}) ?[-–] ?(?P<second>{YEAR}){_END}", _range),
+        (rf"{_START}(?:(?:in|from) )?(?P<first>{YEAR}) ?(?:[-–]|to|bis) ?(?P<second>{YEAR}){_END}",
+         _range),
+        (rf"{_START}(?P<first>{CERTAIN}) (?:to|until|till|through|bis|-|–) (?P<second>{CERTAIN})"
+         rf"{_END}", _range),
         (rf"{_START}(?:since|ab|seit) {_ARTICLE}(?P<time>{_POINT}|{yearly}){_END}", _since),
+        (rf"{_START}(?:from |von |vom )?(?P<time>{_POINT}) (?:on|onwards?|an){_END}{_ALONE}",
+         _since),
+        (rf"{_START}{_AT}?(?P<time>{DAYS_OF_MONTH}){_END}", _plain),
         (rf"{_START}(?<!day )(?P<sign>after|nach|before|until|till|up to|bis|vor) {_ARTICLE}"
          rf"(?P<time>(?!{COUNT} {UNIT})(?:{_POINT})){_END}", _open),
         (rf"{_START}(?:{_AT}{_ARTICLE})?(?P<time>{CERTAIN})(?:'s)?(?! show\b){_END}", _plain),
-        (rf"{_START}(?:in|from|during|of|aus|von) (?P<time>{DECADE}){_END}", _plain),
-        (rf"{_START}{_IN_YEAR}(?P<time>{YEAR}){_END}{_ALONE}", _plain),
-        (rf"(?<=\w ){unnumbered}(?P<time>{YEAR})\s*$", _plain),
+        (rf"{_START}(?:in|from|during|of|aus|von) (?P<time>{unnamed(DECADE)}){_END}", _plain),
+        (rf"(?<=\w )(?P<time>{unnamed(CENTURY)})\s*$", _plain),
+        (rf"{_START}{_IN_YEAR}(?P<time>{years}){_END}{_ALONE}", _plain),
+        (rf"(?<=\w ){unnumbered}(?P<time>{years})\s*$", _plain),
+        (rf"{_START}(?:on|am|vom|from|every|jeden) (?P<time>{DAY_OF_YEAR}){_END}{_ALONE}", _plain),
         (rf"{_START}(?:in|during|im|every|jeden|jedes) {in_the}(?P<time>{MONTH}|{SEASON}){_END}"
          rf"{_ALONE}", _plain),
         (rf"{_START}(?:at|on|over|during|for|around|zu|an|über|every|jedes) (?P<time>{FEAST}){_END}"

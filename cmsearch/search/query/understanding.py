@@ -12,8 +12,9 @@ from datetime import date
 from typing import NamedTuple
 
 from cmsearch.common.function_words import FUNCTION_WORDS
-from cmsearch.search.query.spans import SEASON, SOUTHERN, Calendar, Spans
+from cmsearch.search.query.spans import SOUTHERN, Calendar, Spans
 from cmsearch.search.query.temporal import Expression, expressions, shared, united
+from cmsearch.search.query.time_words import SEASON
 from cmsearch.types import Applied, Filter, Modality, Query, QueryPart
 
 _COUNTRY = re.compile(r"[a-z]{2,3}_([A-Z]{2})\b")
