@@ -139,7 +139,7 @@ _OPTIONS = (
     click.option(
         "--literal",
         is_flag=True,
-        help="Take no words as days: last summer is searched for, not filtered by.",
+        help="Take no words as days or places: last summer is searched for, not filtered by.",
     ),
     click.option("--expand", is_flag=True, help="Show near-duplicates each for itself."),
     click.option("--diverse", is_flag=True, help="Spread the hits: fewer that are alike."),
@@ -284,7 +284,7 @@ def tell(
     """
     doubt = doubt_about(hits)
     if hits and hits[0].applied:
-        click.echo(f"{printable(in_words(hits[0].applied))}. {LITERALLY}", err=True)
+        click.echo(f"Only {printable(in_words(hits[0].applied))}. {LITERALLY}", err=True)
     if not hits:
         click.echo(printable(why), err=True)
     elif doubt:
@@ -297,8 +297,14 @@ def tell(
 
 
 def in_words(applied: Sequence[Applied]) -> str:
-    """What was understood, with its days; of those that come every year the last ones."""
-    return "; ".join(f"Only {_days(one.days)} ({one.words})" for one in applied)
+    """What was understood: days, of which those that come every year are the last, and places."""
+    return ", ".join(f"{_meant(one)} ({one.words})" for one in applied)
+
+
+def _meant(one: Applied) -> str:
+    if one.days:
+        return _days(one.days)
+    return f"{one.place} and {one.near[2]:g} km around" if one.near else one.place
 
 
 def _days(spans: Sequence[tuple[date, date]]) -> str:

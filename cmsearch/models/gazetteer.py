@@ -26,9 +26,9 @@ from cmsearch.types import FloatArray, IdArray
 
 EXTRA = "cmsearch[places]"
 EARTH_KM = 6371.0
-_FORM = 1
+_FORM = 3
 _CELLS = 2  # a degree
-_KNOWN_BY_OTHER_NAMES = 5_000
+_KNOWN_BY_OTHER_NAMES = 40_000
 """People of a town whose other names, in all languages, are looked up too."""
 _SHORTEST = 3  # letters of such a name; what has fewer are codes of airports and tickers
 _NEAREST_KM = 50.0
@@ -58,11 +58,16 @@ class Gazetteer:
         }
 
     def named(self, name: str) -> list[Town]:
-        """The towns of a name, in any case, the largest first."""
+        """The towns of a name, in any case, the largest first; those that are called so in English
+        before ones ten times as large that have it as another name.
+        """
         keys, key = self._array["keys"], _key(name)
         start, end = (int(np.searchsorted(keys, key, side)) for side in ("left", "right"))
         found = [self._town(number) for number in self._array["named"][start:end].tolist()]
-        return sorted(found, key=lambda town: -town.people)
+        own = caseless(name)
+        return sorted(
+            found, key=lambda town: -town.people * (10 if caseless(town.name) == own else 1)
+        )
 
     def at(self, latitude: float, longitude: float) -> Town | None:
         """The nearest town, if one is within 50 km."""
@@ -90,8 +95,8 @@ class Gazetteer:
         names, ends = self._array["names"], self._array["ends"]
         text = bytes(names[ends[number] : ends[number + 1]]).decode()
         name, country, region = text.split("\t")
-        place = (float(self._array[one][number]) for one in ("north", "east"))
-        return Town(name, country, region, *place, int(self._array["people"][number]))
+        north, east = (float(self._array[one][number]) for one in ("north", "east"))
+        return Town(name, country, region, north, east, int(self._array["people"][number]))
 
 
 def distances(

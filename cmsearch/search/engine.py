@@ -188,7 +188,7 @@ class Engine:
         return hits if is_list else hits[0]
 
     def understand(self, query: str | Query, where: Filter = EVERYTHING) -> Understood:
-        """Take the days that a query names out of it, as a filter: `beach last summer`.
+        """Take the days and places that a query names out of it, as a filter: `beach last summer`.
 
         >>> with cmsearch.open("sample_data") as engine:
         ...     asked = engine.understand("a cat in May 2019")
@@ -196,8 +196,9 @@ class Engine:
         >>> asked.query.parts[0].content, asked.applied[0].words
         ('a cat', 'in May 2019')
 
-        English and German. `applied` says which words they are; words that may be others are left.
-        Days join the filter `where`. Raises `QueryError`.
+        English and German; places need the extra `places`. `applied` says which words they are;
+        words that may be others are left. What is found joins the filter `where`. Raises
+        `QueryError`.
         """
         check_filter(where)
         shown = Shown(

@@ -41,7 +41,13 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
 
 
 def _applied_as_json(one: Applied) -> dict[str, Any]:
-    return {"words": one.words, "days": [[str(first), str(last)] for first, last in one.days]}
+    return {
+        "words": one.words,
+        "days": [[str(first), str(last)] for first, last in one.days],
+        "place": one.place,
+        "near": one.near,
+        "area": one.area,
+    }
 
 
 def _applied(fields: Mapping[str, Any]) -> Applied:

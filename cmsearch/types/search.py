@@ -32,6 +32,10 @@ class Filter:
     """First and last days, of which one has such a day between them; none is no condition."""
     near: tuple[float, float, float] | None = None
     """Degrees north, degrees east, and the kilometres around that place."""
+    area: tuple[str, str] | None = None
+    """The code of a country (ISO 3166), and that of a part of it in GeoNames' codes, or nothing;
+    where a picture was taken is told by the nearest town, so the extra `places` is needed.
+    """
     has_caption: bool | None = None
     """Whether a caption describes the picture; None takes both."""
 
@@ -118,8 +122,14 @@ class Applied:
 
     words: str
     """The words as they stand in the query."""
-    days: tuple[tuple[date, date], ...]
-    """First and last days, as in `Filter.days`."""
+    days: tuple[tuple[date, date], ...] = ()
+    """First and last days, as in `Filter.days`, if it is about days."""
+    place: str = ""
+    """The name of the place, if it is about one."""
+    near: tuple[float, float, float] | None = None
+    """That place as in `Filter.near`, unless it is a country or a part of one."""
+    area: tuple[str, str] | None = None
+    """That as in `Filter.area`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ _END = r"(?![\w:%°€$/]|[.,'-]\w)"
 _ARTICLE = r"(?:(?:the|der|dem|den|das) )?"
 _AT = r"(?:(?:back in|in|on|at|from|of|during|over|im|am|an|zu|zum|vom|von|aus|während|über) )"
 _IN_YEAR = r"(?:in|from|of|during|im jahre?|in the year|aus|von|back in|year|jahr) "
-_ALONE = (
+ALONE = (
     r"(?=\s*$|\s*[,;.!?)]|\s+[-+–]\s|\s+(?:in|on|at|by|with|and|or|near|from|of|to|for|under|over|"
     r"without|when|while|where|im|am|an|auf|bei|mit|und|oder|aus|von|ohne|vor|nahe|unter|neben|"
     r"über|my|our|mein\w*|unser\w*)\b)"
@@ -112,7 +112,7 @@ def _rules() -> tuple[_Rule, ...]:
         (rf"{_START}(?P<first>{CERTAIN}) (?:to|until|till|through|bis|-|–) (?P<second>{CERTAIN})"
          rf"{_END}", _range),
         (rf"{_START}(?:since|ab|seit) {_ARTICLE}(?P<time>{_POINT}|{yearly}){_END}", _since),
-        (rf"{_START}(?:from |von |vom )?(?P<time>{_POINT}) (?:on|onwards?|an){_END}{_ALONE}",
+        (rf"{_START}(?:from |von |vom )?(?P<time>{_POINT}) (?:on|onwards?|an){_END}{ALONE}",
          _since),
         (rf"{_START}{_AT}?(?P<time>{DAYS_OF_MONTH}){_END}", _plain),
         (rf"{_START}(?<!day )(?P<sign>after|nach|before|until|till|up to|bis|vor) {_ARTICLE}"
@@ -120,13 +120,13 @@ def _rules() -> tuple[_Rule, ...]:
         (rf"{_START}(?:{_AT}{_ARTICLE})?(?P<time>{CERTAIN})(?:'s)?(?! show\b){_END}", _plain),
         (rf"{_START}(?:in|from|during|of|aus|von) (?P<time>{unnamed(DECADE)}){_END}", _plain),
         (rf"(?<=\w )(?P<time>{unnamed(CENTURY)})\s*$", _plain),
-        (rf"{_START}{_IN_YEAR}(?P<time>{years}){_END}{_ALONE}", _plain),
+        (rf"{_START}{_IN_YEAR}(?P<time>{years}){_END}{ALONE}", _plain),
         (rf"(?<=\w ){unnumbered}(?P<time>{years})\s*$", _plain),
-        (rf"{_START}(?:on|am|vom|from|every|jeden) (?P<time>{DAY_OF_YEAR}){_END}{_ALONE}", _plain),
+        (rf"{_START}(?:on|am|vom|from|every|jeden) (?P<time>{DAY_OF_YEAR}){_END}{ALONE}", _plain),
         (rf"{_START}(?:in|during|im|every|jeden|jedes) {in_the}(?P<time>{MONTH}|{SEASON}){_END}"
-         rf"{_ALONE}", _plain),
+         rf"{ALONE}", _plain),
         (rf"{_START}(?:at|on|over|during|for|around|zu|an|über|every|jedes) (?P<time>{FEAST}){_END}"
-         rf"{_ALONE}", _plain),
+         rf"{ALONE}", _plain),
         (rf"(?<=\w )(?P<time>{_SURE_MONTHS})\s*$", _plain),
         (rf"^\s*(?P<time>{FEAST}|{YEAR})\s*[.!?]?\s*$", _plain),
     ]  # fmt: skip

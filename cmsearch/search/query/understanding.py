@@ -1,4 +1,4 @@
-"""What words of a query say of days: taken out of what is searched for, they become a filter."""
+"""What words of a query say of days and places: taken out of it, they become a filter."""
 
 # Tested by tests/unit/cmsearch/search/query/test_understanding.py
 
@@ -9,9 +9,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 from cmsearch.common.function_words import FUNCTION_WORDS
+from cmsearch.models.gazetteer import gazetteer
+from cmsearch.search.query.places import PlaceExpression, places
 from cmsearch.search.query.spans import SOUTHERN, Calendar, Spans
 from cmsearch.search.query.temporal import Expression, expressions, shared, united
 from cmsearch.search.query.time_words import SEASON
@@ -40,45 +43,54 @@ class Shown(NamedTuple):
 
 
 def understood(query: Query, where: Filter, today: date, shown: Shown) -> Understood:
-    """Take what a query says of days out of it, and join it to a filter.
+    """Take what a query says of days and places out of it, and join it to a filter.
 
     Parts in quotes, and those that are taken away, stay as they are; so does a text of which
     nothing else would be left, beside the filter. Days that can't all be, as of `2019 in 2020`,
-    are words.
+    are words, and so is a place beside another.
     """
     applied: list[Applied] = []
     parts = []
     for part in query.parts:
-        is_read = part.modality is Modality.TEXT and part.weight > 0 and not part.is_literal
-        found = _said(str(part.content), today, shown) if is_read else None
-        if found is None:
+        if part.modality is not Modality.TEXT or part.weight <= 0 or part.is_literal:
             parts.append(part)
             continue
-        rest, one = found
-        applied.append(one)
-        parts.append(replace(part, content=rest or part.content))
-    if not applied:
-        return Understood(query, where, ())
-    days = where.days
-    for one in applied:
-        days = shared(days, one.days) if days else one.days
-    if not days:
-        return Understood(query, where, ())
-    query = replace(query, parts=_left(query.parts, parts))
-    return Understood(query, replace(where, days=days), tuple(applied))
+        rest = str(part.content)
+        for read in (partial(_days, today=today, shown=shown), _place):
+            if (found := read(rest)) is not None and _fits(found.applied, where):
+                rest, where = found.rest, _joined(where, found.applied)
+                applied.append(found.applied)
+        parts.append(part if rest == part.content else replace(part, content=rest))
+    return Understood(replace(query, parts=_left(query.parts, parts)), where, tuple(applied))
+
+
+class _Said(NamedTuple):
+    rest: str
+    applied: Applied
+
+
+def _fits(one: Applied, where: Filter) -> bool:
+    """Whether it can be, beside a filter: some days are left, or there is no place yet."""
+    if one.days:
+        return not where.days or bool(shared(where.days, one.days))
+    return where.near is None and where.area is None
+
+
+def _joined(where: Filter, one: Applied) -> Filter:
+    if one.days:
+        return replace(where, days=shared(where.days, one.days) if where.days else one.days)
+    return replace(where, near=one.near, area=one.area)
 
 
 def _left(before: Sequence[QueryPart], after: Sequence[QueryPart]) -> tuple[QueryPart, ...]:
-    """The parts, without those that say nothing but days, if there is another to look for."""
-    own = [
-        new
-        for old, new in zip(before, after, strict=True)
-        if new is old or new.content != old.content
-    ]
-    return tuple(own if any(part.weight > 0 for part in own) else after)
+    """The parts without those of which nothing is left, if there is another to look for."""
+    own = [part for part in after if part.content != ""]
+    if any(part.weight > 0 for part in own):
+        return tuple(own)
+    return tuple(new if new.content != "" else old for old, new in zip(before, after, strict=True))
 
 
-def _said(text: str, today: date, shown: Shown) -> tuple[str, Applied] | None:
+def _days(text: str, today: date, shown: Shown) -> _Said | None:
     """What is left of a text, and the days that it names; None where it names none."""
     reader = country()
     if not expressions(text, Calendar(today, reader)):
@@ -91,8 +103,21 @@ def _said(text: str, today: date, shown: Shown) -> tuple[str, Applied] | None:
     days = _together(text, found)
     if not days:
         return None
-    words = " … ".join(text[one.start : one.end].strip(_ENDS) for one in found)
-    return _rest(text, found), Applied(words, days)
+    return _Said(_rest(text, found), Applied(_words(text, found), days))
+
+
+def _place(text: str) -> _Said | None:
+    """What is left of a text, and the first place that it names; None where it names none."""
+    found = places(text, gazetteer)[:1]
+    if not found:
+        return None
+    (one,) = found
+    applied = Applied(_words(text, found), place=one.name, near=one.near, area=one.area)
+    return _Said(_rest(text, found), applied)
+
+
+def _words(text: str, found: Sequence[Expression | PlaceExpression]) -> str:
+    return " … ".join(text[one.start : one.end].strip(_ENDS) for one in found)
 
 
 def _together(text: str, found: Sequence[Expression]) -> Spans:
@@ -109,7 +134,7 @@ def _together(text: str, found: Sequence[Expression]) -> Spans:
     return days
 
 
-def _rest(text: str, found: Sequence[Expression]) -> str:
+def _rest(text: str, found: Sequence[Expression | PlaceExpression]) -> str:
     """A text without the expressions, and what joined them; nothing if it says nothing more."""
     pieces, start = [], 0
     for one in found:

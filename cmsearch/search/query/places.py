@@ -1,0 +1,162 @@
+"""Names of places within a query: `near Lisbon`, `in Portugal`, `im Umkreis von 20 km um Wien`.
+
+A name counts where a preposition says that it is one. What is also a word of English or German, as
+`nice`, `reading` or `essen`, counts only where more is said: `in Bath, England`.
+"""
+
+# Tested by tests/unit/cmsearch/search/query/test_places.py
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from math import sqrt
+
+from cmsearch.common.text import caseless
+from cmsearch.models.areas import Area, area_names, areas
+from cmsearch.models.gazetteer import Gazetteer, Town
+from cmsearch.search.query.temporal import ALONE
+
+MILE_KM = 1.609
+_MOST_WORDS = 4
+_LARGE = 100_000
+"""People of a town whose name is taken for one however it is written, unless it is a word."""
+_LETTERS = 4
+"""Letters of the name of any other town that is."""
+_LEAST_KM, _NEAR_KM = 3.0, 25.0
+_WORD = r"[^\W\d_][\w'’.-]*"
+_NAME = rf"(?P<name>{_WORD}(?:[ -]{_WORD}){{0,{_MOST_WORDS - 1}}}(?:, ?{_WORD}(?: {_WORD})?)?)"
+_KM = r"(?P<number>\d{1,4}) ?(?P<unit>km|kilomet(?:er|re)s?|kilometern?|mi|miles?)"
+_FORMS = (
+    (rf"(?:within|im umkreis von) {_KM} (?:of|from|around|um|von) {_NAME}", "near"),
+    (rf"{_KM} (?:from|around|um) {_NAME}", "near"),
+    (rf"(?:near|close to|not far from|around|in der nähe von|nahe(?: bei)?|rund um|bei) {_NAME}",
+     "near"),
+    (rf"in (?:der |den |dem |the )?{_NAME}", "in"),
+    (rf"(?:(?<=photo )|(?<=photos )|(?<=pictures )|(?<=pics )|(?<=images )|(?<=fotos )|"
+     rf"(?<=bilder )|^\s*)(?:from|aus) {_NAME}", "in"),
+    (rf"^\s*{_NAME}\s*$", "alone"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceExpression:
+    """A part of a text that names a place: where it stands, and what is meant, a circle in degrees
+    north and east and kilometres, or a country or a part of one.
+    """
+
+    start: int
+    end: int
+    name: str
+    near: tuple[float, float, float] | None
+    area: Area | None
+
+
+def places(text: str, known: Callable[[], Gazetteer | None]) -> list[PlaceExpression]:
+    """What a text says of places, from left to right; nothing where none are `known`, which is
+    asked for only if there may be one.
+    """
+    found: list[PlaceExpression] = []
+    for pattern, form in _patterns():
+        for match in pattern.finditer(text):
+            if any(one.start < match.end() and match.start() < one.end for one in found):
+                continue
+            gazetteer = known()
+            if gazetteer and (expression := _named(text, match, form, gazetteer)):
+                found.append(expression)
+    return sorted(found, key=lambda one: one.start)
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    start = r"(?<![\w'-])"
+    return [(re.compile(f"{start}{form}", re.IGNORECASE), kind) for form, kind in _FORMS]
+
+
+def _named(
+    text: str, match: re.Match[str], form: str, gazetteer: Gazetteer
+) -> PlaceExpression | None:
+    """The place that the longest beginning of a name is of."""
+    for name, qualifier, end in _readings(match["name"]):
+        stop = match.start("name") + end
+        if not _stands_alone(text, stop):
+            continue
+        start = match.start() + len(match[0]) - len(match[0].lstrip())
+        if qualifier is None and form == "alone":
+            continue
+        area = areas().get(caseless(name)) if qualifier is None and form == "in" else None
+        if area is not None:
+            return PlaceExpression(start, stop, area_names()[area], None, area)
+        town = _town(gazetteer, name, qualifier, match[0])
+        if town:
+            near = town.latitude, town.longitude, _radius(town, match, form)
+            return PlaceExpression(start, stop, _shown(town), near, None)
+    return None
+
+
+def _readings(words: str) -> Iterator[tuple[str, Area | None, int]]:
+    """What a name may be, the longest first: a name, the country or state that it is said to be
+    in, and where it ends.
+    """
+    ends = [found.end() for found in re.finditer(_WORD, words)]
+    for end in reversed(ends):
+        for middle in reversed([one for one in ends if one < end]):
+            area = areas().get(caseless(words[middle:end].strip(" ,")))
+            if area is not None:
+                yield words[:middle].strip(" ,"), area, end
+        if "," not in words[:end]:
+            yield words[:end], None, end
+
+
+def _stands_alone(text: str, end: int) -> bool:
+    """Whether no noun follows that the name may belong to."""
+    return re.match(ALONE, text[end:].lower()) is not None
+
+
+def _town(gazetteer: Gazetteer, name: str, qualifier: Area | None, said: str) -> Town | None:
+    """The largest town of a name, if that is sure to be one here."""
+    towns = gazetteer.named(name)
+    if qualifier is not None:
+        own = [one for one in towns if (one.country, "") == qualifier or _region(one) == qualifier]
+        return next(iter(own), None)
+    if not towns or caseless(name) in _words():
+        is_name = bool(towns) and _is_capital(name, said) and towns[0].people >= _LARGE
+        return towns[0] if is_name else None
+    is_sure = towns[0].people >= _LARGE or _is_capital(name, said)
+    return towns[0] if is_sure or len(name) >= _LETTERS else None
+
+
+def _region(town: Town) -> Area:
+    return town.country, town.region
+
+
+def _is_capital(name: str, said: str) -> bool:
+    """Whether a name is written as one, and what stands before it isn't, as it is in titles."""
+    before = said[: said.index(name)].split()[:1]
+    return name[0].isupper() and not (before and before[0][0].isupper())
+
+
+@cache
+def _words() -> frozenset[str]:
+    """Names of towns that are also words."""
+    file = resources.files("cmsearch.search.query") / "place_words.txt"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
+def _radius(town: Town, match: re.Match[str], form: str) -> float:
+    """Kilometres around the middle of a town: those given, or as far as one of so many people goes,
+    and further where only what is near is asked for.
+    """
+    groups = match.groupdict()
+    if groups.get("number"):
+        return float(groups["number"]) * (MILE_KM if groups["unit"].startswith("mi") else 1)
+    own = max(_LEAST_KM, 1.5 * sqrt(town.people / 10_000))
+    return round(own + _NEAR_KM if form == "near" else own, 1)
+
+
+def _shown(town: Town) -> str:
+    return f"{town.name}, {area_names().get((town.country, ''), town.country)}"
