@@ -59,6 +59,14 @@ def _sunday(month: int, number: int) -> _Rule:
     return span
 
 
+def _thanksgiving(year: int, country: str) -> Span:
+    """The second Monday of October in Canada, elsewhere the fourth Thursday of November."""
+    month, weekday, number = (10, 0, 2) if country == "CA" else (11, 3, 4)
+    first = date(year, month, 1)
+    day = first + timedelta((weekday - first.weekday()) % 7 + 7 * (number - 1))
+    return day, day
+
+
 _CHRISTMAS, _NEW_YEAR = _fixed(12, 24, 3), _fixed(12, 31, 2)
 _EASTER, _PENTECOST = _easter(-2, 1), _easter(49, 50)
 _FEASTS: dict[str, _Rule] = {
@@ -87,7 +95,7 @@ _FEASTS: dict[str, _Rule] = {
     "mother's day": _sunday(5, 2), "mothers day": _sunday(5, 2), "muttertag": _sunday(5, 2),
     "father's day": _sunday(6, 3), "fathers day": _sunday(6, 3), "vatertag": _easter(39, 39),
     "independence day": _official("Independence Day", "US"),
-    "thanksgiving": _official("Thanksgiving Day", "US"),
+    "thanksgiving": _thanksgiving,
     "memorial day": _official("Memorial Day", "US"),
     "labor day": _official("Labor Day", "US"), "labour day": _official("Labour Day", "US"),
     "veterans day": _official("Veterans Day", "US"),

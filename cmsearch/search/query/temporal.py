@@ -117,7 +117,7 @@ def _rules() -> tuple[_Rule, ...]:
         (rf"{_START}{_AT}?(?P<time>{DAYS_OF_MONTH}){_END}", _plain),
         (rf"{_START}(?<!day )(?P<sign>after|nach|before|until|till|up to|bis|vor) {_ARTICLE}"
          rf"(?P<time>(?!{COUNT} {UNIT})(?:{_POINT})){_END}", _open),
-        (rf"{_START}(?:{_AT}{_ARTICLE})?(?P<time>{CERTAIN})(?:'s)?(?! show\b){_END}", _plain),
+        (rf"{_START}(?<!\d )(?:{_AT}{_ARTICLE})?(?P<time>{CERTAIN})(?:'s)?(?! show\b){_END}", _plain),
         (rf"{_START}(?:in|from|during|of|aus|von) (?P<time>{unnamed(DECADE)}){_END}", _plain),
         (rf"(?<=\w )(?P<time>{unnamed(CENTURY)})\s*$", _plain),
         (rf"{_START}{_IN_YEAR}(?P<time>{years}){_END}{ALONE}", _plain),

@@ -43,7 +43,7 @@ TODAY = date(2026, 3, 1)
         ("letzten Sommer", "2025-06-01", "2025-08-31"),
         ("July", "2025-07-01", "2025-07-31"),
         ("Christmas", "2025-12-24", "2025-12-26"),
-        ("three weeks ago", "2026-02-02", "2026-02-08"),
+        ("three days ago", "2026-02-26", "2026-02-26"),
     ],
 )
 def test_what_is_meant(text: str, first: str, last: str) -> None:
