@@ -6,20 +6,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cmsearch.commands.applied import LITERALLY, asked, in_words
 from cmsearch.commands.hints import path_hint
 from cmsearch.commands.options import Day, Place, Seconds, store_option
 from cmsearch.commands.showing import Showing, check, show
 from cmsearch.common import locators
 from cmsearch.common.kinds import PICTURES, TARGETS
 from cmsearch.common.text import printable
-from cmsearch.search.wire import ranking, where
-from cmsearch.types import Applied, Hit, Modality, Query, QueryPart
+from cmsearch.search.wire import ranking
+from cmsearch.types import Hit, Modality, Query, QueryPart
 from cmsearch.types import Place as PictureAt
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ SUMMED = (
     "Picture and text are joined by their weighted sum; `cmsearch fit --fusion` learns to do it "
     "better, if the captions here teach it."
 )
-LITERALLY = "To search for the words, put them in quotes, or give --literal."
-FIRST_YEAR, LAST_YEAR = 1827, 9999
-"""Before and from which a span of days is open."""
 DOUBT = "Probably nothing here is about that; these come nearest."
 Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
@@ -76,7 +73,10 @@ _OPTIONS = (
         "--camera", metavar="NAME", help="Only by this camera; a part of its name will do."
     ),
     click.option(
-        "--near", metavar="LAT,LON,KM", type=Place(), help="Only within so many kilometres."
+        "--near",
+        metavar="PLACE",
+        type=Place(),
+        help="Only there: LAT,LON,KM, or a town, or a country: Lisbon; Lisbon,20; Portugal.",
     ),
     click.option(
         "--has-caption/--no-caption", default=None, help="Only with, or without, captions."
@@ -235,16 +235,6 @@ def find(
     return found
 
 
-def asked(engine: Engine, query: Query, options: Mapping[str, Any]) -> Understood:
-    """A query with a command's options: what of its words is a filter, and the filters given."""
-    from cmsearch.search.query.understanding import Understood
-
-    given = where(options)
-    if options.get("literal"):
-        return Understood(query, given, ())
-    return engine.understand(query, given)
-
-
 def _unseen(
     engine: Engine,
     understood: Understood,
@@ -296,30 +286,6 @@ def tell(
         speak_hits(hits, doubt, aloud=showing.aloud, target=showing.recording)
 
 
-def in_words(applied: Sequence[Applied]) -> str:
-    """What was understood: days, of which those that come every year are the last, and places."""
-    return ", ".join(f"{_meant(one)} ({one.words})" for one in applied)
-
-
-def _meant(one: Applied) -> str:
-    if one.days:
-        return _days(one.days)
-    return f"{one.place} and {one.near[2]:g} km around" if one.near else one.place
-
-
-def _days(spans: Sequence[tuple[date, date]]) -> str:
-    shown = [_span(*one) for one in spans[-2:]]
-    return f"… {' and '.join(shown)}" if len(spans) > 2 else " and ".join(shown)
-
-
-def _span(first: date, last: date) -> str:
-    if first == last:
-        return f"{first}"
-    if first.year < FIRST_YEAR:
-        return f"up to {last}"
-    return f"{first} to {last}" if last.year < LAST_YEAR else f"from {first} on"
-
-
 def doubt_about(hits: Sequence[Hit]) -> str:
     """A word about hits of which probably none is about what was asked for; else nothing."""
     from cmsearch.search.merge.relevance import DOUBTFUL
@@ -369,5 +335,13 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     plain = {name: value for name, value in options.items() if name != "store"}
     plain |= {name: f"{plain[name]:%Y-%m-%d}" for name in ("since", "until") if plain.get(name)}
     if plain.get("near"):
-        plain["near"] = ",".join(map(repr, plain["near"]))
+        plain["near"] = _plain_place(plain["near"])
     return plain
+
+
+def _plain_place(place: Sequence[Any]) -> str:
+    if len(place) == 3:
+        return ",".join(map(repr, place))
+    from cmsearch.models.areas import area_names
+
+    return area_names()[(place[0], place[1])]

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cmsearch.commands.asking import LITERALLY, asked, in_words
-from cmsearch.search.wire import ranking
+from cmsearch.commands.applied import LITERALLY, asked, in_words
+from cmsearch.search.wire import ranking, where
 from cmsearch.types import Filter, Hit, Query
 
 if TYPE_CHECKING:
@@ -24,12 +24,11 @@ def why_none(
     if not engine.count(target):
         return f"{what} is in this index. Run `cmsearch info` to see what is."
     understood = asked(engine, query, options)
-    where = understood.where
-    if where != Filter() and not engine.count(target, where):
-        said = [_filters(where), in_words(understood.applied)]
-        told = ", ".join(one for one in said if one)
+    if understood.where != Filter() and not engine.count(target, understood.where):
+        given = where(options)
+        told = ", ".join(filter(None, (_filters(given), in_words(understood.applied))))
         hint = f" {LITERALLY}" if understood.applied else ""
-        return f"{what} passes the filters: {told}.{hint} {_path_hint(where)}".rstrip()
+        return f"{what} passes the filters: {told}.{hint} {_path_hint(given)}".rstrip()
     if seen:
         return "That was all: nothing more was found."
     if query.without:
@@ -45,6 +44,10 @@ def _filters(asked: Filter) -> str:
         "path": asked.path, "since": asked.since, "until": asked.until, "camera": asked.camera,
         "near": asked.near and ",".join(f"{one:g}" for one in asked.near),
     }  # fmt: skip
+    if asked.area is not None:
+        from cmsearch.models.areas import area_names
+
+        named["near"] = area_names()[asked.area]
     found = [f"--{name} {value}" for name, value in named.items() if value is not None]
     if asked.has_caption is not None:
         found.append("--has-caption" if asked.has_caption else "--no-caption")

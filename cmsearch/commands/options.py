@@ -98,19 +98,46 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
-class Place(click.ParamType[tuple[float, float, float]]):
-    """Degrees north, degrees east and kilometres, separated by commas."""
+class Place(click.ParamType[tuple[float, float, float] | tuple[str, str]]):
+    """Degrees north, degrees east and kilometres, separated by commas; or a town, or a country."""
 
     name = "place"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float, float]:
-        """Give degrees north, degrees east, and kilometres."""
+    ) -> tuple[float, float, float] | tuple[str, str]:
+        """Give degrees north, degrees east, and kilometres; or the codes of a country."""
+        parts = str(value).split(",")
         try:
-            north, east, kilometres = (float(part) for part in str(value).split(","))
+            north, east, kilometres = (float(part) for part in parts)
         except ValueError:
-            self.fail(f"{value!r} is not LAT,LON,KM, such as 48.86,2.35,10.", param, ctx)
+            return self._named(str(value), param, ctx)
         if not (abs(north) <= 90 and abs(east) <= 180 and kilometres >= 0):
             self.fail(f"{value!r} is nowhere on Earth.", param, ctx)
         return north, east, kilometres
+
+    def _named(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float, float] | tuple[str, str]:
+        from cmsearch.models.gazetteer import EXTRA, gazetteer
+        from cmsearch.search.query.places import placed
+
+        towns = gazetteer()
+        if towns is None:
+            self.fail(
+                f"{value!r} is not LAT,LON,KM, such as 48.86,2.35,10. Names of places need "
+                f"{EXTRA}: pip install '{EXTRA}'.",
+                param,
+                ctx,
+            )
+        found = placed(value, towns)
+        if found is None:
+            self.fail(
+                f"{value!r} is not LAT,LON,KM, such as 48.86,2.35,10, and no town or country that "
+                "is known, such as Lisbon or Lisbon,20.",
+                param,
+                ctx,
+            )
+        place = found.near or found.area
+        assert place is not None, "a place is a circle or a country"
+        return place

@@ -82,6 +82,11 @@ def check_filter(where: Any) -> None:
             raise QueryError(f"The filter {name} is not valid Unicode: {value!r}.")
     if not isinstance(where.days, tuple) or not all(map(_is_span, where.days)):
         raise QueryError("The filter days is a tuple of first and last days, as dates.")
+    area = where.area
+    if area is not None and not (
+        isinstance(area, tuple) and len(area) == 2 and all(isinstance(one, str) for one in area)
+    ):
+        raise QueryError("The filter area is the codes of a country and of a part of it, or ''.")
     if where.near is not None and not (len(where.near) == 3 and all(map(_is_number, where.near))):
         raise QueryError("The filter near is degrees north, degrees east, and kilometres.")
 

@@ -41,7 +41,7 @@ _GERMAN = {
 _ALSO = {
     "usa": ("US", ""), "america": ("US", ""), "the states": ("US", ""), "amerika": ("US", ""),
     "uk": ("GB", ""), "great britain": ("GB", ""), "britain": ("GB", ""),
-    "holland": ("NL", ""), "the netherlands": ("NL", ""), "czech republic": ("CZ", ""),
+    "holland": ("NL", ""), "netherlands": ("NL", ""), "czech republic": ("CZ", ""),
     "england": ("GB", "ENG"), "scotland": ("GB", "SCT"), "schottland": ("GB", "SCT"),
     "wales": ("GB", "WLS"), "northern ireland": ("GB", "NIR"), "nordirland": ("GB", "NIR"),
     "baden-württemberg": ("DE", "01"), "bavaria": ("DE", "02"), "bayern": ("DE", "02"),

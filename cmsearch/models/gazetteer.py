@@ -14,12 +14,14 @@ from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cmsearch.common.files import create_file
 from cmsearch.common.text import caseless
 from cmsearch.models.encoders.exports import published
 from cmsearch.types import FloatArray, IdArray
@@ -128,7 +130,9 @@ def _lay_out(folder: Path) -> None:
     data = Path(spec.origin).parent / "data" / "cities500.json"
     towns = sorted(json.loads(data.read_bytes()).values(), key=lambda one: int(one["geonameid"]))
     for name, array in _arrays(towns).items():
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        content = BytesIO()
+        np.save(content, array, allow_pickle=False)
+        create_file(folder / f"{name}.npy", content.getvalue())
 
 
 def _arrays(towns: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[Any]]:

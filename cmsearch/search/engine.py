@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -201,8 +202,11 @@ class Engine:
         `QueryError`.
         """
         check_filter(where)
+        catalog = self.store.catalog
         shown = Shown(
-            lambda: files.first_year(self.store.catalog), lambda: files.is_south(self.store.catalog)
+            partial(files.first_year, catalog),
+            partial(files.is_south, catalog),
+            partial(files.is_anything_at, catalog),
         )
         return understood(checked_query(query), where, date.today(), shown)
 

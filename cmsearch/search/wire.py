@@ -114,6 +114,8 @@ def where(options: Mapping[str, Any]) -> Filter:
     found: dict[str, Any] = {
         name: options.get(name, one.default) for name, one in Filter.__dataclass_fields__.items()
     }
+    if found["near"] and len(found["near"]) == 2:
+        found |= {"near": None, "area": found["near"]}
     days = {name: found[name] and found[name].date() for name in ("since", "until")}
     try:
         texts = {name: found[name] and storable(found[name]) for name in ("path", "camera")}

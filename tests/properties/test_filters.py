@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cmsearch.models.gazetteer import gazetteer
 from cmsearch.models.plugins import encoders
 from cmsearch.search.engine import Engine
 from cmsearch.search.rank.second_stage import Ranking
@@ -30,6 +31,7 @@ FOLDERS = ["", "2023/", "2024/alps/", "2024/sea/"]
 CAMERAS = [None, "Canon EOS R5", "NIKON D750", "Leica 100% Q_2"]
 BY_PICTURE = Ranking(match="picture", fold=False)
 COUNT = 60
+AREAS = [("IT", ""), ("CH", ""), ("FR", "")] if gazetteer() else []
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,9 @@ filters = st.builds(
     since=st.none() | days,
     until=st.none() | days,
     camera=st.none() | st.sampled_from(["canon", "NIKON d", "%", "_", "leica"]),
+    days=st.lists(st.tuples(days, days), max_size=3).map(tuple),
     near=st.none() | near,
+    area=st.sampled_from([None, None, None, *AREAS]),
     has_caption=st.none() | st.booleans(),
 )
 
@@ -95,6 +99,9 @@ def passes(hit: Hit, wanted: Filter, engine: Engine, captioned: set[str]) -> boo
             wanted.since is None or capture.taken.date() >= wanted.since,
             wanted.until is None or capture.taken.date() <= wanted.until,
             wanted.camera is None or wanted.camera.lower() in (capture.camera or "").lower(),
+            not wanted.days
+            or any(first <= capture.taken.date() <= last for first, last in wanted.days),
+            wanted.area is None or country(capture) == wanted.area,
             wanted.near is None or distance(capture, wanted.near) <= wanted.near[2],
             wanted.has_caption is None or (path in captioned) is wanted.has_caption,
         )
@@ -128,6 +135,16 @@ def distance(capture: Capture, near: tuple[float, float, float]) -> float:
         radians(capture.longitude - near[1])
     )
     return 6371.0 * acos(max(-1.0, min(1.0, angle)))
+
+
+def country(capture: Capture) -> tuple[str, str] | None:
+    """That of the nearest town to a place as it is told apart from others, in all towns' list."""
+    if capture.latitude is None or capture.longitude is None:
+        return None
+    towns = gazetteer()
+    assert towns is not None
+    town = towns.at(round(capture.latitude, 2), round(capture.longitude, 2))
+    return town and (town.country, "")
 
 
 @cache

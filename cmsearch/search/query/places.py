@@ -9,7 +9,7 @@ A name counts where a preposition says that it is one. What is also a word of En
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -35,7 +35,7 @@ _FORMS = (
     (rf"{_KM} (?:from|around|um) {_NAME}", "near"),
     (rf"(?:near|close to|not far from|around|in der nähe von|nahe(?: bei)?|rund um|bei) {_NAME}",
      "near"),
-    (rf"in (?:der |den |dem |the )?{_NAME}", "in"),
+    (rf"(?:in|through|across|all over|durch) (?:der |den |dem |die |the )?{_NAME}", "in"),
     (rf"(?:(?<=photo )|(?<=photos )|(?<=pictures )|(?<=pics )|(?<=images )|(?<=fotos )|"
      rf"(?<=bilder )|^\s*)(?:from|aus) {_NAME}", "in"),
     (rf"^\s*{_NAME}\s*$", "alone"),
@@ -70,6 +70,24 @@ def places(text: str, known: Callable[[], Gazetteer | None]) -> list[PlaceExpres
     return sorted(found, key=lambda one: one.start)
 
 
+def placed(text: str, gazetteer: Gazetteer) -> PlaceExpression | None:
+    """The place that a text names which is nothing but that, maybe with kilometres: `Rome, 20`."""
+    given, kilometres = text.strip(), None
+    if match := re.fullmatch(r"(.*\S)\s*,\s*(\d+(?:\.\d+)?)(?: ?km)?", given):
+        given, kilometres = match[1], float(match[2])
+    area = areas().get(caseless(given))
+    if area is not None and kilometres is None:
+        return PlaceExpression(0, len(text), area_names()[area], None, area)
+    for name, qualifier, end in _readings(given):
+        town = next(_in_area(gazetteer.named(name), qualifier), None)
+        if town is not None and end == len(given):
+            km = _extent(town) + _NEAR_KM if kilometres is None else kilometres
+            return PlaceExpression(
+                0, len(text), _shown(town), (town.latitude, town.longitude, km), None
+            )
+    return None
+
+
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
     start = r"(?<![\w'-])"
@@ -85,7 +103,7 @@ def _named(
         if not _stands_alone(text, stop):
             continue
         start = match.start() + len(match[0]) - len(match[0].lstrip())
-        if qualifier is None and form == "alone":
+        if form == "alone" and (qualifier is None or "," not in match["name"]):
             continue
         area = areas().get(caseless(name)) if qualifier is None and form == "in" else None
         if area is not None:
@@ -118,19 +136,20 @@ def _stands_alone(text: str, end: int) -> bool:
 
 def _town(gazetteer: Gazetteer, name: str, qualifier: Area | None, said: str) -> Town | None:
     """The largest town of a name, if that is sure to be one here."""
-    towns = gazetteer.named(name)
-    if qualifier is not None:
-        own = [one for one in towns if (one.country, "") == qualifier or _region(one) == qualifier]
-        return next(iter(own), None)
-    if not towns or caseless(name) in _words():
-        is_name = bool(towns) and _is_capital(name, said) and towns[0].people >= _LARGE
-        return towns[0] if is_name else None
-    is_sure = towns[0].people >= _LARGE or _is_capital(name, said)
-    return towns[0] if is_sure or len(name) >= _LETTERS else None
+    town = next(_in_area(gazetteer.named(name), qualifier), None)
+    if town is None or qualifier is not None:
+        return town
+    if caseless(name) in _words():
+        return town if _is_capital(name, said) and town.people >= _LARGE else None
+    is_sure = town.people >= _LARGE or _is_capital(name, said) or len(name) >= _LETTERS
+    return town if is_sure else None
 
 
-def _region(town: Town) -> Area:
-    return town.country, town.region
+def _in_area(towns: Sequence[Town], area: Area | None) -> Iterator[Town]:
+    """Those of the towns that are in a country or a part of one; all where none is said."""
+    for town in towns:
+        if area in (None, (town.country, ""), (town.country, town.region)):
+            yield town
 
 
 def _is_capital(name: str, said: str) -> bool:
@@ -148,14 +167,18 @@ def _words() -> frozenset[str]:
 
 
 def _radius(town: Town, match: re.Match[str], form: str) -> float:
-    """Kilometres around the middle of a town: those given, or as far as one of so many people goes,
-    and further where only what is near is asked for.
+    """Kilometres around the middle of a town: those given, or as far as it goes, and further where
+    what is near is asked for.
     """
     groups = match.groupdict()
     if groups.get("number"):
         return float(groups["number"]) * (MILE_KM if groups["unit"].startswith("mi") else 1)
-    own = max(_LEAST_KM, 1.5 * sqrt(town.people / 10_000))
-    return round(own + _NEAR_KM if form == "near" else own, 1)
+    return _extent(town) + (_NEAR_KM if form == "near" else 0)
+
+
+def _extent(town: Town) -> float:
+    """As many kilometres as a town of so many people goes from its middle, roughly."""
+    return max(_LEAST_KM, round(1.5 * sqrt(town.people / 10_000), 1))
 
 
 def _shown(town: Town) -> str:

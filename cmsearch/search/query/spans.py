@@ -202,6 +202,12 @@ def _around(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
         monday = today - timedelta(today.weekday())
         saturday = monday + timedelta(5 if not back and today.weekday() >= 5 else -2)
         return [(saturday, saturday + timedelta(1))]
+    return _whole(unit, back, calendar)
+
+
+def _whole(unit: str, back: int, calendar: Calendar) -> Iterable[Span]:
+    """The week, month or year that is so many before that of today."""
+    today = calendar.today
     if unit[0] == "w":
         first = _week(today, unit, calendar) - timedelta(7 * back)
         return [(first, first + timedelta(6))]
@@ -246,6 +252,8 @@ def _ago(count: str, unit: str, calendar: Calendar) -> date:
 
 def _near(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
     today, day = calendar.today, timedelta(1)
+    if unit := match["long"] or (match["lang"] or "").rpartition(" ")[2]:
+        return _whole(unit, 2, calendar)
     if match[0] == "last night":
         return [(today - day, today)]
     back = {"today": 0, "heute": 0, "yesterday": 1, "gestern": 1}.get(match[0], 2)
@@ -257,7 +265,8 @@ def _decade(match: re.Match[str], calendar: Calendar) -> Iterable[Span]:
     if match["decade"]:
         first = int(match["decade"])
     else:
-        first = _full(int(match["tens"]), calendar.today.year)
+        tens = match["tens"] or 10 * _number(match["word"], words.TENS) + 10
+        first = _full(int(tens), calendar.today.year)
     return [(date(first, 1, 1), date(first + 9, 12, 31))]
 
 

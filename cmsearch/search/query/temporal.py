@@ -20,6 +20,7 @@ from cmsearch.search.query.time_words import (
     CENTURY,
     CERTAIN,
     COUNT,
+    DATE,
     DAY_OF_YEAR,
     DAYS_OF_MONTH,
     DECADE,
@@ -28,6 +29,7 @@ from cmsearch.search.query.time_words import (
     SEASON,
     TO,
     UNIT,
+    WEEKDAY,
     YEAR,
     unnamed,
 )
@@ -54,7 +56,7 @@ _SURE_MONTHS = (
 )
 _HINT = re.compile(
     rf"\d\d|\bago\b|\bvor\b|day|yester|gestern|heute|night|last|past|previous|letzte|vergangen|"
-    rf"vorige|\bthis\b|\bdiese|{MONTH}|{SEASON}|{FEAST}"
+    rf"vorige|\bthis\b|\bdiese|ties\b|ziger|ißiger|{MONTH}|{SEASON}|{FEAST}"
 )
 _Rule = tuple[re.Pattern[str], Callable[[re.Match[str], Calendar], Spans]]
 
@@ -109,6 +111,8 @@ def _rules() -> tuple[_Rule, ...]:
          rf"{_ARTICLE}(?P<second>{_POINT}){_END}", _range),
         (rf"{_START}(?:(?:in|from) )?(?P<first>{YEAR}) ?(?:[-–]|to|bis) ?(?P<second>{YEAR}){_END}",
          _range),
+        (rf"{_START}(?:from |von |vom )?(?P<first>{DAY_OF_YEAR}) (?:to|until|till|through|bis|-|–) "
+         rf"(?P<second>{DATE}){_END}", _range),
         (rf"{_START}(?P<first>{CERTAIN}) (?:to|until|till|through|bis|-|–) (?P<second>{CERTAIN})"
          rf"{_END}", _range),
         (rf"{_START}(?:since|ab|seit) {_ARTICLE}(?P<time>{_POINT}|{yearly}){_END}", _since),
@@ -117,16 +121,18 @@ def _rules() -> tuple[_Rule, ...]:
         (rf"{_START}{_AT}?(?P<time>{DAYS_OF_MONTH}){_END}", _plain),
         (rf"{_START}(?<!day )(?P<sign>after|nach|before|until|till|up to|bis|vor) {_ARTICLE}"
          rf"(?P<time>(?!{COUNT} {UNIT})(?:{_POINT})){_END}", _open),
-        (rf"{_START}(?<!\d )(?:{_AT}{_ARTICLE})?(?P<time>{CERTAIN})(?:'s)?(?! show\b){_END}", _plain),
+        (rf"{_START}(?<!\d )(?:{_AT}{_ARTICLE})?(?P<time>{CERTAIN})(?:'s)?(?! show\b){_END}",
+         _plain),
         (rf"{_START}(?:in|from|during|of|aus|von) (?P<time>{unnamed(DECADE)}){_END}", _plain),
         (rf"(?<=\w )(?P<time>{unnamed(CENTURY)})\s*$", _plain),
         (rf"{_START}{_IN_YEAR}(?P<time>{years}){_END}{ALONE}", _plain),
         (rf"(?<=\w ){unnumbered}(?P<time>{years})\s*$", _plain),
         (rf"{_START}(?:on|am|vom|from|every|jeden) (?P<time>{DAY_OF_YEAR}){_END}{ALONE}", _plain),
+        (rf"{_START}(?:on|am) (?P<day>{WEEKDAY}){_END}{ALONE}", _weekday),
         (rf"{_START}(?:in|during|im|every|jeden|jedes) {in_the}(?P<time>{MONTH}|{SEASON}){_END}"
          rf"{ALONE}", _plain),
-        (rf"{_START}(?:at|on|over|during|for|around|zu|an|über|every|jedes) (?P<time>{FEAST}){_END}"
-         rf"{ALONE}", _plain),
+        (rf"{_START}(?:at|on|over|during|for|around|zu|an|über|every|jedes) (?:the )?"
+         rf"(?P<time>{FEAST}){_END}{ALONE}", _plain),
         (rf"(?<=\w )(?P<time>{_SURE_MONTHS})\s*$", _plain),
         (rf"^\s*(?P<time>{FEAST}|{YEAR})\s*[.!?]?\s*$", _plain),
     ]  # fmt: skip
@@ -137,10 +143,15 @@ def _plain(match: re.Match[str], calendar: Calendar) -> Spans:
     return spans_of(match["time"], calendar)
 
 
+def _weekday(match: re.Match[str], calendar: Calendar) -> Spans:
+    """The last one."""
+    return spans_of(f"last {match['day']}", calendar)
+
+
 def _range(match: re.Match[str], calendar: Calendar) -> Spans:
     """From the first day of one to the last of another, whose year may be that of both."""
     first, second = match["first"], spans_of(match["second"], calendar)
-    if second and re.fullmatch(MONTH, first):
+    if second and re.fullmatch(f"{MONTH}|{DAY_OF_YEAR}", first):
         first = f"{first} {second[-1][1].year}"
     begin = spans_of(first, calendar)
     if not begin or not second or begin[0][0] > second[-1][1]:

@@ -37,8 +37,8 @@ COUNT = (
     r"zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf)"
 )
 UNIT = r"(?:days?|weeks?|months?|years?|tage?n?|wochen?|monate?n?|jahre?n?)"
-LAST = r"(?:last|previous|letzte[nrsm]?|vergangene[nrsm]?|vorige[nrsm]?)"
-THIS = r"(?:this|diese[nrsm]?)"
+LAST = r"(?:(?:this )?past|last|previous|letzte[nrsm]?|vergangene[nrsm]?|vorige[nrsm]?)"
+THIS = r"(?:this(?! past)|diese[nrsm]?)"
 PERIOD = r"week(?:end)?|month|year|woche(?:nende)?|monat|jahr(?:es)?"
 NAMED = rf"{SEASON}|{FEAST}|{MONTH}"
 AND = r"(?:,| and| or| und| oder)"
@@ -63,7 +63,10 @@ OF_YEAR = (
     rf"(?:(?P<years>(?:{YEAR}|')(?:/?\d\d)?(?:{AND} {YEAR})*)|"
     rf"(?:(?P<last>{LAST})|{THIS}) (?:year|jahr(?:es)?))"
 )
-NEAR = r"the day before yesterday|vorgestern|yesterday|gestern|today|heute|last night"
+NEAR = (
+    r"the (?P<long>year|month|week) before last|(?P<lang>vorletzte[nsm]? (?:jahr|monat|woche))|"
+    r"the day before yesterday|vorgestern|yesterday|gestern|today|heute|last night"
+)
 LATEST = rf"(?:(?P<last>{LAST})|{THIS}) (?P<what>{NAMED}|{WEEKDAY})"
 AROUND = rf"(?:(?P<last>{LAST})|{THIS}) (?P<unit>{PERIOD})"
 RECENT = (
@@ -74,7 +77,14 @@ AGO = (
     rf"(?P<number>{COUNT}) (?P<of>{UNIT}) ago(?P<today> today)?"
 )
 CENTURY = r"(?:the |den |die )?(?P<decade>(?:18|19|20)\d0)(?:'?s|er(?:n|[ -]jahren?)?)"
-DECADE = rf"{CENTURY}|(?:the |den )(?P<tens>\d0)(?:'?s|ern?)"
+TENS = (
+    "twenties|zwanziger", "thirties|dreißiger", "forties|vierziger", "fifties|fünfziger",
+    "sixties|sechziger", "seventies|siebziger", "eighties|achtziger", "nineties|neunziger",
+)  # fmt: skip
+DECADE = (
+    rf"{CENTURY}|(?:the |den |die )(?:(?P<tens>\d0)(?:'?s|ern?)|"
+    rf"(?P<word>{'|'.join(TENS)})n?(?:[ -]?jahren?)?)"
+)
 
 
 def unnamed(*patterns: str) -> str:

@@ -34,12 +34,13 @@ class Understood(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What there is to be asked for, where a store has to say it: the first year, and whether its
-    places lie in the south, where it has any.
+    """What there is to be asked for, where a store has to say it: the first year, whether its
+    places lie in the south, if it has any, and whether anything lies where a filter wants it.
     """
 
     first_year: Callable[[], int]
     is_south: Callable[[], bool | None]
+    is_anything_at: Callable[[Filter], bool]
 
 
 def understood(query: Query, where: Filter, today: date, shown: Shown) -> Understood:
@@ -47,7 +48,7 @@ def understood(query: Query, where: Filter, today: date, shown: Shown) -> Unders
 
     Parts in quotes, and those that are taken away, stay as they are; so does a text of which
     nothing else would be left, beside the filter. Days that can't all be, as of `2019 in 2020`,
-    are words, and so is a place beside another.
+    are words, and so is a place beside another, or where nothing was taken.
     """
     applied: list[Applied] = []
     parts = []
@@ -57,7 +58,7 @@ def understood(query: Query, where: Filter, today: date, shown: Shown) -> Unders
             continue
         rest = str(part.content)
         for read in (partial(_days, today=today, shown=shown), _place):
-            if (found := read(rest)) is not None and _fits(found.applied, where):
+            if (found := read(rest)) is not None and _fits(found.applied, where, shown):
                 rest, where = found.rest, _joined(where, found.applied)
                 applied.append(found.applied)
         parts.append(part if rest == part.content else replace(part, content=rest))
@@ -69,11 +70,14 @@ class _Said(NamedTuple):
     applied: Applied
 
 
-def _fits(one: Applied, where: Filter) -> bool:
-    """Whether it can be, beside a filter: some days are left, or there is no place yet."""
+def _fits(one: Applied, where: Filter, shown: Shown) -> bool:
+    """Whether it can be, beside a filter: some days are left, or there is no place yet, and
+    something there: pictures of a town may have its name, and no coordinates.
+    """
     if one.days:
         return not where.days or bool(shared(where.days, one.days))
-    return where.near is None and where.area is None
+    is_free = where.near is None and where.area is None
+    return is_free and shown.is_anything_at(Filter(near=one.near, area=one.area))
 
 
 def _joined(where: Filter, one: Applied) -> Filter:

@@ -8,18 +8,22 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from cmsearch.errors import QueryError
+from cmsearch.models.gazetteer import EXTRA, gazetteer
 from cmsearch.store.catalog import schema, sqlite
 from cmsearch.types import Filter
 
 EARTH_KM = 6371.0
 OUTSIDE = ".."
 _LONGEST = 4096  # as paths on Linux; SQLite takes globs of 50,000 bytes
+_PLACES = 65_536
+"""Places, of a kilometre each, of which it is remembered whether they are in a country."""
 _SPECIAL = re.compile(r"[*?[]")
 _described = schema.items.alias()
 
@@ -37,7 +41,7 @@ def conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
         yield sa.or_(*(_from(first) & _up_to(last) for first, last in wanted.days))
     if wanted.camera is not None:
         yield schema.assets.c.camera.icontains(wanted.camera, autoescape=True)
-    if wanted.near is not None:
+    if wanted.near is not None or wanted.area is not None:
         yield schema.assets.c.latitude.is_not(None)
     if wanted.has_caption is not None:
         captioned = sa.select(_described.c.about).where(
@@ -111,10 +115,26 @@ def _globs(path: str) -> list[str]:
     return found
 
 
+@lru_cache(_PLACES)
+def _is_in(area: tuple[str, str], latitude: float, longitude: float) -> bool:
+    """Whether the nearest town is in a country, or in a part of it."""
+    towns = gazetteer()
+    if towns is None:
+        raise QueryError(f"Countries are told by {EXTRA}: pip install '{EXTRA}'.")
+    town = towns.at(latitude, longitude)
+    return town is not None and area in ((town.country, ""), (town.country, town.region))
+
+
 def is_near(wanted: Filter, latitude: float | None, longitude: float | None) -> bool:
-    """Whether a place is within the wanted distance, on a sphere (the haversine formula)."""
-    if wanted.near is None or latitude is None or longitude is None:
-        return wanted.near is None
+    """Whether a place is within the wanted distance, on a sphere (the haversine formula), and in
+    the wanted country; raises `QueryError` where the extra `places` isn't there to tell.
+    """
+    if latitude is None or longitude is None:
+        return wanted.near is None and wanted.area is None
+    if wanted.area is not None and not _is_in(wanted.area, round(latitude, 2), round(longitude, 2)):
+        return False
+    if wanted.near is None:
+        return True
     north, east, kilometres = wanted.near
     one, other = radians(north), radians(latitude)
     half = sin((other - one) / 2) ** 2

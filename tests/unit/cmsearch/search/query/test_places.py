@@ -32,6 +32,8 @@ def said(text: str) -> list[tuple[str, str]]:
         ("hot air balloons in turkey", "in turkey", "Turkey"),
         ("wandern in der Schweiz", "in der Schweiz", "Switzerland"),
         ("vineyards in tuscany", "in tuscany", "Tuscany"),
+        ("tulips in the netherlands", "in the netherlands", "The Netherlands"),
+        ("road trip through utah", "through utah", "Utah"),
         ("surfing in Hawaii", "in Hawaii", "Hawaii"),
     ],
 )
@@ -46,7 +48,13 @@ def test_names_of_places(text: str, words: str, name: str) -> None:
         *("dog near water", "near me", "woman in black", "boat in split colours", "in love"),
         *("A Dress In Orange", "china plate in a cupboard", "in a bath", "in summer", "at home"),
         *("Frau in Rot", "Kind in Essen vertieft", "bei Regen", "Strand bei Nacht", "im Garten"),
-        *("letter from Paris", "a view of Paris", "paris hilton", "in turkey feathers"),
+        *(
+            "bison south dakota",
+            "letter from Paris",
+            "a view of Paris",
+            "paris hilton",
+            "in turkey feathers",
+        ),
         "within 20 cm of the wall",
     ],
 )
