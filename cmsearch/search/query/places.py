@@ -38,7 +38,7 @@ _FORMS = (
     (rf"(?:in|through|across|all over|durch) (?:der |den |dem |die |the )?{_NAME}", "in"),
     (rf"(?:(?<=photo )|(?<=photos )|(?<=pictures )|(?<=pics )|(?<=images )|(?<=fotos )|"
      rf"(?<=bilder )|^\s*)(?:from|aus) {_NAME}", "in"),
-    (rf"^\s*{_NAME}\s*$", "alone"),
+    (rf"^\s*(?P<name>{_WORD}(?: {_WORD})*, ?{_WORD}(?: {_WORD})?)\s*$", "alone"),
 )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def _named(
         if not _stands_alone(text, stop):
             continue
         start = match.start() + len(match[0]) - len(match[0].lstrip())
-        if form == "alone" and (qualifier is None or "," not in match["name"]):
+        if form == "alone" and qualifier is None:
             continue
         area = areas().get(caseless(name)) if qualifier is None and form == "in" else None
         if area is not None:
