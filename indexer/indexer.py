@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
-from cmsearch.common.processors import threads
+from cmsearch.common.processors import cpu_count, threads
 from cmsearch.errors import ModelError, StoreMismatchError
 from cmsearch.models import adapters
 from cmsearch.models.choices import choose
@@ -29,7 +29,7 @@ from indexer.report import Plan, Report
 from indexer.scan import Found, Scan, in_order, in_turn
 from indexer.sounds import Sounds
 from indexer.speech import Speech
-from indexer.stages import IndexStages, Spaces, batched, units
+from indexer.stages import IndexStages, Spaces, batched, gathered, units
 from indexer.subjects import FolderSubjects
 
 log = logging.getLogger("cmsearch")
@@ -118,6 +118,9 @@ class Indexer:
                 waiting=waiting,
                 items=indexed.counts(store.catalog),
                 seconds=dict(self._clock.seconds),
+                cpu=dict(self._clock.cpu),
+                rates=self._clock.rates(cpu_count()),
+                bound=self._clock.bound(cpu_count()),
             )
 
     def plan(self) -> Plan:
@@ -203,14 +206,15 @@ class Indexer:
         stages = IndexStages(store, spaces, encoder, loader, self._clock, known)
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
         skipped: list[Skipped] = []
-        with threads() as pool, counter:
+        with threads() as pool, threads(1) as writing, counter:
             for some, is_long in in_turn(work):
                 ahead = 1 if is_long else 4 * size
                 loaded = ordered_map(stages.read, some, pool, ahead=ahead)
                 batches = batched(units(loaded, counter), size)
-                for batch in ordered_map(stages.encode, batches, pool, ahead=workers):
-                    skipped += stages.write(batch)
-                    counter.advance(len(batch))
+                rows = gathered(ordered_map(stages.encode, batches, pool, ahead=workers))
+                for done, left_out in ordered_map(stages.write, rows, writing, ahead=1):
+                    skipped += left_out
+                    counter.advance(done)
         if not store.catalog.has_bank(space):
             vectors = background_captions.encoded(encoder)
             with store.catalog.writing() as writer:

@@ -72,18 +72,53 @@ class Counter:
             self._tell(self._done, self._total, what)
 
 
+_POOLED = ("read", "encode")
+
+
 class Clock:
-    """Adds up the wall time of each stage, over all threads."""
+    """Adds up what each stage takes over all threads: its wall time, its processor time, and how
+    much it did.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+        self.cpu: dict[str, float] = defaultdict(float)
+        self.done: dict[str, int] = defaultdict(int)
         self._lock = Lock()
 
     @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
+    def __call__(self, stage: str, done: int = 0) -> Iterator[None]:
+        start, cpu = time.perf_counter(), time.thread_time()
         try:
             yield
         finally:
+            took, used = time.perf_counter() - start, time.thread_time() - cpu
             with self._lock:
-                self.seconds[stage] += time.perf_counter() - start
+                self.seconds[stage] += took
+                self.cpu[stage] += used
+                self.done[stage] += done
+
+    def rates(self, threads: int) -> dict[str, float]:
+        """How much a second each stage did, or would do by itself, on so many threads."""
+        return {
+            stage: round(self.done[stage] / seconds, 1)
+            for stage, seconds in self._shares(threads).items()
+            if self.done[stage] and seconds > 0
+        }
+
+    def bound(self, threads: int) -> str:
+        """The stage that the run took longest for; reading and encoding share their threads."""
+        shares = self._shares(threads)
+        own = {stage: seconds for stage, seconds in shares.items() if stage not in _POOLED}
+        pooled = {stage: shares[stage] for stage in _POOLED if stage in shares}
+        most = max(own, key=own.__getitem__, default="")
+        if pooled and sum(pooled.values()) >= own.get(most, 0.0):
+            return max(pooled, key=pooled.__getitem__)
+        return most
+
+    def _shares(self, threads: int) -> dict[str, float]:
+        """The wall time of each stage on one thread, or on all of them where it has them."""
+        return {
+            stage: seconds / (threads if stage in _POOLED else 1)
+            for stage, seconds in self.seconds.items()
+        }

@@ -43,6 +43,14 @@ class Report:
     """How many items of each kind the store has now."""
     seconds: dict[str, float]
     """The wall time of each stage; that of `read` and `encode` is added up over threads."""
+    cpu: dict[str, float] = field(default_factory=dict)
+    """The processor time of each stage, on the threads that it runs on itself."""
+    rates: dict[str, float] = field(default_factory=dict)
+    """What each stage can do a second by itself: files that are scanned and read, items that are
+    encoded and written.
+    """
+    bound: str = ""
+    """The stage that took longest, of those that run at the same time: to make it faster helps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ class Scan:
             if listed is None:
                 return
             self.count += len(files)
+            self._clock.done["scan"] += len(files)
             self.kinds.update(file[1] for file in files)
             yield listed.prefix, files
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -21,6 +22,13 @@ from indexer.prepare import PreparedItem
 from indexer.read import Loaded, Loader
 from indexer.scan import Found
 
+MOST_ROWS = 256
+"""Rows that are written at once."""
+MOST_BYTES = 2**26
+"""Bytes of encodings that wait to be written."""
+SECONDS = 1.0
+"""How long a row waits to be written, as long as others come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -28,7 +36,6 @@ class Unit:
 
     loaded: Loaded
     item: PreparedItem | None
-    first: bool
     last: bool
 
 
@@ -39,7 +46,14 @@ class Spaces(NamedTuple):
     sounds: int | None = None
 
 
-Encoded = list[tuple[Unit, Encoding | None]]
+class Row(NamedTuple):
+    """What is written of a unit: its file, a new item of it or none, and of the last unit of a file
+    all of it. It holds nothing of what was decoded or prepared.
+    """
+
+    asset: Asset
+    item: NewItem | None
+    closed: Loaded | None
 
 
 class IndexStages:
@@ -65,7 +79,7 @@ class IndexStages:
 
     def read(self, file: Found) -> Loaded:
         """Read one file; on a reading thread."""
-        with self._clock("read"):
+        with self._clock("read", 1):
             known = file.path in self._known
             digests = frozenset[str]()
             if known:
@@ -77,51 +91,47 @@ class IndexStages:
                     return replace(self._loader.load(file, digests), adopted=adopted)
             return self._loader.load(file, digests)
 
-    def encode(self, batch: list[Unit]) -> Encoded:
+    def encode(self, batch: list[Unit]) -> list[Row]:
         """Encode the items of a batch, which are of one modality; on an encoding thread."""
-        with self._clock("encode"):
-            items = [unit.item for unit in batch if unit.item is not None]
+        items = [unit.item for unit in batch if unit.item is not None]
+        with self._clock("encode", len(items)):
             encodings = iter(encode_items(self._encoder, items))
-            return [(unit, None if unit.item is None else next(encodings)) for unit in batch]
+            return [_row(unit, next(encodings) if unit.item else None) for unit in batch]
 
-    def write(self, batch: Encoded) -> list[Skipped]:
-        """Write a batch in one transaction; returns what was left out of the files it closes."""
-        skipped: list[Skipped] = []
-        with self._clock("write"), self._catalog.writing() as writer:
-            for unit, encoding in batch:
-                self._write(writer, unit, encoding)
-                if unit.last:
-                    skipped += _left_out(unit.loaded)
-        return skipped
+    def write(self, rows: list[Row]) -> tuple[int, list[Skipped]]:
+        """Write rows in one transaction; on the writing thread.
 
-    def _write(self, writer: Writer, unit: Unit, encoding: Encoding | None) -> None:
-        loaded, item = unit.loaded, unit.item
-        file = loaded.file
-        whole = unit.last and loaded.final
-        asset = Asset(
-            file.path,
-            file.kind,
-            file.size,
-            file.mtime_ns if whole else None,
-            loaded.digest,
-            loaded.noted,
-            file.about,
-            loaded.capture,
-        )
-        number = writer.put_asset(asset)
-        if item is not None and encoding is not None:
-            new = NewItem(item.part, item.about, item.digest, encoding)
-            is_sound = item.part.modality is Modality.SOUND
-            space = self._spaces.sounds if is_sound else self._spaces.own
-            assert space is not None, "there are sounds only where they have a space"
-            writer.add_item(number, space, new)
+        Returns their number, and what was left out of the files that they close.
+        """
+        with self._clock("write", len(rows)), self._catalog.writing() as writer:
+            assets = {row.asset.path: row.asset for row in rows}
+            numbers = writer.put_assets(list(assets.values()))
+            writer.add_items(
+                [
+                    (numbers[row.asset.path], self._space(row.item), row.item)
+                    for row in rows
+                    if row.item is not None
+                ]
+            )
+            closed = [row.closed for row in rows if row.closed is not None]
+            for loaded in closed:
+                if loaded.file.path in self._known:
+                    self._close(writer, numbers[loaded.file.path], loaded)
+        return len(rows), [one for loaded in closed for one in _left_out(loaded)]
+
+    def _close(self, writer: Writer, number: int, loaded: Loaded) -> None:
+        """Let go of what a file that was known hasn't any more."""
         # What can't be read at the moment keeps its items.
-        was_read = loaded.digest is not None or loaded.final
-        if unit.last and was_read and file.path in self._known:
+        if loaded.digest is not None or loaded.final:
             writer.adopt(number, loaded.adopted)
             writer.keep_items(number, loaded.locators, self._snapshot)
-        if unit.last:
-            writer.put_hashes(number, loaded.hashes)
+        writer.put_hashes(number, loaded.hashes)
+
+    def _space(self, item: NewItem) -> int:
+        is_sound = item.part.modality is Modality.SOUND
+        space = self._spaces.sounds if is_sound else self._spaces.own
+        assert space is not None, "there are sounds only where they have a space"
+        return space
 
 
 def units(files: Iterable[Loaded], counter: Counter) -> Iterator[Unit]:
@@ -130,7 +140,7 @@ def units(files: Iterable[Loaded], counter: Counter) -> Iterator[Unit]:
         items: Sequence[PreparedItem | None] = loaded.new or [None]
         counter.found(len(items) - 1)
         for place, item in enumerate(items):
-            yield Unit(loaded, item, place == 0, place == len(items) - 1)
+            yield Unit(loaded, item, place == len(items) - 1)
 
 
 def batched(found: Iterable[Unit], size: int) -> Iterator[list[Unit]]:
@@ -146,6 +156,52 @@ def batched(found: Iterable[Unit], size: int) -> Iterator[list[Unit]]:
         batch.append(unit)
     if batch:
         yield batch
+
+
+def gathered(batches: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """Rows in as many as are written at once: what a second brings, or sooner where it is much.
+
+    To commit takes as long for one row as for some hundred. Batches that take longer to encode are
+    written one by one.
+    """
+    found: list[Row] = []
+    size, due = 0, time.monotonic() + SECONDS
+    for batch in batches:
+        found += batch
+        size += sum(_bytes(row) for row in batch)
+        if len(found) >= MOST_ROWS or size >= MOST_BYTES or time.monotonic() >= due:
+            yield found
+            found, size, due = [], 0, time.monotonic() + SECONDS
+    if found:
+        yield found
+
+
+def _row(unit: Unit, encoding: Encoding | None) -> Row:
+    loaded, item = unit.loaded, unit.item
+    file, whole = loaded.file, unit.last and loaded.final
+    asset = Asset(
+        file.path,
+        file.kind,
+        file.size,
+        file.mtime_ns if whole else None,
+        loaded.digest,
+        loaded.noted,
+        file.about,
+        loaded.capture,
+    )
+    new = None
+    if item is not None and encoding is not None:
+        phash = loaded.hashes.get(item.digest)
+        new = NewItem(item.part, item.about, item.digest, encoding, phash)
+    return Row(asset, new, replace(loaded, new=[]) if unit.last else None)
+
+
+def _bytes(row: Row) -> int:
+    """The memory that the encoding of a row takes."""
+    if row.item is None:
+        return 0
+    arrays = (row.item.encoding.vectors, row.item.encoding.tokens, row.item.encoding.features)
+    return sum(one.nbytes for one in arrays if one is not None)
 
 
 def _left_out(loaded: Loaded) -> list[Skipped]:

@@ -29,6 +29,14 @@ from indexer.report import Plan, Report
 
 SHOWN = 20
 KINDS = 5
+_LONGEST = {
+    "scan": "looking at the files takes longest",
+    "load the model": "loading the model takes longest",
+    "read": "reading the files takes longest",
+    "encode": "encoding takes longest",
+    "write": "writing takes longest",
+    "publish": "publishing takes longest",
+}
 
 
 @click.command()
@@ -93,6 +101,7 @@ def print_report(report: Report) -> None:
     click.echo(f"files: {counted(report, names) or 'none'}")
     print_unread(report.unread)
     click.echo(f"index: {items or 'empty'}, with {report.model}, in {printable(str(report.store))}")
+    print_rates(report)
     if report.waiting:
         click.echo(
             f"{report.model} does not serve yet: {report.waiting} files could not be read. The "
@@ -102,6 +111,16 @@ def print_report(report: Report) -> None:
     if not report.items:
         click.echo("There is nothing here that can be indexed.", err=True)
     print_skipped(report.skipped)
+
+
+def print_rates(report: Report) -> None:
+    """Write how much each stage can do a second, if anything was written."""
+    verbs = {"scan": "scanned", "read": "read", "encode": "encoded", "write": "written"}
+    found = [
+        f"{report.rates[one]:,.0f} {verb}" for one, verb in verbs.items() if one in report.rates
+    ]
+    if "write" in report.rates:
+        click.echo(f"a second: {', '.join(found)}; {_LONGEST.get(report.bound, report.bound)}")
 
 
 def print_plan(plan: Plan) -> None:

@@ -15,12 +15,15 @@ from cmsearch.types import Asset, Encoding, Part
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """A part of a file with its digest and the row of encodings `(m, …)` that it became."""
+    """A part of a file with its digest, the row of encodings `(m, …)` that it became, and the
+    perceptual hash of its picture.
+    """
 
     part: Part
     about: str | None
     digest: str
     encoding: Encoding
+    phash: bytes | None = None
 
 
 def asset_row(asset: Asset) -> dict[str, Any]:
@@ -66,10 +69,11 @@ def item_row(asset: int, about: int | None, item: NewItem) -> dict[str, Any]:
     part = item.part
     return {
         "asset": asset,
-        "modality": part.modality,
+        "modality": part.modality.value,
         "kind": part.kind,
         "text": part.content if isinstance(part.content, str) else None,
         "about": about,
         "locator": part.locator,
         "digest": item.digest,
+        "phash": item.phash,
     }

@@ -6,7 +6,7 @@ To compile a statement, and to make objects of its rows, takes many times as lon
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,8 +21,8 @@ _DIALECT = dialect(paramstyle="named")
 class Prepared:
     """A statement that is compiled at its first use. Safe from threads."""
 
-    def __init__(self, query: sa.Select[Any] | sa.TextClause) -> None:
-        self._query = query
+    def __init__(self, query: sa.Executable) -> None:
+        self._query: Any = query
 
     def rows(self, connection: sa.Connection, **values: Any) -> list[Any]:
         """All rows as tuples, with values for what is `given`."""
@@ -31,6 +31,12 @@ class Prepared:
         text, known = self._compiled
         rows: list[Any] = driver.execute(text, {**known, **values}).fetchall()
         return rows
+
+    def many(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it for each of many rows of values."""
+        budget.begin(connection, is_many=True)
+        driver: Any = connection.connection.driver_connection
+        driver.executemany(self._compiled[0], rows)
 
     @cached_property
     def _compiled(self) -> tuple[str, dict[str, Any]]:

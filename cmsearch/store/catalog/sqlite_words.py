@@ -29,7 +29,9 @@ MAKE = (
     f"{_FILL} ORDER BY items.id",
 )
 """The statements that make the table `words` anew from the items and their assets."""
-_FILL_ITEM = sa.text(f"{_FILL} WHERE items.id = :item")
+_FILL_ITEMS = Prepared(
+    sa.text(f"{_FILL} WHERE items.id IN (SELECT value FROM json_each(:items)) ORDER BY items.id")
+)
 _FILL_AFTER = sa.text(f"{_FILL} WHERE items.id > :after ORDER BY items.id")
 _TEXTS_NAMED = "items.text IS NOT NULL AND items.kind <> 'caption'"
 _EMPTY = "DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {})"
@@ -74,9 +76,9 @@ def make(connection: sa.Connection) -> None:
         connection.execute(sa.text(statement))
 
 
-def fill_item(connection: sa.Connection, item: int) -> None:
-    """Add the words of an item that has none yet."""
-    connection.execute(_FILL_ITEM, {"item": item})
+def fill_items(connection: sa.Connection, items: Iterable[int]) -> None:
+    """Add the words of items that have none yet."""
+    _FILL_ITEMS.rows(connection, items=listing(items))
 
 
 def fill_after(connection: sa.Connection, item: int) -> None:

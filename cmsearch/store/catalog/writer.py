@@ -15,13 +15,21 @@ from sqlalchemy import Table
 from cmsearch.common.kinds import HEARD
 from cmsearch.media.readers import names
 from cmsearch.models import spaces
-from cmsearch.store.catalog import additions, moves, schema, settings, sqlite, sqlite_words
+from cmsearch.store.catalog import (
+    additions,
+    moves,
+    schema,
+    settings,
+    sqlite,
+    sqlite_batches,
+    sqlite_words,
+)
 from cmsearch.store.catalog.blobs import pack
-from cmsearch.store.catalog.rows import NewItem, asset_row, embedding_blobs, item_row
+from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.catalog.schema import chunks
+from cmsearch.store.catalog.sqlite_batches import NewRow
 from cmsearch.types import READ, STALE, Asset, FloatArray, Modality, Space
 
-_PUT_ASSET = sqlite.upsert(schema.assets, "path").returning(schema.assets.c.id)
 _PUT_ADAPTER = sqlite.upsert(schema.adapters, "digest")
 _PUT_SETTING = sqlite.upsert(schema.settings, "name")
 _PROJECT = sa.text(
@@ -211,18 +219,19 @@ class Writer:
 
     def put_asset(self, asset: Asset) -> int:
         """Add the asset, or bring the one at its path up to date; returns its number."""
-        return int(self._connection.execute(_PUT_ASSET, asset_row(asset)).scalar_one())
+        return self.put_assets([asset])[asset.path]
+
+    def put_assets(self, assets: Sequence[Asset]) -> dict[str, int]:
+        """The same with many at once, of different paths; returns their numbers by these."""
+        return sqlite_batches.put_assets(self._connection, assets)
 
     def add_item(self, asset: int, space: int, item: NewItem) -> None:
         """Add the embeddings of an item of an asset, and the item itself if it isn't there."""
-        number = self._item(asset, item.digest)
-        if number is None:
-            about = None if item.about is None else self._asset(item.about)
-            number = self._insert(schema.items, item_row(asset, about, item))
-            sqlite_words.fill_item(self._connection, number)
-        common = {"item": number, "space": space, "modality": item.part.modality}
-        rows = [{**common, **blobs} for blobs in embedding_blobs(item.encoding)]
-        self._connection.execute(_INSERT["embeddings"], rows)
+        self.add_items([(asset, space, item)])
+
+    def add_items(self, rows: Sequence[NewRow]) -> None:
+        """The same with many at once."""
+        sqlite_batches.add_items(self._connection, rows)
 
     def add_all(self, space: int, rows: Sequence[additions.Addition]) -> int:
         """Add many files and items that were encoded elsewhere; how many items got embeddings."""
@@ -232,17 +241,9 @@ class Writer:
         """Give items of an asset their digests in place of those that they had before."""
         additions.adopt(self._connection, asset, digests)
 
-    def _item(self, asset: int, digest: str) -> int | None:
-        table = schema.items
-        query = sa.select(table.c.id).where(table.c.asset == asset, table.c.digest == digest)
-        return self._connection.execute(query).scalar()
-
     def put_hashes(self, asset: int, hashes: Mapping[str, bytes]) -> None:
         """Give the items of an asset, by their digests, the perceptual hashes of their pictures."""
-        table = schema.items.c
-        for digest, found in hashes.items():
-            change = sa.update(schema.items).where(table.asset == asset, table.digest == digest)
-            self._connection.execute(change.values(phash=found))
+        sqlite_batches.put_hashes(self._connection, asset, hashes)
 
     def read_again(self, kinds: Sequence[str]) -> None:
         """Let the next run read all files of some kinds again."""

@@ -12,7 +12,7 @@ from cmsearch.models.spaces import model_name
 from cmsearch.store.catalog import files
 from cmsearch.store.store import Store
 from cmsearch.types import Encoding, Space
-from indexer import Indexer, Report
+from indexer import Indexer, Report, stages
 from indexer.scan import scan
 from tests import fakes
 from tests.builders import write_files, write_picture
@@ -86,6 +86,7 @@ def test_an_interrupted_model_serves_only_when_it_is_whole(
         return encode(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(fakes.FakeEncoder, "encode", broken)
+    monkeypatch.setattr(stages, "MOST_ROWS", 1)
     with pytest.raises(KeyboardInterrupt):
         run(folder, OTHER)
     assert served(folder) == fake_model

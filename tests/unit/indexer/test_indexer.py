@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import cmsearch
@@ -24,9 +25,10 @@ from cmsearch.models.plugins import encoders
 from cmsearch.store.catalog import embeddings, items
 from cmsearch.store.store import Store
 from cmsearch.types import Encoding
-from indexer import Indexer, Progress, Report
+from indexer import Indexer, Progress, Report, stages
+from indexer.stages import IndexStages
 from tests import fakes
-from tests.builders import write_files, write_picture
+from tests.builders import asset, photo, write_files, write_picture
 
 
 @pytest.fixture
@@ -65,6 +67,9 @@ def test_a_report_says_what_was_done(folder: Path, fake_model: str) -> None:
     assert report.model == fake_model
     assert report.store == folder / ".cmsearch"
     assert {"scan", "read", "encode", "write", "publish"} <= set(report.seconds)
+    assert report.cpu.keys() == report.seconds.keys()
+    assert set(report.rates) == {"scan", "read", "encode", "write"}
+    assert report.bound in report.seconds
 
 
 def test_nothing_is_read_or_loaded_when_nothing_changed(
@@ -264,11 +269,31 @@ def test_a_file_of_the_same_size_is_not_taken_for_one_that_moved(
     assert (report.moved, report.added, report.removed) == (0, 1, 1)
 
 
+def test_many_rows_are_written_at_once_and_few_where_they_are_large_or_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [stages.Row(asset(f"{n}.jpg"), photo(np.ones((1, 8)), f"{n}"), None) for n in range(20)]
+    batches = [rows[start : start + 4] for start in range(0, 20, 4)]
+
+    def sizes() -> list[int]:
+        written = list(stages.gathered(iter(batches)))
+        assert [row for some in written for row in some] == rows
+        return [len(some) for some in written]
+
+    assert sizes() == [20]
+    monkeypatch.setattr(stages, "MOST_ROWS", 7)
+    assert sizes() == [8, 8, 4]
+    monkeypatch.undo()
+    monkeypatch.setattr(stages, "MOST_BYTES", 12 * 8 * 4)
+    assert sizes() == [12, 8]
+    monkeypatch.setattr(stages, "SECONDS", 0.0)
+    assert sizes() == [4] * 5
+
+
 def test_interrupted_runs_go_on_where_they_were(
     folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from indexer.stages import IndexStages
-
+    monkeypatch.setattr(stages, "MOST_ROWS", 4)
     write_files(folder, {"red.txt": "\n".join(f"line {n}" for n in range(20))})
     write, calls = IndexStages.write, []
 

@@ -167,3 +167,43 @@ def test_a_clock_counts_what_failed() -> None:
     with pytest.raises(ValueError, match="no"), clock("read"):
         raise ValueError("no")
     assert "read" in clock.seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bound"),
+    [
+        ({"scan": 1.0, "read": 8.0, "encode": 4.0, "write": 5.0}, "read"),
+        ({"scan": 1.0, "read": 4.0, "encode": 8.0, "write": 5.0}, "encode"),
+        ({"scan": 1.0, "read": 4.0, "encode": 5.0, "write": 5.0}, "write"),
+        ({"scan": 9.0, "read": 4.0, "encode": 8.0, "write": 5.0}, "scan"),
+        ({"scan": 1.0, "publish": 2.0}, "publish"),
+        ({}, ""),
+    ],
+)
+def test_a_clock_names_the_stage_that_a_run_waits_for(
+    seconds: dict[str, float], bound: str
+) -> None:
+    """Reading and encoding share two threads here."""
+    clock = Clock()
+    clock.seconds.update(seconds)
+    assert clock.bound(2) == bound
+
+
+def test_a_clock_knows_what_each_stage_could_do_by_itself() -> None:
+    clock = Clock()
+    clock.seconds.update({"read": 4.0, "write": 2.0, "publish": 1.0})
+    clock.done.update({"read": 100, "write": 300})
+    assert clock.rates(2) == {"read": 50.0, "write": 150.0}
+
+
+def test_a_clock_adds_up_the_processor_time_of_its_thread() -> None:
+    clock = Clock()
+    for _ in range(2):
+        with clock("busy", 3):
+            end = time.thread_time() + 0.02
+            while time.thread_time() < end:
+                pass
+        with clock("idle"):
+            time.sleep(0.02)
+    assert clock.cpu["busy"] >= 0.04 and clock.cpu["idle"] < clock.seconds["idle"]
+    assert clock.done == {"busy": 6, "idle": 0}
