@@ -116,6 +116,11 @@ def source(store: Store) -> Source:
     width = sizes.pop() // 2 if len(sizes) == 1 else 0
     if space.adapter is None:
         return Source(store, number, space, width if width <= adapters.MAX_INPUTS else 0)
+    if 0 in {width, *sizes}:
+        raise StoreError(
+            f"Pictures in {store.path} were imported and lack what its adapter reads. `cmsearch "
+            "index --complete` encodes them."
+        )
     if not space.dim <= width <= adapters.MAX_INPUTS:
         raise StoreError(
             f"What the adapter of {store.path} reads is damaged. Go back with `cmsearch rollback`."

@@ -130,6 +130,8 @@ def material(source: Source, found: Examples) -> Material:
         if not kinds[kind][1].any():
             raise QueryError(
                 f"{model_name(source.base)} gives no tokens of {kind}, which a reranker learns "
-                "from. Index with a model that does: `cmsearch models` lists some."
+                "from, or they were imported without. Index with a model that gives some, as "
+                "`cmsearch models` lists them; or encode what was imported with `cmsearch index "
+                "--complete`."
             )
     return Material(*kinds["texts"], *kinds["pictures"])

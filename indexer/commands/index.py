@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -48,6 +48,11 @@ _LONGEST = {
 @vectors_option
 @place_option
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option(
+    "--complete",
+    is_flag=True,
+    help="Encode what was imported again too, for what reranking and `fit` read beside vectors.",
+)
 @format_option
 def index(
     folder: Path,
@@ -58,6 +63,7 @@ def index(
     vectors: str | None,
     store: Path | None,
     dry_run: bool,
+    complete: bool,
     style: str,
 ) -> int:
     """Index a folder of pictures, films, recordings and documents, or bring its index up to date.
@@ -83,8 +89,19 @@ def index(
         return 0
     with progress() as show:
         report = indexer.run(show)
+        if complete:
+            from indexer.completing import forget_bare
+
+            for _ in forget_bare(indexer.store, device):
+                report = _with(report, indexer.run(show))
     print_report(report) if style == "table" else print_json(report)
     return 3 if report.skipped else 0
+
+
+def _with(report: Report, later: Report) -> Report:
+    """A report with what a later run encoded again."""
+    count = report.reencoded + later.reencoded
+    return replace(report, reencoded=count, skipped=later.skipped, items=later.items)
 
 
 def print_json(done: Report | Plan) -> None:
