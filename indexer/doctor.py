@@ -14,6 +14,7 @@ from cmsearch.errors import StoreError
 from cmsearch.media.readers import names
 from cmsearch.protocols import Encoder, VectorRows
 from cmsearch.search.own_models import load_own
+from cmsearch.store import tables
 from cmsearch.store.catalog import embeddings, health, items
 from cmsearch.store.catalog import files as indexed
 from cmsearch.store.index import manifest as manifests
@@ -178,7 +179,10 @@ def _check_files(store: Store, number: int, space: Space) -> Iterator[Finding]:
     if manifest is None:
         yield Finding("files", "there is no manifest of this catalog and model")
         return
-    for damage in snapshot.damages(store.path, manifest):
+    for damage in (
+        *snapshot.damages(store.path, manifest),
+        *tables.differing(store.catalog, store.path, manifest),
+    ):
         yield Finding("files", damage)
     gone = embeddings.tombstones(store.catalog)
     shown = {one.modality: manifest.of(one.modality) for one in manifest.indexes}

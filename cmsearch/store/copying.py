@@ -143,7 +143,7 @@ def _take_over(manifest: Manifest, original: Path, folder: Path, tell: Tell) -> 
 
     Publishing deletes files, so they may go while they are copied.
     """
-    names = [file.name for index in manifest.indexes for file in index.files]
+    names = [file.name for file in manifest.files]
     if not all(DERIVED.fullmatch(name) for name in names):
         return False
     for done, name in enumerate(names):

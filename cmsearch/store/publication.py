@@ -14,7 +14,8 @@ import numpy as np
 
 from cmsearch.errors import StoreError
 from cmsearch.protocols import VectorIndex
-from cmsearch.store.catalog import embeddings, items, pairs
+from cmsearch.store import tables
+from cmsearch.store.catalog import asset_rows, embeddings, items, pairs
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
 from cmsearch.store.index import manifest as manifests
@@ -120,23 +121,27 @@ def write(
     here = embeddings.modalities(catalog, number)
     dead = np.sort(embeddings.tombstones(catalog))
     content = {}
+    goes_on = former and former.changes >= 0 and former.index == index_name(catalog)
     for modality in here:
         stay = 0
-        if not whole and former is not None and former.index == index_name(catalog):
+        if not whole and former is not None and goes_on:
             came = embeddings.count(catalog, number, modality, former.last_embedding)
             stay = segments.staying(place, former.of(modality), dead, came)
         own = _content(catalog, place, served, modality, former, stay)
         content[number, modality] = own._replace(pages=_told(own.pages, tell))
+    changes = asset_rows.last_change(catalog)
+    assets = tables.assets(catalog, place, None if whole else former)
     serial, token = manifests.next_snapshot(place), uuid4().hex
     index = make_index(catalog, space.dim)
     with catalog.writing() as writer:
         writer.put_snapshots([*tokens, token])
     known, judged = _background(catalog, served, former, here, last)
-    head = Manifest(serial, token, last, index_name(catalog), known, [], judged)
-    manifest = snapshot.publish(place, head, content, index)
+    head = Manifest(serial, token, last, index_name(catalog), known, [], judged, changes=changes)
+    manifest = snapshot.publish(place, head, content, index, assets)
     gone = embeddings.tombstones(catalog, before=serial - 1)
     with catalog.writing() as writer:
         writer.forget_tombstones(gone[~segments.are_in(place, manifest, gone)].tolist())
+        writer.forget_changes(former.changes if former else changes)
     return manifest
 
 
@@ -172,21 +177,23 @@ def _content(
     queries = texts(catalog, number, space.dim)
     every = items.pages(catalog, number, modality, space.dim)
     own = former.of(modality) if former else []
+    described = tables.describing(catalog, place, own[stay:])
+    anew = snapshot.Content(space.dim, every, queries, described=described)
     if former is None or not segments.are_kept(own, space.dim):
-        return snapshot.Content(space.dim, every, queries)
+        return anew
     taken, kept = own[stay:], iter(list[tuple[IdArray, FloatArray]]())
     if taken:
         try:
             ids, rows = snapshot.open_rows(place, taken, instead(catalog, space.dim))
         except StoreError:
-            return snapshot.Content(space.dim, every, queries)
+            return anew
         left = np.flatnonzero(~np.isin(ids, embeddings.tombstones(catalog)))
         kept = ((ids[own], part.astype(np.float32)) for part, own in chunks(rows, left))
     newer = items.pages(catalog, number, modality, space.dim, former.last_embedding)
     known = taken if former.index == index_name(catalog) else ()
     pages = chain(kept, newer)
-    return snapshot.Content(
-        space.dim, pages, queries, known, own[:stay], instead(catalog, space.dim)
+    return anew._replace(
+        pages=pages, former=known, stay=own[:stay], instead=instead(catalog, space.dim)
     )
 
 
@@ -246,8 +253,8 @@ def instead(catalog: Catalog, dim: int) -> snapshot.Instead:
 def _is_due(catalog: Catalog, place: Path, manifest: Manifest, space: int) -> bool:
     if manifest.index != index_name(catalog) or not snapshot.seem_whole(place, manifest):
         return True
-    if any(one.recall is None for one in manifest.indexes):  # of an older cmsearch
-        return True
+    if manifest.changes < 0 or any(one.recall is None for one in manifest.indexes):
+        return True  # of an older cmsearch
     if not is_judged(catalog, space, manifest, embeddings.modalities(catalog, space)):
         return True
     rows = sum(index.rows for index in manifest.indexes)

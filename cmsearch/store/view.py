@@ -22,6 +22,7 @@ from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
 from cmsearch.store.index import snapshot
 from cmsearch.store.index.manifest import Manifest
+from cmsearch.store.tables import Tables
 from cmsearch.types import Background, IdArray, Modality, Space
 
 log = logging.getLogger("cmsearch")
@@ -58,6 +59,10 @@ class View:
     """What chance does here."""
     basis: Basis
     """The embeddings that statistics of the whole store are taken of."""
+    last_embedding: int = 0
+    """The highest id that an embedding had."""
+    tables: Tables | None = None
+    """What of the published rows is asked beside their vectors; None where nothing is published."""
     sounds: View | None = None
     """A view of the sounds, if there are any, which have a space of their own: no vector of one is
     compared with one of the other.
@@ -148,17 +153,18 @@ class Views:
         manifest = publication.published(self._catalog, self._place, number, known)
         same = former and (former.view.space_id, former.manifest, former.index)
         if former and same == (number, manifest, name):
-            start, indexes = former.last, former.view.indexes
+            start, indexes, tables = former.last, former.view.indexes, former.view.tables
         else:
             former, start = None, manifest.last_embedding if manifest else 0
             indexes = self._opened(manifest, space.dim)
+            tables = Tables(self._place, manifest) if manifest else None
         last, dead = embeddings.last_embedding(self._catalog), self._dead(former)
         deletes = np.setdiff1d(dead, former.dead, assume_unique=True) if former else dead
         news = _News(number, space.dim, deletes, start, last)
         shown = self._shown(news, indexes, is_new=former is None)
         background, basis = self._chance(news, manifest, shown, dead)
         sounds, judged = self._sounds(version, news, former)
-        view = View(version, number, space, shown, background, basis, sounds)
+        view = View(version, number, space, shown, background, basis, last, tables, sounds)
         return _Moment(view, manifest, name, last, dead, judged)
 
     def _dead(self, former: _Moment | None) -> IdArray:
@@ -239,7 +245,7 @@ class Views:
         if len(index) > judged + judged // 20:
             background, judged = self._chance_of_sounds(number, space), len(index)
         basis, indexes = Basis(0, news.last, 0), {Modality.SOUND: index}
-        return View(version, number, space, indexes, background, basis), judged
+        return View(version, number, space, indexes, background, basis, news.last), judged
 
     def _chance_of_sounds(self, number: int, space: Space) -> Background:
         """Of the bank of captions, in the sounds' own space, for any text."""

@@ -17,21 +17,19 @@ import numpy as np
 from cmsearch.protocols import VectorIndex
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.shot_pooling import pooled
-from cmsearch.store.catalog import embeddings, items
+from cmsearch.store import filtering
+from cmsearch.store.catalog import items
+from cmsearch.store.catalog.filters import EVERYTHING
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import Filter, FloatArray, IdArray, Item, Modality
 
 DECIMALS = 6
 """Scores are told apart at this many, so that equal vectors tie."""
-EVERYTHING = Filter()
 _NUMBER = re.compile(r"\d+")
 _LOCATORS = 4096
 _REMEMBERED = 8
 _MOST_REMEMBERED = 1000
-MANY = 20_000
-"""Items of a modality of which those of a kind aren't listed for a search, if it can be helped."""
-_WIDER = 4
 
 
 class Candidate(NamedTuple):
@@ -82,9 +80,6 @@ class Retriever:
         self, view: View, queries: Sequence[QueryVector], request: NearestRequest
     ) -> list[list[Candidate]]:
         """For each query the items that are wanted, the best first."""
-        near = self._of_kind(view, queries, request)
-        if near is not None:
-            return near
         allow = self._allow(view, request)
         vectors = np.stack([query.vector for query in queries])
         shots = _Shots(self._store, view) if request.modality is Modality.VIDEO else None
@@ -99,27 +94,6 @@ class Retriever:
             kept = list(self._latest.items())[1 - _REMEMBERED :]
             self._latest = {**dict(kept), key: found}
         return found
-
-    def _of_kind(
-        self, view: View, queries: Sequence[QueryVector], request: NearestRequest
-    ) -> list[list[Candidate]] | None:
-        """The items of a kind among the nearest of all kinds, which takes no list of all of them.
-
-        None where it is too rare there, or the list is short or known.
-        """
-        modality, kind, where = request.modality, request.kind, request.where
-        is_known = (view.version, modality, kind, where) in self._allowed
-        if kind is None or where != EVERYTHING or is_known or len(view.indexes[modality]) < MANY:
-            return None
-        for factor in (1, _WIDER):
-            every = replace(request, kind=None, k=factor * request.k)
-            found = [
-                [own for own in row if own.item.kind == kind]
-                for row in self.search(view, queries, every)
-            ]
-            if all(len(row) >= request.k for row in found):
-                return [row[: request.k] for row in found]
-        return None
 
     def in_files(
         self, view: View, query: QueryVector, request: NearestRequest, paths: Sequence[str]
@@ -156,11 +130,7 @@ class Retriever:
         key, known = (view.version, modality, kind, where), self._allowed
         if key in known:
             return known[key]
-        catalog, space = self._store.catalog, view.space_id
-        found = items.embedding_ids(catalog, space, modality, kind, where)
-        may_be_all = len(found) >= len(view.indexes[modality])  # counting takes long
-        is_all = may_be_all and len(found) == embeddings.count(catalog, space, modality)
-        allowed = None if is_all else found
+        allowed = filtering.allowed(self._store.catalog, view, modality, kind, where)
         with self._lock:
             kept = {old: ids for old, ids in self._allowed.items() if old[0] == view.version}
             self._allowed = {**dict(list(kept.items())[1 - _REMEMBERED :]), key: allowed}

@@ -33,8 +33,9 @@ class _Known(NamedTuple):
     is_encoded: bool
 
 
-def add(connection: sa.Connection, space: int, rows: Sequence[Addition]) -> int:
-    """Add files and items with their embeddings in a space; returns how many items got some.
+def add(connection: sa.Connection, space: int, rows: Sequence[Addition]) -> tuple[int, set[int]]:
+    """Add files and items with their embeddings in a space; returns how many items got some, and
+    the numbers of the files.
 
     What is here already stays as it is: a file keeps what is known of it, an item its embeddings.
     """
@@ -42,7 +43,7 @@ def add(connection: sa.Connection, space: int, rows: Sequence[Addition]) -> int:
     assets.put([asset for asset, _ in rows])
     items = _Items(connection, space, assets)
     added = items.put([(asset, item) for asset, item in rows if item is not None])
-    return added
+    return added, set(assets.numbers.values())
 
 
 def adopt(connection: sa.Connection, asset: int, digests: Mapping[str, str]) -> None:

@@ -271,7 +271,9 @@ class Catalog:
             self._settle_journal()
         self._wrote = True
         with translated(self.path), self._engine.begin() as connection:
-            yield Writer(connection)
+            writer = Writer(connection)
+            yield writer
+            writer.finish()
 
     def _settle_journal(self) -> None:
         """A write-ahead log, which readers go on beside; it doesn't work over a network.

@@ -16,11 +16,13 @@ import sqlalchemy as sa
 
 from cmsearch.errors import QueryError
 from cmsearch.models.gazetteer import EXTRA, gazetteer
-from cmsearch.store.catalog import schema, sqlite
+from cmsearch.store.catalog import schema
+from cmsearch.store.catalog.sqlite_statements import matches
 from cmsearch.types import Filter
 
 EARTH_KM = 6371.0
 OUTSIDE = ".."
+EVERYTHING = Filter()
 _LONGEST = 4096  # as paths on Linux; SQLite takes globs of 50,000 bytes
 _PLACES = 65_536
 """Places, of a kilometre each, of which it is remembered whether they are in a country."""
@@ -30,9 +32,8 @@ _described = schema.items.alias()
 
 def conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
     """A filter as conditions on the asset that an item is about; all but the distance."""
-    if wanted.path is not None and (globs := _globs(wanted.path)):
-        path = sa.literal("/").concat(schema.assets.c.path)
-        yield sa.or_(*(sqlite.matches(path, glob) for glob in globs))
+    if wanted.path is not None and (globs := path_globs(wanted.path)):
+        yield lies_at(schema.assets.c.path, globs)
     if wanted.since is not None:
         yield _from(wanted.since)
     if wanted.until is not None:
@@ -40,7 +41,7 @@ def conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.days:
         yield sa.or_(*(_from(first) & _up_to(last) for first, last in wanted.days))
     if wanted.camera is not None:
-        yield schema.assets.c.camera.icontains(wanted.camera, autoescape=True)
+        yield has_camera(schema.assets.c.camera, wanted.camera)
     if wanted.near is not None or wanted.area is not None:
         yield schema.assets.c.latitude.is_not(None)
     if wanted.has_caption is not None:
@@ -56,6 +57,19 @@ def _from(day: date) -> sa.ColumnElement[bool]:
 
 def _up_to(day: date) -> sa.ColumnElement[bool]:
     return schema.assets.c.taken <= f"{day.isoformat()[:10]} 23:59:59"
+
+
+def lies_at(
+    path: sa.ColumnElement[str], globs: Sequence[str], *, is_ascii: bool = False
+) -> sa.ColumnElement[bool]:
+    """Whether a path is as one of some globs says, which have a slash before it."""
+    whole = sa.literal("/").concat(path)
+    return sa.or_(*(matches(whole, glob, is_ascii=is_ascii) for glob in globs))
+
+
+def has_camera(camera: sa.ColumnElement[str], part: str) -> sa.ColumnElement[bool]:
+    """Whether the name of a camera has a part in it, in any case."""
+    return camera.icontains(part, autoescape=True)
 
 
 def rooted(wanted: Filter, root: Path) -> Filter:
@@ -97,18 +111,19 @@ def _below(path: str, roots: Sequence[str]) -> str:
     return OUTSIDE
 
 
-def _globs(path: str) -> list[str]:
+def path_globs(path: str, *, is_special: bool = True) -> list[str]:
     """The globs that say what a filter's path does, over paths that begin with a slash.
 
     It names files, and folders with all that is below them; only these with a slash at its end.
     Without another slash it may be anywhere, as it may behind `**/`, but not behind `./`. What
-    looks like a pattern may also be meant as it stands.
+    looks like a pattern may also be meant as it stands, if a path `is_special`.
     """
     is_rooted, name = path.startswith("./"), path.removeprefix("./").rstrip("/")
     if name in ("", "."):
         return []
     found = []
-    for one in dict.fromkeys((name, _SPECIAL.sub(r"[\g<0>]", name))):
+    literal = _SPECIAL.sub(r"[\g<0>]", name) if is_special else name
+    for one in dict.fromkeys((name, literal)):
         rest = one.removeprefix("**/")
         glob = f"/{one}" if is_rooted or ("/" in one and rest == one) else f"*/{rest}"
         found += [f"{glob}/*"] if path.endswith("/") else [glob, f"{glob}/*"]

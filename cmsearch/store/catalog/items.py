@@ -77,9 +77,11 @@ def embedding_ids(
     kind: str | None,
     wanted: Filter,
     of: Sequence[str] | None = None,
+    after: int = 0,
 ) -> IdArray:
     """The embeddings of a modality whose items are of one kind, if given, and as wanted; and
-    in the files at the paths `of`, if given, about nothing but these.
+    in the files at the paths `of`, if given, about nothing but these. Those with an id above
+    `after`.
     """
     table, about = schema.embeddings.c, schema.items.c.about
     # With a sum in it SQLite begins with the files, and not, by its index, with all of a space.
@@ -91,9 +93,9 @@ def embedding_ids(
         asked.append(schema.items.c.kind == kind)
     if of is not None:
         asked.append(schema.assets.c.path.in_(of))
-    elif (
-        wanted.since or wanted.until or wanted.days
-    ):  # it has an index of the days, and two of files' items
+    elif after:
+        subjects = [sa.func.coalesce(about, schema.items.c.asset) == schema.assets.c.id]
+    elif wanted.since or wanted.until or wanted.days:  # of which it has an index
         subjects.append(about == schema.assets.c.id)
     else:
         subjects = [sa.func.coalesce(about, schema.items.c.asset) == schema.assets.c.id]
@@ -103,6 +105,8 @@ def embedding_ids(
         .join(schema.items, table.item == schema.items.c.id)
         .where(in_space, table.modality == modality, *asked)
     )
+    if after:
+        query = query.where(table.id > after)
     rows = [row for own in subjects for row in catalog.rows(query.join(schema.assets, own))]
     return np.array(sorted(row[0] for row in rows if is_near(wanted, row[1], row[2])), np.int64)
 

@@ -30,14 +30,11 @@ def number_at(connection: sa.Connection, path: str) -> int | None:
     return connection.execute(_NUMBER, {"place": path}).scalar()
 
 
-def move(connection: sa.Connection, path: str, asset: Asset) -> frozenset[str]:
-    """Bring the asset at `path` to where `asset` is, with all its items.
+def move(connection: sa.Connection, number: int, asset: Asset) -> frozenset[str]:
+    """Bring the asset of a number to where `asset` is, with all its items.
 
     Other files whose captions name it by its path will be read again: their paths are given.
     """
-    number = number_at(connection, path)
-    if number is None:
-        return frozenset()
     connection.execute(_MOVE, {"number": number, **asset_row(asset)})
     sqlite_words.refill_named(connection, number)
     return frozenset(row[0] for row in connection.execute(_STALE, {"number": number}))

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import numpy as np
 
 from cmsearch.store.catalog.blobs import pack_tokens
 from cmsearch.types import Asset, Encoding, Part
@@ -45,6 +47,11 @@ def asset_row(asset: Asset) -> dict[str, Any]:
         "latitude": capture.latitude,
         "longitude": capture.longitude,
     }
+
+
+def change_row(assets: Collection[int]) -> dict[str, Any]:
+    """The columns of a row that says which assets a transaction changed."""
+    return {"assets": np.array(sorted(assets), "<i8").tobytes()}
 
 
 def embedding_blobs(encoding: Encoding) -> Iterator[dict[str, Any]]:

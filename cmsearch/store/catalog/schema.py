@@ -83,6 +83,16 @@ tombstones = Table(
     Column("embedding", Integer, primary_key=True),
     Column("snapshot", Integer, nullable=False),
 )
+changes = Table(
+    "changes",
+    meta,
+    Column("id", Integer, primary_key=True),
+    Column("assets", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""For each transaction that changed assets the ids of these, as long as a table made before it is
+used: what was derived from the assets knows by them what it doesn't know.
+"""
 adapters = Table(
     "adapters",
     meta,

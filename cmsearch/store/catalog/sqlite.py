@@ -42,6 +42,10 @@ _MIGRATIONS = {
     3: ("ALTER TABLE items ADD COLUMN phash BLOB",),
     4: ("CREATE TABLE adapters (digest VARCHAR PRIMARY KEY NOT NULL, content BLOB NOT NULL)",),
     5: sqlite_words.NAME_TEXTS,
+    6: (
+        "CREATE TABLE changes "
+        "(id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, assets BLOB NOT NULL)",
+    ),
 }
 """By the version that they start from, the statements that lead to the next one."""
 VERSION = max(_MIGRATIONS) + 1
@@ -218,11 +222,6 @@ def at(column: sa.ColumnElement[str], path: str) -> sa.ColumnElement[Any]:
     return sa.func.json_extract(column, path)
 
 
-def matches(column: sa.ColumnElement[str], glob: str) -> sa.ColumnElement[bool]:
-    """Whether a text is as a glob says, in any case."""
-    return sa.func.caseless(column).op("GLOB")(caseless(glob))
-
-
 def upsert(table: sa.Table, key: str) -> Insert:
     """A statement that adds a row, or changes the one that has its key."""
     put = insert(table)
@@ -291,6 +290,8 @@ def _parts(version: int) -> tuple[Mapping[str, sqlite_tables.Layout], Mapping[st
         for table in schema.meta.tables.values()
         for index in table.indexes
     }
+    if version < 7:
+        del known["changes"]
     if version < 5:
         del known["adapters"]
     if version < 4:

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import dialect
 
+from cmsearch.common.text import caseless
 from cmsearch.store.catalog import budget
 
 _DIALECT = dialect(paramstyle="named")
@@ -61,3 +62,24 @@ def listed(name: str) -> sa.Select[Any]:
 def listing(values: Iterable[int] | Iterable[str]) -> str:
     """Any number of values as one parameter; those of a statement are limited."""
     return json.dumps(list(values))
+
+
+def valued(values: Iterable[int] | Iterable[str]) -> sa.TableValuedAlias:
+    """Values as a table for a statement that is compiled each time: their places, the values."""
+    rows = sa.func.json_each(listing(values))
+    return rows.table_valued(sa.column("key", sa.Integer), sa.column("value", sa.String))
+
+
+def matches(
+    column: sa.ColumnElement[str], glob: str, *, is_ascii: bool = False
+) -> sa.ColumnElement[bool]:
+    """Whether a text is as a glob says, in any case.
+
+    To call Python for each takes SQLite longer than all else, so that it is called only for other
+    texts than ASCII; for none where all `is_ascii`.
+    """
+    folded: sa.ColumnElement[str] = sa.func.lower(column)
+    if not is_ascii:
+        plain = sa.func.length(column) == sa.func.length(sa.cast(column, sa.LargeBinary))
+        folded = sa.case((plain, folded), else_=sa.func.caseless(column))
+    return folded.op("GLOB")(caseless(glob))

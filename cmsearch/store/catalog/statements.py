@@ -86,6 +86,14 @@ CAPTIONS = Prepared(
 the photo's item, and the caption's.
 """
 
+SUBJECTS = Prepared(
+    sa.select(
+        embeddings.c.id, items.c.id, sa.func.coalesce(items.c.about, items.c.asset), items.c.kind
+    )
+    .join(items, embeddings.c.item == items.c.id)
+    .where(embeddings.c.id.in_(listed("ids")))
+)
+"""Of some embeddings the id, the item, the asset that this is about or else stands in, its kind."""
 HASHES = Prepared(
     sa.select(embeddings.c.id, items.c.phash)
     .join(items, embeddings.c.item == items.c.id)

@@ -17,6 +17,7 @@ from cmsearch.media.readers import names
 from cmsearch.models import spaces
 from cmsearch.store.catalog import (
     additions,
+    copies,
     moves,
     schema,
     settings,
@@ -25,18 +26,13 @@ from cmsearch.store.catalog import (
     sqlite_words,
 )
 from cmsearch.store.catalog.blobs import pack
-from cmsearch.store.catalog.rows import NewItem
+from cmsearch.store.catalog.rows import NewItem, change_row
 from cmsearch.store.catalog.schema import chunks
 from cmsearch.store.catalog.sqlite_batches import NewRow
-from cmsearch.types import READ, STALE, Asset, FloatArray, Modality, Space
+from cmsearch.types import STALE, Asset, FloatArray, Modality, Space
 
 _PUT_ADAPTER = sqlite.upsert(schema.adapters, "digest")
 _PUT_SETTING = sqlite.upsert(schema.settings, "name")
-_PROJECT = sa.text(
-    "INSERT INTO embeddings (item, space, modality, part, vector, features, tokens) "
-    "SELECT item, :target, modality, part, :vector, :features, tokens FROM embeddings "
-    "WHERE id = :source"
-)
 _INSERT = {table.name: sa.insert(table) for table in schema.meta.tables.values()}
 
 
@@ -45,6 +41,12 @@ class Writer:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+        self._changed: set[int] = set()
+
+    def finish(self) -> None:
+        """Note which assets were changed; it is called last."""
+        if self._changed:
+            self._insert(schema.changes, change_row(self._changed))
 
     def put_root(self, root: str) -> None:
         """Keep the folder that is indexed, as text that JSON can hold."""
@@ -146,14 +148,7 @@ class Writer:
 
     def copy_texts(self, source: int, target: int) -> None:
         """Give a space the embeddings that another has of texts, and the bank's captions."""
-        table = schema.embeddings.c
-        names = ("item", "modality", "part", "vector", "features", "tokens")
-        query = sa.select(sa.literal(target), *(table[name] for name in names))
-        query = query.where(table.space == source, table.modality.in_(READ))
-        copied = sa.insert(schema.embeddings).from_select(
-            ("space", *names), query.order_by(table.id)
-        )
-        self._connection.execute(copied)
+        copies.copy_texts(self._connection, source, target)
         self._copy(settings.bank(source), settings.bank(target))
 
     def copy_ranking(self, source: int, target: int) -> None:
@@ -168,13 +163,7 @@ class Writer:
 
     def project(self, target: int, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
         """Give a space embeddings like those of these ids, with other vectors and features."""
-        self._connection.execute(
-            _PROJECT,
-            [
-                {"target": target, "source": number, "vector": vector, "features": features}
-                for number, vector, features in rows
-            ],
-        )
+        copies.project(self._connection, target, rows)
 
     def put_reranker(self, space: int, digest: str, content: bytes) -> None:
         """Keep the file of a reranker for a space, in place of the one that it has."""
@@ -223,7 +212,9 @@ class Writer:
 
     def put_assets(self, assets: Sequence[Asset]) -> dict[str, int]:
         """The same with many at once, of different paths; returns their numbers by these."""
-        return sqlite_batches.put_assets(self._connection, assets)
+        numbers = sqlite_batches.put_assets(self._connection, assets)
+        self._changed.update(numbers.values())
+        return numbers
 
     def add_item(self, asset: int, space: int, item: NewItem) -> None:
         """Add the embeddings of an item of an asset, and the item itself if it isn't there."""
@@ -235,7 +226,9 @@ class Writer:
 
     def add_all(self, space: int, rows: Sequence[additions.Addition]) -> int:
         """Add many files and items that were encoded elsewhere; how many items got embeddings."""
-        return additions.add(self._connection, space, rows)
+        added, assets = additions.add(self._connection, space, rows)
+        self._changed |= assets
+        return added
 
     def adopt(self, asset: int, digests: Mapping[str, str]) -> None:
         """Give items of an asset their digests in place of those that they had before."""
@@ -281,6 +274,7 @@ class Writer:
         asset, again = self._asset(path), frozenset[str]()
         if asset is None:
             return again
+        self._changed.add(asset)
         described = self._connection.execute(
             sa.select(schema.items.c.id, schema.items.c.asset).where(schema.items.c.about == asset)
         ).fetchall()
@@ -298,7 +292,10 @@ class Writer:
 
         Other files whose captions name it by its path will be read again: their paths are given.
         """
-        return moves.move(self._connection, path, asset)
+        if (number := self._asset(path)) is None:
+            return frozenset()
+        self._changed.add(number)
+        return moves.move(self._connection, number, asset)
 
     def _read_again(self, *which: sa.ColumnElement[bool]) -> frozenset[str]:
         """Let the next run read some files again; their paths."""
@@ -319,6 +316,10 @@ class Writer:
         """Drop the tombstones of embeddings that no file holds any more."""
         for chunk in chunks(embeddings):
             self._delete(schema.tombstones, schema.tombstones.c.embedding.in_(chunk))
+
+    def forget_changes(self, last: int) -> None:
+        """Drop the `changes` up to and with this number."""
+        self._delete(schema.changes, schema.changes.c.id <= last)
 
     def _asset(self, path: str) -> int | None:
         return moves.number_at(self._connection, path)

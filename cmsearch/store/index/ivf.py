@@ -276,11 +276,13 @@ class Searcher:
                 )  # fmt: skip
         self._index.ntotal = len(ids)
 
-    def list_of(self) -> NDArray[np.int32]:
-        """The list of each row `(n,)`."""
-        found = np.empty(len(self.lists.order), np.int32)
-        numbers = np.arange(len(self.lists.sizes), dtype=np.int32)
-        found[self.lists.order] = np.repeat(numbers, self.lists.sizes)
+    def counted(self, mask: NDArray[np.bool_]) -> IdArray:
+        """How many rows of a mask `(n,)` each list has `(m,)`."""
+        found = np.zeros(len(self.lists.sizes), np.int64)
+        some = np.flatnonzero(self.lists.sizes)
+        starts = (np.cumsum(self.lists.sizes, dtype=np.int64) - self.lists.sizes)[some]
+        own = mask.take(self.lists.order).view(np.uint8)
+        found[some] = np.add.reduceat(own, starts, dtype=np.int64)
         return found
 
     def turned(self, queries: FloatArray) -> FloatArray:

@@ -44,7 +44,6 @@ class LaidOut:
     def __init__(self, ids: IdArray, rows: VectorRows, searcher: Searcher | None = None) -> None:
         self.ids, self.rows, self.searcher = ids, rows, searcher
         self._table: NDArray[np.int32] | None = None
-        self._list_of: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -73,9 +72,7 @@ class LaidOut:
             return Wanted(count, None, None, None)
         if self.searcher is None or count <= COMPARED:
             return Wanted(count, np.flatnonzero(mask), None, None)
-        if self._list_of is None:
-            self._list_of = self.searcher.list_of()
-        by_list = np.bincount(self._list_of[mask], minlength=len(self.searcher.lists.sizes))
+        by_list = self.searcher.counted(mask)
         return Wanted(count, None, np.packbits(mask, bitorder="little"), by_list)
 
     def nearest(self, query: FloatArray, k: int, wanted: Wanted) -> tuple[FloatArray, IdArray]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from cmsearch.common.files import read_file
 from cmsearch.errors import StoreError
 from cmsearch.types import Background, Modality, Scale
 
-FORMAT = 5
-_READ = (2, 3, 4, FORMAT)
+FORMAT = 6
+_READ = (2, 3, 4, 5, FORMAT)
 SMALL_BLOCK = BLOCK // 16
 """Bytes of a block of vectors: so much is read to check one of them."""
 _MAX_MANIFEST = 16 * BLOCK  # for 90 GB of vectors
@@ -27,12 +27,14 @@ _TRIED = 8
 """Manifests at most that are looked at; one is whole, and a crash leaves one more."""
 _MANIFEST = re.compile(r"manifest-([0-9]{1,18})\.json")
 DERIVED = re.compile(
-    r"(?:manifest|vectors|ids|kept|graph|index)-(?:.*-)?([0-9]{1,18})"
+    r"(?:manifest|vectors|ids|rows|kept|assets|graph|index)-(?:.*-)?([0-9]{1,18})"
     r"\.(?:json|f16|i64|u8|i32|faiss)"
 )
 """Names of derived files, those of older versions too."""
 _KEPT = 2000
 """Bytes that an index keeps at most for each of its rows, and for each number of a vector."""
+_ROW = 9
+"""Bytes of a row's place in the table of rows."""
 _LISTS = 1000
 """As many rows may the lists be of a segment that has few."""
 
@@ -50,7 +52,8 @@ class File:
 @dataclass(frozen=True, slots=True)
 class IndexFiles:
     """The files of a segment of one space and modality. `kept` is there if its index keeps
-    something.
+    something, and `table` says what the rows are of, with `kinds` as the names in it; there is none
+    in a publication of an older cmsearch.
 
     `recall` is what was measured of the index, None in a publication of an older cmsearch: by `10`
     and `100` the share of so many true nearest, of `queries` texts when there were `rows`. The
@@ -65,11 +68,14 @@ class IndexFiles:
     ids: File
     kept: File | None
     recall: dict[str, float] | None
+    table: File | None = None
+    kinds: list[str] = field(default_factory=list)
 
     @property
     def files(self) -> list[File]:
         """Those that there are."""
-        return [one for one in (self.vectors, self.ids, self.kept) if one is not None]
+        own = (self.vectors, self.ids, self.kept, self.table)
+        return [one for one in own if one is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,8 @@ class Manifest:
     The catalog knows its `token`: files that came from another catalog are not taken for its own.
     `index` is the name of the index that these are for. `indexes` are segments, those of one space
     and modality in the order of their ids. The `background` was measured when the last embedding
-    was `judged`.
+    was `judged`. `assets` is a table of them, as they were after the transaction of the number
+    `changes`; without one there is none, and −1 says that of an older cmsearch.
     """
 
     snapshot: int
@@ -89,6 +96,14 @@ class Manifest:
     background: Background
     indexes: list[IndexFiles]
     judged: int = 0
+    assets: File | None = None
+    changes: int = -1
+
+    @property
+    def files(self) -> list[File]:
+        """All that there are."""
+        own = [file for one in self.indexes for file in one.files]
+        return own if self.assets is None else [*own, self.assets]
 
     def of(self, modality: Modality) -> list[IndexFiles]:
         """The segments of a modality."""
@@ -138,6 +153,8 @@ def _parsed(value: dict[str, Any]) -> Manifest:
         raise ValueError("another format, or damaged")
     form = value.pop("format")
     if form < FORMAT:
+        value |= {"assets": None, "changes": -1}
+    if form < 5:
         value["judged"] = value["last_embedding"]
     if form < 4:
         for one in value["indexes"]:
@@ -154,8 +171,10 @@ def _parsed(value: dict[str, Any]) -> Manifest:
         query: {target: _parsed_scale(*scale) for target, scale in own.items() if len(scale) == 5}
         for query, own in value["background"].items()
     }
-    for name in ("snapshot", "last_embedding", "judged"):
-        if type(value[name]) is not int or not 0 <= value[name] < 2**63:
+    value["assets"] = _parsed_file(**value["assets"]) if value["assets"] else None
+    for name in ("snapshot", "last_embedding", "judged", "changes"):
+        least = -1 if name == "changes" else 0
+        if type(value[name]) is not int or not least <= value[name] < 2**63:
             raise ValueError(f"{name} is out of range")
     if not isinstance(value["index"], str):
         raise TypeError("a name is a string")
@@ -174,21 +193,25 @@ def _parsed_scale(best: Any, spread: Any, mean: Any, deviation: Any, apart: Any)
 
 
 def _parsed_index(
-    modality: str, rows: Any, dim: Any, vectors: Any, ids: Any, kept: Any, recall: Any, **rest: Any
+    modality: str, rows: Any, dim: Any, vectors: Any, ids: Any, recall: Any, **rest: Any
 ) -> IndexFiles:
+    kept, table = rest.pop("kept"), rest.pop("table", None)
     found = IndexFiles(
         modality=Modality(modality),
         rows=int(rows),
         dim=int(dim),
         vectors=_parsed_file(**vectors),
         ids=_parsed_file(**ids),
-        kept=_parsed_file(**kept) if kept else None,
         recall=None if recall is None else _parsed_recall(**recall),
+        kinds=[str(name) for name in rest.pop("kinds", ())],
+        kept=_parsed_file(**kept) if kept else None,
+        table=_parsed_file(**table) if table else None,
         **rest,
     )
-    most = [2 * found.rows * found.dim, 8 * found.rows]
+    most = [2 * found.rows * found.dim, 8 * found.rows, _ROW * found.rows]
     most.append(_KEPT * (found.rows + _LISTS) + 8 * found.dim * (found.rows + found.dim))
-    for file, size in zip((found.vectors, found.ids, found.kept), most, strict=True):
+    own = (found.vectors, found.ids, found.table, found.kept)
+    for file, size in zip(own, most, strict=True):
         if file is not None and file.size > size:
             raise ValueError(f"{file.name} is too long for its rows")
     return found

@@ -19,8 +19,10 @@ from cmsearch.common.digest import BLOCK, block_checksums
 from cmsearch.common.files import LEFT_OVER, open_file, replacing
 from cmsearch.errors import StoreError
 from cmsearch.protocols import Filed, FormerRows, Kept, VectorIndex, VectorRows
-from cmsearch.store.index import recall
+from cmsearch.store.index import asset_table, recall, row_table
+from cmsearch.store.index.asset_table import AssetTable
 from cmsearch.store.index.manifest import DERIVED, SMALL_BLOCK, File, IndexFiles, Manifest, sealed
+from cmsearch.store.index.row_table import RowTable
 from cmsearch.store.index.rows import CheckedRows, HalfArray, HeldRows, JoinedRows
 from cmsearch.types import FloatArray, IdArray, Modality
 
@@ -40,7 +42,7 @@ class Content(NamedTuple):
     by which its index is tuned and its recall measured. Of the segments of a publication before
     the first that `stay` go on as they are, and the pages come after them; the index may go on
     from the `former` ones, whose rows are among the pages. `instead` gives what is damaged in
-    those that stay.
+    those that stay, and `described` what rows are of, by their ids.
     """
 
     dim: int
@@ -49,6 +51,7 @@ class Content(NamedTuple):
     former: Sequence[IndexFiles] = ()
     stay: Sequence[IndexFiles] = ()
     instead: Instead | None = None
+    described: Callable[[IdArray], RowTable | None] = lambda ids: None
 
 
 def publish(
@@ -56,20 +59,23 @@ def publish(
     manifest: Manifest,
     content: Mapping[tuple[int, Modality], Content],
     index: VectorIndex,
+    assets: AssetTable | None = None,
 ) -> Manifest:
     """Write the files of a snapshot, the manifest last, and delete those that it doesn't name.
 
-    Gives the manifest with its `indexes`. `index` makes what is kept of vectors, if it keeps any.
+    Gives the manifest with its `indexes`, and with the table of `assets` if there is one. `index`
+    makes what is kept of vectors, if it keeps any.
     """
     snapshot = manifest.snapshot
     segments = list[IndexFiles]()
     for (space, modality), one in content.items():
         name = f"{space}-{modality}-{snapshot}"
         segments += _publish_index(folder, name, (space, modality), one, index)
-    manifest = replace(manifest, indexes=segments)
+    file = _write_array(folder / f"assets-{snapshot}.u8", assets.packed() if assets else None)
+    manifest = replace(manifest, indexes=segments, assets=file)
     text = sealed(manifest)
     _write(folder / f"manifest-{snapshot}.json", lambda file: file.write(text.encode()))
-    named = {file.name for one in segments for file in one.files}
+    named = {file.name for file in manifest.files}
     for path in folder.iterdir():
         match = DERIVED.fullmatch(path.name)
         is_older = match and int(match[1]) < snapshot and path.name not in named
@@ -87,9 +93,8 @@ def are_whole(folder: Path, manifest: Manifest) -> bool:
 def seem_whole(folder: Path, manifest: Manifest) -> bool:
     """Whether every file is as long as it was written, and every one that isn't large is whole."""
     try:
-        for index in manifest.indexes:
-            for file in index.files:
-                _mapped(folder, file, is_checked=file.size <= _AT_ONCE)
+        for file in manifest.files:
+            _mapped(folder, file, is_checked=file.size <= _AT_ONCE)
     except StoreError:
         return False
     return True
@@ -97,12 +102,11 @@ def seem_whole(folder: Path, manifest: Manifest) -> bool:
 
 def damages(folder: Path, manifest: Manifest) -> Iterator[str]:
     """What is wrong with each file of the snapshot that is not as it was written."""
-    for index in manifest.indexes:
-        for file in index.files:
-            try:
-                _mapped(folder, file)
-            except StoreError as error:
-                yield str(error)
+    for file in manifest.files:
+        try:
+            _mapped(folder, file)
+        except StoreError as error:
+            yield str(error)
 
 
 def open_rows(
@@ -179,24 +183,28 @@ def _publish_index(
     begin = list(islice(pages, 1))
     if content.stay and not begin:
         return _measured(folder, [*content.stay], content, index)
-    numbers = [np.empty(0, "<i8")]
+    numbers, tables = [np.empty(0, "<i8")], list[RowTable | None]()
 
     def fill(file: BinaryIO) -> None:
         for ids, rows in chain(begin, pages):
             file.write(rows.astype("<f2").data)
             numbers.append(ids.astype("<i8"))
+            tables.append(content.described(ids))
 
     block = SMALL_BLOCK if 2 * content.dim <= SMALL_BLOCK else BLOCK
     vectors = _write(folder / f"vectors-{name}.f16", fill, block)
     ids = np.concatenate(numbers)
     own = _write(folder / f"ids-{name}.i64", lambda file: file.write(ids.data))
     files = IndexFiles(*of, len(ids), content.dim, vectors, own, None, {})
+    known = [one for one in tables if one is not None]
+    if known and len(known) == len(tables):
+        table = row_table.joined(known)
+        file = _write_array(folder / f"rows-{name}.u8", table.packed())
+        files = replace(files, table=file, kinds=list(table.names))
     if isinstance(index, Filed) and len(ids):
         _, rows = open_rows(folder, [files])
         kept = index.built(rows, content.queries[::2], _former(folder, content, ids))
-        if kept is not None:
-            file = _write(folder / f"kept-{name}.u8", lambda file: file.write(kept.data))
-            files = replace(files, kept=file)
+        files = replace(files, kept=_write_array(folder / f"kept-{name}.u8", kept))
     return _measured(folder, [*content.stay, files], content, index)
 
 
@@ -222,6 +230,34 @@ def open_kept(folder: Path, files: IndexFiles) -> Kept:
     """What an index kept of a segment, if it kept something; raises `StoreError`."""
     assert files.kept is not None
     return Kept(_mapped(folder, files.kept), files.rows)
+
+
+def open_table(folder: Path, segments: Sequence[IndexFiles]) -> tuple[IdArray, RowTable] | None:
+    """Ids `(rows,)`, in order, and what the rows are of; None for those of an older cmsearch.
+
+    Raises `StoreError`.
+    """
+    parts = []
+    for one in segments:
+        if one.table is None:
+            return None
+        data = _mapped(folder, one.table)
+        try:
+            parts.append(row_table.unpacked(data, one.rows, one.kinds))
+        except ValueError as error:
+            raise StoreError(f"{one.table.name} is not a table of rows: {error}.") from error
+    ids = [open_ids(folder, one) for one in segments]
+    return (ids[0] if len(ids) == 1 else np.concatenate(ids)), row_table.joined(parts)
+
+
+def open_assets(folder: Path, manifest: Manifest) -> AssetTable | None:
+    """The table of assets, if there is one; raises `StoreError`."""
+    if manifest.assets is None:
+        return None
+    try:
+        return asset_table.unpacked(_mapped(folder, manifest.assets))
+    except ValueError as error:
+        raise StoreError(f"{manifest.assets.name} is not a table of assets: {error}.") from error
 
 
 def open_ids(folder: Path, files: IndexFiles) -> IdArray:
@@ -266,6 +302,10 @@ def _write(path: Path, fill: Callable[[BinaryIO], Any], block: int = BLOCK) -> F
             "searched; mend that and run the command again."
         ) from error
     return File(path.name, path.stat().st_size, blocks, block)
+
+
+def _write_array(path: Path, content: NDArray[np.uint8] | None) -> File | None:
+    return None if content is None else _write(path, lambda file: file.write(content.data))
 
 
 def _mapped(folder: Path, file: File, *, is_checked: bool = True) -> NDArray[np.uint8]:

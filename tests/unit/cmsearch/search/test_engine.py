@@ -24,7 +24,6 @@ from cmsearch import (
 )
 from cmsearch.search.merge.evidence import HOPE, SURE
 from cmsearch.search.rank.request import FEW
-from cmsearch.search.retrieve import nearest
 from cmsearch.store.store import Store
 from indexer import Indexer
 from tests.builders import write_files, write_picture
@@ -98,21 +97,6 @@ def test_captions_and_passages_are_told_apart(engine: Engine) -> None:
     assert {hit.kind for hit in engine.search("red", target="text")} == {"caption", "passage"}
     every = engine.search("red", ranking=Ranking(fold=False))
     assert {hit.kind for hit in every} == {"photo", "caption", "passage"}
-
-
-@pytest.mark.parametrize("target", ["caption", "passage"])
-@pytest.mark.parametrize("k", [1, 2, 50])
-def test_among_many_items_a_kind_is_found_as_among_few(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, target: str, k: int
-) -> None:
-    """As it comes among the nearest of all kinds, or from a list of its own where it is rare."""
-    ranking = Ranking(fold=False, depth=1)
-    with cmsearch.open(folder) as few:
-        listed = few.search("green red", target=target, k=k, ranking=ranking)
-    monkeypatch.setattr(nearest, "MANY", 0)
-    with cmsearch.open(folder) as many:
-        found = many.search("green red", target=target, k=k, ranking=ranking)
-    assert found == listed and {hit.kind for hit in found} == {target}
 
 
 def test_among_all_kinds_a_picture_with_its_captions_is_one_hit(engine: Engine) -> None:

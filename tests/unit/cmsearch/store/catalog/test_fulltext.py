@@ -411,6 +411,7 @@ def test_an_older_catalog_gets_its_words(catalog: Catalog, version: int) -> None
     with sqlite3.connect(catalog.path) as database:
         database.execute("DROP TABLE words")
         database.execute("DROP TABLE adapters")
+        database.execute("DROP TABLE changes")
         database.execute("ALTER TABLE items DROP COLUMN phash")
         if version == 1:
             database.executescript(
@@ -436,6 +437,7 @@ def test_texts_of_an_older_catalog_get_the_words_of_their_files(catalog: Catalog
     before = held(catalog.path)
     with closing(sqlite3.connect(catalog.path)) as database, database:
         database.execute("UPDATE words SET text = replace(text, ' notes', '') WHERE rowid >= 8")
+        database.execute("DROP TABLE changes")
         database.execute("PRAGMA user_version = 5")
     assert held(catalog.path) != before
     migrated = Catalog(catalog.path)

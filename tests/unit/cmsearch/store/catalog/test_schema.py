@@ -179,6 +179,7 @@ def test_a_catalog_of_version_3_gets_its_hashes_without_encoding_again(
         ((before,),) = opened.execute("SELECT phash FROM items WHERE modality = 'image'").fetchall()
         opened.execute("ALTER TABLE items DROP COLUMN phash")
         opened.execute("DROP TABLE adapters")
+        opened.execute("DROP TABLE changes")
         opened.execute("PRAGMA user_version = 3")
     with Store(folder / DIRECTORY) as store:
         last = embeddings.last_embedding(store.catalog)

@@ -201,7 +201,10 @@ def test_a_filter_that_lets_the_near_pass_goes_through_fewer_lists(coded: Filled
     rank = np.empty(len(order), int)
     rank[order] = np.arange(len(order))
     far = np.zeros(COUNT, bool)
-    far[np.argsort(-rank[main.searcher.list_of()], kind="stable")[: COUNT // 3]] = True
+    lists_of = np.empty(COUNT, int)
+    kept = main.searcher.lists
+    lists_of[kept.order] = np.repeat(np.arange(len(kept.sizes)), kept.sizes)
+    far[np.argsort(-rank[lists_of], kind="stable")[: COUNT // 3]] = True
     lists = [
         main._depth(turned, 10, main.wanted(mask)).lists for mask in (None, places % 3 == 0, far)
     ]

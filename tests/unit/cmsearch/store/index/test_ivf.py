@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,7 +51,18 @@ def test_lists_that_were_kept_answer_as_before(lists: ivf.Lists) -> None:
     for depth in DEPTHS:
         ours, theirs = after.candidates(turned, depth), before.candidates(turned, depth)
         np.testing.assert_array_equal(ours, theirs)
-    np.testing.assert_array_equal(np.bincount(after.list_of()), np.trim_zeros(lists.sizes, "b"))
+    np.testing.assert_array_equal(after.counted(np.ones(COUNT, bool)), lists.sizes)
+
+
+def test_the_rows_of_a_mask_are_counted_by_list(lists: ivf.Lists) -> None:
+    """In one that has none, too."""
+    sizes, order = np.append(lists.sizes, 0).astype(np.int32), lists.order
+    centroids = np.concatenate([lists.centroids, lists.centroids[:1]])
+    searcher = ivf.Searcher(replace(lists, sizes=sizes, centroids=centroids))
+    mask = np.random.default_rng(3).random(COUNT) < 0.3
+    of_row = np.repeat(np.arange(len(sizes)), sizes)
+    expected = np.bincount(of_row[mask[order]], minlength=len(sizes))
+    np.testing.assert_array_equal(searcher.counted(mask), expected)
 
 
 def test_only_rows_whose_bit_is_set_are_candidates(lists: ivf.Lists) -> None:
