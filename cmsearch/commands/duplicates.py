@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cmsearch.commands.bars import stage_bars
 from cmsearch.commands.options import store_option
 from cmsearch.commands.paths import shown
 from cmsearch.common.text import json_line
@@ -47,8 +48,8 @@ def duplicates(path: Path | None, store: Path | None, style: str) -> None:
     from cmsearch.search.merge.duplicate_groups import find_duplicates
     from cmsearch.store.store import open_at
 
-    with open_at(store or path or Path()) as opened:
-        found = find_duplicates(opened, path)
+    with open_at(store or path or Path()) as opened, stage_bars() as show:
+        found = find_duplicates(opened, path, show)
     if style in ("paths", "paths0"):
         _print_paths(found.groups, b"\0" if style == "paths0" else b"\n")
     elif style == "json":

@@ -193,7 +193,7 @@ def second_stage(
 def _named(source: Source, captioned: set[int]) -> list[tuple[int, int, str]]:
     """The pictures without captions, each with the name of its folder, where that is one."""
     rows = []
-    for embedding, path, _, _ in pairs.pictures(source.store.catalog, source.number):
+    for embedding, path, *_ in pairs.pictures(source.store.catalog, source.number):
         name = folder_name(path)
         if name and embedding not in captioned:
             rows.append((embedding, 0, name))

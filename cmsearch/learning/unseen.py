@@ -60,7 +60,7 @@ def can_relearn(engine: Engine) -> bool:
         return False
     own = source(engine.store)
     named = "folders" in str(own_adapter(engine.store, own.space).card.get("data", ""))
-    count = len(pairs.pictures(engine.store.catalog, own.number))
+    count = sum(1 for _ in pairs.pictures(engine.store.catalog, own.number))
     try:
         examples(own)
     except QueryError:  # too few: it was learned elsewhere
@@ -103,7 +103,7 @@ def _adapters(own: Source, images: Collection[str]) -> Iterator[tuple[Adapter, f
     found = examples(own)
     design = Design(found.pairs.inputs, found.pairs.dim)
     learner = Learner(found.pairs, design, seed=0)
-    paths = {row[0]: row[1] for row in pairs.pictures(own.store.catalog, own.number)}
+    paths = {row.embedding: row.path for row in pairs.pictures(own.store.catalog, own.number)}
     parts = [
         {paths[number] for number in found.pictures[part.pictures].tolist() if number in paths}
         for part in learner.held

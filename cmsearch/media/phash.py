@@ -72,15 +72,26 @@ def phash(image: Image.Image) -> bytes:
     return bytes(np.round(values * (127 / np.abs(values).max())).astype(np.int8))
 
 
-def unpack(hashes: Sequence[bytes | None]) -> FloatArray:
-    """Coefficients `(n, 16, 16)` of unit length; 0 for what is no hash, and for an empty one."""
-    rows = np.zeros((len(hashes), BYTES), np.float32)
+def pack(hashes: Sequence[bytes | None]) -> NDArray[np.int8]:
+    """Hashes as one array `(n, BYTES)`; 0 for what is no hash, and for an empty one."""
+    rows = np.zeros((len(hashes), BYTES), np.int8)
     for row, found in zip(rows, hashes, strict=True):
         if found is not None and len(found) == BYTES:
             row[:] = np.frombuffer(found, np.int8)
     rows[:, 0] = 0  # of a hash that `phash` made it is
+    return rows
+
+
+def unit(packed: NDArray[np.int8]) -> FloatArray:
+    """Coefficients `(n, 16, 16)` of unit length of what `pack` gives; 0 for what is no hash."""
+    rows: FloatArray = packed.astype(np.float32)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     return rows.reshape(-1, SIZE, SIZE)
+
+
+def unpack(hashes: Sequence[bytes | None]) -> FloatArray:
+    """Coefficients `(n, 16, 16)` of unit length; 0 for what is no hash, and for an empty one."""
+    return unit(pack(hashes))
 
 
 def turned(rows: FloatArray, orientation: NDArray[np.int64] | int) -> FloatArray:

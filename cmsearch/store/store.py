@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from cmsearch.common.arguments import checked_path
 from cmsearch.common.text import native, storable
@@ -78,10 +78,14 @@ class Store:
 
     def absolute(self, path: str) -> Path:
         """Where an asset is; raises `StoreError` for a path that leaves the root."""
-        relative = PurePosixPath(native(path))
-        if relative.is_absolute() or ".." in relative.parts:
+        self.check(path)
+        return self.root / native(path)
+
+    def check(self, path: str) -> None:
+        """Raise `StoreError` for a path that leaves the root."""
+        relative = native(path)
+        if relative.startswith("/") or ".." in relative.split("/"):
             raise StoreError(f"The store {self.path} names a file outside its folder: {path!r}.")
-        return self.root / relative
 
     def names_of(self, path: str | Path) -> list[str]:
         """What the catalog may call a file or folder: as it was named, or with links followed."""

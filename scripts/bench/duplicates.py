@@ -24,20 +24,24 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from cmsearch.media.phash import phash
+from cmsearch.media.phash import pack, phash
+from cmsearch.search.merge import near_hashes
 from cmsearch.search.merge.duplicate_groups import find_duplicates
 from cmsearch.search.merge.near_duplicates import fold, store_least_cosine
+from cmsearch.search.merge.near_hashes import EXACT
 from cmsearch.store.catalog import items, pairs
 from cmsearch.store.store import DIRECTORY, Store
-from cmsearch.types import FloatArray, Modality
+from cmsearch.types import FloatArray, IdArray, Modality
 from indexer import Indexer
 from scripts.bench.lookalikes import KINDS, amended, drawn
 
 Change = Callable[[Image.Image, random.Random], Image.Image]
 TURN = Image.Transpose
 JPEG = {"quality": 90}
+_COMPARED = 30_000  # all pairs of more take minutes
 
 
 def resized(share: float) -> Change:
@@ -166,19 +170,18 @@ def _count_lookalikes(store: Store, count: int) -> None:
     _print_lookalikes("as duplicates", alike, count)
     found = store.catalog.space()
     assert found is not None
-    rows = pairs.pictures(store.catalog, found[0])
-    vectors = items.vectors(store.catalog, [row[0] for row in rows], found[1].dim)
-    hashes = items.hashes(store.catalog, (row[0] for row in rows))
-    rows = sorted(rows, key=lambda row: ("/original/" not in row[1], row[1]))
+    rows = list(pairs.pictures(store.catalog, found[0]))
+    vectors = items.vectors(store.catalog, [row.embedding for row in rows], found[1].dim)
+    rows = sorted(rows, key=lambda row: ("/original/" not in row.path, row.path))
     least = store_least_cosine(store.catalog, found[0], found[1].dim)
     into = fold(
-        [hashes[row[0]] for row in rows],
-        lambda: np.stack([vectors[row[0]] for row in rows]),
-        [row[1] for row in rows],
-        [row[3] for row in rows],
+        pack([row.hash for row in rows]),
+        lambda places: np.stack([vectors[rows[one].embedding] for one in places.tolist()]),
+        [row.path for row in rows],
+        [row.digest for row in rows],
         least_cosine=lambda: least,
     ).tolist()
-    paths = [Path(row[1]) for row in rows]
+    paths = [Path(row.path) for row in rows]
     alike = [(paths[one], paths[first]) for one, first in enumerate(into) if one != first]
     _print_lookalikes("as search, without a look at files", alike, count)
 
@@ -254,12 +257,11 @@ class _Pictures:
         rows = pairs.pictures(store.catalog, space)
         ids, vectors = items.embeddings(store.catalog, space, Modality.IMAGE, dim)
         known = dict(zip(ids.tolist(), vectors, strict=True))
-        hashes = items.hashes(store.catalog, ids.tolist())
         self.least = store_least_cosine(store.catalog, space, dim)
         self._by_kind: dict[str, dict[str, tuple[bytes, FloatArray, str, str]]] = {}
-        for number, path, _, digest in rows:
+        for number, path, _, digest, hashed in rows:
             kind, name = path.split("/")
-            one = (hashes[number], known[number], path, digest)
+            one = (hashed or b"", known[number], path, digest)
             self._by_kind.setdefault(kind, {})[name.split(".")[0]] = one
 
     def folded(self, kind: str) -> tuple[int, int]:
@@ -269,8 +271,9 @@ class _Pictures:
         rows = [*originals.values(), *copies.values()]
         hashes, vectors, paths, digests = zip(*rows, strict=True)
         into = fold(
-            hashes, lambda: np.stack(vectors), paths, digests, least_cosine=lambda: self.least
-        )
+            pack(hashes), lambda places: np.stack(vectors)[places], paths, digests,
+            least_cosine=lambda: self.least,
+        )  # fmt: skip
         distinct = kind in FRAMINGS
         right = wrong = 0
         for place, target in enumerate(into.tolist()):
@@ -295,18 +298,28 @@ def _scale(chosen: list[Path], count: int) -> None:
         vectors[place] = directions[place % len(images)] + noise
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     print(f"a hash {statistics.median(times) * 1e3:.2f} ms, median of {count}")
-    paths = [f"{place}.jpg" for place in range(count)]
     for size in (100, 1000, count):
-        start = time.perf_counter()
-        into = fold(
-            hashes[:size],
-            lambda: vectors,
-            paths[:size],
-            paths[:size],
-            least_cosine=lambda: 0.3,
-        )
-        folded = int((into != np.arange(size)).sum())
-        print(f"fold of {size:6} {time.perf_counter() - start:8.3f} s, {folded} folded")
+        into = _folded(pack(hashes[:size]), vectors)
+        if EXACT < size <= _COMPARED:
+            near_hashes.EXACT = size
+            every = _folded(pack(hashes[:size]), vectors)
+            lost = int(((into == np.arange(size)) & (every != np.arange(size))).sum())
+            print(
+                f"{lost} of {(every != np.arange(size)).sum()} lost that comparing all pairs folds"
+            )
+
+
+def _folded(hashes: NDArray[np.int8], vectors: FloatArray) -> IdArray:
+    paths = [f"{place}.jpg" for place in range(len(hashes))]
+    start = time.process_time()
+    into = fold(
+        hashes, lambda places: vectors[places], paths, paths,
+        least_cosine=lambda: 0.3, look=lambda *_: True,
+    )  # fmt: skip
+    took = time.process_time() - start
+    folded = int((into != np.arange(len(into))).sum())
+    print(f"fold of {len(into):6} {took:8.3f} s of processor time, {folded} folded")
+    return into
 
 
 def _parts(images: list[Image.Image], count: int, chance: random.Random) -> Iterator[Image.Image]:

@@ -10,6 +10,7 @@ from posixpath import splitext
 
 import numpy as np
 
+from cmsearch.media import phash
 from cmsearch.search.merge.mmr import diversified
 from cmsearch.search.merge.near_duplicates import fold, store_least_cosine
 from cmsearch.search.merge.things import thing
@@ -47,8 +48,8 @@ class NearDuplicates:
         ids = [candidate.embedding for candidate in candidates]
         hashes = items.hashes(self._catalog, ids)
         into = fold(
-            [hashes.get(number) for number in ids],
-            lambda: self._vectors(view, candidates),
+            phash.pack([hashes.get(number) for number in ids]),
+            lambda places: self._vectors(view, [candidates[one] for one in places.tolist()]),
             [candidate.item.path for candidate in candidates],
             [_content(candidate) for candidate in candidates],
             least_cosine=lambda: self._least_cosine(view),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cmsearch.common.text import native
 from cmsearch.errors import MediaError
@@ -17,15 +19,18 @@ from cmsearch.media import phash
 from cmsearch.media.headers import Header, read_header
 from cmsearch.media.thumbnails import picture
 from cmsearch.search.merge.details import SIDE, grey, same
-from cmsearch.search.merge.near_duplicates import Look, fold, store_least_cosine
+from cmsearch.search.merge.near_duplicates import Look, Tell, fold, store_least_cosine
 from cmsearch.search.merge.originals import Rank, rank, reason
 from cmsearch.store.catalog import items, pairs
 from cmsearch.store.store import Store
-from cmsearch.types import FloatArray, IdArray, Modality
+from cmsearch.types import FloatArray, IdArray
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+Report = Callable[[str, int, int], object]
+"""Is told how many are done in a stage, of how many."""
+_PAGE = 1_000
 _READERS = 4
 _KEPT = 64  # small grey pictures, of a megabyte at most
 
@@ -66,35 +71,65 @@ class Found:
     unhashed: int
 
 
-def find_duplicates(store: Store, within: Path | None = None) -> Found:
+def find_duplicates(
+    store: Store, within: Path | None = None, report: Report = lambda stage, done, total: None
+) -> Found:
     """The groups of near-duplicates among the pictures of a store, or of those below a folder.
 
     The files of what may be in a group are read, for their sizes and where a hash can't tell; what
-    can't be read is no duplicate where that has to be looked at. Raises `StoreError` for paths that
-    leave the store's root. See `cmsearch.search.merge.near_duplicates` for what a near-duplicate
-    is; docs/duplicates.md has how long it takes.
+    can't be read is no duplicate where that has to be looked at. `report` is told how far each
+    stage is. Raises `StoreError` for paths that leave the store's root. See
+    `cmsearch.search.merge.near_duplicates` for what a near-duplicate is; docs/duplicates.md has how
+    long it takes, and how much memory.
     """
     with store.catalog.reading():
         found = store.catalog.space()
         number, dim = (0, 1) if found is None else (found[0], found[1].dim)
-        rows = pairs.pictures(store.catalog, number)
-        ids, vectors = items.embeddings(store.catalog, number, Modality.IMAGE, dim)
-        hashes = items.hashes(store.catalog, (row[0] for row in rows))
+        chosen, hashes = _chosen(store, number, within)
         least = store_least_cosine(store.catalog, number, dim)
-    place = within and within.resolve()
-    root = store.root.resolve()
-    chosen = [row for row in rows if place is None or _is_below(root / native(row[1]), place)]
-    chosen.sort(key=lambda row: (-row[2], row[1]))
-    numbers = np.array([row[0] for row in chosen], np.int64)
-    pictures = _Pictures(
-        chosen,
-        [store.absolute(row[1]) for row in chosen],
-        [hashes.get(row[0]) for row in chosen],
-        _aligned(numbers, ids, vectors),
-        least,
-    )
-    unhashed = sum(row[0] not in hashes for row in chosen)
-    return Found(pictures.groups(), len(chosen), unhashed)
+    pictures = _Pictures(store, chosen, hashes, _Vectors(store, chosen, dim), least)
+    unhashed = sum(not one.is_hashed for one in chosen)
+    return Found(pictures.groups(report), len(chosen), unhashed)
+
+
+class _Picture(NamedTuple):
+    embedding: int
+    path: str
+    size: int
+    digest: str
+    is_hashed: bool
+
+
+def _chosen(
+    store: Store, space: int, within: Path | None
+) -> tuple[list[_Picture], NDArray[np.int8]]:
+    """The pictures of a store, or of those below a folder, the largest first, and their hashes."""
+    place, root = within and within.resolve(), store.root.resolve()
+    pictures, hashes = list[_Picture](), list[NDArray[np.int8]]()
+    rows = pairs.pictures(store.catalog, space)
+    while page := list(islice(rows, _PAGE)):
+        for one in page:
+            store.check(one.path)
+        page = [one for one in page if place is None or _is_below(root / native(one.path), place)]
+        hashes.append(phash.pack([one.hash for one in page]))
+        pictures += [_Picture(*one[:4], one.hash is not None) for one in page]
+    order = sorted(range(len(pictures)), key=lambda one: (-pictures[one].size, pictures[one].path))
+    packed = np.concatenate([phash.pack([]), *hashes])[order]
+    return [pictures[one] for one in order], packed
+
+
+class _Vectors:
+    """The vectors of pictures by their places; 0 for those that are gone or damaged."""
+
+    def __init__(self, store: Store, pictures: Sequence[_Picture], dim: int) -> None:
+        self._catalog, self._dim = store.catalog, dim
+        self._ids = np.array([one.embedding for one in pictures], np.int64)
+
+    def __call__(self, places: IdArray) -> FloatArray:
+        wanted = self._ids[places].tolist()
+        known = items.vectors(self._catalog, wanted, self._dim)
+        none = np.zeros(self._dim, np.float32)
+        return np.stack([known.get(one, none) for one in wanted])
 
 
 class _Pictures:
@@ -102,30 +137,32 @@ class _Pictures:
 
     def __init__(
         self,
-        rows: Sequence[tuple[int, str, int, str]],
-        files: Sequence[Path],
-        hashes: Sequence[bytes | None],
-        vectors: FloatArray,
+        store: Store,
+        rows: Sequence[_Picture],
+        hashes: NDArray[np.int8],
+        vectors: _Vectors,
         least: float,
     ) -> None:
-        self._rows, self._files, self._hashes = rows, files, hashes
+        self._store, self._rows, self._hashes = store, rows, hashes
         self._vectors, self._least = vectors, least
 
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self, report: Report) -> tuple[Group, ...]:
         """The groups, by the path of their best.
 
         Only files that may be in one are read: by the hashes alone all are folded first, and what
         was is folded again, the originals before their copies, with a look at what is flat.
         """
-        maybe = self._folded(np.arange(len(self._rows)), lambda *_: True)
+        maybe = self._folded(
+            np.arange(len(self._rows)), lambda *_: True, partial(report, "comparing")
+        )
         copies = np.flatnonzero(maybe != np.arange(len(maybe)))
         inside = np.union1d(copies, maybe[copies])
         if not len(inside):
             return ()
-        ranks, headers = self._ranks(inside, maybe)
+        ranks, headers = self._ranks(inside, maybe, partial(report, "reading files"))
         inside = np.array(sorted(inside.tolist(), key=ranks.__getitem__), np.int64)
-        look = _Looks([self._files[one] for one in inside.tolist()])
-        into = inside[self._folded(inside, look)]
+        look = _Looks([self._file(one) for one in inside.tolist()])
+        into = inside[self._folded(inside, look, partial(report, "looking"))]
         members: dict[int, list[Copy]] = {}
         best = {one: self._copy(one, headers[one]) for one in set(into.tolist())}
         for one, first in zip(inside.tolist(), into.tolist(), strict=True):
@@ -138,44 +175,52 @@ class _Pictures:
         ]
         return tuple(sorted(groups, key=lambda group: group.best.path))
 
-    def _folded(self, places: IdArray, look: Look) -> IdArray:
+    def _folded(self, places: IdArray, look: Look, tell: Tell) -> IdArray:
         chosen = places.tolist()
         return fold(
-            [self._hashes[one] for one in chosen],
-            lambda: self._vectors[places],
-            [self._rows[one][1] for one in chosen],
-            [self._rows[one][3] for one in chosen],
+            self._hashes[places],
+            lambda own: self._vectors(places[own]),
+            [self._rows[one].path for one in chosen],
+            [self._rows[one].digest for one in chosen],
             least_cosine=lambda: self._least,
             look=look,
+            tell=tell,
         )
 
+    def _file(self, one: int) -> Path:
+        return self._store.absolute(self._rows[one].path)
+
     def _ranks(
-        self, inside: IdArray, maybe: IdArray
+        self, inside: IdArray, maybe: IdArray, tell: Tell
     ) -> tuple[dict[int, Rank], dict[int, Header | None]]:
         """How good each copy is among those that it may be one of, and what its file says."""
         places = inside.tolist()
+        headers: dict[int, Header | None] = {}
         with ThreadPoolExecutor(_READERS) as pool:
-            found = pool.map(read_header, [self._files[one] for one in places])
-            headers = dict(zip(places, found, strict=True))
-        spreads = phash.spread(phash.unpack([self._hashes[one] for one in places])).tolist()
+            for start in range(0, len(places), _PAGE):
+                some = places[start : start + _PAGE]
+                found = pool.map(read_header, [self._file(one) for one in some])
+                headers |= dict(zip(some, found, strict=True))
+                tell(len(headers), len(places))
         stems: dict[int, set[str]] = {}
         for one in places:
-            stem = PurePosixPath(self._rows[one][1]).stem.casefold()
+            stem = PurePosixPath(self._rows[one].path).stem.casefold()
             stems.setdefault(int(maybe[one]), set()).add(stem)
-        ranks = {
-            one: rank(
-                self._rows[one][1], self._rows[one][2], headers[one], spread, stems[int(maybe[one])]
-            )
-            for one, spread in zip(places, spreads, strict=True)
-        }
+        ranks: dict[int, Rank] = {}
+        for start in range(0, len(places), _PAGE):
+            some = places[start : start + _PAGE]
+            spreads = phash.spread(phash.unit(self._hashes[some])).tolist()
+            for one, spread in zip(some, spreads, strict=True):
+                row, others = self._rows[one], stems[int(maybe[one])]
+                ranks[one] = rank(row.path, row.size, headers[one], spread, others)
         return ranks, headers
 
     def _copy(self, one: int, header: Header | None, why: str = "") -> Copy:
         width, height = (header.width, header.height) if header else (None, None)
-        return Copy(self._files[one], self._rows[one][2], width, height, why)
+        return Copy(self._file(one), self._rows[one].size, width, height, why)
 
     def _reason(self, best: Rank, own: Rank, first: int, one: int) -> str:
-        if self._rows[first][3] == self._rows[one][3]:
+        if self._rows[first].digest == self._rows[one].digest:
             return "the same bytes"
         return reason(best, own)
 
@@ -196,16 +241,6 @@ class _Looks:
             return grey(picture(self._files[one], SIDE))
         except MediaError:
             return None
-
-
-def _aligned(wanted: IdArray, ids: IdArray, vectors: FloatArray) -> FloatArray:
-    """The vectors of the wanted ids; 0 for those that are missing, which are damaged."""
-    found = np.zeros((len(wanted), vectors.shape[1]), np.float32)
-    if len(ids):
-        places = np.searchsorted(ids, wanted).clip(max=len(ids) - 1)
-        there = ids[places] == wanted
-        found[there] = vectors[places[there]]
-    return found
 
 
 def _is_below(path: Path, place: Path) -> bool:

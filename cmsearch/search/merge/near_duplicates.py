@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache, cached_property
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from posixpath import splitext
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.media import phash
 from cmsearch.search.merge.alignment import overlap_correlation
+from cmsearch.search.merge.near_hashes import BLOCK, NEAR, Near, NearHashes
 from cmsearch.store.catalog import items
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.types import RAW, FloatArray, IdArray
 
+Tell = Callable[[int, int], object]
+"""Is told how many are done, of how many."""
 Look = Callable[[int, int, int], bool]
 """Whether the pictures at two places show the same, the first turned as `phash.turned` does."""
 
-NEAR = 0.7
-"""Pairs whose coarse hashes correlate less, however turned, are not looked at any further."""
 SAME = 0.97
 """Pairs whose whole hashes correlate as much may be one frame, whatever their vectors say."""
 DETAIL = 0.97
@@ -42,7 +44,8 @@ UNEXPLAINED = 0.7
 """To lay a crop over its whole leaves at most so much of the difference; pages of text that are
 set alike, which fit as they are and differ in the letters, keep nearly all of it."""
 _LOOKS = 4  # at so many of the nearest, since each costs milliseconds, and of files tens of them
-_BLOCK = 512
+_ROWS = 512
+_SLACK = 1e-4  # of rounding
 _PAIRS = 8192  # compared at a time: about 16 MB of hashes
 _SHARE = 0.98
 _FEWEST = 50
@@ -50,13 +53,14 @@ _SAMPLE = 500
 
 
 def fold(
-    hashes: Sequence[bytes | None],
-    vectors: Callable[[], FloatArray],
+    hashes: NDArray[np.int8],
+    vectors: Callable[[IdArray], FloatArray],
     paths: Sequence[str],
     digests: Sequence[str],
     *,
     least_cosine: Callable[[], float],
     look: Look | None = None,
+    tell: Tell = lambda done, total: None,
 ) -> IdArray:
     """For each of n items, the best first, the place of the one that it is to be folded into.
 
@@ -79,22 +83,48 @@ def fold(
     as a raw picture, alone: one digit changes a hash, and a vector, less than encoding does. What
     has no hash, such as a text, is folded by its digest too. The result depends on nothing but the
     arguments.
+
+    `hashes` are as `phash.pack` gives them, and `vectors (n, dim)` are asked for by their places,
+    a few at a time. Of more than `near_hashes.EXACT` not all pairs are compared, so that the time
+    is as n √n; how few are missed stands in docs/duplicates.md.
     """
     first: dict[str, int] = {}
     found = np.array([first.setdefault(one, place) for place, one in enumerate(digests)], np.int64)
-    rows = phash.unpack(hashes)
     stays = found == np.arange(len(found))
-    seen = np.flatnonzero(stays & rows.any((1, 2)))
-    pairs = _Pairs(rows, vectors, paths, least_cosine, look)
-    heads = np.zeros(0, np.int64)
-    for start in range(0, len(seen), _BLOCK):
-        block = seen[start : start + _BLOCK]
-        into = pairs.matches(block, np.concatenate([heads, block]))
+    seen = np.flatnonzero(stays & hashes[:, 1:].any(1))
+    stays[:] = False
+    stays[seen] = True
+    pairs = _Pairs(hashes, vectors, paths, least_cosine, look)
+    done = 0
+    for block, near in _blocks(pairs.near, seen, stays):
+        into = pairs.matches(near.among(stays[near.other]))
         for place in block.tolist():
             earlier = [one for one in into.get(place, ()) if found[one] == one]
             found[place] = min(earlier, default=place)
-        heads = np.concatenate([heads, block[found[block] == block]])
+        stays[block] = found[block] == block
+        done += len(block)
+        tell(done, len(seen))
     return found[found]
+
+
+def _blocks(
+    pairs: Callable[[IdArray, NDArray[np.bool_]], Near | None],
+    seen: IdArray,
+    stays: NDArray[np.bool_],
+) -> Iterator[tuple[IdArray, Near]]:
+    """The places block by block, with the pairs of each and of what stays before it."""
+    waiting = [seen[start : start + BLOCK] for start in range(0, len(seen), BLOCK)][::-1]
+    while waiting:
+        block = waiting.pop()
+        near = pairs(block, stays)
+        if near is None:
+            half = len(block) // 2
+            waiting += [block[half:], block[:half]]
+            continue
+        for start in range(0, len(block), _ROWS):
+            some = block[start : start + _ROWS]
+            first, last = np.searchsorted(near.own, (some[0], some[-1] + 1)).tolist()
+            yield some, near.among(slice(first, last))
 
 
 def least_cosine(hashes: Sequence[bytes | None], vectors: FloatArray) -> float:
@@ -131,57 +161,97 @@ class _Pairs:
 
     def __init__(
         self,
-        rows: FloatArray,
-        vectors: Callable[[], FloatArray],
+        hashes: NDArray[np.int8],
+        vectors: Callable[[IdArray], FloatArray],
         paths: Sequence[str],
         least: Callable[[], float],
         look: Look | None,
     ) -> None:
-        self._rows = rows
-        self._low = phash.coarse(rows)
+        self._hashes = hashes
         self._look = look
-        self._vectors = cache(vectors)
+        self._vectors = vectors
         self._least = least
         self._paths = paths
+        low, self._share = _low(hashes)
+        self._near = NearHashes(low)
 
     @cached_property
-    def _spread(self) -> FloatArray:
-        return phash.spread(self._rows)
-
-    @cached_property
-    def _drawn(self) -> NDArray[np.bool_]:
-        return phash.drawn(self._rows)
-
-    @cached_property
-    def _names(self) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
-        """The paths without suffixes, and which of these are those of raw pictures."""
+    def _names(self) -> tuple[IdArray, NDArray[np.bool_]]:
+        """Which paths are equal without suffixes, by a number, and which are raw pictures'."""
+        numbers: dict[str, int] = {}
         names = [splitext(path.casefold()) for path in self._paths]
-        stems = np.array([stem for stem, _ in names], object)
-        return stems, np.array([suffix in RAW for _, suffix in names], bool)
+        stems = [numbers.setdefault(stem, len(numbers)) for stem, _ in names]
+        return np.array(stems, np.int64), np.array([suffix in RAW for _, suffix in names], bool)
 
-    def matches(self, block: IdArray, earlier: IdArray) -> dict[int, list[int]]:
-        """For items of `block` those among the ones before them that they are duplicates of."""
-        own, other, orientation, near = self._near(block, earlier)
+    @cached_property
+    def _developed(self) -> tuple[IdArray, IdArray]:
+        """The pairs of a raw picture and another of its name, the later one first, in order."""
+        stems, is_raw = self._names
+        raw: dict[int, list[int]] = {}
+        for place in np.flatnonzero(is_raw).tolist():
+            raw.setdefault(int(stems[place]), []).append(place)
+        others = np.flatnonzero(np.isin(stems, list(raw)) & ~is_raw).tolist()
+        pairs = [(one, other) for other in others for one in raw[int(stems[other])]]
+        found = np.sort(np.array(pairs, np.int64).reshape(-1, 2))[:, ::-1]
+        own, other = found[np.lexsort((found[:, 1], found[:, 0]))].T
+        return own, other
+
+    def near(self, block: IdArray, stays: NDArray[np.bool_]) -> Near | None:
+        """What `NearHashes.pairs` gives, with those of raw pictures that it may have missed."""
+        found = self._near.pairs(block, stays)
+        if found is None or self._near.is_exact:
+            return found
+        own, other = self._developed
+        mine = slice(*np.searchsorted(own, (block[0], block[-1] + 1)).tolist())
+        own, other = own[mine], other[mine]
+        kept = stays[own] & stays[other]
+        return found.joined(self._near.of(own[kept], other[kept]))
+
+    def matches(self, near: Near) -> dict[int, list[int]]:
+        """For the first ones of pairs those that they are duplicates of."""
+        own, other, orientation, low = near
         if not len(own):
             return {}
-        plain, details = self._correlations(own, other, orientation)
+        plain, details = self._correlations(near)
         alike, is_decided = self._of_one_frame(own, other, orientation, plain, details)
         stems, is_raw = self._names
         alike |= (stems[own] == stems[other]) & (is_raw[own] != is_raw[other])
         open_ = np.flatnonzero(~alike & ~is_decided)
         if len(open_):
             open_ = open_[self._cosines(own[open_], other[open_]) >= self._least()]
-        open_ = open_[_nearest(own[open_], near[open_])]
-        turned = phash.turned(self._rows[own[open_]], orientation[open_])
-        overlaps, laid = overlap_correlation(turned, self._rows[other[open_]])
-        explained = 1 - overlaps <= UNEXPLAINED * (1 - plain[open_])
-        told = np.minimum(self._spread[own[open_]], self._spread[other[open_]]) >= PLAIN
-        enough = np.where(told, LAID_DETAIL, PLAIN_DETAIL)
-        alike[open_] = explained & (overlaps >= OVERLAP) & (laid >= enough)
+        open_ = open_[_nearest(own[open_], low[open_])]
+        alike[open_] = self._are_laid(own[open_], other[open_], orientation[open_])
         found: dict[int, list[int]] = {}
         for one, into in zip(own[alike].tolist(), other[alike].tolist(), strict=True):
             found.setdefault(one, []).append(into)
         return found
+
+    def _are_laid(self, own: IdArray, other: IdArray, orientation: IdArray) -> NDArray[np.bool_]:
+        """Which pairs `(n,)` are crops of one another, or turned a little."""
+        one, two = self._rows(own), self._rows(other)
+        turned = phash.turned(one, orientation)
+        overlaps, laid = overlap_correlation(turned, two)
+        explained = 1 - overlaps <= UNEXPLAINED * (1 - phash.correlations(turned, two))
+        told = np.minimum(phash.spread(one), phash.spread(two)) >= PLAIN
+        enough = np.where(told, LAID_DETAIL, PLAIN_DETAIL)
+        found: NDArray[np.bool_] = explained & (overlaps >= OVERLAP) & (laid >= enough)
+        return found
+
+    def _rows(self, places: IdArray) -> FloatArray:
+        return phash.unit(self._hashes[places])
+
+    def _each(
+        self, of: Callable[[FloatArray], NDArray[Any]], one: IdArray, other: IdArray
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """What a function of hashes gives for both of the pairs; for each place once."""
+        places, numbers = np.unique(np.concatenate([one, other]), return_inverse=True)
+        found = np.concatenate(
+            [
+                of(self._rows(places[start : start + _PAIRS]))
+                for start in range(0, max(len(places), 1), _PAIRS)
+            ]
+        )[numbers]
+        return found[: len(one)], found[len(one) :]
 
     def _of_one_frame(
         self,
@@ -193,10 +263,10 @@ class _Pairs:
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which pairs `(n,)` show one frame; and those of which it is decided whether they do."""
         if self._look is None:
-            drawn = self._drawn[own] | self._drawn[other]
+            drawn = np.logical_or(*self._each(phash.drawn, own, other))
             return (details >= DETAIL) & ~drawn, drawn
-        flat = np.minimum(self._spread[own], self._spread[other]) < FLAT
-        flat &= plain >= SAME
+        flat = plain >= SAME
+        flat[flat] = np.minimum(*self._each(phash.spread, own[flat], other[flat])) < FLAT
         seen = self._seen(own, other, orientation, np.where(flat, details, 0))
         return np.where(flat, seen, details >= DETAIL), flat
 
@@ -211,22 +281,22 @@ class _Pairs:
             found[pair] = self._look(int(own[pair]), int(other[pair]), int(orientation[pair]))
         return found
 
-    def _correlations(
-        self, own: IdArray, other: IdArray, orientation: IdArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Of the hashes of pairs `(n,)`, of which there may be millions, some at a time; and of
-        their details, 0 where the hashes are not those of one frame.
+    def _correlations(self, near: Near) -> tuple[FloatArray, FloatArray]:
+        """Of the hashes of pairs `(n,)`, of which there may be millions, some at a time, and of
+        their details; both are 0 where the hashes can't be those of one frame.
         """
+        own, other, orientation, low = near
         found, details = np.zeros((2, len(own)), np.float32)
-        for start in range(0, len(own), _PAIRS):
-            some = slice(start, start + _PAIRS)
-            turned, others = (
-                phash.turned(self._rows[own[some]], orientation[some]),
-                self._rows[other[some]],
-            )
+        one, two = self._share[own], self._share[other]
+        most = low * one * two + np.sqrt((1 - one**2) * (1 - two**2))
+        maybe = np.flatnonzero(most >= SAME - _SLACK)
+        for start in range(0, len(maybe), _PAIRS):
+            some = maybe[start : start + _PAIRS]
+            turned = phash.turned(self._rows(own[some]), orientation[some])
+            others = self._rows(other[some])
             found[some] = phash.correlations(turned, others)
             same = np.flatnonzero(found[some] >= SAME)
-            details[start + same] = phash.correlations(
+            details[some[same]] = phash.correlations(
                 phash.detail(turned[same]), phash.detail(others[same])
             )
         return found, details
@@ -234,30 +304,26 @@ class _Pairs:
     def _cosines(self, own: IdArray, other: IdArray) -> FloatArray:
         found = np.zeros(len(own), np.float32)
         for start in range(0, len(own), _PAIRS):
-            some = slice(start, start + _PAIRS)
-            one, two = self._vectors()[own[some]], self._vectors()[other[some]]
-            found[some] = np.einsum("nd,nd->n", one, two)
+            one, two = own[start : start + _PAIRS], other[start : start + _PAIRS]
+            places, numbers = np.unique(np.concatenate([one, two]), return_inverse=True)
+            rows = self._vectors(places)
+            first, second = rows[numbers[: len(one)]], rows[numbers[len(one) :]]
+            found[start : start + _PAIRS] = np.einsum("nd,nd->n", first, second)
         return found
 
-    def _near(
-        self, block: IdArray, earlier: IdArray
-    ) -> tuple[IdArray, IdArray, IdArray, FloatArray]:
-        """Pairs of an item and an earlier one, how the first has to be turned, and how near."""
-        targets, found = self._low[earlier].T, []
-        low = self._low[block].reshape(-1, phash.COARSE, phash.COARSE)
-        for orientation in range(phash.ORIENTATIONS):
-            scores = phash.turned(low, orientation).reshape(len(low), -1) @ targets
-            one, two = np.nonzero(scores >= NEAR)
-            own, other = block[one], earlier[two]
-            kept = other < own
-            turns = np.full(kept.sum(), orientation)
-            found.append((own[kept], other[kept], turns, scores[one, two][kept]))
-        own, other, turns, near = (np.concatenate(column) for column in zip(*found, strict=True))
-        order = np.lexsort((turns, -near, other, own))
-        own, other = own[order], other[order]
-        best = np.ones(len(order), bool)
-        best[1:] = (own[1:] != own[:-1]) | (other[1:] != other[:-1])
-        return own[best], other[best], turns[order][best], near[order][best]
+
+def _low(hashes: NDArray[np.int8]) -> tuple[FloatArray, FloatArray]:
+    """The coarse hashes `(n, 64)`, and how much of the whole ones they are `(n,)`, up to 1."""
+    low = np.empty((len(hashes), phash.COARSE**2), np.float32)
+    share = np.empty(len(hashes), np.float32)
+    for start in range(0, len(hashes), _PAIRS):
+        some = slice(start, start + _PAIRS)
+        rows = phash.unit(hashes[some])
+        low[some] = phash.coarse(rows)
+        share[some] = np.linalg.norm(rows[:, : phash.COARSE, : phash.COARSE], axis=(1, 2)).clip(
+            0, 1
+        )
+    return low, share
 
 
 def _nearest(own: IdArray, near: FloatArray) -> IdArray:

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -12,10 +13,11 @@ import sqlalchemy as sa
 from cmsearch.models.spaces import MAX_DIM
 from cmsearch.store.catalog import schema
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.store.catalog.columns import is_photo, text_of, whole
+from cmsearch.store.catalog.columns import is_hash, is_photo, text_of, whole
 from cmsearch.store.catalog.schema import chunks, understood
 from cmsearch.types import SEEN, IdArray, Modality
 
+_ON_A_PAGE = 10_000
 MAX_FEATURES = 2**20
 """Bytes of an embedding's features; those of the largest models are some thousand numbers."""
 
@@ -72,20 +74,36 @@ def subjects(catalog: Catalog, embeddings: IdArray) -> IdArray:
         return np.array([found.get(one, 0) for one in embeddings.tolist()], np.int64)
 
 
-def pictures(catalog: Catalog, space: int) -> list[tuple[int, str, int, str]]:
-    """Every photo with an embedding in a space: the first of these, path, bytes, digest."""
-    table = schema.items.c
+class Picture(NamedTuple):
+    """A photo: its first embedding in a space, and its perceptual hash if it has one."""
+
+    embedding: int
+    path: str
+    size: int
+    digest: str
+    hash: bytes | None
+
+
+def pictures(catalog: Catalog, space: int) -> Iterator[Picture]:
+    """Every photo with an embedding in a space, some after the other."""
+    table, own = schema.items.c, schema.embeddings.c
+    first = sa.select(sa.func.min(own.id)).where(own.item == table.id, own.space == space)
+    embedding = first.scalar_subquery()
     query = (
-        sa.select(sa.func.min(schema.embeddings.c.id))
-        .add_columns(schema.assets.c.path, schema.assets.c.size, table.digest)
-        .join(schema.items, schema.embeddings.c.item == table.id)
+        sa.select(table.id, embedding, schema.assets.c.path, schema.assets.c.size, table.digest)
+        .add_columns(sa.case((is_hash(table.phash), table.phash), else_=sa.null()))
         .join(schema.assets, schema.assets.c.id == table.asset)
-        .where(is_photo(schema.items), schema.embeddings.c.space == space)
-        .group_by(table.id)
+        .where(is_photo(schema.items))
+        .order_by(table.id)
+        .limit(_ON_A_PAGE)
     )
-    rows = catalog.rows(query)
-    with understood(catalog.path):
-        return [(row[0], text_of(row[1]), int(row[2]), text_of(row[3])) for row in rows]
+    after = -1
+    while rows := catalog.rows(query.where(table.id > after)):
+        after = rows[-1][0]
+        with understood(catalog.path):
+            for _, number, path, size, digest, phash in rows:
+                if number is not None:
+                    yield Picture(number, text_of(path), int(size), text_of(digest), phash)
 
 
 def inputs(

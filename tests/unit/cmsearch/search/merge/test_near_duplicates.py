@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from cmsearch.media.phash import phash
+from cmsearch.media.phash import pack, phash
 from cmsearch.search.merge.near_duplicates import fold, least_cosine
 from cmsearch.types import FloatArray
 from tests.builders import scene
@@ -28,7 +28,7 @@ def folded(
     names = [f"{place}.jpg" for place in range(len(images))]
     hashes = [image and phash(image) for image in images]
     return fold(
-        hashes, lambda: vectors[: len(images)], paths or names, digests or names,
+        pack(hashes), lambda places: vectors[places], paths or names, digests or names,
         least_cosine=lambda: 0.5,
     ).tolist()  # fmt: skip
 
@@ -106,10 +106,10 @@ def test_screens_are_folded_by_their_bytes_alone_where_no_file_is_looked_at() ->
 
 
 def test_where_files_are_looked_at_that_decides() -> None:
-    hashes = [phash(ticket("4711")), phash(ticket("4712"))]
+    hashes = pack([phash(ticket("4711")), phash(ticket("4712"))])
     for is_same in (True, False):
         into = fold(
-            hashes, lambda: APART, ["a", "b"], ["a", "b"], least_cosine=lambda: 0.5,
+            hashes, lambda places: APART[places], ["a", "b"], ["a", "b"], least_cosine=lambda: 0.5,
             look=lambda *_, answer=is_same: answer,
         ).tolist()  # fmt: skip
         assert into == [0, 0 if is_same else 1]
@@ -154,12 +154,12 @@ def test_more_than_a_block_is_folded_as_one(monkeypatch: pytest.MonkeyPatch) -> 
     many = [image.resize((64 + size, 64)) for size in range(3) for image in images]
     expected = [0, 1, 2] * 3
     assert folded(many) == expected
-    monkeypatch.setattr("cmsearch.search.merge.near_duplicates._BLOCK", 2)
+    monkeypatch.setattr("cmsearch.search.merge.near_duplicates._ROWS", 2)
     assert folded(many) == expected
 
 
 def test_nothing_gives_nothing() -> None:
-    found = fold([], lambda: np.zeros((0, 4), np.float32), [], [], least_cosine=lambda: 0.5)
+    found = fold(pack([]), lambda places: APART[places], [], [], least_cosine=lambda: 0.5)
     assert found.tolist() == []
     assert folded([None]) == [0]
 
@@ -168,7 +168,8 @@ def test_damaged_vectors_and_hashes_fold_nothing_wrongly() -> None:
     image = scene(9)
     odd = np.full((3, 4), np.nan, np.float32)
     hashes = [phash(image), b"\x80" * 256, b"junk"]
-    found = fold(hashes, lambda: odd, ["a", "b", "c"], ["a", "b", "c"], least_cosine=lambda: 0.5)
+    names = ["a", "b", "c"]
+    found = fold(pack(hashes), lambda places: odd[places], names, names, least_cosine=lambda: 0.5)
     assert found.tolist() == [0, 1, 2]
 
 
@@ -197,9 +198,7 @@ def test_many_pictures_that_are_a_little_alike_take_little_memory() -> None:
     names = [f"{place}.jpg" for place in range(len(rows))]
     vectors = np.eye(len(rows), 4, dtype=np.float32)
     tracemalloc.start()
-    found = fold(
-        [bytes(row) for row in rows], lambda: vectors, names, names, least_cosine=lambda: 2.0
-    )
+    found = fold(rows, lambda places: vectors[places], names, names, least_cosine=lambda: 2.0)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found.tolist() == list(range(len(rows)))

@@ -157,7 +157,7 @@ def test_pages_of_documents_are_no_photos(catalog: Catalog) -> None:
     assert embeddings.photo_count(catalog, number) == 1
     assert items.photos(catalog, number, DIM, 10)[0].tolist() == ids[:1]
     assert items.sample(catalog, number, Modality.IMAGE, DIM, 10)[0].tolist() == ids
-    assert [row[1] for row in pairs.pictures(catalog, number)] == ["a.jpg"]
+    assert [row.path for row in pairs.pictures(catalog, number)] == ["a.jpg"]
     assert items.images_at(catalog, number, ["a.jpg", "a.pdf"]) == {"a.jpg": ids[0]}
     assert files.unhashed(catalog) == {"a.jpg"}
     assert (
