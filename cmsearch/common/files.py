@@ -117,13 +117,56 @@ def creating_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder_beside(path: Path, mode: int = 0o777) -> Iterator[Path]:
-    """A folder to fill beside a place, by a random name, which goes again unless it is renamed."""
-    folder = unused(path.parent)
-    folder.mkdir(mode)
+    """A folder to fill beside a place, by a random name, which goes again unless it is renamed.
+
+    It is locked meanwhile. Those beside it that nobody has locked were left by processes that were
+    killed, and are deleted.
+    """
+    _sweep(path.parent)
+    while True:
+        folder = unused(path.parent)
+        folder.mkdir(mode)
+        held = _locked(folder, wait=True)
+        if held is None or folder.is_dir():
+            break
+        os.close(held)  # another process swept it away before it was locked
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def _sweep(place: Path) -> None:
+    """Delete the user's own folders that were being filled when a process was killed."""
+    with suppress(OSError), os.scandir(place) as entries:
+        left = [entry for entry in entries if LEFT_OVER.fullmatch(entry.name)]
+        for entry in left:
+            held = _locked(Path(entry.path)) if entry.is_dir(follow_symlinks=False) else None
+            if held is not None:
+                if os.fstat(held).st_uid == os.geteuid():
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                os.close(held)
+
+
+def _locked(folder: Path, *, wait: bool = False) -> int | None:
+    """A descriptor that holds the lock of a folder while it is open, or its process lives; None
+    where another has it, unless it is waited for, or where there are no such locks, as on Windows
+    and some network drives.
+    """
+    try:
+        import fcntl
+
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        os.close(number)
+        return None
+    return number
 
 
 @contextmanager

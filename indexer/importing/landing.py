@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import NamedTuple
 
 import numpy as np
@@ -119,11 +119,11 @@ class Landing:
         if row.kind == "photo" and kind not in self._pictures:
             raise Unplaced("is no picture by its name")
         if row.kind == "caption" and about is not None and _stem(about) == _stem(place):
-            return SIDECAR if PurePosixPath(place.path).suffix.lower() == ".txt" else kind
+            return SIDECAR if place.path.lower().endswith(".txt") else kind
         return kind
 
     def _own_kind(self, place: Place) -> str:
-        kind = self._kinds.get(PurePosixPath(place.path).suffix.lower())
+        kind = self._kinds.get(splitext(place.path)[1].lower())
         if kind is None:
             raise Unplaced("is of no kind that cmsearch reads, by its name")
         return kind
@@ -177,4 +177,4 @@ def _is_same(row: Row, place: Place) -> bool:
 
 
 def _stem(place: Place) -> str:
-    return str(PurePosixPath(place.path).with_suffix(""))
+    return splitext(place.path)[0]

@@ -28,7 +28,7 @@ from cmsearch.models.plugins import encoders
 from cmsearch.store.catalog import items
 from cmsearch.store.store import Store
 from cmsearch.store.vector_files import export
-from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
+from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Progress, Role, Space
 from indexer.importing.importer import Importer, Wanted
 
 DIM = 512
@@ -151,7 +151,17 @@ def moved(form: str, place: Path, folder: Path, rows: int) -> dict[str, Any]:
     base = _memory()
     found: dict[str, Any] = {"form": form, "rows": rows}
     stores = [place / "first", place / "second"]
-    _, found["import"] = _took(lambda: _import(source, folder, stores[0]))
+    before = dict[str, Any]()
+
+    def tell(event: Progress) -> None:
+        if event.stage == "publish":
+            before.setdefault("CPU", time.process_time())
+            before.setdefault("memory", _memory())
+
+    start = time.process_time()
+    _, found["import"] = _took(lambda: _import(source, folder, stores[0], tell))
+    found["until it is published"] = f"{before['CPU'] - start:.1f} s CPU"
+    found["MB until then"] = round((before["memory"] - base) / 1000)
     with Store(stores[0]) as store:
         _, found["export"] = _took(lambda: export(store, place / "out"))
     _, found["import it again"] = _took(lambda: _import(place / "out", folder, stores[1]))
@@ -160,8 +170,8 @@ def moved(form: str, place: Path, folder: Path, rows: int) -> dict[str, Any]:
     return found
 
 
-def _import(source: Path, folder: Path, store: Path) -> None:
-    done = Importer(source, folder, store=store, wanted=Wanted(MODEL)).run()
+def _import(source: Path, folder: Path, store: Path, tell: Any = None) -> None:
+    done = Importer(source, folder, store=store, wanted=Wanted(MODEL)).run(tell)
     assert not done.passed and done.away == 0
 
 

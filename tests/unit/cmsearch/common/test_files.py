@@ -16,6 +16,7 @@ from cmsearch.common.files import (
     create_file,
     creating,
     creating_folder,
+    folder_beside,
     give_name,
     new_file,
     open_file,
@@ -24,6 +25,7 @@ from cmsearch.common.files import (
     replacing,
 )
 from tests.limits import limited_files
+from tests.processes import script
 
 
 def test_a_file_is_opened(tmp_path: Path) -> None:
@@ -181,6 +183,40 @@ def test_a_name_is_given_where_there_are_no_second_ones(
     (tmp_path / "made").write_bytes(b"made")
     give_name(tmp_path / "made", tmp_path / "file")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
+    """A folder that somebody fills is locked."""
+    left, odd = tmp_path / f".cmsearch-{'a' * 16}.new", tmp_path / f".cmsearch-{'b' * 16}.new"
+    (left / "img_emb").mkdir(parents=True)
+    (left / "img_emb" / "file").write_bytes(b"x")
+    (tmp_path / "kept").mkdir()
+    odd.symlink_to("kept")
+    (tmp_path / f".cmsearch-{'c' * 16}.new").write_bytes(b"a file that is being written")
+    (tmp_path / ".cmsearch-short.new").mkdir()
+    with folder_beside(tmp_path / "one") as first, folder_beside(tmp_path / "two"):
+        assert first.is_dir() and not left.exists()
+        assert len(list(tmp_path.iterdir())) == 6
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [odd.name, "kept", f".cmsearch-{'c' * 16}.new", ".cmsearch-short.new"]
+    )
+
+
+def test_a_folder_that_another_process_fills_stays(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from cmsearch.common.files import folder_beside\n"
+        "with folder_beside(Path(sys.argv[1])) as folder:\n"
+        "    print(folder, flush=True); sys.stdin.readline()"
+    )
+    with script(code, tmp_path / "place") as process:
+        folder = Path(process.stdout.readline().strip())
+        with folder_beside(tmp_path / "other"):
+            assert folder.is_dir()
+        process.kill()
+        process.wait()
+        with folder_beside(tmp_path / "other"):
+            assert not folder.exists()
 
 
 def test_a_folder_is_whole_or_not_there(tmp_path: Path) -> None:
