@@ -19,7 +19,7 @@ from cmsearch.types import Background, Modality, Scale
 FORMAT = 6
 _READ = (2, 3, 4, 5, FORMAT)
 SMALL_BLOCK = BLOCK // 16
-"""Bytes of a block of vectors: so much is read to check one of them."""
+"""Bytes of a block of vectors in formats 4 and 5."""
 _MAX_MANIFEST = 16 * BLOCK  # for 90 GB of vectors
 _SEGMENTS = 256
 """Segments at most; each is more than twice as long as the next of its modality."""
@@ -27,8 +27,8 @@ _TRIED = 8
 """Manifests at most that are looked at; one is whole, and a crash leaves one more."""
 _MANIFEST = re.compile(r"manifest-([0-9]{1,18})\.json")
 DERIVED = re.compile(
-    r"(?:manifest|vectors|ids|rows|kept|assets|graph|index)-(?:.*-)?([0-9]{1,18})"
-    r"\.(?:json|f16|i64|u8|i32|faiss)"
+    r"(?:manifest|vectors|sums|ids|rows|kept|assets|graph|index)-(?:.*-)?([0-9]{1,18})"
+    r"\.(?:json|f16|i64|u8|u4|i32|faiss)"
 )
 """Names of derived files, those of older versions too."""
 _KEPT = 2000
@@ -53,7 +53,7 @@ class File:
 class IndexFiles:
     """The files of a segment of one space and modality. `kept` is there if its index keeps
     something, and `table` says what the rows are of, with `kinds` as the names in it; there is none
-    in a publication of an older cmsearch.
+    in a publication of an older cmsearch. `sums` are checksums of small blocks of many vectors.
 
     `recall` is what was measured of the index, None in a publication of an older cmsearch: by `10`
     and `100` the share of so many true nearest, of `queries` texts when there were `rows`. The
@@ -70,11 +70,12 @@ class IndexFiles:
     recall: dict[str, float] | None
     table: File | None = None
     kinds: list[str] = field(default_factory=list)
+    sums: File | None = None
 
     @property
     def files(self) -> list[File]:
         """Those that there are."""
-        own = (self.vectors, self.ids, self.kept, self.table)
+        own = (self.vectors, self.ids, self.kept, self.table, self.sums)
         return [one for one in own if one is not None]
 
 
@@ -195,7 +196,7 @@ def _parsed_scale(best: Any, spread: Any, mean: Any, deviation: Any, apart: Any)
 def _parsed_index(
     modality: str, rows: Any, dim: Any, vectors: Any, ids: Any, recall: Any, **rest: Any
 ) -> IndexFiles:
-    kept, table = rest.pop("kept"), rest.pop("table", None)
+    kept, table, sums = rest.pop("kept"), rest.pop("table", None), rest.pop("sums", None)
     found = IndexFiles(
         modality=Modality(modality),
         rows=int(rows),
@@ -206,11 +207,13 @@ def _parsed_index(
         kinds=[str(name) for name in rest.pop("kinds", ())],
         kept=_parsed_file(**kept) if kept else None,
         table=_parsed_file(**table) if table else None,
+        sums=_parsed_file(**sums) if sums else None,
         **rest,
     )
     most = [2 * found.rows * found.dim, 8 * found.rows, _ROW * found.rows]
+    most.append(found.rows * found.dim + 4)  # a sum for a part of a row at least
     most.append(_KEPT * (found.rows + _LISTS) + 8 * found.dim * (found.rows + found.dim))
-    own = (found.vectors, found.ids, found.table, found.kept)
+    own = (found.vectors, found.ids, found.table, found.sums, found.kept)
     for file, size in zip(own, most, strict=True):
         if file is not None and file.size > size:
             raise ValueError(f"{file.name} is too long for its rows")

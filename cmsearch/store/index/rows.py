@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cmsearch.common.numbers import distinct
 from cmsearch.protocols import VectorRows
 from cmsearch.types import FloatArray, IdArray
 
@@ -94,9 +95,10 @@ class CheckedRows:
     def _check(self, blocks: IdArray) -> None:
         if self._is_read[blocks].all():
             return
-        for block in np.unique(blocks[~self._is_read[blocks]]).tolist():
-            content = self._data[block * self._block : (block + 1) * self._block]
-            self._is_damaged[block] = zlib.crc32(content.data) != self._sums[block]
+        size, content = self._block, self._data.data
+        for block in distinct(blocks[~self._is_read[blocks]].tolist()).tolist():
+            own = zlib.crc32(content[block * size : (block + 1) * size])
+            self._is_damaged[block] = own != self._sums[block]
             self._is_read[block] = True
 
 

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import mmap
-import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cmsearch.common.digest import BLOCK, block_checksums
-from cmsearch.common.files import LEFT_OVER, open_file, replacing
+from cmsearch.common.digest import BLOCK
+from cmsearch.common.files import LEFT_OVER
 from cmsearch.errors import StoreError
 from cmsearch.protocols import Filed, FormerRows, Kept, VectorIndex, VectorRows
 from cmsearch.store.index import asset_table, recall, row_table
 from cmsearch.store.index.asset_table import AssetTable
-from cmsearch.store.index.manifest import DERIVED, SMALL_BLOCK, File, IndexFiles, Manifest, sealed
+from cmsearch.store.index.derived_files import mapped, write, write_array, write_sums
+from cmsearch.store.index.manifest import DERIVED, IndexFiles, Manifest, sealed
 from cmsearch.store.index.row_table import RowTable
 from cmsearch.store.index.rows import CheckedRows, HalfArray, HeldRows, JoinedRows
 from cmsearch.types import FloatArray, IdArray, Modality
 
 _AT_ONCE = 32 * BLOCK
 """Bytes of a file of vectors up to which all of it is checked when it is opened."""
+_PAGE = 4096
 _MOVED = 20
 """The recall is measured anew when one of so many rows came or went."""
 
@@ -71,10 +69,10 @@ def publish(
     for (space, modality), one in content.items():
         name = f"{space}-{modality}-{snapshot}"
         segments += _publish_index(folder, name, (space, modality), one, index)
-    file = _write_array(folder / f"assets-{snapshot}.u8", assets.packed() if assets else None)
+    file = write_array(folder / f"assets-{snapshot}.u8", assets.packed() if assets else None)
     manifest = replace(manifest, indexes=segments, assets=file)
     text = sealed(manifest)
-    _write(folder / f"manifest-{snapshot}.json", lambda file: file.write(text.encode()))
+    write(folder / f"manifest-{snapshot}.json", lambda file: file.write(text.encode()))
     named = {file.name for file in manifest.files}
     for path in folder.iterdir():
         match = DERIVED.fullmatch(path.name)
@@ -94,7 +92,7 @@ def seem_whole(folder: Path, manifest: Manifest) -> bool:
     """Whether every file is as long as it was written, and every one that isn't large is whole."""
     try:
         for file in manifest.files:
-            _mapped(folder, file, is_checked=file.size <= _AT_ONCE)
+            mapped(folder, file, is_checked=file.size <= _AT_ONCE)
     except StoreError:
         return False
     return True
@@ -104,7 +102,7 @@ def damages(folder: Path, manifest: Manifest) -> Iterator[str]:
     """What is wrong with each file of the snapshot that is not as it was written."""
     for file in manifest.files:
         try:
-            _mapped(folder, file)
+            mapped(folder, file)
         except StoreError as error:
             yield str(error)
 
@@ -133,16 +131,33 @@ def _open_segment(
 ) -> tuple[IdArray, VectorRows]:
     ids = open_ids(folder, files)
     file, dim = files.vectors, files.dim
-    is_small = instead is None or file.size <= _AT_ONCE or 2 * dim > file.block
-    data = _mapped(folder, file, is_checked=is_small)
+    block, sums = _sums(folder, files)
+    is_small = instead is None or file.size <= _AT_ONCE or 2 * dim > block
+    data = mapped(folder, file, is_checked=is_small)
     if len(data) != 2 * files.rows * dim:
         raise StoreError(f"{file.name} isn't as long as its manifest says.")
     if is_small or instead is None:
         return ids, HeldRows(data.view("<f2").reshape(files.rows, dim))
     known = instead
     return ids, CheckedRows(
-        data, dim, (file.block, file.blocks), lambda numbers: known(file.name, ids[numbers])
+        data, dim, (block, sums), lambda numbers: known(file.name, ids[numbers])
     )
+
+
+def _sums(folder: Path, files: IndexFiles) -> tuple[int, Sequence[int]]:
+    """The bytes of a block of vectors, and the checksum of each: of small ones, where known."""
+    file, block = files.vectors, _small_block(files.dim)
+    with suppress(StoreError):
+        if files.sums is not None:
+            sums = mapped(folder, files.sums)
+            if len(sums) == 4 * -(-file.size // block):
+                return block, sums.view("<u4").tolist()
+    return file.block, file.blocks
+
+
+def _small_block(dim: int) -> int:
+    """Bytes of a block of which a row is in two at most, and which is a page at least."""
+    return max(_PAGE, 1 << (2 * dim - 1).bit_length())
 
 
 def open_index(
@@ -191,20 +206,22 @@ def _publish_index(
             numbers.append(ids.astype("<i8"))
             tables.append(content.described(ids))
 
-    block = SMALL_BLOCK if 2 * content.dim <= SMALL_BLOCK else BLOCK
-    vectors = _write(folder / f"vectors-{name}.f16", fill, block)
+    vectors = write(folder / f"vectors-{name}.f16", fill)
     ids = np.concatenate(numbers)
-    own = _write(folder / f"ids-{name}.i64", lambda file: file.write(ids.data))
+    own = write(folder / f"ids-{name}.i64", lambda file: file.write(ids.data))
     files = IndexFiles(*of, len(ids), content.dim, vectors, own, None, {})
+    if vectors.size > _AT_ONCE:
+        place, block = folder / vectors.name, _small_block(content.dim)
+        files = replace(files, sums=write_sums(folder / f"sums-{name}.u4", place, block))
     known = [one for one in tables if one is not None]
     if known and len(known) == len(tables):
         table = row_table.joined(known)
-        file = _write_array(folder / f"rows-{name}.u8", table.packed())
+        file = write_array(folder / f"rows-{name}.u8", table.packed())
         files = replace(files, table=file, kinds=list(table.names))
     if isinstance(index, Filed) and len(ids):
         _, rows = open_rows(folder, [files])
         kept = index.built(rows, content.queries[::2], _former(folder, content, ids))
-        files = replace(files, kept=_write_array(folder / f"kept-{name}.u8", kept))
+        files = replace(files, kept=write_array(folder / f"kept-{name}.u8", kept))
     return _measured(folder, [*content.stay, files], content, index)
 
 
@@ -229,7 +246,7 @@ def _former(folder: Path, content: Content, ids: IdArray) -> FormerRows | None:
 def open_kept(folder: Path, files: IndexFiles) -> Kept:
     """What an index kept of a segment, if it kept something; raises `StoreError`."""
     assert files.kept is not None
-    return Kept(_mapped(folder, files.kept), files.rows)
+    return Kept(mapped(folder, files.kept), files.rows)
 
 
 def open_table(folder: Path, segments: Sequence[IndexFiles]) -> tuple[IdArray, RowTable] | None:
@@ -241,7 +258,7 @@ def open_table(folder: Path, segments: Sequence[IndexFiles]) -> tuple[IdArray, R
     for one in segments:
         if one.table is None:
             return None
-        data = _mapped(folder, one.table)
+        data = mapped(folder, one.table)
         try:
             parts.append(row_table.unpacked(data, one.rows, one.kinds))
         except ValueError as error:
@@ -255,14 +272,14 @@ def open_assets(folder: Path, manifest: Manifest) -> AssetTable | None:
     if manifest.assets is None:
         return None
     try:
-        return asset_table.unpacked(_mapped(folder, manifest.assets))
+        return asset_table.unpacked(mapped(folder, manifest.assets))
     except ValueError as error:
         raise StoreError(f"{manifest.assets.name} is not a table of assets: {error}.") from error
 
 
 def open_ids(folder: Path, files: IndexFiles) -> IdArray:
     """The ids of the rows of a segment, in order; raises `StoreError`."""
-    data = _mapped(folder, files.ids)
+    data = mapped(folder, files.ids)
     if len(data) != 8 * files.rows:
         raise StoreError(f"{files.ids.name} isn't of the shape that its manifest says.")
     return data.view("<i8")
@@ -286,50 +303,3 @@ def _measured(
         opened = open_index(folder, segments, first.dim, index, content.instead)
         before = recall.measured(opened, ids, vectors, content.queries[1::2])
     return [replace(first, recall=before), *others]
-
-
-def _write(path: Path, fill: Callable[[BinaryIO], Any], block: int = BLOCK) -> File:
-    """Write beside, sync and rename; raises `StoreError` where that can't be done."""
-    try:
-        with replacing(path) as file:
-            fill(file)
-            file.flush()
-            file.seek(0)
-            blocks = block_checksums(file, block)
-    except OSError as error:
-        raise StoreError(
-            f"{path} can't be written: {error.strerror}. What was indexed is kept and can be "
-            "searched; mend that and run the command again."
-        ) from error
-    return File(path.name, path.stat().st_size, blocks, block)
-
-
-def _write_array(path: Path, content: NDArray[np.uint8] | None) -> File | None:
-    return None if content is None else _write(path, lambda file: file.write(content.data))
-
-
-def _mapped(folder: Path, file: File, *, is_checked: bool = True) -> NDArray[np.uint8]:
-    """A file, whose pages are read when they are looked at; raises `StoreError`.
-
-    It is as long as it was written, and where it `is_checked` as it was.
-    """
-    if Path(file.name).name != file.name:
-        raise StoreError(f"The manifest names a file outside the store: {file.name!r}.")
-    try:
-        with open_file(folder / file.name, follow=False) as opened:
-            size = os.fstat(opened.fileno()).st_size
-            whole = size == file.size
-            data = np.empty(0, np.uint8)
-            if whole and size:
-                pages = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)  # FAISS asks for it
-                data = np.frombuffer(pages, np.uint8)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise StoreError(f"{file.name} can't be read: {reason}.") from error
-    if not whole or (is_checked and _checksums(data, file.block) != file.blocks):
-        raise StoreError(f"{file.name} is not as it was written.")
-    return data
-
-
-def _checksums(data: NDArray[np.uint8], block: int) -> list[int]:
-    return [zlib.crc32(data[start : start + block].data) for start in range(0, len(data), block)]

@@ -18,7 +18,7 @@ from cmsearch.errors import StoreError, StoreNotFoundError
 from cmsearch.store import store
 from cmsearch.store.catalog import embeddings, files
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.store.index import faiss_index, snapshot
+from cmsearch.store.index import derived_files, faiss_index, snapshot
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import FloatArray, Modality
@@ -610,9 +610,9 @@ def test_a_publication_that_was_cut_off_changes_nothing(
     add_photos(published, rows(12, seed=1), "new")
     remove(published.catalog, "000.jpg", snapshot=published.snapshot())
     kept = ((2, rows()[1:]), (COUNT + 1, rows(12, seed=1)))
-    replace_file = snapshot.replacing
+    replace_file = derived_files.replacing
 
-    for start in ("vectors", "ids", "kept", "manifest"):
+    for start in ("vectors", "ids", "rows", "kept", "assets", "manifest"):
 
         def cut(path: Path, start: str = start) -> object:
             if path.name.startswith(start):
@@ -620,7 +620,7 @@ def test_a_publication_that_was_cut_off_changes_nothing(
             return replace_file(path)
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(snapshot, "replacing", cut)
+            patch.setattr(derived_files, "replacing", cut)
             published.publish()
         with Store(published.path) as another:
             assert another.published(1) == before

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -216,22 +217,30 @@ def test_a_flipped_byte_is_noticed(
 
 
 def test_a_flipped_byte_in_a_later_block_is_noticed(tmp_path: Path) -> None:
-    manifest = publish(tmp_path, count=5000)  # of 16 bytes each
+    manifest = publish(tmp_path, count=70_000)  # of 16 bytes each
     (path,) = derived(tmp_path, "vectors-1-image")
     assert len(manifest.indexes[0].vectors.blocks) == 2
-    flip_byte(path, 70_000)
+    flip_byte(path, 1_100_000)
     assert not vectors.are_whole(tmp_path, manifest)
 
 
+@pytest.mark.parametrize(("sums", "damaged"), [(None, range(4352, 4608)), (flip_byte, range(5000))])
 def test_a_large_file_is_checked_as_it_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    sums: Callable[[Path], None] | None,
+    damaged: range,
 ) -> None:
-    """What is damaged is had from elsewhere, and nothing else."""
+    """What is damaged is had from elsewhere, and nothing else: 4 KiB, or without the checksums of
+    so small parts 1 MiB.
+    """
     monkeypatch.setattr(vectors, "_AT_ONCE", 0)
     numbers, rows = content(5000)
     manifest = publish(tmp_path, count=5000)
     (path,) = derived(tmp_path, "vectors-1-image")
     flip_byte(path, 70_000)
+    if sums is not None:
+        sums(*derived(tmp_path, "sums-1-image"))
     asked: list[int] = []
 
     def instead(name: str, wanted: IdArray) -> Any:
@@ -239,14 +248,13 @@ def test_a_large_file_is_checked_as_it_is_read(
         asked.extend(wanted.tolist())
         return rows[wanted - 5].astype(np.float16)
 
-    assert vectors.seem_whole(tmp_path, manifest)
     index = vectors.open_index(tmp_path, [manifest.indexes[0]], DIM, FaissIndex(DIM), instead)
     assert not asked
     oracle = Oracle()
     filled(oracle, numbers, rows)
     assert_exact(index, oracle, unit_vectors(np.random.default_rng(1), 5, DIM), 10)
-    assert asked[: 5000 - 4096] == list(range(5 + 4096, 5005))  # those of the second block
-    assert set(asked) == set(range(5 + 4096, 5005))
+    assert asked[: len(damaged)] == [5 + row for row in damaged]
+    assert set(asked) == {5 + row for row in damaged}
 
 
 def test_what_was_kept_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
