@@ -19,6 +19,7 @@ from cmsearch.types import (
     FloatArray,
     IdArray,
     Modality,
+    Noted,
     Part,
     Reading,
     Role,
@@ -195,8 +196,8 @@ class Reader(Protocol):
         """The extra of cmsearch that it needs and that isn't installed; None if it can read."""
         ...
 
-    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
-        """Give the parts of the file, and the lines of it that can't be used.
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Noted | Skipped]:
+        """Give the parts of the file, what is noted in it, and the lines that can't be used.
 
         Pictures are upright and RGB. A file that has the suffix but isn't one of the reader's gives
         nothing. Raises `MediaError` where the whole file can't be read.

@@ -14,7 +14,7 @@ from cmsearch.errors import MediaError
 from cmsearch.learning.metrics import Gold
 from cmsearch.media.readers import kind_of, make_reader, may_be_table, parts
 from cmsearch.media.thumbnails import picture
-from cmsearch.types import Reading, Skipped
+from cmsearch.types import Noted, Reading, Skipped
 from indexer.scan import Found, of_kinds, scan
 from indexer.subjects import Names, Subjects
 
@@ -67,7 +67,7 @@ def _captions(folder: Path, file: Found, subjects: Subjects) -> list[Gold | Skip
     is_document = kind_of(reader) is FileKind.DOCUMENT
     try:
         for part in parts(reader, folder / native(file.path), wanted):
-            if is_document and getattr(part, "kind", "") != "caption":
+            if isinstance(part, Noted) or (is_document and getattr(part, "kind", "") != "caption"):
                 continue
             if isinstance(part, Skipped):
                 found.append(replace(part, path=file.path))

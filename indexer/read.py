@@ -20,6 +20,7 @@ from cmsearch.types import (
     UNKNOWN_CAPTURE,
     Capture,
     Modality,
+    Noted,
     Part,
     Reading,
     Segment,
@@ -58,6 +59,7 @@ class Loaded:
     error: str | None = None
     final: bool = True
     capture: Capture = UNKNOWN_CAPTURE
+    notes: list[Noted] = field(default_factory=list)
 
     @property
     def noted(self) -> str | None:
@@ -109,13 +111,17 @@ class Loader:
             if isinstance(part, Skipped):
                 loaded.skipped.append(replace(part, path=file.path))
                 continue
-            about, capture = self._subjects.of(file, part), part.capture
+            if isinstance(part, Noted):
+                loaded.notes.append(part)
+                continue
+            about = self._subjects.of(file, part)
+            capture = capture if part.capture == UNKNOWN_CAPTURE else part.capture
             if part.about is not None and about is None:
                 reason = f"describes {part.about}, which is not among the pictures here"
                 loaded.skipped.append(Skipped(file.path, reason, part.locator))
                 final = False  # the picture may come
                 continue
-            digest = _digest(loaded, part, about)
+            digest = _digest(loaded, part, None if about == file.path else about)
             if part.modality is Modality.IMAGE and part.kind != "page":
                 loaded.hashes[digest] = phash(part.content)
             if digest not in loaded.locators and digest not in known:
@@ -150,16 +156,17 @@ def item_digest(kind: str, about: str | None, content: str, locator: str) -> str
     return content_digest(f"{kind}\0{about}\0{content}".encode())
 
 
-def _bounded(found: Iterable[Part | Skipped]) -> Iterator[Part | Skipped]:
+def _bounded(found: Iterable[Part | Noted | Skipped]) -> Iterator[Part | Noted | Skipped]:
     """What a reader gives, up to `MAX_ITEMS`, without texts that are too long to be any."""
     for count, part in enumerate(found):
         if count >= MAX_ITEMS:
             reason = f"what comes after {MAX_ITEMS:,} texts or lines is left out; split the file"
-            yield Skipped("", reason, part.locator)
+            yield Skipped("", reason, getattr(part, "locator", ""))
             return
         content = part.content if isinstance(part, Part) else None
         if isinstance(content, str) and len(content) > MAX_CONTENT:
-            yield Skipped("", f"{len(content):,} characters are no caption", part.locator)
+            reason = f"{len(content):,} characters are no caption"
+            yield Skipped("", reason, getattr(part, "locator", ""))
         else:
             yield part
 

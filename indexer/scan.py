@@ -12,6 +12,7 @@ from cmsearch.common.kinds import HEARD, PICTURES, FileKind
 from cmsearch.common.text import caseless, native
 from cmsearch.media.readers import is_long, make_reader, may_be_table, names, names_by_suffix
 from cmsearch.types import Skipped
+from indexer.beside import JSON, XMP, subjects_beside
 from indexer.pipeline import Clock
 from indexer.walk import Listed, Walk, suffix
 
@@ -116,7 +117,9 @@ class Scan:
         }
         sidecars, subtitles = _sidecars(files, aliases), _subtitles(files, aliases)
         files = [_as_sidecar(file, sidecars.get(file.path)) for file in files]
-        return [file._replace(about=subtitles.get(file.path, file.about)) for file in files]
+        files = [file._replace(about=subtitles.get(file.path, file.about)) for file in files]
+        notes = subjects_beside(files)
+        return [_with_notes(file, notes.get(file.path)) for file in files if _is_used(file, notes)]
 
     def _is_read(self, file: Found) -> bool:
         """Whether it can be read here; notes it where it can't."""
@@ -192,7 +195,7 @@ def _kinds_by_suffix() -> tuple[dict[str, str], dict[str, str]]:
 
 def _kinds_beside(kinds: Mapping[str, str]) -> frozenset[str]:
     """The kinds of files that may lie beside others that they are about."""
-    own = make_reader(SIDECAR).suffixes
+    own = {end for name in names(FileKind.SIDECAR) for end in make_reader(name).suffixes}
     return frozenset({*(kinds[end] for end in own if end in kinds), *names(FileKind.SUBTITLES)})
 
 
@@ -261,6 +264,17 @@ def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def _as_sidecar(file: Found, about: str | None) -> Found:
     return file if about is None else file._replace(kind=SIDECAR, about=about)
+
+
+def _is_used(file: Found, notes: Mapping[str, str]) -> bool:
+    """Whether a file is no XMP, or what that is about is here."""
+    return file.kind != XMP or file.path in notes
+
+
+def _with_notes(file: Found, about: str | None) -> Found:
+    if about is None:
+        return file
+    return file._replace(kind=XMP if file.kind == XMP else JSON, about=about)
 
 
 def _stem(path: str) -> str:

@@ -57,8 +57,14 @@ class Subjects:
         self._making = Lock()
 
     def of(self, file: Found, part: Part) -> str | None:
-        """The picture that a caption describes, by its path from the folder, if it is here."""
-        return file.about if part.about is None else self.named(file, part.about)
+        """The picture that a caption describes, by its path from the folder, if it is here.
+
+        One that stands in a picture's own file is about that.
+        """
+        if part.about is not None:
+            return self.named(file, part.about)
+        is_own = part.kind == "caption" and file.path in self._pictures
+        return file.path if file.about is None and is_own else file.about
 
     def named(self, file: Found, name: str) -> str | None:
         """The picture that a file means by a name, by its path from the folder, if it is here."""

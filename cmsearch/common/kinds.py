@@ -61,6 +61,12 @@ TARGETS = ("any", *(modality.value for modality in TOWER), *KINDS)
 """What a search can be for: anything, a modality, or a kind of items."""
 
 
+NOTED = ("sidecar", "embedded", "takeout")
+"""Where something is noted of a file: in XMP beside it, in itself, in Google Takeout's JSON beside
+it. Of a rating and a colour that of the first counts; the rest is united.
+"""
+
+
 def is_placed(kind: str) -> bool:
     """Whether items of a kind are told apart by their places; those of unknown kinds are."""
     return kind not in ITEM_KINDS or ITEM_KINDS[kind].is_placed

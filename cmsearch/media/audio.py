@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cmsearch.common import locators
 from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
+from cmsearch.media.container_notes import noted_in
 from cmsearch.media.containers import (
     MAX_BYTES,
     beginning,
@@ -21,8 +22,9 @@ from cmsearch.media.containers import (
     packets,
     sound_stream,
 )
+from cmsearch.media.notes import noted_parts
 from cmsearch.media.wholeness import MAX_SECONDS, Damage, claimed, extent
-from cmsearch.types import FloatArray, Modality, Part, Reading, Skipped
+from cmsearch.types import FloatArray, Modality, Noted, Part, Reading, Skipped
 
 if TYPE_CHECKING:
     import av
@@ -78,12 +80,17 @@ class AudioReader:
         is_there = find_spec("av") and find_spec("faster_whisper")
         return None if is_there else "audio"
 
-    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
-        """Give what is said and what sounds in a recording."""
-        with listening(path) as sound:
-            if sound is None:
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Noted | Skipped]:
+        """Give what is written in a recording, what is said and what sounds in it."""
+        with opened(path) as container:
+            stream = sound_stream(container)
+            if stream is None:
                 raise MediaError("there is no sound in it")
-        yield from heard(path, wanted)
+            _check(stream)
+            capture, own = noted_in(container, path)
+        yield from noted_parts(own, path, capture)
+        for part in heard(path, wanted):
+            yield replace(part, capture=capture) if isinstance(part, Part) else part
 
 
 def heard(path: Path, wanted: Reading) -> Iterator[Part | Skipped]:

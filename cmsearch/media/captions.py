@@ -57,7 +57,7 @@ class CaptionsReader:
         """Give a caption for each line, row or entry of the file."""
         suffix, knows = path.suffix.lower(), wanted.knows or _knows_none
         if suffix == ".json":
-            return _json(path, _text(read_bytes(path, MAX_JSON)), knows)
+            return _json(path, json_text(read_bytes(path, MAX_JSON)), knows)
         lines = read_lines(path, MAX_BYTES)
         if suffix == ".jsonl":
             return _json_lines(path, lines, knows)
@@ -87,7 +87,7 @@ def listed(path: Path, lines: Sequence[str], knows: Knows) -> Found | None:
     return table(path, lines, knows, tables.DELIMITERS)
 
 
-def _text(data: bytes) -> str:
+def json_text(data: bytes) -> str:
     """JSON as text; what isn't in an encoding of JSON's is taken for Windows-1252."""
     try:
         return data.decode(json.detect_encoding(data))

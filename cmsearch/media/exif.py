@@ -6,47 +6,62 @@ Each field is read on its own: a damaged or blank one is passed over and hides n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from math import isfinite, nan
 from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image
 
-from cmsearch.media import packets
-from cmsearch.media.moments import moment
+from cmsearch.media import moments
+from cmsearch.media.iptc import date_of
+from cmsearch.media.moments import Instant
+from cmsearch.media.png import png_time
+from cmsearch.media.sources import Fields, Sources, exif_of, gathered, value_of
+from cmsearch.media.xmp import Packet
 from cmsearch.types import Capture
 
 _BASE, _GPS = ExifTags.Base, ExifTags.GPS
+_SHOT = ((0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012))
+"""When it was taken, and when it became digital: the tags of the time, of the fraction of its
+second, and of its offset from UTC.
+"""
+_SUB_SECONDS, _OFFSET = 0x9290, 0x9010
+ORIGINAL = (
+    *("exif:DateTimeOriginal", "photoshop:DateCreated"),
+    *("exif:DateTimeDigitized", "xmp:CreateDate"),
+)
+"""When a picture was taken, or else made, in the order in which they count."""
+CHANGED = ("exif:DateTime", "tiff:DateTime", "Creation Time", "CreationTime", "creation time")
+"""When a picture was made, or changed."""
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
-Fields = Mapping[Any, Any]
 
 
 def read_capture(image: Image.Image, file: BinaryIO) -> Capture:
     """When, with what and where a picture was taken, as far as it says; `file` is what it is in."""
-    exif = Image.Exif()
-    with suppress(Exception):  # damaged EXIF says nothing
-        exif = image.getexif()
-    capture = shot_of(exif, image.info)
+    return capture_of(gathered(exif_of(image), image.info), image, file)
+
+
+def capture_of(sources: Sources, image: Image.Image, file: BinaryIO) -> Capture:
+    """The same of what was gathered from the picture."""
+    capture = shot_of(sources)
     if capture.taken or image.format != "PNG":
         return capture
-    return replace(capture, taken=packets.png_time(file))
+    taken = png_time(file)
+    return replace(capture, taken=taken, source=moments.GPS if taken else None)
 
 
-def shot_of(exif: Image.Exif, info: Fields | None = None) -> Capture:
-    """What a picture's EXIF says, and else what is in `info`, which is Pillow's."""
-    more, gps = _part(exif, ExifTags.IFD.Exif), _part(exif, ExifTags.IFD.GPSInfo)
-    taken = _first(_shots(exif, more))
-    place = _place(gps) if gps else None
-    if taken is None or place is None:
-        beside = packets.noted(info or {}, _value(exif, packets.XMP_TAG))
-        place = place or (_place_in_xmp(beside) if beside else None)
-        taken = taken or _first(_others(exif, beside, gps))
+def shot_of(sources: Sources) -> Capture:
+    """When, with what and where it was, as the sources in a picture say."""
+    exif, gps = sources.exif, sources.gps
+    taken = next(_instants(sources), None)
+    place = (_place(gps) if gps else None) or place_in(sources.packet)
     latitude, longitude = place or (None, None)
-    camera = camera_name(_value(exif, _BASE.Make), _value(exif, _BASE.Model))
-    return Capture(taken, camera, latitude, longitude)
+    camera = camera_name(value_of(exif, _BASE.Make), value_of(exif, _BASE.Model))
+    if taken is None:
+        return Capture(None, camera, latitude, longitude)
+    instant, source = taken
+    return Capture(instant.time, camera, latitude, longitude, source, instant.zone)
 
 
 def completed(capture: Capture, other: Capture) -> Capture:
@@ -54,45 +69,60 @@ def completed(capture: Capture, other: Capture) -> Capture:
     north, east = capture.latitude, capture.longitude
     if north is None or east is None:
         north, east = other.latitude, other.longitude
-    return Capture(capture.taken or other.taken, capture.camera or other.camera, north, east)
+    own = capture if capture.taken else other
+    return Capture(own.taken, capture.camera or other.camera, north, east, own.source, own.zone)
 
 
-def _part(exif: Image.Exif, which: int) -> Fields:
-    try:
-        return exif.get_ifd(which)
-    except Exception:  # what is damaged says nothing
-        return {}
+def _instants(sources: Sources) -> Iterator[tuple[Instant, str]]:
+    """What says when a picture was taken, in the order in which it counts."""
+    for source, value, fraction, zone in _written(sources):
+        found = moments.instant(value) if value else None
+        if found is not None:
+            yield moments.completed(found, fraction, zone), source
+    if found := _of_satellites(sources):
+        yield found, moments.GPS
 
 
-def _value(fields: Fields, tag: int) -> Any:
-    try:
-        return fields.get(tag)
-    except Exception:  # Pillow decodes a field when it is asked for
-        return None
+def _written(sources: Sources) -> Iterator[tuple[str, Any, Any, Any]]:
+    """Fields with a time: the source, the value, the fraction of a second and the offset of it."""
+    exif, more = sources.exif, sources.more
+    for tag, fraction, zone in _SHOT:
+        beside = value_of(more, fraction), value_of(more, zone)
+        yield moments.EXIF, value_of(more, tag), *beside
+        yield moments.EXIF, value_of(exif, tag), *beside  # where raw pictures have them
+    recorded = moments.IPTC, date_of(sources.records), None, None
+    if sources.is_newer:
+        yield recorded
+    for name in ORIGINAL[:2]:
+        yield moments.XMP, _beside(sources, name), None, None
+    yield recorded
+    for name in ORIGINAL[2:]:
+        yield moments.XMP, _beside(sources, name), None, None
+    changed = value_of(more, _SUB_SECONDS), value_of(more, _OFFSET)
+    yield moments.CHANGED, value_of(exif, _BASE.DateTime), *changed
+    for name in CHANGED:
+        yield moments.CHANGED, _beside(sources, name), None, None
 
 
-def _first(values: Iterator[Any]) -> datetime | None:
-    return next((found for one in values if one and (found := moment(one))), None)
+def _beside(sources: Sources, name: str) -> str:
+    """A field of XMP, or a text of a PNG."""
+    text = sources.info.get(name)
+    return sources.packet.first(name) or (text if isinstance(text, str) else "")
 
 
-def _shots(exif: Fields, more: Fields) -> Iterator[Any]:
-    """The fields that say when a picture was taken; raw pictures have them outside their part."""
-    for tag in (_BASE.DateTimeOriginal, _BASE.DateTimeDigitized):
-        yield _value(more, tag)
-        yield _value(exif, tag)
-
-
-def _others(exif: Fields, beside: Mapping[str, str], gps: Fields) -> Iterator[Any]:
-    """Those beside EXIF that say so, then what says when it was changed; at last the satellites'
-    time, which is that of Greenwich.
+def _of_satellites(sources: Sources) -> Instant | None:
+    """The satellites' time, which is that of Greenwich, brought to the offset that the camera
+    noted, if it did.
     """
-    yield from (beside.get(name) for name in packets.ORIGINAL)
-    yield _value(exif, _BASE.DateTime)
-    yield from (beside.get(name) for name in packets.CHANGED)
-    if day := moment(_value(gps, _GPS.GPSDateStamp)):
-        clock = [one if isfinite(one) else 0 for one in _numbers(_value(gps, _GPS.GPSTimeStamp))]
-        hour, minute, second = (int(one) for one in [*clock, 0, 0, 0][:3])
-        yield f"{day:%Y-%m-%d} {hour}:{minute}:{second}"
+    gps = sources.gps
+    day = moments.moment(value_of(gps, _GPS.GPSDateStamp))
+    if day is None:
+        return None
+    clock = [one if isfinite(one) else 0 for one in _numbers(value_of(gps, _GPS.GPSTimeStamp))]
+    hour, minute, second = (int(one) for one in [*clock, 0, 0, 0][:3])
+    found = moments.instant(f"{day:%Y-%m-%d} {hour}:{minute}:{second}")
+    zones = (value_of(sources.more, tag) for *_, tag in (*_SHOT, (0, 0, _OFFSET)))
+    return found and moments.shifted(found, next(filter(None, zones), None))
 
 
 def camera_name(make: Any, model: Any) -> str | None:
@@ -112,14 +142,14 @@ def _text(value: Any) -> str:
 
 
 def _place(gps: Fields) -> tuple[float, float] | None:
-    north = _degrees(_value(gps, _GPS.GPSLatitude), _value(gps, _GPS.GPSLatitudeRef), "NS")
-    east = _degrees(_value(gps, _GPS.GPSLongitude), _value(gps, _GPS.GPSLongitudeRef), "EW")
+    north = _degrees(value_of(gps, _GPS.GPSLatitude), value_of(gps, _GPS.GPSLatitudeRef), "NS")
+    east = _degrees(value_of(gps, _GPS.GPSLongitude), value_of(gps, _GPS.GPSLongitudeRef), "EW")
     return _checked(north, east)
 
 
-def _place_in_xmp(beside: Mapping[str, str]) -> tuple[float, float] | None:
-    """XMP writes `38,43.5N`."""
-    north, east = (beside.get(f"exif:GPS{one}", "") for one in ("Latitude", "Longitude"))
+def place_in(packet: Packet) -> tuple[float, float] | None:
+    """Degrees north and east that XMP has, which it writes as `38,43.5N`."""
+    north, east = (packet.first(f"exif:GPS{one}") for one in ("Latitude", "Longitude"))
     return _checked(_degrees(north, north[-1:], "NS"), _degrees(east, east[-1:], "EW"))
 
 

@@ -15,12 +15,14 @@ from cmsearch.common import locators
 from cmsearch.common.files import larger_than, open_file
 from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
-from cmsearch.media.exif import read_capture
+from cmsearch.media.exif import capture_of
 from cmsearch.media.guarded import check_scans, guarded, guarded_jpeg
+from cmsearch.media.notes import noted_parts, written
 from cmsearch.media.partial import loaded
 from cmsearch.media.pillow import FORMATS, in_turn
 from cmsearch.media.pixels import normalised
-from cmsearch.types import Capture, Modality, Part, Reading, Skipped
+from cmsearch.media.sources import Sources, exif_of, gathered
+from cmsearch.types import Capture, Modality, Noted, Part, Reading, Skipped
 
 MAX_PIXELS = 178_956_970
 """Pillow's own bound against decompression bombs: twice its `MAX_IMAGE_PIXELS`."""
@@ -61,14 +63,15 @@ class ImageReader:
     max_bytes = MAX_FILE
     kind = FileKind.PICTURE
 
-    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
-        """Give the picture; a damaged one as far as it can be decoded."""
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Noted | Skipped]:
+        """Give the picture, of a damaged one what can be decoded, and what is written in it."""
         try:
             with open_file(path) as file:
-                image, capture, locator, problem = read_picture(file, wanted.image_size)
+                image, capture, locator, problem, sources = read_picture(file, wanted.image_size)
         except OSError as error:
             raise MediaError(f"can't be read: {error.strerror}") from error
         yield Part(Modality.IMAGE, "photo", image, locator=locator, capture=capture)
+        yield from noted_parts(written(sources), path, capture)
         if problem:
             yield Skipped(path.name, problem, "picture")
         elif locator == _ANIMATED:
@@ -117,6 +120,8 @@ class Read(NamedTuple):
     capture: Capture
     locator: str
     problem: str
+    sources: Sources
+    """What is written in it."""
 
 
 def read_picture(file: BinaryIO, size: int | None = None) -> Read:
@@ -144,8 +149,9 @@ def read_picture(file: BinaryIO, size: int | None = None) -> Read:
             if size is not None:
                 image.draft("RGB", (2 * size, 2 * size))
             part, problem = loaded(image)
-            capture = read_capture(image, own)
-            return Read(normalised(part, size), capture, _locator(image), problem)
+            sources = gathered(exif_of(image), image.info)
+            capture = capture_of(sources, image, own)
+            return Read(normalised(part, size), capture, _locator(image), problem, sources)
     except UnidentifiedImageError as error:
         if head.startswith(_BEGINNINGS) or head[4:8] == b"ftyp":
             reason = "a damaged picture, or one of a kind that can't be read"

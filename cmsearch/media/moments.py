@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+
+SIDECAR, EXIF, XMP, IPTC, CONTAINER = "sidecar", "exif", "xmp", "iptc", "container"
+NAME, TAKEOUT, CHANGED, GPS, FILE = "name", "takeout", "changed", "gps", "file"
+SOURCES = (SIDECAR, EXIF, XMP, IPTC, CONTAINER, NAME, TAKEOUT, CHANGED, GPS, FILE)
+"""What says when something was taken, the first that does counts: XMP beside it; EXIF; XMP and
+IPTC's records in it; a film's or a recording's own header; the name of its file; Google Takeout;
+what says when a program last changed it; times of satellites and others in UTC; its file's time.
+"""
 
 _FIRST_YEAR = 1826
 """Of the oldest photograph that there is; what is before is a clock that was never set."""
@@ -29,6 +39,80 @@ _FORMS = [
     )
 ]
 _MOST = 100  # characters
+
+
+_BEHIND = re.compile(
+    r"(?:[.,](\d{1,9}))?\s*(?:(Z|UTC|GMT)\b|([+-])(\d\d):?(\d\d)?)?", re.IGNORECASE
+)
+_LONGEST_OFFSET = timedelta(hours=16)
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A local time, and its offset from UTC as `+02:00`, where that is known."""
+
+    time: datetime
+    zone: str | None = None
+
+
+def instant(value: Any) -> Instant | None:
+    """The day and time that a field names, with the fraction of its second and its zone."""
+    found = moment(value)
+    text = _text(value)
+    clock = next((at for form in _FORMS if (at := form.match(text))), None)
+    if found is None or clock is None or clock.groupdict().get("second") is None:
+        return None if found is None else Instant(found)
+    behind = _BEHIND.match(text, clock.end())
+    if behind is None:
+        return Instant(found)
+    fraction, is_utc, sign, hours, minutes = behind.groups()
+    zone = "Z" if is_utc else f"{sign}{hours}:{minutes or '00'}" if sign else None
+    return completed(Instant(found), fraction, zone)
+
+
+def completed(own: Instant, fraction: Any = None, zone: Any = None) -> Instant:
+    """A time with the digits behind its second, and with its zone, where it lacks them."""
+    digits = _text(fraction)
+    taken = own.time
+    if digits.isascii() and digits.isdecimal() and not taken.microsecond:
+        taken = taken.replace(microsecond=int(digits[:6].ljust(6, "0")))
+    known = own.zone or _zone(zone)
+    return replace(own, time=taken, zone=known)
+
+
+def shifted(utc: Instant, zone: Any) -> Instant:
+    """A time in UTC as the local one of a zone; as it is where the zone isn't known."""
+    known = _zone(zone)
+    if known is None:
+        return utc
+    with suppress(OverflowError):
+        return Instant(utc.time + _offset(known), known)
+    return utc
+
+
+def here(utc: datetime) -> datetime:
+    """A time in UTC as this machine's local one."""
+    with suppress(OverflowError, OSError, ValueError):
+        return utc.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+    return utc
+
+
+def _zone(value: Any) -> str | None:
+    """An offset from UTC in one form, `+02:00`; None for what is none."""
+    text = _text(value)
+    if text.upper() in ("Z", "UTC", "GMT"):
+        return "+00:00"
+    found = re.fullmatch(r"([+-])(\d\d):?(\d\d)", text)
+    if found is None or int(found[3]) > 59:
+        return None
+    zone = f"{found[1]}{found[2]}:{found[3]}"
+    return zone if abs(_offset(zone)) <= _LONGEST_OFFSET else None
+
+
+def _offset(zone: str) -> timedelta:
+    hours, minutes = int(zone[1:3]), int(zone[4:6])
+    size = timedelta(hours=hours, minutes=minutes)
+    return -size if zone[0] == "-" else size
 
 
 def moment(value: Any) -> datetime | None:

@@ -14,11 +14,15 @@ from PIL import ExifTags, Image
 from cmsearch.common.files import read_file
 from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
-from cmsearch.media.exif import completed, read_capture, shot_of
+from cmsearch.media.boxes import packet_in
+from cmsearch.media.exif import capture_of, completed, shot_of
 from cmsearch.media.images import MAX_PIXELS, read_picture
+from cmsearch.media.notes import Written, noted_parts, written, written_in
 from cmsearch.media.pillow import in_turn
 from cmsearch.media.pixels import normalised, turned
-from cmsearch.types import RAW, UNKNOWN_CAPTURE, Capture, Modality, Part, Reading, Skipped
+from cmsearch.media.sources import Sources, gathered
+from cmsearch.media.xmp import read_packet
+from cmsearch.types import RAW, UNKNOWN_CAPTURE, Capture, Modality, Noted, Part, Reading, Skipped
 
 if TYPE_CHECKING:
     import rawpy
@@ -40,14 +44,15 @@ class RawReader:
         """The extra that it needs and that is missing; None if it can read."""
         return None if find_spec("rawpy") else "raw"
 
-    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Noted | Skipped]:
         """Give the picture, developed or as the camera embedded it."""
         try:
             data = read_file(path, MAX_BYTES)
         except OSError as error:
             raise MediaError(f"can't be read: {error.strerror}") from error
-        image, capture = decode_raw(data, wanted.image_size)
-        yield Part(Modality.IMAGE, "photo", image, capture=capture)
+        image, noted, own = _read(data, wanted.image_size)
+        yield Part(Modality.IMAGE, "photo", image, capture=noted)
+        yield from noted_parts(own, path, noted)
 
 
 def decode_raw(data: bytes, size: int) -> tuple[Image.Image, Capture]:
@@ -57,6 +62,12 @@ def decode_raw(data: bytes, size: int) -> tuple[Image.Image, Capture]:
     the photographer saw, at a tenth of the cost. Else the picture is developed, at half its size
     where that is enough, with the camera's white balance. Raises `MediaError`.
     """
+    image, noted, _ = _read(data, size)
+    return image, noted
+
+
+def _read(data: bytes, size: int) -> tuple[Image.Image, Capture, Written]:
+    """The same, and what is written in it."""
     if not find_spec("rawpy"):
         raise MediaError("raw pictures need cmsearch[raw]: pip install 'cmsearch[raw]'")
     import rawpy
@@ -69,8 +80,11 @@ def decode_raw(data: bytes, size: int) -> tuple[Image.Image, Capture]:
             if pixels > MAX_PIXELS:
                 raise MediaError(f"{pixels:,} pixels are too many")
             with in_turn(pixels):
-                preview, noted = _preview(raw, size)
-                return preview or _developed(raw, size), _shot(data, noted)
+                preview, sources, noted = _preview(raw, size)
+                own = _own(data)
+                capture = completed(shot_of(own), noted) if own else noted
+                texts = _written(own, sources, data)
+                return preview or _developed(raw, size), capture, texts
     except (rawpy.LibRawFileUnsupportedError, rawpy.LibRawIOError) as error:
         reason = "not a raw picture in a format that can be read, or cut short"
         raise MediaError(reason) from error
@@ -82,7 +96,7 @@ def decode_raw(data: bytes, size: int) -> tuple[Image.Image, Capture]:
         raise MediaError(f"damaged ({_said(error)})") from error
 
 
-def _preview(raw: rawpy.RawPy, size: int) -> tuple[Image.Image | None, Capture]:
+def _preview(raw: rawpy.RawPy, size: int) -> tuple[Image.Image | None, Sources | None, Capture]:
     """The largest preview, unless it is too small or damaged, and what is noted beside it.
 
     LibRaw writes the orientation of the raw picture into previews without EXIF.
@@ -95,17 +109,19 @@ def _preview(raw: rawpy.RawPy, size: int) -> tuple[Image.Image | None, Capture]:
         data: Any = preview.data
         if preview.format is ThumbFormat.BITMAP:
             image = turned(Image.fromarray(data), orientation)
-            return (image if _is_enough(image, size) else None), UNKNOWN_CAPTURE
+            return (image if _is_enough(image, size) else None), None, UNKNOWN_CAPTURE
         with Image.open(BytesIO(data), formats=["JPEG"]) as image:
             exif = image.getexif()
             if not _is_enough(image, size):
-                return None, read_capture(image, BytesIO(data))
-        image, capture, _, problem = read_picture(BytesIO(data), size)
+                sources = gathered(exif, image.info)
+                return None, sources, capture_of(sources, image, BytesIO(data))
+        image, capture, _, problem, sources = read_picture(BytesIO(data), size)
         if problem:
-            return None, capture
+            return None, sources, capture
     except (LibRawError, NotSupportedError, MediaError, OSError, SyntaxError, ValueError):
-        return None, UNKNOWN_CAPTURE
-    return (image if ExifTags.Base.Orientation in exif else turned(image, orientation)), capture
+        return None, None, UNKNOWN_CAPTURE
+    upright = image if ExifTags.Base.Orientation in exif else turned(image, orientation)
+    return upright, sources, capture
 
 
 def _is_enough(image: Image.Image, size: int) -> bool:
@@ -120,14 +136,20 @@ def _developed(raw: rawpy.RawPy, size: int) -> Image.Image:
     return normalised(Image.fromarray(pixels), size)
 
 
-def _shot(data: bytes, preview: Capture) -> Capture:
-    """What the file itself notes, where it is built like a TIFF, and else its preview."""
+def _own(data: bytes) -> Sources | None:
+    """What the file itself notes, where it is built like a TIFF."""
     if data[:4] not in _TIFF:
-        return preview
+        return None
     exif = Image.Exif()
     with suppress(Exception):  # as for pictures: damaged EXIF says nothing
         exif.load((b"II*\0" if data[:1] == b"I" else b"MM\0*") + data[4:])
-    return completed(shot_of(exif), preview)
+    return gathered(exif)
+
+
+def _written(own: Sources | None, preview: Sources | None, data: bytes) -> Written:
+    """What is written in the file, or in one that is built like a film, and else in its preview."""
+    found = written(own) if own else written_in(read_packet(packet_in(BytesIO(data))))
+    return found if found != Written() or preview is None else written(preview)
 
 
 def _said(error: Exception) -> str:

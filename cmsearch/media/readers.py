@@ -16,7 +16,7 @@ from cmsearch.common.kinds import HEARD, FileKind
 from cmsearch.errors import CmsearchError, MediaError
 from cmsearch.protocols import Reader
 from cmsearch.registry import Registry
-from cmsearch.types import Modality, Part, Reading, Skipped
+from cmsearch.types import Modality, Noted, Part, Reading, Skipped
 
 readers = Registry(
     "cmsearch.readers",
@@ -30,8 +30,10 @@ readers = Registry(
         "docx": "cmsearch.media.docx:DocxReader",
         "html": "cmsearch.media.html:HtmlReader",
         "pdf": "cmsearch.media.pdf:PdfReader",
+        "notes": "cmsearch.media.takeout:NotesReader",
         "sidecar": "cmsearch.media.texts:SidecarReader",
         "subtitles": "cmsearch.media.subtitles:SubtitlesReader",
+        "xmp": "cmsearch.media.xmp_files:XmpReader",
     },
 )
 """Classes made without arguments, by the name of the reader, which catalogs keep as the kind of a
@@ -61,7 +63,7 @@ def may_be_table(reader: Reader, path: str) -> bool:
     return kind_of(reader) is FileKind.CAPTIONS or _suffix(path) in suffixes
 
 
-def parts(reader: Reader, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
+def parts(reader: Reader, path: Path, wanted: Reading) -> Iterator[Part | Noted | Skipped]:
     """What a reader gives of a file. Raises `MediaError`, whatever the reader of a package does."""
     with failing_alone(reader):
         for part in reader.read(path, wanted):
@@ -105,12 +107,14 @@ def suffixes(*kinds: FileKind) -> frozenset[str]:
 
 
 def names_by_suffix() -> dict[str, str]:
-    """The name of the reader of files that end so; sidecars are told by what lies beside them."""
+    """The name of the reader of files that end so; that of a sidecar where no other reads them."""
     found: dict[str, str] = {}
+    sidecars: dict[str, str] = {}
     for name, reader in _each():
-        for suffix in reader.suffixes if kind_of(reader) is not FileKind.SIDECAR else ():
-            found.setdefault(suffix.lower(), name)
-    return found
+        is_beside = kind_of(reader) is FileKind.SIDECAR
+        for suffix in reader.suffixes:
+            (sidecars if is_beside else found).setdefault(suffix.lower(), name)
+    return sidecars | found
 
 
 def reader_for(path: PurePath | str) -> Reader | None:

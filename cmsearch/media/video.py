@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +14,15 @@ from cmsearch.common import locators
 from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
 from cmsearch.media.audio import heard
+from cmsearch.media.container_notes import noted_in
 from cmsearch.media.containers import MAX_BYTES, beginning, opened, packets
-from cmsearch.media.exif import camera_name
 from cmsearch.media.frames import Decoded, frames, video_stream
+from cmsearch.media.notes import noted_parts
 from cmsearch.media.shots import Shot as Seen
 from cmsearch.media.shots import first_at, shots, thinned
 from cmsearch.media.subtitles import Cue, plain, subtitle_parts
 from cmsearch.media.wholeness import extent
-from cmsearch.types import Capture, Modality, Part, Reading, Skipped
+from cmsearch.types import Capture, Modality, Noted, Part, Reading, Skipped
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -35,8 +34,6 @@ MAX_ROOM = 384 * 2**20
 """Bytes that they take at most."""
 MAX_TRACKS = 8
 MAX_CUES = 100_000
-_PLACE = re.compile(r"([+-]\d{1,2}(?:\.\d+)?)([+-]\d{1,3}(?:\.\d+)?)")
-_FIRST = 1980
 _LAST = 1e6  # seconds
 _TEXTS = frozenset({"ass", "mov_text", "srt", "ssa", "subrip", "text", "webvtt"})
 
@@ -64,11 +61,13 @@ class VideoReader:
         """The extra that it needs and that is missing; None if it can read."""
         return None if find_spec("av") else "video"
 
-    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Skipped]:
-        """Give the shots of a film, its subtitles, what is said and what sounds in it."""
+    def read(self, path: Path, wanted: Reading) -> Iterator[Part | Noted | Skipped]:
+        """Give the shots of a film, what is written in it, its subtitles, what is said and what
+        sounds in it.
+        """
         with opened(path) as container:
             has_sound = bool(container.streams.audio)
-            capture = noted_capture(container)
+            capture, own = noted_in(container, path)
             seen, cues, problems = _seen(container, wanted.image_size)
         if problems and not (seen or cues or has_sound):
             raise MediaError(problems[0])
@@ -76,6 +75,7 @@ class VideoReader:
             pictures = tuple(Image.fromarray(picture) for picture in one.pictures)
             place = locators.times(one.start, one.end)
             yield Part(Modality.VIDEO, "shot", pictures, None, place, capture)
+        yield from noted_parts(own, path, capture)
         for part in subtitle_parts(cues):
             yield replace(part, capture=capture)
         for problem in problems:
@@ -172,29 +172,3 @@ def _cues(packet: Packet[Any], begin: float) -> Iterator[Cue]:
         text = plain(getattr(one, "dialogue", b"").decode("utf-8", "replace"))
         if text and 0 <= start <= end < _LAST:
             yield Cue(start, end, text)
-
-
-def noted_capture(container: InputContainer) -> Capture:
-    """When, with what and where a film was taken, as far as it says."""
-    said = {name.lower(): value for name, value in container.metadata.items()}
-    make = said.get("com.apple.quicktime.make") or said.get("com.android.manufacturer")
-    model = said.get("com.apple.quicktime.model") or said.get("com.android.model")
-    own = said.get("com.apple.quicktime.creationdate") or said.get("creation_time")
-    place = said.get("com.apple.quicktime.location.iso6709") or said.get("location")
-    found = _PLACE.match(place or "")
-    north, east = (float(found[1]), float(found[2])) if found else (None, None)
-    if north is not None and east is not None and (abs(north) > 90 or abs(east) > 180):
-        north = east = None
-    return Capture(_taken(own), camera_name(make, model), north, east)
-
-
-def _taken(value: str | None) -> datetime | None:
-    """Local time: as it is noted with its zone, or for one in UTC, this machine's."""
-    try:
-        time = datetime.fromisoformat((value or "").strip())
-        if time.year < _FIRST:  # 1904 and 1970 are clocks that weren't set
-            return None
-        is_utc = time.tzinfo is not None and not time.utcoffset()
-        return (time.astimezone() if is_utc else time).replace(tzinfo=None)
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -17,12 +17,15 @@ from cmsearch.types.embeddings import (
     Space,
 )
 from cmsearch.types.media import (
+    NO_NOTES,
     RAW,
     STALE,
     UNKNOWN_CAPTURE,
     Asset,
     Capture,
     Item,
+    Noted,
+    Notes,
     Part,
     Place,
     Progress,
@@ -44,6 +47,7 @@ from cmsearch.types.search import (
 
 __all__ = [
     "MAX_TOKENS",
+    "NO_NOTES",
     "RAW",
     "READ",
     "SEEN",
@@ -66,6 +70,8 @@ __all__ = [
     "IdArray",
     "Item",
     "Modality",
+    "Noted",
+    "Notes",
     "Part",
     "Place",
     "Progress",

@@ -35,9 +35,34 @@ class Capture:
     """Degrees north."""
     longitude: float | None = None
     """Degrees east."""
+    source: str | None = None
+    """What says when it was taken, as `cmsearch.common.times` lists it."""
+    zone: str | None = None
+    """The offset of that time from UTC, such as `+02:00`, where it is written."""
 
 
 UNKNOWN_CAPTURE = Capture()
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What people and programs wrote about a picture, a film or a recording, besides captions."""
+
+    keywords: tuple[str, ...] = ()
+    """Keywords, those with levels as `Animals|Dogs`."""
+    people: tuple[str, ...] = ()
+    """Names of those who are in it."""
+    places: tuple[str, ...] = ()
+    """Names of where it is, the nearest first."""
+    rating: int | None = None
+    """Stars from 0 to 5; -1 for one that was rejected."""
+    labels: tuple[str, ...] = ()
+    """Names of colours, or what a program calls its marks."""
+    creators: tuple[str, ...] = ()
+    """Names of those who made it."""
+
+
+NO_NOTES = Notes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +129,18 @@ class Part:
     """The place in the file, as `cmsearch.common.locators` writes it."""
     capture: Capture = UNKNOWN_CAPTURE
     """What the camera noted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a reader finds noted in a file of the file itself, or of what that lies beside."""
+
+    notes: Notes = NO_NOTES
+    """What is noted."""
+    capture: Capture = UNKNOWN_CAPTURE
+    """When and where it was taken, as far as this file has it."""
+    source: str = "embedded"
+    """Where it stands, as `cmsearch.common.kinds.NOTED` lists it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from cmsearch.common import locators
+from cmsearch.common.kinds import NOTED
 from cmsearch.errors import MediaError
 from cmsearch.media.readers import make_reader, readers
-from cmsearch.types import READ, Modality, Part, Reading, Segment, Skipped
+from cmsearch.types import READ, Modality, Noted, Part, Reading, Segment, Skipped
 from tests import films
 from tests.bad_files import DATA, saved
 from tests.documents import docx, lines, paragraph, pdf
+from tests.packets import packet
 from tests.raws import dng, quarters
 
 SIZE = 16
@@ -30,6 +32,7 @@ FILES = {
     ".srt": b"1\n00:00:01,000 --> 00:00:02,000\nOne line.\n\nxx --> 1\n",
     ".html": b"<title>A page</title><p>One line.<p>Another line.",
     ".docx": docx(paragraph("One line.") + paragraph("Another line.")),
+    ".xmp": packet("<dc:title>A title</dc:title><xmp:Rating>4</xmp:Rating>"),
     ".pdf": pdf(lines("One line.", "Another line.")),
     ".json": b'{"images": [{"id": 1, "file_name": "a.jpg"}],'
     b' "annotations": [{"image_id": 1, "caption": "A"}]}',
@@ -60,6 +63,8 @@ def test_parts_are_what_encoders_take(kind: str, tmp_path: Path) -> None:
             seen += 1
             if isinstance(part, Skipped):
                 assert part.reason and part.locator
+            elif isinstance(part, Noted):
+                assert part.source in NOTED
             elif part.modality in READ:
                 assert part.content == part.content.strip() != ""
             elif part.modality is Modality.VIDEO:

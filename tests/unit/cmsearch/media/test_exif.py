@@ -13,7 +13,8 @@ from PIL.TiffImagePlugin import IFDRational
 
 from cmsearch.media.exif import completed, shot_of
 from cmsearch.media.images import read_picture
-from cmsearch.media.packets import fields
+from cmsearch.media.sources import gathered
+from cmsearch.media.xmp import MAX_PACKET, read_packet
 from cmsearch.types import Capture
 
 
@@ -205,7 +206,8 @@ def test_a_time_in_xmp(style: str, attributes: str, elements: str) -> None:
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", packet.decode())
     if style == "TIFF":
         options = {"tiffinfo": {700: packet}}
-    assert saved(style, **options).taken == DAY
+    taken = saved(style, **options).taken
+    assert taken is not None and taken.replace(microsecond=0) == DAY
 
 
 def test_a_time_in_xmp_counts_before_that_of_the_last_edit() -> None:
@@ -234,14 +236,15 @@ def test_a_place_in_xmp() -> None:
     ],
 )
 def test_xmp_that_says_nothing(packet: bytes) -> None:
-    assert fields(packet).get("xmp:CreateDate", "soon") == "soon"
+    assert read_packet(packet).first("xmp:CreateDate") in ("", "soon")
     assert saved("JPEG", xmp=packet[:60_000]) == Capture()
 
 
 def test_xmp_beyond_its_bound_is_not_read() -> None:
     day = 'xmp:CreateDate="2019-05-06"'
-    assert fields(XMP.format(day, "")) == {"xmp:CreateDate": "2019-05-06"}
-    assert fields(XMP.format(day, " " * 2**20)) == {}
+    assert read_packet(XMP.format(day, "")).values == {"xmp:CreateDate": ["2019-05-06"]}
+    found = read_packet(XMP.format(day, " " * MAX_PACKET))
+    assert found.values == {} and "larger than 4 MiB" in found.problem
 
 
 @pytest.mark.parametrize(
@@ -270,8 +273,10 @@ def test_the_chunk_of_a_png_with_its_time() -> None:
 def test_a_day_in_the_records_of_iptc() -> None:
     records = b"\x1c\x02\x37\0\x0820190506\x1c\x02\x3c\0\x0b070809+0200"
     info = {"photoshop": {0x0404: records}}
-    assert shot_of(Image.Exif(), info).taken == DAY
-    assert shot_of(Image.Exif(), {"photoshop": {0x0404: b"\x1c\x02\x37"}}).taken is None
+    found = shot_of(gathered(Image.Exif(), info))
+    assert (found.taken, found.zone, found.source) == (DAY, "+02:00", "iptc")
+    damaged = {"photoshop": {0x0404: b"\x1c\x02\x37"}}
+    assert shot_of(gathered(Image.Exif(), damaged)).taken is None
 
 
 def test_what_one_part_lacks_another_may_have() -> None:

@@ -279,7 +279,7 @@ def test_the_part_says_that_there_is_more(tmp_path: Path, style: str) -> None:
 def test_what_phones_put_behind_a_picture_is_not_meant(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, BLUE)]
     several = saved(frames[0], "MPO", save_all=True, append_images=frames[1:])
-    image, _, locator, _ = read_picture(BytesIO(several), 8)
+    image, _, locator, *_ = read_picture(BytesIO(several), 8)
     assert image.getpixel((4, 4)) == pytest.approx(RED, abs=3)
     assert locator == ""
 
@@ -299,7 +299,7 @@ def test_only_the_first_frame_is_read() -> None:
             return found
 
     file = Counted(data[:-1] + frame * 10_000)
-    image, _, locator, _ = read_picture(file, 8)
+    image, _, locator, *_ = read_picture(file, 8)
     assert (image.getpixel((0, 0)), locator) == (RED, "first frame")
     assert file.far < 2**17 < len(data) + 9_999 * len(frame)  # Pillow reads 64 KiB at a time
 

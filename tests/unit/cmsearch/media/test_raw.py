@@ -19,7 +19,7 @@ from cmsearch.types import Capture, Modality, Part, Reading
 from tests.raws import BLUE, GREEN, RED, WHITE, dng, quarters
 from tests.unit.cmsearch.media.test_images import stored
 
-NOTED = Capture(datetime(2021, 7, 8, 9, 10, 11), "Maker One")
+NOTED = Capture(datetime(2021, 7, 8, 9, 10, 11), "Maker One", source="changed")
 COLOURS = [RED, GREEN, BLUE, WHITE]
 
 
