@@ -62,6 +62,11 @@ class Loaded:
     notes: list[Noted] = field(default_factory=list)
 
     @property
+    def was_read(self) -> bool:
+        """Whether it was; what can't be read at the moment keeps its items."""
+        return self.digest is not None or self.final
+
+    @property
     def noted(self) -> str | None:
         """What the catalog keeps of why the file, or lines of it, could not be read."""
         return noted(self.skipped) if self.error is None and self.final else self.error

@@ -106,6 +106,11 @@ class IndexStages:
         with self._clock("write", len(rows)), self._catalog.writing() as writer:
             assets = {row.asset.path: row.asset for row in rows}
             numbers = writer.put_assets(list(assets.values()))
+            closed = [row.closed for row in rows if row.closed is not None]
+            for loaded in closed:  # before the items, so that their words are written once
+                if loaded.notes or (loaded.file.path in self._known and loaded.was_read):
+                    own = numbers[loaded.file.path]
+                    writer.put_notes(own, loaded.file.about, loaded.notes)
             writer.add_items(
                 [
                     (numbers[row.asset.path], self._space(row.item), row.item)
@@ -113,7 +118,6 @@ class IndexStages:
                     if row.item is not None
                 ]
             )
-            closed = [row.closed for row in rows if row.closed is not None]
             for loaded in closed:
                 if loaded.file.path in self._known:
                     self._close(writer, numbers[loaded.file.path], loaded)
@@ -121,8 +125,7 @@ class IndexStages:
 
     def _close(self, writer: Writer, number: int, loaded: Loaded) -> None:
         """Let go of what a file that was known hasn't any more."""
-        # What can't be read at the moment keeps its items.
-        if loaded.digest is not None or loaded.final:
+        if loaded.was_read:
             writer.adopt(number, loaded.adopted)
             writer.keep_items(number, loaded.locators, self._snapshot)
         writer.put_hashes(number, loaded.hashes)

@@ -63,8 +63,8 @@ class Subjects:
         """
         if part.about is not None:
             return self.named(file, part.about)
-        is_own = part.kind == "caption" and file.path in self._pictures
-        return file.path if file.about is None and is_own else file.about
+        is_own = file.about is None and part.kind == "caption" and file.kind in _kinds()
+        return file.path if is_own else file.about
 
     def named(self, file: Found, name: str) -> str | None:
         """The picture that a file means by a name, by its path from the folder, if it is here."""
@@ -142,6 +142,12 @@ class Names:
         found = self._subjects.named(self._file, name) is not None
         self.lacking |= not found and PurePosixPath(name).suffix.lower() in _suffixes()
         return found
+
+
+@cache
+def _kinds() -> frozenset[str]:
+    """The kinds of files that captions are about."""
+    return frozenset(names(*SUBJECTS))
 
 
 @cache

@@ -37,7 +37,7 @@ class NotesReader:
     def read(self, path: Path, wanted: Reading) -> Iterator[Part | Noted | Skipped]:
         """Give the description as a caption, and what else is noted of the picture."""
         data = read_bytes(path, MAX_JSON)
-        value = parsed(json_text(data)) if len(data) <= MAX_NOTES else None
+        value: Any = parsed(json_text(data)) if len(data) <= MAX_NOTES else None
         if not _is_takeout(value):
             yield from CaptionsReader().read(path, wanted)
             return
@@ -86,13 +86,10 @@ def _place(value: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """Degrees north and east; 0, 0 is what is written for none."""
     for name in _PLACES:
         found = value.get(name)
-        own = (
-            [found.get(one) for one in ("latitude", "longitude")]
-            if isinstance(found, Mapping)
-            else []
-        )
-        if len(own) == 2 and all(isinstance(one, int | float) for one in own):
-            north, east = float(own[0]), float(own[1])
+        if isinstance(found, Mapping):
+            north, east = found.get("latitude"), found.get("longitude")
+            if not (isinstance(north, int | float) and isinstance(east, int | float)):
+                continue
             if abs(north) <= 90 and abs(east) <= 180 and (north or east):
-                return north, east
+                return float(north), float(east)
     return None, None

@@ -232,9 +232,18 @@ def sizes(catalog: Catalog, space: int) -> dict[Modality, tuple[int, int]]:
         return {Modality(row[0]): (int(row[1]), int(row[2])) for row in rows}
 
 
+def _fraction(more: Any) -> str:
+    """The fraction of a second, with its point, in what a time has besides."""
+    found = re.match(r"\.\d{1,6}", str(more or ""))
+    return found[0] if found else ""
+
+
 def _asset(row: Sequence[Any]) -> Asset:
-    path, kind, size, mtime_ns, digest, error, about, taken, camera, latitude, longitude = row
+    path, kind, size, mtime_ns, digest, error, about, taken, camera, latitude, longitude = row[:11]
+    source, more = row[11:]
     if not all(isinstance(one, str) for one in (path, kind, error or "", about or "")):
         raise TypeError("a text is a string")
-    capture = Capture(taken and datetime.fromisoformat(taken), camera, latitude, longitude)
+    exact = datetime.fromisoformat(f"{taken}{_fraction(more)}") if taken else None
+    zone = str(more or "").removeprefix(_fraction(more)) or None
+    capture = Capture(exact, camera, latitude, longitude, source, zone)
     return Asset(path, kind, size, mtime_ns, digest, error, about, capture)

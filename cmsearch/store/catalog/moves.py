@@ -19,6 +19,7 @@ _STALE = (
     .where(
         assets.c.id.in_(sa.select(items.c.asset).where(items.c.about == sa.bindparam("number"))),
         assets.c.about.is_(None),
+        assets.c.id != sa.bindparam("number"),
     )
     .values(mtime_ns=None)
     .returning(assets.c.path)

@@ -5,14 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from cmsearch.media.moments import FILE
 from cmsearch.store.catalog.blobs import pack_tokens
-from cmsearch.types import Asset, Encoding, Part
+from cmsearch.types import Asset, Capture, Encoding, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,9 @@ class NewItem:
 def asset_row(asset: Asset) -> dict[str, Any]:
     """An asset's columns, in the order of its fields; one without a date has its file's."""
     capture = asset.capture
-    taken = capture.taken
-    if taken is None and asset.mtime_ns is not None:
+    if capture.taken is None and asset.mtime_ns is not None:
         taken = datetime.fromtimestamp(asset.mtime_ns / 1e9)
+        capture = replace(capture, taken=taken.replace(microsecond=0), source=FILE)
     return {
         "path": asset.path,
         "kind": asset.kind,
@@ -42,10 +43,24 @@ def asset_row(asset: Asset) -> dict[str, Any]:
         "digest": asset.digest,
         "error": asset.error,
         "about": asset.about,
+        **capture_row(capture),
+    }
+
+
+def capture_row(capture: Capture) -> dict[str, Any]:
+    """The columns of what was noted of a shot: its time to the second, and apart from that the
+    fraction of the second and the offset.
+    """
+    taken, more = capture.taken, ""
+    if taken is not None and taken.microsecond:
+        more = f".{taken.microsecond:06}".rstrip("0")
+    return {
         "taken": taken and taken.isoformat(" ", "seconds"),
         "camera": capture.camera,
         "latitude": capture.latitude,
         "longitude": capture.longitude,
+        "taken_source": capture.source,
+        "taken_more": f"{more}{capture.zone or ''}" or None,
     }
 
 

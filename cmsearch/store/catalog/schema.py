@@ -31,6 +31,8 @@ assets = Table(
     Column("camera", String),
     Column("latitude", Float),
     Column("longitude", Float),
+    Column("taken_source", String),
+    Column("taken_more", String),
 )
 items = Table(
     "items",
@@ -93,6 +95,20 @@ changes = Table(
 """For each transaction that changed assets the ids of these, as long as a table made before it is
 used: what was derived from the assets knows by them what it doesn't know.
 """
+notes = Table(
+    "notes",
+    meta,
+    Column("id", Integer, primary_key=True),
+    Column("asset", ForeignKey(assets.c.id), nullable=False, index=True),
+    Column("about", ForeignKey(assets.c.id), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("value", String, nullable=False),
+    Column("folded", String, nullable=False),
+    Column("rank", Integer, nullable=False),
+    sa.Index("notes_by_subject", "about", "kind"),
+    sa.Index("notes_by_value", "kind", "folded", "about"),
+)
+"""What is noted of files: `asset` is the one that it stands in, `folded` the value without case."""
 adapters = Table(
     "adapters",
     meta,

@@ -1,6 +1,7 @@
 """What only SQLite can do: how its file is opened, brought up to date and kept, and its own SQL.
 
-`sqlite_words` has its index of words, `sqlite_tables` and `sqlite_journals` look at its files.
+`sqlite_versions` has what each version added, `sqlite_words` its index of words; `sqlite_tables`
+and `sqlite_journals` look at its files.
 """
 
 # Tested by tests/unit/cmsearch/store/catalog/test_sqlite_tables.py
@@ -27,29 +28,9 @@ from cmsearch.errors import StoreError
 from cmsearch.store.catalog import budget, schema, sqlite_tables, sqlite_words
 from cmsearch.store.catalog.sqlite_journals import BESIDE
 from cmsearch.store.catalog.sqlite_statements import Prepared
+from cmsearch.store.catalog.sqlite_versions import MIGRATIONS, VERSION, parts
 from cmsearch.store.catalog.terms import path_words, text_words
 
-_MIGRATIONS = {
-    1: (
-        "ALTER TABLE generations ADD COLUMN served INTEGER",
-        "UPDATE generations SET served = id",
-        "DROP INDEX ix_items_asset",
-        "CREATE INDEX items_by_digest ON items (asset, digest)",
-        "DROP INDEX ix_embeddings_item",
-        "CREATE INDEX embeddings_by_item ON embeddings (item, space)",
-    ),
-    2: sqlite_words.MAKE,
-    3: ("ALTER TABLE items ADD COLUMN phash BLOB",),
-    4: ("CREATE TABLE adapters (digest VARCHAR PRIMARY KEY NOT NULL, content BLOB NOT NULL)",),
-    5: sqlite_words.NAME_TEXTS,
-    6: (
-        "CREATE TABLE changes "
-        "(id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, assets BLOB NOT NULL)",
-    ),
-}
-"""By the version that they start from, the statements that lead to the next one."""
-VERSION = max(_MIGRATIONS) + 1
-"""The schema's version, in `PRAGMA user_version`."""
 MOST_BYTES = 2**26
 """Of a row: what is longer isn't read, and can't be written."""
 _MOST_PARTS = 100
@@ -111,7 +92,7 @@ def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) 
         schema.meta.create_all(connection)
         _execute(connection, sqlite_words.MAKE)
     for version in range(found or VERSION, VERSION):
-        _execute(connection, _MIGRATIONS[version])
+        _execute(connection, MIGRATIONS[version])
     connection.execute(sa.text(f"PRAGMA user_version = {VERSION}"))
 
 
@@ -271,7 +252,7 @@ def _checked(connection: sa.Connection, path: Path) -> int:
         )
     if found < 0 or (found == 0 and rows):
         raise StoreError(f"{path} is the database of another program.")
-    odd = sqlite_tables.odd(rows, *_parts(found)) if found else ""
+    odd = sqlite_tables.odd(rows, *parts(found)) if found else ""
     if odd:
         raise StoreError(
             f"{path} has {odd}, unlike any catalog of its format ({found}): cmsearch didn't make "
@@ -279,28 +260,6 @@ def _checked(connection: sa.Connection, path: Path) -> int:
             "`cmsearch index` again."
         )
     return found
-
-
-@cache
-def _parts(version: int) -> tuple[Mapping[str, sqlite_tables.Layout], Mapping[str, str]]:
-    """The tables and the indexes of a version."""
-    known = sqlite_tables.expected(list(schema.meta.tables.values()))
-    indexes = {
-        str(index.name): f"{table.name}({','.join(index.columns.keys())})"
-        for table in schema.meta.tables.values()
-        for index in table.indexes
-    }
-    if version < 7:
-        del known["changes"]
-    if version < 5:
-        del known["adapters"]
-    if version < 4:
-        known["items"] = known["items"].without("phash")
-    if version < 2:
-        known["generations"] = known["generations"].without("served")
-        del indexes["items_by_digest"], indexes["embeddings_by_item"]
-        indexes |= {"ix_items_asset": "items(asset)", "ix_embeddings_item": "embeddings(item)"}
-    return known, indexes
 
 
 @contextmanager

@@ -13,9 +13,14 @@ from cmsearch.store.catalog.sqlite_statements import Prepared, listing
 
 # What a caption says of a picture leads to it, which has the words of its path itself.
 _NAMED = "(items.text IS NULL OR items.kind <> 'caption')"
-_WORDS_OF = """
+# What programs and people noted of a file finds what is in it, as the words of its path do.
+_NOTED = """coalesce((SELECT ' ' || group_concat(noted, ' ') FROM (
+        SELECT DISTINCT text_words(notes.value) AS noted FROM notes
+        WHERE notes.about = assets.id AND notes.kind IN ('keyword', 'person', 'place')
+        ORDER BY 1)), '')"""
+_WORDS_OF = f"""
     SELECT items.id, CASE
-        WHEN items.text IS NULL THEN path_words(assets.path)
+        WHEN items.text IS NULL THEN path_words(assets.path) || {_NOTED}
         WHEN items.kind = 'caption' THEN text_words(items.text)
         ELSE text_words(items.text) || ' ' || path_words(assets.path) END AS text
     FROM items JOIN assets ON assets.id = coalesce(items.about, items.asset)"""

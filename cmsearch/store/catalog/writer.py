@@ -19,6 +19,7 @@ from cmsearch.store.catalog import (
     additions,
     copies,
     moves,
+    noting,
     schema,
     settings,
     sqlite,
@@ -29,7 +30,7 @@ from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.catalog.rows import NewItem, change_row
 from cmsearch.store.catalog.schema import chunks
 from cmsearch.store.catalog.sqlite_batches import NewRow
-from cmsearch.types import STALE, Asset, FloatArray, Modality, Space
+from cmsearch.types import STALE, Asset, FloatArray, Modality, Noted, Space
 
 _PUT_ADAPTER = sqlite.upsert(schema.adapters, "digest")
 _PUT_SETTING = sqlite.upsert(schema.settings, "name")
@@ -234,6 +235,12 @@ class Writer:
         """Give items of an asset their digests in place of those that they had before."""
         additions.adopt(self._connection, asset, digests)
 
+    def put_notes(self, asset: int, about: str | None, found: Sequence[Noted]) -> None:
+        """Let a file note this, and nothing else, of what is at the path `about`, or of itself."""
+        number = asset if about is None else self._asset(about)
+        own = found if number else ()
+        self._changed |= noting.put(self._connection, asset, number or asset, own)
+
     def put_hashes(self, asset: int, hashes: Mapping[str, bytes]) -> None:
         """Give the items of an asset, by their digests, the perceptual hashes of their pictures."""
         sqlite_batches.put_hashes(self._connection, asset, hashes)
@@ -271,15 +278,17 @@ class Writer:
         The files that those captions stand in will be read again, in case the asset comes back:
         their paths are given.
         """
-        asset, again = self._asset(path), frozenset[str]()
+        asset = self._asset(path)
         if asset is None:
-            return again
+            return frozenset()
         self._changed.add(asset)
         described = self._connection.execute(
             sa.select(schema.items.c.id, schema.items.c.asset).where(schema.items.c.about == asset)
         ).fetchall()
-        for chunk in chunks(sorted({row[1] for row in described})):
-            again |= self._read_again(schema.assets.c.id.in_(chunk))
+        beside, corrected = noting.remove(self._connection, asset)
+        self._changed |= corrected
+        files = sorted({row[1] for row in described} | beside)
+        again = frozenset(noting.read_again(self._connection, files))
         own = self._connection.execute(
             sa.select(schema.items.c.id).where(schema.items.c.asset == asset)
         )
@@ -296,12 +305,6 @@ class Writer:
             return frozenset()
         self._changed.add(number)
         return moves.move(self._connection, number, asset)
-
-    def _read_again(self, *which: sa.ColumnElement[bool]) -> frozenset[str]:
-        """Let the next run read some files again; their paths."""
-        stale = sa.update(schema.assets).where(*which).values(mtime_ns=None)
-        rows = self._connection.execute(stale.returning(schema.assets.c.path))
-        return frozenset(row[0] for row in rows)
 
     def delete_embeddings(self, numbers: Sequence[int], snapshot: int) -> None:
         """Delete embeddings; the files of their items are read again."""

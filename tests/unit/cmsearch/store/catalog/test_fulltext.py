@@ -412,6 +412,9 @@ def test_an_older_catalog_gets_its_words(catalog: Catalog, version: int) -> None
         database.execute("DROP TABLE words")
         database.execute("DROP TABLE adapters")
         database.execute("DROP TABLE changes")
+        database.execute("DROP TABLE notes")
+        for column in ("taken_source", "taken_more"):
+            database.execute(f"ALTER TABLE assets DROP COLUMN {column}")
         database.execute("ALTER TABLE items DROP COLUMN phash")
         if version == 1:
             database.executescript(
