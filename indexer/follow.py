@@ -12,6 +12,7 @@ from typing import NamedTuple
 from cmsearch.common.text import native
 from cmsearch.errors import StoreError
 from cmsearch.store.catalog import files as indexed
+from cmsearch.store.catalog import notes
 from cmsearch.store.catalog.skipped_lines import named
 from cmsearch.store.store import Store
 from cmsearch.types import Asset, Generation
@@ -52,7 +53,7 @@ def compared(store: Store, target: Generation | None, seen: Seen) -> Compared:
     Raises `StoreError` where all are gone.
     """
     catalog = store.catalog
-    lacking = Lacking(_unencoded(store, target), indexed.unhashed(catalog))
+    lacking = Lacking(_unencoded(store, target), indexed.unhashed(catalog) | notes.unnoted(catalog))
     changes = compare(
         seen.files, indexed.rows(catalog), seen.scan.skipped,
         lacking=lacking.encodings, unhashed=lacking.hashes, outdated=seen.outdated,

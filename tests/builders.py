@@ -16,6 +16,12 @@ from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.rows import NewItem
 from cmsearch.types import Asset, Capture, Encoding, Modality, Part, Space
 
+BEFORE_NOTES = (
+    "DROP TABLE notes",
+    "ALTER TABLE assets DROP COLUMN taken_source",
+    "ALTER TABLE assets DROP COLUMN taken_more",
+)
+"""What makes a catalog one of before there were notes."""
 SHOT = Capture(datetime(2020, 2, 2, 20, 20), "Canon EOS R5", 48.5, -2.25)
 
 

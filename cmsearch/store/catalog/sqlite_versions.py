@@ -18,7 +18,7 @@ MIGRATIONS = {
         "DROP INDEX ix_embeddings_item",
         "CREATE INDEX embeddings_by_item ON embeddings (item, space)",
     ),
-    2: sqlite_words.MAKE,
+    2: sqlite_words.MAKE_BARE,
     3: ("ALTER TABLE items ADD COLUMN phash BLOB",),
     4: ("CREATE TABLE adapters (digest VARCHAR PRIMARY KEY NOT NULL, content BLOB NOT NULL)",),
     5: sqlite_words.NAME_TEXTS,

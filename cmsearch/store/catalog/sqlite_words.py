@@ -18,29 +18,33 @@ _NOTED = """coalesce((SELECT ' ' || group_concat(noted, ' ') FROM (
         SELECT DISTINCT text_words(notes.value) AS noted FROM notes
         WHERE notes.about = assets.id AND notes.kind IN ('keyword', 'person', 'place')
         ORDER BY 1)), '')"""
-_WORDS_OF = f"""
+_BARE = """
     SELECT items.id, CASE
-        WHEN items.text IS NULL THEN path_words(assets.path) || {_NOTED}
+        WHEN items.text IS NULL THEN path_words(assets.path){}
         WHEN items.kind = 'caption' THEN text_words(items.text)
         ELSE text_words(items.text) || ' ' || path_words(assets.path) END AS text
     FROM items JOIN assets ON assets.id = coalesce(items.about, items.asset)"""
+_WORDS_OF = _BARE.format(f" || {_NOTED}")
 _FILL = f"INSERT INTO words (rowid, text) {_WORDS_OF}"
+_FILL_BARE = f"INSERT INTO words (rowid, text) {_BARE.format('')}"
 # Its words stand in it with spaces between them, at which alone the tokenizer `ascii` divides
 # what `terms` gives. It keeps them, so that a row is deleted by its id: an FTS5 table without
 # content of its own must be told, and told exactly, what stood in a row that goes.
-MAKE = (
+_TABLE = (
     "DROP TABLE IF EXISTS words",
     "CREATE VIRTUAL TABLE words USING fts5(text, tokenize = 'ascii')",
-    f"{_FILL} ORDER BY items.id",
 )
+MAKE = (*_TABLE, f"{_FILL} ORDER BY items.id")
 """The statements that make the table `words` anew from the items and their assets."""
+MAKE_BARE = (*_TABLE, f"{_FILL_BARE} ORDER BY items.id")
+"""The same for a catalog of before there were notes."""
 _FILL_ITEMS = Prepared(
     sa.text(f"{_FILL} WHERE items.id IN (SELECT value FROM json_each(:items)) ORDER BY items.id")
 )
 _FILL_AFTER = sa.text(f"{_FILL} WHERE items.id > :after ORDER BY items.id")
 _TEXTS_NAMED = "items.text IS NOT NULL AND items.kind <> 'caption'"
 _EMPTY = "DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {})"
-NAME_TEXTS = (_EMPTY.format(_TEXTS_NAMED), f"{_FILL} WHERE {_TEXTS_NAMED}")
+NAME_TEXTS = (_EMPTY.format(_TEXTS_NAMED), f"{_FILL_BARE} WHERE {_TEXTS_NAMED}")
 """The statements that add the words of their paths to texts that had none of these."""
 _OF_ASSET = f"(items.asset = :asset OR items.about = :asset) AND {_NAMED}"
 _RENAME = (sa.text(_EMPTY.format(_OF_ASSET)), sa.text(f"{_FILL} WHERE {_OF_ASSET}"))

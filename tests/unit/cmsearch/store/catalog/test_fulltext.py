@@ -19,7 +19,7 @@ from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.fulltext import Match, Scope
 from cmsearch.store.catalog.rows import NewItem
 from cmsearch.types import Encoding, Filter, Modality, Part
-from tests.builders import asset, caption, photo, put, remove, serve
+from tests.builders import BEFORE_NOTES, asset, caption, photo, put, remove, serve
 
 DIM = 4
 AXIS = np.eye(DIM, dtype=np.float32)[0]
@@ -412,9 +412,7 @@ def test_an_older_catalog_gets_its_words(catalog: Catalog, version: int) -> None
         database.execute("DROP TABLE words")
         database.execute("DROP TABLE adapters")
         database.execute("DROP TABLE changes")
-        database.execute("DROP TABLE notes")
-        for column in ("taken_source", "taken_more"):
-            database.execute(f"ALTER TABLE assets DROP COLUMN {column}")
+        database.executescript(";".join(BEFORE_NOTES))
         database.execute("ALTER TABLE items DROP COLUMN phash")
         if version == 1:
             database.executescript(
@@ -441,6 +439,7 @@ def test_texts_of_an_older_catalog_get_the_words_of_their_files(catalog: Catalog
     with closing(sqlite3.connect(catalog.path)) as database, database:
         database.execute("UPDATE words SET text = replace(text, ' notes', '') WHERE rowid >= 8")
         database.execute("DROP TABLE changes")
+        database.executescript(";".join(BEFORE_NOTES))
         database.execute("PRAGMA user_version = 5")
     assert held(catalog.path) != before
     migrated = Catalog(catalog.path)

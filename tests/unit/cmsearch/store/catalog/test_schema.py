@@ -11,12 +11,12 @@ import pytest
 import cmsearch
 from cmsearch.errors import StoreError
 from cmsearch.media import phash
-from cmsearch.store.catalog import embeddings, files, items, sqlite
+from cmsearch.store.catalog import embeddings, files, items, sqlite, sqlite_versions
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
 from indexer.doctor import examine
-from tests.builders import write_files, write_picture, write_scene
+from tests.builders import BEFORE_NOTES, write_files, write_picture, write_scene
 
 FIRST_TABLES = """
 CREATE TABLE settings (name VARCHAR NOT NULL, value VARCHAR, PRIMARY KEY (name));
@@ -140,8 +140,8 @@ def test_a_migration_that_fails_leaves_the_catalog_as_it_was(
 ) -> None:
     path = folder / DIRECTORY / CATALOG
     before = layout(path)
-    steps = {1: (*sqlite._MIGRATIONS[1], "INSERT INTO nowhere VALUES (1)")}
-    monkeypatch.setattr(sqlite, "_MIGRATIONS", steps)
+    steps = {1: (*sqlite_versions.MIGRATIONS[1], "INSERT INTO nowhere VALUES (1)")}
+    monkeypatch.setattr(sqlite, "MIGRATIONS", steps)
     with pytest.raises(StoreError, match="nowhere"):
         cmsearch.open(folder)
     assert layout(path) == before
@@ -180,6 +180,7 @@ def test_a_catalog_of_version_3_gets_its_hashes_without_encoding_again(
         opened.execute("ALTER TABLE items DROP COLUMN phash")
         opened.execute("DROP TABLE adapters")
         opened.execute("DROP TABLE changes")
+        opened.executescript(";".join(BEFORE_NOTES))
         opened.execute("PRAGMA user_version = 3")
     with Store(folder / DIRECTORY) as store:
         last = embeddings.last_embedding(store.catalog)

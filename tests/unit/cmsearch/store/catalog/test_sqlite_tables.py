@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from cmsearch.errors import StoreError
-from cmsearch.store.catalog import sqlite
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.store.catalog.sqlite import VERSION
 from cmsearch.store.catalog.sqlite_tables import odd
+from cmsearch.store.catalog.sqlite_versions import VERSION, parts
 
 Rewrite = Callable[[str], str]
 
@@ -166,7 +165,8 @@ def test_many_parts_are_not_all_read(path: Path) -> None:
 
 def test_every_older_version_is_known_by_its_own_tables() -> None:
     for version in range(1, VERSION + 1):
-        known, _ = sqlite._parts(version)
+        known, _ = parts(version)
         assert odd([], known, {}) == f"no table {min(known)}"
-    first, last = sqlite._parts(1)[0], sqlite._parts(VERSION)[0]
-    assert set(last) - set(first) == {"adapters", "changes"} and first["items"] != last["items"]
+    first, last = parts(1)[0], parts(VERSION)[0]
+    added = {"adapters", "changes", "notes"}
+    assert set(last) - set(first) == added and first["items"] != last["items"]
