@@ -10,7 +10,7 @@ when the other file is gone.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -57,11 +57,14 @@ class Row(NamedTuple):
     about: int
 
 
-def put(connection: sa.Connection, asset: int, about: int, found: Sequence[Noted]) -> set[int]:
-    """Let a file note this, and nothing else, about itself or what it lies beside.
-
-    Gives the files of which that changed when or where they were taken.
+def put(
+    connection: sa.Connection, asset: int, about: int | None, found: Sequence[Noted]
+) -> set[int]:
+    """Let a file note this, and nothing else, about itself or what it lies beside; of what isn't
+    here nothing. Gives the files of which that changed when or where they were taken.
     """
+    if about is None:
+        about, found = asset, ()
     rows = list(dict.fromkeys(row for noted in found for row in _rows(noted, about)))
     former = [Row(*row) for row in connection.execute(_OF_FILE, {"asset": asset})]
     saved = [row for row in former if row.about == asset and row.kind in (TAKEN, POSITION)]
@@ -128,11 +131,13 @@ def settle(connection: sa.Connection, about: int) -> bool:
     return True
 
 
-def read_again(connection: sa.Connection, assets: Sequence[int]) -> Iterator[str]:
+def read_again(connection: sa.Connection, assets: Iterable[int]) -> frozenset[str]:
     """Let the next run read files again; their paths."""
-    for chunk in chunks(assets):
+    paths: set[str] = set()
+    for chunk in chunks(sorted(assets)):
         stale = sa.update(schema.assets).where(_assets.id.in_(chunk)).values(mtime_ns=None)
-        yield from (row[0] for row in connection.execute(stale.returning(_assets.path)))
+        paths |= {row[0] for row in connection.execute(stale.returning(_assets.path))}
+    return frozenset(paths)
 
 
 def _rows(noted: Noted, about: int) -> Iterator[Row]:

@@ -237,9 +237,8 @@ class Writer:
 
     def put_notes(self, asset: int, about: str | None, found: Sequence[Noted]) -> None:
         """Let a file note this, and nothing else, of what is at the path `about`, or of itself."""
-        number = asset if about is None else self._asset(about)
-        own = found if number else ()
-        self._changed |= noting.put(self._connection, asset, number or asset, own)
+        number = asset if about is None else moves.number_at(self._connection, about)
+        self._changed |= noting.put(self._connection, asset, number, found)
 
     def put_hashes(self, asset: int, hashes: Mapping[str, bytes]) -> None:
         """Give the items of an asset, by their digests, the perceptual hashes of their pictures."""
@@ -278,7 +277,7 @@ class Writer:
         The files that those captions stand in will be read again, in case the asset comes back:
         their paths are given.
         """
-        asset = self._asset(path)
+        asset = moves.number_at(self._connection, path)
         if asset is None:
             return frozenset()
         self._changed.add(asset)
@@ -287,8 +286,7 @@ class Writer:
         ).fetchall()
         beside, corrected = noting.remove(self._connection, asset)
         self._changed |= corrected
-        files = sorted({row[1] for row in described} | beside)
-        again = frozenset(noting.read_again(self._connection, files))
+        again = noting.read_again(self._connection, beside.union(row[1] for row in described))
         own = self._connection.execute(
             sa.select(schema.items.c.id).where(schema.items.c.asset == asset)
         )
@@ -301,7 +299,7 @@ class Writer:
 
         Other files whose captions name it by its path will be read again: their paths are given.
         """
-        if (number := self._asset(path)) is None:
+        if (number := moves.number_at(self._connection, path)) is None:
             return frozenset()
         self._changed.add(number)
         return moves.move(self._connection, number, asset)
@@ -323,9 +321,6 @@ class Writer:
     def forget_changes(self, last: int) -> None:
         """Drop the `changes` up to and with this number."""
         self._delete(schema.changes, schema.changes.c.id <= last)
-
-    def _asset(self, path: str) -> int | None:
-        return moves.number_at(self._connection, path)
 
     def _delete_items(self, numbers: Sequence[int], snapshot: int) -> None:
         for chunk in chunks(numbers):
