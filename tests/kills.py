@@ -12,6 +12,7 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,17 @@ def run_until(folder: str, model: str, last_call: str) -> None:
     """
     import faiss  # noqa: F401  # paid for before the clock begins
 
-    calls, last, lock = 0, int(last_call), threading.Lock()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    start = time.perf_counter()
+    calls = counted(lambda: Indexer(folder, model=model).run(), int(last_call))
+    sys.stdout.write(f"{calls} {time.perf_counter() - start}")
+
+
+def counted(act: Callable[[], object], last: int) -> int:
+    """How often something calls the system or SQLite, killed at such a call by its number."""
+    calls, lock = 0, threading.Lock()
 
     def count(_frame: Any, event: str, called: Any) -> None:
         nonlocal calls
@@ -141,15 +152,14 @@ def run_until(folder: str, model: str, last_call: str) -> None:
                 if calls == last:
                     os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    sys.stdin.readline()
     threading.setprofile(count)
     sys.setprofile(count)
-    start = time.perf_counter()
-    Indexer(folder, model=model).run()
-    sys.setprofile(None)
-    sys.stdout.write(f"{calls} {time.perf_counter() - start}")
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    return calls
 
 
 def _changes_disk(called: Any) -> bool:
