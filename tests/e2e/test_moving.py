@@ -1,4 +1,4 @@
-"""A small form of scripts/bench/moving.py: in each form, out again and in again, nothing differs."""
+"""A small form of scripts/bench/moving.py: in each form, out and in again, nothing differs."""
 
 from __future__ import annotations
 
