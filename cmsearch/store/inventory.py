@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +11,20 @@ from pathlib import Path
 from cmsearch.models.spaces import model_name
 from cmsearch.store import publication
 from cmsearch.store.catalog import files
-from cmsearch.store.catalog.skipped_lines import is_of_lines
-from cmsearch.store.generations import Listed, listed
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The generation that searches use; `lacking` counts the files that it has still to encode."""
+
+    id: int
+    model: str
+    dim: int
+    lacking: int
+    runtime: str
+    space_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,7 @@ class Inventory:
 
     store: Path
     folder: Path
-    serving: Listed | None
+    serving: Serving | None
     generations: int
     files: dict[str, int]
     skipped: int
@@ -50,16 +59,15 @@ class Inventory:
 
 
 def take_inventory(store: Store) -> Inventory:
-    """Count what is in a store."""
+    """Count what is in a store, as it is now: what counts reads indexes and small columns alone."""
     catalog = store.catalog
-    generations = listed(store)
-    serving = next((one for one in generations if one.state == "serves"), None)
-    sizes = files.sizes(catalog, serving.space_id) if serving else {}
+    generations = catalog.generations()
+    serving = _serving(store)
+    vectors = files.vectors(catalog, serving.space_id) if serving else {}
     sounds = catalog.sound_space()
     if sounds is not None:
-        sizes |= files.sizes(catalog, sounds[0])
-    assets = files.assets(catalog).values()
-    failed = [one for one in assets if one.error is not None and not is_of_lines(one.error)]
+        vectors |= files.vectors(catalog, sounds[0])
+    read, skipped = files.read(catalog)
     status = catalog.path.stat()
     days = files.days(catalog) or (None, None)
     return Inventory(
@@ -67,14 +75,10 @@ def take_inventory(store: Store) -> Inventory:
         folder=store.root,
         serving=serving,
         generations=len(generations),
-        files=dict(
-            sorted(
-                (Counter(one.kind for one in assets) - Counter(one.kind for one in failed)).items()
-            )
-        ),
-        skipped=len(failed),
-        items=files.counts(catalog),
-        vectors={str(modality): count for modality, (count, _) in sorted(sizes.items())},
+        files=dict(sorted(read.items())),
+        skipped=skipped,
+        items=dict(sorted(files.counts(catalog).items())),
+        vectors={str(modality): count for modality, count in sorted(vectors.items())},
         index=publication.index_name(catalog),
         recall=_recall(store, serving),
         sound=model_name(sounds[1]) if sounds else None,
@@ -87,7 +91,17 @@ def take_inventory(store: Store) -> Inventory:
     )
 
 
-def _recall(store: Store, serving: Listed | None) -> dict[str, dict[str, float]]:
+def _serving(store: Store) -> Serving | None:
+    found = store.catalog.space()
+    own = [one for one in store.catalog.generations() if found and one.space_id == found[0]]
+    if not own:
+        return None
+    one = own[0]
+    lacking = len(files.lacking(store.catalog, one.space_id))
+    return Serving(one.id, model_name(one.space), one.space.dim, lacking, one.runtime, one.space_id)
+
+
+def _recall(store: Store, serving: Serving | None) -> dict[str, dict[str, float]]:
     manifest = store.published(serving.space_id) if serving else None
     indexes = manifest.indexes if manifest else []
     return {str(one.modality): one.recall for one in indexes if one.recall}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from math import degrees
@@ -21,10 +22,12 @@ from cmsearch.store.catalog.columns import is_hash, is_photo, text_of
 from cmsearch.store.catalog.filters import EARTH_KM, is_near
 from cmsearch.store.catalog.rows import asset_row
 from cmsearch.store.catalog.schema import chunks, understood
+from cmsearch.store.catalog.skipped_lines import BEGINNING
 from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed, listing
 from cmsearch.types import Asset, Capture, Filter, Modality, Segment
 
 _PLACES = 1000
+_FIRST = 1000
 _ASCII = re.compile("[ -~]+")
 _PAGE = 5_000
 
@@ -112,6 +115,8 @@ def lacking_sounds(catalog: Catalog, space: int) -> set[str]:
 
 
 def _lacking(catalog: Catalog, space: int, wanted: sa.ColumnElement[bool]) -> set[str]:
+    if _are_as_many(catalog, space):
+        return set()
     has = sa.select(schema.embeddings.c.id).where(
         schema.embeddings.c.item == schema.items.c.id, schema.embeddings.c.space == space
     )
@@ -122,6 +127,14 @@ def _lacking(catalog: Catalog, space: int, wanted: sa.ColumnElement[bool]) -> se
         .distinct()
     )
     return {row[0] for row in catalog.rows(query)}
+
+
+def _are_as_many(catalog: Catalog, space: int) -> bool:
+    """Whether there are as many items with an embedding in a space as items: two indexes know."""
+    table = schema.embeddings.c
+    own = sa.select(sa.func.count(table.item.distinct())).where(table.space + 0 == space)
+    every = sa.select(sa.func.count()).select_from(schema.items)
+    return bool(catalog.scalar(own) == catalog.scalar(every))
 
 
 def unhashed(catalog: Catalog) -> set[str]:
@@ -185,16 +198,48 @@ def film_ends(catalog: Catalog, paths: Iterable[str]) -> dict[str, float]:
 
 def counts(catalog: Catalog) -> dict[str, int]:
     """How many items there are of each kind."""
-    query = sa.select(schema.items.c.kind, sa.func.count()).group_by(schema.items.c.kind)
+    return _counted(catalog, schema.items.c.kind)
+
+
+def read(catalog: Catalog) -> tuple[dict[str, int], int]:
+    """How many files of each kind were read, and how many could not be; of some maybe all but lines
+    could.
+    """
+    error = schema.assets.c.error
+    known = Counter(_counted(catalog, schema.assets.c.kind, error.is_(None)))
+    beginning = sa.func.substr(error, 1, len(BEGINNING))
+    query = sa.select(schema.assets.c.kind, beginning, sa.func.count()).where(error.is_not(None))
+    skipped = 0
+    for kind, begins, number in catalog.rows(query.group_by(schema.assets.c.kind, beginning)):
+        if begins == BEGINNING:
+            known[kind] += number
+        else:
+            skipped += number
+    return dict(known), skipped
+
+
+def _counted(
+    catalog: Catalog, kind: sa.ColumnElement[str], *where: sa.ColumnElement[bool]
+) -> dict[str, int]:
+    """How many rows there are of each kind; sorting them, as a group does, takes twice the time of
+    counting those of kinds that the first rows have.
+    """
+    some = sa.select(kind).limit(_FIRST).subquery()
+    names = [row[0] for row in catalog.rows(sa.select(some.c[0]).distinct())]
+    sums = (sa.func.count(sa.case((kind == name, 1))) for name in names)
+    total, *found = catalog.rows(sa.select(sa.func.count(), *sums).where(*where))[0]
+    if sum(found) == total:
+        return {name: number for name, number in zip(names, found, strict=True) if number}
+    query = sa.select(kind, sa.func.count()).where(*where).group_by(kind)
     return {row[0]: row[1] for row in catalog.rows(query)}
 
 
 def days(catalog: Catalog) -> tuple[str, str] | None:
     """The first and the last day of the photos: their cameras', or of their last change."""
-    assets, items = schema.assets.c, schema.items.c
-    pictures = sa.select(items.asset).where(is_photo(schema.items))
-    query = sa.select(sa.func.min(assets.taken), sa.func.max(assets.taken))
-    first, last = catalog.rows(query.where(assets.id.in_(pictures)))[0]
+    taken, items = schema.assets.c.taken, schema.items.c
+    photo = sa.exists().where(items.asset == schema.assets.c.id, is_photo(schema.items))
+    query = sa.select(taken).where(taken.is_not(None), photo).limit(1)
+    first, last = (catalog.scalar(query.order_by(order)) for order in (taken, taken.desc()))
     return None if first is None else (first[:10], last[:10])
 
 
@@ -219,6 +264,15 @@ def is_south(catalog: Catalog) -> bool | None:
     some = sa.select(schema.assets.c.latitude).where(schema.assets.c.latitude.is_not(None))
     places = [row[0] for row in catalog.rows(some.limit(_PLACES))]
     return 2 * sum(one < 0 for one in places) > len(places) if places else None
+
+
+def vectors(catalog: Catalog, space: int) -> dict[Modality, int]:
+    """By modality the number of embeddings in a space."""
+    table = schema.embeddings.c
+    query = sa.select(table.modality, sa.func.count()).group_by(table.modality)
+    rows = catalog.rows(query.where(table.space == space))
+    with understood(catalog.path):
+        return {Modality(row[0]): int(row[1]) for row in rows}
 
 
 def sizes(catalog: Catalog, space: int) -> dict[Modality, tuple[int, int]]:

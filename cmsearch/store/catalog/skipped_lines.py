@@ -9,7 +9,8 @@ from cmsearch.types import Skipped
 
 MAX_LINES = 1000
 """Lines of one file that are kept; a file with more has another mistake than its lines."""
-_BEGINNING = '[["'
+BEGINNING = '[["'
+"""With what such a text begins."""
 
 
 def noted(skipped: Sequence[Skipped]) -> str | None:
@@ -35,4 +36,4 @@ def named(path: str, error: str | None) -> list[Skipped]:
 
 def is_of_lines(error: str) -> bool:
     """Whether it is lines that were left out, not the file."""
-    return error.startswith(_BEGINNING)
+    return error.startswith(BEGINNING)

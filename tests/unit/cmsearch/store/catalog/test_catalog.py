@@ -529,3 +529,40 @@ def test_a_filter_by_days_begins_with_these(catalog: Catalog) -> None:
     assert items.embedding_ids(*asked, Modality.TEXT, None, day, ["a.jpg"]).tolist() == []
     found = items.embedding_ids(*asked, Modality.IMAGE, None, day, ["a.jpg", "b.jpg"])
     assert found.tolist() == [1]
+
+
+def test_files_are_counted_by_kind_without_those_that_could_not_be_read(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.jpg", photo(AXES[0]))
+    with catalog.writing() as writer:
+        writer.put_asset(asset("b.jpg", error="it is no picture"))
+        writer.put_asset(asset("c.tsv", "captions", error='[["3", "it names no picture"]]'))
+        writer.put_asset(asset("d.dng", "raw", error="it is cut off"))
+    assert files.read(catalog) == ({"image": 1, "captions": 1}, 2)
+
+
+def test_kinds_that_the_first_rows_have_not_are_counted_too(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = serve(catalog, DIM)
+    put(catalog, number, "a.jpg", photo(AXES[0]))
+    put(catalog, number, "b.tsv", caption("one", AXES[1], "a.jpg"), kind="captions")
+    every = {"photo": 1, "caption": 1}
+    assert files.counts(catalog) == every
+    monkeypatch.setattr(files, "_FIRST", 1)
+    assert files.counts(catalog) == every
+    assert files.vectors(catalog, number) == {Modality.IMAGE: 1, Modality.TEXT: 1}
+
+
+def test_days_are_those_of_photos(catalog: Catalog) -> None:
+    assert files.days(catalog) is None
+    number = serve(catalog, DIM)
+    for path, day, item in (
+        ("a.jpg", 3, photo(AXES[0], "a")),
+        ("b.jpg", 2, photo(AXES[1], "b")),
+        ("c.pdf", 1, page(AXES[2], 1)),
+    ):
+        with catalog.writing() as writer:
+            own = writer.put_asset(asset(path, capture=Capture(datetime(2020, 5, day))))
+            writer.add_item(own, number, item)
+    assert files.days(catalog) == ("2020-05-02", "2020-05-03")
