@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from cmsearch.common.kinds import SUBJECTS
 from cmsearch.common.text import native
 from cmsearch.errors import StoreError
 from cmsearch.store.catalog import files as indexed
@@ -17,7 +18,7 @@ from cmsearch.store.catalog.skipped_lines import named
 from cmsearch.store.store import Store
 from cmsearch.types import Asset, Generation
 from indexer.changes import Changes, compare, find_moved, is_below, moved_asset, was_read
-from indexer.scan import Found, Scan
+from indexer.scan import Found, Scan, of_kinds
 
 
 class Seen(NamedTuple):
@@ -52,15 +53,17 @@ def compared(store: Store, target: Generation | None, seen: Seen) -> Compared:
 
     Raises `StoreError` where all are gone.
     """
-    catalog = store.catalog
-    lacking = Lacking(_unencoded(store, target), indexed.unhashed(catalog) | notes.unnoted(catalog))
+    catalog, rows, lacking = store.catalog, _rows(store, seen), Lacking(set(), set())
+    if seen.scan.changed is None:
+        again = indexed.unhashed(catalog) | notes.unnoted(catalog)
+        lacking = Lacking(_unencoded(store, target), again)
     changes = compare(
-        seen.files, indexed.rows(catalog), seen.scan.skipped,
+        seen.files, rows, seen.scan.skipped,
         lacking=lacking.encodings, unhashed=lacking.hashes, outdated=seen.outdated,
     )  # fmt: skip
     if not changes.removed:
         return Compared(changes, {}, lacking)
-    if not seen.scan.count:
+    if _are_all_gone(store, seen, changes):
         raise StoreError(
             f"None of the {indexed.count(catalog)} files that were indexed is in {seen.folder} any "
             "more. If its drive is not mounted, mount it and run the command again; if they were "
@@ -84,9 +87,11 @@ def compared(store: Store, target: Generation | None, seen: Seen) -> Compared:
 def settled(store: Store, seen: Seen, found: Compared) -> Changes:
     """What is to be read, after the catalog has followed what was moved or is gone."""
     changes = found.changes
-    if not changes.removed and not changes.moved:
+    again = _waiting(store, seen, changes)
+    if changes.removed or changes.moved:
+        again |= _follow(store, found)
+    if not again and not changes.moved:
         return changes
-    again = _follow(store, found)
     changed, lacking, unhashed = [*changes.changed], [*changes.lacking], [*changes.unhashed]
     skipped = [*changes.skipped]
     for path, file in changes.moved.items():
@@ -103,14 +108,31 @@ def settled(store: Store, seen: Seen, found: Compared) -> Changes:
     assets = indexed.assets_at(store.catalog, again - known)
     read = [file for file in _present(seen.folder, assets) if not is_below(file.path, hidden)]
     paths, late = {file.path for file in read}, {file.path for file in lacking}
+    counted = paths - late
+    if seen.scan.changed is not None:
+        counted &= {file.path for file in seen.files}
     return replace(
         changes,
         changed=[*changed, *read],
-        unchanged=changes.unchanged - sum(was_read(assets[one].error) for one in paths - late),
+        unchanged=changes.unchanged - sum(was_read(assets[one].error) for one in counted),
         skipped=[one for one in skipped if one.path not in paths],
         lacking=[file for file in lacking if file.path not in paths],
         unhashed=[file for file in unhashed if file.path not in paths],
     )
+
+
+def _rows(store: Store, seen: Seen) -> Iterable[Sequence[Any]]:
+    """The rows that the files are compared with: all, or those of what may have changed."""
+    changed = seen.scan.changed
+    if changed is None:
+        return indexed.rows(store.catalog)
+    return indexed.rows_near(store.catalog, [file.path for file in seen.files], changed)
+
+
+def _are_all_gone(store: Store, seen: Seen, changes: Changes) -> bool:
+    if seen.scan.count:
+        return False
+    return seen.scan.changed is None or len(changes.removed) == indexed.count(store.catalog)
 
 
 def _unencoded(store: Store, target: Generation | None) -> set[str]:
@@ -118,6 +140,16 @@ def _unencoded(store: Store, target: Generation | None) -> set[str]:
     found = indexed.lacking(store.catalog, target.space_id if target else 0)
     sounds = store.catalog.sound_space()
     return found if sounds is None else found | indexed.lacking_sounds(store.catalog, sounds[0])
+
+
+def _waiting(store: Store, seen: Seen, changes: Changes) -> frozenset[str]:
+    """Files that are read in each run, since what they are about may have come, and that this one
+    hasn't looked at.
+    """
+    new = (*changes.added, *changes.changed, *changes.moved.values())
+    if seen.scan.changed is None or not any(True for _ in of_kinds(new, *SUBJECTS)):
+        return frozenset()
+    return frozenset(indexed.unsettled(store.catalog))
 
 
 def _follow(store: Store, found: Compared) -> frozenset[str]:

@@ -9,10 +9,13 @@ a regular expression of bounded time: the first place where the text after a sta
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+
+from cmsearch.common.text import native
 
 MAX_RULES = 10_000
 """Rules of a file at most; nobody writes more by hand."""
@@ -78,6 +81,30 @@ class Rules:
                     last = rule
                     break
         return None if last is None else not last.is_kept
+
+
+Ruled = tuple[tuple[Rules, bytes], ...]
+"""The rules of a folder and those above, the innermost last, each with the path from its folder."""
+
+
+def is_ignored(name: str, is_folder: bool, rules: Ruled) -> bool:
+    """The innermost ignore file with something to say about a name in a folder decides."""
+    own = _bytes(name) if rules else b""
+    for rule, place in reversed(rules):
+        verdict = rule.verdict(place + own, is_folder)
+        if verdict is not None:
+            return verdict
+    return False
+
+
+def within(rules: Ruled, name: str) -> Ruled:
+    """The rules of a folder for the folder of this name in it."""
+    return tuple((rule, place + _bytes(name) + b"/") for rule, place in rules)
+
+
+def _bytes(name: str) -> bytes:
+    """A name as the system has it, which is what rules are compared with."""
+    return os.fsencode(native(name))
 
 
 def _lines(data: bytes) -> Iterator[bytes]:

@@ -51,6 +51,10 @@ class Report:
     """
     bound: str = ""
     """The stage that took longest, of those that run at the same time: to make it faster helps."""
+    is_whole: bool = True
+    """Whether all files were looked at. Else those near what changed were, and `unchanged`,
+    `skipped` and `unread` are of these.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from cmsearch.common.text import caseless, native
 from cmsearch.media.readers import is_long, make_reader, may_be_table, names, names_by_suffix
 from cmsearch.types import Skipped
 from indexer.beside import JSON, XMP, subjects_beside
+from indexer.parts import parts
 from indexer.pipeline import Clock
 from indexer.walk import Listed, Walk, suffix
 
@@ -55,12 +56,15 @@ class Scan:
 
     The files come in the order of their paths, but for those that links have to do with, which come
     last. At the end `count` is their number, `kinds` has the kinds of all of them, and `skipped`
-    what could not be looked at, or needs an extra of cmsearch which isn't installed. Raises
-    `StoreNotFoundError`.
+    what could not be looked at, or needs an extra of cmsearch which isn't installed. If only what
+    is at some paths has `changed`, only their folders are looked at, see `indexer.parts`. Raises
+    `StoreNotFoundError`, and `Unclear` where that isn't enough.
     """
 
-    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, clock: Clock | None = None, changed: Collection[str] | None = None
+    ) -> None:
+        self._folder, self.changed = folder, changed
         self._clock = clock or Clock()
         self._kinds, self._missing = _kinds_by_suffix()
         self._odd = {*self._missing, *(self._kinds[end] for end in self._kinds if end == _STREAM)}
@@ -73,13 +77,18 @@ class Scan:
 
     def __iter__(self) -> Iterator[Found]:
         waiting: list[Found] = []  # of the folders above, what comes behind the one that is listed
-        for prefix, files in self._listed(self._walk.real()):
+        for prefix, files in self._listed(self._folders()):
             while waiting and waiting[-1].path < prefix:
                 yield waiting.pop()
             waiting += reversed(files)
         yield from reversed(waiting)
         for _, files in self._listed(self._walk.linked()):
             yield from files
+
+    def _folders(self) -> Iterator[Listed]:
+        if self.changed is None:
+            return self._walk.real()
+        return parts(self._folder, self._walk, self.changed)
 
     @property
     def unread(self) -> dict[str, int]:

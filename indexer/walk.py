@@ -23,7 +23,7 @@ from cmsearch.store.filesystem import is_of_system, system_folders
 from cmsearch.store.lock import LOCK
 from cmsearch.store.store import CATALOG
 from cmsearch.types import Skipped
-from indexer.ignoring import Rules
+from indexer.ignoring import Ruled, Rules, is_ignored, within
 
 IGNORE_FILE = ".cmsearchignore"
 ALWAYS_IGNORED = frozenset(
@@ -41,9 +41,6 @@ _ODD = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
 }
-
-Ruled = tuple[tuple[Rules, bytes], ...]
-"""The rules of a folder and those above, the innermost last, each with the path from its folder."""
 
 
 class Listed(NamedTuple):
@@ -86,6 +83,7 @@ class Walk:
             raise StoreNotFoundError(
                 f"In {folder} the system shows itself. Name a folder of files."
             )
+        self._folder = folder
         self.skipped: list[Skipped] = []
         self.unread: Counter[str] = Counter()
         self._kinds = kinds
@@ -97,17 +95,55 @@ class Walk:
         self._inside: dict[str, _Place | None] = {}
         self._linked: dict[str, tuple[str, str]] = {}
         try:
-            root = os.path.realpath(folder, strict=True)
-            self._first = self._list(_Place(root, "", ()))
+            self._root = _Place(os.path.realpath(folder, strict=True), "", ())
+            os.scandir(self._root.place).close()
         except OSError as error:
-            reason = f"The folder {folder} can't be read: {error.strerror}."
-            raise StoreNotFoundError(reason) from error
+            raise _unreadable(folder, error) from error
+
+    @property
+    def has_links(self) -> bool:
+        """Whether there were links in what was listed."""
+        return bool(self._links or self._new_links or self._held)
 
     def real(self) -> Iterator[Listed]:
         """The folders without links in them, each before those in it, in the order of paths."""
-        if self._first is not None:
-            yield self._first
+        try:
+            first = self._list(self._root)
+        except OSError as error:
+            raise _unreadable(self._folder, error) from error
+        if first is not None:
+            yield first
         yield from self._below()
+
+    def part(self, path: str, *, is_whole: bool) -> Iterator[Listed]:
+        """The folder at a path, and with those in it if it `is_whole`; nothing where it is passed
+        over or not there. Raises `OSError` where a link leads to it.
+        """
+        try:
+            folder = self._at(path)
+            listed = None if folder is None else self._list(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        if listed is not None:
+            yield listed
+        if is_whole:
+            yield from self._below()
+        self._folders.clear()
+
+    def _at(self, path: str) -> _Place | None:
+        """A folder, as a walk from the first one finds it."""
+        folder = self._root
+        for name in path.rstrip("/").split("/") if path else ():
+            own = self._with_rules(folder, is_ruled=True)
+            place = str(Path(folder.place) / native(name))
+            status = os.lstat(place)
+            if stat.S_ISLNK(status.st_mode):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), place)
+            is_passed = not _is_visible(name) or is_ignored(name, True, own.rules)
+            if is_passed or place in self._system or _is_store_at(folder.place):
+                return None
+            folder = _Place(place, f"{folder.path}{name}/", within(own.rules, name))
+        return folder
 
     def linked(self) -> Iterator[Listed]:
         """After all these, what links lead to, and the folders that have links in them."""
@@ -145,9 +181,7 @@ class Walk:
         if _is_store(names):
             return None
         self._inside[folder.place] = None
-        own = _rules(Path(folder.place)) if IGNORE_FILE in names else None
-        if own is not None:
-            folder = _Place(folder.place, folder.path, (*folder.rules, (own, b"")))
+        folder = self._with_rules(folder, is_ruled=IGNORE_FILE in names)
         self._inside[folder.place] = folder
         found, below, links = Listed(folder.path, [], {}), len(self._folders), len(self._new_links)
         for entry in entries:
@@ -159,6 +193,12 @@ class Walk:
             self._held[folder.path] = found
             return None
         return found
+
+    def _with_rules(self, folder: _Place, *, is_ruled: bool) -> _Place:
+        """A folder with the rules of its own ignore file, if it may have one."""
+        own = _rules(Path(folder.place)) if is_ruled else None
+        rules = folder.rules if own is None else (*folder.rules, (own, b""))
+        return _Place(folder.place, folder.path, rules)
 
     def _see(self, entry: os.DirEntry[str], folder: _Place, found: Listed) -> None:
         name = entry.name
@@ -173,7 +213,7 @@ class Walk:
                 self._pass_over(entry, folder.rules)
             else:
                 own = name if name.isascii() else storable(name)
-                if not (folder.rules and _is_ignored(own, False, folder.rules)):
+                if not (folder.rules and is_ignored(own, False, folder.rules)):
                     self._take(own, kind, entry.stat(), found)
         except ValueError as error:
             self._skip(folder.path + name, str(error))
@@ -185,14 +225,14 @@ class Walk:
         if entry.path in self._system:
             return
         name = storable(entry.name)
-        if not _is_ignored(name, True, folder.rules):
+        if not is_ignored(name, True, folder.rules):
             path = f"{folder.path}{name}/"
-            self._folders.append(_Place(entry.path, path, _within(folder.rules, name)))
+            self._folders.append(_Place(entry.path, path, within(folder.rules, name)))
 
     def _follow(self, link: _Place) -> None:
         """See to what a link leads to, unless it was seen already; raises `OSError`."""
         prefix, name = split(link.path)
-        if _is_ignored(name, False, link.rules):
+        if is_ignored(name, False, link.rules):
             return
         try:
             real = os.path.realpath(link.place, strict=True)
@@ -205,8 +245,8 @@ class Walk:
             return
         kind = self._kind(name)
         if stat.S_ISDIR(status.st_mode):
-            if not _is_ignored(name, True, link.rules):
-                self._folders.append(_Place(real, f"{link.path}/", _within(link.rules, name)))
+            if not is_ignored(name, True, link.rules):
+                self._folders.append(_Place(real, f"{link.path}/", within(link.rules, name)))
         elif kind is not None:
             known = self._known(real) if stat.S_ISREG(status.st_mode) else None
             if known is None:
@@ -227,7 +267,7 @@ class Walk:
         ):
             with suppress(ValueError):
                 own = storable(name)
-                if not _is_ignored(own, False, folder.rules):
+                if not is_ignored(own, False, folder.rules):
                     return folder.path + own, kind
         return self._linked.get(real)
 
@@ -245,7 +285,7 @@ class Walk:
         if entry.name.lower() in _CLUTTER or end in _BESIDE or not entry.is_file():
             return
         with suppress(ValueError):  # a name that rules can't be compared with
-            if rules and _is_ignored(storable(entry.name), False, rules):
+            if rules and is_ignored(storable(entry.name), False, rules):
                 return
         self.unread[end] += 1
 
@@ -255,6 +295,10 @@ class Walk:
     def _kind(self, name: str) -> str | None:
         end = suffix(name)
         return self._kinds.get(end) or self._kinds.get(end.lower())
+
+
+def _unreadable(folder: Path, error: OSError) -> StoreNotFoundError:
+    return StoreNotFoundError(f"The folder {folder} can't be read: {error.strerror}.")
 
 
 def suffix(path: str) -> str:
@@ -289,6 +333,11 @@ def _is_store(names: set[str]) -> bool:
     return CATALOG in names and any(name == LOCK or name.startswith("manifest-") for name in names)
 
 
+def _is_store_at(place: str) -> bool:
+    has_catalog = os.path.lexists(Path(place) / CATALOG)
+    return has_catalog and _is_store({path.name for path in Path(place).iterdir()})
+
+
 def _rules(folder: Path) -> Rules | None:
     try:
         return Rules(read_file(folder / IGNORE_FILE, _MAX_RULES))
@@ -298,23 +347,3 @@ def _rules(folder: Path) -> Rules | None:
         raise OSError(errno.EFBIG, f"{error} ({IGNORE_FILE} in it)") from error
     except OSError as error:
         raise OSError(error.errno, f"{error.strerror} ({IGNORE_FILE} in it)") from error
-
-
-def _is_ignored(name: str, is_folder: bool, rules: Ruled) -> bool:
-    """The innermost ignore file with something to say about a name in a folder decides."""
-    own = _bytes(name) if rules else b""
-    for rule, place in reversed(rules):
-        verdict = rule.verdict(place + own, is_folder)
-        if verdict is not None:
-            return verdict
-    return False
-
-
-def _within(rules: Ruled, name: str) -> Ruled:
-    """The rules of a folder for the folder of this name in it."""
-    return tuple((rule, place + _bytes(name) + b"/") for rule, place in rules)
-
-
-def _bytes(name: str) -> bytes:
-    """A name as the system has it, which is what rules are compared with."""
-    return os.fsencode(native(name))

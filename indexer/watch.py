@@ -7,17 +7,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
-from watchfiles import Change, watch
+from watchfiles import watch
 
+from cmsearch.common.text import storable
 from cmsearch.errors import CmsearchError, StoreError
 from cmsearch.store.compaction import apart, compact
 from cmsearch.store.store import Store
 from cmsearch.types import Progress
 from indexer.indexer import Indexer
 from indexer.report import Report
+from indexer.walk import IGNORE_FILE
 
 log = logging.getLogger("cmsearch")
 
@@ -41,26 +44,33 @@ def follow(
     """What each run did, or why it failed: one at once, then one after each change.
 
     A run waits until the folder has been quiet for a moment, at most for half a minute, and looks
-    at all files again: what was changed while many others were, when the system may drop events,
-    isn't missed. Every `rescan` seconds it runs without an event too, for what no event tells of.
-    With `poll` the files' times are looked at all the while, for folders without events. A minute
-    after a run the index is compacted where much lies apart. Ends when `stop` is set. Raises what
-    the first run raises, and `StoreError` where the folder can't be watched.
+    at what the events name. It looks at all files where that isn't enough, as `indexer.parts` says,
+    after half a minute of events, when the system may drop some, after a run that failed, and every
+    `rescan` seconds, for what no event tells of. With `poll` the files' times are looked at all the
+    while, for folders without events. A minute after a run the index is compacted where much lies
+    apart. Ends when `stop` is set. Raises what the first run raises, and `StoreError` where the
+    folder can't be watched.
     """
     yield indexer.run(progress)
     due = time.monotonic()  # once more, for what happened before the watch began
     first_change: float | None = None
     idle_from: float | None = due
+    changed = set[str]()
     for changes in _events(indexer, poll, stop):
         now = time.monotonic()
+        changed |= changes
         if changes:
             first_change = first_change or now
         waited = first_change is not None and now - first_change >= _LONGEST_WAIT
         settled = first_change is not None and not changes
         if settled or waited or now >= due:
             first_change = None
-            done = _attempt(indexer, progress)
-            due = time.monotonic() + (rescan if isinstance(done, Report) else _RETRY)
+            done = _attempt(indexer, progress, None if waited or now >= due else changed)
+            if not isinstance(done, Report):
+                due = time.monotonic() + _RETRY
+            elif done.is_whole:
+                due = time.monotonic() + rescan
+            changed.clear()
             idle_from = time.monotonic()
             yield done
         elif first_change is None and idle_from is not None and now - idle_from >= _IDLE:
@@ -69,11 +79,11 @@ def follow(
 
 
 def _attempt(
-    indexer: Indexer, progress: Callable[[Progress], object] | None
+    indexer: Indexer, progress: Callable[[Progress], object] | None, changed: set[str] | None
 ) -> Report | CmsearchError:
     """One run; an error of it, such as a drive that is away, may be over at the next one."""
     try:
-        return indexer.run(progress)
+        return indexer.run(progress, changed)
     except CmsearchError as error:
         return error
 
@@ -89,14 +99,14 @@ def _compact(place: Path) -> None:
         log.warning("The index isn't compacted for now: %s", error)
 
 
-def _events(indexer: Indexer, poll: bool, stop: Event | None) -> Iterator[set[tuple[Change, str]]]:
-    """The changes in the folder, or none after each tick without one.
+def _events(indexer: Indexer, poll: bool, stop: Event | None) -> Iterator[set[str]]:
+    """The paths that changed in the folder, or none after each tick without one.
 
     They are sifted here: what the watch itself leaves out is no tick, and a store that is searched
     without pause would hold all runs up.
     """
     folder = indexer.folder
-    is_visible = _Visible(folder, indexer.store)
+    places = _Places(folder, indexer.store)
     while stop is None or not stop.is_set():
         try:
             for changes in watch(
@@ -108,10 +118,10 @@ def _events(indexer: Indexer, poll: bool, stop: Event | None) -> Iterator[set[tu
                 stop_event=stop,
                 force_polling=poll or None,
             ):
-                yield {one for one in changes if is_visible(one[1])}
+                yield {path for _, place in changes if (path := places.path(place)) is not None}
             return
         except RuntimeError:  # watchfiles gives up at a name that is not UTF-8
-            yield {(Change.modified, str(folder))}
+            yield {""}
         except FileNotFoundError:  # the folder is gone; it may be mounted again
             time.sleep(_TICK_MS / 1000)
             yield set()
@@ -123,7 +133,7 @@ def _events(indexer: Indexer, poll: bool, stop: Event | None) -> Iterator[set[tu
             ) from error
 
 
-class _Visible:
+class _Places:
     """Leaves out what is hidden, and the store wherever it is: each run writes in it."""
 
     def __init__(self, folder: Path, store: Path) -> None:
@@ -131,9 +141,17 @@ class _Visible:
         self._folders = (folder.absolute(), folder.resolve())
         self._stores = {store.absolute(), store.resolve()}
 
-    def __call__(self, path: str) -> bool:
-        place = Path(path)
-        if self._stores & {place, *place.parents}:
-            return False
-        own = [place.relative_to(one) for one in self._folders if place.is_relative_to(one)]
-        return not (own and any(part.startswith(".") for part in own[0].parts))
+    def path(self, place: str) -> str | None:
+        """The path from the folder of a place that runs look at; "" is for all of them."""
+        changed = Path(place)
+        if self._stores & {changed, *changed.parents}:
+            return None
+        for folder in self._folders:
+            if changed.is_relative_to(folder):
+                own = changed.relative_to(folder)
+                names = own.parts[:-1] if own.name == IGNORE_FILE else own.parts
+                if any(name.startswith(".") for name in names):
+                    return None
+                with suppress(ValueError):  # a name that has no form in a catalog
+                    return "" if own == Path() else storable(own.as_posix())
+        return ""

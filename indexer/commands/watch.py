@@ -72,7 +72,7 @@ def watch(
                     click.echo(f"{_now()}  {done}", err=True)
                     continue
                 _print(done, known, style)
-                known = set(done.skipped)
+                known = {*done.skipped, *(() if done.is_whole else known)}
     except KeyboardInterrupt:
         click.echo("Stopped. The index is as of the last line.", err=True)
 

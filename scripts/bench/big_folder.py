@@ -1,11 +1,12 @@
 """What indexing costs in a folder of very many small files, of which few or none have changed.
 
-    python -m scripts.bench.big_folder FOLDER --files 200000 [--changed 100]
+    python -m scripts.bench.big_folder FOLDER --files 200000 [--changed 100] [--first]
 
 Makes the folder and its store, if they aren't there: tiny pictures in folders of a hundred, and
 rows for them that were put in together, in the space of the fake model of the tests. Then it
 indexes by the command, each time in a process of its own: nothing new, so many added, these
-deleted. Each line says what a run cost beyond its walk, in processor time, and its memory.
+deleted. Each line says what a run cost beyond its walk, in processor time, and its memory. With
+`--first` a folder without a store is indexed, and the memory at every tenth of it is told.
 """
 
 from __future__ import annotations
@@ -14,23 +15,24 @@ import argparse
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 import sqlalchemy as sa
 
 from cmsearch.store.catalog import schema, sqlite_words
 from cmsearch.store.catalog.rows import asset_row
 from cmsearch.store.store import DIRECTORY, Store
-from cmsearch.types import Asset
+from cmsearch.types import Asset, Progress
+from indexer import Indexer
 from indexer.scan import Found, scan
 from tests import fakes
 from tests.builders import serve, write_picture
-from tests.processes import command, environment
+from tests.processes import command, environment, know_fake
 
 PAGE = 20_000
 MODEL = "fake:colours"
@@ -55,7 +57,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--files", type=int, default=200_000)
     parser.add_argument("--changed", type=int, default=100)
+    parser.add_argument("--first", action="store_true")
     arguments = parser.parse_args()
+    if arguments.first:
+        write(arguments.folder, arguments.files)
+        for done, megabytes in first(arguments.folder, max(arguments.files // 10, 1000)):
+            print(f"{done:8} items written, {megabytes:5.0f} MB")
+        return
     make(arguments.folder, arguments.files)
     for name, cost in runs(arguments.folder, arguments.changed):
         print(
@@ -69,13 +77,43 @@ def make(folder: Path, count: int) -> None:
     """The folder and its store, unless they are there."""
     if (folder / DIRECTORY).exists():
         return
+    write(folder, count)
+    fill(folder)
+
+
+def write(folder: Path, count: int) -> None:
+    """The folder alone, unless it is there."""
+    if folder.exists():
+        return
     bytes_of = [write_picture(folder / f"{one}.png", one).read_bytes() for one in COLOURS]
     for number in range(count):
         place = folder / f"{number // 10_000:03}" / f"trip {number // 100}"
         if number % 100 == 0:
             place.mkdir(parents=True)
         (place / f"IMG_{number:07}.png").write_bytes(bytes_of[number % len(COLOURS)])
-    fill(folder)
+
+
+def first(folder: Path, every: int) -> Iterator[tuple[int, float]]:
+    """Index a folder in this process; the memory after the first thousand items and each `every`
+    more, and at the end.
+    """
+    know_fake()
+    found: list[tuple[int, float]] = []
+    due = 1000
+
+    def look(event: Progress) -> None:
+        nonlocal due
+        if event.stage == "index" and event.done >= due:
+            found.append((event.done, _resident()))
+            due = max(due + every, every) // every * every
+
+    report = Indexer(folder, model=MODEL).run(look)
+    yield from found
+    yield report.added, _resident()
+
+
+def _resident() -> float:
+    return float(psutil.Process().memory_info().rss) / 2**20
 
 
 def fill(folder: Path) -> None:
@@ -146,5 +184,4 @@ def run(folder: Path, *options: object) -> Cost:
 
 
 if __name__ == "__main__":
-    start = time.monotonic()
     main()

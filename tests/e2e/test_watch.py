@@ -20,6 +20,7 @@ from indexer import watch
 from indexer.indexer import Indexer
 from indexer.report import Report
 from indexer.scan import scan
+from indexer.walk import IGNORE_FILE
 from indexer.watch import follow
 from tests.builders import write_files, write_picture
 from tests.processes import Process, started
@@ -96,6 +97,24 @@ def test_a_failing_run_is_tried_again(
     assert isinstance(seen[0], Report) and isinstance(seen[3], Report)
     assert isinstance(seen[1], StoreLockedError) and isinstance(seen[2], StoreLockedError)
     assert is_current(tmp_path)
+
+
+def test_after_an_event_only_its_folder_is_looked_at(tmp_path: Path, fake_model: str) -> None:
+    """Two runs look at all files as the watch begins, and one does for other rules."""
+    write_picture(tmp_path / "a" / "first.png")
+    seen = list[Report]()
+    for done in follow(Indexer(tmp_path, model=fake_model), rescan=600, stop=ended(PATIENCE)):
+        assert isinstance(done, Report)
+        seen.append(done)
+        if len(seen) == 2:
+            write_picture(tmp_path / "b" / "second.png", "blue")
+        elif len(seen) == 3:
+            assert is_current(tmp_path)
+            (tmp_path / IGNORE_FILE).write_text("a/\n")
+        elif len(seen) == 4:
+            break
+    assert [one.is_whole for one in seen] == [True, True, False, True]
+    assert (seen[2].added, seen[3].removed) == (1, 1)
 
 
 def ended(seconds: float) -> threading.Event:

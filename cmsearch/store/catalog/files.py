@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from math import degrees
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -24,7 +25,7 @@ from cmsearch.store.catalog.rows import asset_row
 from cmsearch.store.catalog.schema import chunks, understood
 from cmsearch.store.catalog.skipped_lines import BEGINNING
 from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed, listing
-from cmsearch.types import Asset, Capture, Filter, Modality, Segment
+from cmsearch.types import STALE, Asset, Capture, Filter, Modality, Segment
 
 _PLACES = 1000
 _FIRST = 1000
@@ -45,11 +46,14 @@ class Row(NamedTuple):
 
 _columns = schema.assets.c
 _WHOLE = sa.select(*(_columns[name] for name in asset_row(Asset("", "", 0, None, None))))
-_PAGES = Prepared(
-    sa.select(*(_columns[name] for name in Row._fields))
-    .where(_columns.path > given("after"))
-    .order_by(_columns.path)
-    .limit(given("most"))
+_ROWS = sa.select(*(_columns[name] for name in Row._fields)).order_by(_columns.path)
+_PAGES = Prepared(_ROWS.where(_columns.path > given("after")).limit(given("most")))
+_ROWS_AT = Prepared(_ROWS.where(_columns.path.in_(listed("paths"))))
+_ROWS_BELOW = Prepared(
+    _ROWS.where(_columns.path > given("folder"), _columns.path < given("next_folder"))
+)
+_UNSETTLED = Prepared(
+    sa.select(_columns.path).where(sa.or_(_columns.mtime_ns.is_(None), _columns.mtime_ns == STALE))
 )
 _AT = Prepared(_WHOLE.where(_columns.path.in_(listed("paths"))))
 _OF_KINDS = sa.select(_columns.path).where(_columns.kind.in_(listed("kinds")))
@@ -75,11 +79,30 @@ def rows(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
     """What a `Row` has of every file, as plain tuples in the order of paths, a page at a time."""
     after = ""
     while found := catalog.run(_PAGES, after=after, most=_PAGE):
-        with understood(catalog.path):
-            if not all(isinstance(row[0], str) and isinstance(row[5] or "", str) for row in found):
-                raise TypeError("a text is a string")
-        yield from found
+        yield from _checked(catalog, found)
         after = found[-1][0]
+
+
+def rows_near(
+    catalog: Catalog, paths: Iterable[str], folders: Iterable[str]
+) -> list[tuple[Any, ...]]:
+    """The same of the files at some paths and of those in some folders, if these are any."""
+    found = catalog.run(_ROWS_AT, paths=listing({*paths, *folders}))
+    for folder in folders:
+        found += catalog.run(_ROWS_BELOW, folder=f"{folder}/", next_folder=f"{folder}0")
+    return sorted({row[0]: row for row in _checked(catalog, found)}.values(), key=itemgetter(0))
+
+
+def unsettled(catalog: Catalog) -> set[str]:
+    """The paths of the files that the next run reads again, whatever they are by then."""
+    return {row[0] for row in catalog.run(_UNSETTLED)}
+
+
+def _checked(catalog: Catalog, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    with understood(catalog.path):
+        if not all(isinstance(row[0], str) and isinstance(row[5] or "", str) for row in found):
+            raise TypeError("a text is a string")
+    return found
 
 
 def count(catalog: Catalog) -> int:
