@@ -59,7 +59,7 @@ def duplicates(path: Path | None, store: Path | None, style: str) -> None:
         _print_table(found.groups)
     if found.unhashed:
         click.echo(
-            f"{found.unhashed} pictures were indexed by an older version and are only compared "
+            f"{found.unhashed} pictures were imported, or indexed by an older version, and only compared "
             "byte by byte: run `cmsearch index`.",
             err=True,
         )

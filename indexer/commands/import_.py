@@ -95,7 +95,8 @@ def print_imported(done: Imported) -> None:
         else:
             click.echo(f"not checked: none of the {what} could be encoded again", err=True)
     known = f", {done.known} known before" if done.known else ""
-    click.echo(f"imported: {done.added} from {done.source}{known}")
+    others = f", which has {done.elsewhere} of other folders" if done.elsewhere else ""
+    click.echo(f"imported: {done.added} from {done.source}{known}{others}")
     if done.away:
         click.echo(
             f"{done.away} of them are of files that aren't there. They can be found until "

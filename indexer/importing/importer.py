@@ -19,7 +19,7 @@ from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Modality, Progress, Skipped
 from indexer.importing.checking import CLOSE, Agreement, Sample, agreement
 from indexer.importing.landing import Landed, Landing, Passed
-from indexer.importing.places import Places
+from indexer.importing.places import OUTSIDE, Places
 from indexer.importing.rows import Source
 from indexer.importing.sources import open_source
 
@@ -64,6 +64,8 @@ class Imported:
     """Items that had vectors of this model."""
     away: int
     """Items of files that aren't there; they can be found until `cmsearch index` misses them."""
+    elsewhere: int
+    """Rows of a source of many folders that are of others."""
     passed: Mapping[str, int]
     """Of how many rows nothing was taken over, by the reason."""
     skipped: tuple[Skipped, ...]
@@ -85,6 +87,7 @@ class _Counts:
     added: int = 0
     known: int = 0
     away: int = 0
+    elsewhere: int = 0
     passed: Counter[str] = field(default_factory=Counter)
     skipped: list[Skipped] = field(default_factory=list)
 
@@ -138,6 +141,7 @@ class Importer:
                 added=counts.added,
                 known=counts.known,
                 away=counts.away,
+                elsewhere=counts.elsewhere,
                 passed=dict(counts.passed.most_common()),
                 skipped=tuple(counts.skipped),
                 checked=checked,
@@ -233,7 +237,9 @@ class Importer:
 
         for rows in self._landing.land(source):
             for row in rows:
-                if isinstance(row, Passed):
+                if isinstance(row, Passed) and source.is_of_many and row.reason == OUTSIDE:
+                    counts.elsewhere += 1
+                elif isinstance(row, Passed):
                     counts.note(row)
                 else:
                     waiting.append(row)

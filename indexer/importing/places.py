@@ -18,6 +18,10 @@ from indexer.walk import ALWAYS_IGNORED
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
+OUTSIDE = "lies outside the folder"
+"""Why nothing is taken over of a path that leads to another folder."""
+
+
 class Unplaced(ValueError):  # noqa: N818 - it says why a row is passed over
     """A path is of nothing that could be indexed in the folder."""
 
@@ -68,10 +72,10 @@ class Places:
                 break
         else:
             if path.startswith("/") or _DRIVE.match(path):
-                raise Unplaced("lies outside the folder")
+                raise Unplaced(OUTSIDE)
         inside = posixpath.normpath(path)
         if inside in (".", "..") or inside.startswith("../"):
-            raise Unplaced("lies outside the folder")
+            raise Unplaced(OUTSIDE)
         return inside
 
     def _status(self, inside: str) -> tuple[int | None, int | None]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ def of_rclip(path: Path) -> Source:
         rows = _number(database.rows("SELECT count(*) FROM images WHERE deleted IS NULL"))
         dim = _dim(path, database)
     model = next(name for first, name in MODELS if version >= first)
-    return Source("a database of rclip", rows, dim, lambda: _pages(path, dim), model)
+    pages = partial(_pages, path, dim)
+    return Source("a database of rclip", rows, dim, pages, model, is_of_many=True)
 
 
 def _dim(path: Path, database: Foreign) -> int:

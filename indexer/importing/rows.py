@@ -60,6 +60,8 @@ class Source:
     """The name of the model, where the source says it."""
     space: Space | None = None
     """The space that they are in, where the source says it."""
+    is_of_many: bool = False
+    """Whether it has the pictures of other folders too."""
     left_out: tuple[str, ...] = ()
     """What else is in it that isn't taken over, as sentences."""
 

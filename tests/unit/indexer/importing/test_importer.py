@@ -324,6 +324,15 @@ def test_a_picture_that_was_moved_or_damaged_before_it_was_read_is_no_riddle(
     assert content(folder) == indexed(folder)
 
 
+def test_rclip_knows_other_folders_too(folder: Path, tmp_path: Path) -> None:
+    imports.write_pictures(tmp_path / "other", 4)
+    found = names(tmp_path)
+    done = Importer(
+        imports.write_rclip(tmp_path / "a.db", tmp_path, found), folder, wanted=NAMED
+    ).run()
+    assert (done.added, done.elsewhere, done.passed) == (20, 4, {})
+
+
 def test_paths_that_aren_t_of_pictures_here_are_told(folder: Path, tmp_path: Path) -> None:
     found = names(folder)
     odd = ["../x.png", "/etc/x.png", ".hidden/x.png", "notes", "0/a.md", "", "a\0b.png"]
