@@ -59,8 +59,8 @@ def duplicates(path: Path | None, store: Path | None, style: str) -> None:
         _print_table(found.groups)
     if found.unhashed:
         click.echo(
-            f"{found.unhashed} pictures were imported, or indexed by an older version, and only compared "
-            "byte by byte: run `cmsearch index`.",
+            f"{found.unhashed} pictures were imported, or indexed by an older version, and are "
+            "only compared byte by byte: run `cmsearch index`.",
             err=True,
         )
     if not found.groups:

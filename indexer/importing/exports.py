@@ -69,7 +69,7 @@ def of_export(folder: Path, wanted: Sequence[Modality]) -> Source:
         lambda: _pages(places, table),
         model_name(space),
         space,
-        left,
+        left_out=left,
     )
 
 
