@@ -32,6 +32,7 @@ from cmsearch.types.media import (
     Reading,
     Segment,
     Skipped,
+    TextLine,
     Window,
 )
 from cmsearch.types.search import (
@@ -83,5 +84,6 @@ __all__ = [
     "Segment",
     "Skipped",
     "Space",
+    "TextLine",
     "Window",
 ]

@@ -168,6 +168,22 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class TextLine:
+    """A line of text in a picture."""
+
+    text: str
+    """What it says."""
+    score: float
+    """How sure that is, from 0 to 1."""
+    box: tuple[float, ...]
+    """Its four corners, each as x and y in shares of the picture's width and height, from the upper
+    left of the text on, clockwise.
+    """
+    page: int = 0
+    """The page of a document, from 1; 0 in a picture."""
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """What a recording or a film sounds like for some seconds."""
 

@@ -1,0 +1,181 @@
+"""RapidOCR's PP-OCRv6 small: where there is text in a picture, and what it says.
+
+The detector (Liao et al. 2020, arXiv 1911.08947) and the recogniser (Du et al. 2022,
+arXiv 2205.00159) run in sessions of our own, on one thread, from the files that the package
+brings, checked by their digests. Nothing is fetched.
+"""
+
+# Tested by tests/unit/cmsearch/models/ocr/test_rapid.py
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from cmsearch.common.digest import file_digest
+from cmsearch.errors import ModelUnavailableError
+from cmsearch.models.encoders.onnx import Sessions
+from cmsearch.models.quiet import quiet
+
+NAME = "rapidocr:PP-OCRv6-small"
+"""Part of what a reading is known by: with another model or rule, files are read again."""
+MOST_BOXES = 1000
+"""Places that are looked at, of all that may hold text."""
+MOST_RATIO = 60
+"""How many times as long as high a line is at most; what is longer is a pattern."""
+FAINT = 0.2
+"""What the detector has to say of a place at least where it only glances, from 0 to 1."""
+OBLONG = 2.5
+"""How many times as long as wide the core of such a place is, as the detector draws it: of words
+of three letters or more, and not of the round things that it takes for a single letter.
+"""
+UNSURE = 0.8
+"""A score below which a line is tried upside down too."""
+Boxes = NDArray[np.float32]
+"""Corners `(n, 4, 2)` in pixels, each from the text's upper left on, clockwise."""
+
+_PACKAGE = "rapidocr"
+_DIGESTS = {
+    "PP-OCRv6_det_small.onnx": "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
+    "PP-OCRv6_rec_small.onnx": "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
+}
+_EXTRA = "Text in pictures needs cmsearch[ocr]: pip install 'cmsearch[ocr]'."
+_loading = Lock()
+
+
+def is_installed() -> bool:
+    """Whether the extra is there that text in pictures needs."""
+    return find_spec(_PACKAGE) is not None
+
+
+def load() -> TextModel:
+    """The model, loaded once in a process. Raises `ModelUnavailableError`."""
+    if not is_installed():
+        raise ModelUnavailableError(_EXTRA)
+    with _loading:
+        return _load()
+
+
+class TextModel:
+    """Finds and reads lines of text; threads may share it."""
+
+    def __init__(self, detector: Any, recogniser: Any) -> None:
+        self._detector = detector
+        self._recogniser = recogniser
+
+    def may_hold_text(self, picture: Image.Image) -> bool:
+        """Whether a small copy of a picture has anything that looks like a line of text."""
+        import cv2
+
+        prepared = self._detector.get_preprocess()(_pixels(picture))
+        if prepared is None:  # narrower than the model's grid
+            return True
+        shares = self._detector.session(prepared)[0, 0]
+        mask = (shares > FAINT).astype(np.uint8)
+        found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        return len(found) > MOST_BOXES or any(_is_oblong(cv2.minAreaRect(one)[1]) for one in found)
+
+    def find(self, picture: Image.Image) -> Boxes:
+        """The places of lines of text, in the order in which they are read."""
+        boxes = self._detector(_pixels(picture)).boxes
+        return np.zeros((0, 4, 2), np.float32) if boxes is None else boxes.astype(np.float32)
+
+    def read(self, picture: Image.Image, boxes: Boxes) -> list[tuple[str, float]]:
+        """What stands in each box, and how sure that is, from 0 to 1."""
+        pixels = _pixels(picture)
+        lines = [_cut(pixels, box) for box in boxes]
+        found = self._recognised(lines)
+        unsure = [place for place, (_, score) in enumerate(found) if score < UNSURE]
+        turned = self._recognised(
+            [np.ascontiguousarray(lines[place][::-1, ::-1]) for place in unsure]
+        )
+        for place, other in zip(unsure, turned, strict=True):
+            found[place] = max(found[place], other, key=lambda one: (one[1], one[0]))
+        return found
+
+    def _recognised(self, lines: Sequence[NDArray[np.uint8]]) -> list[tuple[str, float]]:
+        from rapidocr.ch_ppocr_rec import TextRecInput
+
+        if not lines:
+            return []
+        result = self._recogniser(TextRecInput(img=list(lines), return_word_box=False))
+        return [
+            (str(text), float(score))
+            for text, score in zip(result.txts, result.scores, strict=True)
+        ]
+
+
+class _Settings(dict[str, Any]):
+    """What the package's classes take in place of its own settings."""
+
+    __getattr__ = dict.__getitem__
+
+
+@cache
+def _load() -> TextModel:
+    with quiet("RapidOCR"):
+        import cv2
+        from rapidocr.ch_ppocr_det import TextDetector
+        from rapidocr.ch_ppocr_rec import TextRecognizer
+        from rapidocr.utils.typings import EngineType
+
+        cv2.setNumThreads(1)
+        sessions = Sessions(_file)
+        engine = {"engine_type": EngineType.ONNXRUNTIME}
+        detector = _Settings(
+            **engine,
+            session=sessions.get("PP-OCRv6_det_small"),
+            limit_type="max",
+            limit_side_len=2**16,  # pictures come in the size that they are looked at in
+            max_candidates=MOST_BOXES,
+        )
+        recogniser = _Settings(
+            **engine,
+            session=sessions.get("PP-OCRv6_rec_small"),
+            lang_type="ch",
+            rec_batch_num=6,
+            rec_img_shape=[3, 48, 320],
+            font_path=None,
+        )
+        return TextModel(TextDetector(detector), TextRecognizer(recogniser))
+
+
+def _file(name: str) -> Path:
+    """A file of the package, checked."""
+    spec = find_spec(_PACKAGE)
+    for place in (spec.submodule_search_locations if spec else None) or ():
+        path = Path(place, "models", name)
+        try:
+            if file_digest(path) == _DIGESTS[name]:
+                return path
+        except OSError:
+            continue
+    raise ModelUnavailableError(
+        f"The model {name} (of the package rapidocr) is missing or not the one that cmsearch was "
+        "made for. Reinstall it: pip install --force-reinstall 'cmsearch[ocr]'."
+    )
+
+
+def _is_oblong(sides: tuple[float, float]) -> bool:
+    return max(sides) + 1 >= OBLONG * (min(sides) + 1)
+
+
+def _pixels(picture: Image.Image) -> NDArray[np.uint8]:
+    """A picture as the package takes it: blue, green and red."""
+    return np.ascontiguousarray(np.asarray(picture.convert("RGB"))[:, :, ::-1])
+
+
+def _cut(pixels: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """What is in a box, upright; a line that runs upwards or downwards lies on its side."""
+    from rapidocr.utils.process_img import get_rotate_crop_image
+
+    line: NDArray[np.uint8] = get_rotate_crop_image(pixels, box)
+    return line
