@@ -33,6 +33,7 @@ from indexer.sounds import Sounds
 from indexer.speech import Speech
 from indexer.stages import IndexStages, Spaces, batched, gathered, units
 from indexer.subjects import FolderSubjects
+from indexer.texts import Texts
 
 log = logging.getLogger("cmsearch")
 
@@ -48,7 +49,8 @@ class Indexer:
     chooses one. `asr` names what writes speech down, as `--asr` does; None takes the store's own,
     or tiny.en; `sound` names a model of sound that isn't speech, as `--sound` does, and None takes
     the store's own, or none; `vectors` names the index that the store is searched with from now on,
-    and None leaves it as it is. Raises `StoreError`, `ModelError`, `QueryError`.
+    and None leaves it as it is; `ocr` says in which pictures text is read, as `--ocr` does, and
+    None takes what the store has, or none. Raises `StoreError`, `ModelError`, `QueryError`.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Indexer:
         asr: str | None = None,
         sound: str | None = None,
         vectors: str | None = None,
+        ocr: str | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.store = self.folder / DIRECTORY if store is None else Path(store)
@@ -69,6 +72,7 @@ class Indexer:
         self._speech = Speech(asr, device)
         self._sounds = Sounds(sound, device)
         self._vectors = vectors and checked_name(vectors)
+        self._texts = Texts(ocr)
         self._clock = Clock()
         self._encoder: Encoder | None = None
         self._told = ""
@@ -111,6 +115,7 @@ class Indexer:
                 tell(Progress("publish", 0, 1))
                 store.publish()
                 tell(Progress("publish", 1, 1))
+            skipped += self._read_texts(store, tell)
             return Report(
                 model=name,
                 store=store.path,
@@ -130,6 +135,20 @@ class Indexer:
                 bound=self._clock.bound(cpu_count()),
                 is_whole=scan.changed is None,
             )
+
+    def _read_texts(self, store: Store, tell: Callable[[Progress], object]) -> list[Skipped]:
+        """Read text in pictures, now that all else is searched."""
+        self._texts.settle(store)
+        space = store.space
+        if space is None:
+            return []
+        ready = self._encoder if self._encoder and self._encoder.space == space else None
+
+        def encoder() -> Encoder:
+            return ready or load_own(store, space, device=self._device, download=True)
+
+        with self._clock("read text"):
+            return self._texts.read(store, encoder, tell)
 
     def plan(self) -> Plan:
         """Say what `run` would do, as far as the files tell without being opened or encoded."""

@@ -47,6 +47,7 @@ class ItemKind(NamedTuple):
 
 ITEM_KINDS: Mapping[str, ItemKind] = {
     "caption": ItemKind(Modality.TEXT, is_target=True, is_placed=False),
+    "ocr": ItemKind(Modality.TEXT, is_target=True, is_placed=True),
     "page": ItemKind(Modality.IMAGE, is_target=True, is_placed=True),
     "passage": ItemKind(Modality.TEXT, is_target=True, is_placed=False),
     "photo": ItemKind(Modality.IMAGE, is_target=False, is_placed=False),

@@ -23,6 +23,11 @@ def paragraphs(first: int, last: int | None = None) -> str:
     return f"¶{first}" if last in (None, first) else f"¶{first}-{last}"
 
 
+def block(number: int) -> str:
+    """The locator of a block of text in a picture, counted from 1."""
+    return f"text {number}"
+
+
 def span(locator: str) -> tuple[float, float] | None:
     """The times that a locator names, in seconds."""
     match = _TIMES.fullmatch(locator)

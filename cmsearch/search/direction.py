@@ -15,7 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from cmsearch.search.hybrid import captions_and_words, document_pages, image_with_caption
+from cmsearch.search.hybrid import (
+    captions_and_words,
+    document_pages,
+    image_with_caption,
+    text_in_pictures,
+)
 from cmsearch.search.merge.evidence import evidence, total
 from cmsearch.search.merge.things import followed, thing
 from cmsearch.search.query.compose import QueryVector
@@ -50,6 +55,8 @@ WAYS: Mapping[str, Way] = {
     "words": captions_and_words.find_by_words,
     "passage": document_pages.find_by_passages,
     "fused": captions_and_words.find_by_captions,
+    text_in_pictures.KIND: text_in_pictures.find_by_text,
+    text_in_pictures.WORDS: text_in_pictures.find_by_words,
 }
 """The ways that find candidates besides the nearest neighbours, by name."""
 MODEL = "model"
@@ -60,6 +67,8 @@ TOLD: Sequence[tuple[str, Stage]] = (
     ("words", captions_and_words.words),
     ("passage", document_pages.passage),
     ("fused", image_with_caption.fused),
+    (text_in_pictures.KIND, text_in_pictures.text),
+    (text_in_pictures.WORDS, text_in_pictures.words),
 )
 """What looks at all candidates that a way has found, by the name that hits show it by."""
 

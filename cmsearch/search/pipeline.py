@@ -95,6 +95,7 @@ class Search:
         self._source = Source(store, view, models, caches.retriever, caches.banks)
         kept = store.catalog.stages(view.space_id)
         self._table = defaults(view.space.encoder, kept)
+        self._has_text = store.catalog.ocr() in ("auto", "all")
         self._own = models.learned_reranker(view) if wants_own(request.ranking) else None
         if self._own is not None:
             self._table = topped(self._table, self._own.directions, OWN)
@@ -252,7 +253,8 @@ class Search:
             return ("picture", "passage")
         if match in ("all", "words"):
             by_caption = modality is Modality.IMAGE and match == "all"
-            ways = ("picture", "caption", "words") if by_caption else ("picture", "words")
+            captioned = ("caption", "words", *(("ocr", "ocr words") if self._has_text else ()))
+            ways = ("picture", *(captioned if by_caption else ("words",)))
             return ("words",) if match == "words" else ways
         if modality is not Modality.IMAGE:
             return ("picture",)

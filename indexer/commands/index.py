@@ -19,6 +19,7 @@ from indexer.commands.options import (
     device_option,
     folder_argument,
     model_option,
+    ocr_option,
     place_option,
     progress,
     sound_option,
@@ -29,6 +30,7 @@ from indexer.report import Plan, Report
 
 SHOWN = 20
 KINDS = 5
+_NOUNS = {"ocr": "text block"}
 _LONGEST = {
     "scan": "looking at the files takes longest",
     "load the model": "loading the model takes longest",
@@ -45,6 +47,7 @@ _LONGEST = {
 @device_option
 @asr_option
 @sound_option
+@ocr_option
 @vectors_option
 @place_option
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
@@ -60,6 +63,7 @@ def index(
     device: str | None,
     asr: str | None,
     sound: str | None,
+    ocr: str | None,
     vectors: str | None,
     store: Path | None,
     dry_run: bool,
@@ -77,11 +81,19 @@ def index(
       cmsearch index ~/Pictures
       cmsearch index ~/Pictures --dry-run
       cmsearch index ~/Pictures --model clip
+      cmsearch index ~/Pictures --ocr auto
       cmsearch index ~/Recordings --asr small
       cmsearch index ~/Recordings --sound transformers:laion/clap-htsat-unfused
     """
     indexer = Indexer(
-        folder, store=store, model=model, device=device, asr=asr, sound=sound, vectors=vectors
+        folder,
+        store=store,
+        model=model,
+        device=device,
+        asr=asr,
+        sound=sound,
+        vectors=vectors,
+        ocr=ocr,
     )
     if dry_run:
         plan = indexer.plan()
@@ -113,7 +125,8 @@ def print_report(report: Report) -> None:
     """Write what a run did to stdout, and what it skipped to stderr."""
     names = ("added", "changed", "reencoded", "unchanged", "moved", "removed", "skipped")
     items = ", ".join(
-        f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(report.items.items())
+        f"{count} {_NOUNS.get(kind, kind)}{'' if count == 1 else 's'}"
+        for kind, count in sorted(report.items.items())
     )
     click.echo(f"files: {counted(report, names) or 'none'}")
     print_unread(report.unread)

@@ -39,6 +39,11 @@ sound_option = click.option(
     help="What finds sound that isn't speech: transformers:ORG/NAME or /path of a CLAP; or none.",
 )
 
+ocr_option = click.option(
+    "--ocr",
+    type=click.Choice(("auto", "none", "all")),
+    help="Read text in the pictures that seem to have some, in none, or in all.",
+)
 vectors_option = click.option(
     "--vectors",
     metavar="NAME",

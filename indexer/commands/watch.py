@@ -18,6 +18,7 @@ from indexer.commands.options import (
     device_option,
     folder_argument,
     model_option,
+    ocr_option,
     place_option,
     progress,
     sound_option,
@@ -33,6 +34,7 @@ from indexer.watch import follow
 @device_option
 @asr_option
 @sound_option
+@ocr_option
 @place_option
 @click.option(
     "--rescan",
@@ -50,6 +52,7 @@ def watch(
     device: str | None,
     asr: str | None,
     sound: str | None,
+    ocr: str | None,
     store: Path | None,
     rescan: float,
     poll: bool,
@@ -63,7 +66,9 @@ def watch(
     Example:
       cmsearch watch ~/Pictures
     """
-    indexer = Indexer(folder, store=store, model=model, device=device, asr=asr, sound=sound)
+    indexer = Indexer(
+        folder, store=store, model=model, device=device, asr=asr, sound=sound, ocr=ocr
+    )
     known: set[Skipped] = set()
     try:
         with progress() as show:

@@ -37,7 +37,7 @@ OBLONG = 2.5
 """How many times as long as wide the core of such a place is, as the detector draws it: of words
 of three letters or more, and not of the round things that it takes for a single letter.
 """
-UNSURE = 0.8
+UNSURE = 0.9
 """A score below which a line is tried upside down too."""
 Boxes = NDArray[np.float32]
 """Corners `(n, 4, 2)` in pixels, each from the text's upper left on, clockwise."""
@@ -47,7 +47,7 @@ _DIGESTS = {
     "PP-OCRv6_det_small.onnx": "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
     "PP-OCRv6_rec_small.onnx": "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
 }
-_EXTRA = "Text in pictures needs cmsearch[ocr]: pip install 'cmsearch[ocr]'."
+EXTRA = "Text in pictures needs cmsearch[ocr]: pip install 'cmsearch[ocr]'."
 _loading = Lock()
 
 
@@ -59,7 +59,7 @@ def is_installed() -> bool:
 def load() -> TextModel:
     """The model, loaded once in a process. Raises `ModelUnavailableError`."""
     if not is_installed():
-        raise ModelUnavailableError(_EXTRA)
+        raise ModelUnavailableError(EXTRA)
     with _loading:
         return _load()
 
@@ -121,30 +121,30 @@ class _Settings(dict[str, Any]):
 
 @cache
 def _load() -> TextModel:
-    with quiet("RapidOCR"):
-        import cv2
-        from rapidocr.ch_ppocr_det import TextDetector
-        from rapidocr.ch_ppocr_rec import TextRecognizer
-        from rapidocr.utils.typings import EngineType
+    import cv2
+    from rapidocr.ch_ppocr_det import TextDetector
+    from rapidocr.ch_ppocr_rec import TextRecognizer
+    from rapidocr.utils.typings import EngineType
 
-        cv2.setNumThreads(1)
-        sessions = Sessions(_file)
-        engine = {"engine_type": EngineType.ONNXRUNTIME}
-        detector = _Settings(
-            **engine,
-            session=sessions.get("PP-OCRv6_det_small"),
-            limit_type="max",
-            limit_side_len=2**16,  # pictures come in the size that they are looked at in
-            max_candidates=MOST_BOXES,
-        )
-        recogniser = _Settings(
-            **engine,
-            session=sessions.get("PP-OCRv6_rec_small"),
-            lang_type="ch",
-            rec_batch_num=6,
-            rec_img_shape=[3, 48, 320],
-            font_path=None,
-        )
+    cv2.setNumThreads(1)
+    sessions = Sessions(_file)
+    common = {"engine_type": EngineType.ONNXRUNTIME}
+    detector = _Settings(
+        **common,
+        session=sessions.get("PP-OCRv6_det_small"),
+        limit_type="max",
+        limit_side_len=2**16,  # pictures come in the size that they are looked at in
+        max_candidates=MOST_BOXES,
+    )
+    recogniser = _Settings(
+        **common,
+        session=sessions.get("PP-OCRv6_rec_small"),
+        lang_type="ch",
+        rec_batch_num=6,
+        rec_img_shape=[3, 48, 320],
+        font_path=None,
+    )
+    with quiet("RapidOCR"):  # which has set a level of its own by now
         return TextModel(TextDetector(detector), TextRecognizer(recogniser))
 
 
@@ -164,7 +164,7 @@ def _file(name: str) -> Path:
     )
 
 
-def _is_oblong(sides: tuple[float, float]) -> bool:
+def _is_oblong(sides: Sequence[float]) -> bool:
     return max(sides) + 1 >= OBLONG * (min(sides) + 1)
 
 

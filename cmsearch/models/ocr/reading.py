@@ -81,7 +81,8 @@ def _found_at(whole: Image.Image, model: TextModel, side: int) -> Boxes:
     width, height = (max(1, round(length * scale)) for length in whole.size)
     copy = whole if scale == 1 else whole.resize((width, height), Image.Resampling.BICUBIC)
     boxes = model.find(copy)
-    return (boxes * np.array([whole.width / width, whole.height / height])).astype(np.float32)
+    found: Boxes = boxes * np.array([whole.width / width, whole.height / height], np.float32)
+    return found
 
 
 def _chosen(boxes: Boxes) -> NDArray[np.int64]:

@@ -29,6 +29,7 @@ ALIKE = 2.0
 def plain(text: str) -> str:
     """A text in one form of Unicode, without control characters and with single blanks."""
     text = unicodedata.normalize("NFKC", text)
+    text = "".join(" " if char.isspace() else char for char in text)
     kept = (char for char in text if not unicodedata.category(char).startswith("C"))
     return " ".join("".join(kept).split())
 

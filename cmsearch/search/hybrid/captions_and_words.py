@@ -14,7 +14,7 @@ from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.request import FEW, Column, Direction, Found, StageRequest, missing
 from cmsearch.search.retrieve.nearest import NearestRequest
 from cmsearch.store.catalog import fulltext, items
-from cmsearch.store.catalog.fulltext import Match, Scope
+from cmsearch.store.catalog.fulltext import Match, RankedRows, Scope
 from cmsearch.store.catalog.terms import terms
 from cmsearch.types import Candidates, Modality
 
@@ -102,12 +102,17 @@ def _matches(direction: Direction, query: QueryVector, excluded: Collection[int]
     space, where = direction.source.view.space_id, direction.where
     out = away.union(excluded)
     scope = Scope(space, direction.modality, direction.kind, where, out)
-    text = " ".join(text for text, weight in texts if weight > 0)
+    return rows_of(direction, query).match(direction.depth, scope)
+
+
+def rows_of(direction: Direction, query: QueryVector) -> RankedRows:
+    """The rows that have words of what is looked for."""
+    catalog, rows = direction.source.store.catalog, direction.source.rows
+    text = " ".join(text for text, weight in query.texts() if weight > 0)
     text = _content(text, direction.modality)
-    rows = direction.source.rows
     if text not in rows:
         rows[text] = fulltext.RankedRows(catalog, text, LEAST_SHARE)
-    return rows[text].match(direction.depth, scope)
+    return rows[text]
 
 
 def _content(text: str, modality: Modality) -> str:

@@ -65,7 +65,9 @@ WIDEST = 4.0
 """How many times as wide at most sums with what stages add are taken to be."""
 PRIOR = "prior"
 """The name by which hits show what is known before any way speaks."""
-_OWN_WAYS = frozenset({"caption", "words", "passage", "fused"})
+WRITTEN = 0.1
+"""How often what is meant is text that stands in a picture, and not what the picture shows."""
+_OWN_WAYS = frozenset({"caption", "words", "passage", "fused", "ocr", "ocr words"})
 
 
 def evidence(
@@ -85,7 +87,10 @@ def evidence(
         beside, alone = (weights.get(weight_of(way, one), 1.0) for one in (True, False))
         said[way] = np.where(captioned, beside, alone) * values
     said |= _by_words(request, columns, total(said, len(candidates)), before)
-    said[PRIOR] = np.full(len(candidates), before)
+    said |= _by_text(request, columns, total(said, len(candidates)), before)
+    if "ocr" in said:
+        said["ocr"] = weights.get("ocr", 1.0) * said["ocr"]
+    said[PRIOR] = before + _seldom(request, candidates)
     return {way: values for way, values in said.items() if way not in direction.without}
 
 
@@ -216,6 +221,30 @@ def _by_words(
         both = np.minimum(meaning, words).clip(0)
         words = _either(meaning, words) + AGREED * both - meaning
     return {"words": words}
+
+
+def _by_text(
+    request: StageRequest, columns: Mapping[str, Column], known: LogOdds, before: float
+) -> dict[str, LogOdds]:
+    """What text in a picture adds to what is `known` of it otherwise: by meaning or by exact words,
+    as those of a caption, but seldom what is meant. What isn't written there speaks against none.
+    """
+    meaning = _column(columns, "ocr", len(known))
+    share = _column(columns, "ocr words", len(known))
+    if np.isnan(meaning).all() and np.isnan(share).all():
+        return {}
+    rarity = request.found["ocr words"].rarity if "ocr words" in request.found else 0.0
+    words = request.query.written * rarity * share**2 * (SURE - before)
+    read = _weighed(READ, _standardised(request, meaning, Modality.TEXT))
+    return {"ocr": _either(known, log(WRITTEN) + np.fmax(read, words)) - known}
+
+
+def _seldom(request: StageRequest, candidates: Sequence[Candidate]) -> LogOdds:
+    """What is known before of text in pictures, beside texts that people wrote, where these are
+    asked for too.
+    """
+    is_text = [candidate.item.kind == "ocr" for candidate in candidates]
+    return np.where(is_text, 0.0 if request.direction.kind else log(WRITTEN), 0.0)
 
 
 def _either(one: LogOdds, other: LogOdds) -> LogOdds:

@@ -45,7 +45,7 @@ def as_things(answers: Answers) -> Answers:
     """The answers with one candidate for each thing: the one that speaks the loudest for it.
 
     What several modalities say of one is as likely as all of them together, since any may be meant.
-    A picture has the evidence of its captions already.
+    A picture has the evidence of its captions and of the text in it already.
     """
     groups: dict[str, list[Candidate]] = {}
     for candidate in answers.best:
@@ -62,7 +62,7 @@ def _joined(candidates: Sequence[Candidate]) -> Candidate:
     """The loudest of one thing's candidates, the best first, with what the others add."""
     pictures = [own for own in candidates if own.item.kind == "photo"]
     if pictures:
-        candidates = [own for own in candidates if own.item.kind != "caption"]
+        candidates = [own for own in candidates if own.item.kind not in ("caption", "ocr")]
     loudest: dict[Modality, Candidate] = {}
     for candidate in candidates:
         loudest.setdefault(candidate.item.modality, candidate)

@@ -172,6 +172,10 @@ class Catalog:
         """The name of what wrote speech down, `none` where it is passed over; None at first."""
         return self._setting(settings.TRANSCRIBER)
 
+    def ocr(self) -> str | None:
+        """Which pictures text is read in: `auto`, `none` or `all`; None where nobody said."""
+        return self._setting(settings.OCR)
+
     def stages(self, space: int) -> str | None:
         """What was measured to help after the first stage in a space, as JSON."""
         return self._setting(settings.stages(space))

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from cmsearch.common import locators
 from cmsearch.common.kinds import HEARD
 from cmsearch.media.readers import names
-from cmsearch.store.catalog import schema
+from cmsearch.store.catalog import reading_rows, schema
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import is_hash, is_photo, text_of
 from cmsearch.store.catalog.filters import EARTH_KM, is_near
@@ -128,8 +128,11 @@ def paths_with(catalog: Catalog, text: str) -> list[str]:
 
 
 def lacking(catalog: Catalog, space: int) -> set[str]:
-    """The paths of the assets of which an item has no embedding in a space, sounds apart."""
-    return _lacking(catalog, space, schema.items.c.modality != Modality.SOUND)
+    """The paths of the assets of which an item has no embedding in a space, sounds apart, and text
+    that was read in pictures, which is encoded after all else.
+    """
+    is_read = schema.items.c.digest.startswith(reading_rows.PREFIX)
+    return _lacking(catalog, space, (schema.items.c.modality != Modality.SOUND) & ~is_read)
 
 
 def lacking_sounds(catalog: Catalog, space: int) -> set[str]:

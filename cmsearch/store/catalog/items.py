@@ -123,6 +123,12 @@ def photos_of(catalog: Catalog, space: int, captions: Iterable[int]) -> dict[int
     return dict(reversed(rows))
 
 
+def photos_with(catalog: Catalog, space: int, items: Iterable[int]) -> dict[int, int]:
+    """By item that was read in a photo the item that this is, if it has an embedding in a space."""
+    rows = catalog.run(statements.PHOTOS_WITH, items=listing(set(items)), space=space)
+    return dict(reversed(rows))
+
+
 def pages_of(catalog: Catalog, space: int, paths: Iterable[str]) -> list[int]:
     """The embeddings of the pages of documents."""
     rows = catalog.run(statements.PAGES, paths=listing(set(paths)), space=space)

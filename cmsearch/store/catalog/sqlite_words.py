@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from cmsearch.store.catalog.sqlite_statements import Prepared, listing
 
-# What a caption says of a picture leads to it, which has the words of its path itself.
-_NAMED = "(items.text IS NULL OR items.kind <> 'caption')"
+# What a caption says of a picture, or is written in it, leads to it, which has the words of its
+# path itself.
+_NAMED = "(items.text IS NULL OR items.kind NOT IN ('caption', 'ocr'))"
 # What programs and people noted of a file finds what is in it, as the words of its path do.
 _NOTED = """coalesce((SELECT ' ' || group_concat(noted, ' ') FROM (
         SELECT DISTINCT text_words(notes.value) AS noted FROM notes
@@ -21,7 +22,7 @@ _NOTED = """coalesce((SELECT ' ' || group_concat(noted, ' ') FROM (
 _BARE = """
     SELECT items.id, CASE
         WHEN items.text IS NULL THEN path_words(assets.path){}
-        WHEN items.kind = 'caption' THEN text_words(items.text)
+        WHEN items.kind IN ('caption', 'ocr') THEN text_words(items.text)
         ELSE text_words(items.text) || ' ' || path_words(assets.path) END AS text
     FROM items JOIN assets ON assets.id = coalesce(items.about, items.asset)"""
 _WORDS_OF = _BARE.format(f" || {_NOTED}")
@@ -42,7 +43,7 @@ _FILL_ITEMS = Prepared(
     sa.text(f"{_FILL} WHERE items.id IN (SELECT value FROM json_each(:items)) ORDER BY items.id")
 )
 _FILL_AFTER = sa.text(f"{_FILL} WHERE items.id > :after ORDER BY items.id")
-_TEXTS_NAMED = "items.text IS NOT NULL AND items.kind <> 'caption'"
+_TEXTS_NAMED = "items.text IS NOT NULL AND items.kind NOT IN ('caption', 'ocr')"
 _EMPTY = "DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {})"
 NAME_TEXTS = (_EMPTY.format(_TEXTS_NAMED), f"{_FILL_BARE} WHERE {_TEXTS_NAMED}")
 """The statements that add the words of their paths to texts that had none of these."""

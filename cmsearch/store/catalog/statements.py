@@ -61,6 +61,14 @@ PHOTOS_OF = Prepared(
     .order_by(items.c.id)
 )
 """The photos in a space that items of some numbers describe, in order: the item, the photo's."""
+PHOTOS_WITH = Prepared(
+    sa.select(_of.c.id, items.c.id)
+    .join(items, (items.c.asset == _of.c.asset) & is_photo(items))
+    .where(_of.c.id.in_(listed("items")))
+    .where(sa.exists().where(embeddings.c.item == items.c.id, _in_space))
+    .order_by(items.c.id)
+)
+"""The photos in a space that stand in the files of items of some numbers, likewise."""
 PAGES = Prepared(_in_files.where(items.c.kind == PAGE))
 """The same of pages."""
 

@@ -20,28 +20,28 @@ from cmsearch.store.catalog import (
     copies,
     moves,
     noting,
+    reading_rows,
     schema,
     settings,
     sqlite,
     sqlite_batches,
     sqlite_words,
 )
-from cmsearch.store.catalog.blobs import pack
 from cmsearch.store.catalog.rows import NewItem, change_row
 from cmsearch.store.catalog.schema import chunks
+from cmsearch.store.catalog.setting_writer import PUT_SETTING, SettingWriter
 from cmsearch.store.catalog.sqlite_batches import NewRow
 from cmsearch.types import STALE, Asset, FloatArray, Modality, Noted, Space
 
 _PUT_ADAPTER = sqlite.upsert(schema.adapters, "digest")
-_PUT_SETTING = sqlite.upsert(schema.settings, "name")
 _INSERT = {table.name: sa.insert(table) for table in schema.meta.tables.values()}
 
 
-class Writer:
+class Writer(SettingWriter):
     """What can be done to a catalog within one transaction."""
 
     def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._changed: set[int] = set()
 
     def finish(self) -> None:
@@ -49,32 +49,12 @@ class Writer:
         if self._changed:
             self._insert(schema.changes, change_row(self._changed))
 
-    def put_root(self, root: str) -> None:
-        """Keep the folder that is indexed, as text that JSON can hold."""
-        self._set(settings.ROOT, root)
-
-    def put_snapshots(self, tokens: Sequence[str]) -> None:
-        """Keep the tokens of the last publications, whose files count as the catalog's own."""
-        self._set(settings.SNAPSHOTS, json.dumps(list(tokens)))
-
-    def put_index(self, name: str) -> None:
-        """Keep the name of the index that searches the vectors."""
-        self._set(settings.INDEX, name)
-
-    def put_transcriber(self, name: str) -> None:
-        """Keep the name of what writes speech down, or `none`."""
-        self._set(settings.TRANSCRIBER, name)
-
-    def put_bank(self, space: int, vectors: FloatArray) -> None:
-        """Keep the vectors `(n, dim)` of the captions that stand for any text in a space."""
-        self._set(settings.bank(space), pack(vectors))
-
-    def put_stages(self, space: int, stages: str) -> None:
-        """Keep what was measured to help after the first stage in a space, as JSON."""
-        self._set(settings.stages(space), stages)
-
-    def _set(self, name: str, value: str) -> None:
-        self._connection.execute(_PUT_SETTING, {"name": name, "value": value})
+    def drop_readings(self, snapshot: int) -> None:
+        """Delete all text that was read in pictures, and what is kept of it."""
+        own = schema.items.c.digest.startswith(reading_rows.PREFIX)
+        rows = self._connection.execute(sa.select(schema.items.c.id).where(own)).fetchall()
+        self._delete_items([row[0] for row in rows], snapshot)
+        self._delete(schema.settings, schema.settings.c.name.startswith(settings.TEXT))
 
     def put_space(self, space: Space, runtime: str) -> int:
         """The number of a space, added with a generation of its own if it is new here.
@@ -160,7 +140,7 @@ class Writer:
     def _copy(self, source: str, target: str) -> None:
         kept = schema.settings.c
         found = sa.select(sa.literal(target), kept.value).where(kept.name == source)
-        self._connection.execute(_PUT_SETTING.from_select(("name", "value"), found))
+        self._connection.execute(PUT_SETTING.from_select(("name", "value"), found))
 
     def project(self, target: int, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
         """Give a space embeddings like those of these ids, with other vectors and features."""
@@ -263,10 +243,14 @@ class Writer:
 
     def keep_items(self, asset: int, locators: dict[str, str], snapshot: int) -> None:
         """Delete the asset's items whose digest isn't among `locators`; move the others."""
-        query = sa.select(schema.items.c.id, schema.items.c.digest, schema.items.c.locator)
-        rows = self._connection.execute(query.where(schema.items.c.asset == asset)).fetchall()
+        items = schema.items.c
+        query = sa.select(items.id, items.digest, items.locator, schema.assets.c.digest)
+        query = query.join(schema.assets, schema.assets.c.id == schema.items.c.asset)
+        found = self._connection.execute(query.where(schema.items.c.asset == asset)).fetchall()
+        # What was read in the very same picture stays: it isn't read with the rest.
+        rows = [row for row in found if not reading_rows.is_of(row[1], row[3])]
         self._delete_items([row[0] for row in rows if row[1] not in locators], snapshot)
-        for number, digest, locator in rows:
+        for number, digest, locator, _ in rows:
             if digest in locators and locators[digest] != locator:
                 change = sa.update(schema.items).where(schema.items.c.id == number)
                 self._connection.execute(change.values(locator=locators[digest]))
@@ -334,13 +318,6 @@ class Writer:
             sa.insert(schema.tombstones).from_select(["embedding", "snapshot"], query)
         )
         self._delete(schema.embeddings, gone)
-
-    def _forget(self, *names: str) -> None:
-        """Delete settings."""
-        self._delete(schema.settings, schema.settings.c.name.in_(names))
-
-    def _delete(self, table: Table, where: sa.ColumnElement[bool]) -> None:
-        self._connection.execute(sa.delete(table).where(where))
 
     def _insert(self, table: Table, row: dict[str, Any]) -> int:
         key = self._connection.execute(_INSERT[table.name], row).inserted_primary_key

@@ -1,0 +1,71 @@
+"""What can be done to a catalog's settings, and to what is kept as one, within a transaction."""
+
+# Tested by tests/unit/cmsearch/store/catalog/test_catalog.py
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy import Table
+
+from cmsearch.store.catalog import reading_rows, schema, settings, sqlite
+from cmsearch.store.catalog.blobs import pack
+from cmsearch.store.catalog.reading_rows import Reading
+from cmsearch.types import FloatArray
+
+PUT_SETTING = sqlite.upsert(schema.settings, "name")
+
+
+class SettingWriter:
+    """What can be done to a catalog's settings within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def put_root(self, root: str) -> None:
+        """Keep the folder that is indexed, as text that JSON can hold."""
+        self._set(settings.ROOT, root)
+
+    def put_snapshots(self, tokens: Sequence[str]) -> None:
+        """Keep the tokens of the last publications, whose files count as the catalog's own."""
+        self._set(settings.SNAPSHOTS, json.dumps(list(tokens)))
+
+    def put_index(self, name: str) -> None:
+        """Keep the name of the index that searches the vectors."""
+        self._set(settings.INDEX, name)
+
+    def put_transcriber(self, name: str) -> None:
+        """Keep the name of what writes speech down, or `none`."""
+        self._set(settings.TRANSCRIBER, name)
+
+    def put_ocr(self, choice: str) -> None:
+        """Keep which pictures text is read in: `auto`, `none` or `all`."""
+        self._set(settings.OCR, choice)
+
+    def put_reading(self, digest: str, reading: Reading) -> None:
+        """Keep what was read in the files whose content has this digest."""
+        self._set(reading_rows.name(digest), reading_rows.pack(reading))
+
+    def forget_readings(self) -> None:
+        """Forget what was read in files that aren't there any more."""
+        self._connection.execute(reading_rows.FORGET)
+
+    def put_bank(self, space: int, vectors: FloatArray) -> None:
+        """Keep the vectors `(n, dim)` of the captions that stand for any text in a space."""
+        self._set(settings.bank(space), pack(vectors))
+
+    def put_stages(self, space: int, stages: str) -> None:
+        """Keep what was measured to help after the first stage in a space, as JSON."""
+        self._set(settings.stages(space), stages)
+
+    def _set(self, name: str, value: str) -> None:
+        self._connection.execute(PUT_SETTING, {"name": name, "value": value})
+
+    def _forget(self, *names: str) -> None:
+        """Delete settings."""
+        self._delete(schema.settings, schema.settings.c.name.in_(names))
+
+    def _delete(self, table: Table, where: sa.ColumnElement[bool]) -> None:
+        self._connection.execute(sa.delete(table).where(where))

@@ -1,0 +1,70 @@
+"""Finding and reading lines of text, with the package's own models."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cmsearch.errors import ModelUnavailableError
+from cmsearch.models.ocr import rapid
+from tests.commands import python
+from tests.signs import sign
+
+pytestmark = pytest.mark.skipif(not rapid.is_installed(), reason="the extra ocr isn't installed")
+
+
+def test_lines_are_found_and_read() -> None:
+    model, picture = rapid.load(), sign("GOLDEN HARBOUR", "open daily")
+    found = model.read(picture, model.find(picture))
+    assert [text for text, _ in found] == ["GOLDEN HARBOUR", "open daily"]
+    assert all(score > 0.9 for _, score in found)
+
+
+def test_a_glance_sees_lines_and_no_plain_ground() -> None:
+    model = rapid.load()
+    assert model.may_hold_text(sign("GOLDEN HARBOUR"))
+    assert not model.may_hold_text(Image.new("RGB", (320, 240), "tan"))
+    assert not model.may_hold_text(Image.new("RGB", (320, 240), "black"))
+
+
+def test_what_stands_on_its_head_is_read() -> None:
+    model = rapid.load()
+    picture = sign("GOLDEN HARBOUR").transpose(Image.Transpose.ROTATE_180)
+    found = model.read(picture, model.find(picture))
+    assert [text for text, _ in found] == ["GOLDEN HARBOUR"]
+
+
+def test_pictures_of_any_shape_are_looked_at() -> None:
+    model = rapid.load()
+    for size in ((1, 1), (3, 400), (400, 3), (33, 31)):
+        picture = Image.new("RGB", size, "white")
+        assert model.may_hold_text(picture) in (True, False)
+        assert model.read(picture, model.find(picture)) == []
+
+
+def test_no_boxes_are_no_lines() -> None:
+    assert rapid.load().read(sign("a"), np.zeros((0, 4, 2), np.float32)) == []
+
+
+def test_a_model_that_was_changed_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "PP-OCRv6_det_small.onnx"
+    monkeypatch.setitem(rapid._DIGESTS, name, "0" * 64)
+    with pytest.raises(ModelUnavailableError, match="not the one that cmsearch was made for"):
+        rapid._file(name)
+
+
+def test_nothing_is_written_and_no_level_is_left_behind(capfd: pytest.CaptureFixture[str]) -> None:
+    before = logging.getLogger().level
+    rapid._load.cache_clear()
+    rapid.load()
+    assert capfd.readouterr() == ("", "")
+    assert logging.getLogger().level == before
+
+
+def test_knowing_whether_it_is_installed_imports_none_of_it() -> None:
+    heavy = "{'cv2', 'rapidocr', 'onnxruntime', 'omegaconf', 'shapely'} & set(sys.modules)"
+    code = f"import sys, indexer.texts; indexer.texts.Texts('auto'); print({heavy})"
+    assert python(code).strip() == "set()"

@@ -1,0 +1,209 @@
+"""Text in pictures while a folder is indexed, and finding them by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import cmsearch
+from cmsearch.errors import ModelUnavailableError, UnknownModelError
+from cmsearch.media.readers import make_reader
+from cmsearch.models.ocr import choices, rapid, reading
+from cmsearch.store.catalog import readings
+from cmsearch.store.store import Store
+from cmsearch.types import Hit, Progress
+from indexer import Indexer
+from indexer import texts as passes
+from indexer.doctor import examine
+from indexer.report import Report
+from tests.signs import sign
+
+pytestmark = pytest.mark.skipif(not rapid.is_installed(), reason="the extra ocr isn't installed")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, fake_model: str) -> Path:
+    place = tmp_path / "photos"
+    place.mkdir()
+    sign("GOLDEN HARBOUR", "open daily").save(place / "a.png")
+    sign("quiet museum").save(place / "b.png")
+    Image.new("RGB", (200, 150), "red").save(place / "plain.png")
+    return place
+
+
+def run(folder: Path, ocr: str | None = None, **options: object) -> Report:
+    return Indexer(folder, model="fake:colours", ocr=ocr, asr="none").run(**options)  # type: ignore[arg-type]
+
+
+def found(folder: Path, text: str, target: str = "any", **options: object) -> list[Hit]:
+    with cmsearch.open(folder) as engine:
+        return engine.search(text, target=target, **options)  # type: ignore[arg-type]
+
+
+def blocks(folder: Path) -> list[str]:
+    return sorted(str(hit.text) for hit in found(folder, "x", "ocr", k=100))
+
+
+def test_text_is_read_after_all_else_can_be_searched(folder: Path) -> None:
+    seen: list[Progress] = []
+    report = run(folder, "auto", progress=seen.append)
+    stages = list(dict.fromkeys(event.stage for event in seen))
+    assert stages[-2:] == ["publish", "read text"]
+    assert report.items["ocr"] == 2 and not report.skipped
+    assert blocks(folder) == ["GOLDEN HARBOUR open daily", "quiet museum"]
+
+
+def test_a_picture_is_found_by_the_words_in_it(folder: Path) -> None:
+    run(folder, "auto")
+    (best, *_) = found(folder, "golden harbour", "image")
+    assert best.path.name == "a.png" and best.kind == "photo" and best.stages["ocr"] > 1
+    (best, *others) = found(folder, "quiet museum")
+    assert best.path.name == "b.png" and best.kind == "photo"
+    assert all(hit.path.name != "b.png" for hit in others)
+
+
+def test_what_is_not_written_in_a_picture_speaks_against_none(folder: Path) -> None:
+    before = run(folder) and {hit.path: hit.score for hit in found(folder, "green", "image")}
+    run(folder, "auto")
+    after = {hit.path: hit for hit in found(folder, "green", "image")}
+    assert all(hit.stages.get("ocr", 0.0) >= 0 for hit in after.values())
+    assert before.keys() == after.keys()
+
+
+def test_text_counts_less_than_a_caption(folder: Path) -> None:
+    (folder / "b.txt").write_text("golden harbour\n")
+    run(folder, "auto")
+    first, second, *_ = found(folder, "golden harbour", "image")
+    assert (first.path.name, second.path.name) == ("b.png", "a.png")
+    kinds = [hit.kind for hit in found(folder, "golden harbour", "text")]
+    assert kinds[:2] == ["caption", "ocr"]
+
+
+def test_hits_have_the_place_of_the_block(folder: Path) -> None:
+    run(folder, "auto")
+    (hit, *_) = found(folder, "golden harbour", "ocr")
+    assert hit.source == "a.png:text 1" and hit.text == "GOLDEN HARBOUR open daily"
+
+
+def test_nothing_is_read_unless_it_is_asked_for_and_the_choice_is_kept(folder: Path) -> None:
+    assert "ocr" not in run(folder).items
+    assert run(folder, "auto").items["ocr"] == 2
+    sign("velvet bakery").save(folder / "c.png")
+    assert run(folder).items["ocr"] == 3
+    assert "ocr" not in run(folder, "none").items
+    assert found(folder, "golden harbour", "ocr") == []
+    assert "ocr" not in run(folder).items
+
+
+def count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    read: list[str] = []
+    original = passes._picture
+
+    def counted(*arguments: object) -> object:
+        read.append(str(arguments[-1]).rpartition("/")[2])
+        return original(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(passes, "_picture", counted)
+    return read
+
+
+def test_what_was_read_is_not_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(folder, "auto")
+    read = count(monkeypatch)
+    (folder / "a.png").rename(folder / "moved.png")
+    (folder / "copy.png").write_bytes((folder / "b.png").read_bytes())
+    (folder / "plain.png").touch()
+    report = run(folder)
+    assert read == [] and report.items["ocr"] == 3
+    assert run(folder, "all").items["ocr"] == 3 and sorted(read) == [
+        "b.png",
+        "moved.png",
+        "plain.png",
+    ]
+    run(folder, "auto")
+    assert len(read) == 3
+
+
+def test_a_changed_picture_is_read_anew_and_a_deleted_one_forgotten(folder: Path) -> None:
+    run(folder, "auto")
+    sign("copper station").save(folder / "a.png")
+    (folder / "b.png").unlink()
+    run(folder)
+    assert blocks(folder) == ["copper station"]
+    with Store(folder / ".cmsearch") as store:
+        kept = [
+            readings.reading(store.catalog, one.digest)
+            for one in readings.unread(store.catalog, ["image"], "x", False)
+        ]
+    assert len(kept) == 2 and all(kept)
+
+
+def test_an_interrupted_pass_goes_on_where_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "AT_ONCE", 1)
+    read = count(monkeypatch)
+
+    def interrupt(event: Progress) -> None:
+        if event.stage == "read text" and event.done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, "auto", progress=interrupt)
+    assert blocks(folder) == ["GOLDEN HARBOUR open daily"]
+    read.clear()
+    run(folder)
+    assert "a.png" not in read and len(blocks(folder)) == 2
+
+
+def test_another_model_has_the_text_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(folder, "auto")
+    read = count(monkeypatch)
+    report = Indexer(folder, model="fake:shades", asr="none").run()
+    assert report.waiting == 0 and read == [] and report.items["ocr"] == 2
+    assert found(folder, "quiet museum", "image")[0].path.name == "b.png"
+
+
+def test_too_much_text_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_LINES", 1)
+    report = run(folder, "auto")
+    assert [(one.path, one.locator) for one in report.skipped] == [("a.png", "text")]
+    assert "1 lines are left out" in report.skipped[0].reason
+    assert run(folder).skipped == ()
+
+
+def test_the_index_is_whole(folder: Path) -> None:
+    run(folder, "auto")
+    with Store(folder / ".cmsearch") as store:
+        assert examine(store, samples=3) == []
+
+
+@pytest.mark.skipif(bool(make_reader("pdf").missing), reason="the extra documents isn't installed")
+def test_pages_without_text_are_read(folder: Path) -> None:
+    page = sign("The golden harbour is open daily", size=(850, 1100))
+    blank = Image.new("RGB", (850, 1100), "tan")
+    page.save(folder / "scan.pdf", save_all=True, append_images=[blank])
+    report = run(folder, "auto")
+    assert report.items["passage"] == 1
+    (hit, *_) = found(folder, "golden harbour", "passage")
+    assert (hit.path.name, hit.page) == ("scan.pdf", 1)
+    assert hit.text == "The golden harbour is open daily"
+    assert found(folder, "golden harbour open", "page")[0].page == 1
+
+
+def test_only_what_can_be_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnknownModelError, match="auto, none, all"):
+        Indexer(tmp_path, ocr="some")
+    monkeypatch.setattr(choices, "is_installed", lambda: False)
+    with pytest.raises(ModelUnavailableError, match="pip install"):
+        Indexer(tmp_path, ocr="auto")
+    assert choices.chosen(None, "auto") == choices.NONE
+
+
+@pytest.mark.parametrize(
+    ("files", "words"), [(1, "1 file, which takes"), (100_000, "100,000 files, which takes about")]
+)
+def test_how_long_it_takes_is_told(files: int, words: str) -> None:
+    assert passes.told(files, "auto").startswith(words)
