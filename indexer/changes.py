@@ -37,6 +37,10 @@ class Changes:
     unhashed: Sequence[Found] = ()
 
 
+_UNSEEN = (0, None)
+"""Size and time of a picture that was imported while its file was away."""
+
+
 def compare(
     files: Iterable[Found],
     rows: Iterable[Sequence[Any]],
@@ -58,6 +62,9 @@ def compare(
     for file, row in _joined(files, rows, gone):
         if row is None:
             added.append(file)
+        elif file[0] in unhashed and row[1:4] == (file[1], *_UNSEEN) and was_read(row[5]):
+            unchanged += 1
+            unseen.append(file)
         elif row[:5] != file or file[1] in outdated:
             changed.append(file)
         elif file[0] in lacking and was_read(row[5]):

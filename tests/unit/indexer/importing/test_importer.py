@@ -293,6 +293,7 @@ def test_files_that_are_away_are_found_until_the_indexer_misses_them(
     encoded = count_encodings(monkeypatch)
     report = Indexer(folder).run()
     assert (report.removed, report.added, encoded[Modality.IMAGE]) == (10, 0, 0)
+    assert (report.unchanged, report.changed) == (15, 15)  # captions are read again
     assert content(folder) == indexed(folder)
 
 

@@ -19,6 +19,7 @@ from indexer.importing.rows import Page
 from indexer.importing.sources import open_source
 from tests import imports
 from tests.builders import caption, page, photo, put, serve
+from tests.fakes import SOUND_SPACE
 from tests.oracle import unit_vectors
 
 
@@ -95,6 +96,24 @@ def test_an_export_gives_whole_items(exported: Path) -> None:
     assert np.array_equal(vectors, np.concatenate(arrays))
     alone = open_source(exported, [Modality.VIDEO])
     assert alone.rows == 3 == sum(map(length, alone.pages()))
+
+
+def test_sounds_are_left_out_of_an_export(tmp_path: Path) -> None:
+    root, random = tmp_path / "root", np.random.default_rng(0)
+    root.mkdir()
+    with Store(root / DIRECTORY, root) as store:
+        serve(store.catalog, 8)
+        put(store.catalog, 1, "a.jpg", photo(unit_vectors(random, 1, 8)))
+        with store.catalog.writing() as writer:
+            number = writer.put_sound_space(SOUND_SPACE, "numpy", unit_vectors(random, 2, 8))
+        part = Part(Modality.SOUND, "sound", None, locator="0.00-2.00")
+        sound = NewItem(part, None, "sound", Encoding(unit_vectors(random, 1, 8)))
+        put(store.catalog, number, "a.mp3", sound, kind="audio")
+        export(store, tmp_path / "out", Form(table="jsonl"))
+    source = open_source(tmp_path / "out")
+    assert source.rows == 1 == sum(map(length, source.pages()))
+    assert source.left_out == ("Sounds are left out: index with --sound.",)
+    assert not source.is_of_many
 
 
 def test_items_stay_whole_between_pages(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
