@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from cmsearch.commands.applied import LITERALLY, asked, in_words
+from cmsearch.commands.filters import FILTERS
 from cmsearch.commands.hints import path_hint
-from cmsearch.commands.options import Day, Place, Seconds, store_option
+from cmsearch.commands.options import Seconds, store_option
 from cmsearch.commands.showing import Showing, check, show
 from cmsearch.common import locators
 from cmsearch.common.kinds import PICTURES, TARGETS
@@ -55,32 +56,7 @@ _OPTIONS = (
         help="How many hits.",
     ),
     store_option,
-    click.option(
-        "--path",
-        metavar="GLOB",
-        help="Only what lies there: 2024, 2024/trip/*, *.png, IMG_1*, or an absolute path.",
-    ),
-    click.option(
-        "--since",
-        metavar="DAY",
-        type=Day(),
-        help='Only from this day, month or year on: 2024-05-31, 2024-05, 31.05.2024, "May 2024".',
-    ),
-    click.option(
-        "--until", metavar="DAY", type=Day(last=True), help="Only up to this one, included."
-    ),
-    click.option(
-        "--camera", metavar="NAME", help="Only by this camera; a part of its name will do."
-    ),
-    click.option(
-        "--near",
-        metavar="PLACE",
-        type=Place(),
-        help="Only there: LAT,LON,KM, or a town, or a country: Lisbon; Lisbon,20; Portugal.",
-    ),
-    click.option(
-        "--has-caption/--no-caption", default=None, help="Only with, or without, captions."
-    ),
+    *FILTERS,
     click.option(
         "--rerank",
         metavar="NAME",
@@ -336,6 +312,8 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     plain |= {name: f"{plain[name]:%Y-%m-%d}" for name in ("since", "until") if plain.get(name)}
     if plain.get("near"):
         plain["near"] = _plain_place(plain["near"])
+    if plain.get("rating"):
+        plain["rating"] = "..".join(map(str, plain["rating"]))
     return plain
 
 

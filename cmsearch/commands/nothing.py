@@ -49,6 +49,12 @@ def _filters(asked: Filter) -> str:
 
         named["near"] = area_names()[asked.area]
     found = [f"--{name} {value}" for name, value in named.items() if value is not None]
+    found += [f"--keyword {one}" for one in asked.keywords]
+    found += [f"--person {one}" for one in asked.people]
+    found += [f"--label {one}" for one in asked.labels]
+    if asked.rating is not None:
+        least, most = asked.rating
+        found.append(f"--rating {least if least == most else f'{least}..{most}'}")
     if asked.has_caption is not None:
         found.append("--has-caption" if asked.has_caption else "--no-caption")
     return ", ".join(found)

@@ -98,6 +98,28 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
+class Stars(click.ParamType[tuple[int, int]]):
+    """A number of stars as `4`, or from one to another: `4..`, `..2`, `3..5`."""
+
+    name = "stars"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Give the fewest and the most stars."""
+        if isinstance(value, tuple):
+            return value
+        first, dots, last = str(value).strip().partition("..")
+        try:
+            least = int(first) if first or not dots else -1
+            most = int(last or 5) if dots else least
+        except ValueError:
+            self.fail(f"{value!r} is no number of stars, such as 4, 4.., ..2 or 3..5.", param, ctx)
+        if not -1 <= least <= most <= 5:
+            self.fail(f"{value!r} is not from -1, which is rejected, to 5.", param, ctx)
+        return least, most
+
+
 class Place(click.ParamType[tuple[float, float, float] | tuple[str, str]]):
     """Degrees north, degrees east and kilometres, separated by commas; or a town, or a country."""
 

@@ -17,10 +17,13 @@ from cmsearch.types import Filter, Modality, Query, QueryPart
 
 MOST = 1e6
 """The largest weight of a part."""
+MOST_NAMES = 100
+"""Keywords, people or labels of a filter."""
 ASKED = (Modality.TEXT, Modality.IMAGE, Modality.SPEECH)
 
 _FILTER_TYPES: dict[str, Any] = {
     "path": str, "since": date, "until": date, "camera": str, "near": tuple, "has_caption": bool,
+    "rating": tuple,
 }  # fmt: skip
 
 
@@ -87,8 +90,22 @@ def check_filter(where: Any) -> None:
         isinstance(area, tuple) and len(area) == 2 and all(isinstance(one, str) for one in area)
     ):
         raise QueryError("The filter area is the codes of a country and of a part of it, or ''.")
+    for name in ("keywords", "people", "labels"):
+        _check_names(name, getattr(where, name))
+    if where.rating is not None and [type(one) for one in where.rating] != [int, int]:
+        raise QueryError("The filter rating is the fewest and the most stars, as whole numbers.")
     if where.near is not None and not (len(where.near) == 3 and all(map(_is_number, where.near))):
         raise QueryError("The filter near is degrees north, degrees east, and kilometres.")
+
+
+def _check_names(name: str, values: Any) -> None:
+    """Raise `QueryError` for what are no names that a filter may ask for."""
+    if not isinstance(values, tuple) or not all(isinstance(one, str) for one in values):
+        raise QueryError(f"The filter {name} is a tuple of texts, not {values!r}.")
+    if len(values) > MOST_NAMES:
+        raise QueryError(f"The filter {name} has at most {MOST_NAMES} of them.")
+    if any(one != one.encode(errors="replace").decode() for one in values):
+        raise QueryError(f"The filter {name} is not valid Unicode: {values!r}.")
 
 
 def _is_span(value: Any) -> bool:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import fsum
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from cmsearch.search.merge.relevance import competing, relevance
 from cmsearch.search.merge.things import thing
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.search.retrieve.nearest import DECIMALS, Answers, Candidate
+from cmsearch.store.catalog import notes
+from cmsearch.store.catalog.notes import Described
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import Hit, Modality
@@ -52,7 +54,8 @@ class Hits:
         if ranking.diverse:
             order = self._near_duplicates.spread(self._view, [own for own, _ in relevant])
             relevant = [relevant[place] for place in order]
-        hits = [self._hit(rank, *pair) for rank, pair in enumerate(relevant[:k], 1)]
+        noted = self._noted([thing(own) for own, _ in relevant[:k]])
+        hits = [self._hit(rank, *pair, noted) for rank, pair in enumerate(relevant[:k], 1)]
         # What comes after those that aren't relevant enough is less relevant still.
         return hits, len(relevant) >= k or len(relevant) < len(pairs)
 
@@ -72,8 +75,17 @@ class Hits:
             others = [path for path in others if path != own]
         return tuple(self._store.absolute(path) for path in dict.fromkeys(others))
 
-    def _hit(self, rank: int, candidate: Candidate, copies: Sequence[Candidate]) -> Hit:
-        item = candidate.item
+    def _noted(self, paths: Sequence[str]) -> dict[str, Described]:
+        return notes.of_files(self._store.catalog, paths) if paths else {}
+
+    def _hit(
+        self,
+        rank: int,
+        candidate: Candidate,
+        copies: Sequence[Candidate],
+        noted: Mapping[str, Described],
+    ) -> Hit:
+        item, own = candidate.item, noted.get(thing(candidate), notes.NOTHING)
         start, end = locators.span(item.locator) or (None, None)
         return Hit(
             rank=rank,
@@ -83,7 +95,7 @@ class Hits:
             modality=item.modality,
             kind=item.kind,
             text=item.text,
-            taken=item.taken,
+            taken=own.exact(item.taken),
             stages=_rounded(candidate),
             relevance=relevance(candidate.score),
             copies=self._copies(candidate, copies),
@@ -93,6 +105,9 @@ class Hits:
             item=item.id,
             locator=item.locator,
             cosine=candidate.cosine,
+            notes=own.notes,
+            taken_source=own.source,
+            taken_zone=own.zone,
         )
 
 

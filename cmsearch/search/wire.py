@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cmsearch.common.text import json_line, storable
-from cmsearch.types import Applied, Filter, Hit, Modality, Place, QueryPart
+from cmsearch.types import Applied, Filter, Hit, Modality, Notes, Place, QueryPart
 
 if TYPE_CHECKING:
     from cmsearch.search.rank.second_stage import Ranking
@@ -29,9 +29,11 @@ def as_json(hit: Hit) -> bytes:
 
 def hit_as_json(hit: Hit) -> dict[str, Any]:
     """The fields of a hit in JSON's types; docs/scripting.md has what each holds."""
-    fields = {name: getattr(hit, name) for name in Hit.__dataclass_fields__}
+    fields = {name: getattr(hit, name) for name in Hit.__dataclass_fields__ if name != "notes"}
+    notes = {name: getattr(hit.notes, name) for name in Notes.__dataclass_fields__}
     return {
         **fields,
+        **notes,
         "path": os.fsdecode(hit.path),
         "taken": hit.taken and hit.taken.isoformat(" "),
         "copies": [os.fsdecode(path) for path in hit.copies],
@@ -81,7 +83,19 @@ def hit_from_json(fields: Mapping[str, Any]) -> Hit:
         locator=str(fields["locator"]),
         cosine=float(fields.get("cosine", 0.0)),
         applied=tuple(map(_applied, fields.get("applied", ()))),
+        notes=_notes(fields),
+        taken_source=_optional(str, fields.get("taken_source")),
+        taken_zone=_optional(str, fields.get("taken_zone")),
     )
+
+
+def _notes(fields: Mapping[str, Any]) -> Notes:
+    lists = {
+        name: tuple(map(str, fields.get(name) or ()))
+        for name in Notes.__dataclass_fields__
+        if name != "rating"
+    }
+    return Notes(**lists, rating=_optional(int, fields.get("rating")))
 
 
 def part_as_json(part: QueryPart) -> dict[str, Any]:
@@ -121,7 +135,8 @@ def where(options: Mapping[str, Any]) -> Filter:
         texts = {name: found[name] and storable(found[name]) for name in ("path", "camera")}
     except ValueError as error:
         raise QueryError("No name that --path or --camera asks for can be in an index.") from error
-    return Filter(**found | days | texts)
+    lists = {name: tuple(found[name] or ()) for name in ("keywords", "people", "labels")}
+    return Filter(**found | days | texts | lists)
 
 
 def ranking(options: Mapping[str, Any]) -> Ranking:

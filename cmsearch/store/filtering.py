@@ -18,6 +18,7 @@ from cmsearch.store.catalog import asset_rows, embeddings, items
 from cmsearch.store.catalog.asset_rows import among
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.filters import EARTH_KM, EVERYTHING, is_near
+from cmsearch.store.catalog.noted_filters import noted
 from cmsearch.store.filtered_paths import at_path
 from cmsearch.store.index.asset_table import ODD, AssetTable
 from cmsearch.store.tables import Tables
@@ -90,6 +91,8 @@ def _columns(catalog: Catalog, table: AssetTable, wanted: Filter) -> Iterator[_M
         yield _in_area(table, wanted.area)
     if wanted.path is not None:
         yield at_path(catalog, table, wanted.path)
+    if (own := noted(wanted)) != EVERYTHING:
+        yield among(asset_rows.passing(catalog, own), table.ids)
     if wanted.has_caption is not None:
         yield among(asset_rows.captioned(catalog), table.ids) == wanted.has_caption
 

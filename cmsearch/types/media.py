@@ -36,7 +36,7 @@ class Capture:
     longitude: float | None = None
     """Degrees east."""
     source: str | None = None
-    """What says when it was taken, as `cmsearch.common.times` lists it."""
+    """What says when it was taken, as `cmsearch.media.moments.SOURCES` lists it."""
     zone: str | None = None
     """The offset of that time from UTC, such as `+02:00`, where it is written."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cmsearch.types.embeddings import FloatArray, Modality
-from cmsearch.types.media import Item
+from cmsearch.types.media import NO_NOTES, Item, Notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,14 @@ class Filter:
     """
     has_caption: bool | None = None
     """Whether a caption describes the picture; None takes both."""
+    keywords: tuple[str, ...] = ()
+    """Keywords that it has, each of them, in any case: whole ones, or levels of `Animals|Dogs`."""
+    people: tuple[str, ...] = ()
+    """Names of people who are in it, each of them, in any case."""
+    rating: tuple[int, int] | None = None
+    """The fewest and the most stars, from -1, which is rejected, to 5; one without counts as 0."""
+    labels: tuple[str, ...] = ()
+    """Names of colours, or what a program calls its marks, of which it has one, in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +182,9 @@ class Hit:
     """The cosine of query and item, or of a shot that of its pictures, pooled."""
     applied: tuple[Applied, ...] = ()
     """What of the query was understood as a filter, where it was read for that."""
+    notes: Notes = NO_NOTES
+    """What people and programs wrote about its picture, its film or its recording."""
+    taken_source: str | None = None
+    """What says when it was taken, as `cmsearch.media.moments.SOURCES` lists it."""
+    taken_zone: str | None = None
+    """The offset of that time from UTC, such as `+02:00`, where it is written."""

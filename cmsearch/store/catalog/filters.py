@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from cmsearch.errors import QueryError
 from cmsearch.models.gazetteer import EXTRA, gazetteer
 from cmsearch.store.catalog import schema
+from cmsearch.store.catalog.noted_filters import note_conditions
 from cmsearch.store.catalog.sqlite_statements import matches
 from cmsearch.types import Filter
 
@@ -49,6 +50,7 @@ def conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
             _described.c.about == schema.assets.c.id, _described.c.kind == "caption"
         )
         yield captioned.exists() if wanted.has_caption else ~captioned.exists()
+    yield from note_conditions(wanted)
 
 
 def _from(day: date) -> sa.ColumnElement[bool]:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from cmsearch.common.kinds import SUBJECTS
-from cmsearch.common.text import caseless
+from cmsearch.common.text import caseless as folded
 from cmsearch.media.readers import names
 from cmsearch.store.catalog import schema
 from cmsearch.store.catalog.catalog import Catalog
@@ -96,7 +96,7 @@ def _described(rows: Sequence[Sequence[Any]]) -> Described:
         if kind is None or (kind in _FIRST and first.setdefault(kind, rank) != rank):
             continue
         text = text_of(value)
-        values.setdefault(kind, {}).setdefault(caseless(text), text)
+        values.setdefault(kind, {}).setdefault(folded(text), text)
     found = {kind: tuple(own.values()) for kind, own in values.items()}
     notes = Notes(
         keywords=found.get(KEYWORD, ()),

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cmsearch.common.kinds import NOTED
-from cmsearch.common.text import caseless
+from cmsearch.common.text import caseless as folded
 from cmsearch.media.moments import FILE, SOURCES
 from cmsearch.store.catalog import schema, sqlite_words
 from cmsearch.store.catalog.rows import capture_row
@@ -83,7 +83,7 @@ def put(
 def insert(connection: sa.Connection, asset: int, rows: Sequence[Row]) -> None:
     """Add notes of a file."""
     if rows:
-        added = [{"asset": asset, "folded": caseless(row.value), **row._asdict()} for row in rows]
+        added = [{"asset": asset, "folded": folded(row.value), **row._asdict()} for row in rows]
         connection.execute(_INSERT, added)
 
 

@@ -1,0 +1,93 @@
+"""What other programs noted is shown and filtered by on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from indexer import Indexer
+from tests.builders import write_files
+from tests.commands import called
+from tests.packets import alt, bag, jpeg, packet
+
+
+@pytest.fixture
+def folder(tmp_path: Path, fake_model: str) -> Path:
+    folder = tmp_path / "photos"
+    own = packet(
+        bag("lr:hierarchicalSubject", "Animals|Dogs") + alt("dc:description", "A dog on the beach")
+        + bag("Iptc4xmpExt:PersonInImage", "Anna"),
+        'xmp:Rating="4" xmp:Label="Red" photoshop:City="Cascais" '
+        'exif:DateTimeOriginal="2019-05-06T07:08:09.5+02:00"',
+    )  # fmt: skip
+    beside = packet(bag("dc:subject", "Cats"), 'xmp:Rating="1"')
+    write_files(folder, {"a.jpg": jpeg(xmp=own), "b.jpg": jpeg(), "b.jpg.xmp": beside})
+    Indexer(folder, model=fake_model).run()
+    return folder
+
+
+def search(folder: Path, *options: str) -> list[dict[str, Any]]:
+    ran = called(
+        "search", "red", "--for", "image", "--expand", "--store", folder, "--format", "json",
+        *options,
+    )  # fmt: skip
+    assert ran.returncode == 0
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def names(hits: list[dict[str, Any]]) -> set[str]:
+    return {Path(hit["path"]).name for hit in hits}
+
+
+def test_hits_tell_what_is_noted(folder: Path) -> None:
+    (hit,) = [one for one in search(folder) if one["path"].endswith("a.jpg")]
+    assert hit["keywords"] == ["Animals|Dogs"]
+    assert (hit["people"], hit["places"], hit["creators"]) == (["Anna"], ["Cascais"], [])
+    assert (hit["rating"], hit["labels"]) == (4, ["Red"])
+    assert hit["taken"] == "2019-05-06 07:08:09.500000"
+    assert (hit["taken_source"], hit["taken_zone"]) == ("xmp", "+02:00")
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--keyword", "dogs"], {"a.jpg"}),
+        (["--keyword", "dogs", "--keyword", "CATS"], set()),
+        (["--person", "anna", "--label", "red"], {"a.jpg"}),
+        (["--rating", "4.."], {"a.jpg"}),
+        (["--rating", "..3"], {"b.jpg"}),
+        (["--rating", "1"], {"b.jpg"}),
+        (["--rating", "1..4"], {"a.jpg", "b.jpg"}),
+    ],
+)
+def test_filters(folder: Path, options: list[str], found: set[str]) -> None:
+    assert names(search(folder, *options)) == found
+
+
+def test_a_refined_search_keeps_its_filters(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CMSEARCH_STATE", str(tmp_path / "state"))
+    assert names(search(folder, "--rating", "3..5", "--keyword", "animals")) == {"a.jpg"}
+    again = called("again", "--format", "json")
+    assert names([json.loads(line) for line in again.stdout.splitlines()]) == {"a.jpg"}
+    more = called("again", "--format", "json", "--rating", "..2", "--keyword", "cats")
+    assert names([json.loads(line) for line in more.stdout.splitlines()]) == {"b.jpg"}
+
+
+def test_filters_that_leave_nothing_are_named(folder: Path) -> None:
+    ran = called(
+        "search", "red", "--store", folder, "--keyword", "no such", "--person", "Bo",
+        "--rating", "5", "--label", "x",
+    )  # fmt: skip
+    told = "--keyword no such, --person Bo, --label x, --rating 5"
+    assert f"passes the filters: {told}" in ran.stderr
+
+
+@pytest.mark.parametrize("stars", ["five", "6", "-2", "3..2", "..", "1..x"])
+def test_stars_that_are_none(folder: Path, stars: str) -> None:
+    ran = called("search", "red", "--store", folder, "--rating", stars)
+    assert ran.returncode == (0 if stars == ".." else 2)
