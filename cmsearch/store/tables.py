@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,17 @@ class Tables:
                 _tell(error)
             self._rows[modality] = found
         return self._rows[modality]
+
+    def items(self, modality: Modality, embeddings: Collection[int]) -> dict[int, int]:
+        """The items of embeddings by their ids, as far as they are published."""
+        found = self.rows(modality)
+        if found is None or not len(found[0]):
+            return {}
+        ids, wanted = found[0], np.array(list(embeddings), np.int64)
+        places = np.searchsorted(ids, wanted).clip(max=len(ids) - 1)
+        here = ids[places] == wanted
+        numbers = found[1].items[places[here]].tolist()
+        return dict(zip(wanted[here].tolist(), numbers, strict=True))
 
     def assets(self) -> AssetTable | None:
         """The assets as they were after the `changes` of the manifest; None without a table."""

@@ -49,7 +49,9 @@ def path_of(number: int, prefix: str = "") -> str:
 
 def asset_of(number: int, prefix: str = "") -> Asset:
     taken = _FIRST_DAY + timedelta(minutes=3 * (number % 10**6))
-    capture = Capture(taken, _CAMERAS[number // 100 % 4], None, None)
+    trip = number // 100
+    place = (35 + trip * 7 % 250 / 10, trip * 13 % 400 / 10) if trip % 2 else (None, None)
+    capture = Capture(taken, _CAMERAS[trip % 4], *place)
     return Asset(path_of(number, prefix), "image", 1_000, 2, f"{number:064x}", capture=capture)
 
 

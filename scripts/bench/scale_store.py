@@ -10,6 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,21 @@ import numpy as np
 
 import cmsearch
 from cmsearch import Engine, Filter, Ranking
+from cmsearch.store import filtering
+from cmsearch.store.catalog.filters import rooted
+from cmsearch.store.index import recall, snapshot
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
 from scripts.bench import big_store
 from scripts.bench.worlds import World
 
 PLAIN = Ranking(rerank="none", correct=False, match="picture", fold=False)
+SHARES = (0.0001, 0.001, 0.01, 0.04, 0.1, 0.5)
+"""Of the days that pass a filter."""
+AFTER = 8
+"""Searches with each filter after its first."""
 CHANGED = 100
-RENAMED = 1_000
+RENAMED = 10_000
 SECONDS = 2.0
 
 
@@ -69,33 +77,92 @@ def searched(folder: Path, rows: int, queries: int) -> dict[str, Any]:
         for name, options in {
             "plain": {"target": "image", "ranking": PLAIN},
             "default": {},
-            "a day": {"where": _days(0.001, rows)},
-            "1 % of days": {"where": _days(0.01, rows)},
-            "10 % of days": {"where": _days(0.1, rows)},
-            "one trip": {"where": Filter(path="2021/trip 1/*")},
         }.items():
-            found[name] = _costs(engine, queries, options)
+            found[f"{name}, the first ones"] = _costs(engine, queries, options, "begin")
+            found[name] = _costs(engine, queries, options, "text")
+        for name, ways in _filters(rows).items():
+            found[name] = _filtered(engine, ways)
         for threads in (1, 8):
             found[f"{threads} threads, searches a second"] = _rate(engine, threads)
     return found
 
 
-def _days(share: float, rows: int) -> Filter:
-    """Photographs of a share of all days; there are 480 a day."""
-    first, count = date(2020, 1, 1), max(1, round(share * rows / 480))
-    last = date.fromordinal(first.toordinal() + count - 1)
-    return Filter(since=first, until=last)
+def _filters(rows: int) -> dict[str, list[dict[str, Any]]]:
+    """By name some filters that are alike, as what `Engine.search` takes."""
+    shares = {f"{share:.2%} of days": _days(share, rows) for share in SHARES}
+    trips = [Filter(path=f"{2020 + one % 5}/trip {one}/*") for one in (1, 7, 33, 60, 90)]
+    places = [(35 + 5 * one, 6.0 + one, 100.0) for one in range(5)]
+    ways = {
+        **shares,
+        "camera": [Filter(camera=name) for name in ("canon", "nikon", "iPHONE", "pixel", "i")],
+        "FOLDER/*": [Filter(path=f"{year}/*") for year in range(2020, 2025)],
+        "FOLDER": [Filter(path=f"{year}") for year in range(2020, 2025)],
+        "one trip": trips,
+        "one trip and a camera": [replace(one, camera="o") for one in trips],
+        "*7.jpg and the like": [Filter(path=f"*{one}.jpg") for one in range(5, 10)],
+        "a distance": [Filter(near=place) for place in places],
+        "without captions": [Filter(has_caption=False)],
+    }
+    found = {name: [{"where": one} for one in own] for name, own in ways.items()}
+    return {**found, "a kind": [{"target": "page"}, {"target": "passage"}]}
 
 
-def _costs(engine: Engine, queries: int, options: dict[str, Any]) -> str:
-    _, first = _took(lambda: engine.search("a first one", **options))
-    took = []
-    for number in range(queries):
-        start = time.thread_time()
-        engine.search(f"text {number}", **options)
-        took.append(1e3 * (time.thread_time() - start))
+def _days(share: float, rows: int) -> list[Filter]:
+    """Photographs of a share of all days, which begin anywhere; there are 480 a day."""
+    first, every = date(2020, 1, 1), max(1, rows // 480)
+    count = max(1, round(share * every))
+    starts = [(every - count) * one // 4 for one in range(5)]
+    days = [first.toordinal() + start for start in dict.fromkeys(starts)]
+    return [
+        Filter(since=date.fromordinal(day), until=date.fromordinal(day + count - 1)) for day in days
+    ]
+
+
+def _filtered(engine: Engine, ways: Sequence[dict[str, Any]]) -> str:
+    """The median of the first uses of some filters and the longest, that of what comes then, how
+    many rows pass the last of them, and its recall of ten.
+    """
+    firsts, later = list[float](), list[float]()
+    for place, options in enumerate(ways):
+        firsts.append(_once(engine, f"a first one {place}", options))
+        later += [_once(engine, f"text {one} {place}", options) for one in range(AFTER)]
+    rows, share = _recall(engine, ways[-1])
+    first, last = np.median(firsts), max(firsts)
+    return (
+        f"first {first:.1f}, at most {last:.1f}; then {np.median(later):.1f} ms CPU; "
+        f"{rows:,} rows, recall {share}"
+    )
+
+
+def _recall(engine: Engine, options: dict[str, Any]) -> tuple[int, float]:
+    """How many photographs pass a filter, and the share of the ten nearest of them that is found
+    for texts, against a comparison with each.
+    """
+    texts, where = World(engine.space.dim).texts(50, 5), options.get("where", Filter())
+    with engine.store.reading() as view:
+        index = view.indexes[Modality.IMAGE]
+        catalog = engine.store.catalog
+        allow = filtering.allowed(catalog, view, Modality.IMAGE, None, rooted(where, Path("/")))
+        manifest = engine.store.published(view.space_id)
+        if allow is None or manifest is None:
+            return len(index), 1.0
+        ids, vectors = snapshot.open_rows(engine.store.path, manifest.of(Modality.IMAGE))
+        if not len(allow):
+            return 0, 1.0
+        truth = ids[recall.exact(vectors, texts, 10, np.searchsorted(ids, allow))]
+        return len(allow), recall.share(index.search(texts, 10, allow=allow)[1], truth)
+
+
+def _once(engine: Engine, text: str, options: dict[str, Any]) -> float:
+    start = time.thread_time()
+    engine.search(text, **options)
+    return 1e3 * (time.thread_time() - start)
+
+
+def _costs(engine: Engine, queries: int, options: dict[str, Any], text: str) -> str:
+    took = [_once(engine, f"{text} {number}", options) for number in range(queries)]
     low, high = np.percentile(took, (50, 99))
-    return f"{low:.1f} / {high:.1f} ms CPU, the first {first}"
+    return f"{low:.1f} / {high:.1f} ms CPU"
 
 
 def _rate(engine: Engine, threads: int) -> float:

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cmsearch.protocols import VectorIndex
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.retrieve.shot_pooling import pooled
 from cmsearch.store import filtering
@@ -83,14 +82,13 @@ class Retriever:
         allow = self._allow(view, request)
         vectors = np.stack([query.vector for query in queries])
         shots = _Shots(self._store, view) if request.modality is Modality.VIDEO else None
-        index = view.indexes[request.modality]
         if allow is not None or any(request.excluded) or request.k > _MOST_REMEMBERED:
-            return self._search(index, vectors, request, allow, shots)
+            return self._search(view, vectors, request, allow, shots)
         # Texts are asked for by themselves, and as captions for their pictures.
         key = (view.version, view.space_id, request.modality, request.k, vectors.tobytes())
         found = self._latest.get(key)
         if found is None:
-            found = self._search(index, vectors, request, allow, shots)
+            found = self._search(view, vectors, request, allow, shots)
             kept = list(self._latest.items())[1 - _REMEMBERED :]
             self._latest = {**dict(kept), key: found}
         return found
@@ -107,7 +105,7 @@ class Retriever:
             return []
         shots = _Shots(self._store, view) if modality is Modality.VIDEO else None
         every = replace(request, k=len(allow))
-        return self._search(view.indexes[modality], query.vector[None], every, allow, shots)[0]
+        return self._search(view, query.vector[None], every, allow, shots)[0]
 
     def these(self, view: View, query: QueryVector, numbers: Collection[int]) -> list[Candidate]:
         """The items of these numbers as candidates, each with its first embedding; shots pooled."""
@@ -138,7 +136,7 @@ class Retriever:
 
     def _search(
         self,
-        index: VectorIndex,
+        view: View,
         vectors: FloatArray,
         request: NearestRequest,
         allow: IdArray | None,
@@ -152,12 +150,14 @@ class Retriever:
         """
         k, excluded = request.k, request.excluded or [()] * len(vectors)
         known: dict[int, Item] = {}
+        index = view.indexes[request.modality]
         total, depth = len(index), k + 8
         while True:
             scores, ids = index.search(vectors, depth, allow=allow)
             rounded = np.round(scores.astype(np.float64), DECIMALS)
             missing = set(ids[ids >= 0].tolist()) - known.keys()
-            known |= items.of_embeddings(self._store.catalog, missing)
+            told = view.tables.items(request.modality, missing) if view.tables else {}
+            known |= items.of_embeddings(self._store.catalog, missing, told)
             rows = zip(rounded.tolist(), ids.tolist(), excluded, strict=True)
             ranked = [_collapsed(zip(*pair, strict=True), known, out) for *pair, out in rows]
             if shots is not None:

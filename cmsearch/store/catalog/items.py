@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,24 @@ _TRIED = 8  # times as many ids as are wanted: most are of what is asked for
 _MOST_IDS = 2**24
 
 
-def of_embeddings(catalog: Catalog, embeddings: Iterable[int]) -> dict[int, Item]:
-    """The items of embeddings, by the embedding's id; ids that are gone are missing."""
+def of_embeddings(
+    catalog: Catalog, embeddings: Iterable[int], items: Mapping[int, int] = MappingProxyType({})
+) -> dict[int, Item]:
+    """The items of embeddings, by the embedding's id; ids that are gone are missing.
+
+    Of embeddings of which it is known which `items` they have, these alone are looked up.
+    """
     known, wanted = catalog.known_items(), set(embeddings)
     found = {number: known[number] for number in wanted if number in known}
-    if len(found) < len(wanted):
-        rows = catalog.run(statements.DESCRIBED, ids=listing(wanted - found.keys()))
-        found |= _described(catalog, {row[0]: row for row in rows})
-    return found
+    wanted -= found.keys()
+    own = {number: items[number] for number in wanted if number in items}
+    rows = catalog.run(statements.ITEMS, items=listing(set(own.values()))) if own else []
+    by_item = {row[0]: row for row in rows}
+    told = {number: by_item[item] for number, item in own.items() if item in by_item}
+    if wanted := wanted - own.keys():
+        rows = catalog.run(statements.DESCRIBED, ids=listing(wanted))
+        told |= {row[0]: row for row in rows}
+    return found | _described(catalog, told)
 
 
 def _described(catalog: Catalog, rows: Mapping[int, Sequence[Any]]) -> dict[int, Item]:
@@ -93,20 +104,16 @@ def embedding_ids(
         asked.append(schema.items.c.kind == kind)
     if of is not None:
         asked.append(schema.assets.c.path.in_(of))
-    elif after:
-        subjects = [sa.func.coalesce(about, schema.items.c.asset) == schema.assets.c.id]
-    elif wanted.since or wanted.until or wanted.days:  # of which it has an index
+    elif not after and (wanted.since or wanted.until or wanted.days):  # which has an index
         subjects.append(about == schema.assets.c.id)
     else:
         subjects = [sa.func.coalesce(about, schema.items.c.asset) == schema.assets.c.id]
-        in_space = table.space == space
+        in_space = in_space & (table.id > after) if after else table.space == space
     query = (
         sa.select(table.id, schema.assets.c.latitude, schema.assets.c.longitude)
         .join(schema.items, table.item == schema.items.c.id)
         .where(in_space, table.modality == modality, *asked)
     )
-    if after:
-        query = query.where(table.id > after)
     rows = [row for own in subjects for row in catalog.rows(query.join(schema.assets, own))]
     return np.array(sorted(row[0] for row in rows if is_near(wanted, row[1], row[2])), np.int64)
 

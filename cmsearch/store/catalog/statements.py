@@ -34,6 +34,13 @@ _with_items = (
     .join(assets, items.c.asset == assets.c.id)
     .join(_described, items.c.about == _described.c.id, isouter=True)
 )
+ITEMS = Prepared(
+    sa.select(items.c.id, *_item)
+    .join(assets, items.c.asset == assets.c.id)
+    .join(_described, items.c.about == _described.c.id, isouter=True)
+    .where(items.c.id.in_(listed("items")))
+)
+"""Of items of some numbers: the number, and what an item is made of."""
 
 DESCRIBED = Prepared(_with_items.where(embeddings.c.id.in_(listed("ids"))))
 """Of embeddings of some ids: the id, and what an item is made of."""

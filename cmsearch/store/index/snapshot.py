@@ -252,7 +252,7 @@ def open_kept(folder: Path, files: IndexFiles) -> Kept:
 def open_table(folder: Path, segments: Sequence[IndexFiles]) -> tuple[IdArray, RowTable] | None:
     """Ids `(rows,)`, in order, and what the rows are of; None for those of an older cmsearch.
 
-    Raises `StoreError`.
+    Raises `StoreError`. The ids are those that were checked when the rows were opened.
     """
     parts = []
     for one in segments:
@@ -263,7 +263,7 @@ def open_table(folder: Path, segments: Sequence[IndexFiles]) -> tuple[IdArray, R
             parts.append(row_table.unpacked(data, one.rows, one.kinds))
         except ValueError as error:
             raise StoreError(f"{one.table.name} is not a table of rows: {error}.") from error
-    ids = [open_ids(folder, one) for one in segments]
+    ids = [open_ids(folder, one, is_checked=False) for one in segments]
     return (ids[0] if len(ids) == 1 else np.concatenate(ids)), row_table.joined(parts)
 
 
@@ -277,9 +277,9 @@ def open_assets(folder: Path, manifest: Manifest) -> AssetTable | None:
         raise StoreError(f"{manifest.assets.name} is not a table of assets: {error}.") from error
 
 
-def open_ids(folder: Path, files: IndexFiles) -> IdArray:
+def open_ids(folder: Path, files: IndexFiles, *, is_checked: bool = True) -> IdArray:
     """The ids of the rows of a segment, in order; raises `StoreError`."""
-    data = mapped(folder, files.ids)
+    data = mapped(folder, files.ids, is_checked=is_checked)
     if len(data) != 8 * files.rows:
         raise StoreError(f"{files.ids.name} isn't of the shape that its manifest says.")
     return data.view("<i8")

@@ -154,9 +154,11 @@ def test_no_more_is_looked_at_than_can_be_relevant_enough(
         looked_at: list[int] = []
         read = items.of_embeddings
 
-        def counted(catalog: Catalog, embeddings: list[int]) -> dict[int, Item]:
+        def counted(
+            catalog: Catalog, embeddings: list[int], told: dict[int, int]
+        ) -> dict[int, Item]:
             looked_at.append(len(embeddings))
-            return read(catalog, embeddings)
+            return read(catalog, embeddings, told)
 
         monkeypatch.setattr(items, "of_embeddings", counted)
         least = replace(few, min_relevance=bar)

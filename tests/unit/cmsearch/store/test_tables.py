@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cmsearch.store import publication, tables
-from cmsearch.store.catalog import asset_rows
+from cmsearch.store.catalog import asset_rows, items
 from cmsearch.store.compaction import compact
 from cmsearch.store.index import asset_table, faiss_index, manifest, snapshot
 from cmsearch.store.store import DIRECTORY, Store
@@ -142,3 +142,20 @@ def test_a_transaction_notes_what_it_changed(tmp_path: Path) -> None:
             raise RuntimeError
         since = [asset_rows.changed(store.catalog, one) for one in (0, before)]
     assert [one.tolist() for one in since if one is not None] == [[first, second], [second]]
+
+
+def test_items_are_looked_up_by_the_numbers_that_a_table_tells(store: Store) -> None:
+    """Those of embeddings that came since by these."""
+    add(store, 112, 114)
+    with store.reading() as view:
+        assert view.tables is not None
+        found = view.tables.rows(Modality.IMAGE)
+        assert found is not None
+        wanted = [*found[0].tolist(), view.last_embedding]
+        told = view.tables.items(Modality.IMAGE, wanted)
+        assert len(told) == len(found[0]) and view.tables.items(Modality.VIDEO, wanted) == {}
+    expected = items.of_embeddings(store.catalog, wanted)
+    assert items.of_embeddings(store.catalog, wanted, told) == expected
+    assert len(expected) == 112
+    assert all(own.id == told[one] for one, own in expected.items() if one in told)
+    store.close()
