@@ -11,7 +11,7 @@ import numpy as np
 from cmsearch.models.encoders.words import PROMPT
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Banked, Encoder
-from cmsearch.store.catalog import items
+from cmsearch.store.catalog import embeddings, items
 from cmsearch.store.store import Store
 from cmsearch.store.view import Basis, View
 from cmsearch.types import EncodedQuery, FloatArray, IdArray, Modality, Role, Space
@@ -40,7 +40,7 @@ class Banks:
     def without(self, view: View, encoder: Encoder, query: EncodedQuery) -> FloatArray:
         """Queries `(m, dim)` of the modality of `query`, and not itself."""
         ids, vectors = self._sample(view, encoder.space.dim, query.modality)
-        own = items.embeddings_with_digest(self._catalog, view.space_id, query.digest)
+        own = embeddings.with_digest(self._catalog, view.space_id, query.digest)
         vectors = vectors[~np.isin(ids, own)]
         if len(vectors) >= ENOUGH:
             return vectors

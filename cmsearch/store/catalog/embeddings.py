@@ -86,3 +86,14 @@ def tombstone_count(catalog: Catalog, since: int = 0) -> int:
     """How many embeddings `tombstones` gives."""
     query = sa.select(sa.func.count()).select_from(schema.tombstones)
     return int(catalog.scalar(query.where(schema.tombstones.c.snapshot >= since)))
+
+
+def with_digest(catalog: Catalog, space: int, digest: str) -> IdArray:
+    """The embeddings of the items of assets whose content has this digest."""
+    query = (
+        sa.select(schema.embeddings.c.id)
+        .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
+        .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
+        .where(schema.embeddings.c.space == space, schema.assets.c.digest == digest)
+    )
+    return np.array([row[0] for row in catalog.rows(query)], np.int64)

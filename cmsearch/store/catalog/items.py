@@ -142,17 +142,6 @@ def pages_of(catalog: Catalog, space: int, paths: Iterable[str]) -> list[int]:
     return [int(row[1]) for row in rows]
 
 
-def embeddings_with_digest(catalog: Catalog, space: int, digest: str) -> IdArray:
-    """The embeddings of the items of assets whose content has this digest."""
-    query = (
-        sa.select(schema.embeddings.c.id)
-        .join(schema.items, schema.embeddings.c.item == schema.items.c.id)
-        .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
-        .where(schema.embeddings.c.space == space, schema.assets.c.digest == digest)
-    )
-    return np.array([row[0] for row in catalog.rows(query)], np.int64)
-
-
 def pictures_with_digest(catalog: Catalog, digest: str) -> set[int]:
     """The items that are pictures in files whose content has this digest."""
     query = (
