@@ -24,6 +24,7 @@ import numpy as np
 import psutil
 import sqlalchemy as sa
 
+from cmsearch.search.query import background_captions
 from cmsearch.store.catalog import schema, sqlite_words
 from cmsearch.store.catalog.rows import asset_row
 from cmsearch.store.store import DIRECTORY, Store
@@ -120,6 +121,8 @@ def fill(folder: Path) -> None:
     """A store of the folder with rows for all its files, published."""
     with Store(folder / DIRECTORY, folder) as store:
         space = serve(store.catalog, fakes.SPACE.dim, fakes.SPACE)
+        with store.catalog.writing() as writer:
+            writer.put_bank(space, background_captions.encoded(fakes.FakeEncoder()))
         files, done = iter(scan(folder).files), 0
         with store.catalog.connected() as connection:
             while page := list(islice(files, PAGE)):
