@@ -27,7 +27,7 @@ a little differently, and two models have about 0.
 """
 FAR = 0.9
 """At most a quarter is further apart, as a picture that was changed is."""
-_CHECKED = {"photo": Modality.IMAGE, "caption": Modality.TEXT, "passage": Modality.TEXT}
+_CHECKED = frozenset({"photo", "caption", "passage", "subtitle", "transcript"})
 _MORE = 4  # times as many are kept, since some can't be read
 
 
