@@ -30,6 +30,8 @@ FILES = {
     "video": "film",
 }
 """What people call files of a kind, where that isn't the kind's own name."""
+_MOST = 12
+"""Years, the last, and countries, the first, that are named."""
 VECTORS = {"audio": "piece of speech"}
 
 
@@ -53,7 +55,7 @@ def info(store: Path | None, style: str) -> None:
         click.echo(json.dumps(_fields(found)))
         return
     for name, value in _rows(found):
-        click.echo(f"{name:8} {value}")
+        click.echo(f"{name:9} {value}")
 
 
 def _fields(found: Inventory) -> dict[str, Any]:
@@ -92,6 +94,10 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
         rows.append(("speech", printable(found.asr)))
     if found.first_day is not None:
         rows.append(("pictures", f"from {found.first_day} to {found.last_day}"))
+    for name in ("years", "countries"):
+        if counts := getattr(found, name):
+            told = [f"{printable(one)} {count}" for one, count in counts.items()]
+            rows.append((name, f"{', '.join(told[-_MOST:] if name == 'years' else told[:_MOST])}"))
     if serving is not None and serving.lacking:
         rows.append(("lacking", f"{serving.lacking} files; run `cmsearch index`"))
     return rows

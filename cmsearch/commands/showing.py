@@ -200,7 +200,7 @@ def row(hit: Hit, *, dated: bool = False) -> str:
     day = f"{taken}  " if dated else ""
     line = f"{hit.rank:>3}  {hit.relevance:4.0%}  {day}{hit.kind:10} {shown(hit.path)}"
     if hit.text is None:
-        line += _place(hit)
+        line += _place(hit) + (f"  {printable(hit.town)}" if hit.town else "")
     if hit.copies and hit.modality in (Modality.IMAGE, Modality.VIDEO):
         line += f"  (+{len(hit.copies)} nearly the same)"
     if hit.text is None:

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
 from cmsearch.common.text import caseless
+from cmsearch.models.gazetteer import Town, gazetteer
 
 Area = tuple[str, str]
 """The code of a country (ISO 3166), and that of a part of it as GeoNames has it, or nothing."""
@@ -77,6 +78,19 @@ def area_names() -> dict[Area, str]:
     for name, area in _ALSO.items():
         found.setdefault(area, name.title())
     return found
+
+
+def name_of(town: Town) -> str:
+    """A town with its country."""
+    return f"{town.name}, {area_names().get((town.country, ''), town.country)}"
+
+
+@lru_cache(4096)
+def town_at(latitude: float, longitude: float) -> str | None:
+    """The town that is nearest to a place, with its country; None where none is known."""
+    towns = gazetteer()
+    town = towns and towns.at(latitude, longitude)
+    return name_of(town) if town else None
 
 
 def _countries() -> dict[str, dict[str, Any]]:

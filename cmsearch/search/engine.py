@@ -28,6 +28,7 @@ from cmsearch.search.query.encode import encode_queries
 from cmsearch.search.query.understanding import Shown, Understood, understood
 from cmsearch.search.rank.second_stage import FUSIONS, Ranking, depth_of, stages
 from cmsearch.search.rank.stages import StageSettings
+from cmsearch.store import filtering
 from cmsearch.store import store as stores
 from cmsearch.store.catalog import files, items
 from cmsearch.store.catalog.filters import rooted
@@ -206,7 +207,7 @@ class Engine:
         shown = Shown(
             partial(files.first_year, catalog),
             partial(files.is_south, catalog),
-            partial(files.is_anything_at, catalog),
+            partial(filtering.is_any, catalog, self.store.view()),
         )
         return understood(checked_query(query), where, date.today(), shown)
 

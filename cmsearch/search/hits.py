@@ -9,6 +9,7 @@ from math import fsum
 from pathlib import Path
 
 from cmsearch.common import locators
+from cmsearch.models.areas import town_at
 from cmsearch.search.merge.collapse import NearDuplicates
 from cmsearch.search.merge.evidence import PRIOR
 from cmsearch.search.merge.relevance import competing, relevance
@@ -108,6 +109,8 @@ class Hits:
             notes=own.notes,
             taken_source=own.source,
             taken_zone=own.zone,
+            position=own.place,
+            town=None if own.place is None else town_at(*own.place),
         )
 
 

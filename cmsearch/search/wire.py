@@ -86,7 +86,16 @@ def hit_from_json(fields: Mapping[str, Any]) -> Hit:
         notes=_notes(fields),
         taken_source=_optional(str, fields.get("taken_source")),
         taken_zone=_optional(str, fields.get("taken_zone")),
+        position=_position(fields.get("position")),
+        town=_optional(str, fields.get("town")),
     )
+
+
+def _position(value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    north, east = map(float, value)
+    return north, east
 
 
 def _notes(fields: Mapping[str, Any]) -> Notes:

@@ -55,6 +55,13 @@ def allowed(
     return None if len(found) == count else found
 
 
+def is_any(catalog: Catalog, view: View, wanted: Filter) -> bool:
+    """Whether any file passes a filter."""
+    if view.tables is None:
+        return len(asset_rows.passing(catalog, wanted)) > 0
+    return len(passing(catalog, view.tables, wanted)) > 0
+
+
 def passing(catalog: Catalog, tables: Tables, wanted: Filter) -> IdArray:
     """The ids of the assets that pass a filter."""
     table = tables.assets()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cmsearch.models.spaces import model_name
-from cmsearch.store import publication
+from cmsearch.store import publication, whereabouts
 from cmsearch.store.catalog import files
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.store import Store
@@ -35,8 +35,9 @@ class Inventory:
     `vectors` the numbers by modality that are served, `index` what searches them, `recall` what was
     measured of it, by modality, where it doesn't compare all, `sound` the model
     of those of sounds, if there are any, `asr` what wrote speech down, or `none`, if there was
-    anything to hear, `first_day` and `last_day` those of the pictures, and `changed` is the time in
-    UTC of the catalog's last change, in ISO 8601.
+    anything to hear, `first_day` and `last_day` those of the pictures, `years` and `countries` how
+    many pictures and films were taken in each, and `changed` is the time in UTC of the catalog's
+    last change, in ISO 8601.
     """
 
     store: Path
@@ -55,6 +56,8 @@ class Inventory:
     derived_bytes: int
     first_day: str | None
     last_day: str | None
+    years: dict[str, int]
+    countries: dict[str, int]
     changed: str
 
 
@@ -70,6 +73,7 @@ def take_inventory(store: Store) -> Inventory:
     read, skipped = files.read(catalog)
     status = catalog.path.stat()
     days = files.days(catalog) or (None, None)
+    assets = whereabouts.table(store)
     return Inventory(
         store=store.path,
         folder=store.root,
@@ -87,6 +91,8 @@ def take_inventory(store: Store) -> Inventory:
         derived_bytes=manifests.derived_bytes(store.path),
         first_day=days[0],
         last_day=days[1],
+        years=whereabouts.years(assets) if assets else {},
+        countries=whereabouts.countries(assets) if assets else {},
         changed=datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds"),
     )
 

@@ -16,7 +16,7 @@ from importlib import resources
 from math import sqrt
 
 from cmsearch.common.text import caseless
-from cmsearch.models.areas import Area, area_names, areas
+from cmsearch.models.areas import Area, area_names, areas, name_of
 from cmsearch.models.gazetteer import Gazetteer, Town
 from cmsearch.search.query.temporal import ALONE
 
@@ -83,7 +83,7 @@ def placed(text: str, gazetteer: Gazetteer) -> PlaceExpression | None:
         if town is not None and end == len(given):
             km = _extent(town) + _NEAR_KM if kilometres is None else kilometres
             return PlaceExpression(
-                0, len(text), _shown(town), (town.latitude, town.longitude, km), None
+                0, len(text), name_of(town), (town.latitude, town.longitude, km), None
             )
     return None
 
@@ -111,7 +111,7 @@ def _named(
         town = _town(gazetteer, name, qualifier, match[0])
         if town:
             near = town.latitude, town.longitude, _radius(town, match, form)
-            return PlaceExpression(start, stop, _shown(town), near, None)
+            return PlaceExpression(start, stop, name_of(town), near, None)
     return None
 
 
@@ -179,7 +179,3 @@ def _radius(town: Town, match: re.Match[str], form: str) -> float:
 def _extent(town: Town) -> float:
     """As many kilometres as a town of so many people goes from its middle, roughly."""
     return max(_LEAST_KM, round(1.5 * sqrt(town.people / 10_000), 1))
-
-
-def _shown(town: Town) -> str:
-    return f"{town.name}, {area_names().get((town.country, ''), town.country)}"

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from math import degrees
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -20,12 +19,11 @@ from cmsearch.media.readers import names
 from cmsearch.store.catalog import reading_rows, schema
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import is_hash, is_photo, text_of
-from cmsearch.store.catalog.filters import EARTH_KM, is_near
 from cmsearch.store.catalog.rows import asset_row
 from cmsearch.store.catalog.schema import chunks, understood
 from cmsearch.store.catalog.skipped_lines import BEGINNING
 from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed, listing
-from cmsearch.types import STALE, Asset, Capture, Filter, Modality, Segment
+from cmsearch.types import STALE, Asset, Capture, Modality, Segment
 
 _PLACES = 1000
 _FIRST = 1000
@@ -273,16 +271,6 @@ def first_year(catalog: Catalog) -> int:
     """The year of the first day that there is; 1990 without any."""
     first = catalog.scalar(sa.select(sa.func.min(schema.assets.c.taken)))
     return int(first[:4]) if isinstance(first, str) and first[:4].isdecimal() else 1990
-
-
-def is_anything_at(catalog: Catalog, wanted: Filter) -> bool:
-    """Whether a file has a place that a filter wants, whatever else that asks."""
-    table, near = schema.assets.c, wanted.near
-    query = sa.select(table.latitude, table.longitude).where(table.latitude.is_not(None))
-    if near is not None:
-        high = degrees(near[2] / EARTH_KM)
-        query = query.where(table.latitude.between(near[0] - high, near[0] + high))
-    return any(is_near(wanted, *row) for row in catalog.rows(query.distinct()))
 
 
 def is_south(catalog: Catalog) -> bool | None:

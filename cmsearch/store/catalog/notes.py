@@ -35,8 +35,8 @@ _FIRST = (RATING, LABEL)
 _notes, _assets = schema.notes.c, schema.assets.c
 _OF = Prepared(
     sa.select(
-        _assets.path, _assets.taken_source, _assets.taken_more, _notes.kind, _notes.value,
-        _notes.rank,
+        _assets.path, _assets.taken_source, _assets.taken_more, _assets.latitude, _assets.longitude,
+        _notes.kind, _notes.value, _notes.rank,
     )
     .join(
         schema.notes,
@@ -54,12 +54,13 @@ _UNNOTED = sa.select(_assets.path).where(
 @dataclass(frozen=True, slots=True)
 class Described:
     """What is noted of a file; what says when it was taken, and the fraction of the second and the
-    offset from UTC of that, as in `.12+02:00`.
+    offset from UTC of that, as in `.12+02:00`; and where, in degrees north and east.
     """
 
     notes: Notes = NO_NOTES
     source: str | None = None
     more: str | None = None
+    place: tuple[float, float] | None = None
 
     def exact(self, taken: datetime | None) -> datetime | None:
         """A time to the second with its fraction."""
@@ -89,10 +90,10 @@ def of_files(catalog: Catalog, paths: Iterable[str]) -> dict[str, Described]:
 
 
 def _described(rows: Sequence[Sequence[Any]]) -> Described:
-    source, more = rows[0][:2]
+    source, more, north, east = rows[0][:4]
     values: dict[str, dict[str, str]] = {}
     first: dict[str, int] = {}
-    for _, _, kind, value, rank in rows:
+    for *_, kind, value, rank in rows:
         if kind is None or (kind in _FIRST and first.setdefault(kind, rank) != rank):
             continue
         text = text_of(value)
@@ -106,7 +107,8 @@ def _described(rows: Sequence[Sequence[Any]]) -> Described:
         labels=found.get(LABEL, ()),
         creators=found.get(CREATOR, ()),
     )
-    return Described(notes, _optional(source), _optional(more))
+    place = None if north is None or east is None else (float(north), float(east))
+    return Described(notes, _optional(source), _optional(more), place)
 
 
 def _optional(value: Any) -> str | None:
