@@ -21,7 +21,7 @@ _MANY = 50_000
 
 
 def table(store: Store) -> AssetTable | None:
-    """The files of a store as they are now; None for many that weren't published with a table yet."""
+    """The files of a store as they are now; None for many that were published without a table."""
     space = store.catalog.space()
     former = store.published(space[0]) if space else None
     is_told = former is not None and tables.Tables(store.path, former).assets() is not None
