@@ -94,6 +94,7 @@ def _table(found: Explanation) -> Iterator[str]:
     yield f"{printable(str(found.path))}: {place} of {found.pictures} pictures{likely}"
     yield ""
     yield from _evidence_table(found)
+    yield from _boxes(found)
     if found.words:
         yield ""
         yield "word          weight  attention  most on        similarity"
@@ -106,10 +107,22 @@ def _table(found: Explanation) -> Iterator[str]:
         yield from _joined_table(found.joined)
 
 
+def _boxes(found: Explanation) -> Iterator[str]:
+    """The lines of text that were found in the picture, with where they stand."""
+    if found.lines:
+        yield ""
+        yield "from left  from top  to right  to bottom  text in the picture"
+    for line in found.lines:
+        across, down = line.box[::2], line.box[1::2]
+        ends = f"{min(across):9.0%}  {min(down):8.0%}  {max(across):8.0%}  {max(down):9.0%}"
+        yield f"{ends}  {printable(line.text)}"
+
+
 def _evidence_table(found: Explanation) -> Iterator[str]:
     """The log-odds that each way adds, as bars to the left and right of none."""
     yield f"evidence     log-odds  {'against':>{_BAR}} | for"
-    notes = {"caption": found.caption or "", "words": " ".join(found.matched)}
+    written = " ".join(line.text for line in found.lines)
+    notes = {"caption": found.caption or "", "words": " ".join(found.matched), "ocr": written}
     highest = max((abs(value) for value in found.stages.values()), default=0.0) or 1.0
     for name, value in found.stages.items():
         bar = "█" * round(abs(value) / highest * _BAR)
@@ -143,6 +156,8 @@ def _best(attention: FloatArray) -> tuple[str, float]:
 
 
 def _json(found: Explanation, drawn: Path | None) -> bytes:
+    from cmsearch.search.wire import line_as_json
+
     fields: dict[str, Any] = {
         "query": found.query,
         "path": str(found.path),
@@ -152,6 +167,7 @@ def _json(found: Explanation, drawn: Path | None) -> bytes:
         "relevance": found.relevance,
         "stages": dict(found.stages),
         "caption": found.caption,
+        "lines": [line_as_json(line) for line in found.lines],
         "matched": found.matched,
         "words": [_fields(word) for word in found.words],
         "crop": found.crop,

@@ -191,7 +191,8 @@ def _previews(hits: Sequence[Hit], showing: Showing) -> Iterator[str]:
     kind = protocol(os.environ, is_terminal=sys.stdout.isatty(), encoding=sys.stdout.encoding)
     if kind is Protocol.NONE:
         click.echo("No pictures are shown: this is no terminal that can.", err=True)
-    return previews(map(place, hits), kind, cell=cell_size(1))
+    lines = [hit.lines for hit in hits]
+    return previews(map(place, hits), kind, cell=cell_size(1), lines=lines)
 
 
 def row(hit: Hit, *, dated: bool = False) -> str:

@@ -43,7 +43,8 @@ def place(hit: Hit) -> Place | None:
     if hit.start is not None and hit.end is not None:
         is_seen = hit.modality is Modality.VIDEO or is_film(hit.path)
         return Place(hit.path, locators.times(hit.start, hit.end)) if is_seen else None
-    return Place(hit.path) if hit.modality is Modality.IMAGE or hit.kind == "caption" else None
+    is_shown = hit.modality is Modality.IMAGE or hit.kind in ("caption", "ocr")
+    return Place(hit.path) if is_shown else None
 
 
 def is_film(path: Path) -> bool:

@@ -129,7 +129,11 @@ def _judged(
     scores = np.round(total(said, len(candidates)), DECIMALS).tolist()
     rows = np.array(list(said.values())).reshape(len(said), len(candidates)).T.tolist()
     return [
-        Candidate(own.item, own.embedding, own.cosine, score, _shown(said, row))
+        own._replace(
+            score=score,
+            stages=_shown(said, row),
+            read=text_in_pictures.speaker(request.found, own.item.id),
+        )
         for own, score, row in zip(candidates, scores, rows, strict=True)
     ]
 

@@ -24,7 +24,17 @@ from cmsearch.store.catalog import files, fulltext, items
 from cmsearch.store.catalog.fulltext import Scope
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
-from cmsearch.types import MAX_TOKENS, Filter, FloatArray, Hit, Modality, Query, QueryPart, Role
+from cmsearch.types import (
+    MAX_TOKENS,
+    Filter,
+    FloatArray,
+    Hit,
+    Modality,
+    Query,
+    QueryPart,
+    Role,
+    TextLine,
+)
 
 SIDE = 3
 REGIONS = (
@@ -91,6 +101,8 @@ class Explanation:
     """The score of each stage by its name."""
     caption: str | None = None
     """The caption that the stage `caption` compares."""
+    lines: tuple[TextLine, ...] = ()
+    """The lines of text in the picture that the stage `ocr` found, with their boxes."""
     matched: tuple[str, ...] = ()
     """The words that the stage `words` found."""
     words: tuple[Word, ...] = ()
@@ -200,6 +212,7 @@ def _explained(
         relevance=hit.relevance if hit else None,
         stages=scores,
         caption=caption.text if caption else None,
+        lines=hit.lines if hit else (),
         matched=_matched(engine.store, view, text, embedding, own) if "words" in scores else (),
         words=tuple(words),
         crop=encoder.crop() if words and isinstance(encoder, Regional) else None,

@@ -16,16 +16,18 @@ from cmsearch.search.merge.relevance import competing, relevance
 from cmsearch.search.merge.things import thing
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.search.retrieve.nearest import DECIMALS, Answers, Candidate
-from cmsearch.store.catalog import notes
+from cmsearch.store.catalog import notes, readings
 from cmsearch.store.catalog.notes import Described
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
-from cmsearch.types import Hit, Modality
+from cmsearch.types import Hit, Modality, TextLine
 
 SPARE = 16
 """Candidates looked at beyond those wanted, in case some are folded into others."""
 COMPETING = 32
 """Of the best so many are looked at for near-duplicates, which don't compete with each other."""
+SPEAKS = 0.5
+"""Log-odds from which on text in a picture is shown as what speaks for it."""
 _Folded = tuple[Candidate, list[Candidate]]
 
 
@@ -111,7 +113,15 @@ class Hits:
             taken_zone=own.zone,
             position=own.place,
             town=None if own.place is None else town_at(*own.place),
+            lines=self._lines(candidate),
         )
+
+    def _lines(self, candidate: Candidate) -> tuple[TextLine, ...]:
+        """The lines of text that a candidate is, or that speak for it as what stands in it."""
+        catalog, digest = self._store.catalog, candidate.item.digest
+        if candidate.read and candidate.stages.get("ocr", 0.0) >= SPEAKS:
+            digest = readings.item_digest(catalog, candidate.read)
+        return readings.lines(catalog, digest)
 
 
 def _known(

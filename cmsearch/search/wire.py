@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cmsearch.common.text import json_line, storable
-from cmsearch.types import Applied, Filter, Hit, Modality, Notes, Place, QueryPart
+from cmsearch.types import (
+    Applied,
+    Filter,
+    Hit,
+    Modality,
+    Notes,
+    Place,
+    QueryPart,
+    TextLine,
+)
 
 if TYPE_CHECKING:
     from cmsearch.search.rank.second_stage import Ranking
@@ -39,7 +48,18 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
         "copies": [os.fsdecode(path) for path in hit.copies],
         "stages": dict(hit.stages),
         "applied": [_applied_as_json(one) for one in hit.applied],
+        "lines": [line_as_json(line) for line in hit.lines],
     }
+
+
+def line_as_json(line: TextLine) -> dict[str, Any]:
+    """A line of text in a picture, with its box, in JSON's types."""
+    return {"text": line.text, "score": line.score, "box": list(line.box), "page": line.page}
+
+
+def _line(fields: Mapping[str, Any]) -> TextLine:
+    box = tuple(float(share) for share in fields["box"])
+    return TextLine(str(fields["text"]), float(fields["score"]), box, int(fields["page"]))
 
 
 def _applied_as_json(one: Applied) -> dict[str, Any]:
@@ -88,6 +108,7 @@ def hit_from_json(fields: Mapping[str, Any]) -> Hit:
         taken_zone=_optional(str, fields.get("taken_zone")),
         position=_position(fields.get("position")),
         town=_optional(str, fields.get("town")),
+        lines=tuple(map(_line, fields.get("lines", ()))),
     )
 
 

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cmsearch.common import locators
 from cmsearch.common.text import printable
 from cmsearch.errors import MediaError
-from cmsearch.media.thumbnails import Thumbnail, each, place, thumbnail
+from cmsearch.media.thumbnails import Thumbnail, each, place, read, webp
 from cmsearch.show.html_pages import check_place, data_uri, link, render, write_page
-from cmsearch.types import Hit
+from cmsearch.show.marks import marked
+from cmsearch.types import Hit, Place, TextLine
 
 SIZES = ((60, 960), (300, 640), (1000, 400), (4000, 240))
 """Up to how many different pictures a page has, and the pixels of their longer sides then."""
 LEAST = 160
+
+
+class _Shown(NamedTuple):
+    """A picture, and the lines of text that are marked in it."""
+
+    place: Place
+    lines: tuple[TextLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +64,26 @@ def contact_sheet(title: str, hits: Sequence[Hit], *, folder: Path) -> str:
     `title` is what was asked. Pictures are embedded, the smaller the more there are; a picture that
     can't be read any more leaves an empty frame that says why.
     """
-    own = [place(hit) for hit in hits]
+    own = [_shown(hit) for hit in hits]
     places = [one for one in dict.fromkeys(own) if one is not None]
     size = _size(len(places))
-    pictures = each(lambda one: thumbnail(one.path, size, one.locator), places)
+    pictures = each(lambda one: _thumbnail(one, size), places)
     made = dict(zip(places, pictures, strict=True))
     cards = [
         _card(hit, None if one is None else made[one], folder.resolve())
         for hit, one in zip(hits, own, strict=True)
     ]
     return render("sheet", title=printable(title), cards=cards, pictures=len(places))
+
+
+def _shown(hit: Hit) -> _Shown | None:
+    found = place(hit)
+    return None if found is None else _Shown(found, hit.lines)
+
+
+def _thumbnail(shown: _Shown, size: int) -> Thumbnail:
+    image = marked(read(shown.place.path, size, shown.place.locator), shown.lines)
+    return Thumbnail(webp(image), image.width, image.height)
 
 
 def _size(count: int) -> int:

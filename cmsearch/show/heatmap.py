@@ -14,6 +14,7 @@ from cmsearch.common.text import printable
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.media.thumbnails import picture
 from cmsearch.search.explain import SIDE, Explanation, Word
+from cmsearch.show.marks import marked
 from cmsearch.types import FloatArray
 
 SHOWN = 5
@@ -61,7 +62,8 @@ def draw(explanation: Explanation, picture: Image.Image) -> Image.Image:
     below = max(foot, rows * (small.height + _LABEL) + _SCALE)
     sheet = Image.new("RGB", (width, _HEAD + below), _PAPER)
     _write_head(sheet, explanation)
-    sheet.paste(_heated(large, mean / top, explanation.crop), (_MARGIN, _HEAD))
+    heated = _heated(large, mean / top, explanation.crop)
+    sheet.paste(marked(heated, explanation.lines), (_MARGIN, _HEAD))
     foot = _HEAD + large.height + 12
     _write_scale(sheet, (_MARGIN, foot), f"attention of all words, 0 to {top:.0%}", room)
     _write_stages(sheet, explanation, (_MARGIN, foot + _SCALE), room)
@@ -167,6 +169,7 @@ def _write_stages(
     """A line for each way: its name, its evidence in log-odds, that as a bar, what it found."""
     left, top = corner
     found = {"caption": explanation.caption or "", "words": " ".join(explanation.matched)}
+    found["ocr"] = " ".join(line.text for line in explanation.lines)
     highest = max((abs(value) for value in explanation.stages.values()), default=0.0) or 1.0
     middle, drawing = left + 140 + _HALF, ImageDraw.Draw(sheet)
     for name, value in explanation.stages.items():

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import struct
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
 from io import BytesIO
+from itertools import chain, repeat
 
 import numpy as np
 from PIL import Image
@@ -21,7 +22,8 @@ from PIL import Image
 from cmsearch.common.text import printable
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.media.thumbnails import each, read
-from cmsearch.types import Place
+from cmsearch.show.marks import marked
+from cmsearch.types import Place, TextLine
 
 COLUMNS, ROWS = 24, 8
 CELL = (10, 20)
@@ -132,10 +134,12 @@ def previews(
     columns: int = COLUMNS,
     rows: int = ROWS,
     cell: tuple[int, int] = CELL,
+    lines: Iterable[Sequence[TextLine]] = (),
 ) -> Iterator[str]:
     """For each place what `render` gives of its picture, or a line that says why there is none.
 
-    They are decoded a few ahead, and small. For None, and for `Protocol.NONE`, it is "".
+    They are decoded a few ahead, and small, with the `lines` of text marked that are given for each
+    place. For None, and for `Protocol.NONE`, it is "".
     """
     wanted = [None if shown is Protocol.NONE else place for place in places]
     size = max(columns * cell[0], rows * cell[1])
@@ -143,12 +147,13 @@ def previews(
         lambda place: read(place.path, size, place.locator),
         [place for place in wanted if place is not None],
     )
-    for place in wanted:
+    for place, own in zip(wanted, chain(lines, repeat(())), strict=False):
         image = None if place is None else next(images)
         if isinstance(image, MediaError):
             yield f"(no picture: {printable(str(image))})"
         else:
-            yield "" if image is None else render(image, shown, columns, rows, cell)
+            drawn = None if image is None else marked(image, own)
+            yield "" if drawn is None else render(drawn, shown, columns, rows, cell)
 
 
 def render(

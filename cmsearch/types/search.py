@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cmsearch.types.embeddings import FloatArray, Modality
-from cmsearch.types.media import NO_NOTES, Item, Notes
+from cmsearch.types.media import NO_NOTES, Item, Notes, TextLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +192,5 @@ class Hit:
     """The town that is nearest to that, and its country; None without the extra `places`."""
     taken_zone: str | None = None
     """The offset of that time from UTC, such as `+02:00`, where it is written."""
+    lines: tuple[TextLine, ...] = ()
+    """The lines of text in a picture that it is, or that speak for the picture."""

@@ -31,7 +31,7 @@ MOST_BOXES = 1000
 """Places that are looked at, of all that may hold text."""
 MOST_RATIO = 60
 """How many times as long as high a line is at most; what is longer is a pattern."""
-FAINT = 0.2
+FAINT = 0.1
 """What the detector has to say of a place at least where it only glances, from 0 to 1."""
 OBLONG = 2.5
 """How many times as long as wide the core of such a place is, as the detector draws it: of words

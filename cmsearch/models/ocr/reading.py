@@ -13,7 +13,7 @@ from cmsearch.models.ocr.rapid import MOST_RATIO, Boxes, TextModel
 from cmsearch.models.ocr.words import is_words, plain
 from cmsearch.types import TextLine
 
-GLANCE = 384
+GLANCE = 352
 """The long side in pixels of the copy that is glanced at: text of 3 % of its height is seen."""
 LOOK = 960
 """The long side of the copy in which text is found, unless it is small there."""

@@ -63,20 +63,24 @@ def _of_photos(
     catalog, space = direction.source.store.catalog, direction.source.view.space_id
     photos = items.photos_with(catalog, space, {item for each in found for item, _ in each})
     return [
-        Found(_best(each, photos, out), rarity)
+        _best(each, photos, out, rarity)
         for each, out, rarity in zip(found, excluded, rarities, strict=True)
     ]
 
 
 def _best(
-    found: Sequence[tuple[int, float]], photos: Mapping[int, int], out: Collection[int]
-) -> dict[int, float]:
+    found: Sequence[tuple[int, float]],
+    photos: Mapping[int, int],
+    out: Collection[int],
+    rarity: float,
+) -> Found:
     best: dict[int, float] = {}
+    by: dict[int, int] = {}
     for item, value in sorted(found, key=lambda pair: -pair[1]):
         photo = photos.get(item)
-        if photo is not None and photo not in out:
-            best.setdefault(photo, value)
-    return best
+        if photo is not None and photo not in out and photo not in best:
+            best[photo], by[photo] = value, item
+    return Found(best, rarity, by)
 
 
 def text(request: StageRequest, candidates: Candidates) -> Column:
@@ -87,3 +91,12 @@ def text(request: StageRequest, candidates: Candidates) -> Column:
 def words(request: StageRequest, candidates: Candidates) -> Column:
     """The share of the query's words that stand in a picture, where they found it."""
     return request.said(WORDS, candidates)
+
+
+def speaker(found: Mapping[str, Found], item: int) -> int:
+    """The item whose text speaks for a picture: by exact words, else by its meaning; 0 for none."""
+    return next((found[way].by[item] for way in (WORDS, KIND) if item in _by(found, way)), 0)
+
+
+def _by(found: Mapping[str, Found], way: str) -> Mapping[int, int]:
+    return found[way].by if way in found else {}

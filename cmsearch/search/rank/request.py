@@ -85,10 +85,12 @@ class Found:
     """The items that one way finds for one query, by their numbers, the best first.
 
     `values` is what the way says of each. `rarity`, from 0 to 1, is how few items match so well.
+    `by` are the items that speak for others, where a hit tells which.
     """
 
     values: Mapping[int, float]
     rarity: float = 1.0
+    by: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,7 +34,8 @@ _MOST_REMEMBERED = 1000
 class Candidate(NamedTuple):
     """An item with its best embedding and that one's cosine, or the pooled one of a shot.
 
-    `score` orders it, and `stages` are what it is the sum of, by name.
+    `score` orders it, and `stages` are what it is the sum of, by name. `read` is the number of the
+    item whose text, which stands in it, speaks the loudest for it; 0 without one.
     """
 
     item: Item
@@ -42,6 +43,7 @@ class Candidate(NamedTuple):
     cosine: float
     score: float
     stages: Mapping[str, float]
+    read: int = 0
 
 
 class Answers(NamedTuple):

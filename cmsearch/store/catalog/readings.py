@@ -88,6 +88,12 @@ def reading(catalog: Catalog, digest: str) -> Reading | None:
         return reading_rows.unpack(text_of(found))
 
 
+def item_digest(catalog: Catalog, item: int) -> str:
+    """The digest of the item of a number; empty where there is none."""
+    found = catalog.scalar(sa.select(schema.items.c.digest).where(schema.items.c.id == item))
+    return found if isinstance(found, str) else ""
+
+
 def lines(catalog: Catalog, item: str) -> tuple[TextLine, ...]:
     """The lines of the block that an item of this digest is; none of another item."""
     found = reading_rows.block_of(item)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,9 @@ import cmsearch
 from cmsearch.errors import ModelUnavailableError, UnknownModelError
 from cmsearch.media.readers import make_reader
 from cmsearch.models.ocr import choices, rapid, reading
+from cmsearch.search import wire
+from cmsearch.show import heatmap
+from cmsearch.show.contact_sheet import contact_sheet
 from cmsearch.store.catalog import readings
 from cmsearch.store.store import Store
 from cmsearch.types import Hit, Progress
@@ -85,6 +90,32 @@ def test_hits_have_the_place_of_the_block(folder: Path) -> None:
     run(folder, "auto")
     (hit, *_) = found(folder, "golden harbour", "ocr")
     assert hit.source == "a.png:text 1" and hit.text == "GOLDEN HARBOUR open daily"
+
+
+def test_hits_have_the_lines_that_speak_for_them_and_their_boxes(folder: Path) -> None:
+    run(folder, "auto")
+    (photo, *_) = found(folder, "golden harbour", "image")
+    (text, *_) = found(folder, "golden harbour", "ocr")
+    assert [line.text for line in photo.lines] == ["GOLDEN HARBOUR", "open daily"]
+    assert photo.lines == text.lines and photo.lines[0].box[1] < photo.lines[1].box[1] < 0.5
+    assert wire.hit_from_json(json.loads(wire.as_json(photo))) == photo
+    (plain, *_) = (hit for hit in found(folder, "red", "image") if hit.path.name == "plain.png")
+    assert plain.lines == ()
+
+
+def test_it_is_explained_drawn_and_marked(folder: Path) -> None:
+    run(folder, "auto")
+    with cmsearch.open(folder) as engine:
+        explained = engine.explain("golden harbour", folder / "a.png")
+        hits = engine.search("golden harbour", target="ocr")
+    assert [line.text for line in explained.lines] == ["GOLDEN HARBOUR", "open daily"]
+    plain = dataclasses.replace(explained, lines=())
+    picture = heatmap.read(explained.path)
+    assert heatmap.draw(explained, picture) != heatmap.draw(plain, picture)
+    page = contact_sheet("golden", hits, folder=folder)
+    without = [dataclasses.replace(one, lines=()) for one in hits]
+    bare = contact_sheet("golden", without, folder=folder)
+    assert "data:image/webp" in page and page != bare
 
 
 def test_nothing_is_read_unless_it_is_asked_for_and_the_choice_is_kept(folder: Path) -> None:
