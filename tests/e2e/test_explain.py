@@ -13,8 +13,8 @@ from tests.commands import called, cmsearch
 
 BEE = "photos/honey_bee.jpg"
 FIELDS = [
-    *("query", "path", "pictures", "rank", "score", "relevance", "stages", "caption", "matched"),
-    *("words", "crop", "joined", "drawn"),
+    *("query", "path", "pictures", "rank", "score", "relevance", "stages", "caption"),
+    *("lines", "matched", "words", "crop", "joined", "drawn"),
 ]
 
 
