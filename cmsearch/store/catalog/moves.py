@@ -9,17 +9,22 @@ import sqlalchemy as sa
 from cmsearch.store.catalog import sqlite_words
 from cmsearch.store.catalog.rows import asset_row
 from cmsearch.store.catalog.schema import assets, items
+from cmsearch.store.catalog.sqlite_statements import Prepared, given
 from cmsearch.types import Asset
 
-# Made once: SQLAlchemy takes longer to make a statement than SQLite to run it.
-_NUMBER = sa.select(assets.c.id).where(assets.c.path == sa.bindparam("place"))
-_MOVE = sa.update(assets).where(assets.c.id == sa.bindparam("number"))
-_STALE = (
+_COLUMNS = asset_row(Asset("", "", 0, None, None))
+_NUMBER = Prepared(sa.select(assets.c.id).where(assets.c.path == given("place")))
+_MOVE = Prepared(
+    sa.update(assets)
+    .where(assets.c.id == given("number"))
+    .values({name: given(name) for name in _COLUMNS})
+)
+_STALE = Prepared(
     sa.update(assets)
     .where(
-        assets.c.id.in_(sa.select(items.c.asset).where(items.c.about == sa.bindparam("number"))),
+        assets.c.id.in_(sa.select(items.c.asset).where(items.c.about == given("number"))),
         assets.c.about.is_(None),
-        assets.c.id != sa.bindparam("number"),
+        assets.c.id != given("number"),
     )
     .values(mtime_ns=None)
     .returning(assets.c.path)
@@ -28,7 +33,8 @@ _STALE = (
 
 def number_at(connection: sa.Connection, path: str) -> int | None:
     """The number of the asset at a path."""
-    return connection.execute(_NUMBER, {"place": path}).scalar()
+    rows = _NUMBER.rows(connection, place=path)
+    return int(rows[0][0]) if rows else None
 
 
 def move(connection: sa.Connection, number: int, asset: Asset) -> frozenset[str]:
@@ -36,6 +42,6 @@ def move(connection: sa.Connection, number: int, asset: Asset) -> frozenset[str]
 
     Other files whose captions name it by its path will be read again: their paths are given.
     """
-    connection.execute(_MOVE, {"number": number, **asset_row(asset)})
+    _MOVE.rows(connection, number=number, **asset_row(asset))
     sqlite_words.refill_named(connection, number)
-    return frozenset(row[0] for row in connection.execute(_STALE, {"number": number}))
+    return frozenset(row[0] for row in _STALE.rows(connection, number=number))

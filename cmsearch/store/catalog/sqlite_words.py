@@ -48,7 +48,10 @@ _EMPTY = "DELETE FROM words WHERE rowid IN (SELECT items.id FROM items WHERE {})
 NAME_TEXTS = (_EMPTY.format(_TEXTS_NAMED), f"{_FILL_BARE} WHERE {_TEXTS_NAMED}")
 """The statements that add the words of their paths to texts that had none of these."""
 _OF_ASSET = f"(items.asset = :asset OR items.about = :asset) AND {_NAMED}"
-_RENAME = (sa.text(_EMPTY.format(_OF_ASSET)), sa.text(f"{_FILL} WHERE {_OF_ASSET}"))
+_RENAME = (
+    Prepared(sa.text(_EMPTY.format(_OF_ASSET))),
+    Prepared(sa.text(f"{_FILL} WHERE {_OF_ASSET}")),
+)
 _MATCHING = "FROM words WHERE words MATCH :words"
 _COUNT = Prepared(sa.text(f"SELECT count(*) {_MATCHING}"))
 _COUNT_THINGS = Prepared(
@@ -99,7 +102,7 @@ def fill_after(connection: sa.Connection, item: int) -> None:
 def refill_named(connection: sa.Connection, asset: int) -> None:
     """Bring the words of what is in an asset or said of it, with its path's, up to date."""
     for statement in _RENAME:
-        connection.execute(statement, {"asset": asset})
+        statement.rows(connection, asset=asset)
 
 
 def count(connection: sa.Connection, groups: Groups) -> int:
