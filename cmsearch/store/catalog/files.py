@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cmsearch.common import locators
-from cmsearch.common.kinds import HEARD
+from cmsearch.common.kinds import HEARD, SUBJECTS
 from cmsearch.media.readers import names
 from cmsearch.store.catalog import reading_rows, schema
 from cmsearch.store.catalog.catalog import Catalog
@@ -51,7 +51,9 @@ _ROWS_BELOW = Prepared(
     _ROWS.where(_columns.path > given("folder"), _columns.path < given("next_folder"))
 )
 _UNSETTLED = Prepared(
-    sa.select(_columns.path).where(sa.or_(_columns.mtime_ns.is_(None), _columns.mtime_ns == STALE))
+    sa.select(_columns.path)
+    .where(sa.or_(_columns.mtime_ns.is_(None), _columns.mtime_ns == STALE))
+    .where(_columns.kind.not_in(listed("subjects")))
 )
 _AT = Prepared(_WHOLE.where(_columns.path.in_(listed("paths"))))
 _OF_KINDS = sa.select(_columns.path).where(_columns.kind.in_(listed("kinds")))
@@ -92,8 +94,8 @@ def rows_near(
 
 
 def unsettled(catalog: Catalog) -> set[str]:
-    """The paths of the files that the next run reads again, whatever they are by then."""
-    return {row[0] for row in catalog.run(_UNSETTLED)}
+    """The paths of the files about others that the next run reads again, since those may come."""
+    return {row[0] for row in catalog.run(_UNSETTLED, subjects=listing(names(*SUBJECTS)))}
 
 
 def _checked(catalog: Catalog, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
