@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from cmsearch.common.kinds import SUBJECTS
 from cmsearch.common.numbers import are_unit
 from cmsearch.errors import StoreError
-from cmsearch.media.readers import names
-from cmsearch.protocols import Encoder, VectorRows
-from cmsearch.search.own_models import load_own
+from cmsearch.protocols import VectorRows
 from cmsearch.store import tables
 from cmsearch.store.catalog import embeddings, health, items
 from cmsearch.store.catalog import files as indexed
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.index import snapshot
+from cmsearch.store.publication import counting
 from cmsearch.store.store import Store
-from cmsearch.types import Asset, FloatArray, IdArray, Modality, Segment, Space
-from indexer.changes import compare
-from indexer.encode import encode_items
+from cmsearch.types import FloatArray, IdArray, Modality, Progress, Space
 from indexer.indexer import Indexer
-from indexer.prepare import PreparedItem
-from indexer.read import Loaded, Loader
-from indexer.scan import Found, scan
+from indexer.samples import Finding, check_samples
 
+Tell = Callable[[Progress], object]
+"""Is told how far a stage is."""
 SAMPLES = 8
-CLOSE = 0.995
-"""The cosine that a vector has to have with itself encoded anew: float16 and other runtimes."""
 _ROWS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that isn't as it should be.
-
-    `check` is `catalog`, `paths`, `words`, `vectors`, `items`, `files` or `samples`; `embeddings`
-    are the ids of those that are to be made anew, `again` the paths of files to be read anew.
-    """
-
-    check: str
-    what: str
-    embeddings: tuple[int, ...] = ()
-    again: tuple[str, ...] = ()
+def _nobody(progress: Progress) -> None:
+    """Nobody is told."""
 
 
-def examine(store: Store, *, samples: int = SAMPLES, device: str | None = None) -> list[Finding]:
+def examine(
+    store: Store, *, samples: int = SAMPLES, device: str | None = None, tell: Tell = _nobody
+) -> list[Finding]:
     """What is wrong with a store; nothing, if it is whole.
 
     Of `samples` files the vectors are compared with those that they have when they are encoded
-    again, which needs the model and the media; of none if the store hasn't its own.
+    again, which needs the model and the media; of none if the store hasn't its own. `tell` is told
+    how far each stage is. Memory doesn't grow with the store by more than some bytes a row.
     """
+    tell(Progress("catalog", 0, 1))
     findings = [Finding("catalog", text) for text in health.integrity(store.catalog)]
     if findings:
         return findings  # what else is read from it can't be relied on
     findings += _check_paths(store)
-    if not health.words_agree(store.catalog):
+    items_there = sum(indexed.counts(store.catalog).values())
+    if not health.words_agree(store.catalog, _counting("words", items_there, tell)):
         findings.append(Finding("words", "the index of exact words is not that of the items"))
     served = store.catalog.space()
     if served is None:
@@ -68,12 +56,13 @@ def examine(store: Store, *, samples: int = SAMPLES, device: str | None = None) 
         return findings
     number, space = served
     sounds = store.catalog.sound_space()
-    damaged = _check_vectors(store, [served, *([sounds] if sounds else [])])
+    damaged = _check_vectors(store, [served, *([sounds] if sounds else [])], tell)
     findings += damaged
     findings += _check_items(store, number)
-    findings += _check_files(store, number, space)
+    findings += _check_files(store, number, space, tell)
     if samples and store.has_own_media and not damaged:
-        findings += _check_samples(store, number, space, samples, device)
+        count = _counting("samples", samples, tell)
+        findings += check_samples(store, served, samples, device, count)
     return findings
 
 
@@ -133,35 +122,53 @@ def encode_missing(store: Store, device: str | None = None) -> None:
     Indexer(store.root, store=store.path, device=device).run()
 
 
+def _counting(stage: str, total: int, tell: Tell) -> Callable[[int], None]:
+    def count(done: int) -> None:
+        tell(Progress(stage, min(done, total), total))
+
+    count(0)
+    return count
+
+
 def _check_paths(store: Store) -> Iterator[Finding]:
-    for path in indexed.assets(store.catalog):
+    for row in indexed.rows(store.catalog):
         try:
-            store.absolute(path)
+            store.check(row[0])
         except StoreError as error:
             yield Finding("paths", str(error))
 
 
-def _check_vectors(store: Store, spaces: Sequence[tuple[int, Space]]) -> list[Finding]:
+def _check_vectors(store: Store, spaces: Sequence[tuple[int, Space]], tell: Tell) -> list[Finding]:
     """Embeddings whose blobs have another length, or whose vector isn't a unit vector."""
     bad: list[int] = []
     for number, space in spaces:
         bad += health.incomplete(store.catalog, number)
-        last = 0
+        last, done = 0, 0
+        count = _counting("vectors", embeddings.count(store.catalog, number), tell)
         while rows := health.stored(store.catalog, number, space.dim, last, _ROWS):
             last = int(rows[-1][0])
-            bad += [row[0] for row in rows if not _is_whole(row[1], row[2], space.dim)]
+            bad += _damaged(rows, space.dim)
+            done += len(rows)
+            count(done)
     if not bad:
         return []
     bad = sorted(set(bad))
     return [Finding("vectors", f"{len(bad)} embeddings are damaged", tuple(bad))]
 
 
-def _is_whole(vector: object, tokens: object, dim: int) -> bool:
+def _damaged(rows: Sequence[Any], dim: int) -> list[int]:
+    """The ids of rows of which the vector or the tokens aren't what they should be."""
+    shaped = [row for row in rows if _is_shaped(row[1], row[2], dim)]
+    halves = np.frombuffer(b"".join(row[1] for row in shaped), "<f2").reshape(-1, dim)
+    whole = are_unit(halves.astype(np.float32)).tolist()
+    sound = {row[0] for row, is_whole in zip(shaped, whole, strict=True) if is_whole}
+    return [row[0] for row in rows if row[0] not in sound]
+
+
+def _is_shaped(vector: object, tokens: object, dim: int) -> bool:
     if not isinstance(vector, bytes) or len(vector) != 2 * dim:
         return False
-    if tokens is not None and not (isinstance(tokens, bytes) and len(tokens) % (dim + 4) == 0):
-        return False
-    return bool(are_unit(np.frombuffer(vector, "<f2").astype(np.float32)[None])[0])
+    return tokens is None or (isinstance(tokens, bytes) and len(tokens) % (dim + 4) == 0)
 
 
 def _check_items(store: Store, number: int) -> Iterator[Finding]:
@@ -173,17 +180,19 @@ def _check_items(store: Store, number: int) -> Iterator[Finding]:
         yield Finding("items", f"{len(lacking)} files have items that are not encoded")
 
 
-def _check_files(store: Store, number: int, space: Space) -> Iterator[Finding]:
+def _check_files(store: Store, number: int, space: Space, tell: Tell) -> Iterator[Finding]:
     """Compare the derived files with the catalog, row by row."""
     manifest = store.published(number)
     if manifest is None:
         yield Finding("files", "there is no manifest of this catalog and model")
         return
+    tell(Progress("tables", 0, 1))
     for damage in (
         *snapshot.damages(store.path, manifest),
         *tables.differing(store.catalog, store.path, manifest),
     ):
         yield Finding("files", damage)
+    count = counting("files", store.catalog, number, tell)
     gone = embeddings.tombstones(store.catalog)
     shown = {one.modality: manifest.of(one.modality) for one in manifest.indexes}
     for modality in {*embeddings.modalities(store.catalog, number), *shown}:
@@ -201,10 +210,18 @@ def _check_files(store: Store, number: int, space: Space) -> Iterator[Finding]:
             yield Finding("files", f"the {modality} files are of another dimension")
             continue
         try:
-            kept = snapshot.open_rows(store.path, shown[modality])
+            kept = snapshot.read_rows(store.path, shown[modality])
         except StoreError:
             continue  # a damage that was named above
-        yield from _compared(modality, kept, old, gone)
+        yield from _compared(modality, kept, _told(old, count), gone)
+
+
+def _told(
+    pages: Iterable[tuple[IdArray, FloatArray]], count: Callable[[int], None]
+) -> Iterator[tuple[IdArray, FloatArray]]:
+    for page in pages:
+        yield page
+        count(len(page[0]))
 
 
 def _compared(
@@ -232,77 +249,3 @@ def _compared(
             f"{len(other)} {modality} vectors differ between catalog and files",
             tuple(other),
         )
-
-
-def _check_samples(
-    store: Store, number: int, space: Space, samples: int, device: str | None
-) -> Iterator[Finding]:
-    """Read and encode some files again that look as they did, and compare what they give."""
-    assets = indexed.assets(store.catalog)
-    files = _unchanged(store, assets)
-    if not files:
-        return
-    encoder = load_own(store, space, device=device)
-    own = names(*SUBJECTS)
-    subjects = frozenset(path for path, asset in assets.items() if asset.kind in own)
-    loader = Loader(store.root, encoder, subjects, lambda path, digest: _known(store, digest))
-    for file in random.sample(files, min(samples, len(files))):
-        asset = assets[file.path]
-        loaded = loader.load(file, frozenset())
-        if loaded.digest is None:
-            yield Finding("samples", f"{file.path} {loaded.error}")
-        elif loaded.digest != asset.digest:
-            what = "has other content than was indexed, though its size and time are as they were"
-            yield Finding("samples", f"{file.path} {what}", again=(file.path,))
-        elif asset.error is None:
-            stored = health.item_vectors(store.catalog, file.path, number, space.dim)
-            yield from _other_vectors(encoder, loaded, stored)
-
-
-def _other_vectors(
-    encoder: Encoder, loaded: Loaded, stored: dict[str, list[tuple[int, FloatArray]]]
-) -> Iterator[Finding]:
-    path = loaded.file.path
-    known = [item for item in loaded.new if item.digest in stored]
-    # What is said beside a picture has the digests of where both were before they moved.
-    is_moved = loaded.file.about is not None and not known
-    if len(known if not is_moved else stored) < len(loaded.new):
-        yield Finding("samples", f"{path} gives more when it is read again", again=(path,))
-        return
-    bad = tuple(_differing(encoder, known, stored))
-    if bad:
-        yield Finding("samples", f"{path} has other vectors when it is encoded again", bad)
-
-
-def _known(store: Store, digest: str) -> list[Segment]:
-    """What the store has of what is said in a file; it isn't heard again."""
-    return indexed.transcript(store.catalog, digest) or []
-
-
-def _unchanged(store: Store, assets: dict[str, Asset]) -> list[Found]:
-    """The files whose size and time are as they were when they were indexed, and that were read."""
-    try:
-        files = scan(store.root).files
-    except StoreError:  # the folder isn't here; only what is in the store can be examined
-        return []
-    changes = compare(files, indexed.rows(store.catalog))
-    other = {file.path for file in (*changes.added, *changes.changed)}
-    other |= {path for path, asset in assets.items() if not (asset.digest or asset.error)}
-    return [file for file in files if file.path not in other]
-
-
-def _differing(
-    encoder: Encoder, items: Sequence[PreparedItem], stored: dict[str, list[tuple[int, FloatArray]]]
-) -> Iterator[int]:
-    """The embeddings of a file that it doesn't have when it is encoded again."""
-    modalities = {item.part.modality for item in items}
-    for modality in sorted(modalities):
-        own = [item for item in items if item.part.modality is modality]
-        for item, encoding in zip(own, encode_items(encoder, own), strict=True):
-            own_rows = stored[item.digest]
-            cosines = [
-                float(vector @ again)
-                for (_, vector), again in zip(own_rows, encoding.vectors, strict=False)
-            ]
-            if len(own_rows) != len(encoding.vectors) or min(cosines, default=1) < CLOSE:
-                yield from (number for number, _ in own_rows)

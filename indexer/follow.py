@@ -106,7 +106,7 @@ def settled(store: Store, seen: Seen, found: Compared) -> Changes:
     known = {file.path for file in (*changes.added, *changed)}
     hidden = {one.path.rstrip("/") for one in seen.scan.skipped}
     assets = indexed.assets_at(store.catalog, again - known)
-    read = [file for file in _present(seen.folder, assets) if not is_below(file.path, hidden)]
+    read = [file for file in present(seen.folder, assets) if not is_below(file.path, hidden)]
     paths, late = {file.path for file in read}, {file.path for file in lacking}
     counted = paths - late
     if seen.scan.changed is not None:
@@ -164,7 +164,7 @@ def _follow(store: Store, found: Compared) -> frozenset[str]:
     return frozenset(again.difference(changes.removed))
 
 
-def _present(folder: Path, assets: Mapping[str, Asset]) -> Iterator[Found]:
+def present(folder: Path, assets: Mapping[str, Asset]) -> Iterator[Found]:
     """The files of some assets as they are now, if they are there."""
     for path, asset in sorted(assets.items()):
         try:

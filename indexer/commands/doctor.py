@@ -11,12 +11,14 @@ from pathlib import Path
 
 import click
 
+from cmsearch.commands.bars import stage_bars
 from cmsearch.commands.options import format_option, store_option
 from cmsearch.common.text import printable
 from cmsearch.store.store import Store, open_at
 from indexer.commands.options import device_option
-from indexer.doctor import SAMPLES, Finding, encode_missing, examine, repair
+from indexer.doctor import SAMPLES, encode_missing, examine, repair
 from indexer.recall import measure
+from indexer.samples import Finding
 
 
 @click.command()
@@ -60,7 +62,7 @@ def doctor(
         if only_recall:
             _print_recall(opened, style)
             return 0
-        findings = examine(opened, samples=samples, device=device)
+        findings = _examined(opened, samples, device)
         if samples and not opened.has_own_media:
             click.echo(
                 "No file is encoded again: this index only says that it is of "
@@ -78,10 +80,20 @@ def doctor(
         repair(opened, findings)
         if any(one.embeddings or one.again or one.check == "items" for one in findings):
             encode_missing(opened, device)
-        left = examine(opened, samples=samples, device=device)
+        left = _examined(opened, samples, device)
     _print([one for one in findings if one not in left], style, mended=True)
     _print(left, style)
     return 1 if left else 0
+
+
+def _examined(store: Store, samples: int, device: str | None) -> list[Finding]:
+    with stage_bars() as show:
+        return examine(
+            store,
+            samples=samples,
+            device=device,
+            tell=lambda now: show(now.stage, now.done, now.total),
+        )
 
 
 def _print_recall(store: Store, style: str) -> None:

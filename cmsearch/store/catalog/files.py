@@ -75,6 +75,15 @@ def assets_at(catalog: Catalog, paths: Iterable[str]) -> dict[str, Asset]:
         return {row[0]: _asset(row) for row in found}
 
 
+def some(catalog: Catalog, count: int) -> dict[str, Asset]:
+    """At most so many assets that were read, by chance and in the order of chance."""
+    known = sa.or_(_columns.digest.is_not(None), _columns.error.is_not(None))
+    chosen = sa.select(_columns.id).where(known).order_by(sa.func.random()).limit(count)
+    found = catalog.rows(_WHOLE.where(_columns.id.in_(chosen)).order_by(sa.func.random()))
+    with understood(catalog.path):
+        return {row[0]: _asset(row) for row in found}
+
+
 def rows(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
     """What a `Row` has of every file, as plain tuples in the order of paths, a page at a time."""
     after = ""

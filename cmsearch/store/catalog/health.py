@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,10 +85,13 @@ def item_vectors(
     return found
 
 
-def words_agree(catalog: Catalog) -> bool:
-    """Whether the words that `match` looks up are those of the items and paths."""
+def words_agree(catalog: Catalog, tell: Callable[[int], object] = lambda items: None) -> bool:
+    """Whether the words that `match` looks up are those of the items and paths.
+
+    Says with `tell` how many items were looked at.
+    """
     with catalog.reading(), catalog.connected() as connection:
-        return sqlite_words.agree(connection)
+        return sqlite_words.agree(connection, tell)
 
 
 def rebuild_words(catalog: Catalog) -> None:

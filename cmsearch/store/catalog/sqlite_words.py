@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import sqlalchemy as sa
 
@@ -74,6 +73,7 @@ _AVERAGES = Prepared(sa.text("SELECT block FROM words_data WHERE id = 1"))
 _COUNTS = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_counts USING fts5vocab(main, words, row)"
 _HELD = "SELECT rowid, text FROM words"
 _LONGEST_RECORD = 18
+_TOLD = 10_000
 LEAST = -(2**63)
 """Before all rows."""
 _DAMAGES = ("malformed", "no such table", "vtable constructor failed")
@@ -153,18 +153,20 @@ def sizes(connection: sa.Connection) -> tuple[int, int]:
     return rows_, words
 
 
-def agree(connection: sa.Connection) -> bool:
-    """Whether the table and its index have the words of every item, and no others."""
+def agree(connection: sa.Connection, tell: Callable[[int], object] = lambda items: None) -> bool:
+    """Whether the table and its index have the words of every item, and no others.
+
+    Says with `tell` how many items were looked at.
+    """
     try:
-        wrong = connection.exec_driver_sql(
-            f"SELECT * FROM (SELECT * FROM ({_WORDS_OF}) EXCEPT {_HELD}) UNION ALL "
-            f"SELECT * FROM ({_HELD} EXCEPT SELECT * FROM ({_WORDS_OF})) LIMIT 1"
+        lengths, held, wanted = (
+            connection.exec_driver_sql(f"SELECT count({column}) FROM {table}").scalar_one()
+            for column, table in (("id", "words_docsize"), ("*", "words"), ("*", "items"))
         )
-        lengths = connection.exec_driver_sql("SELECT count(id) FROM words_docsize").scalar_one()
-        held = connection.exec_driver_sql("SELECT count(*) FROM words").scalar_one()
-        if wrong.first() is not None or lengths != held:
+        if not lengths == held == wanted:
             return False
-        return _indexed(connection) == _counted(connection)
+        counted = _counted(connection, tell)
+        return counted is not None and counted == _indexed(connection)
     except sa.exc.DatabaseError as error:
         if any(reason in str(error.orig) for reason in _DAMAGES):
             return False
@@ -180,19 +182,36 @@ def _quoted(words: Sequence[str]) -> list[str]:
     return [f'"{word}"' for word in words]
 
 
-def _indexed(connection: sa.Connection) -> dict[str, tuple[int, int]]:
-    """By word the rows that have it in the index, and how often they do."""
+def _indexed(connection: sa.Connection) -> tuple[int, int]:
+    """Of all words in the index the sum of their hashes times the rows that have each, and the sum
+    of these times how often they do.
+
+    Two indexes of which both are equal are of the same words: with 64 bits that chance gives, as
+    `hash` has them, another one fits with a probability of 2⁻⁶⁴.
+    """
     connection.exec_driver_sql(_COUNTS)
-    rows = connection.exec_driver_sql("SELECT term, doc, cnt FROM word_counts").fetchall()
+    rows, times = 0, 0
+    for word, rows_with, often in connection.exec_driver_sql(
+        "SELECT term, doc, cnt FROM word_counts"
+    ):
+        number = hash(word)
+        rows, times = rows + number * rows_with, times + number * often
     connection.exec_driver_sql("DROP TABLE temp.word_counts")
-    return {word: (rows_with, times) for word, rows_with, times in rows}
+    return rows, times
 
 
-def _counted(connection: sa.Connection) -> dict[str, tuple[int, int]]:
-    """The same, counted in what the table holds."""
-    rows, times = Counter[str](), Counter[str]()
-    for _, text in connection.exec_driver_sql(_HELD):
-        found = text.split()
-        rows.update(set(found))
-        times.update(found)
-    return {word: (rows[word], times[word]) for word in times}
+def _counted(connection: sa.Connection, tell: Callable[[int], object]) -> tuple[int, int] | None:
+    """The same, of what the table holds; None where that isn't the words of the items."""
+    found = connection.exec_driver_sql(
+        f"SELECT made.text, words.text FROM ({_WORDS_OF}) AS made"
+        " LEFT JOIN words ON words.rowid = made.id"
+    )
+    rows, times = 0, 0
+    for done, (made, held) in enumerate(found, 1):
+        if made != held:
+            return None
+        words = [hash(word) for word in held.split()]
+        rows, times = rows + sum(set(words)), times + sum(words)
+        if done % _TOLD == 0:
+            tell(done)
+    return rows, times

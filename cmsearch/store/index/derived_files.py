@@ -7,7 +7,8 @@ from __future__ import annotations
 import mmap
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,8 @@ from cmsearch.common.digest import BLOCK, block_checksums
 from cmsearch.common.files import open_file, replacing
 from cmsearch.errors import StoreError
 from cmsearch.store.index.manifest import File
+from cmsearch.store.index.rows import HalfArray
+from cmsearch.types import IdArray
 
 
 def write(path: Path, fill: Callable[[BinaryIO], Any], block: int = BLOCK) -> File:
@@ -48,27 +51,69 @@ def write_sums(path: Path, vectors: Path, block: int) -> File:
     return write(path, lambda file: file.write(sums.data))
 
 
+@contextmanager
+def opened(folder: Path, file: File) -> Iterator[BinaryIO]:
+    """A file that is as long as it was written; raises `StoreError`."""
+    if Path(file.name).name != file.name:
+        raise StoreError(f"The manifest names a file outside the store: {file.name!r}.")
+    try:
+        with open_file(folder / file.name, follow=False) as found:
+            if os.fstat(found.fileno()).st_size != file.size:
+                raise _damage(file)
+            yield found
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"{file.name} can't be read: {reason}.") from error
+
+
 def mapped(folder: Path, file: File, *, is_checked: bool = True) -> NDArray[np.uint8]:
     """A file, whose pages are read when they are looked at; raises `StoreError`.
 
     It is as long as it was written, and where it `is_checked` as it was.
     """
-    if Path(file.name).name != file.name:
-        raise StoreError(f"The manifest names a file outside the store: {file.name!r}.")
-    try:
-        with open_file(folder / file.name, follow=False) as opened:
-            size = os.fstat(opened.fileno()).st_size
-            whole = size == file.size
-            data = np.empty(0, np.uint8)
-            if whole and size:
-                pages = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)  # FAISS asks for it
-                data = np.frombuffer(pages, np.uint8)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise StoreError(f"{file.name} can't be read: {reason}.") from error
-    if not whole or (is_checked and _checksums(data, file.block) != file.blocks):
-        raise StoreError(f"{file.name} is not as it was written.")
+    with opened(folder, file) as found:
+        data = np.empty(0, np.uint8)
+        if file.size:
+            pages = mmap.mmap(found.fileno(), 0, access=mmap.ACCESS_COPY)  # FAISS asks for it
+            data = np.frombuffer(pages, np.uint8)
+    if is_checked and _checksums(data, file.block) != file.blocks:
+        raise _damage(file)
     return data
+
+
+def check(folder: Path, file: File) -> None:
+    """Raise `StoreError` for a file that isn't as it was written; it is read and not mapped, which
+    takes no memory.
+    """
+    with opened(folder, file) as found:
+        if block_checksums(found, file.block) != file.blocks:
+            raise _damage(file)
+
+
+class ReadRows:
+    """Rows of float16 of a file that are read when they are asked for."""
+
+    def __init__(self, folder: Path, file: File, size: tuple[int, int]) -> None:
+        self._folder, self._file, self.size = folder, file, size
+
+    def at(self, numbers: IdArray) -> HalfArray:
+        """The rows of some ascending numbers."""
+        if not len(numbers):
+            return np.empty((0, self.size[1]), np.float16)
+        first, last = int(numbers[0]), int(numbers[-1])
+        return self.between(first, last + 1)[numbers - first]
+
+    def between(self, start: int, end: int) -> HalfArray:
+        """The rows from one number up to another, without this."""
+        width = 2 * self.size[1]
+        with opened(self._folder, self._file) as found:
+            found.seek(width * start)
+            data = found.read(width * (min(end, self.size[0]) - start))
+        return np.frombuffer(data, "<f2").reshape(-1, self.size[1])
+
+
+def _damage(file: File) -> StoreError:
+    return StoreError(f"{file.name} is not as it was written.")
 
 
 def _checksums(data: NDArray[np.uint8], block: int) -> list[int]:

@@ -17,7 +17,14 @@ from cmsearch.errors import StoreError
 from cmsearch.protocols import Filed, FormerRows, Kept, VectorIndex, VectorRows
 from cmsearch.store.index import asset_table, recall, row_table
 from cmsearch.store.index.asset_table import AssetTable
-from cmsearch.store.index.derived_files import mapped, write, write_array, write_sums
+from cmsearch.store.index.derived_files import (
+    ReadRows,
+    check,
+    mapped,
+    write,
+    write_array,
+    write_sums,
+)
 from cmsearch.store.index.manifest import DERIVED, IndexFiles, Manifest, sealed
 from cmsearch.store.index.row_table import RowTable
 from cmsearch.store.index.rows import CheckedRows, HalfArray, HeldRows, JoinedRows
@@ -102,9 +109,24 @@ def damages(folder: Path, manifest: Manifest) -> Iterator[str]:
     """What is wrong with each file of the snapshot that is not as it was written."""
     for file in manifest.files:
         try:
-            mapped(folder, file)
+            check(folder, file)
         except StoreError as error:
             yield str(error)
+
+
+def read_rows(folder: Path, segments: Sequence[IndexFiles]) -> tuple[IdArray, VectorRows]:
+    """What `open_rows` gives, of files that aren't mapped: to look at all rows once, in order,
+    without having all of them in memory. Raises `StoreError`.
+    """
+    for one in segments:
+        check(folder, one.vectors)
+        if one.vectors.size != 2 * one.rows * one.dim:
+            raise StoreError(f"{one.vectors.name} isn't as long as its manifest says.")
+    ids = np.concatenate([open_ids(folder, one) for one in segments])
+    if (np.diff(ids) <= 0).any():
+        raise StoreError(f"{segments[-1].ids.name} doesn't have its ids in order.")
+    parts = [ReadRows(folder, one.vectors, (one.rows, one.dim)) for one in segments]
+    return ids, JoinedRows(parts)
 
 
 def open_rows(

@@ -96,6 +96,22 @@ def test_an_opened_index_answers_as_the_vectors_do(tmp_path: Path, manifest: Man
     assert_exact(index, oracle, unit_vectors(np.random.default_rng(1), 5, DIM), 10)
 
 
+def test_rows_are_read_as_they_are_mapped(tmp_path: Path) -> None:
+    files = publish(tmp_path, count=30).indexes[0]
+    with pytest.raises(StoreError, match="in order"):
+        vectors.read_rows(tmp_path, [files, files])
+    ids, rows = vectors.read_rows(tmp_path, [files])
+    known, mapped = vectors.open_rows(tmp_path, [files])
+    assert (ids.tolist(), rows.size) == (known.tolist(), (30, DIM))
+    some = np.array([3, 4, 9, 29])
+    np.testing.assert_array_equal(rows.at(some), mapped.at(some))
+    np.testing.assert_array_equal(rows.between(20, 99), mapped.between(20, 99))
+    assert rows.at(some[:0]).shape == (0, DIM)
+    flip_byte(tmp_path / files.vectors.name)
+    with pytest.raises(StoreError, match="not as it was written"):
+        vectors.read_rows(tmp_path, [files])
+
+
 def test_of_many_vectors_alone_something_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
