@@ -8,6 +8,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from cmsearch.common.processors import cpu_count, threads
 from cmsearch.protocols import Encoder
 from cmsearch.search.query.encode import encode_queries
 from cmsearch.types import FloatArray
@@ -23,6 +24,11 @@ def captions() -> list[str]:
 
 
 def encoded(encoder: Encoder) -> FloatArray:
-    """The captions as queries `(n, dim)`."""
-    queries, _ = encode_queries(encoder, captions(), None)
-    return np.stack([query.parts[0].vector for query in queries])
+    """The captions as queries `(n, dim)`, in the batches of the encoder on as many threads."""
+    form, texts = encoder.capabilities, captions()
+    count = max(1, min(cpu_count(), form.workers))
+    step = -(-len(texts) // (form.batch_size * count)) * form.batch_size
+    shares = [texts[start : start + step] for start in range(0, len(texts), step)]
+    with threads(count) as pool:
+        found = pool.map(lambda share: encode_queries(encoder, share, None)[0], shares)
+        return np.stack([query.parts[0].vector for queries in found for query in queries])

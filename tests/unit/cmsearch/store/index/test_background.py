@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from math import atanh, tanh
 from statistics import NormalDist
@@ -9,6 +10,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from cmsearch.search.query import background_captions
 from cmsearch.store.index.background import (
     AS_MANY,
     BANK,
@@ -19,6 +21,7 @@ from cmsearch.store.index.background import (
     unrelated,
 )
 from cmsearch.types import FloatArray, Modality
+from tests.fakes import FakeEncoder
 from tests.oracle import ids, unit_vectors
 
 DIM = 16
@@ -162,3 +165,15 @@ def test_without_a_bank_few_items_know_nothing() -> None:
     found = background({TEXT: items(2, 1000), IMAGE: items(1, 1)}, empty)
     assert found[BANK] == found[TEXT] == {}
     assert background({}, empty) == {BANK: {}, TEXT: {}, IMAGE: {}}
+
+
+def test_the_bank_is_the_same_on_one_thread_and_on_several(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is encoded in the same batches, on threads of which each has some."""
+    encoder = FakeEncoder()
+    alone = background_captions.encoded(encoder)
+    monkeypatch.setattr(background_captions, "cpu_count", lambda: 3)
+    monkeypatch.setattr(encoder, "capabilities", replace(encoder.capabilities, workers=8))
+    assert np.array_equal(background_captions.encoded(encoder), alone)
+    assert len(alone) == background_captions.SIZE
