@@ -42,8 +42,8 @@ _OPTIONS = (
         type=click.Choice(TARGETS),
         default="any",
         show_default=True,
-        help="What to find: text is captions, passages and subtitles; audio is what is said and "
-        "what sounds, sound the latter alone; video is the shots of films.",
+        help="What to find: text is captions, passages, subtitles and text in pictures; audio is "
+        "what is said and what sounds, sound the latter alone; video is the shots of films.",
     ),
     click.option(
         "-k",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ LOOK = 960
 """The long side of the copy in which text is found, unless it is small there."""
 LEAST_LOOK = 576
 """To so many pixels a smaller picture is enlarged for that, by half at most."""
-CLOSE = 1920
+CLOSE = 1600
 """The long side where text is small, and the picture has more pixels."""
 SMALL = 14.0
 """The height in pixels of small text."""
@@ -27,9 +28,11 @@ READ = 2048
 """The long side at most of the picture that the lines are read in."""
 MOST_LINES = 300
 """Lines of a picture that are read, the highest first; of a page of small print there are 100."""
-MOST_WIDTH = 100_000
+MOST_WIDTH = 200_000
 """Pixels at most that these are long together, when each is 48 high: some seconds of work."""
 _HEIGHT = 48
+_close = Lock()
+"""Close looks go one at a time: each takes a gigabyte."""
 Picture = Callable[[int], Image.Image]
 """Gives a picture, upright and RGB, with at least so many pixels along its short side if it has
 them.
@@ -72,7 +75,8 @@ def _found(whole: Image.Image, model: TextModel) -> Boxes:
     boxes = _found_at(whole, model, min(LOOK, max(long, min(LEAST_LOOK, long * 3 // 2))))
     heights = _sides(boxes)[1] * min(1.0, LOOK / long)
     if long > LOOK and len(boxes) and np.median(heights) < SMALL:
-        return _found_at(whole, model, min(CLOSE, long))
+        with _close:
+            return _found_at(whole, model, min(CLOSE, long))
     return boxes
 
 
