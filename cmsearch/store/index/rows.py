@@ -52,7 +52,7 @@ class CheckedRows:
         self,
         data: NDArray[np.uint8],
         dim: int,
-        checksums: tuple[int, Sequence[int]],
+        checksums: tuple[int, NDArray[Any]],
         instead: Callable[[IdArray], HalfArray],
     ) -> None:
         """`data` is the file, `checksums` are the bytes of a block, in which a row ends that began
@@ -96,10 +96,11 @@ class CheckedRows:
         if self._is_read[blocks].all():
             return
         size, content = self._block, self._data.data
-        for block in distinct(blocks[~self._is_read[blocks]].tolist()).tolist():
-            own = zlib.crc32(content[block * size : (block + 1) * size])
-            self._is_damaged[block] = own != self._sums[block]
-            self._is_read[block] = True
+        some = distinct(blocks[~self._is_read[blocks]].tolist())
+        starts = (some * size).tolist()
+        own = [zlib.crc32(content[start : start + size]) for start in starts]
+        self._is_damaged[some] = np.array(own) != self._sums[some]
+        self._is_read[some] = True
 
 
 class JoinedRows:

@@ -32,7 +32,7 @@ from cmsearch.types import FloatArray, IdArray, Modality
 
 _AT_ONCE = 32 * BLOCK
 """Bytes of a file of vectors up to which all of it is checked when it is opened."""
-_PAGE = 4096
+_LEAST_BLOCK = 1024
 _MOVED = 20
 """The recall is measured anew when one of so many rows came or went."""
 
@@ -166,20 +166,20 @@ def _open_segment(
     )
 
 
-def _sums(folder: Path, files: IndexFiles) -> tuple[int, Sequence[int]]:
+def _sums(folder: Path, files: IndexFiles) -> tuple[int, IdArray]:
     """The bytes of a block of vectors, and the checksum of each: of small ones, where known."""
     file, block = files.vectors, _small_block(files.dim)
     with suppress(StoreError):
         if files.sums is not None:
             sums = mapped(folder, files.sums)
             if len(sums) == 4 * -(-file.size // block):
-                return block, sums.view("<u4").tolist()
-    return file.block, file.blocks
+                return block, sums.view("<u4")
+    return file.block, np.array(file.blocks)
 
 
 def _small_block(dim: int) -> int:
-    """Bytes of a block of which a row is in two at most, and which is a page at least."""
-    return max(_PAGE, 1 << (2 * dim - 1).bit_length())
+    """Bytes of a block, of which a row is in two at most."""
+    return max(_LEAST_BLOCK, 1 << (2 * dim - 1).bit_length())
 
 
 def open_index(

@@ -28,7 +28,7 @@ def checked(data: bytes, instead: Callable[[IdArray], HalfArray]) -> CheckedRows
     """The rows of a file, of which `ROWS` were written."""
     whole = ROWS.tobytes()
     sums = [zlib.crc32(whole[at : at + BLOCK]) for at in range(0, len(whole), BLOCK)]
-    return CheckedRows(np.frombuffer(data, np.uint8), DIM, (BLOCK, sums), instead)
+    return CheckedRows(np.frombuffer(data, np.uint8), DIM, (BLOCK, np.array(sums)), instead)
 
 
 def nothing(numbers: IdArray) -> HalfArray:
