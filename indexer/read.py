@@ -12,6 +12,7 @@ from cmsearch.common.files import larger_than
 from cmsearch.common.kinds import is_placed
 from cmsearch.common.text import native
 from cmsearch.errors import MediaError
+from cmsearch.media.named_times import completed
 from cmsearch.media.phash import phash
 from cmsearch.media.readers import make_reader, parts
 from cmsearch.protocols import Encoder, Sized
@@ -29,7 +30,7 @@ from cmsearch.types import (
 )
 from indexer.prepare import PreparedItem, prepared
 from indexer.scan import Found
-from indexer.subjects import Names, Subjects
+from indexer.subjects import Names, Subjects, subject_kinds
 
 MAX_CONTENT = 30_000
 """Characters of a caption or a passage at most; readers cut passages before."""
@@ -132,6 +133,8 @@ class Loader:
             if digest not in loaded.locators and digest not in known:
                 loaded.new.append(prepared(self._encoder, part, about, digest))
             loaded.locators.setdefault(digest, part.locator)
+        if file.kind in subject_kinds():
+            capture = completed(capture, file.path)
         return replace(loaded, final=final, capture=capture)
 
     def _wanted(self, loaded: Loaded, names: Names) -> Reading:

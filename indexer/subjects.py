@@ -63,7 +63,7 @@ class Subjects:
         """
         if part.about is not None:
             return self.named(file, part.about)
-        is_own = file.about is None and part.kind == "caption" and file.kind in _kinds()
+        is_own = file.about is None and part.kind == "caption" and file.kind in subject_kinds()
         return file.path if is_own else file.about
 
     def named(self, file: Found, name: str) -> str | None:
@@ -145,7 +145,7 @@ class Names:
 
 
 @cache
-def _kinds() -> frozenset[str]:
+def subject_kinds() -> frozenset[str]:
     """The kinds of files that captions are about."""
     return frozenset(names(*SUBJECTS))
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ import click
 from cmsearch.commands.options import format_option, store_option
 from cmsearch.common.files import check_no_link, create_file, replace_file
 from cmsearch.common.text import json_line, printable
+from cmsearch.media.moments import FILE
+from cmsearch.show.noted import noted
 from cmsearch.types import Modality, Query, QueryPart
 
 if TYPE_CHECKING:
@@ -92,6 +95,10 @@ def _table(found: Explanation) -> Iterator[str]:
     place = "not found" if found.rank is None else f"rank {found.rank}"
     likely = "" if found.relevance is None else f", relevance {found.relevance:.1%}"
     yield f"{printable(str(found.path))}: {place} of {found.pictures} pictures{likely}"
+    if found.taken_source not in (None, FILE):
+        yield f"when it was taken is told by: {printable(str(found.taken_source))}"
+    if told := noted(found.notes):
+        yield f"noted: {printable(told)}"
     yield ""
     yield from _evidence_table(found)
     yield from _boxes(found)
@@ -172,6 +179,8 @@ def _json(found: Explanation, drawn: Path | None) -> bytes:
         "words": [_fields(word) for word in found.words],
         "crop": found.crop,
         "joined": found.joined and _joined_fields(found.joined),
+        **asdict(found.notes),
+        "taken_source": found.taken_source,
         "drawn": drawn and str(drawn),
     }
     return json_line(fields).encode()

@@ -24,14 +24,17 @@ FILES = {
     "captions": "list of captions",
     "docx": "DOCX document",
     "html": "page of HTML",
+    "notes": "file of notes",
     "pdf": "PDF document",
     "raw": "raw picture",
     "subtitles": "file of subtitles",
     "video": "film",
+    "xmp": "file of XMP",
 }
 """What people call files of a kind, where that isn't the kind's own name."""
 _MOST = 12
 """Years, the last, and countries, the first, that are named."""
+NOTES = {"person": "name of people", "rating": "rated file", "label": "labelled file"}
 VECTORS = {"audio": "piece of speech"}
 
 
@@ -98,6 +101,11 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
         if counts := getattr(found, name):
             told = [f"{printable(one)} {count}" for one, count in counts.items()]
             rows.append((name, f"{', '.join(told[-_MOST:] if name == 'years' else told[:_MOST])}"))
+    if found.notes:
+        rows.append(("noted", _counts(found.notes, NOTES)))
+    if found.taken:
+        by = sorted(found.taken.items(), key=lambda one: (-one[1], one[0]))
+        rows.append(("times", ", ".join(f"{count} by {name}" for name, count in by)))
     if serving is not None and serving.lacking:
         rows.append(("lacking", f"{serving.lacking} files; run `cmsearch index`"))
     return rows

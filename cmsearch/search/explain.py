@@ -20,16 +20,18 @@ from cmsearch.search.rank.attention import attention_map, centred
 from cmsearch.search.rank.banks import Banks
 from cmsearch.search.rank.second_stage import Ranking, stages
 from cmsearch.search.rank.stages import Table, defaults
-from cmsearch.store.catalog import files, fulltext, items
+from cmsearch.store.catalog import files, fulltext, items, notes
 from cmsearch.store.catalog.fulltext import Scope
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import (
     MAX_TOKENS,
+    NO_NOTES,
     Filter,
     FloatArray,
     Hit,
     Modality,
+    Notes,
     Query,
     QueryPart,
     Role,
@@ -115,6 +117,10 @@ class Explanation:
     """
     joined: Joined | None = None
     """How the picture and the text of the query are joined, if it has both."""
+    notes: Notes = NO_NOTES
+    """What people and programs wrote about the picture."""
+    taken_source: str | None = None
+    """What says when it was taken, as `cmsearch.media.moments.SOURCES` lists it."""
 
 
 @runtime_checkable
@@ -203,6 +209,7 @@ def _explained(
     kept = engine.store.catalog.stages(view.space_id)
     table = defaults(encoder.space.encoder, kept)
     words = _words(encoder, table, text, engine.store, embedding)
+    noted = notes.of_files(engine.store.catalog, [name]).get(name, notes.NOTHING)
     return Explanation(
         text,
         place,
@@ -217,6 +224,8 @@ def _explained(
         words=tuple(words),
         crop=encoder.crop() if words and isinstance(encoder, Regional) else None,
         joined=_joined(engine, encoder, asked),
+        notes=noted.notes,
+        taken_source=noted.source,
     )
 
 

@@ -13,6 +13,7 @@ from cmsearch.errors import MediaError
 from cmsearch.media.thumbnails import Thumbnail, each, place, read, webp
 from cmsearch.show.html_pages import check_place, data_uri, link, render, write_page
 from cmsearch.show.marks import marked
+from cmsearch.show.noted import noted
 from cmsearch.types import Hit, Place, TextLine
 
 SIZES = ((60, 960), (300, 640), (1000, 400), (4000, 240))
@@ -46,6 +47,7 @@ class Card:
     width: int = 0
     height: int = 0
     problem: str | None = None
+    noted: str = ""
 
 
 def write_sheet(path: Path, title: str, hits: Sequence[Hit]) -> None:
@@ -108,6 +110,7 @@ def _card(hit: Hit, made: Thumbnail | MediaError | None, folder: Path) -> Card:
         width=shown.width if shown else 0,
         height=shown.height if shown else 0,
         problem=printable(str(made)) if isinstance(made, MediaError) else None,
+        noted=printable(noted(hit.notes)),
     )
 
 

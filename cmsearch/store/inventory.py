@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cmsearch.models.spaces import model_name
 from cmsearch.store import publication, whereabouts
-from cmsearch.store.catalog import files
+from cmsearch.store.catalog import files, notes
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.store import Store
 
@@ -37,7 +37,8 @@ class Inventory:
     of those of sounds, if there are any, `asr` what wrote speech down, or `none`, if there was
     anything to hear, `first_day` and `last_day` those of the pictures, `years` and `countries` how
     many pictures and films were taken in each, and `changed` is the time in UTC of the catalog's
-    last change, in ISO 8601.
+    last change, in ISO 8601. `notes` are the numbers of different keywords, people and places, and of the
+    files with a rating and a label, `taken` of how many files each source says when they were taken.
     """
 
     store: Path
@@ -59,6 +60,8 @@ class Inventory:
     years: dict[str, int]
     countries: dict[str, int]
     changed: str
+    notes: dict[str, int]
+    taken: dict[str, int]
 
 
 def take_inventory(store: Store) -> Inventory:
@@ -94,6 +97,8 @@ def take_inventory(store: Store) -> Inventory:
         years=whereabouts.years(assets) if assets else {},
         countries=whereabouts.countries(assets) if assets else {},
         changed=datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds"),
+        notes=notes.counts(catalog),
+        taken=notes.taken_by(catalog),
     )
 
 

@@ -18,6 +18,8 @@ GOLDEN = Path(__file__).parent / "golden"
 FIELDS = [
     *("rank", "score", "path", "source", "modality", "kind", "text", "taken"),
     *("stages", "relevance", "copies", "start", "end", "page", "item", "locator", "cosine"),
+    *("applied", "taken_source", "taken_zone", "keywords", "people", "places", "rating"),
+    *("labels", "creators"),
 ]
 
 
