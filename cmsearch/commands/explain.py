@@ -179,9 +179,9 @@ def _json(found: Explanation, drawn: Path | None) -> bytes:
         "words": [_fields(word) for word in found.words],
         "crop": found.crop,
         "joined": found.joined and _joined_fields(found.joined),
-        **asdict(found.notes),
-        "taken_source": found.taken_source,
         "drawn": drawn and str(drawn),
+        "taken_source": found.taken_source,
+        **asdict(found.notes),
     }
     return json_line(fields).encode()
 

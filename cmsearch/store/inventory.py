@@ -37,8 +37,9 @@ class Inventory:
     of those of sounds, if there are any, `asr` what wrote speech down, or `none`, if there was
     anything to hear, `first_day` and `last_day` those of the pictures, `years` and `countries` how
     many pictures and films were taken in each, and `changed` is the time in UTC of the catalog's
-    last change, in ISO 8601. `notes` are the numbers of different keywords, people and places, and of the
-    files with a rating and a label, `taken` of how many files each source says when they were taken.
+    last change, in ISO 8601. `notes` are the numbers of different keywords, people and places,
+    and of the files with a rating and a label, `taken` of how many files each source says when
+    they were taken.
     """
 
     store: Path

@@ -14,7 +14,8 @@ from tests.commands import called, cmsearch
 BEE = "photos/honey_bee.jpg"
 FIELDS = [
     *("query", "path", "pictures", "rank", "score", "relevance", "stages", "caption"),
-    *("lines", "matched", "words", "crop", "joined", "drawn"),
+    *("lines", "matched", "words", "crop", "joined", "drawn", "taken_source"),
+    *("keywords", "people", "places", "rating", "labels", "creators"),
 ]
 
 

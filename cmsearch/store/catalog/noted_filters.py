@@ -13,6 +13,7 @@ from cmsearch.store.catalog import schema
 from cmsearch.store.catalog.noting import KEYWORD, LABEL, LEVEL, PERSON, RATING
 from cmsearch.types import Filter
 
+STARS = range(-1, 6)
 UNRATED = 0
 """The stars that one without any counts as."""
 _notes = schema.notes.alias()
@@ -37,12 +38,12 @@ def note_conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
         yield number.in_(_counting(LABEL, [_name(label) for label in wanted.labels]))
     if wanted.rating is not None:
         least, most = wanted.rating
-        stars = [str(one) for one in range(max(least, -1), min(most, 5) + 1)]
-        found: sa.ColumnElement[bool] = number.in_(_counting(RATING, stars))
+        inside = [str(stars) for stars in STARS if least <= stars <= most]
+        outside = [str(stars) for stars in STARS if not least <= stars <= most]
         if least <= UNRATED <= most:
-            rated = sa.select(_notes.c.about).where(_notes.c.kind == RATING)
-            found |= number.not_in(rated)
-        yield found
+            yield number.not_in(_counting(RATING, outside))
+        else:
+            yield number.in_(_counting(RATING, inside))
 
 
 def _with(kinds: Collection[str], values: Collection[str]) -> sa.Select[tuple[int]]:

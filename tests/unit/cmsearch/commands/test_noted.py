@@ -91,3 +91,22 @@ def test_filters_that_leave_nothing_are_named(folder: Path) -> None:
 def test_stars_that_are_none(folder: Path, stars: str) -> None:
     ran = called("search", "red", "--store", folder, "--rating", stars)
     assert ran.returncode == (0 if stars == ".." else 2)
+
+
+def test_info_counts_what_is_noted(folder: Path) -> None:
+    told = " ".join(called("info", "--store", folder).stdout.split())
+    assert "noted 2 keywords, 1 name of people, 1 place, 2 rated files, 1 labelled file" in told
+    assert "times 1 by file, 1 by xmp" in told
+    found = json.loads(called("info", "--store", folder, "--format", "json").stdout)
+    assert found["notes"] == {"keyword": 2, "person": 1, "place": 1, "rating": 2, "label": 1}
+    assert (found["taken"], found["files"]) == ({"file": 1, "xmp": 1}, {"image": 2, "xmp": 1})
+
+
+def test_explain_and_sheets_show_what_is_noted(folder: Path, tmp_path: Path) -> None:
+    noted = "★★★★ · Red · Anna · Animals › Dogs · Cascais"
+    out = tmp_path / "drawn.png"
+    told = called("explain", "red", folder / "a.jpg", "--store", folder, "--out", out).stdout
+    assert f"noted: {noted}" in told and "told by: xmp" in told
+    page = tmp_path / "found.html"
+    assert called("search", "red", "--store", folder, "--html", page).returncode == 0
+    assert noted in page.read_text()
