@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -78,14 +77,12 @@ def gather(store: Store, limit: int = MOST) -> Collection:
             raise StoreError(f"No picture is indexed in {store.path}. Run `cmsearch index FOLDER`.")
         ids, vectors = items.photos(catalog, served[0], served[1].dim, limit)
         photos = items.of_embeddings(catalog, ids.tolist())
-        captions: dict[str, list[str]] = defaultdict(list)
-        for path, text in pairs.captions(catalog):
-            captions[path].append(text)
+        captions = pairs.captions_at(catalog, sorted({photo.path for photo in photos.values()}))
     rows = {photos[number].path: row for row, number in enumerate(ids.tolist()) if number in photos}
     paths = sorted(rows)
     for path in paths:
         store.absolute(path)  # raises for one that leaves the folder
-    own = [captions[path][:_CAPTIONS] for path in paths]
+    own = [captions.get(path, [])[:_CAPTIONS] for path in paths]
     return Collection(store.root, paths, vectors[[rows[path] for path in paths]], own, total)
 
 

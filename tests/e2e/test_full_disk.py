@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,70 +10,46 @@ from pathlib import Path
 import pytest
 
 import cmsearch
-from cmsearch.store.catalog import files
-from cmsearch.store.store import DIRECTORY, Store
+from cmsearch.store.store import DIRECTORY
 from indexer import Indexer
-from indexer.doctor import examine
+from tests import small_disk
 from tests.builders import write_picture
 from tests.processes import faked_apart
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="mounting needs root"
 )
-MODEL = "fake:colours"
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 16 MB of its own."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", place], check=False
-    ).returncode:
-        pytest.skip("this machine lets nobody mount")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small one of its own."""
+    with small_disk.mounted(tmp_path / "disk") as is_mounted:
+        if not is_mounted:
+            pytest.skip("this machine lets nobody mount")
+        yield tmp_path / "disk"
 
 
 @pytest.mark.parametrize("left", [0, 60, 150, 420])
+@pytest.mark.usefixtures("fake_model")
 def test_a_full_disk_is_a_message_and_the_next_run_completes(
-    small_disk: Path, tmp_path: Path, fake_model: str, left: int
+    disk: Path, tmp_path: Path, left: int
 ) -> None:
-    """With so many KB left for a second run, which would take more."""
-    folder, place = tmp_path / "photos", small_disk / "store"
-    for number in range(20):
-        write_picture(folder / f"{number}.png", "red", (8, 8 + number))
-    faked_apart("index", folder, "--store", place, "--model", MODEL)
-    for number in range(400):
-        write_picture(folder / f"more{number}.png", "blue", (9, 8 + number))
-    status = os.statvfs(small_disk)
-    filler = small_disk / "filler"
-    filler.write_bytes(b"x" * (status.f_bavail * status.f_frsize - left * 1024))
-    done = faked_apart("index", folder, "--store", place, status=1)
-    assert b"make room" in done.stderr.lower(), done.stderr.decode()
-    if left < 50:  # SQLite has to have room for the few KB by which its readers and writer agree
-        filler.unlink()
-    found = faked_apart("search", "red", "--store", place, "-k", "3", "--for", "image")
-    assert found.stdout.count(b"\n") == 3
-    filler.unlink(missing_ok=True)
-    faked_apart("index", folder, "--store", place)
-    with Store(place) as store:
-        assert examine(store, samples=3) == []
-        assert files.counts(store.catalog) == {"photo": 420}
+    """With so many KB left for a second run; `scripts/bench/full_disk.py` tries more."""
+    small_disk.fill(disk, tmp_path / "photos", left)
 
 
 def test_a_first_run_on_a_full_disk_leaves_a_store_that_the_next_one_fills(
-    small_disk: Path, fake_model: str
+    disk: Path, fake_model: str
 ) -> None:
-    write_picture(small_disk / "red.png")
-    status = os.statvfs(small_disk)
-    filler = small_disk / "filler"
+    write_picture(disk / "red.png")
+    status = os.statvfs(disk)
+    filler = disk / "filler"
     filler.write_bytes(b"x" * (status.f_bavail * status.f_frsize - 8192))
-    done = faked_apart("index", small_disk, "--model", MODEL, status=1)
+    done = faked_apart("index", disk, "--model", small_disk.MODEL, status=1)
     assert b"make room" in done.stderr.lower(), done.stderr.decode()
     filler.unlink()
-    Indexer(small_disk, model=MODEL).run()
-    with cmsearch.open(small_disk) as engine:
+    Indexer(disk, model=small_disk.MODEL).run()
+    with cmsearch.open(disk) as engine:
         assert engine.search("red")[0].path.name == "red.png"
-    assert (small_disk / DIRECTORY).is_dir()
+    assert (disk / DIRECTORY).is_dir()

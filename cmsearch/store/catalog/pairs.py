@@ -60,6 +60,21 @@ def caption_items(catalog: Catalog) -> list[tuple[int, str, str]]:
     return [(row[0], row[1], row[2]) for row in catalog.rows(query)]
 
 
+def captions_at(catalog: Catalog, paths: Sequence[str]) -> dict[str, list[str]]:
+    """By the paths of some files the captions that are about them, in order."""
+    about = sa.select(schema.assets.c.path, schema.items.c.text)
+    query = (
+        about.join(schema.items, schema.items.c.about == schema.assets.c.id)
+        .where(schema.items.c.kind == "caption")
+        .order_by(schema.items.c.id)
+    )
+    found: dict[str, list[str]] = {}
+    for chunk in chunks(paths):
+        for path, text in catalog.rows(query.where(schema.assets.c.path.in_(chunk))):
+            found.setdefault(path, []).append(text)
+    return found
+
+
 def subjects(catalog: Catalog, embeddings: IdArray) -> IdArray:
     """For each of some embeddings the asset that its item describes or is; 0 for one without."""
     query = sa.select(
@@ -115,7 +130,8 @@ def inputs(
     table = schema.embeddings.c
     features = whole(table.features, MAX_FEATURES)
     query = sa.select(table.id, whole(table.vector, 2 * MAX_DIM), features)
-    query = query.where(table.space == space, table.modality.in_(SEEN))
+    # With a sum in it SQLite goes on by the ids, and doesn't sort all of a space for each page.
+    query = query.where(table.space + 0 == space, table.modality.in_(SEEN))
     rows = catalog.rows(query.where(table.id > after).order_by(table.id).limit(count))
     with understood(catalog.path):
         if not all(isinstance(blob or b"", bytes) for row in rows for blob in row[1:]):

@@ -566,3 +566,12 @@ def test_days_are_those_of_photos(catalog: Catalog) -> None:
             own = writer.put_asset(asset(path, capture=Capture(datetime(2020, 5, day))))
             writer.add_item(own, number, item)
     assert files.days(catalog) == ("2020-05-02", "2020-05-03")
+
+
+def test_captions_of_some_pictures_are_read_alone(catalog: Catalog) -> None:
+    number = serve(catalog, DIM)
+    for name in ("a", "b"):
+        put(catalog, number, f"{name}.jpg", photo(AXES[0], name))
+        texts_of = [caption(f"{name} {one}", AXES[1], f"{name}.jpg", str(one)) for one in (2, 1)]
+        put(catalog, number, f"{name}.txt", *texts_of, kind="sidecar")
+    assert pairs.captions_at(catalog, ["b.jpg", "c.jpg"]) == {"b.jpg": ["b 2", "b 1"]}
