@@ -30,6 +30,8 @@ from cmsearch.store.catalog.schema import understood
 from cmsearch.store.catalog.sqlite_statements import Prepared, listed, listing
 from cmsearch.types import NO_NOTES, Notes
 
+MOST = 2**18
+"""Notes of hits that are read at once: a store may come from anywhere."""
 _FIRST = (RATING, LABEL)
 """Kinds of which only the source counts that comes first."""
 _notes, _assets = schema.notes.c, schema.assets.c
@@ -45,6 +47,7 @@ _OF = Prepared(
     )
     .where(_assets.path.in_(listed("paths")))
     .order_by(_assets.id, _notes.rank, _notes.id)
+    .limit(MOST)
 )  # fmt: skip
 _UNNOTED = sa.select(_assets.path).where(
     _assets.taken_source.is_(None), _assets.error.is_(None), _assets.mtime_ns.is_not(None)
