@@ -6,7 +6,7 @@ from functools import partial
 
 from PIL import Image, ImageDraw, ImageFont
 
-SIZE = (480, 320)
+SIZE = (360, 180)
 
 
 def sign(

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 
 import cmsearch
@@ -51,6 +52,8 @@ SHARES = (0.02, 0.03, 0.04, 0.05, 0.07, 0.1)
 TURN = 20.0
 CONTRAST = 100.0
 """Levels of grey between a line and what is behind it, on average."""
+TRIED = 8
+"""Places of which a line gets the one that is most of one grey."""
 ALIKE = 0.7
 """How much of a line has to be as it was painted, to be read."""
 SHOWN = 3
@@ -95,16 +98,30 @@ def painted(
     fit = min(1.0, 0.96 * width / layer.width, 0.96 * height / layer.height)
     size = (max(1, round(layer.width * fit)), max(1, round(layer.height * fit)))
     layer = layer.resize(size, Image.Resampling.LANCZOS)
-    left = chance.randint(0, width - layer.width)
-    top = chance.randint(0, height - layer.height)
-    behind = picture.convert("L").crop((left, top, left + layer.width, top + layer.height))
-    grey = float(np.asarray(behind, np.float64).mean())
+    (left, top), grey = legible(np.asarray(picture.convert("L"), np.float64), layer.size, chance)
     colour = [chance.randint(0, 255) for _ in range(3)]
     while abs(float(np.dot(colour, (0.299, 0.587, 0.114))) - grey) < CONTRAST:
         colour = [chance.randint(0, 255) for _ in range(3)]
     copy = picture.convert("RGB").copy()
     copy.paste(tuple(colour), (left, top), layer)
     return copy, share * fit
+
+
+def legible(
+    greys: NDArray[np.float64], size: tuple[int, int], chance: random.Random
+) -> tuple[tuple[int, int], float]:
+    """Where a person can read a line: the quietest of some places, and the grey that it has there.
+
+    On a place with half of it dark and half of it light, no colour would do.
+    """
+    places = []
+    for _ in range(TRIED):
+        left = chance.randint(0, greys.shape[1] - size[0])
+        top = chance.randint(0, greys.shape[0] - size[1])
+        behind = greys[top : top + size[1], left : left + size[0]]
+        places.append((float(behind.std()), (left, top), float(behind.mean())))
+    _, place, grey = min(places)
+    return place, grey
 
 
 def drawn(text: str, pixels: float, chance: random.Random) -> Image.Image:

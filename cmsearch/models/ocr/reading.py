@@ -18,7 +18,7 @@ GLANCE = 352
 """The long side in pixels of the copy that is glanced at: text of 3 % of its height is seen."""
 LOOK = 960
 """The long side of the copy in which text is found, unless it is small there."""
-LEAST_LOOK = 576
+LEAST_LOOK = 512
 """To so many pixels a smaller picture is enlarged for that, by half at most."""
 CLOSE = 1600
 """The long side where text is small, and the picture has more pixels."""

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cmsearch.models.ocr import rapid, reading
 from cmsearch.models.ocr.reading import PictureText, read_picture
-from tests.signs import given, sign
+from tests.signs import SIZE, given, sign
 
 pytestmark = pytest.mark.skipif(not rapid.is_installed(), reason="the extra ocr isn't installed")
 
@@ -21,8 +21,8 @@ def test_lines_have_their_boxes_in_shares_of_the_picture() -> None:
     (line,) = read(sign("GOLDEN HARBOUR")).lines
     assert line.text == "GOLDEN HARBOUR" and line.score > 0.9
     left, top, right, _, _, bottom, *_ = line.box
-    assert left == pytest.approx(20 / 480, abs=0.03) and right > 0.4
-    assert 20 / 320 - 0.03 < top < bottom < 60 / 320
+    assert left == pytest.approx(20 / SIZE[0], abs=0.03) and right > 0.4
+    assert 20 / SIZE[1] - 0.05 < top < bottom < 60 / SIZE[1]
 
 
 def test_text_of_three_per_cent_of_the_height_is_read_at_once() -> None:
@@ -45,13 +45,13 @@ def test_a_plain_picture_has_no_text_however_it_is_looked_at() -> None:
 
 def test_a_picture_full_of_text_is_bounded_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MOST_LINES", 5)
-    found = read(sign(*["golden harbour"] * 8, height=22))
+    found = read(sign(*["golden harbour"] * 8, height=22, size=(360, 280)))
     assert len(found.lines) == 5 and found.left_out == 3
 
 
 def test_what_is_read_is_bounded_by_its_length_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MOST_WIDTH", 1000)
-    found = read(sign(*["golden harbour"] * 6, height=22))
+    found = read(sign(*["golden harbour"] * 6, height=22, size=(360, 220)))
     assert 1 <= len(found.lines) < 6 and found.left_out == 6 - len(found.lines)
 
 
