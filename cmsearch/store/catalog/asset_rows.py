@@ -1,6 +1,6 @@
 """Assets as rows: which of them pass a filter, and what a table of them is made from."""
 
-# Tested by tests/unit/cmsearch/store/catalog/test_asset_rows.py
+# Tested by tests/unit/cmsearch/store/test_filtering.py
 
 from __future__ import annotations
 
