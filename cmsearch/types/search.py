@@ -186,11 +186,11 @@ class Hit:
     """What people and programs wrote about its picture, its film or its recording."""
     taken_source: str | None = None
     """What says when it was taken, as `cmsearch.media.moments.SOURCES` lists it."""
+    taken_zone: str | None = None
+    """The offset of that time from UTC, such as `+02:00`, where it is written."""
     position: tuple[float, float] | None = None
     """Degrees north and east of where it was taken."""
     town: str | None = None
     """The town that is nearest to that, and its country; None without the extra `places`."""
-    taken_zone: str | None = None
-    """The offset of that time from UTC, such as `+02:00`, where it is written."""
     lines: tuple[TextLine, ...] = ()
     """The lines of text in a picture that it is, or that speak for the picture."""
