@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageEnhance, ImageFont
+from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
 import cmsearch
 from cmsearch.models.ocr import rapid
@@ -160,12 +160,14 @@ def is_read(text: str, found: Sequence[str]) -> bool:
 
 
 def made(pictures: Sequence[Path], folder: Path, count: int) -> Iterator[Painted]:
-    """Pictures with lines on them; where there are more lines, some have two."""
+    """Pictures with a line on each; where there are more lines, on copies turned left to right."""
     for number, text in enumerate(lines(count)):
-        source = pictures[number % len(pictures)]
-        target = folder / f"{source.stem}.png"
-        with Image.open(target if target.exists() else source) as image:
-            picture, share = painted(image, text, SHARES[number % len(SHARES)], number)
+        again, place = divmod(number, len(pictures))
+        source = pictures[place]
+        target = folder / f"{source.stem}{'-again' * again}.png"
+        with Image.open(source) as image:
+            ground = ImageOps.mirror(image) if again % 2 else image
+            picture, share = painted(ground, text, SHARES[number % len(SHARES)], number)
         picture.save(target)
         yield Painted(text, share, target.name)
 
