@@ -189,7 +189,7 @@ def test_a_foreign_index_is_chosen_kept_and_searched_with(plugged: Plugged, tmp_
     assert sources(filtered[1]) == ["red.png"]
     assert json.loads(info[1])["index"] == "plain" and "searched with plain" in shown[1]
     assert sorted(path.name.split("-")[0] for path in (tmp_path / ".cmsearch").glob("*-*")) == [
-        *("ids", "manifest", "vectors"),
+        *("assets", "ids", "manifest", "rows", "vectors"),
     ]
     (tmp_path / "blue.png").unlink()
     write_picture(tmp_path / "violet.png", "blueviolet")

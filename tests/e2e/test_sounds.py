@@ -47,7 +47,7 @@ def test_sounds_are_indexed_searched_and_left_out_without_their_model(
     done = called("search", "a dog", "--store", folder, "--per-modality")
     assert [line for line in done.stdout.splitlines() if line.isalpha()] == ["Texts", "Sounds"]
     done = called("info", "--store", folder)
-    assert f"sound    transformers:{model}" in done.stdout
+    assert f"sound     transformers:{model}" in done.stdout
 
     with Store(folder / ".cmsearch") as store:
         found = store.catalog.sound_space()

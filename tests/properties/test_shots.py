@@ -34,7 +34,9 @@ JUNK = [
 MIDNIGHT = {"hour": 0, "minute": 0, "second": 0}
 FORMS: list[tuple[str, dict[str, int]]] = [
     *((form, {}) for form in ("%Y:%m:%d %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S")),
-    *((f"%Y-%m-%dT%H:%M:%S{end}", {}) for end in ("", "Z", ".125", "+02:00", ".5-07:00")),
+    *((f"%Y-%m-%dT%H:%M:%S{end}", {}) for end in ("", "Z", "+02:00")),
+    ("%Y-%m-%dT%H:%M:%S.125", {"microsecond": 125_000}),
+    ("%Y-%m-%dT%H:%M:%S.5-07:00", {"microsecond": 500_000}),
     *((form, {}) for form in ("  %Y:%m:%d %H:%M:%S ", "%Y.%m.%d %H.%M.%S", "%Y:%m:%d:%H:%M:%S")),
     *((form, {"second": 0}) for form in ("%Y:%m:%d %H:%M", "%Y-%m-%dT%H:%MZ")),
     *(

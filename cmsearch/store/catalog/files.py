@@ -233,7 +233,9 @@ def film_ends(catalog: Catalog, paths: Iterable[str]) -> dict[str, float]:
 
 def counts(catalog: Catalog) -> dict[str, int]:
     """How many items there are of each kind."""
-    return _counted(catalog, schema.items.c.kind)
+    with understood(catalog.path):
+        found = _counted(catalog, schema.items.c.kind)
+        return {text_of(kind): number for kind, number in found.items()}
 
 
 def read(catalog: Catalog) -> tuple[dict[str, int], int]:
@@ -250,7 +252,8 @@ def read(catalog: Catalog) -> tuple[dict[str, int], int]:
             known[kind] += number
         else:
             skipped += number
-    return dict(known), skipped
+    with understood(catalog.path):
+        return {text_of(kind): number for kind, number in known.items()}, skipped
 
 
 def _counted(

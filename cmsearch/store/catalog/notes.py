@@ -110,8 +110,15 @@ def _described(rows: Sequence[Sequence[Any]]) -> Described:
         labels=found.get(LABEL, ()),
         creators=found.get(CREATOR, ()),
     )
-    place = None if north is None or east is None else (float(north), float(east))
-    return Described(notes, _optional(source), _optional(more), place)
+    return Described(notes, _optional(source), _optional(more), _place(north, east))
+
+
+def _place(north: Any, east: Any) -> tuple[float, float] | None:
+    """A place on earth, in degrees."""
+    if north is None or east is None:
+        return None
+    is_there = abs(float(north)) <= 90 and abs(float(east)) <= 180
+    return (float(north), float(east)) if is_there else None
 
 
 def _optional(value: Any) -> str | None:

@@ -96,7 +96,8 @@ def item_digest(catalog: Catalog, item: int) -> str:
 
 def lines(catalog: Catalog, item: str) -> tuple[TextLine, ...]:
     """The lines of the block that an item of this digest is; none of another item."""
-    found = reading_rows.block_of(item)
+    with understood(catalog.path):
+        found = reading_rows.block_of(text_of(item))
     known = None if found is None else reading(catalog, found[0])
     if found is None or known is None or not 0 < found[1] <= len(known.blocks):
         return ()
