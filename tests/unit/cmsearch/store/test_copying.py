@@ -342,8 +342,8 @@ def test_what_is_no_index_is_not_copied(folder: Path, tmp_path: Path) -> None:
 def test_an_index_whose_catalog_is_damaged_says_so(folder: Path, tmp_path: Path) -> None:
     path = folder / DIRECTORY / CATALOG
     data = path.read_bytes()
-    kept = len(data) // 8192 * 4096  # the description of the tables lies in the first half
-    path.write_bytes(data[:kept] + bytes(len(data) - kept))
+    first, last = 8 * 4096, len(data) - 8 * 4096  # the tables are described at both ends
+    path.write_bytes(data[:first] + bytes(last - first) + data[last:])
     with open_original(folder) as store, pytest.raises(StoreError, match=r"copied to .*malformed"):
         copy(store, tmp_path / "copy")
     assert [one.name for one in tmp_path.iterdir()] == ["photos"]
