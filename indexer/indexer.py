@@ -226,7 +226,9 @@ class Indexer:
     ) -> list[Skipped]:
         """Read, batch, encode and write what is new or changed; returns what was left out."""
         work = in_order((*changes.added, *changes.changed, *changes.lacking, *changes.unhashed))
-        if not work:
+        target = _generation(store, name)
+        is_ready = target is None or store.catalog.has_bank(target.space_id)
+        if not work and is_ready:
             return []
         encoder, space = self._ready(store, name, tell)
         subjects = FolderSubjects(store.catalog, work)
@@ -251,22 +253,26 @@ class Indexer:
                 for done, left_out in ordered_map(stages.write, rows, writing, ahead=1):
                     skipped += left_out
                     counter.advance(done)
-        if not store.catalog.has_bank(space):
-            vectors = background_captions.encoded(encoder)
-            with store.catalog.writing() as writer:
-                writer.put_bank(space, vectors)
         return skipped
 
     def _ready(
         self, store: Store, name: str, tell: Callable[[Progress], object]
     ) -> tuple[Encoder, int]:
-        """The model, and the number of its space; the first one of a store serves at once."""
+        """The model, and the number of its space; the first one of a store serves at once.
+
+        The captions that stand for any text come before all else: a run that is killed then has
+        either work left, or all that its answers depend on.
+        """
         encoder = self._load(name, store, tell)
         with store.catalog.writing() as writer:
             space = writer.put_space(encoder.space, encoder.capabilities.runtime)
             if isinstance(encoder, Adapted):  # its file need not be where the store is searched
                 adapter = encoder.adapter
                 writer.put_adapter(adapter.digest, adapters.pack(adapter))
+        if not store.catalog.has_bank(space):
+            vectors = background_captions.encoded(encoder)
+            with store.catalog.writing() as writer:
+                writer.put_bank(space, vectors)
         if store.space is None:
             self._switch(store, name, tell)
         return encoder, space
