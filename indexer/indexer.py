@@ -100,7 +100,7 @@ class Indexer:
             files = list(files)
             self._try(scan.kinds, tell)
         with Store(self.store, self.folder) as store, store.locked():
-            self._check_root(store)
+            store.check_root(self.folder)
             publication.choose_index(store.catalog, self._vectors)
             name = self._chosen(store.space)
             target = self._target(store, name, tell)
@@ -158,7 +158,7 @@ class Indexer:
             skipped = _by_path(scan.skipped)
             return Plan(name, self.store, paths, skipped=tuple(skipped), unread=scan.unread)
         with Store(self.store) as store:
-            self._check_root(store)
+            store.check_root(self.folder)
             name = self._chosen(store.space, ask=False)
             outdated = self._sounds.outdated(store.catalog) | self._speech.outdated(store.catalog)
             seen = Seen(self.folder, scan, scan, outdated)
@@ -190,13 +190,6 @@ class Indexer:
         self._load(self._chosen(None), None, tell)
         self._speech.settle(None, kinds)
         self._sounds.settle(None)
-
-    def _check_root(self, store: Store) -> None:
-        if store.root.resolve() != self.folder.resolve():
-            raise StoreMismatchError(
-                f"{store.path} is the index of {store.root}, not of {self.folder}. Name another "
-                "place with --store DIR."
-            )
 
     def _chosen(self, space: Space | None, *, ask: bool = True) -> str:
         choice = choose(self._model, space, ask=ask)

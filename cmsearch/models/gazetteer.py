@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from cmsearch.common.files import create_file
 from cmsearch.common.text import caseless
 from cmsearch.models.encoders.exports import published
-from cmsearch.types import FloatArray, IdArray
+from cmsearch.types import IdArray
 
 EXTRA = "cmsearch[places]"
 EARTH_KM = 6371.0
@@ -102,7 +102,7 @@ class Gazetteer:
 
 
 def distances(
-    latitude: float, longitude: float, north: FloatArray, east: FloatArray
+    latitude: float, longitude: float, north: NDArray[Any], east: NDArray[Any]
 ) -> NDArray[np.float64]:
     """Kilometres `(n,)` to places on a sphere, all in degrees (the haversine formula)."""
     one, others = np.radians(latitude), np.radians(np.asarray(north, np.float64))

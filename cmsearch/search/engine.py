@@ -207,7 +207,7 @@ class Engine:
         shown = Shown(
             partial(files.first_year, catalog),
             partial(files.is_south, catalog),
-            partial(filtering.is_any, catalog, self.store.view()),
+            lambda wanted: filtering.is_any(catalog, self.store.view(), wanted),
         )
         return understood(checked_query(query), where, date.today(), shown)
 

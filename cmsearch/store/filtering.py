@@ -14,10 +14,11 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from cmsearch.models.gazetteer import distances
 from cmsearch.store.catalog import asset_rows, embeddings, items
 from cmsearch.store.catalog.asset_rows import among
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.store.catalog.filters import EARTH_KM, EVERYTHING, is_near
+from cmsearch.store.catalog.filters import EVERYTHING, is_near
 from cmsearch.store.catalog.noted_filters import noted
 from cmsearch.store.filtered_paths import at_path
 from cmsearch.store.index.asset_table import ODD, AssetTable
@@ -120,13 +121,10 @@ def _near(table: AssetTable, wanted: Filter) -> _Mask:
     if not len(table.north):
         return np.zeros(len(table.ids), bool)
     north, east, kilometres = wanted.near
-    one, other = np.radians(north), np.radians(table.north)
-    half = np.sin((other - one) / 2) ** 2
-    half += np.cos(one) * np.cos(other) * np.sin(np.radians(table.east - east) / 2) ** 2
-    distances = 2 * EARTH_KM * np.arcsin(np.minimum(1.0, np.sqrt(half)))
-    found: _Mask = distances <= kilometres
+    apart = distances(north, east, table.north, table.east)
+    found: _Mask = apart <= kilometres
     exact = Filter(near=wanted.near)
-    for row in np.flatnonzero(np.abs(distances - kilometres) <= _NEARLY * (1 + kilometres)):
+    for row in np.flatnonzero(np.abs(apart - kilometres) <= _NEARLY * (1 + kilometres)):
         found[row] = is_near(exact, float(table.north[row]), float(table.east[row]))
     return found
 

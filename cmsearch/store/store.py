@@ -9,7 +9,12 @@ from pathlib import Path
 
 from cmsearch.common.arguments import checked_path
 from cmsearch.common.text import native, storable
-from cmsearch.errors import StoreError, StoreNotFoundError, StoreReadOnlyError
+from cmsearch.errors import (
+    StoreError,
+    StoreMismatchError,
+    StoreNotFoundError,
+    StoreReadOnlyError,
+)
 from cmsearch.store import making, publication, trust
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import manifest as manifests
@@ -75,6 +80,14 @@ class Store:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def check_root(self, folder: Path) -> None:
+        """Raise `StoreMismatchError` if the store is of another folder."""
+        if self.root.resolve() != folder.resolve():
+            raise StoreMismatchError(
+                f"{self.path} is the index of {self.root}, not of {folder}. Name another place "
+                "with --store DIR."
+            )
 
     def absolute(self, path: str) -> Path:
         """Where an asset is; raises `StoreError` for a path that leaves the root."""

@@ -24,7 +24,7 @@ def table(store: Store) -> AssetTable | None:
     """The files of a store as they are now; None for many that were published without a table."""
     space = store.catalog.space()
     former = store.published(space[0]) if space else None
-    is_told = former is not None and tables.Tables(store.path, former).assets() is not None
+    is_told = former is not None and former.assets is not None
     if not is_told and sum(files.counts(store.catalog).values()) > _MANY:
         return None
     return tables.assets(store.catalog, store.path, former)

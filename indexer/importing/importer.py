@@ -127,7 +127,7 @@ class Importer:
         encoder = self._encoder(source, tell)
         checked = self._check(source, encoder, tell)
         with Store(self.store, self.folder) as store, store.locked():
-            self._check_root(store)
+            store.check_root(self.folder)
             number = _enter(store, encoder)
             counts = self._write(store, number, source, tell)
             tell(Progress("publish", 0, 1))
@@ -215,13 +215,6 @@ class Importer:
         what = f"None of the vectors in {self._place} is of a file in {self.folder}"
         advice = "If the pictures were elsewhere when they were encoded, say where with --was DIR."
         return f"{what}: {reasons}. {advice}" if reasons else f"There is nothing in {self._place}."
-
-    def _check_root(self, store: Store) -> None:
-        if store.root.resolve() != self.folder.resolve():
-            raise StoreMismatchError(
-                f"{store.path} is the index of {store.root}, not of {self.folder}. Name another "
-                "place with --store DIR."
-            )
 
     def _write(self, store: Store, space: int, source: Source, tell: Tell) -> _Counts:
         """Write what landed, some rows in each transaction."""

@@ -48,23 +48,21 @@ def _official(name: str, *countries: str) -> _Rule:
     return span
 
 
-def _sunday(month: int, number: int) -> _Rule:
-    """A Sunday of a month, as most countries keep it."""
+def _nth(month: int, weekday: int, number: int) -> _Rule:
+    """A weekday of a month, such as its second Sunday; Monday is 0."""
 
     def span(year: int, country: str) -> Span:
         first = date(year, month, 1)
-        day = first + timedelta((6 - first.weekday()) + 7 * (number - 1))
+        day = first + timedelta((weekday - first.weekday()) % 7 + 7 * (number - 1))
         return day, day
 
     return span
 
 
-def _thanksgiving(year: int, country: str) -> Span:
+def _thanksgiving(year: int, country: str) -> Span | None:
     """The second Monday of October in Canada, elsewhere the fourth Thursday of November."""
-    month, weekday, number = (10, 0, 2) if country == "CA" else (11, 3, 4)
-    first = date(year, month, 1)
-    day = first + timedelta((weekday - first.weekday()) % 7 + 7 * (number - 1))
-    return day, day
+    rule = _nth(10, 0, 2) if country == "CA" else _nth(11, 3, 4)
+    return rule(year, country)
 
 
 _CHRISTMAS, _NEW_YEAR = _fixed(12, 24, 3), _fixed(12, 31, 2)
@@ -92,8 +90,8 @@ _FEASTS: dict[str, _Rule] = {
     "tag der deutschen einheit": _fixed(10, 3),
     "bastille day": _fixed(7, 14), "canada day": _fixed(7, 1), "australia day": _fixed(1, 26),
     "fourth of july": _fixed(7, 4), "4th of july": _fixed(7, 4),
-    "mother's day": _sunday(5, 2), "mothers day": _sunday(5, 2), "muttertag": _sunday(5, 2),
-    "father's day": _sunday(6, 3), "fathers day": _sunday(6, 3), "vatertag": _easter(39, 39),
+    "mother's day": _nth(5, 6, 2), "mothers day": _nth(5, 6, 2), "muttertag": _nth(5, 6, 2),
+    "father's day": _nth(6, 6, 3), "fathers day": _nth(6, 6, 3), "vatertag": _easter(39, 39),
     "independence day": _official("Independence Day", "US"),
     "thanksgiving": _thanksgiving,
     "memorial day": _official("Memorial Day", "US"),

@@ -15,13 +15,12 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from cmsearch.errors import QueryError
-from cmsearch.models.gazetteer import EXTRA, gazetteer
+from cmsearch.models.gazetteer import EARTH_KM, EXTRA, gazetteer
 from cmsearch.store.catalog import schema
 from cmsearch.store.catalog.noted_filters import note_conditions
 from cmsearch.store.catalog.sqlite_statements import matches
 from cmsearch.types import Filter
 
-EARTH_KM = 6371.0
 OUTSIDE = ".."
 EVERYTHING = Filter()
 _LONGEST = 4096  # as paths on Linux; SQLite takes globs of 50,000 bytes
