@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import datetime, time
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,15 +68,14 @@ class Day(click.ParamType[datetime]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         """Give the first or the last day of the span that a value names."""
-        from cmsearch.commands.days import span
+        from cmsearch.search.query.written import day
 
         if isinstance(value, datetime):
             return value
         try:
-            days = span(str(value), date.today())
+            return datetime.combine(day(str(value), last=self._last), time())
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        return datetime.combine(days[1 if self._last else 0], time())
 
 
 class Seconds(click.ParamType[float]):
@@ -107,17 +106,14 @@ class Stars(click.ParamType[tuple[int, int]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
         """Give the fewest and the most stars."""
+        from cmsearch.search.query.written import stars
+
         if isinstance(value, tuple):
             return value
-        first, dots, last = str(value).strip().partition("..")
         try:
-            least = int(first) if first or not dots else -1
-            most = int(last or 5) if dots else least
-        except ValueError:
-            self.fail(f"{value!r} is no number of stars, such as 4, 4.., ..2 or 3..5.", param, ctx)
-        if not -1 <= least <= most <= 5:
-            self.fail(f"{value!r} is not from -1, which is rejected, to 5.", param, ctx)
-        return least, most
+            return stars(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Place(click.ParamType[tuple[float, float, float] | tuple[str, str]]):
@@ -129,37 +125,9 @@ class Place(click.ParamType[tuple[float, float, float] | tuple[str, str]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, float, float] | tuple[str, str]:
         """Give degrees north, degrees east, and kilometres; or the codes of a country."""
-        parts = str(value).split(",")
+        from cmsearch.search.query.written import place
+
         try:
-            north, east, kilometres = (float(part) for part in parts)
-        except ValueError:
-            return self._named(str(value), param, ctx)
-        if not (abs(north) <= 90 and abs(east) <= 180 and kilometres >= 0):
-            self.fail(f"{value!r} is nowhere on Earth.", param, ctx)
-        return north, east, kilometres
-
-    def _named(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float, float] | tuple[str, str]:
-        from cmsearch.models.gazetteer import EXTRA, gazetteer
-        from cmsearch.search.query.places import placed
-
-        towns = gazetteer()
-        if towns is None:
-            self.fail(
-                f"{value!r} is not LAT,LON,KM, such as 48.86,2.35,10. Names of places need "
-                f"{EXTRA}: pip install '{EXTRA}'.",
-                param,
-                ctx,
-            )
-        found = placed(value, towns)
-        if found is None:
-            self.fail(
-                f"{value!r} is not LAT,LON,KM, such as 48.86,2.35,10, and no town or country that "
-                "is known, such as Lisbon or Lisbon,20.",
-                param,
-                ctx,
-            )
-        place = found.near or found.area
-        assert place is not None, "a place is a circle or a country"
-        return place
+            return place(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

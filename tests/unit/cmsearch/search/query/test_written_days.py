@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from cmsearch.commands.days import FORMS, span
+from cmsearch.search.query.written_days import FORMS, span
 
 TODAY = date(2026, 3, 1)
 
