@@ -49,8 +49,9 @@ class Indexer:
     chooses one. `asr` names what writes speech down, as `--asr` does; None takes the store's own,
     or tiny.en; `sound` names a model of sound that isn't speech, as `--sound` does, and None takes
     the store's own, or none; `vectors` names the index that the store is searched with from now on,
-    and None leaves it as it is; `ocr` says in which pictures text is read, as `--ocr` does, and
-    None takes what the store has, or none. Raises `StoreError`, `ModelError`, `QueryError`.
+    and None leaves it as it is; `ocr` says in which pictures text is read, as `--ocr` does:
+    `usual` takes what the store has, or auto if the extra is installed, as the command line does,
+    and None what the store has, or none. Raises `StoreError`, `ModelError`, `QueryError`.
     """
 
     def __init__(

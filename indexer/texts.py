@@ -61,7 +61,8 @@ class _Read(NamedTuple):
 class Texts:
     """Which pictures of a folder text is read in, and reading it.
 
-    `asked` is what `--ocr` takes, or None for what the store has. Raises `UnknownModelError`, and
+    `asked` is what `--ocr` takes, `usual` as the command line has it without that, or None for what
+    the store has. Raises `UnknownModelError`, and
     `ModelUnavailableError` without the extra.
     """
 
@@ -71,14 +72,16 @@ class Texts:
     def settle(self, store: Store) -> None:
         """Let the store keep what was asked for; with `none`, what was read is deleted."""
         kept = store.catalog.ocr()
-        if self._asked is None or self._asked == (kept or choices.NONE):
+        wanted = choices.to_keep(self._asked, kept)
+        if wanted is None:
             return
+        is_forgotten = wanted == choices.NONE and kept is not None
         snapshot = store.snapshot()
         with store.catalog.writing() as writer:
-            writer.put_ocr(self._asked)
-            if self._asked == choices.NONE:
+            writer.put_ocr(wanted)
+            if is_forgotten:
                 writer.drop_readings(snapshot)
-        if self._asked == choices.NONE:
+        if is_forgotten:
             store.publish()
 
     def read(

@@ -32,6 +32,7 @@ os.environ.setdefault("CMSEARCH_CACHE", str(Path(_scratch, "cache")))
 os.environ["CMSEARCH_STATE"] = str(Path(_scratch, "state"))
 os.environ["HF_HOME"] = str(Path(_scratch, "hub"))
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["CMSEARCH_OCR"] = "none"  # its tests ask for it; it would make all others slow
 
 # A background job of a shell is started with interruptions ignored, and so would be the commands
 # that tests interrupt, which inherit it.

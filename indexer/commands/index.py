@@ -13,6 +13,7 @@ import click
 
 from cmsearch.commands.options import format_option
 from cmsearch.common.text import printable
+from cmsearch.models.ocr.choices import USUAL
 from cmsearch.types import Skipped
 from indexer.commands.options import (
     asr_option,
@@ -93,7 +94,7 @@ def index(
         asr=asr,
         sound=sound,
         vectors=vectors,
-        ocr=ocr,
+        ocr=ocr or USUAL,
     )
     if dry_run:
         plan = indexer.plan()

@@ -15,6 +15,7 @@ import click
 
 from cmsearch.commands.options import trust_option
 from cmsearch.common.text import printable
+from cmsearch.models.ocr.choices import CHOICES
 from cmsearch.types import Progress
 
 _PLAIN_SECONDS = 10.0
@@ -41,8 +42,11 @@ sound_option = click.option(
 
 ocr_option = click.option(
     "--ocr",
-    type=click.Choice(("auto", "none", "all")),
-    help="Read text in the pictures that seem to have some, in none, or in all.",
+    type=click.Choice(CHOICES),
+    envvar="CMSEARCH_OCR",
+    show_envvar=True,
+    help="Read text in the pictures that seem to have some, in none, or in all; by default as "
+    "before, at first auto if the extra `ocr` is installed, else none.",
 )
 vectors_option = click.option(
     "--vectors",

@@ -11,6 +11,7 @@ import click
 
 from cmsearch.commands.options import format_option
 from cmsearch.errors import CmsearchError
+from cmsearch.models.ocr.choices import USUAL
 from cmsearch.types import Skipped
 from indexer.commands.index import counted, print_json, print_skipped
 from indexer.commands.options import (
@@ -67,7 +68,13 @@ def watch(
       cmsearch watch ~/Pictures
     """
     indexer = Indexer(
-        folder, store=store, model=model, device=device, asr=asr, sound=sound, ocr=ocr
+        folder,
+        store=store,
+        model=model,
+        device=device,
+        asr=asr,
+        sound=sound,
+        ocr=ocr or USUAL,
     )
     known: set[Skipped] = set()
     try:

@@ -140,7 +140,7 @@ def _load() -> TextModel:
         **common,
         session=sessions.get("PP-OCRv6_rec_small"),
         lang_type="ch",
-        rec_batch_num=6,
+        rec_batch_num=1,  # more take longer, being filled up to the longest, and a gigabyte
         rec_img_shape=[3, 48, 320],
         font_path=None,
     )

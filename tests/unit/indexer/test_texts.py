@@ -231,6 +231,17 @@ def test_only_what_can_be_is_asked_for(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(ModelUnavailableError, match="pip install"):
         Indexer(tmp_path, ocr="auto")
     assert choices.chosen(None, "auto") == choices.NONE
+    assert choices.chosen("usual", None) == choices.NONE
+    assert choices.to_keep("usual", None) is None
+
+
+def test_the_command_line_reads_text_unless_the_store_says_otherwise() -> None:
+    assert choices.to_keep("usual", None) == choices.chosen("usual", None) == "auto"
+    for kept in choices.CHOICES:
+        assert choices.to_keep("usual", kept) is None
+        assert choices.chosen("usual", kept) == kept
+    assert choices.to_keep("none", None) == "none"
+    assert choices.chosen(None, None) == "none"
 
 
 @pytest.mark.parametrize(
