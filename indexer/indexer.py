@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 
 from cmsearch.common.processors import cpu_count, threads
@@ -27,7 +28,7 @@ from indexer.follow import Seen, compared, settled
 from indexer.parts import Unclear
 from indexer.pipeline import Clock, Counter, ordered_map
 from indexer.read import Loader
-from indexer.report import Plan, Report
+from indexer.report import Plan, Report, by_path, count_read
 from indexer.scan import Found, Scan, in_order, in_turn
 from indexer.sounds import Sounds
 from indexer.speech import Speech
@@ -82,6 +83,7 @@ class Indexer:
         self,
         progress: Callable[[Progress], object] | None = None,
         changed: Collection[str] | None = None,
+        text_seconds: float = inf,
     ) -> Report:
         """Index what is new or changed, forget what is gone, and say what was done.
 
@@ -92,7 +94,8 @@ class Indexer:
         It can be run again, and keeps its model loaded. A model that the store doesn't serve yet
         encodes everything beside what there is, and serves when that is whole. With the paths that
         have `changed`, as a `Report` has paths, it looks only at their folders, where that is
-        enough: at some thousand files rather than at a million.
+        enough: at some thousand files rather than at a million. Text in pictures is read for so
+        many seconds at most; the next run goes on with it.
         """
         self._clock = Clock()
         tell = progress or (lambda event: None)
@@ -110,25 +113,27 @@ class Indexer:
             found = compared(store, target, seen)
             self._speech.settle(store, scan.kinds)
             changes = settled(store, seen, found)
-            skipped = _by_path(scan.skipped) + self._index(store, name, changes, tell)
+            skipped = by_path(scan.skipped) + self._index(store, name, changes, tell)
             waiting = self._switch(store, name, tell)
             with self._clock("publish"):
                 tell(Progress("publish", 0, 1))
                 store.publish()
                 tell(Progress("publish", 1, 1))
-            skipped += self._read_texts(store, tell)
+            unreadable, texts_left = self._read_texts(store, tell, text_seconds)
+            skipped += unreadable
             return Report(
                 model=name,
                 store=store.path,
-                added=_read(changes.added, skipped),
-                changed=_read(changes.changed, skipped),
-                reencoded=_read(changes.lacking, skipped),
+                added=count_read(changes.added, skipped),
+                changed=count_read(changes.changed, skipped),
+                reencoded=count_read(changes.lacking, skipped),
                 unchanged=changes.unchanged,
                 moved=len(changes.moved),
                 removed=len(changes.removed),
                 skipped=(*skipped, *changes.skipped),
                 unread=scan.unread,
                 waiting=waiting,
+                texts_waiting=texts_left,
                 items=indexed.counts(store.catalog),
                 seconds=dict(self._clock.seconds),
                 cpu=dict(self._clock.cpu),
@@ -137,33 +142,46 @@ class Indexer:
                 is_whole=scan.changed is None,
             )
 
-    def _read_texts(self, store: Store, tell: Callable[[Progress], object]) -> list[Skipped]:
+    def _read_texts(
+        self, store: Store, tell: Callable[[Progress], object], seconds: float
+    ) -> tuple[list[Skipped], int]:
         """Read text in pictures, now that all else is searched."""
         self._texts.settle(store)
         space = store.space
         if space is None:
-            return []
+            return [], 0
         ready = self._encoder if self._encoder and self._encoder.space == space else None
 
         def encoder() -> Encoder:
             return ready or load_own(store, space, device=self._device, download=True)
 
         with self._clock("read text"):
-            return self._texts.read(store, encoder, tell)
+            return self._texts.read(store, encoder, tell, seconds)
 
     def plan(self) -> Plan:
         """Say what `run` would do, as far as the files tell without being opened or encoded."""
         scan = Scan(self.folder)
         if not (self.store / CATALOG).exists():
-            name, paths = self._chosen(None, ask=False), _paths(list(scan))
-            skipped = _by_path(scan.skipped)
-            return Plan(name, self.store, paths, skipped=tuple(skipped), unread=scan.unread)
+            name, files = self._chosen(None, ask=False), list(scan)
+            texts, seconds = self._texts.planned(None, files, ())
+            return Plan(
+                name,
+                self.store,
+                _paths(files),
+                skipped=tuple(by_path(scan.skipped)),
+                unread=scan.unread,
+                texts=texts,
+                text_seconds=seconds,
+            )
         with Store(self.store) as store:
             store.check_root(self.folder)
             name = self._chosen(store.space, ask=False)
             outdated = self._sounds.outdated(store.catalog) | self._speech.outdated(store.catalog)
             seen = Seen(self.folder, scan, scan, outdated)
             changes = compared(store, _generation(store, name), seen).changes
+            new = (*changes.added, *changes.changed)
+            gone = {*changes.removed, *(file.path for file in changes.changed)}
+            texts, seconds = self._texts.planned(store, new, gone)
             return Plan(
                 name,
                 store.path,
@@ -173,8 +191,10 @@ class Indexer:
                 removed=tuple(changes.removed),
                 moved=tuple((old, file.path) for old, file in changes.moved.items()),
                 unchanged=changes.unchanged,
-                skipped=(*_by_path(scan.skipped), *changes.skipped),
+                skipped=(*by_path(scan.skipped), *changes.skipped),
                 unread=scan.unread,
+                texts=texts,
+                text_seconds=seconds,
             )
 
     def _scanned(self, changed: Collection[str] | None) -> tuple[Scan, Iterable[Found]]:
@@ -323,15 +343,5 @@ def _generation(store: Store, name: str) -> Generation | None:
     return max(own, key=lambda one: (one.space == store.space, one.id), default=None)
 
 
-def _by_path(skipped: Iterable[Skipped]) -> list[Skipped]:
-    return sorted(skipped, key=lambda one: one.path)
-
-
 def _paths(files: Sequence[Found]) -> tuple[str, ...]:
     return tuple(file.path for file in in_order(files))
-
-
-def _read(files: Sequence[Found], skipped: Sequence[Skipped]) -> int:
-    """How many of the files could be read, if perhaps not every line of them."""
-    failed = {one.path for one in skipped if not one.locator}
-    return sum(file.path not in failed for file in files)

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cmsearch.types import Skipped
+from indexer.scan import Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Report:
     """Whether all files were looked at. Else those near what changed were, and `unchanged`,
     `skipped` and `unread` are of these.
     """
+    texts_waiting: int = 0
+    """Files in which text in pictures is still to be looked for, since the time for it was over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +84,18 @@ class Plan:
     """Files that can't be read, each with the reason."""
     unread: Mapping[str, int] = field(default_factory=dict)
     """How many files have a suffix that nothing here reads."""
+    texts: int = 0
+    """In how many files text in pictures would be looked for."""
+    text_seconds: float = 0.0
+    """About how long that takes."""
+
+
+def by_path(skipped: Iterable[Skipped]) -> list[Skipped]:
+    """What was left out, in the order of paths."""
+    return sorted(skipped, key=lambda one: one.path)
+
+
+def count_read(files: Sequence[Found], skipped: Sequence[Skipped]) -> int:
+    """How many of the files could be read, if perhaps not every line of them."""
+    failed = {one.path for one in skipped if not one.locator}
+    return sum(file.path not in failed for file in files)

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +35,7 @@ from cmsearch.types import Modality, Part, Progress, Skipped, TextLine
 from indexer.encode import encode_items
 from indexer.pipeline import Counter, ordered_map
 from indexer.prepare import prepared
+from indexer.scan import Found
 
 PDF = "pdf"
 """The kind of documents of which pages without text are read as pictures."""
@@ -68,6 +70,7 @@ class Texts:
 
     def __init__(self, asked: str | None) -> None:
         self._asked = choices.checked(asked)
+        self._left = 0
 
     def settle(self, store: Store) -> None:
         """Let the store keep what was asked for; with `none`, what was read is deleted."""
@@ -85,27 +88,34 @@ class Texts:
             store.publish()
 
     def read(
-        self, store: Store, encoder: Callable[[], Encoder], tell: Callable[[Progress], object]
-    ) -> list[Skipped]:
-        """Read what wasn't read before, and encode it; returns what was left out.
+        self,
+        store: Store,
+        encoder: Callable[[], Encoder],
+        tell: Callable[[Progress], object],
+        seconds: float = inf,
+    ) -> tuple[list[Skipped], int]:
+        """Read what wasn't read before, and encode it, for so many seconds; returns what was left
+        out, and the number of files that are still to be read.
 
         What is done is kept after each few files, so that the next run goes on where this one was
         interrupted. Raises `ModelError`.
         """
+        end = time.monotonic() + seconds
         choice = choices.chosen(self._asked, store.catalog.ocr())
         if choice == choices.NONE:
-            return []
+            return [], 0
         with store.catalog.writing() as writer:
             writer.forget_readings()
         waiting = self.unread(store)
         found = store.catalog.space()
         if found is None or not (waiting or readings.unencoded(store.catalog, found[0])):
-            return []
-        log.info("Text is looked for in %s.", told(len(waiting), choice))
+            return [], 0
+        self._tell(len(waiting), choice)
         write = partial(_encode, store, encoder(), found[0])
         write(None)
         skipped: list[Skipped] = []
-        counter = Counter(len(waiting), lambda *event: tell(Progress("read text", *event)))
+        left = len(waiting)
+        counter = Counter(left, lambda *event: tell(Progress("read text", *event)))
         with threads() as pool, counter:
             read = partial(_read, store, rapid.load(), choice == choices.ALL)
             for some in _gathered(ordered_map(read, waiting, pool, ahead=2 * cpu_count())):
@@ -113,21 +123,54 @@ class Texts:
                 write([one.file.digest for one in some])
                 skipped += [left for one in some for left in one.skipped]
                 counter.advance(len(some))
+                left -= len(some)
+                if time.monotonic() >= end:
+                    break
         store.publish()
-        return skipped
+        return skipped, left
+
+    def _tell(self, files: int, choice: str) -> None:
+        """Say how long it takes, unless it only goes on."""
+        if files > self._left:
+            log.info(
+                "Text is looked for in %s. All else can be searched.",
+                told(files, lasting(files, choice)),
+            )
+        self._left = files
+
+    def planned(
+        self, store: Store | None, new: Iterable[Found], gone: Collection[str]
+    ) -> tuple[int, float]:
+        """How many files would be read, with `new` ones and without those at `gone` paths, and
+        about how many seconds that takes. Copies among the new ones are not known yet.
+        """
+        choice = choices.chosen(self._asked, store.catalog.ocr() if store else None)
+        if choice == choices.NONE:
+            return 0, 0.0
+        waiting = self.unread(store) if store else []
+        files = sum(file.kind in _kinds() for file in new)
+        files += sum(file.path not in gone for file in waiting)
+        return files, round(lasting(files, choice), 1)
 
     def unread(self, store: Store) -> list[ReadFile]:
         """The files that are still to be read; of copies one."""
         choice = choices.chosen(self._asked, store.catalog.ocr())
         if choice == choices.NONE:
             return []
-        kinds = (*names(*PICTURES), PDF)
-        return readings.unread(store.catalog, kinds, rapid.NAME, choice == choices.ALL)
+        return readings.unread(store.catalog, _kinds(), rapid.NAME, choice == choices.ALL)
 
 
-def told(files: int, choice: str) -> str:
-    """How many files are to be read, and how long that takes here."""
-    seconds = files * COST[choice] / cpu_count()
+def _kinds() -> tuple[str, ...]:
+    return (*names(*PICTURES), PDF)
+
+
+def lasting(files: int, choice: str) -> float:
+    """About how many seconds it takes here to read so many files."""
+    return files * COST[choice] / cpu_count()
+
+
+def told(files: int, seconds: float) -> str:
+    """How many files are to be read, and how long that takes."""
     length = f"{seconds / 60:.0f} min" if seconds >= 100 else f"{max(seconds, 1):.0f} s"
     return f"{files:,} file{'' if files == 1 else 's'}, which takes about {length}"
 

@@ -27,6 +27,8 @@ log = logging.getLogger("cmsearch")
 _TICK_MS = 500
 _LONGEST_WAIT = 30.0
 _RETRY = 10.0
+_TEXT_SECONDS = 10.0
+"""So long text in pictures is read before changes are looked at again."""
 _IDLE = 60.0
 """Seconds without a change after which the index is compacted."""
 _APART = 20
@@ -47,11 +49,13 @@ def follow(
     at what the events name. It looks at all files where that isn't enough, as `indexer.parts` says,
     after half a minute of events, when the system may drop some, after a run that failed, and every
     `rescan` seconds, for what no event tells of. With `poll` the files' times are looked at all the
-    while, for folders without events. A minute after a run the index is compacted where much lies
-    apart. Ends when `stop` is set. Raises what the first run raises, and `StoreError` where the
-    folder can't be watched.
+    while, for folders without events. Text in pictures is read for some seconds a run, which
+    further runs go on with while nothing changes. A minute after a run the index is compacted where
+    much lies apart. Ends when `stop` is set. Raises what the first run raises, and `StoreError`
+    where the folder can't be watched.
     """
-    yield indexer.run(progress)
+    done: Report | CmsearchError = indexer.run(progress, text_seconds=_TEXT_SECONDS)
+    yield done
     due = time.monotonic()  # once more, for what happened before the watch began
     first_change: float | None = None
     idle_from: float | None = due
@@ -63,7 +67,8 @@ def follow(
             first_change = first_change or now
         waited = first_change is not None and now - first_change >= _LONGEST_WAIT
         settled = first_change is not None and not changes
-        if settled or waited or now >= due:
+        goes_on = not changes and isinstance(done, Report) and done.texts_waiting > 0
+        if settled or waited or goes_on or now >= due:
             first_change = None
             done = _attempt(indexer, progress, None if waited or now >= due else changed)
             if not isinstance(done, Report):
@@ -83,7 +88,7 @@ def _attempt(
 ) -> Report | CmsearchError:
     """One run; an error of it, such as a drive that is away, may be over at the next one."""
     try:
-        return indexer.run(progress, changed)
+        return indexer.run(progress, changed, _TEXT_SECONDS)
     except CmsearchError as error:
         return error
 

@@ -28,6 +28,7 @@ from indexer.commands.options import (
 )
 from indexer.indexer import Indexer
 from indexer.report import Plan, Report
+from indexer.texts import told
 
 SHOWN = 20
 KINDS = 5
@@ -171,6 +172,8 @@ def print_plan(plan: Plan) -> None:
     counts = {f"to {verb}": len(found) for verb, found in paths.items()}
     counts["unchanged"] = plan.unchanged
     click.echo(f"files: {_listed(counts) or 'none'}")
+    if plan.texts:
+        click.echo(f"text would be looked for in {told(plan.texts, plan.text_seconds)}")
     print_unread(plan.unread)
     print_skipped(plan.skipped)
 

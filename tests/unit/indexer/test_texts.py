@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from threading import Event, Timer
 
 import pytest
 from PIL import Image
@@ -19,7 +20,7 @@ from cmsearch.show.contact_sheet import contact_sheet
 from cmsearch.store.catalog import readings
 from cmsearch.store.store import Store
 from cmsearch.types import Hit, Progress
-from indexer import Indexer
+from indexer import Indexer, watch
 from indexer import texts as passes
 from indexer.doctor import examine
 from indexer.report import Report
@@ -189,6 +190,39 @@ def test_an_interrupted_pass_goes_on_where_it_was(
     assert "a.png" not in read and len(blocks(folder)) == 2
 
 
+def test_a_pass_ends_when_its_time_is_over_and_the_next_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "AT_ONCE", 1)
+    read = count(monkeypatch)
+    left = [run(folder, "auto", changed=[], text_seconds=0).texts_waiting for _ in range(4)]
+    assert left == [2, 1, 0, 0] and len(blocks(folder)) == 2
+    assert len(set(read)) == 3
+
+
+def test_watching_sees_new_files_between_what_it_reads(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "AT_ONCE", 1)
+    monkeypatch.setattr(watch, "_TEXT_SECONDS", 0.0)
+    indexer, stop = Indexer(folder, model="fake:colours", ocr="auto"), Event()
+    seen = list[Report]()
+    timer = Timer(60, stop.set)
+    timer.start()
+    for done in watch.follow(indexer, rescan=600, stop=stop):
+        assert isinstance(done, Report)
+        seen.append(done)
+        if len(seen) == 1:
+            assert done.texts_waiting == 2
+            sign("velvet bakery").save(folder / "new.png")
+        elif done.texts_waiting == 0 and done.items["photo"] == 4:
+            break
+    timer.cancel()
+    timer.join()
+    assert any(one.texts_waiting and one.items["photo"] == 4 for one in seen)
+    assert len(blocks(folder)) == 3
+
+
 def test_another_model_has_the_text_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(folder, "auto")
     read = count(monkeypatch)
@@ -248,4 +282,19 @@ def test_the_command_line_reads_text_unless_the_store_says_otherwise() -> None:
     ("files", "words"), [(1, "1 file, which takes"), (100_000, "100,000 files, which takes about")]
 )
 def test_how_long_it_takes_is_told(files: int, words: str) -> None:
-    assert passes.told(files, "auto").startswith(words)
+    assert passes.told(files, passes.lasting(files, "auto")).startswith(words)
+
+
+def test_a_plan_counts_what_would_be_read(folder: Path) -> None:
+    def planned(ocr: str | None = None) -> int:
+        return Indexer(folder, model="fake:colours", ocr=ocr).plan().texts
+
+    assert (planned(), planned("usual"), planned("none")) == (0, 3, 0)
+    run(folder, "auto")
+    sign("copper station").save(folder / "a.png")
+    sign("velvet bakery").save(folder / "new.png")
+    (folder / "b.png").rename(folder / "moved.png")
+    (folder / "notes.txt").write_text("Nothing to look at.\n")
+    assert (planned(), planned("all"), planned("none")) == (2, 4, 0)
+    run(folder)
+    assert planned() == 0
