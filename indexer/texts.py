@@ -46,8 +46,10 @@ MOST_PAGES = 300
 AT_ONCE = 32
 """Files that are written at once, or those of so many seconds:"""
 SECONDS = 5.0
-COST = {choices.AUTO: 0.06, choices.ALL: 0.4}
-"""Seconds of a processor that a picture takes; a page of small print takes ten times as many."""
+COST = {choices.AUTO: 0.2, choices.ALL: 0.4}
+"""Seconds of a processor that a picture takes on average, of which a part has text; a page of small
+print takes some seconds.
+"""
 
 log = logging.getLogger("cmsearch")
 
