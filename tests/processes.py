@@ -84,8 +84,10 @@ def command(*arguments: object) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """The environment of this process, with the tests to be found wherever a process is started."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    """The environment of this process, with the tests found wherever a process is started, and
+    text in pictures read only where that is asked for, by benches too.
+    """
+    return {"CMSEARCH_OCR": "none", **os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def know_fake() -> None:

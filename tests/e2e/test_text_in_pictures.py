@@ -76,7 +76,8 @@ def test_the_environment_stands_for_the_option(
 
 @pytest.mark.skipif(os.name == "nt", reason="a signal ends the process there")
 def test_what_was_read_before_an_interruption_is_kept(folder: Path) -> None:
-    command = [sys.executable, "-c", SLOW, "index", str(folder), "--model", "fake:colours"]
+    options = ["--model", "fake:colours", "--ocr", "auto"]
+    command = [sys.executable, "-c", SLOW, "index", str(folder), *options]
     pipe = subprocess.PIPE
     with Process(command, env=environment(), stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
