@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from math import inf
@@ -51,6 +52,18 @@ if TYPE_CHECKING:
 
 EVERYTHING = Filter()
 DEFAULT = Ranking()
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A query as vectors of a space: what `Engine.encode` gives and `Engine.search` takes."""
+
+    query: Query
+    """What was encoded."""
+    space: Space
+    """The space of the vectors; where another one serves meanwhile, it is encoded again."""
+    composed: ComposedQuery
+    """The vectors."""
 
 
 class Engine:
@@ -114,7 +127,7 @@ class Engine:
     @overload
     def search(  # type: ignore[overload-overlap]  # a str is a sequence of str; this one wins
         self,
-        query: str | Query | None = None,
+        query: str | Query | Encoded | None = None,
         *,
         image: Picture | None = None,
         audio: Recording | None = None,
@@ -172,12 +185,12 @@ class Engine:
         >>> [hit.path.name for hit in hits]
         ['calico_kitten.jpg', 'tabby_cat.jpg']
 
-        `query` is literal text, or a `Query` such as `cmsearch.parse` gives; `image` is a path, the
-        bytes of a file, or a `PIL.Image.Image`; `audio` is a path or bytes. A list of any of these
-        gives a list of lists of hits. `target` is one of `TARGETS`: `any`, a modality, or a kind
-        of items. `where` says which items may be hits, `ranking` what orders them after the first
-        stage. A picture never finds its own content as an image. Raises `QueryError`, and
-        `MediaError` for a picture or a recording that can't be read.
+        `query` is literal text, a `Query` such as `cmsearch.parse` gives, or one of `encode`;
+        `image` is a path, the bytes of a file, or a `PIL.Image.Image`; `audio` is a path or bytes.
+        A list of any of these gives a list of lists of hits. `target` is one of `TARGETS`: `any`,
+        a modality, or a kind of items. `where` says which items may be hits, `ranking` what orders
+        them after the first stage. A picture never finds its own content as an image. Raises
+        `QueryError`, and `MediaError` for a picture or a recording that can't be read.
         """
         if not isinstance(target, str) or target not in TARGETS:
             raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
@@ -235,6 +248,22 @@ class Engine:
                 len(items.embedding_ids(catalog, spaces[one], one, kind, where)) for one in wanted
             )
 
+    def encode(self, queries: Sequence[str | Query]) -> list[Encoded]:
+        """Give queries as vectors to search with; several at once cost less than one by one.
+
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     asked = engine.encode(["a cat", "a dog"])
+        ...     hits = [engine.search(one, target="image", k=1) for one in asked]
+        >>> [own[0].path.name for own in hits]
+        ['tabby_cat.jpg', 'sleeping_dog.jpg']
+
+        Raises `QueryError`, and `MediaError` for a picture or a recording that can't be read.
+        """
+        space = self.space
+        whole = [checked_query(query) for query in queries]
+        rows, _ = encode_queries(self._models.encoder(space), whole, None)
+        return [Encoded(query, space, row) for query, row in zip(whole, rows, strict=True)]
+
     def embed(self, query: Any = None, *, image: Any = None, audio: Any = None) -> FloatArray:
         """Give unit vectors `(n, dim)` of texts, pictures or what is said in recordings, in the
         store's space.
@@ -289,7 +318,11 @@ class Engine:
         It is encoded before: to load a model takes seconds, for which no state needs to be kept.
         """
         space = self.space
-        asked, is_list = encode_queries(self._models.encoder(space), query, image, audio)
+        if isinstance(query, Encoded):
+            space, asked, is_list = query.space, [query.composed], False
+            query = query.query
+        else:
+            asked, is_list = encode_queries(self._models.encoder(space), query, image, audio)
         with self.store.reading() as view:
             if view.space != space:  # another generation has begun to serve
                 asked, is_list = encode_queries(

@@ -47,7 +47,7 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
         "taken": hit.taken and hit.taken.isoformat(" "),
         "copies": [os.fsdecode(path) for path in hit.copies],
         "stages": dict(hit.stages),
-        "applied": [_applied_as_json(one) for one in hit.applied],
+        "applied": [applied_as_json(one) for one in hit.applied],
         "lines": [line_as_json(line) for line in hit.lines],
     }
 
@@ -62,7 +62,8 @@ def _line(fields: Mapping[str, Any]) -> TextLine:
     return TextLine(str(fields["text"]), float(fields["score"]), box, int(fields["page"]))
 
 
-def _applied_as_json(one: Applied) -> dict[str, Any]:
+def applied_as_json(one: Applied) -> dict[str, Any]:
+    """What of a query was understood as a filter, in JSON's types."""
     return {
         "words": one.words,
         "days": [[str(first), str(last)] for first, last in one.days],

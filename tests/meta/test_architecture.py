@@ -34,7 +34,9 @@ ARROWS: dict[str, set[str]] = {
     "annotate": _BASE | {"media", "models", "store", "search"},
     "learning": _BASE | {"media", "models", "store", "search"},
     "__init__": _BASE | {"models", "search"},
-    "commands": _BASE | {"media", "models", "store", "search", "show", "annotate", "learning"},
+    "server": _BASE | {"media", "models", "store", "search", "show", "annotate", "learning"},
+    "commands": _BASE
+    | {"media", "models", "store", "search", "show", "annotate", "learning", "server"},
     "cli": {"common", "errors", "commands"},
     "__main__": {"cli"},
 }

@@ -26,8 +26,7 @@ from cmsearch.types import MAX_TOKENS, Filter, FloatArray, IdArray, Item, Modali
 MAX_LOCATOR = 100
 _SHORT = 1000  # characters of a text up to which its item is kept for the next search
 _ON_A_PAGE = 10_000
-LAST = 2**63 - 1
-"""The highest id that there can be."""
+LAST = 2**63 - 1  # the highest id that there can be
 _KNUTH = 2654435761
 _TRIED = 8  # times as many ids as are wanted: most are of what is asked for
 _MOST_IDS = 2**24
@@ -51,6 +50,12 @@ def of_embeddings(
         rows = catalog.run(statements.DESCRIBED, ids=listing(wanted))
         told |= {row[0]: row for row in rows}
     return found | _described(catalog, told)
+
+
+def numbered(catalog: Catalog, number: int) -> Item | None:
+    """The item of a number, as in `Hit.item`; None if it is gone."""
+    with understood(catalog.path):
+        return next(map(_item, catalog.run(statements.ITEMS, items=listing({number}))), None)
 
 
 def _described(catalog: Catalog, rows: Mapping[int, Sequence[Any]]) -> dict[int, Item]:

@@ -1,0 +1,154 @@
+"""The command `serve`."""
+
+# Tested by tests/e2e/server/test_search.py
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cmsearch.commands.options import trust_option
+from cmsearch.common.files import read_file
+from cmsearch.errors import CmsearchError, PluginError
+
+if TYPE_CHECKING:
+    from cmsearch.server.settings import Settings
+
+MISSING = "A service needs cmsearch[serve]: pip install 'cmsearch[serve]'."
+FEWEST = 16
+"""Characters of a token: a shorter one can be guessed."""
+_LONGEST = 4096
+_WAITING = 2048
+"""Connections that may wait to be accepted."""
+
+
+@click.command()
+@click.argument("places", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER|STORE ...]")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=7433, show_default=True, help="0: a free one."
+)
+@click.option(
+    "--host-name",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A name by which it may be called too, as behind a proxy; may be given again.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file with the token that each request has to show; elsewhere than on this machine one "
+    "is made and printed.",
+)
+@click.option("--device", metavar="NAME", help="Where the model runs: cpu, cuda.")
+@trust_option
+def serve(
+    places: Sequence[Path],
+    host: str,
+    port: int,
+    names: Sequence[str],
+    token_file: Path | None,
+    device: str | None,
+) -> None:
+    """Answer searches over HTTP, for programs and other machines.
+
+    The index of this folder, or of each FOLDER, is served under the folder's name. Only this
+    machine can ask, unless --host says otherwise; then a token is needed. docs/serving.md has the
+    requests; /openapi.json describes them.
+
+    \b
+    Examples:
+      cmsearch serve ~/Pictures
+      cmsearch serve photos scans --port 8000
+      cmsearch serve photos --host 0.0.0.0 --token-file token.txt
+    """
+    try:
+        import uvicorn
+
+        from cmsearch.server.app import make_app
+        from cmsearch.server.stores import open_stores
+    except ImportError as error:
+        raise PluginError(MISSING) from error
+    settings = _settings(host, names, token_file)
+    stores = open_stores(places or [Path()], device)
+    app = make_app(stores, settings)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        limit_concurrency=1000,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=5,
+    )
+    sock = _listening(host, port)
+    address = f"[{host}]" if ":" in host else host
+    for one in stores.all:
+        click.echo(f"{one.name}: {one.root}", err=True)
+    click.echo(f"Answering at http://{address}:{sock.getsockname()[1]} until Ctrl-C.", err=True)
+    uvicorn.Server(config).run(sockets=[sock])
+
+
+def _listening(host: str, port: int) -> Any:
+    """A socket that listens at an address."""
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(_WAITING)  # whoever reads that it answers is not refused
+    except OSError as error:
+        sock.close()
+        raise CmsearchError(
+            f"Nothing can listen at {host}, port {port}: {error.strerror or error}. Give another "
+            "one with --port, or 0 for a free one."
+        ) from error
+    return sock
+
+
+def _settings(host: str, names: Sequence[str], token_file: Path | None) -> Settings:
+    """The guards of a service at an address."""
+    from cmsearch.server.settings import LOOPBACK, Settings
+
+    hosts = LOOPBACK | {host.lower(), *(name.lower() for name in names)}
+    token = None if token_file is None else _read(token_file)
+    if token is None and not _is_loopback(host):
+        token = secrets.token_urlsafe(32)
+        click.echo(f"The token that each request has to show: {token}", err=True)
+    if not _is_loopback(host):
+        click.echo(
+            "What is asked and answered goes over the network unencrypted; put a proxy with TLS "
+            "before it where others listen.",
+            err=True,
+        )
+    return Settings(token=token, hosts=hosts, workers=max(2, 2 * (os.cpu_count() or 1)))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _read(path: Path) -> str:
+    try:
+        token = read_file(path, _LONGEST).decode().strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CmsearchError(f"The token in {path} can't be read: {reason}.") from error
+    if len(token) < FEWEST:
+        raise CmsearchError(f"The token in {path} is too short: it needs {FEWEST} characters.")
+    return token

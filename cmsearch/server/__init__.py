@@ -1,0 +1,1 @@
+"""Engines over HTTP, for agents and for the command line: all of it asks `cmsearch.search`."""

@@ -1,0 +1,78 @@
+"""The service: engines of stores over HTTP."""
+
+# Tested by tests/e2e/server/test_search.py
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+
+from cmsearch.common.version import __version__
+from cmsearch.server import items, searching
+from cmsearch.server.context import Context, of
+from cmsearch.server.guard import Guard
+from cmsearch.server.problems import add_handlers
+from cmsearch.server.settings import Settings
+from cmsearch.server.stores import Stores
+from cmsearch.server.working import Work
+
+
+def make_app(stores: Stores, settings: Settings) -> Any:
+    """The ASGI app that answers for stores, within its guard; it closes the stores at its end."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with stores:
+            yield
+            work.close()
+
+    work = Work(settings.workers, settings.waiting)
+    app = FastAPI(
+        title="cmsearch",
+        version=__version__,
+        summary="Find pictures, films, speech and text by a sentence, a picture or a recording.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.context = Context(stores, settings, work)
+    add_handlers(app)
+    app.include_router(searching.router)
+    app.include_router(items.router)
+    app.get("/v1/stores", tags=["stores"], summary="The stores that are served")(_stores)
+    app.get("/healthz", tags=["health"], summary="Whether the service runs")(_health)
+    app.get("/readyz", tags=["health"], summary="Whether it can answer")(_ready)
+    return Guard(app, settings)
+
+
+def _stores(request: Request) -> dict[str, Any]:
+    """Each store with its model and the kinds of items that it has."""
+    return {
+        "stores": [
+            {
+                "name": one.name,
+                "folder": str(one.root),
+                "model": one.engine.space.encoder,
+                "dimension": one.engine.space.dim,
+                "modalities": list(one.engine.modalities),
+                "read_only": one.engine.store.read_only,
+            }
+            for one in of(request).stores.all
+        ]
+    }
+
+
+def _health() -> dict[str, str]:
+    return {"status": "ok", "version": __version__}
+
+
+def _ready(request: Request) -> dict[str, Any]:
+    """Whether every store can be read. A store that can't is a problem with status 503."""
+    return {
+        "status": "ok",
+        "items": {one.name: one.engine.count() for one in of(request).stores.all},
+    }

@@ -1,0 +1,62 @@
+"""Queries that are asked at the same time are encoded as one batch."""
+
+# Tested by tests/unit/cmsearch/server/test_batching.py
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from threading import Lock
+
+from cmsearch.errors import CmsearchError
+from cmsearch.search.engine import Encoded
+from cmsearch.types import Query
+
+MOST = 32
+Encode = Callable[[Sequence[Query]], Sequence[Encoded]]
+
+
+class Batching:
+    """Encodes queries for threads: one that comes while others are encoded waits for these, and
+    then goes with all that have come meanwhile. Nobody waits for queries that may not come.
+    """
+
+    def __init__(self, encode: Encode, most: int = MOST) -> None:
+        self._encode = encode
+        self._most = most
+        self._encoding = Lock()
+        self._coming = Lock()
+        self._waiting: list[tuple[Query, Future[Encoded]]] = []
+
+    def encoded(self, query: Query) -> Encoded:
+        """The query as vectors. Raises what encoding it by itself raises."""
+        own: Future[Encoded] = Future()
+        with self._coming:
+            self._waiting.append((query, own))
+        while not own.done():
+            with self._encoding:
+                if not own.done():
+                    self._next()
+        return own.result()
+
+    def _next(self) -> None:
+        with self._coming:
+            batch = self._waiting[: self._most]
+            del self._waiting[: self._most]
+        self._answer(batch)
+
+    def _answer(self, batch: Sequence[tuple[Query, Future[Encoded]]]) -> None:
+        try:
+            rows = self._encode([query for query, _ in batch])
+        except CmsearchError as error:
+            if len(batch) > 1:  # one of them is wrong; the others aren't to suffer
+                for one in batch:
+                    self._answer([one])
+            else:
+                batch[0][1].set_exception(error)
+        except BaseException as error:
+            for _, own in batch:
+                own.set_exception(error)
+        else:
+            for (_, own), row in zip(batch, rows, strict=True):
+                own.set_result(row)

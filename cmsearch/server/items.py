@@ -1,0 +1,185 @@
+"""The routes of single items: what they are, their pictures, what is like them, and their files.
+
+A request names an item by its number; where its file is comes from the catalog alone.
+"""
+
+# Tested by tests/e2e/server/test_items.py
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as InPath
+from fastapi.responses import FileResponse
+
+from cmsearch.common import locators
+from cmsearch.errors import MediaError
+from cmsearch.media.thumbnails import is_film, thumbnail
+from cmsearch.server import context
+from cmsearch.server.problems import NotThereError
+from cmsearch.server.stores import Served, hit_in
+from cmsearch.store.catalog import items
+from cmsearch.types import Item, Modality, Place, QueryPart
+from cmsearch.types import Query as Asked
+
+router = APIRouter(prefix="/v1/items", tags=["items"])
+SIZES = (160, 320, 640, 1280, 2048)
+"""Longer sides of pictures, in pixels; one that is asked for gets the next of these."""
+SHOWN = frozenset(
+    {"image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp", "audio/flac",
+     "audio/mpeg", "audio/ogg", "audio/wav", "audio/x-wav", "audio/mp4", "video/mp4", "video/webm",
+     "video/ogg", "application/pdf"}
+)  # fmt: skip
+"""What a browser is given as what it is; all else is only saved, so that none of it runs."""
+Number = Annotated[int, InPath(ge=1, le=2**63 - 1, description="The `item` of a hit.")]
+Store = Annotated[str | None, Query(max_length=255)]
+
+
+def item_of(served: Served, number: int) -> Item:
+    """The item of a number. Raises `NotThereError`."""
+    found = items.numbered(served.engine.store.catalog, number)
+    if found is None:
+        raise NotThereError(
+            f"There is no item {number} in {served.name}; it may have been deleted."
+        )
+    return found
+
+
+def file_of(served: Served, item: Item) -> Path:
+    """The file of what an item is of: its own, or that of the picture that it describes.
+
+    Raises `NotThereError` for one that isn't there, or leads out of the store's folder.
+    """
+    path = served.engine.store.absolute(item.about or item.path)
+    try:
+        place, root = path.resolve(strict=True), served.root.resolve(strict=True)
+        is_own = place.is_relative_to(root) and place.is_file()
+    except OSError:
+        is_own = False
+    if not is_own:
+        raise NotThereError(
+            f"The file of item {item.id} isn't there any more. Index the folder again."
+        )
+    return path
+
+
+def located(served: Served, number: int) -> Place:
+    """Where the picture of an item is. Raises `NotThereError`, and `MediaError` if it has none."""
+    item = item_of(served, number)
+    path = file_of(served, item)
+    is_page = item.kind != "caption" and locators.page(item.locator) is not None
+    is_shot = locators.span(item.locator) is not None and is_film(path)
+    if is_page or is_shot:
+        return Place(path, item.locator)
+    is_seen = item.modality is Modality.IMAGE or item.kind in ("caption", "ocr")
+    if not is_seen:
+        raise MediaError(f"Item {number} has no picture: it is a {item.kind}.")
+    return Place(path)
+
+
+@router.get("/{number}", summary="What an item is")
+def item(request: Request, number: Number, store: Store = None) -> dict[str, Any]:
+    """The kind of an item, its text, its place, and what its file is called."""
+    served = context.of(request).stores.get(store)
+    own = item_of(served, number)
+    path = served.engine.store.absolute(own.about or own.path)
+    span = locators.span(own.locator) or (None, None)
+    return {
+        "item": own.id,
+        "store": served.name,
+        "path": os.fsdecode(path),
+        "source": locators.source(own.path, own.locator),
+        "kind": own.kind,
+        "modality": own.modality,
+        "text": own.text,
+        "taken": own.taken and own.taken.isoformat(" "),
+        "start": span[0],
+        "end": span[1],
+        "page": locators.page(own.locator),
+        "media_type": _type_of(path),
+    }
+
+
+@router.get("/{number}/similar", summary="What is like an item")
+async def similar(
+    request: Request,
+    number: Number,
+    store: Store = None,
+    target: Annotated[str, Query(max_length=50)] = "image",
+    k: Annotated[int, Query(ge=1, le=500)] = 20,
+) -> dict[str, Any]:
+    """The hits for an item's picture, or for its text where it has none."""
+    own = context.of(request)
+    served = own.stores.get(store)
+
+    def found(check: Any) -> dict[str, Any]:
+        item = item_of(served, number)
+        if item.text is not None and item.kind not in ("caption", "ocr"):
+            part = QueryPart(item.text)
+        else:
+            part = QueryPart(located(served, number), Modality.IMAGE)
+        encoded = served.batching.encoded(Asked((part,)))
+        check()
+        hits = served.engine.search(encoded, target=target, k=k)
+        return {
+            "store": served.name,
+            "hits": [hit_in(served, hit) for hit in hits],
+        }
+
+    return await own.work.run(request, found)
+
+
+@router.get(
+    "/{number}/thumbnail",
+    summary="The picture of an item, small",
+    response_class=Response,
+    responses={200: {"content": {"image/webp": {}}}},
+)
+async def small(
+    request: Request,
+    number: Number,
+    store: Store = None,
+    size: Annotated[int, Query(ge=16, le=SIZES[-1])] = 320,
+) -> Response:
+    """A WebP picture without anything that is noted in the file, upright, within a square."""
+    own = context.of(request)
+    served = own.stores.get(store)
+    place = located(served, number)
+    pixels = next(one for one in SIZES if one >= size)
+    about = place.path.stat()
+    told = f"{about.st_mtime_ns} {about.st_size} {about.st_ino} {place.locator} {pixels}"
+    tag = f'"{hashlib.sha256(told.encode()).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    made = await own.work.run(request, lambda _: thumbnail(place.path, pixels, place.locator))
+    return Response(made.data, media_type="image/webp", headers=headers)
+
+
+@router.get("/{number}/media", summary="The file of an item", response_class=FileResponse)
+def media(request: Request, number: Number, store: Store = None) -> FileResponse:
+    """The file itself, or the ranges of it that are asked for; it is never changed."""
+    served = context.of(request).stores.get(store)
+    path = file_of(served, item_of(served, number))
+    kind = _type_of(path)
+    is_shown = kind in SHOWN
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cache-Control": "private, no-cache",
+    }
+    return FileResponse(
+        path,
+        media_type=kind if is_shown else "application/octet-stream",
+        filename=path.name.encode(errors="replace").decode(),
+        content_disposition_type="inline" if is_shown else "attachment",
+        headers=headers,
+    )
+
+
+def _type_of(path: Path) -> str:
+    return mimetypes.guess_type(path.name, strict=False)[0] or "application/octet-stream"

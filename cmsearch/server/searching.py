@@ -1,0 +1,129 @@
+"""The routes that search."""
+
+# Tested by tests/e2e/server/test_search.py
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+
+from cmsearch.errors import QueryError
+from cmsearch.search.merge.relevance import DOUBTFUL
+from cmsearch.search.query.understanding import Understood
+from cmsearch.search.wire import applied_as_json
+from cmsearch.server import context
+from cmsearch.server.items import located
+from cmsearch.server.requests import (
+    Files,
+    SearchBody,
+    check_target,
+    filter_of,
+    query_of,
+    ranking_of,
+)
+from cmsearch.server.stores import Served, hit_in
+from cmsearch.types import Modality
+
+router = APIRouter(prefix="/v1", tags=["search"])
+MOST_FILES = 16
+"""Files that may come with a search."""
+Check = Callable[[], None]
+
+
+@router.post(
+    "/search",
+    summary="Search by a text, pictures, recordings, or several of them",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": SearchBody.model_json_schema()},
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "request": {"type": "string", "description": "The body as JSON."},
+                            "image": {"type": "string", "format": "binary"},
+                            "audio": {"type": "string", "format": "binary"},
+                        },
+                    }
+                },
+            },
+        }
+    },
+)
+async def search(request: Request) -> dict[str, Any]:
+    """The hits of a search, the best first; the body is JSON, or a form with it and files."""
+    body, files = await _asked(request)
+    return await _searched(request, body, files)
+
+
+@router.get("/search", summary="Search by a text, as a link")
+async def search_by_link(
+    request: Request,
+    q: Annotated[str, Query(max_length=10_000, examples=["a sleeping cat"])],
+    store: Annotated[str | None, Query(max_length=255)] = None,
+    target: Annotated[str, Query(max_length=50)] = "any",
+    k: Annotated[int, Query(ge=1)] = 20,
+) -> dict[str, Any]:
+    """The hits of a text, the best first."""
+    return await _searched(request, SearchBody(store=store, query=q, target=target, k=k), ())
+
+
+async def _asked(request: Request) -> tuple[SearchBody, Files]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        return _read(await request.body()), ()
+    async with request.form(max_files=MOST_FILES, max_fields=MOST_FILES) as form:
+        written = form.get("request", "{}")
+        if not isinstance(written, str):
+            raise QueryError("`request` is the body of a search as JSON, not a file.")
+        files = [
+            (Modality.SPEECH if name == "audio" else Modality.IMAGE, await one.read())
+            for name, one in form.multi_items()
+            if isinstance(one, UploadFile)
+        ]
+    return _read(written), files
+
+
+def _read(data: bytes | str) -> SearchBody:
+    try:
+        return SearchBody.model_validate_json(data)
+    except ValidationError as error:
+        found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
+        raise RequestValidationError(found) from error
+
+
+async def _searched(request: Request, body: SearchBody, files: Files) -> dict[str, Any]:
+    own = context.of(request)
+    served = own.stores.get(body.store)
+    if body.k > own.settings.most_hits:
+        raise QueryError(f"k is at most {own.settings.most_hits}.")
+    check_target(body.target)
+    return await own.work.run(request, lambda check: _found(served, body, files, check))
+
+
+def _found(served: Served, body: SearchBody, files: Files, check: Check) -> dict[str, Any]:
+    begun = perf_counter()
+    query = query_of(body, files, lambda item: located(served, item))
+    where = filter_of(body.filters)
+    engine = served.engine
+    asked = Understood(query, where, ()) if body.literal else engine.understand(query, where)
+    encoded = served.batching.encoded(asked.query)
+    check()
+    hits = engine.search(
+        encoded, target=body.target, k=body.k, where=asked.where, ranking=ranking_of(body.ranking)
+    )
+    return {
+        "store": served.name,
+        "hits": [hit_in(served, hit) for hit in hits],
+        "applied": [applied_as_json(one) for one in asked.applied],
+        "doubtful": all(hit.relevance < DOUBTFUL for hit in hits),
+        "seconds": round(perf_counter() - begun, 4),
+    }

@@ -1,0 +1,98 @@
+"""Who is answered by a true service, and who isn't."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.commands import cmsearch
+from tests.e2e.server.conftest import answering
+from tests.processes import started
+
+TOKEN = "a token that nobody guesses"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "", "localhost.evil.example"])
+def test_other_names_are_not_answered(client: httpx.Client, host: str) -> None:
+    answer = client.get("/v1/stores", headers={"Host": host})
+    assert answer.status_code == 421
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"},
+    ],
+)
+def test_pages_of_other_sites_are_not_answered(
+    client: httpx.Client, headers: dict[str, str]
+) -> None:
+    assert client.post("/v1/search", json={"query": "a"}, headers=headers).status_code == 403
+    assert client.get("/v1/stores", headers=headers).status_code == 403
+
+
+def test_its_own_page_is_answered(client: httpx.Client, address: str) -> None:
+    headers = {"Origin": address, "Sec-Fetch-Site": "same-origin"}
+    assert client.get("/v1/stores", headers=headers).status_code == 200
+
+
+def test_browsers_are_told_what_may_run(client: httpx.Client) -> None:
+    headers = client.get("/v1/nothing").headers
+    assert "script-src 'self'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_bodies_are_bounded(address: str) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        head = f"POST /v1/search HTTP/1.1\r\nHost: {host}\r\nContent-Length: {10**12}\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        head = f"POST /v1/search HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head.encode())
+        with contextlib.suppress(ConnectionError):  # it may close before all was sent
+            for _ in range(70):
+                connection.sendall(b"100000\r\n" + b"x" * 2**20 + b"\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+
+
+@pytest.fixture(scope="module")
+def guarded(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a service answers that asks for a token."""
+    file = tmp_path_factory.mktemp("token") / "token.txt"
+    file.write_text(TOKEN)
+    with started("serve", sample, "--port", "0", "--token-file", file) as service:
+        yield answering(service)
+
+
+def test_a_token_has_to_be_shown(guarded: str) -> None:
+    right = {"Authorization": f"Bearer {TOKEN}"}
+    assert httpx.get(f"{guarded}/v1/stores", headers=right).status_code == 200
+    assert httpx.get(f"{guarded}/healthz").status_code == 200
+    for wrong in ({}, {"Authorization": "Bearer x"}, {"Cookie": "cmsearch=x"}):
+        answer = httpx.get(f"{guarded}/v1/stores", headers=wrong)
+        assert answer.status_code == 401
+        assert "token" in answer.json()["detail"]
+
+
+def test_a_place_that_is_taken_and_a_token_that_is_short(sample: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = cmsearch("serve", sample, "--port", taken.getsockname()[1])
+    assert done.returncode == 1
+    assert "Nothing can listen" in done.stderr
+    (tmp_path / "short").write_text("x")
+    done = cmsearch("serve", sample, "--token-file", tmp_path / "short")
+    assert done.returncode == 1
+    assert "too short" in done.stderr

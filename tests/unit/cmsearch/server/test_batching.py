@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import pytest
+
+from cmsearch.errors import QueryError
+from cmsearch.server.batching import Batching
+from cmsearch.types import Query, QueryPart
+
+
+def asked(text: str) -> Query:
+    return Query((QueryPart(text),))
+
+
+def test_what_comes_while_others_are_encoded_is_one_batch() -> None:
+    sizes: list[int] = []
+    begun, go_on = Event(), Event()
+
+    def encode(queries: Sequence[Query]) -> Any:
+        sizes.append(len(queries))
+        begun.set()
+        assert go_on.wait(10)
+        return [query.parts[0].content for query in queries]
+
+    batching = Batching(encode)
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(batching.encoded, asked("0"))
+        assert begun.wait(10)
+        others = [pool.submit(batching.encoded, asked(str(one))) for one in range(1, 9)]
+        while len(batching._waiting) < 8:
+            pass
+        go_on.set()
+        assert [first.result(), *(one.result() for one in others)] == [*map(str, range(9))]
+    assert sizes == [1, 8]
+
+
+def test_a_batch_has_a_largest_size() -> None:
+    sizes: list[int] = []
+
+    def encode(queries: Sequence[Query]) -> Any:
+        sizes.append(len(queries))
+        return queries
+
+    batching = Batching(encode, most=2)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(batching.encoded, [asked(str(one)) for one in range(20)]))
+    assert sum(sizes) == 20
+    assert max(sizes) <= 2
+
+
+def test_who_asks_wrongly_is_told_and_the_others_are_answered() -> None:
+    def encode(queries: Sequence[Query]) -> Any:
+        if any(query.parts[0].content == "bad" for query in queries):
+            raise QueryError("That is no query.")
+        return queries
+
+    batching = Batching(encode)
+    futures = [*(asked(str(one)) for one in range(5)), asked("bad")]
+    with ThreadPoolExecutor(6) as pool:
+        done = [pool.submit(batching.encoded, one) for one in futures]
+        with pytest.raises(QueryError, match="no query"):
+            done[-1].result()
+        assert [one.result() for one in done[:-1]] == futures[:-1]
+
+
+def test_what_nobody_foresaw_reaches_all_who_wait() -> None:
+    def encode(queries: Sequence[Query]) -> Any:
+        raise RuntimeError("out of order")
+
+    with pytest.raises(RuntimeError, match="out of order"):
+        Batching(encode).encoded(asked("a cat"))
