@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +15,7 @@ import click
 
 from cmsearch.commands import editing
 from cmsearch.commands.asking import composed, doubt_about, part_of, tell
+from cmsearch.commands.narrowing import FILTERS, narrowed
 from cmsearch.commands.showing import Showing, show
 from cmsearch.common.kinds import TARGETS
 from cmsearch.common.text import printable
@@ -43,6 +45,15 @@ COMMANDS = {
     "voice": Command("FILE", "Ask with what is said in a recording."),
     "for": Command("KIND", f"What to find: {', '.join(TARGETS)}."),
     "top": Command("N", "How many hits."),
+    "path": Command("[GLOB]", "Only what lies there; alone, as each of these, anywhere again."),
+    "since": Command("[DAY]", "Only from this day, month or year on."),
+    "until": Command("[DAY]", "Only up to this one, included."),
+    "near": Command("[PLACE]", "Only there: LAT,LON,KM, or a town, or a country."),
+    "camera": Command("[NAME]", "Only by this camera."),
+    "keyword": Command("[WORD]", "Only with this keyword, and those before."),
+    "person": Command("[NAME]", "Only with this person, and those before."),
+    "rating": Command("[STARS]", "Only with so many stars: 4, 4.., ..2 or 3..5."),
+    "label": Command("[COLOUR]", "Only with this label, or one of those before."),
     "again": Command("", "Search for the same once more."),
     "back": Command("", "Go back to the search before."),
     "preview": Command("", "Show pictures with the hits, or no longer."),
@@ -95,6 +106,7 @@ class Lines:
             "voice": self._voice,
             "for": self._for,
             "top": self._top,
+            **{name: partial(self._narrow, name) for name in FILTERS},
             "again": self._again,
             "back": self._back,
             "preview": self._switch_preview,
@@ -175,6 +187,9 @@ class Lines:
 
     def _top(self, given: str) -> None:
         self._set("k", _number(given))
+
+    def _narrow(self, name: str, given: str) -> None:
+        self._set(FILTERS[name], narrowed(name, given, self._session.options))
 
     def _set(self, name: str, value: Any) -> None:
         self._session.set(name, value)

@@ -12,6 +12,8 @@ from cmsearch.commands.lines import COMMANDS, completions
 from tests.builders import write_files, write_picture
 from tests.commands import called
 
+_KEYWORDS = ("--keyword", "x", "--keyword", "y")
+
 
 def typed(*lines: str, arguments: tuple[str, ...] = (), status: int = 0) -> tuple[list[str], str]:
     """What is printed on stdout, by lines, and on stderr."""
@@ -67,6 +69,14 @@ def test_each_refinement_is_what_the_command_line_would_ask(folder: Path) -> Non
         ([f':image "{picture}"'], [["search", "--image", picture, *hits]]),
         ([":top 1"], [["search", "red", *hits, "-k", 1]]),
         ([":for caption"], [["search", "red", "--for", "caption"]]),
+        ([":path reds"], [["search", "red", *hits, "--path", "reds"]]),
+        ([":path reds", ":path"], [["search", "red", *hits]]),
+        ([":until 1999"], [["search", "red", *hits, "--until", "1999"]]),
+        ([":since 1999-05"], [["search", "red", *hits, "--since", "1999-05"]]),
+        ([":near 1,2,3"], [["search", "red", *hits, "--near", "1,2,3"]]),
+        ([":rating 0"], [["search", "red", *hits, "--rating", "0"]]),
+        ([":keyword x", ":keyword y"], [["search", "red", *hits, *_KEYWORDS]]),
+        ([":keyword x", ":label Red", ":keyword", ":label"], [["search", "red", *hits]]),
         ([":again"], [["search", "red", *hits]]),
         ([":not meadow", ":back"], [["search", "red", *hits]]),
     ]
@@ -126,7 +136,7 @@ def test_every_command_but_quit_does_something(folder: Path) -> None:
 
 def test_the_beginning_of_a_command_will_do(folder: Path) -> None:
     full = typed("red", ":mark 1", ":similar 1", ":marked")
-    assert typed("red", ":ma 1", ":si 1", ":marke") == full
+    assert typed("red", ":ma 1", ":sim 1", ":marke") == full
     _, stderr = typed("red", ":a blue", status=1)
     assert "may be :and or :again" in stderr
 
@@ -158,6 +168,9 @@ WRONG = [
     (":top 0", "from 1"),
     (":top 1 2", "one number"),
     (":top many", "no rank"),
+    (":since someday", "no day, month or year"),
+    (":rating many", "no number of stars"),
+    (":near 1000,0,1", "nowhere on Earth"),
     (":back", "no search before"),
     (":back 2", "takes nothing"),
     (":not none.png", "none.png can't be read"),
