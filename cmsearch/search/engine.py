@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -21,14 +20,14 @@ from cmsearch.models.loading import resolved
 from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder
 from cmsearch.search.explain import Explanation, explain
-from cmsearch.search.hybrid.captions_and_words import MATCHES
+from cmsearch.search.facets import Counting
+from cmsearch.search.merge.relevance import DOUBTFUL
 from cmsearch.search.own_models import Models
-from cmsearch.search.pipeline import Caches, Request, Search, deadline
+from cmsearch.search.pipeline import Caches, Request, Search, check_ranking, deadline
 from cmsearch.search.query.compose import scales, toward
 from cmsearch.search.query.encode import encode_queries
 from cmsearch.search.query.understanding import Shown, Understood, understood
-from cmsearch.search.rank.second_stage import FUSIONS, Ranking, depth_of, stages
-from cmsearch.search.rank.stages import StageSettings
+from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.store import filtering
 from cmsearch.store import store as stores
 from cmsearch.store.catalog import files, items
@@ -37,6 +36,7 @@ from cmsearch.store.view import View
 from cmsearch.types import (
     TOWER,
     ComposedQuery,
+    Facets,
     Filter,
     FloatArray,
     Hit,
@@ -80,6 +80,7 @@ class Engine:
         self.store = store
         self._models = Models(store, device)
         self._caches = Caches.of(store)
+        self._counting = Counting(store)
 
     def close(self) -> None:
         """Release the store."""
@@ -192,11 +193,8 @@ class Engine:
         them after the first stage. A picture never finds its own content as an image. Raises
         `QueryError`, and `MediaError` for a picture or a recording that can't be read.
         """
-        if not isinstance(target, str) or target not in TARGETS:
-            raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
-        check_filter(where)
-        where = rooted(where, self.store.root)
-        _check_ranking(ranking)
+        where = self._checked(target, where)
+        check_ranking(ranking)
         wanted = Request(target, checked_k(k), where, ranking, deadline(ranking.budget))
         with self._asked(query, image, audio) as (view, asked, is_list):
             hits = Search(self.store, self._models, self._caches, view, wanted).hits(asked)
@@ -233,10 +231,7 @@ class Engine:
 
         Each piece of a long text counts. Raises `QueryError`.
         """
-        if not isinstance(target, str) or target not in TARGETS:
-            raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
-        check_filter(where)
-        where, catalog = rooted(where, self.store.root), self.store.catalog
+        where, catalog = self._checked(target, where), self.store.catalog
         kind, modality = (target if target in KINDS else None), KINDS.get(target, target)
         heard = {Modality.SPEECH, Modality.SOUND} if target == Modality.SPEECH else {modality}
         wanted = [one for one in TOWER if modality == "any" or one in heard]
@@ -263,6 +258,38 @@ class Engine:
         whole = [checked_query(query) for query in queries]
         rows, _ = encode_queries(self._models.encoder(space), whole, None)
         return [Encoded(query, space, row) for query, row in zip(whole, rows, strict=True)]
+
+    def facets(
+        self,
+        query: str | Query | Encoded | None = None,
+        where: Filter = EVERYTHING,
+        *,
+        target: str = "any",
+    ) -> Facets:
+        """Count the files that pass a filter by what else they could be filtered by.
+
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     found = engine.facets(where=cmsearch.Filter(path="photos/*cat*"))
+        >>> found.total, [(one.value, one.count) for one in found.folders.counts]
+        (1, [('photos', 23), ('notes', 3)])
+
+        Each facet is counted without what the filter asks of itself. With a query, those are
+        counted of which at least a hit among the best 1,000 is relevant: not below `DOUBTFUL`.
+        Raises `QueryError`.
+        """
+        where = self._checked(target, where)
+        if query is None:
+            with self.store.reading() as view:
+                return self._counting.facets(view, where, target)
+        with self._asked(query) as (view, asked, is_list):
+            if is_list:
+                raise QueryError("Facets are counted for one query.")
+
+            def found(k: int, wanted: Filter, of: str) -> list[Hit]:
+                request = Request(of, k, wanted, Ranking(min_relevance=DOUBTFUL))
+                return Search(self.store, self._models, self._caches, view, request).hits(asked)[0]
+
+            return self._counting.facets(view, where, target, found)
 
     def embed(self, query: Any = None, *, image: Any = None, audio: Any = None) -> FloatArray:
         """Give unit vectors `(n, dim)` of texts, pictures or what is said in recordings, in the
@@ -307,6 +334,15 @@ class Engine:
         Raises `QueryError`, also for a path that is no picture of the store.
         """
         return explain(self, query, checked_path(path, "The picture to explain"))
+
+    def _checked(self, target: Any, where: Any) -> Filter:
+        """The filter as the store knows its path; raises `QueryError` for what is none, and for
+        what is no target.
+        """
+        if not isinstance(target, str) or target not in TARGETS:
+            raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
+        check_filter(where)
+        return rooted(where, self.store.root)
 
     @contextmanager
     def _asked(
@@ -364,26 +400,3 @@ def open(
             f"or let it have both: `cmsearch index FOLDER --model {model}`."
         )
     return engine
-
-
-def _check_ranking(ranking: Any) -> None:
-    if not isinstance(ranking, Ranking):
-        raise QueryError(f"ranking is a cmsearch.Ranking, not {type(ranking).__name__}.")
-    if not isinstance(ranking.rerank, str):
-        raise QueryError(f"rerank is the name of a reranker, not {ranking.rerank!r}.")
-    if ranking.stages is not None and not isinstance(ranking.stages, StageSettings):
-        raise QueryError(
-            f"stages are cmsearch.search.rank.stages.StageSettings, not {ranking.stages!r}."
-        )
-    for kind, known in (("match", MATCHES), ("fusion", FUSIONS)):
-        value = getattr(ranking, kind)
-        if not isinstance(value, str) or value not in known:
-            raise QueryError(f"There is no {kind} {value!r}; it is one of {', '.join(known)}.")
-    ways = ranking.without
-    if not isinstance(ways, Set | list | tuple) or not all(isinstance(way, str) for way in ways):
-        raise QueryError(f"without is a set of names of ways, such as 'words', not {ways!r}.")
-    for name, most in (("min_relevance", 1.0), ("budget", inf)):
-        value = getattr(ranking, name)
-        if value is not None and not (isinstance(value, int | float) and 0 <= value <= most):
-            raise QueryError(f"{name} is a number from 0 to {most:g}, not {value!r}.")
-    depth_of(ranking, stages(ranking, {}, Modality.TEXT, Modality.IMAGE))  # raises for wrong ones

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import product
+from math import inf
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cmsearch.common.kinds import KINDS
 from cmsearch.errors import QueryError
@@ -14,6 +15,7 @@ from cmsearch.protocols import Reranker
 from cmsearch.search.direction import ranked
 from cmsearch.search.hits import SPARE, Hits
 from cmsearch.search.hybrid import file_names
+from cmsearch.search.hybrid.captions_and_words import MATCHES
 from cmsearch.search.merge.collapse import NearDuplicates
 from cmsearch.search.merge.relevance import aim
 from cmsearch.search.merge.things import as_things, merged, named_first
@@ -23,7 +25,7 @@ from cmsearch.search.query.for_sounds import as_sounds, is_text
 from cmsearch.search.query.fuse_image_text import ImageTextFuser, pair
 from cmsearch.search.rank.banks import Banks
 from cmsearch.search.rank.request import Direction, Source
-from cmsearch.search.rank.second_stage import OWN, Ranking, depth_of, stages, wants_own
+from cmsearch.search.rank.second_stage import FUSIONS, OWN, Ranking, depth_of, stages, wants_own
 from cmsearch.search.rank.stages import StageSettings, defaults, topped
 from cmsearch.search.retrieve.exclusion import excluded
 from cmsearch.search.retrieve.nearest import Answers, Candidate, NearestRequest, Retriever
@@ -274,6 +276,30 @@ class Search:
 def deadline(budget: float | None) -> float | None:
     """When a budget of seconds that begins now is spent."""
     return None if budget is None else perf_counter() + budget
+
+
+def check_ranking(ranking: Any) -> None:
+    """Raise `QueryError` for what is no ranking, or has values that none can have."""
+    if not isinstance(ranking, Ranking):
+        raise QueryError(f"ranking is a cmsearch.Ranking, not {type(ranking).__name__}.")
+    if not isinstance(ranking.rerank, str):
+        raise QueryError(f"rerank is the name of a reranker, not {ranking.rerank!r}.")
+    if ranking.stages is not None and not isinstance(ranking.stages, StageSettings):
+        raise QueryError(
+            f"stages are cmsearch.search.rank.stages.StageSettings, not {ranking.stages!r}."
+        )
+    for kind, known in (("match", MATCHES), ("fusion", FUSIONS)):
+        value = getattr(ranking, kind)
+        if not isinstance(value, str) or value not in known:
+            raise QueryError(f"There is no {kind} {value!r}; it is one of {', '.join(known)}.")
+    ways = ranking.without
+    if not isinstance(ways, Set | list | tuple) or not all(isinstance(way, str) for way in ways):
+        raise QueryError(f"without is a set of names of ways, such as 'words', not {ways!r}.")
+    for name, most in (("min_relevance", 1.0), ("budget", inf)):
+        value = getattr(ranking, name)
+        if value is not None and not (isinstance(value, int | float) and 0 <= value <= most):
+            raise QueryError(f"{name} is a number from 0 to {most:g}, not {value!r}.")
+    depth_of(ranking, stages(ranking, {}, Modality.TEXT, Modality.IMAGE))  # raises for wrong ones
 
 
 def _like(queries: Sequence[ComposedQuery]) -> list[list[int]]:

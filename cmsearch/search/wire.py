@@ -10,9 +10,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cmsearch.common.text import json_line, storable
+from cmsearch.common.text import json_line, native, storable
 from cmsearch.types import (
     Applied,
+    Facet,
+    Facets,
     Filter,
     Hit,
     Modality,
@@ -55,6 +57,28 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
 def line_as_json(line: TextLine) -> dict[str, Any]:
     """A line of text in a picture, with its box, in JSON's types."""
     return {"text": line.text, "score": line.score, "box": list(line.box), "page": line.page}
+
+
+def facets_as_json(facets: Facets) -> dict[str, Any]:
+    """Counts in JSON's types: of each facet `counts`, a list of values, and `left_out`.
+
+    Bytes of a folder's name that aren't UTF-8 are as in the paths of hits.
+    """
+    names = [name for name in Facets.__dataclass_fields__ if name not in ("total", "among")]
+    return {
+        "total": facets.total,
+        "among": facets.among,
+        **{name: _facet_as_json(getattr(facets, name)) for name in names},
+    }
+
+
+def _facet_as_json(facet: Facet) -> dict[str, Any]:
+    counts = []
+    for one in facet.counts:
+        places = {"area": one.area and list(one.area), "near": one.near and list(one.near)}
+        known = {name: value for name, value in places.items() if value is not None}
+        counts.append({"value": native(one.value), "count": one.count, **known})
+    return {"counts": counts, "left_out": facet.left_out}
 
 
 def _line(fields: Mapping[str, Any]) -> TextLine:

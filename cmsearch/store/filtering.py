@@ -42,10 +42,10 @@ def allowed(
     published = np.empty(0, np.int64)
     if view.tables is not None and table is not None:
         last, (ids, rows) = view.tables.manifest.last_embedding, table
-        mask = np.ones(len(ids), bool) if kind is None else rows.of_kind(kind)
+        here = np.ones(len(ids), bool) if kind is None else rows.of_kind(kind)
         if wanted != EVERYTHING:
-            mask &= among(passing(catalog, view.tables, wanted), rows.subjects)
-        published = ids if mask.all() else ids[mask]
+            here &= among(passing(catalog, view.tables, wanted), rows.subjects)
+        published = ids if here.all() else ids[here]
     newer = np.empty(0, np.int64)
     if view.last_embedding > last:
         newer = items.embedding_ids(catalog, space, modality, kind, wanted, after=last)
@@ -69,13 +69,18 @@ def passing(catalog: Catalog, tables: Tables, wanted: Filter) -> IdArray:
     changed = None if table is None else asset_rows.changed(catalog, tables.manifest.changes)
     if table is None or changed is None:
         return asset_rows.passing(catalog, wanted)
-    mask = np.ones(len(table.ids), bool)
-    for own in _columns(catalog, table, wanted):
-        mask &= own
-    found: IdArray = table.ids[mask].astype(np.int64)
+    found: IdArray = table.ids[mask(catalog, table, wanted)].astype(np.int64)
     if len(changed):
         found = found[~among(changed, found)]
         found = np.concatenate([found, asset_rows.passing(catalog, wanted, changed)])
+    return found
+
+
+def mask(catalog: Catalog, table: AssetTable, wanted: Filter) -> _Mask:
+    """Which assets of a table `(n,)`, as it has them, pass a filter."""
+    found = np.ones(len(table.ids), bool)
+    for own in _columns(catalog, table, wanted):
+        found &= own
     return found
 
 
@@ -134,7 +139,7 @@ def _in_area(table: AssetTable, area: tuple[str, str]) -> _Mask:
     found = np.zeros(len(table.ids), bool)
     placed = np.flatnonzero(np.isfinite(table.north) & np.isfinite(table.east))
     if len(placed):
-        keys = _cells(table.north[placed]) * 2**20 + _cells(table.east[placed])
+        keys = cells(table.north[placed]) * 2**20 + cells(table.east[placed])
         order = np.argsort(keys, kind="stable")
         is_first = np.diff(keys[order], prepend=keys[order][0] - 1) != 0
         ones = placed[order[is_first]]
@@ -144,7 +149,7 @@ def _in_area(table: AssetTable, area: tuple[str, str]) -> _Mask:
     return found
 
 
-def _cells(degrees: NDArray[np.float64]) -> IdArray:
+def cells(degrees: NDArray[np.float64]) -> IdArray:
     """Degrees in hundredths, rounded as Python does."""
     scaled = (100 * degrees).clip(-(2.0**18), 2.0**18)
     found: IdArray = np.rint(scaled).astype(np.int64)

@@ -16,6 +16,7 @@ from cmsearch.types.embeddings import (
     Scale,
     Space,
 )
+from cmsearch.types.facets import Count, Facet, Facets, Suggestion
 from cmsearch.types.media import (
     NO_NOTES,
     RAW,
@@ -62,8 +63,11 @@ __all__ = [
     "Capabilities",
     "Capture",
     "ComposedQuery",
+    "Count",
     "EncodedQuery",
     "Encoding",
+    "Facet",
+    "Facets",
     "Filter",
     "FloatArray",
     "Generation",
@@ -84,6 +88,7 @@ __all__ = [
     "Segment",
     "Skipped",
     "Space",
+    "Suggestion",
     "TextLine",
     "Window",
 ]

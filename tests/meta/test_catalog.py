@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 CATALOG = ROOT / "cmsearch" / "store" / "catalog"
 OF_SQLITE = re.compile(
     r"PRAGMA|\bVACUUM\b|\bREINDEX\b|\bMATCH\b|\bGLOB\b|\bBEGIN\b|\bOR REPLACE\b|fts5|bm25"
-    r"|exec_driver_sql|dialects|\bsqlite3\b|sqlite_(?!batches|words|tables|journals|statements|autoincrement)\w"
+    r"|exec_driver_sql|dialects|\bsqlite3\b|sqlite_(?!batches|notes|words|tables|journals|statements|autoincrement)\w"
     r"|\b(?:json_extract|json_each|typeof|caseless|text_words|path_words)\("
 )
 """What no other database understands; a table may still say how SQLite gives its numbers."""

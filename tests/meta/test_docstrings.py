@@ -20,6 +20,7 @@ WITH_FIELDS = {
     ROOT / path
     for path in (
         *("cmsearch/types/embeddings.py", "cmsearch/types/media.py", "cmsearch/types/search.py"),
+        "cmsearch/types/facets.py",
         *("cmsearch/annotate/annotation.py", "cmsearch/annotate/questions.py"),
         *("cmsearch/learning/evaluate.py", "cmsearch/learning/metrics.py"),
         *("cmsearch/learning/ablation.py", "cmsearch/learning/fit_adapter.py"),
@@ -36,6 +37,7 @@ CALLS = (
     cmsearch.transcribe,
     cmsearch.Engine.search,
     cmsearch.Engine.count,
+    cmsearch.Engine.facets,
     cmsearch.Engine.embed,
     cmsearch.Engine.transform,
     cmsearch.Engine.explain,

@@ -81,7 +81,7 @@ def placed(text: str, gazetteer: Gazetteer) -> PlaceExpression | None:
     for name, qualifier, end in _readings(given):
         town = next(_in_area(gazetteer.named(name), qualifier), None)
         if town is not None and end == len(given):
-            km = _extent(town) + _NEAR_KM if kilometres is None else kilometres
+            km = extent(town) + _NEAR_KM if kilometres is None else kilometres
             return PlaceExpression(
                 0, len(text), name_of(town), (town.latitude, town.longitude, km), None
             )
@@ -173,9 +173,9 @@ def _radius(town: Town, match: re.Match[str], form: str) -> float:
     groups = match.groupdict()
     if groups.get("number"):
         return float(groups["number"]) * (MILE_KM if groups["unit"].startswith("mi") else 1)
-    return _extent(town) + (_NEAR_KM if form == "near" else 0)
+    return extent(town) + (_NEAR_KM if form == "near" else 0)
 
 
-def _extent(town: Town) -> float:
+def extent(town: Town) -> float:
     """As many kilometres as a town of so many people goes from its middle, roughly."""
     return max(_LEAST_KM, round(1.5 * sqrt(town.people / 10_000), 1))

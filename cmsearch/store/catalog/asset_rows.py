@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.filters import conditions, has_camera, is_near, lies_at
 from cmsearch.store.catalog.schema import understood
 from cmsearch.store.catalog.sqlite_statements import listing, valued
-from cmsearch.types import Filter, IdArray
+from cmsearch.types import Filter, IdArray, Modality
 
 MOST_CHANGED = 50_000
 """Changed assets up to which a table of all of them is worth being used."""
@@ -83,6 +83,37 @@ def changed(catalog: Catalog, since: int) -> IdArray | None:
 def described(catalog: Catalog, embeddings: IdArray) -> Sequence[Any]:
     """Of embeddings the id, the item, the asset that this is about or else stands in, its kind."""
     return catalog.run(statements.SUBJECTS, ids=listing(embeddings.tolist()))
+
+
+def subjects(
+    catalog: Catalog, space: int, modality: Modality, after: int
+) -> Iterator[tuple[Modality, str, IdArray]]:
+    """Of the embeddings of a modality with ids above one, for each kind of their items: these
+    both, and the assets that such items are about or else stand in.
+    """
+    table, own = schema.embeddings.c, schema.items.c
+    # With a sum in it SQLite begins with the new ids, of which there are few, unless all are.
+    is_in = (table.space + 0 if after else table.space) == space
+    subject = sa.func.coalesce(own.about, own.asset)
+    query = (
+        sa.select(own.kind, subject)
+        .join(schema.items, own.id == table.item)
+        .where(is_in, table.modality == modality, table.id > after)
+        .distinct()
+    )
+    found: dict[str, list[Any]] = {}
+    for kind, number in catalog.rows(query.select_from(schema.embeddings)):
+        found.setdefault(str(kind), []).append(number)
+    with understood(catalog.path):
+        for kind, numbers in found.items():
+            yield modality, kind, np.fromiter(numbers, np.int64, len(numbers))
+
+
+def at(catalog: Catalog, paths: Iterable[str]) -> IdArray:
+    """The ids of the assets at some paths."""
+    query = sa.select(schema.assets.c.id)
+    query = query.where(schema.assets.c.path.in_(sa.select(valued(paths).c.value)))
+    return _ids(catalog, catalog.rows(query))
 
 
 def cameras(catalog: Catalog, names: Sequence[str], part: str) -> Iterator[int]:

@@ -1,0 +1,72 @@
+"""Notes by their values, as SQLite groups them: which files each keyword is noted of."""
+
+# Tested by tests/unit/cmsearch/store/test_things.py
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import sqlalchemy as sa
+
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.columns import text_of
+from cmsearch.store.catalog.schema import understood
+from cmsearch.store.catalog.sqlite_statements import Prepared, listing
+from cmsearch.types import IdArray
+
+_GROUPS = "SELECT folded, group_concat(DISTINCT about) FROM notes WHERE kind = :kind{} GROUP BY 1"
+_ALL = Prepared(sa.text(_GROUPS.format("")))
+_COUNTING = Prepared(
+    sa.text(
+        _GROUPS.format(
+            " AND NOT EXISTS (SELECT 1 FROM notes AS earlier WHERE earlier.about = notes.about"
+            " AND earlier.kind = notes.kind AND earlier.rank < notes.rank)"
+        )
+    )
+)
+_SPELLED = Prepared(
+    sa.text(
+        "SELECT asked.value, (SELECT notes.value FROM notes"
+        " WHERE notes.kind = :kind AND notes.folded = asked.value LIMIT 1)"
+        " FROM json_each(:values) AS asked"
+    )
+)
+
+
+class Values(NamedTuple):
+    """The values of some kinds of notes, and of n pairs of a value and an asset both."""
+
+    names: Sequence[str]
+    """The values without case."""
+    codes: IdArray
+    """The place of the value among these `(n,)`."""
+    abouts: IdArray
+    """The asset that it is noted of `(n,)`."""
+
+
+def values(catalog: Catalog, kinds: Collection[str], *, first: bool = False) -> Values:
+    """All values of some kinds; with `first` those alone of the source that comes first."""
+    statement = _COUNTING if first else _ALL
+    rows = [row for kind in kinds for row in catalog.run(statement, kind=kind)]
+    places: dict[str, int] = {}
+    codes, abouts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    with understood(catalog.path):
+        for folded, joined in rows:
+            own = np.array([int(one) for one in text_of(joined).split(",")], np.int64)
+            code = places.setdefault(text_of(folded), len(places))
+            codes.append(np.full(len(own), code, np.int64))
+            abouts.append(own)
+    return Values(list(places), np.concatenate(codes), np.concatenate(abouts))
+
+
+def spelled(catalog: Catalog, kinds: Collection[str], names: Collection[str]) -> dict[str, str]:
+    """Values without case as one note of the first of these kinds that has each writes it."""
+    found: dict[str, str] = {}
+    for kind in kinds:
+        left = [name for name in names if name not in found]
+        rows = catalog.run(_SPELLED, kind=kind, values=listing(left)) if left else []
+        with understood(catalog.path):
+            found |= {text_of(row[0]): text_of(row[1]) for row in rows if row[1] is not None}
+    return found
