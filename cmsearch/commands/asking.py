@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cmsearch.commands.applied import LITERALLY, asked, in_words
+from cmsearch.commands.applied import LITERALLY, in_words
 from cmsearch.commands.filters import FILTERS
+from cmsearch.commands.finding import Found, by_daemon, found_by, hits_of
 from cmsearch.commands.hints import path_hint
 from cmsearch.commands.options import Seconds, store_option
 from cmsearch.commands.showing import Showing, check, show
 from cmsearch.common import locators
 from cmsearch.common.kinds import PICTURES, TARGETS
 from cmsearch.common.text import printable
-from cmsearch.search.wire import ranking
 from cmsearch.types import Hit, Modality, Query, QueryPart
 from cmsearch.types import Place as PictureAt
 
 if TYPE_CHECKING:
     from cmsearch.search.engine import Engine
-    from cmsearch.search.query.understanding import Understood
 
 MATCHES = ("all", "picture", "caption", "words", "fused")
 FUSIONS = ("auto", "sum")
@@ -157,33 +156,24 @@ def answer(
 ) -> None:
     """Search, show what is found, and keep it for `again` and `more`.
 
-    `seen` are hits that were named before, and aren't shown once more.
+    A daemon searches where one runs for that. `seen` are hits that were named before, and aren't
+    shown once more.
     """
-    from cmsearch.search import engine as searcher
-
     check(showing)
-    with searcher.open(options.get("store") or ".") as engine:
-        hits = find(engine, query, options, seen)
-        summed = _asks_for_both(query, options) and not engine.fuses
-        why = "" if hits else _why_none(engine, query, options, seen)
-    tell(hits, query, options, showing, why)
+    found = by_daemon(query, options, seen) or _here(query, options, seen)
+    _keep(found, query, options, seen)
+    tell(found.hits, query, options, showing, found.why)
     if len(query.parts) == 1 and (hint := path_hint(query.parts[0].content)):
         click.echo(hint, err=True)
-    if summed:
+    if found.is_summed:
         click.echo(SUMMED, err=True)
 
 
-def _why_none(engine: Engine, *asked: Any) -> str:
-    from cmsearch.commands.nothing import why_none
+def _here(query: Query, options: Mapping[str, Any], seen: Sequence[Hit]) -> Found:
+    from cmsearch.search import engine as searcher
 
-    return why_none(engine, *asked)
-
-
-def _asks_for_both(query: Query, options: Mapping[str, Any]) -> bool:
-    """Whether a picture and a text are joined: in the query, or in what is searched."""
-    wanted = [part.modality for part in query.parts if part.weight > 0]
-    both = sorted(wanted) == [Modality.IMAGE, Modality.TEXT]
-    return options.get("fusion") != "sum" and (both or options.get("match") == "fused")
+    with searcher.open(options.get("store") or ".") as engine:
+        return found_by(engine, query, options, seen)
 
 
 def find(
@@ -191,50 +181,17 @@ def find(
 ) -> list[Hit]:
     """The hits of a query with a command's options, without those `seen`; kept as the last search.
 
-    What was folded into one of these isn't found either. Where the modalities are wanted apart,
-    their hits come one after the other, and the ranks go on.
+    What was folded into one of these isn't found either.
     """
-    from dataclasses import replace
+    hits = hits_of(engine, query, options, seen)
+    _keep(Found(engine.store.path, hits), query, options, seen)
+    return hits
 
+
+def _keep(found: Found, query: Query, options: Mapping[str, Any], seen: Sequence[Hit]) -> None:
     from cmsearch.commands import history
 
-    target = options.get("target", "any")
-    is_apart = options.get("apart", False) and target == "any"
-    # Sounds, which `audio` has too, are apart from what is said.
-    apart = ("transcript" if one == "audio" else one for one in engine.modalities)
-    targets = tuple(apart) if is_apart else (target,)
-    understood = asked(engine, query, options)
-    left = [hit for one in targets for hit in _unseen(engine, understood, options, one, seen)]
-    own = understood.applied
-    found = [replace(hit, rank=rank, applied=own) for rank, hit in enumerate(left, 1)]
-    history.keep(history.LastSearch(engine.store.path, query, _plain(options), found, seen))
-    return found
-
-
-def _unseen(
-    engine: Engine,
-    understood: Understood,
-    options: Mapping[str, Any],
-    target: str,
-    seen: Sequence[Hit],
-) -> list[Hit]:
-    """The k best of one target, without those `seen`."""
-    k = int(options.get("k", 10))
-    named = {(hit.path, hit.source) for hit in seen}
-    copies = {path for hit in seen if hit.kind == "photo" for path in hit.copies}
-    hits = engine.search(
-        understood.query,
-        target=target,
-        k=k + len(named) + len(copies),
-        where=understood.where,
-        ranking=ranking(options),
-    )
-    left = [
-        hit
-        for hit in hits
-        if (hit.path, hit.source) not in named and not (hit.kind == "photo" and hit.path in copies)
-    ]
-    return left[:k]
+    history.keep(history.LastSearch(found.store, query, _plain(options), found.hits, seen))
 
 
 def tell(

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from cmsearch.commands import history
 from cmsearch.commands.asking import answer, composed, search_options
+from cmsearch.commands.options import daemon_option
 from cmsearch.commands.showing import SHOWN, Showing, show_options
 from cmsearch.errors import QueryError
 from cmsearch.search.query.feedback import refined
@@ -20,6 +21,7 @@ _NAMED = ("ranks", "wrong")
 
 @click.command()
 @search_options
+@daemon_option
 @show_options
 @click.pass_context
 def again(ctx: click.Context, /, **options: Any) -> None:
@@ -45,6 +47,7 @@ def again(ctx: click.Context, /, **options: Any) -> None:
     help="A hit that is wrong; may be given again.",
 )
 @search_options
+@daemon_option
 @show_options
 @click.pass_context
 def more(ctx: click.Context, /, ranks: Sequence[int], wrong: Sequence[int], **options: Any) -> None:
@@ -74,6 +77,7 @@ def more(ctx: click.Context, /, ranks: Sequence[int], wrong: Sequence[int], **op
 @click.command()
 @click.argument("file")
 @search_options
+@daemon_option
 @show_options
 @click.pass_context
 def similar(ctx: click.Context, /, file: str, **options: Any) -> None:

@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_TRUST = "cmsearch.store.trust"
+TRUST = "cmsearch.store.trust"
+DAEMON = "cmsearch.server.daemon"
+"""What is noted of the options `--trust` and `--daemon`, in the context of the command."""
 
 
 def trust_option(command: Command) -> Callable[..., Any]:
@@ -21,7 +23,7 @@ def trust_option(command: Command) -> Callable[..., Any]:
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
-        if not click.get_current_context().meta.get(_TRUST):
+        if not click.get_current_context().meta.get(TRUST):
             return command(*arguments, **options)
         from cmsearch.store import trust
 
@@ -38,7 +40,7 @@ def trust_option(command: Command) -> Callable[..., Any]:
 
 
 def _note(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    ctx.meta[_TRUST] = value
+    ctx.meta[TRUST] = value
 
 
 def store_option(command: Command) -> Callable[..., Any]:
@@ -49,6 +51,23 @@ def store_option(command: Command) -> Callable[..., Any]:
         metavar="DIR",
         help="The index; by default the one in this folder or the nearest above it.",
     )(trust_option(command))
+
+
+def daemon_option(command: Command) -> Callable[..., Any]:
+    """Give a command the option that says whether a daemon is asked, or started to be."""
+    return click.option(
+        "--daemon/--no-daemon",
+        default=None,
+        envvar="CMSEARCH_DAEMON",
+        expose_value=False,
+        callback=_note_daemon,
+        help="Start a daemon that keeps models and index loaded and ends after 15 minutes without "
+        "a search, or never ask one; by default one is asked that runs.",
+    )(command)
+
+
+def _note_daemon(ctx: click.Context, _: click.Parameter, value: bool | None) -> None:
+    ctx.meta[DAEMON] = value
 
 
 format_option = click.option(

@@ -9,6 +9,7 @@ import click
 
 from cmsearch.commands.asking import answer, composed, search_options
 from cmsearch.commands.listening import MIC, Listening, heard
+from cmsearch.commands.options import daemon_option
 from cmsearch.commands.showing import SHOWN, Showing, check, show_options
 
 
@@ -48,6 +49,7 @@ from cmsearch.commands.showing import SHOWN, Showing, check, show_options
     help="What writes that down: tiny.en, small, faster-whisper:ORG/NAME or /path.",
 )
 @search_options
+@daemon_option
 @show_options
 def search(
     text: str | None,

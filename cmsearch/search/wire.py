@@ -101,7 +101,24 @@ def _applied(fields: Mapping[str, Any]) -> Applied:
     spans = (
         (date.fromisoformat(first), date.fromisoformat(last)) for first, last in fields["days"]
     )
-    return Applied(str(fields["words"]), tuple(spans))
+    near, area = fields.get("near"), fields.get("area")
+    return Applied(
+        str(fields["words"]),
+        tuple(spans),
+        str(fields.get("place", "")),
+        None if near is None else _circle(near),
+        None if area is None else _codes(area),
+    )
+
+
+def _circle(value: Any) -> tuple[float, float, float]:
+    north, east, kilometres = map(float, value)
+    return north, east, kilometres
+
+
+def _codes(value: Any) -> tuple[str, str]:
+    country, part = map(str, value)
+    return country, part
 
 
 def hit_from_json(fields: Mapping[str, Any]) -> Hit:

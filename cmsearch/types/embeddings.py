@@ -7,13 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
-IdArray = NDArray[np.int64]
+    FloatArray = NDArray[np.float32]
+    IdArray = NDArray[np.int64]
+else:  # NumPy takes longer to import than a daemon to answer
+    FloatArray = IdArray = Any
 MAX_TOKENS = 10
 """Tokens of an item that are kept; an encoder gives its most important ones for documents."""
 

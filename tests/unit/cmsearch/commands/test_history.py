@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from cmsearch.commands import history
 from cmsearch.errors import QueryError
-from cmsearch.types import Hit, Modality, Query, QueryPart
+from cmsearch.search.wire import as_json, hit_from_json
+from cmsearch.types import Applied, Hit, Modality, Query, QueryPart
 
 NAME = os.fsdecode(b"/photos/caf\xe9.jpg")
 PHOTO = Hit(1, 0.5, Path(NAME), "caf.jpg", Modality.IMAGE, "photo", None, copies=(Path("/b.jpg"),))
@@ -189,3 +190,15 @@ def test_what_an_older_version_kept_is_read(state: Path) -> None:
         replace(CAPTION, stages=stages, relevance=0.75),
     ]
     assert found.seen == [replace(PHOTO, stages=stages)]
+
+
+def test_what_was_understood_comes_back() -> None:
+    """Days and places are both told of by whoever reads a hit."""
+    day = date(2024, 5, 1), date(2024, 5, 31)
+    applied = (
+        Applied("in May", (day,)),
+        Applied("in Lisbon", (), "Lisbon", (38.7, -9.1, 10.0)),
+        Applied("in Portugal", (), "Portugal", None, ("PT", "")),
+    )
+    hit = replace(PHOTO, applied=applied)
+    assert hit_from_json(json.loads(as_json(hit))) == hit
