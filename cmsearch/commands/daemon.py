@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from cmsearch.commands.options import format_option
 from cmsearch.common.text import json_line, printable
 
 _NONE = "No daemon runs. `cmsearch daemon start` starts one, and so does --daemon with a search."
@@ -16,9 +17,7 @@ _NONE = "No daemon runs. `cmsearch daemon start` starts one, and so does --daemo
 
 @click.command()
 @click.argument("action", type=click.Choice(["status", "start", "stop", "run"]), default="status")
-@click.option(
-    "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+@format_option
 def daemon(action: str, style: str) -> None:
     """Keep models and indexes loaded, so that search, again, more and similar answer at once.
 

@@ -62,6 +62,12 @@ TARGETS = ("any", *(modality.value for modality in TOWER), *KINDS)
 """What a search can be for: anything, a modality, or a kind of items."""
 
 
+def wants(target: str, modality: Modality) -> bool:
+    """Whether a target asks for items of a modality; sound is a part of what is heard."""
+    is_heard = modality is Modality.SOUND and target == Modality.SPEECH
+    return KINDS.get(target, target) in ("any", modality) or is_heard
+
+
 NOTED = ("sidecar", "embedded", "takeout")
 """Where something is noted of a file: in XMP beside it, in itself, in Google Takeout's JSON beside
 it. Of a rating and a colour that of the first counts; the rest is united.

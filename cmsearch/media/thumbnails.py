@@ -38,13 +38,26 @@ class Thumbnail:
 
 def place(hit: Hit) -> Place | None:
     """Where the picture of a hit is: itself, the one it describes, its page, or its film's time."""
-    if hit.page is not None:
-        return Place(hit.path, locators.pages(hit.page))
-    if hit.start is not None and hit.end is not None:
-        is_seen = hit.modality is Modality.VIDEO or is_film(hit.path)
-        return Place(hit.path, locators.times(hit.start, hit.end)) if is_seen else None
-    is_shown = hit.modality is Modality.IMAGE or hit.kind in ("caption", "ocr")
-    return Place(hit.path) if is_shown else None
+    span = None if hit.start is None or hit.end is None else (hit.start, hit.end)
+    return shown_at(hit.path, hit.modality, hit.kind, page=hit.page, span=span)
+
+
+def shown_at(
+    path: Path,
+    modality: Modality,
+    kind: str,
+    *,
+    page: int | None,
+    span: tuple[float, float] | None,
+) -> Place | None:
+    """Likewise of an item of the file at `path`, with its page, or its times in seconds."""
+    if page is not None:
+        return Place(path, locators.pages(page))
+    if span is not None:
+        is_seen = modality is Modality.VIDEO or is_film(path)
+        return Place(path, locators.times(*span)) if is_seen else None
+    is_shown = modality is Modality.IMAGE or kind in ("caption", "ocr")
+    return Place(path) if is_shown else None
 
 
 def is_film(path: Path) -> bool:

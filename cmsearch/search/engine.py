@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from cmsearch.common.arguments import check_filter, checked_k, checked_path, checked_query
-from cmsearch.common.kinds import KINDS, TARGETS
+from cmsearch.common.kinds import KINDS, TARGETS, wants
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
 from cmsearch.models.fusion_network import Fused
 from cmsearch.models.loading import resolved
@@ -232,9 +232,8 @@ class Engine:
         Each piece of a long text counts. Raises `QueryError`.
         """
         where, catalog = self._checked(target, where), self.store.catalog
-        kind, modality = (target if target in KINDS else None), KINDS.get(target, target)
-        heard = {Modality.SPEECH, Modality.SOUND} if target == Modality.SPEECH else {modality}
-        wanted = [one for one in TOWER if modality == "any" or one in heard]
+        kind = target if target in KINDS else None
+        wanted = [one for one in TOWER if wants(target, one)]
         with self.store.reading() as view:
             spaces = dict.fromkeys(TOWER, view.space_id)
             if view.sounds is not None:

@@ -17,6 +17,7 @@ from cmsearch.search.query.places import extent
 from cmsearch.store import filtering
 from cmsearch.store.catalog import asset_rows, sqlite_notes
 from cmsearch.store.catalog.asset_rows import among
+from cmsearch.store.catalog.filters import EVERYTHING
 from cmsearch.store.catalog.noted_filters import STARS, UNRATED
 from cmsearch.store.catalog.noting import KEYWORD, LABEL, LEVEL, PERSON, RATING
 from cmsearch.store.store import Store
@@ -32,7 +33,6 @@ MOST_DAYS, MOST_MONTHS, MOST_YEARS = 4_000, 1_200, 200
 """Days, months and years at most, the latest."""
 MOST_FOLDERS, MOST_VALUES = 500, 100
 """Folders at most, and values of every other facet, the most frequent."""
-EVERYTHING = Filter()
 _OWN: dict[str, tuple[str, ...]] = {
     "days": ("since", "until", "days"),
     "cameras": ("camera",),

@@ -9,7 +9,7 @@ from math import inf
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from cmsearch.common.kinds import KINDS
+from cmsearch.common.kinds import KINDS, wants
 from cmsearch.errors import QueryError
 from cmsearch.protocols import Reranker
 from cmsearch.search.direction import ranked
@@ -54,10 +54,8 @@ class Request:
         return self.target if self.target in KINDS else None
 
     def wants(self, modality: Modality) -> bool:
-        """Whether items of a modality are asked for; sound is a part of what is heard."""
-        target = KINDS.get(self.target, self.target)
-        is_heard = modality is Modality.SOUND and self.target == Modality.SPEECH
-        return target in ("any", modality) or is_heard
+        """Whether items of a modality are asked for."""
+        return wants(self.target, modality)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from cmsearch.common import locators
 from cmsearch.errors import MediaError
-from cmsearch.media.thumbnails import is_film, thumbnail
+from cmsearch.media.thumbnails import shown_at, thumbnail
 from cmsearch.server import context
 from cmsearch.server.problems import NotThereError
 from cmsearch.server.stores import Served, hit_in
@@ -71,15 +72,11 @@ def file_of(served: Served, item: Item) -> Path:
 def located(served: Served, number: int) -> Place:
     """Where the picture of an item is. Raises `NotThereError`, and `MediaError` if it has none."""
     item = item_of(served, number)
-    path = file_of(served, item)
-    is_page = item.kind != "caption" and locators.page(item.locator) is not None
-    is_shot = locators.span(item.locator) is not None and is_film(path)
-    if is_page or is_shot:
-        return Place(path, item.locator)
-    is_seen = item.modality is Modality.IMAGE or item.kind in ("caption", "ocr")
-    if not is_seen:
+    page, span = locators.page(item.locator), locators.span(item.locator)
+    found = shown_at(file_of(served, item), item.modality, item.kind, page=page, span=span)
+    if found is None:
         raise MediaError(f"Item {number} has no picture: it is a {item.kind}.")
-    return Place(path)
+    return found
 
 
 @router.get("/{number}", summary="What an item is")
@@ -149,11 +146,8 @@ async def small(
     """A WebP picture without anything that is noted in the file, upright, within a square."""
     own = context.of(request)
     served = own.stores.get(store)
-    place = located(served, number)
     pixels = next(one for one in SIZES if one >= size)
-    about = place.path.stat()
-    told = f"{about.st_mtime_ns} {about.st_size} {about.st_ino} {place.locator} {pixels}"
-    tag = f'"{hashlib.sha256(told.encode()).hexdigest()[:32]}"'
+    place, tag = await run_in_threadpool(_tagged, served, number, pixels)
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
@@ -179,6 +173,14 @@ def media(request: Request, number: Number, store: Store = None) -> FileResponse
         content_disposition_type="inline" if is_shown else "attachment",
         headers=headers,
     )
+
+
+def _tagged(served: Served, number: int, pixels: int) -> tuple[Place, str]:
+    """Where the picture of an item is, and the tag that its file, as it is now, has in a size."""
+    place = located(served, number)
+    about = place.path.stat()
+    told = f"{about.st_mtime_ns} {about.st_size} {about.st_ino} {place.locator} {pixels}"
+    return place, f'"{hashlib.sha256(told.encode()).hexdigest()[:32]}"'
 
 
 def _type_of(path: Path) -> str:

@@ -9,7 +9,6 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cmsearch.common.kinds import TARGETS
 from cmsearch.errors import QueryError
 from cmsearch.search.query.grammar import parse
 from cmsearch.search.query.written import day, place, stars
@@ -20,7 +19,6 @@ from cmsearch.types import Filter, Modality, Place, Query, QueryPart
 T = TypeVar("T")
 LONGEST = 10_000
 """Characters of a text that is searched for."""
-Text = Field(max_length=LONGEST)
 
 
 class _Body(BaseModel):
@@ -149,9 +147,3 @@ def _read(name: str, text: str | None, read: Callable[[str], T]) -> T | None:
 def ranking_of(order: Order) -> Ranking:
     """The ranking of a body."""
     return ranking(order.model_dump())
-
-
-def check_target(target: str) -> None:
-    """Raise `QueryError` for what is no target."""
-    if target not in TARGETS:
-        raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")

@@ -20,9 +20,9 @@ from cmsearch.search.wire import applied_as_json
 from cmsearch.server import context
 from cmsearch.server.items import located
 from cmsearch.server.requests import (
+    LONGEST,
     Files,
     SearchBody,
-    check_target,
     filter_of,
     query_of,
     ranking_of,
@@ -67,7 +67,7 @@ async def search(request: Request) -> dict[str, Any]:
 @router.get("/search", summary="Search by a text, as a link")
 async def search_by_link(
     request: Request,
-    q: Annotated[str, Query(max_length=10_000, examples=["a sleeping cat"])],
+    q: Annotated[str, Query(max_length=LONGEST, examples=["a sleeping cat"])],
     store: Annotated[str | None, Query(max_length=255)] = None,
     target: Annotated[str, Query(max_length=50)] = "any",
     k: Annotated[int, Query(ge=1)] = 20,
@@ -105,7 +105,6 @@ async def _searched(request: Request, body: SearchBody, files: Files) -> dict[st
     served = own.stores.get(body.store)
     if body.k > own.settings.most_hits:
         raise QueryError(f"k is at most {own.settings.most_hits}.")
-    check_target(body.target)
     return await own.work.run(request, lambda check: _found(served, body, files, check))
 
 

@@ -24,6 +24,6 @@ class Settings:
     most_bytes: int = 64 * 2**20
     """The largest body of a request, in bytes."""
     seconds: float = 30.0
-    """How long a request may take to arrive, and how long its work may take."""
+    """How long a request may take to arrive."""
     most_hits: int = 500
     """Hits of one page."""

@@ -30,11 +30,6 @@ class Work:
         self._room = workers + waiting
         self._inside = 0
 
-    @property
-    def inside(self) -> int:
-        """Requests that are worked on or wait."""
-        return self._inside
-
     async def run(self, request: Request, work: Callable[[Callable[[], None]], T]) -> T:
         """What `work` gives. It is handed a function that raises where the client has left, to
         call between its steps. Raises `BusyError` where too many wait.

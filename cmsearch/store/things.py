@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.common.kinds import KINDS
+from cmsearch.common.kinds import KINDS, wants
 from cmsearch.models.gazetteer import Town, gazetteer
 from cmsearch.store.catalog import asset_rows, embeddings, sqlite_notes
 from cmsearch.store.catalog.asset_rows import among
@@ -75,11 +75,9 @@ class Things:
 
     def of(self, target: str) -> _Mask:
         """Which files have an item that a search for a target may find."""
-        modality = KINDS.get(target, target)
-        heard = (Modality.SPEECH, Modality.SOUND) if target == Modality.SPEECH else (modality,)
         found = np.zeros(len(self.table.ids), bool)
         for (own, kind), mask in self._kinds.items():
-            if (target == "any" or own in heard) and (target not in KINDS or kind == target):
+            if wants(target, own) and (target not in KINDS or kind == target):
                 found |= mask
         return found
 

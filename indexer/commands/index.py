@@ -13,7 +13,6 @@ import click
 
 from cmsearch.commands.options import format_option
 from cmsearch.common.text import printable
-from cmsearch.models.ocr.choices import USUAL
 from cmsearch.types import Skipped
 from indexer.commands.options import (
     asr_option,
@@ -65,7 +64,7 @@ def index(
     device: str | None,
     asr: str | None,
     sound: str | None,
-    ocr: str | None,
+    ocr: str,
     vectors: str | None,
     store: Path | None,
     dry_run: bool,
@@ -95,7 +94,7 @@ def index(
         asr=asr,
         sound=sound,
         vectors=vectors,
-        ocr=ocr or USUAL,
+        ocr=ocr,
     )
     if dry_run:
         plan = indexer.plan()

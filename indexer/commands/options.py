@@ -15,7 +15,7 @@ import click
 
 from cmsearch.commands.options import trust_option
 from cmsearch.common.text import printable
-from cmsearch.models.ocr.choices import CHOICES
+from cmsearch.models.ocr.choices import CHOICES, USUAL
 from cmsearch.types import Progress
 
 _PLAIN_SECONDS = 10.0
@@ -45,6 +45,7 @@ ocr_option = click.option(
     type=click.Choice(CHOICES),
     envvar="CMSEARCH_OCR",
     show_envvar=True,
+    callback=lambda _, __, value: value or USUAL,
     help="Read text in the pictures that seem to have some, in none, or in all; by default as "
     "before, at first auto if the extra `ocr` is installed, else none.",
 )

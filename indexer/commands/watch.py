@@ -11,7 +11,6 @@ import click
 
 from cmsearch.commands.options import format_option
 from cmsearch.errors import CmsearchError
-from cmsearch.models.ocr.choices import USUAL
 from cmsearch.types import Skipped
 from indexer.commands.index import counted, print_json, print_skipped
 from indexer.commands.options import (
@@ -53,7 +52,7 @@ def watch(
     device: str | None,
     asr: str | None,
     sound: str | None,
-    ocr: str | None,
+    ocr: str,
     store: Path | None,
     rescan: float,
     poll: bool,
@@ -68,13 +67,7 @@ def watch(
       cmsearch watch ~/Pictures
     """
     indexer = Indexer(
-        folder,
-        store=store,
-        model=model,
-        device=device,
-        asr=asr,
-        sound=sound,
-        ocr=ocr or USUAL,
+        folder, store=store, model=model, device=device, asr=asr, sound=sound, ocr=ocr
     )
     known: set[Skipped] = set()
     try:
