@@ -38,14 +38,15 @@ def checked_query(query: Any) -> Query:
     parts, without = (tuple(map(_part, some)) for some in (query.parts, query.without))
     if not any(part.weight > 0 for part in parts):
         raise QueryError("A query needs a part to look for, beside what is taken away.")
-    return Query(parts, without, _numbers(query.left_out))
+    numbers = (_numbers(name, getattr(query, name)) for name in ("left_out", "given"))
+    return Query(parts, without, *numbers)
 
 
-def _numbers(left_out: Any) -> frozenset[int]:
+def _numbers(name: str, numbers: Any) -> frozenset[int]:
     """Numbers of items; raises `QueryError` for anything else."""
-    if not isinstance(left_out, Set) or not all(type(number) is int for number in left_out):
-        raise QueryError("left_out is a set of numbers of items, as in `Hit.item`.")
-    return frozenset(left_out)
+    if not isinstance(numbers, Set) or not all(type(number) is int for number in numbers):
+        raise QueryError(f"{name} is a set of numbers of items, as in `Hit.item`.")
+    return frozenset(numbers)
 
 
 def checked_path(path: Any, noun: str) -> Path:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import fsum
 from pathlib import Path
 
@@ -40,10 +40,15 @@ class Hits:
         self._near_duplicates = near_duplicates
 
     def best(
-        self, answers: Answers, ranking: Ranking, k: int, strength: float
+        self,
+        answers: Answers,
+        ranking: Ranking,
+        k: int,
+        strength: float,
+        given: Collection[int] = (),
     ) -> tuple[list[Hit], bool]:
-        """The k best as hits: those that are relevant enough, folded and spread as is wanted; and
-        whether more candidates would give no others.
+        """The k best as hits: those that are relevant enough, folded and spread as is wanted, and
+        weren't `given` before; and whether more candidates would give no others.
 
         `strength`, from 0 to 1, is how much they compete, as `cmsearch.search.merge.relevance` has
         it.
@@ -51,8 +56,8 @@ class Hits:
         candidates = [*answers.best, *answers.rest]
         wanted = len(candidates) if ranking.diverse else k
         apart: list[_Folded] = [(candidate, []) for candidate in candidates]
-        pairs = self._folded(candidates, wanted) if ranking.fold else apart
-        pairs = _known(pairs, candidates, len(answers.best), strength)
+        pairs = self._folded(candidates, wanted, given) if ranking.fold else apart
+        pairs = _known(pairs, candidates, len(answers.best), strength, given)
         relevant = [pair for pair in pairs if relevance(pair[0].score) >= ranking.min_relevance]
         if ranking.diverse:
             order = self._near_duplicates.spread(self._view, [own for own, _ in relevant])
@@ -62,12 +67,19 @@ class Hits:
         # What comes after those that aren't relevant enough is less relevant still.
         return hits, len(relevant) >= k or len(relevant) < len(pairs)
 
-    def _folded(self, candidates: Sequence[Candidate], k: int) -> list[_Folded]:
-        """At least the k best that stay, each with those folded into it, if there are as many."""
+    def _folded(
+        self, candidates: Sequence[Candidate], k: int, given: Collection[int]
+    ) -> list[_Folded]:
+        """At least the k best that stay, each with those folded into it, if there are as many, and
+        before them what was given.
+        """
         length = max(k + SPARE, COMPETING)
         while True:
             pairs = self._near_duplicates.folded(self._view, candidates[:length])
-            if len(pairs) >= k or length >= len(candidates):
+            new = (
+                len(pairs) - sum(own.item.id in given for own, _ in pairs) if given else len(pairs)
+            )
+            if new >= k or length >= len(candidates):
                 return pairs
             length *= 2
 
@@ -114,6 +126,7 @@ class Hits:
             position=own.place,
             town=None if own.place is None else town_at(*own.place),
             lines=self._lines(candidate),
+            copy_items=tuple(own.item.id for own in copies),
         )
 
     def _lines(self, candidate: Candidate) -> tuple[TextLine, ...]:
@@ -125,9 +138,15 @@ class Hits:
 
 
 def _known(
-    pairs: Sequence[_Folded], candidates: Sequence[Candidate], counted: int, strength: float
+    pairs: Sequence[_Folded],
+    candidates: Sequence[Candidate],
+    counted: int,
+    strength: float,
+    given: Collection[int],
 ) -> list[_Folded]:
-    """The pairs, best first, with scores that know of the first `counted` candidates."""
+    """The pairs without what was given, best first, with scores that know of the first `counted`
+    candidates, of those that were given too.
+    """
     first = {copy.item.id: own for own, copies in pairs for copy in copies}
     things = [
         thing(first.get(own.item.id, own) if place < COMPETING else own)
@@ -135,7 +154,16 @@ def _known(
     ]
     scores = competing([own.score for own in candidates], things, counted, strength)
     known = {id(own): score for own, score in zip(candidates, scores, strict=True)}
-    return [(own._replace(score=round(known[id(own)], DECIMALS)), copies) for own, copies in pairs]
+    new = _not_given(pairs, given) if given else pairs
+    told = [(own._replace(score=round(known[id(own)], DECIMALS)), copies) for own, copies in new]
+    # A copy whose original was given before comes later than that would.
+    return sorted(told, key=lambda pair: -pair[0].score) if given else told
+
+
+def _not_given(pairs: Sequence[_Folded], given: Collection[int]) -> list[_Folded]:
+    """The pairs of what wasn't given: a copy that is new stands for itself."""
+    left = [[one for one in (own, *copies) if one.item.id not in given] for own, copies in pairs]
+    return [(own[0], own[1:]) for own in left if own]
 
 
 def _rounded(candidate: Candidate) -> dict[str, float]:

@@ -34,6 +34,9 @@ from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import ComposedQuery, Filter, Hit, Modality
 
+MOST_GIVEN = 10_000
+"""Items that were given before which a search reckons with at first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -105,7 +108,10 @@ class Search:
         rows = zip(queries, self._as_sounds(queries), strict=True)
         asked = [self._asked(*row) for row in rows]
         answers: dict[int, list[Hit]] = {}
-        depth = self._request.k + SPARE if self._request.ranking.fold else self._request.k
+        # Most of what was given is among the best again, with its captions; if it is more, deeper.
+        most = max((len(query.given) for query in queries), default=0)
+        depth = self._request.k + min(most, MOST_GIVEN)
+        depth += SPARE if self._request.ranking.fold else 0
         while len(answers) < len(asked):  # again and deeper where too many were folded
             open_ = [row for row in range(len(asked)) if row not in answers]
             ends = self._answers([asked[row] for row in open_], depth)
@@ -159,7 +165,8 @@ class Search:
                 found = as_things(found)
             found = named_first(self._named(own, query), found)
             strength = aim(own.query)
-            chosen, is_all = hits.best(found, self._request.ranking, self._request.k, strength)
+            request, given = self._request, own.query.given
+            chosen, is_all = hits.best(found, request.ranking, request.k, strength, given)
             answers.append((chosen, is_all or short[row]))
         return answers
 

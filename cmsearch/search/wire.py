@@ -151,6 +151,7 @@ def hit_from_json(fields: Mapping[str, Any]) -> Hit:
         position=_position(fields.get("position")),
         town=_optional(str, fields.get("town")),
         lines=tuple(map(_line, fields.get("lines", ()))),
+        copy_items=tuple(map(int, fields.get("copy_items", ()))),
     )
 
 

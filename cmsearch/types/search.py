@@ -74,6 +74,10 @@ class Query:
     """Numbers of items, as in `Hit.item`, that are as if they weren't there: they are no hits, and
     what they say speaks for no other item.
     """
+    given: frozenset[int] = frozenset()
+    """Numbers of items that were hits, or folded into hits, before: they count as ever, but are no
+    hits once more.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,8 @@ class ComposedQuery:
     """The parts that no hit may be about."""
     left_out: frozenset[int] = frozenset()
     """Numbers of items that are neither hits nor speak for others."""
+    given: frozenset[int] = frozenset()
+    """Numbers of items that are no hits, since they were before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +200,5 @@ class Hit:
     """The town that is nearest to that, and its country; None without the extra `places`."""
     lines: tuple[TextLine, ...] = ()
     """The lines of text in a picture that it is, or that speak for the picture."""
+    copy_items: tuple[int, ...] = ()
+    """The numbers of the items that were folded into it."""

@@ -18,8 +18,8 @@ GOLDEN = Path(__file__).parent / "golden"
 FIELDS = [
     *("rank", "score", "path", "source", "modality", "kind", "text", "taken"),
     *("stages", "relevance", "copies", "start", "end", "page", "item", "locator", "cosine"),
-    *("applied", "taken_source", "taken_zone", "position", "town", "lines", "keywords", "people"),
-    *("places", "rating", "labels", "creators"),
+    *("applied", "taken_source", "taken_zone", "position", "town", "lines", "copy_items"),
+    *("keywords", "people", "places", "rating", "labels", "creators"),
 ]
 
 

@@ -42,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
 }
 SEARCH = (
     {"query"}, {"own_models", "retrieve"}, {"rank"}, {"hybrid", "merge"},
-    {"direction", "hits"}, {"facets", "pipeline", "explain", "wire"}, {"engine"},
+    {"direction", "hits"}, {"facets", "pipeline", "explain", "wire"}, {"engine"}, {"pages"},
 )  # fmt: skip
 """Within `search` each may import what stands before it."""
 STRINGS = {("cmsearch.commands.table", "indexer.commands")}

@@ -34,6 +34,7 @@ QUERIES: list[Any] = [
     *(Query((QueryPart("red", weight=one),)) for one in (NAN, HUGE, 0, "a", None)),  # type: ignore[arg-type]
     *(Query((QueryPart("red", one),)) for one in ("image", "text", "x", None, 5)),  # type: ignore[arg-type]
     *(Query((QueryPart("red"),), left_out=one) for one in (None, 5, [1], {"a"}, {HUGE})),  # type: ignore[arg-type]
+    *(Query((QueryPart("red"),), given=one) for one in (None, 5, [1], {"a"})),  # type: ignore[arg-type]
     QueryPart("red"),
 ]  # fmt: skip
 FILTERS: list[Any] = [

@@ -70,6 +70,7 @@ def encode_queries(
             tuple(part.weight for part in one.parts),
             tuple(next(encoded[part.modality]) for part in one.without),
             one.left_out,
+            one.given,
         )
         for one in asked
     ], is_list

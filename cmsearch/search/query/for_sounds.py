@@ -29,6 +29,7 @@ def as_sounds(queries: Sequence[ComposedQuery], encoder: Encoder) -> list[Compos
             ),
             _texts(query.without),
             query.left_out,
+            query.given,
         )
         for query in queries
         if is_text(query)
