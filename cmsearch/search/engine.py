@@ -28,6 +28,7 @@ from cmsearch.search.query.compose import scales, toward
 from cmsearch.search.query.encode import encode_queries
 from cmsearch.search.query.understanding import Shown, Understood, understood
 from cmsearch.search.rank.second_stage import Ranking
+from cmsearch.search.suggest import MOST, Suggesting
 from cmsearch.store import filtering
 from cmsearch.store import store as stores
 from cmsearch.store.catalog import files, items
@@ -44,6 +45,7 @@ from cmsearch.types import (
     Query,
     QueryPart,
     Space,
+    Suggestion,
 )
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ class Engine:
         self._models = Models(store, device)
         self._caches = Caches.of(store)
         self._counting = Counting(store)
+        self._suggesting = Suggesting(store, self._counting)
 
     def close(self) -> None:
         """Release the store."""
@@ -289,6 +292,23 @@ class Engine:
                 return Search(self.store, self._models, self._caches, view, request).hits(asked)[0]
 
             return self._counting.facets(view, where, target, found)
+
+    def suggest(self, prefix: str, limit: int = 10) -> list[Suggestion]:
+        """Suggest what a beginning may go on as: what is noted, places, cameras, folders, files and
+        frequent words that begin so, or of which a word does.
+
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     found = engine.suggest("a ca")
+        >>> [(one.text, one.kind, one.start) for one in found if one.kind == "word"][0]
+        ('camera', 'word', 2)
+
+        Neither case nor accents count. Raises `QueryError`.
+        """
+        if not isinstance(prefix, str):
+            raise QueryError(f"What was typed is a text, not {type(prefix).__name__}.")
+        most = min(checked_k(limit), MOST)
+        with self.store.reading() as view:
+            return self._suggesting.suggestions(view, prefix, most)
 
     def embed(self, query: Any = None, *, image: Any = None, audio: Any = None) -> FloatArray:
         """Give unit vectors `(n, dim)` of texts, pictures or what is said in recordings, in the

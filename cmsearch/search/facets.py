@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cmsearch.common.text import storable
 from cmsearch.models.areas import area_names, name_of
@@ -21,7 +20,7 @@ from cmsearch.store.catalog.filters import EVERYTHING
 from cmsearch.store.catalog.noted_filters import STARS, UNRATED
 from cmsearch.store.catalog.noting import KEYWORD, LABEL, LEVEL, PERSON, RATING
 from cmsearch.store.store import Store
-from cmsearch.store.things import Column, Pairs, Things
+from cmsearch.store.things import Mask, Things
 from cmsearch.store.view import View
 from cmsearch.types import Count, Facet, Facets, Filter, Hit
 
@@ -46,7 +45,6 @@ _OWN: dict[str, tuple[str, ...]] = {
 }
 """The fields of a filter that each facet is about."""
 _KEYWORDS = (KEYWORD, LEVEL)
-_Mask = NDArray[np.bool_]
 Search = Callable[[int, Filter, str], Sequence[Hit]]
 """Gives the relevant among so many of the best hits of a query under a filter, for a target."""
 
@@ -101,7 +99,7 @@ class _ByColumns:
             if part != EVERYTHING
         }
 
-    def without(self, facet: str) -> _Mask:
+    def without(self, facet: str) -> Mask:
         """Which files pass all but what is asked of a facet."""
         found = self._things.of("any" if facet == "kinds" else self._target)
         for name, own in self._masks.items():
@@ -118,9 +116,9 @@ class _BySearch:
     ) -> None:
         self._store, self._things, self._where = store, things, where
         self._target, self._search = target, search
-        self._masks: dict[tuple[Filter, str], _Mask] = {}
+        self._masks: dict[tuple[Filter, str], Mask] = {}
 
-    def without(self, facet: str) -> _Mask:
+    def without(self, facet: str) -> Mask:
         """Which files are found without what is asked of a facet."""
         wanted = replace(self._where, **_defaults(_OWN.get(facet, ())))
         target = "any" if facet == "kinds" else self._target
@@ -138,7 +136,7 @@ class _BySearch:
 class _Facets:
     """Makes facets of columns, each among the files that pass a filter without that facet."""
 
-    def __init__(self, store: Store, things: Things, without: Callable[[str], _Mask]) -> None:
+    def __init__(self, store: Store, things: Things, without: Callable[[str], Mask]) -> None:
         self._catalog = store.catalog
         self._things = things
         self._without = without
@@ -146,7 +144,7 @@ class _Facets:
     def of_time(self) -> dict[str, Facet]:
         """Years, months and days."""
         column = self._things.days
-        counts = dict(zip(column.values, self._count(column, "days"), strict=True))
+        counts = dict(zip(column.values, column.counts(self._without("days")), strict=True))
         days = {day: count for number, count in counts.items() if count and (day := _day(number))}
         months, years = Counter[str](), Counter[str]()
         for day, count in days.items():
@@ -161,18 +159,13 @@ class _Facets:
     def cameras(self) -> Facet:
         """The cameras."""
         column = self._things.cameras
-        counts = zip(column.values, self._count(column, "cameras"), strict=True)
+        counts = zip(column.values, column.counts(self._without("cameras")), strict=True)
         return _most([Count(name, count) for name, count in counts])
 
     def folders(self) -> Facet:
         """The folders with all that is below them."""
-        things = self._things
-        own = things.table.folders[self._without("folders")]
-        direct = np.bincount(own, minlength=len(things.table.names.folders))
-        values, rows, codes = things.folders
-        below = np.bincount(codes, direct[rows], len(values)).astype(np.int64).tolist()
-        counts = [Count(name, count) for name, count in zip(values, below, strict=True)]
-        return _most(counts, MOST_FOLDERS)
+        counts = self._things.folders(self._without("folders")).items()
+        return _most([Count(name, count) for name, count in counts], MOST_FOLDERS)
 
     def kinds(self) -> Facet:
         """The kinds of items."""
@@ -183,7 +176,7 @@ class _Facets:
     def of_places(self) -> dict[str, Facet]:
         """Countries and towns."""
         column = self._things.towns
-        towns = list(zip(column.values, self._count(column, "places"), strict=True))
+        towns = list(zip(column.values, column.counts(self._without("places")), strict=True))
         countries = Counter[str]()
         for town, count in towns:
             countries[town.country] += count
@@ -210,7 +203,7 @@ class _Facets:
 
     def _noted(self, facet: str, kinds: Collection[str], *, first: bool = False) -> Facet:
         pairs = self._things.noted(kinds, first=first)
-        own = zip(pairs.values, _counted(pairs, self._without(facet)), strict=True)
+        own = zip(pairs.values, pairs.counts(self._without(facet)), strict=True)
         found = _most([Count(name, count) for name, count in own])
         spelled = sqlite_notes.spelled(self._catalog, kinds, [one.value for one in found.counts])
         counts = (replace(one, value=spelled.get(one.value, one.value)) for one in found.counts)
@@ -220,7 +213,7 @@ class _Facets:
         """The stars, where any file has some: those without, and those with none, count as 0."""
         pairs = self._things.noted((RATING,), first=True)
         passing = self._without("ratings")
-        counts = dict(zip(pairs.values, _counted(pairs, passing), strict=True))
+        counts = dict(zip(pairs.values, pairs.counts(passing), strict=True))
         if not any(counts.values()):
             return Facet()
         stars = [str(number) for number in STARS if number != UNRATED]
@@ -230,18 +223,6 @@ class _Facets:
         counts[str(UNRATED)] = int(rated.sum())
         found = [Count(str(stars), counts.get(str(stars), 0)) for stars in STARS]
         return Facet(tuple(one for one in found if one.count))
-
-    def _count(self, column: Column, facet: str) -> list[int]:
-        """How many files that pass all but a facet have each value."""
-        codes = column.codes[self._without(facet)]
-        counts: list[int] = np.bincount(codes + 1, minlength=len(column.values) + 1)[1:].tolist()
-        return counts
-
-
-def _counted(pairs: Pairs, passing: _Mask) -> list[int]:
-    codes = pairs.codes[passing[pairs.rows]]
-    counts: list[int] = np.bincount(codes, minlength=len(pairs.values)).tolist()
-    return counts
 
 
 def _part(where: Filter, fields: Iterable[str]) -> Filter:

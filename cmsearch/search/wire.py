@@ -21,6 +21,7 @@ from cmsearch.types import (
     Notes,
     Place,
     QueryPart,
+    Suggestion,
     TextLine,
 )
 
@@ -70,6 +71,11 @@ def facets_as_json(facets: Facets) -> dict[str, Any]:
         "among": facets.among,
         **{name: _facet_as_json(getattr(facets, name)) for name in names},
     }
+
+
+def suggestion_as_json(one: Suggestion) -> dict[str, Any]:
+    """A suggestion in JSON's types."""
+    return {"text": native(one.text), "kind": one.kind, "count": one.count, "start": one.start}
 
 
 def _facet_as_json(facet: Facet) -> dict[str, Any]:

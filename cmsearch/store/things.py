@@ -28,7 +28,7 @@ _PLACES = 65_536
 """Places, of a kilometre each, of which the nearest town is remembered."""
 _MOST_PLACES = 20_000
 """Places of a store above which they are told apart by 10 kilometres each: each takes 0.1 ms."""
-_Mask = NDArray[np.bool_]
+Mask = NDArray[np.bool_]
 
 
 class Column(NamedTuple):
@@ -38,6 +38,12 @@ class Column(NamedTuple):
     """The different values."""
     codes: IdArray
     """The place of the value of each file among these `(n,)`; −1 for one without."""
+
+    def counts(self, passing: Mask) -> list[int]:
+        """How many of the files that pass have each value."""
+        codes = self.codes[passing] + 1
+        found: list[int] = np.bincount(codes, minlength=len(self.values) + 1)[1:].tolist()
+        return found
 
 
 class Pairs(NamedTuple):
@@ -49,6 +55,12 @@ class Pairs(NamedTuple):
     """Of each pair of a file and a value the place of the file `(m,)`."""
     codes: IdArray
     """The place of the value."""
+
+    def counts(self, passing: Mask) -> list[int]:
+        """How many of the files that pass have each value."""
+        codes = self.codes[passing[self.rows]]
+        found: list[int] = np.bincount(codes, minlength=len(self.values)).tolist()
+        return found
 
 
 class Things:
@@ -66,14 +78,14 @@ class Things:
         self._kinds = _kinds(catalog, view, self.table)
 
     @property
-    def kinds(self) -> dict[str, _Mask]:
+    def kinds(self) -> dict[str, Mask]:
         """Which files have, or are described by, an item of each kind `(n,)`."""
-        found: dict[str, _Mask] = {}
+        found: dict[str, Mask] = {}
         for (_, kind), own in self._kinds.items():
             found[kind] = found[kind] | own if kind in found else own
         return found
 
-    def of(self, target: str) -> _Mask:
+    def of(self, target: str) -> Mask:
         """Which files have an item that a search for a target may find."""
         found = np.zeros(len(self.table.ids), bool)
         for (own, kind), mask in self._kinds.items():
@@ -93,8 +105,15 @@ class Things:
         """The camera of each."""
         return Column(self.table.names.cameras, self.table.cameras.astype(np.int64))
 
+    def folders(self, passing: Mask) -> dict[str, int]:
+        """How many of the files that pass are below each folder."""
+        direct = np.bincount(self.table.folders[passing], minlength=len(self.table.names.folders))
+        values, rows, codes = self._lineages
+        below = np.bincount(codes, direct[rows], len(values)).astype(np.int64).tolist()
+        return dict(zip(values, below, strict=True))
+
     @cached_property
-    def folders(self) -> Pairs:
+    def _lineages(self) -> Pairs:
         """Of each folder the folders that it is in, and itself: `rows` are places of the names of
         folders in the table, and not files.
         """
@@ -134,8 +153,9 @@ class Things:
             names, codes, abouts = sqlite_notes.values(self._catalog, kinds, first=first)
             rows = np.searchsorted(self.table.ids, abouts).clip(max=max(len(self.table.ids) - 1, 0))
             here = self.table.ids[rows] == abouts if len(self.table.ids) else rows < 0
-            pairs = np.unique(np.stack([rows[here], codes[here]], 1), axis=0)
-            self._noted[key] = Pairs(names, *pairs.T)
+            count = max(len(names), 1)  # each pair as one number sorts sooner
+            pairs = np.unique(rows[here] * count + codes[here])
+            self._noted[key] = Pairs(names, pairs // count, pairs % count)
         return self._noted[key]
 
 
@@ -151,10 +171,10 @@ def _table(catalog: Catalog, view: View) -> AssetTable:
         return asset_table.made(asset_rows.pages(catalog))
 
 
-def _kinds(catalog: Catalog, view: View, table: AssetTable) -> dict[tuple[Modality, str], _Mask]:
+def _kinds(catalog: Catalog, view: View, table: AssetTable) -> dict[tuple[Modality, str], Mask]:
     """Which assets have items of each modality and kind."""
     gone = embeddings.tombstones(catalog)
-    found: dict[tuple[Modality, str], _Mask] = {}
+    found: dict[tuple[Modality, str], Mask] = {}
     for modality, kind, subjects in _subjects(catalog, view, gone):
         own = among(subjects, table.ids)
         found[modality, kind] = found[modality, kind] | own if (modality, kind) in found else own

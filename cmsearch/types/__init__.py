@@ -16,7 +16,7 @@ from cmsearch.types.embeddings import (
     Scale,
     Space,
 )
-from cmsearch.types.facets import Count, Facet, Facets
+from cmsearch.types.facets import Count, Facet, Facets, Suggestion
 from cmsearch.types.media import (
     NO_NOTES,
     RAW,
@@ -88,6 +88,7 @@ __all__ = [
     "Segment",
     "Skipped",
     "Space",
+    "Suggestion",
     "TextLine",
     "Window",
 ]

@@ -72,3 +72,18 @@ class Facets:
     """The stars, from -1 to 5, where any file has some; files without count as 0."""
     labels: Facet = Facet()
     """The colours and other labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Something that what was typed may go on as."""
+
+    text: str
+    """The whole value."""
+    kind: str
+    """What it is: `keyword`, `person`, `place`, `camera`, `folder`, `file` or `word`."""
+    count: int
+    """How many files have it; of a word, in how many texts and names it is."""
+    start: int = 0
+    """Where in what was typed the part begins that this goes on from, and may be put in place of.
+    """

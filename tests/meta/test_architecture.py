@@ -42,7 +42,8 @@ ARROWS: dict[str, set[str]] = {
 }
 SEARCH = (
     {"query"}, {"own_models", "retrieve"}, {"rank"}, {"hybrid", "merge"},
-    {"direction", "hits"}, {"facets", "pipeline", "explain", "wire"}, {"engine"}, {"pages"},
+    {"direction", "hits"}, {"facets", "pipeline", "explain", "wire"},
+    {"suggest"}, {"engine"}, {"pages"},
 )  # fmt: skip
 """Within `search` each may import what stands before it."""
 STRINGS = {("cmsearch.commands.table", "indexer.commands")}

@@ -38,6 +38,7 @@ CALLS = (
     cmsearch.Engine.search,
     cmsearch.Engine.count,
     cmsearch.Engine.facets,
+    cmsearch.Engine.suggest,
     cmsearch.Engine.embed,
     cmsearch.Engine.transform,
     cmsearch.Engine.explain,

@@ -71,6 +71,24 @@ _TEXTS = Prepared(
 )
 _AVERAGES = Prepared(sa.text("SELECT block FROM words_data WHERE id = 1"))
 _COUNTS = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_counts USING fts5vocab(main, words, row)"
+_STARTING = Prepared(
+    sa.text(
+        "SELECT term, doc FROM (SELECT term, doc FROM temp.word_counts"
+        " WHERE term >= :word AND term < :after LIMIT :looked)"
+        " ORDER BY doc DESC, term LIMIT :most"
+    )
+)
+# What has no text of its own has the words of its path, and others of what is noted of it.
+_NAMED_WITH = Prepared(
+    sa.text(
+        f"SELECT DISTINCT assets.path FROM (SELECT rowid {_MATCHING} LIMIT :looked) AS found"
+        " JOIN items ON items.id = found.rowid"
+        " JOIN assets ON assets.id = coalesce(items.about, items.asset)"
+        " WHERE items.text IS NULL OR items.kind NOT IN ('caption', 'ocr')"
+    )
+)
+_LOOKED, _LOOKED_ROWS = 2_000, 500
+"""Words, and rows, that are looked at for a beginning of a word."""
 _HELD = "SELECT rowid, text FROM words"
 _LONGEST_RECORD = 18
 _TOLD = 10_000
@@ -129,6 +147,28 @@ def holding(
     """The rows that have a word of every group, in order; at most so many `after` a row."""
     rows = _HOLDING.rows(connection, words=_expression(groups), after=after, most=most)
     return [row[0] for row in rows]
+
+
+def starting(connection: sa.Connection, word: str, most: int) -> list[tuple[str, int]]:
+    """Words that begin so, and in how many rows each is: the most frequent of the first `_LOOKED`
+    in their order.
+    """
+    connection.exec_driver_sql(_COUNTS)
+    rows = _STARTING.rows(
+        connection, word=word, after=f"{word}\U0010ffff", looked=_LOOKED, most=most
+    )
+    connection.exec_driver_sql("DROP TABLE temp.word_counts")
+    return [(str(word), int(count)) for word, count in rows]
+
+
+def named_with(connection: sa.Connection, words: Sequence[str]) -> list[str]:
+    """The paths of files whose rows have some words, of which the last may go on; among the first
+    `_LOOKED_ROWS` of such rows.
+    """
+    *whole, begun = words
+    expression = " AND ".join([*_quoted(whole), f'"{begun}" *'])
+    rows = _NAMED_WITH.rows(connection, words=expression, looked=_LOOKED_ROWS)
+    return [str(row[0]) for row in rows]
 
 
 def texts(connection: sa.Connection, rows: Iterable[int]) -> dict[int, list[str]]:

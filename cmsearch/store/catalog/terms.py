@@ -57,6 +57,21 @@ def path_terms(path: str) -> list[str]:
     return found
 
 
+def plain(text: str) -> str:
+    """The words of a text as `terms` folds them, with a space between two, and Chinese and
+    Japanese as it is written: what a text has to begin with for another to be a beginning of it.
+    """
+    if text.isascii():
+        return " ".join(_ASCII_WORD.findall(text.lower()))
+    return " ".join(_spaced(_folded(text)).split())
+
+
+def is_unspaced(char: str) -> bool:
+    """Whether a character is of a script that puts no spaces between words."""
+    run = _RUN.match(char)
+    return run is not None and run[1] is not None
+
+
 def _folded(text: str) -> str:
     caseless = unicodedata.normalize("NFKC", text).casefold().translate(_INVISIBLE)
     apart = unicodedata.normalize("NFKD", caseless)
