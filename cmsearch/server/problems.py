@@ -23,6 +23,7 @@ from cmsearch.errors import (
     StoreReadOnlyError,
     UnknownModelError,
 )
+from cmsearch.server.errors import BusyError, NotThereError
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("cmsearch")
@@ -36,14 +37,6 @@ _STATUS: tuple[tuple[type[CmsearchError], HTTPStatus], ...] = (
     (StoreReadOnlyError, HTTPStatus.CONFLICT),
     (CmsearchError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-
-
-class NotThereError(CmsearchError):
-    """What a request names isn't there: an item, a store, a job."""
-
-
-class BusyError(CmsearchError):
-    """More is asked than can wait."""
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Any:

@@ -18,7 +18,7 @@ from cmsearch.search.merge.relevance import DOUBTFUL
 from cmsearch.search.query.understanding import Understood
 from cmsearch.search.wire import applied_as_json
 from cmsearch.server import context
-from cmsearch.server.items import located
+from cmsearch.server.located import located
 from cmsearch.server.requests import (
     LONGEST,
     Files,

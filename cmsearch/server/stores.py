@@ -14,7 +14,7 @@ from cmsearch.search import engine as engines
 from cmsearch.search.engine import Engine
 from cmsearch.search.wire import hit_as_json
 from cmsearch.server.batching import Batching
-from cmsearch.server.problems import NotThereError
+from cmsearch.server.errors import NotThereError
 from cmsearch.types import Hit
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from cmsearch.errors import CmsearchError
-from cmsearch.server.problems import BusyError
+from cmsearch.server.errors import BusyError
 
 T = TypeVar("T")
 

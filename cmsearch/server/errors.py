@@ -1,0 +1,15 @@
+"""The errors of those who are asked by others: what isn't there, and what can't wait."""
+
+# Tested by tests/e2e/server/test_search.py
+
+from __future__ import annotations
+
+from cmsearch.errors import CmsearchError
+
+
+class NotThereError(CmsearchError):
+    """What a request names isn't there: an item, a store, a job."""
+
+
+class BusyError(CmsearchError):
+    """More is asked than can wait."""
