@@ -16,7 +16,16 @@ from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.rows import NewItem
 from cmsearch.types import Asset, Capture, Encoding, Modality, Part, Space
 
+BEFORE_MARKS = (
+    "DROP TABLE marks",
+    "DROP INDEX notes_by_subject",
+    "DROP INDEX notes_by_value",
+    "CREATE INDEX notes_by_subject ON notes (about, kind)",
+    "CREATE INDEX notes_by_value ON notes (kind, folded, about)",
+)
+"""What makes a catalog one of before there were marks."""
 BEFORE_NOTES = (
+    *BEFORE_MARKS,
     "DROP TABLE notes",
     "ALTER TABLE assets DROP COLUMN taken_source",
     "ALTER TABLE assets DROP COLUMN taken_more",

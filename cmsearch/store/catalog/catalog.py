@@ -44,7 +44,7 @@ class Catalog:
         self._wrote = False
         self._engine = sqlite.engine(path, read_only=read_only, make=make)
         with translated(path), self._engine.begin() as connection:
-            sqlite.bring_up_to_date(connection, path, read_only=read_only)
+            self.format = sqlite.bring_up_to_date(connection, path, read_only=read_only)
         self._watch = self._engine.connect()
         self._watches = 0
         self._watching = threading.Lock()

@@ -105,10 +105,26 @@ notes = Table(
     Column("value", String, nullable=False),
     Column("folded", String, nullable=False),
     Column("rank", Integer, nullable=False),
-    sa.Index("notes_by_subject", "about", "kind"),
-    sa.Index("notes_by_value", "kind", "folded", "about"),
+    sa.Index("notes_by_subject", "about", "kind", "rank"),
+    sa.Index("notes_by_value", "kind", "folded", "about", "rank"),
 )
 """What is noted of files: `asset` is the one that it stands in, `folded` the value without case."""
+marks = Table(
+    "marks",
+    meta,
+    Column("id", Integer, primary_key=True),
+    Column("query", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("file", String),
+    Column("kind", String, nullable=False),
+    Column("locator", String, nullable=False),
+    Column("item", String, nullable=False),
+    Column("verdict", Integer, nullable=False),
+    Column("day", String, nullable=False),
+    sa.Index("marks_by_query", "query", "target"),
+)
+"""What people said is right (1) or wrong (-1) for a query; `file` and `item` are digests."""
 adapters = Table(
     "adapters",
     meta,

@@ -28,7 +28,7 @@ from cmsearch.errors import StoreError
 from cmsearch.store.catalog import budget, schema, sqlite_tables, sqlite_words
 from cmsearch.store.catalog.sqlite_journals import BESIDE
 from cmsearch.store.catalog.sqlite_statements import Prepared
-from cmsearch.store.catalog.sqlite_versions import MIGRATIONS, VERSION, parts
+from cmsearch.store.catalog.sqlite_versions import MIGRATIONS, READABLE, VERSION, parts
 from cmsearch.store.catalog.terms import path_words, text_words
 
 MOST_BYTES = 2**26
@@ -71,15 +71,17 @@ def _common() -> sa.Engine:
     return common
 
 
-def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) -> None:
-    """Make the tables of a new catalog, or bring an older one to this version.
+def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) -> int:
+    """Make the tables of a new catalog, or bring an older one to this version; gives the version
+    that it has then, which is an older one only for one to read.
 
     Raises `StoreError` for a newer one, for another program's database, and for one that has other
     tables than a catalog of its version.
     """
     begin(connection)
-    if _checked(connection, path) == VERSION:
-        return
+    known = _checked(connection, path)
+    if known == VERSION or (read_only and known >= READABLE):
+        return known
     if read_only:
         raise StoreError(
             f"{path} was made by an older cmsearch and can't be brought up to date where it is "
@@ -94,6 +96,7 @@ def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) 
     for version in range(found or VERSION, VERSION):
         _execute(connection, MIGRATIONS[version])
     connection.execute(sa.text(f"PRAGMA user_version = {VERSION}"))
+    return VERSION
 
 
 def begin(connection: sa.Connection) -> None:

@@ -37,10 +37,25 @@ MIGRATIONS = {
         "ALTER TABLE assets ADD COLUMN taken_source VARCHAR",
         "ALTER TABLE assets ADD COLUMN taken_more VARCHAR",
     ),
+    8: (
+        "CREATE TABLE marks (id INTEGER NOT NULL PRIMARY KEY, query VARCHAR NOT NULL, "
+        "target VARCHAR NOT NULL, path VARCHAR NOT NULL, file VARCHAR, kind VARCHAR NOT NULL, "
+        "locator VARCHAR NOT NULL, item VARCHAR NOT NULL, verdict INTEGER NOT NULL, "
+        "day VARCHAR NOT NULL)",
+        "CREATE INDEX marks_by_query ON marks (query, target)",
+        "DROP INDEX IF EXISTS notes_by_subject",
+        "DROP INDEX IF EXISTS notes_by_value",
+        "CREATE INDEX notes_by_subject ON notes (about, kind, rank)",
+        "CREATE INDEX notes_by_value ON notes (kind, folded, about, rank)",
+    ),
 }
 """By the version that they start from, the statements that lead to the next one."""
 VERSION = max(MIGRATIONS) + 1
 """The schema's version, in `PRAGMA user_version`."""
+READABLE = 8
+"""The earliest version that is read as it is where it can't be written: it lacks only marks."""
+MARKED = 9
+"""The first version with marks."""
 
 
 @cache
@@ -52,6 +67,10 @@ def parts(version: int) -> tuple[Mapping[str, sqlite_tables.Layout], Mapping[str
         for table in schema.meta.tables.values()
         for index in table.indexes
     }
+    if version < 9:
+        del known["marks"], indexes["marks_by_query"]
+        indexes["notes_by_subject"] = "notes(about,kind)"
+        indexes["notes_by_value"] = "notes(kind,folded,about)"
     if version < 7:
         del known["changes"]
     if version < 8:

@@ -23,7 +23,7 @@ from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Progress
 from indexer import Indexer
 from indexer.doctor import examine
-from tests import kills
+from tests import damage, kills
 from tests.builders import flip_byte, photo, put, serve, write_files, write_picture
 from tests.processes import script
 
@@ -341,9 +341,13 @@ def test_what_is_no_index_is_not_copied(folder: Path, tmp_path: Path) -> None:
 
 def test_an_index_whose_catalog_is_damaged_says_so(folder: Path, tmp_path: Path) -> None:
     path = folder / DIRECTORY / CATALOG
-    data = path.read_bytes()
-    first, last = 8 * 4096, len(data) - 8 * 4096  # the tables are described at both ends
-    path.write_bytes(data[:first] + bytes(last - first) + data[last:])
+    with damage.catalog(folder) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE tbl_name = 'items'"
+        pages = [row[0] for row in connection.execute(query)]
+    data = bytearray(path.read_bytes())
+    for page in pages:
+        data[(page - 1) * 4096 : page * 4096] = bytes(4096)
+    path.write_bytes(data)
     with open_original(folder) as store, pytest.raises(StoreError, match=r"copied to .*malformed"):
         copy(store, tmp_path / "copy")
     assert [one.name for one in tmp_path.iterdir()] == ["photos"]

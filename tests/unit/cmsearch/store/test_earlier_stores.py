@@ -23,7 +23,7 @@ from indexer import Indexer
 from indexer.doctor import examine
 
 STORES = Path(__file__).parents[3] / "data" / "stores"
-VERSIONS = (1, 2, 3, 4, 5, 6, 7)
+VERSIONS = (1, 2, 3, 4, 5, 6, 7, 8)
 TO_4 = "DROP TABLE adapters; PRAGMA user_version = 4;"
 """What version 5 added, taken away."""
 QUERIES = ("red", "a green thing", "blue", "is a colour", "nothing of the kind")
@@ -89,6 +89,19 @@ def test_a_store_of_an_earlier_version_is_as_good_as_a_new_one(
         assert examine(store, samples=9) == []
     with closing(sqlite3.connect(folder / DIRECTORY / CATALOG)) as opened:
         assert opened.execute("PRAGMA user_version").fetchone() == (sqlite.VERSION,)
+
+
+def test_one_of_version_8_that_cannot_be_written_is_searched_as_it_is(
+    tmp_path: Path, fake_model: str, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = restored(tmp_path / "photos", 8)
+    before = (folder / DIRECTORY / CATALOG).read_bytes()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    found = answers(folder)
+    assert {query: names(hits) for query, hits in found.items()} == {
+        query: names(hits) for query, hits in expected.items()
+    }
+    assert (folder / DIRECTORY / CATALOG).read_bytes() == before
 
 
 def names(hits: list[Any]) -> set[Any]:

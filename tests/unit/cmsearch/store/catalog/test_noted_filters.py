@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from cmsearch.common.arguments import check_filter
 from cmsearch.errors import QueryError
-from cmsearch.store.catalog import asset_rows, items
+from cmsearch.store.catalog import asset_rows, items, schema
 from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.noted_filters import note_conditions
 from cmsearch.types import Filter, Modality, Noted, Notes
 from tests.builders import photo, put, serve
 
@@ -86,6 +88,17 @@ def test_an_index_finds_what_has_a_keyword(catalog: Catalog) -> None:
     with catalog._engine.connect() as connection:
         plan = connection.exec_driver_sql(f"{query} AND folded IN ('dogs')").fetchall()
     assert "notes_by_value" in str(plan) and "SCAN" not in str(plan)
+
+
+def test_indexes_alone_say_which_stars_count(catalog: Catalog) -> None:
+    query = sa.select(schema.assets.c.id).where(*note_conditions(Filter(rating=(4, 5))))
+    compiled = query.compile(
+        dialect=catalog._engine.dialect, compile_kwargs={"literal_binds": True}
+    )
+    with catalog._engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}").fetchall()
+    notes = [str(row) for row in plan if "notes" in str(row)]
+    assert len(notes) == 2 and all("COVERING INDEX" in row for row in notes)
 
 
 @pytest.mark.parametrize(
