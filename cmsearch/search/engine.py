@@ -21,6 +21,8 @@ from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder
 from cmsearch.search.explain import Explanation, explain
 from cmsearch.search.facets import Counting
+from cmsearch.search.listing import MOST as MOST_LISTED
+from cmsearch.search.listing import Part, listed
 from cmsearch.search.merge.relevance import DOUBTFUL
 from cmsearch.search.own_models import Models
 from cmsearch.search.pipeline import Caches, Request, Search, check_ranking, deadline
@@ -41,6 +43,7 @@ from cmsearch.types import (
     Filter,
     FloatArray,
     Hit,
+    Listing,
     Modality,
     Query,
     QueryPart,
@@ -292,6 +295,30 @@ class Engine:
                 return Search(self.store, self._models, self._caches, view, request).hits(asked)[0]
 
             return self._counting.facets(view, where, target, found)
+
+    def listed(
+        self,
+        where: Filter = EVERYTHING,
+        *,
+        target: str = "any",
+        newest: bool = True,
+        offset: int = 0,
+        limit: int = 100,
+    ) -> Listing:
+        """Give the files that pass a filter by when they were taken, those without a time last.
+
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     engine.listed(cmsearch.Filter(path="photos/*cat*")).hits[0].path.name
+        'tabby_cat.jpg'
+
+        Raises `QueryError`.
+        """
+        where = self._checked(target, where)
+        if not isinstance(offset, int) or not 0 <= offset < 2**31:
+            raise QueryError(f"A list begins at 0 or later, not at {offset!r}.")
+        part = Part(newest, offset, min(checked_k(limit), MOST_LISTED))
+        with self.store.reading() as view:
+            return listed(self.store, self._counting, view, where, target, part)
 
     def suggest(self, prefix: str, limit: int = 10) -> list[Suggestion]:
         """Suggest what a beginning may go on as: what is noted, places, cameras, folders, files and

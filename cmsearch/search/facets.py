@@ -63,6 +63,10 @@ class Counting:
             newest = self._newest = view, Things(self._store.catalog, view)
         return newest[1]
 
+    def passing(self, view: View, where: Filter, target: str) -> Mask:
+        """Which files of `things` pass a filter and have items of a target `(n,)`."""
+        return _ByColumns(self._store, self.things(view), where, target).without("")
+
     def facets(
         self, view: View, where: Filter, target: str, search: Search | None = None
     ) -> Facets:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from math import fsum
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from cmsearch.store.catalog import notes, readings
 from cmsearch.store.catalog.notes import Described
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
-from cmsearch.types import Hit, Modality, TextLine
+from cmsearch.types import Hit, Item, Modality, TextLine
 
 SPARE = 16
 """Candidates looked at beyond those wanted, in case some are folded into others."""
@@ -29,6 +30,31 @@ COMPETING = 32
 SPEAKS = 0.5
 """Log-odds from which on text in a picture is shown as what speaks for it."""
 _Folded = tuple[Candidate, list[Candidate]]
+
+
+def plain(store: Store, item: Item, path: str, noted: Described) -> Hit:
+    """An item as a hit that nothing asked for: what it is of, with what is noted of that."""
+    start, end = locators.span(item.locator) or (None, None)
+    return Hit(
+        rank=0,
+        score=0.0,
+        path=store.absolute(path),
+        source=locators.source(item.path, item.locator),
+        modality=item.modality,
+        kind=item.kind,
+        text=item.text,
+        taken=noted.exact(item.taken),
+        start=start,
+        end=end,
+        page=locators.page(item.locator),
+        item=item.id,
+        locator=item.locator,
+        notes=noted.notes,
+        taken_source=noted.source,
+        taken_zone=noted.zone,
+        position=noted.place,
+        town=None if noted.place is None else town_at(*noted.place),
+    )
 
 
 class Hits:
@@ -100,31 +126,15 @@ class Hits:
         copies: Sequence[Candidate],
         noted: Mapping[str, Described],
     ) -> Hit:
-        item, own = candidate.item, noted.get(thing(candidate), notes.NOTHING)
-        start, end = locators.span(item.locator) or (None, None)
-        return Hit(
+        path = thing(candidate)
+        return replace(
+            plain(self._store, candidate.item, path, noted.get(path, notes.NOTHING)),
             rank=rank,
             score=candidate.score,
-            path=self._store.absolute(thing(candidate)),
-            source=locators.source(item.path, item.locator),
-            modality=item.modality,
-            kind=item.kind,
-            text=item.text,
-            taken=own.exact(item.taken),
             stages=_rounded(candidate),
             relevance=relevance(candidate.score),
             copies=self._copies(candidate, copies),
-            start=start,
-            end=end,
-            page=locators.page(item.locator),
-            item=item.id,
-            locator=item.locator,
             cosine=candidate.cosine,
-            notes=own.notes,
-            taken_source=own.source,
-            taken_zone=own.zone,
-            position=own.place,
-            town=None if own.place is None else town_at(*own.place),
             lines=self._lines(candidate),
             copy_items=tuple(own.item.id for own in copies),
         )

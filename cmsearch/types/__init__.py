@@ -43,6 +43,7 @@ from cmsearch.types.search import (
     EncodedQuery,
     Filter,
     Hit,
+    Listing,
     Query,
     QueryPart,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "Hit",
     "IdArray",
     "Item",
+    "Listing",
     "Modality",
     "Noted",
     "Notes",

@@ -202,3 +202,15 @@ class Hit:
     """The lines of text in a picture that it is, or that speak for the picture."""
     copy_items: tuple[int, ...] = ()
     """The numbers of the items that were folded into it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A part of the files that pass a filter, in the order of time."""
+
+    total: int
+    """How many pass."""
+    offset: int
+    """How many come before."""
+    hits: tuple[Hit, ...]
+    """The files; each by its first item, without score and relevance."""

@@ -43,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
 SEARCH = (
     {"query"}, {"own_models", "retrieve"}, {"rank"}, {"hybrid", "merge"},
     {"direction", "hits"}, {"facets", "pipeline", "explain", "wire"},
-    {"suggest"}, {"engine"}, {"pages"},
+    {"listing", "suggest"}, {"engine"}, {"pages"},
 )  # fmt: skip
 """Within `search` each may import what stands before it."""
 STRINGS = {("cmsearch.commands.table", "indexer.commands")}

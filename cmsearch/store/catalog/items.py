@@ -55,14 +55,14 @@ def of_embeddings(
 def numbered(catalog: Catalog, number: int) -> Item | None:
     """The item of a number, as in `Hit.item`; None if it is gone."""
     with understood(catalog.path):
-        return next(map(_item, catalog.run(statements.ITEMS, items=listing({number}))), None)
+        return next(map(item_of_row, catalog.run(statements.ITEMS, items=listing({number}))), None)
 
 
 def _described(catalog: Catalog, rows: Mapping[int, Sequence[Any]]) -> dict[int, Item]:
     """The items of rows by their embeddings, which are kept for the next who reads this state."""
     known = catalog.known_items()
     with understood(catalog.path):
-        found = {number: known.get(number) or _item(row) for number, row in rows.items()}
+        found = {number: known.get(number) or item_of_row(row) for number, row in rows.items()}
     known |= {one: item for one, item in found.items() if len(item.text or "") <= _SHORT}
     return found
 
@@ -338,11 +338,10 @@ def _decoded(blobs: Sequence[Any], dim: int) -> FloatArray:
     return vectors.reshape(len(blobs), dim)
 
 
-def _item(row: Sequence[Any]) -> Item:
+def item_of_row(row: Sequence[Any]) -> Item:
+    """The item of a row as `statements.ITEMS` has it. Raises `TypeError`, `ValueError`."""
     number, path, modality, kind, text, about, locator, digest, taken = row[1:10]
-    if not isinstance(path, str) or not isinstance(kind, str) or not isinstance(locator, str):
-        raise TypeError("a text is a string")
-    if not isinstance(text or "", str) or not isinstance(about or "", str):
+    if not all(isinstance(one, str) for one in (path, kind, locator, text or "", about or "")):
         raise TypeError("a text is a string")
     if len(locator) > MAX_LOCATOR:
         raise ValueError("a place in a file is a few numbers")

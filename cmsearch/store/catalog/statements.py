@@ -51,6 +51,20 @@ WITH_VECTORS = Prepared(
 )
 """The same of all embeddings of some items in a space, with their vectors, in order."""
 
+FIRST_OF_FILES = Prepared(
+    sa.select(items.c.asset, *_item)
+    .join(assets, items.c.asset == assets.c.id)
+    .join(_described, items.c.about == _described.c.id, isouter=True)
+    .where(
+        items.c.id.in_(
+            sa.select(sa.func.min(_of.c.id))
+            .where(_of.c.asset.in_(listed("assets")), _of.c.about.is_(None))
+            .group_by(_of.c.asset)
+        )
+    )
+)
+"""Of some files the first item that is about no other: the file, and what an item is made of."""
+
 _in_files = (
     sa.select(assets.c.path, embeddings.c.id, items.c.id)
     .join(items, items.c.asset == assets.c.id)

@@ -1,0 +1,54 @@
+"""The route that lists files by their days."""
+
+# Tested by tests/e2e/server/test_listing.py
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+
+from cmsearch.search.listing import MOST
+from cmsearch.server import context
+from cmsearch.server.requests import Filters, filter_of
+from cmsearch.server.stores import hit_in
+
+router = APIRouter(prefix="/v1", tags=["items"])
+
+
+class Part(Filters):
+    """Which part of which files is wanted; the filters are those of a search."""
+
+    store: str | None = Field(None, max_length=255)
+    target: str = Field("any", max_length=50, examples=["any", "image", "video"])
+    order: Literal["newest", "oldest"] = "newest"
+    offset: int = Field(0, ge=0, lt=2**31)
+    limit: int = Field(100, ge=1, le=MOST)
+
+
+@router.get("/items", summary="The files, by when they were taken")
+async def listing(request: Request, part: Annotated[Part, Query()]) -> dict[str, Any]:
+    """Files that pass filters, those without a time last; of each its first item, as hits have it,
+    and the `total` of them.
+    """
+    own = context.of(request)
+    served = own.stores.get(part.store)
+    given = {name: getattr(part, name) for name in Filters.model_fields}
+
+    def found(_: Any) -> dict[str, Any]:
+        listed = served.engine.listed(
+            filter_of(Filters(**given)),
+            target=part.target,
+            newest=part.order == "newest",
+            offset=part.offset,
+            limit=part.limit,
+        )
+        return {
+            "store": served.name,
+            "total": listed.total,
+            "offset": listed.offset,
+            "hits": [hit_in(served, hit) for hit in listed.hits],
+        }
+
+    return await own.work.run(request, found)
