@@ -21,21 +21,24 @@ _FIRST_DAY = datetime(2020, 1, 1, 12)
 _CAMERAS = ("Canon EOS R5", "NIKON Z 6", "iPhone 15", "Pixel 8")
 
 
-def fill(folder: Path, count: int, dim: int = 512) -> None:
+WORLDS = Space("bench", "worlds", "0", "made up", 512)
+
+
+def fill(folder: Path, count: int, space: Space = WORLDS) -> None:
     """A store of a folder, that isn't published yet."""
     folder.mkdir(parents=True, exist_ok=True)
-    world = World(dim)
+    world = World(space.dim)
     with Store(folder / DIRECTORY, folder) as store:
         with store.catalog.writing() as writer:
-            space = writer.put_space(Space("bench", "worlds", "0", "made up", dim), "numpy")
-            writer.put_bank(space, world.texts(300, 3))
+            own = writer.put_space(space, "numpy")
+            writer.put_bank(own, world.texts(300, 3))
         (made,) = store.catalog.generations()
         with store.catalog.writing() as writer:
             writer.serve(made.id)
         with store.catalog.connected() as connection:
             done = 0
             for page in world.photos(count):
-                _add(connection, space, done, page)
+                _add(connection, own, done, page)
                 connection.commit()
                 done += len(page)
             sqlite_words.make(connection)

@@ -2,6 +2,7 @@
 
     python -m scripts.bench.serve_load [--store DIR] [--queries 300] [--clients 32] [--seconds 60]
         [--only one busy ratio] [--target any]
+    python -m scripts.bench.serve_load --make DIR [--items 100000] [--captions]
 
 Prints, as JSON,
 
@@ -10,8 +11,9 @@ Prints, as JSON,
   copy of the store, with the memory of the service at the start, in the middle and at the end;
 - ratio: searches a second of these clients without indexing, over those of one at a time.
 
-Without --store one of a thousand pictures with captions is made, with `lite` as its encoder; one of
-any size is made by `scripts/bench/search_cost.py --folder DIR`, and a folder with it is a --store.
+Without --store one of a thousand pictures with captions is made, with `lite` as its encoder. --make
+makes one of any size and keeps it: photographs with vectors of `worlds` in the space of `lite`, or
+half as many, each with a caption. Queries are each the halves of two of 300 captions.
 """
 
 from __future__ import annotations
@@ -35,8 +37,9 @@ from urllib.parse import urlencode
 import numpy as np
 import psutil
 
-from cmsearch.store.store import DIRECTORY
-from scripts.bench import search_cost
+from cmsearch.models.encoders.lite_recipe import SPACE
+from cmsearch.store.store import DIRECTORY, Store
+from scripts.bench import big_store, search_cost
 from tests.processes import Process, environment, script
 
 WARM = 50
@@ -54,7 +57,13 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--only", nargs="+", choices=["one", "busy", "ratio"])
     parser.add_argument("--target", default="any")
+    parser.add_argument("--make", type=Path, help="make a store in this folder, and end")
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--captions", action="store_true", help="half of the items are captions")
     asked = parser.parse_args()
+    if asked.make is not None:
+        make(asked.make, asked.items, captions=asked.captions)
+        return 0
     parts = asked.only or ["one", "busy", "ratio"]
     with tempfile.TemporaryDirectory() as place:
         folder = asked.store or Path(place, "made")
@@ -73,6 +82,16 @@ def main() -> int:
                 service.ask_for(0, WARM)
                 _tell("busy", busy(service, copied, asked.clients, asked.seconds))
     return 0
+
+
+def make(folder: Path, items: int, *, captions: bool) -> None:
+    """A published store with the encoder `lite`."""
+    if captions:
+        search_cost.fill(folder, items // 2)
+        return
+    big_store.fill(folder, items, SPACE)
+    with Store(folder / DIRECTORY) as store:
+        store.publish()
 
 
 class Service:

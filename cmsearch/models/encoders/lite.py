@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from math import log
 from pathlib import Path
@@ -54,6 +55,7 @@ class LiteEncoder:
         self._lock = threading.Lock()
         self._tokenizer_: tokenizers.Tokenizer | None = None
         self._words = WordTokens(self._prompted, DIM)
+        self._asked = WordTokens(self._prompted_at_once, DIM)
         self.space = SPACE
         self.capabilities = Capabilities(
             modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
@@ -82,8 +84,12 @@ class LiteEncoder:
         if modality is Modality.IMAGE:
             vectors, tokens, features = self._sessions.run("image", np.stack(batch))
             return Encoding(vectors, tokens, np.ones(tokens.shape[:2], np.float32), features)
-        vectors = self._sentences([text.ids for text in batch])
-        return Encoding(vectors, *self._words.of([_weighed(text) for text in batch], _most(role)))
+        rows, words = [text.ids for text in batch], [_weighed(text) for text in batch]
+        if role is Role.DOCUMENT:  # many batches are encoded at once as it is
+            return Encoding(self._sentences(rows), *self._words.of(words, _most(role)))
+        vectors = self._helpers.submit(self._sentences, rows)
+        tokens, weights = self._asked.of(words, _most(role))
+        return Encoding(vectors.result(), tokens, weights)
 
     def words(self, batch: Sequence[Words], role: Role) -> list[list[str]]:
         """The word that each token of n prepared texts stands for."""
@@ -119,6 +125,17 @@ class LiteEncoder:
     def _sentences(self, rows: Sequence[Sequence[int]]) -> FloatArray:
         vectors: FloatArray = self._sessions.run("text", *pad(rows))[0]
         return vectors
+
+    @cached_property
+    def _helpers(self) -> ThreadPoolExecutor:
+        """Threads that share the work of a query, for which somebody waits."""
+        return ThreadPoolExecutor(cpu_count(), thread_name_prefix="cmsearch-lite")
+
+    def _prompted_at_once(self, words: Sequence[tuple[int, ...]]) -> FloatArray:
+        """As `_prompted`, a share of the words on each processor."""
+        size = min(_PROMPTS, -(-len(words) // cpu_count()))
+        pages = [words[at : at + size] for at in range(0, len(words), size)]
+        return np.concatenate(list(self._helpers.map(self._prompted, pages)))
 
     def _prompted(self, words: Sequence[tuple[int, ...]]) -> FloatArray:
         """The vectors `(n, dim)` of words, given as their pieces, each in the prompt."""
