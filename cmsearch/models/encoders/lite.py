@@ -55,7 +55,6 @@ class LiteEncoder:
         self._lock = threading.Lock()
         self._tokenizer_: tokenizers.Tokenizer | None = None
         self._words = WordTokens(self._prompted, DIM)
-        self._asked = WordTokens(self._prompted_at_once, DIM)
         self.space = SPACE
         self.capabilities = Capabilities(
             modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
@@ -88,7 +87,7 @@ class LiteEncoder:
         if role is Role.DOCUMENT:  # many batches are encoded at once as it is
             return Encoding(self._sentences(rows), *self._words.of(words, _most(role)))
         vectors = self._helpers.submit(self._sentences, rows)
-        tokens, weights = self._asked.of(words, _most(role))
+        tokens, weights = self._words.of(words, _most(role), self._prompted_at_once)
         return Encoding(vectors.result(), tokens, weights)
 
     def words(self, batch: Sequence[Words], role: Role) -> list[list[str]]:

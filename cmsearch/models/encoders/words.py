@@ -38,14 +38,19 @@ class WordTokens(Generic[Word]):
         self._known: dict[Word, FloatArray] = {}
 
     def of(
-        self, texts: Sequence[Sequence[tuple[Word, float]]], most: int
+        self,
+        texts: Sequence[Sequence[tuple[Word, float]]],
+        most: int,
+        encode: Callable[[Sequence[Word]], FloatArray] | None = None,
     ) -> tuple[FloatArray, FloatArray]:
         """Tokens `(n, t, dim)` and weights `(n, t)` of n texts, each its words with their weights.
 
-        Of each text the `most` heaviest words, in its order.
+        Of each text the `most` heaviest words, in its order. New words are encoded by `encode` if
+        it is given.
         """
         kept = [heaviest(words, most) for words in texts]
-        vectors = self._vectors(list(dict.fromkeys(word for words in kept for word, _ in words)))
+        asked = list(dict.fromkeys(word for words in kept for word, _ in words))
+        vectors = self._vectors(asked, encode or self._encode)
         length = max(1, *(len(words) for words in kept))
         tokens = np.zeros((len(kept), length, self._dim), np.float32)
         weights = np.zeros((len(kept), length), np.float32)
@@ -54,12 +59,14 @@ class WordTokens(Generic[Word]):
                 tokens[row, column], weights[row, column] = vectors[word], weight
         return tokens, weights
 
-    def _vectors(self, words: Sequence[Word]) -> dict[Word, FloatArray]:
+    def _vectors(
+        self, words: Sequence[Word], encode: Callable[[Sequence[Word]], FloatArray]
+    ) -> dict[Word, FloatArray]:
         known = self._known
         new = [word for word in words if word not in known]
         found = {word: known[word] for word in words if word in known}
         if new:
-            found |= dict(zip(new, self._encode(new), strict=True))
+            found |= dict(zip(new, encode(new), strict=True))
             # A new dictionary, since other threads may be reading the old one.
             self._known = dict([*known.items(), *((word, found[word]) for word in new)][-_KNOWN:])
         return found

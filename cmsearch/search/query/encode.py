@@ -130,16 +130,21 @@ def _encode_pictures(encoder: Encoder, pictures: list[Picture]) -> list[EncodedQ
 
 def _encode(encoder: Encoder, contents: Sequence[Any], modality: Modality) -> list[EncodedQuery]:
     size = encoder.capabilities.batch_size
-    found: list[EncodedQuery] = []
+    if modality is Modality.TEXT:  # those of a length fill up less of a batch
+        places = sorted(range(len(contents)), key=lambda place: len(contents[place]))
+    else:
+        places = list(range(len(contents)))
+    found: dict[int, EncodedQuery] = {}
     for start in range(0, len(contents), size):
-        some = contents[start : start + size]
+        own = places[start : start + size]
+        some = [contents[place] for place in own]
         prepared = [encoder.prepare(content, modality) for content in some]
         batch = checked(encoder, encoder.encode(prepared, modality, Role.QUERY), len(some))
         for row, content in enumerate(some):
             tokens = None if batch.tokens is None else batch.tokens[row]
             weights = None if batch.weights is None else batch.weights[row]
-            found.append(EncodedQuery(modality, content, batch.vectors[row], tokens, weights))
-    return found
+            found[own[row]] = EncodedQuery(modality, content, batch.vectors[row], tokens, weights)
+    return [found[place] for place in range(len(contents))]
 
 
 def _joined(rows: Sequence[FloatArray | None]) -> FloatArray | None:
