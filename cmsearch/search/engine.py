@@ -19,7 +19,7 @@ from cmsearch.models.fusion_network import Fused
 from cmsearch.models.loading import resolved
 from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder
-from cmsearch.search.explain import Explanation, explain
+from cmsearch.search.explain import Among, Explanation, explain
 from cmsearch.search.facets import Counting
 from cmsearch.search.listing import MOST as MOST_LISTED
 from cmsearch.search.listing import Part, listed
@@ -368,7 +368,15 @@ class Engine:
             weights = scales(asked[0], view.background, Modality.IMAGE)
             return self._models.fuser(view.space)(asked[0].parts, weights)
 
-    def explain(self, query: str | Query, path: str | Path) -> Explanation:
+    def explain(
+        self,
+        query: str | Query,
+        path: str | Path,
+        *,
+        where: Filter = EVERYTHING,
+        ranking: Ranking = DEFAULT,
+        depth: int | None = None,
+    ) -> Explanation:
         """Say why a picture of the store ranks as it does for a text, or for a `Query` of one
         picture and one text.
 
@@ -377,9 +385,15 @@ class Engine:
         >>> why.rank, [word.text for word in why.words]
         (1, ['tabby', 'cat'])
 
-        Raises `QueryError`, also for a path that is no picture of the store.
+        `where` and `ranking` are those of the search in which it was found. Its rank and stages are
+        looked for among the best `depth` hits, by default among all. Raises `QueryError`, also for
+        a path that is no picture of the store.
         """
-        return explain(self, query, checked_path(path, "The picture to explain"))
+        among = Among(
+            self._checked("image", where), ranking, None if depth is None else checked_k(depth)
+        )
+        check_ranking(ranking)
+        return explain(self, query, checked_path(path, "The picture to explain"), among)
 
     def _checked(self, target: Any, where: Any) -> Filter:
         """The filter as the store knows its path; raises `QueryError` for what is none, and for

@@ -20,6 +20,7 @@ from cmsearch.search.rank.attention import attention_map, centred
 from cmsearch.search.rank.banks import Banks
 from cmsearch.search.rank.second_stage import Ranking, stages
 from cmsearch.search.rank.stages import Table, defaults
+from cmsearch.search.regions import REGIONS, SIDE
 from cmsearch.store.catalog import files, fulltext, items, notes
 from cmsearch.store.catalog.fulltext import Scope
 from cmsearch.store.store import Store
@@ -38,15 +39,8 @@ from cmsearch.types import (
     TextLine,
 )
 
-SIDE = 3
-REGIONS = (
-    *("top left", "top", "top right"),
-    *("left", "centre", "right"),
-    *("bottom left", "bottom", "bottom right"),
-    "whole picture",
-)
-"""A picture's tokens in their order: its cells row by row and, with most encoders, all of it."""
 EVERYTHING = Filter()
+DEFAULT = Ranking()
 _FIRST = 100  # hits looked through for the picture; then eight times as many
 _MOST = 10_000
 
@@ -92,9 +86,11 @@ class Explanation:
     path: Path
     """The absolute path of the picture."""
     pictures: int
-    """The number of pictures in the store."""
+    """The number of pictures in the store, or of those that pass the filter."""
     rank: int | None = None
-    """Its rank among them; None if the approximate index doesn't find it."""
+    """Its rank among them; None if it isn't found, as by the approximate index, or is deeper than
+    was looked.
+    """
     score: float | None = None
     """The score of its hit."""
     relevance: float | None = None
@@ -154,13 +150,29 @@ class Searcher(Protocol):
         """The encoder of its space."""
         ...
 
-    def search(self, query: str | Query, *, target: str, k: int, where: Filter) -> list[Hit]:
+    def search(
+        self, query: str | Query, *, target: str, k: int, where: Filter, ranking: Ranking
+    ) -> list[Hit]:
         """Give the best hits for a query."""
         ...
 
     def transform(self, *, image: Any, text: str) -> Fused:
         """Give a picture and a text as one vector."""
         ...
+
+
+class Among(NamedTuple):
+    """The hits among which a picture is explained, and how they are found."""
+
+    where: Filter = EVERYTHING
+    """What they pass."""
+    ranking: Ranking = DEFAULT
+    """What orders them."""
+    depth: int | None = None
+    """How many are looked through; None looks through all."""
+
+
+ALL = Among()
 
 
 class _Asked(NamedTuple):
@@ -171,7 +183,7 @@ class _Asked(NamedTuple):
     picture: QueryPart | None = None
 
 
-def explain(engine: Searcher, query: str | Query, path: Path) -> Explanation:
+def explain(engine: Searcher, query: str | Query, path: Path, among: Among = ALL) -> Explanation:
     """Why the picture at `path` ranks as it does for a text, or for a picture and a text.
 
     Raises `QueryError` for a query that can't be searched for or is another one, and for a path
@@ -180,7 +192,7 @@ def explain(engine: Searcher, query: str | Query, path: Path) -> Explanation:
     asked = _asked(query)
     engine.encoder  # noqa: B018  # it may take seconds to load, for which no state needs to be kept
     with engine.store.reading() as view:
-        return _explained(engine, view, engine.encoder, asked, path)
+        return _explained(engine, view, asked, path, among)
 
 
 def _asked(query: Any) -> _Asked:
@@ -198,14 +210,16 @@ def _asked(query: Any) -> _Asked:
 
 
 def _explained(
-    engine: Searcher, view: View, encoder: Encoder, asked: _Asked, path: Path
+    engine: Searcher, view: View, asked: _Asked, path: Path, among: Among
 ) -> Explanation:
+    encoder = engine.encoder
     name, embedding = _located(engine.store, view, path)
     place, text = engine.store.absolute(name), asked.text
-    hit = _hit(engine, asked.query, place, "image", EVERYTHING)
+    hit = _hit(engine, asked.query, place, "image", among)
     scores = hit.stages if hit else {}
     own = Filter(path=f"./{escape(name)}")
-    caption = _hit(engine, asked.query, place, "caption", own) if "caption" in scores else None
+    has_caption = "caption" in scores
+    caption = _hit(engine, asked.query, place, "caption", Among(own)) if has_caption else None
     kept = engine.store.catalog.stages(view.space_id)
     table = defaults(encoder.space.encoder, kept)
     words = _words(encoder, table, text, engine.store, embedding)
@@ -213,7 +227,7 @@ def _explained(
     return Explanation(
         text,
         place,
-        pictures=len(view.indexes[Modality.IMAGE]),
+        pictures=_count(engine.store, view, among.where),
         rank=hit.rank if hit else None,
         score=hit.score if hit else None,
         relevance=hit.relevance if hit else None,
@@ -227,6 +241,13 @@ def _explained(
         notes=noted.notes,
         taken_source=noted.source,
     )
+
+
+def _count(store: Store, view: View, where: Filter) -> int:
+    """How many pictures pass a filter."""
+    if where == EVERYTHING:
+        return len(view.indexes[Modality.IMAGE])
+    return len(items.embedding_ids(store.catalog, view.space_id, Modality.IMAGE, None, where))
 
 
 def _joined(engine: Searcher, encoder: Encoder, asked: _Asked) -> Joined | None:
@@ -258,14 +279,16 @@ def _located(store: Store, view: View, path: Path) -> tuple[str, int]:
 
 
 def _hit(
-    engine: Searcher, query: str | Query, place: Path, target: str, where: Filter
+    engine: Searcher, query: str | Query, place: Path, target: str, among: Among
 ) -> Hit | None:
-    """The best hit of a kind for the picture at `place`, however deep it is."""
+    """The best hit of a kind for the picture at `place`, however deep it is among those meant."""
+    where, ranking, depth = among
     k = _FIRST
     while True:
-        hits = engine.search(query, target=target, k=k, where=where)
+        k = k if depth is None else min(k, depth)
+        hits = engine.search(query, target=target, k=k, where=where, ranking=ranking)
         best = next((hit for hit in hits if hit.path == place), None)
-        if best is not None or len(hits) < k:
+        if best is not None or len(hits) < k or k == depth:
             return best
         k *= 8
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cmsearch.common.text import json_line, native, storable
+from cmsearch.search.regions import REGIONS
 from cmsearch.types import (
     Applied,
     Facet,
@@ -26,9 +28,12 @@ from cmsearch.types import (
 )
 
 if TYPE_CHECKING:
+    from cmsearch.search.explain import Explanation, Joined, Word
     from cmsearch.search.rank.second_stage import Ranking
 
 T = TypeVar("T")
+NO_REGIONS = "No regions: the model gives none, or no word of the query weighs anything."
+"""Why an explanation without words has no drawing."""
 
 
 def as_json(hit: Hit) -> bytes:
@@ -103,6 +108,55 @@ def applied_as_json(one: Applied) -> dict[str, Any]:
     }
 
 
+def explanation_as_json(found: Explanation) -> dict[str, Any]:
+    """An explanation in JSON's types; docs/search.md has what each field holds.
+
+    `drawn` is for who draws it.
+    """
+    return {
+        "query": found.query,
+        "path": str(found.path),
+        "pictures": found.pictures,
+        "rank": found.rank,
+        "score": found.score,
+        "relevance": found.relevance,
+        "stages": dict(found.stages),
+        "caption": found.caption,
+        "lines": [line_as_json(line) for line in found.lines],
+        "matched": list(found.matched),
+        "words": [_word_as_json(word) for word in found.words],
+        "crop": found.crop and list(found.crop),
+        "joined": found.joined and _joined_as_json(found.joined),
+        "drawn": None,
+        "taken_source": found.taken_source,
+        **asdict(found.notes),
+    }
+
+
+def _word_as_json(word: Word) -> dict[str, Any]:
+    attention = zip(REGIONS, word.attention.tolist(), strict=False)
+    return {
+        "word": word.text,
+        "weight": word.weight,
+        "similarity": word.similarity,
+        "attention": {region: round(share, 6) for region, share in attention},
+    }
+
+
+def _joined_as_json(joined: Joined) -> dict[str, Any]:
+    fused = joined.fused
+    image, text = fused.shares.tolist()
+    return {
+        "trained": fused.is_trained,
+        "image": image,
+        "text": text,
+        "added": fused.added,
+        "words": list(joined.words),
+        "by_text": fused.by_text.tolist(),
+        "by_image": fused.by_image.tolist(),
+    }
+
+
 def _applied(fields: Mapping[str, Any]) -> Applied:
     spans = (
         (date.fromisoformat(first), date.fromisoformat(last)) for first, last in fields["days"]
@@ -151,7 +205,7 @@ def hit_from_json(fields: Mapping[str, Any]) -> Hit:
         locator=str(fields["locator"]),
         cosine=float(fields.get("cosine", 0.0)),
         applied=tuple(map(_applied, fields.get("applied", ()))),
-        notes=_notes(fields),
+        notes=notes_from_json(fields),
         taken_source=_optional(str, fields.get("taken_source")),
         taken_zone=_optional(str, fields.get("taken_zone")),
         position=_position(fields.get("position")),
@@ -168,7 +222,8 @@ def _position(value: Any) -> tuple[float, float] | None:
     return north, east
 
 
-def _notes(fields: Mapping[str, Any]) -> Notes:
+def notes_from_json(fields: Mapping[str, Any]) -> Notes:
+    """What is noted of a hit or of an explanation, of its fields."""
     lists = {
         name: tuple(map(str, fields.get(name) or ()))
         for name in Notes.__dataclass_fields__

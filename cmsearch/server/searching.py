@@ -34,33 +34,33 @@ router = APIRouter(prefix="/v1", tags=["search"])
 MOST_FILES = 16
 """Files that may come with a search."""
 Check = Callable[[], None]
+SEARCH_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": SearchBody.model_json_schema()},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "request": {"type": "string", "description": "The body as JSON."},
+                    "image": {"type": "string", "format": "binary"},
+                    "audio": {"type": "string", "format": "binary"},
+                },
+            }
+        },
+    },
+}
+"""What a search is described as."""
 
 
 @router.post(
     "/search",
     summary="Search by a text, pictures, recordings, or several of them",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": SearchBody.model_json_schema()},
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "properties": {
-                            "request": {"type": "string", "description": "The body as JSON."},
-                            "image": {"type": "string", "format": "binary"},
-                            "audio": {"type": "string", "format": "binary"},
-                        },
-                    }
-                },
-            },
-        }
-    },
+    openapi_extra={"requestBody": SEARCH_BODY},
 )
 async def search(request: Request) -> dict[str, Any]:
     """The hits of a search, the best first; the body is JSON, or a form with it and files."""
-    body, files = await _asked(request)
+    body, files = await asked(request)
     return await _searched(request, body, files)
 
 
@@ -76,7 +76,8 @@ async def search_by_link(
     return await _searched(request, SearchBody(store=store, query=q, target=target, k=k), ())
 
 
-async def _asked(request: Request) -> tuple[SearchBody, Files]:
+async def asked(request: Request) -> tuple[SearchBody, Files]:
+    """The body of a search, and the files that came with it."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         return _read(await request.body()), ()
@@ -113,16 +114,16 @@ def _found(served: Served, body: SearchBody, files: Files, check: Check) -> dict
     query = query_of(body, files, lambda item: located(served, item))
     where = filter_of(body.filters)
     engine = served.engine
-    asked = Understood(query, where, ()) if body.literal else engine.understand(query, where)
-    encoded = served.batching.encoded(asked.query)
+    meant = Understood(query, where, ()) if body.literal else engine.understand(query, where)
+    encoded = served.batching.encoded(meant.query)
     check()
     hits = engine.search(
-        encoded, target=body.target, k=body.k, where=asked.where, ranking=ranking_of(body.ranking)
+        encoded, target=body.target, k=body.k, where=meant.where, ranking=ranking_of(body.ranking)
     )
     return {
         "store": served.name,
         "hits": [hit_in(served, hit) for hit in hits],
-        "applied": [applied_as_json(one) for one in asked.applied],
+        "applied": [applied_as_json(one) for one in meant.applied],
         "doubtful": all(hit.relevance < DOUBTFUL for hit in hits),
         "seconds": round(perf_counter() - begun, 4),
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 from cmsearch.common.text import printable
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.media.thumbnails import picture
-from cmsearch.search.explain import SIDE, Explanation, Word
+from cmsearch.search.explain import Explanation, Word
+from cmsearch.search.regions import SIDE
+from cmsearch.search.wire import NO_REGIONS
 from cmsearch.show.marks import marked
 from cmsearch.types import FloatArray
 
@@ -27,6 +31,7 @@ _LEAST = (440, 192)
 _MARGIN, _GAP, _HEAD, _LABEL, _SCALE, _LINE = 24, 20, 78, 58, 36, 21
 _PAPER, _INK, _GREY = "#ffffff", "#1f2328", "#59636e"
 _BAR = (64, 10)
+_LIGHTEST = 1e-9  # a word that weighs nothing has a drawing of its own
 _HALF = 40  # pixels of the longest bar of evidence, to either side
 _FOR, _AGAINST = "#2563eb", "#d97706"
 
@@ -39,6 +44,29 @@ def read(path: Path) -> Image.Image:
         raise MediaError(f"The picture {path} can't be read: {error}.") from error
 
 
+def png(explanation: Explanation, picture: Image.Image) -> bytes:
+    """What `draw` gives as the bytes of a PNG. Raises `QueryError` likewise."""
+    file = BytesIO()
+    draw(explanation, picture).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def of_word(explanation: Explanation, which: str) -> Explanation:
+    """The explanation with one of its words alone: `which` is that word, or its number from 0.
+
+    Raises `QueryError` where there is none.
+    """
+    texts = [word.text for word in explanation.words]
+    if not texts:
+        raise QueryError(NO_REGIONS)
+    numbers = {str(number): number for number in range(len(texts))}
+    number = texts.index(which) if which in texts else numbers.get(which)
+    if number is None:
+        named = ", ".join(texts)
+        raise QueryError(f"There is no word {which!r} with regions; there are: {named}.")
+    return replace(explanation, words=(explanation.words[number],))
+
+
 def draw(explanation: Explanation, picture: Image.Image) -> Image.Image:
     """The picture under the attention of all words by their weights, beside the heaviest words.
 
@@ -48,9 +76,11 @@ def draw(explanation: Explanation, picture: Image.Image) -> Image.Image:
     is paler. Raises `QueryError` for an explanation without regions.
     """
     if not explanation.words:
-        raise QueryError("There are no regions to draw.")
+        raise QueryError(NO_REGIONS)
     heaviest = _heaviest(explanation.words)
-    mean = np.sum([word.weight * word.attention for word in explanation.words], axis=0)
+    weights = [max(word.weight, _LIGHTEST) for word in explanation.words]
+    attention = [word.attention for word in explanation.words]
+    mean: FloatArray = np.average(attention, axis=0, weights=weights).astype(np.float32)
     top = _highest(mean)
     word_top = max(_highest(word.attention) for word in heaviest)
     large, small = _fitted(picture, _LARGE), _fitted(picture, _SMALL)
@@ -65,7 +95,7 @@ def draw(explanation: Explanation, picture: Image.Image) -> Image.Image:
     heated = _heated(large, mean / top, explanation.crop)
     sheet.paste(marked(heated, explanation.lines), (_MARGIN, _HEAD))
     foot = _HEAD + large.height + 12
-    _write_scale(sheet, (_MARGIN, foot), f"attention of all words, 0 to {top:.0%}", room)
+    _write_scale(sheet, (_MARGIN, foot), f"{_attending(explanation.words)}, 0 to {top:.0%}", room)
     _write_stages(sheet, explanation, (_MARGIN, foot + _SCALE), room)
     foot = _HEAD + rows * (small.height + _LABEL)
     _write_scale(sheet, (_MARGIN + room + _GAP, foot), f"a word, 0 to {word_top:.0%}", panel)
@@ -75,6 +105,11 @@ def draw(explanation: Explanation, picture: Image.Image) -> Image.Image:
         sheet.paste(_heated(small, word.attention / word_top, explanation.crop), corner)
         _write_label(sheet, word, (left, corner[1] + small.height + 6), panel)
     return sheet
+
+
+def _attending(words: Sequence[Word]) -> str:
+    named = f"“{printable(words[0].text)}”" if len(words) == 1 else "all words"
+    return f"attention of {named}"
 
 
 def _heaviest(words: Sequence[Word]) -> list[Word]:

@@ -41,8 +41,8 @@ ARROWS: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 SEARCH = (
-    {"query"}, {"own_models", "retrieve"}, {"rank"}, {"hybrid", "merge"},
-    {"direction", "hits"}, {"facets", "pipeline", "explain", "wire"},
+    {"query", "regions"}, {"own_models", "retrieve"}, {"rank"}, {"hybrid", "merge"},
+    {"direction", "explain", "hits"}, {"facets", "pipeline", "wire"},
     {"listing", "suggest"}, {"engine"}, {"pages"},
 )  # fmt: skip
 """Within `search` each may import what stands before it."""

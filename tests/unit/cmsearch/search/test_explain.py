@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import cmsearch
-from cmsearch import Engine, Hit, Modality, QueryError, Role
+from cmsearch import Engine, Filter, Hit, Modality, QueryError, Ranking, Role
 from cmsearch.models.encoders import lite
 from cmsearch.models.encoders.open_clip import load as load_open_clip
 from cmsearch.models.encoders.open_clip_export import OpenClipReference
@@ -106,6 +106,30 @@ def test_a_picture_beyond_the_reranked_ones_has_its_rank(tmp_path: Path, fake_mo
     with cmsearch.open(tmp_path) as engine:
         found = engine.explain("red", tmp_path / "129.png")
     assert (found.rank, found.pictures) == (130, 130)
+
+
+def test_a_picture_is_explained_among_the_hits_that_are_meant(engine: Engine, folder: Path) -> None:
+    green, blue = folder / "sub" / "corner[1].png", folder / "corner[1].png"
+    among = engine.explain("blue", blue, where=Filter(path="./corner*"))
+    assert (among.rank, among.pictures) == (1, 1)
+    outside = engine.explain("blue", blue, where=Filter(path="sub"))
+    assert (outside.rank, outside.score, outside.stages) == (None, None, {})
+    assert [word.text for word in outside.words] == ["blue"]
+    ranked = engine.explain("blue", green, ranking=Ranking(match="picture", rerank="none"))
+    (hit,) = (
+        hit
+        for hit in engine.search(
+            "blue", target="image", ranking=Ranking(match="picture", rerank="none")
+        )
+        if hit.path == green
+    )
+    assert (ranked.rank, ranked.stages) == (hit.rank, hit.stages)
+    last = engine.search("blue", target="image")[-1]
+    assert last.rank == 2
+    assert engine.explain("blue", last.path, depth=1).rank is None
+    assert engine.explain("blue", last.path, depth=2).rank == 2
+    with pytest.raises(QueryError, match="at least 1"):
+        engine.explain("blue", last.path, depth=0)
 
 
 def test_paths_may_be_relative_or_lead_through_links(

@@ -72,12 +72,24 @@ def test_any_picture_can_be_drawn(size: tuple[int, int], words: int) -> None:
     assert (edge == 255).all(), "nothing runs over the margin"
 
 
+def test_a_word_is_drawn_alone_though_it_weighs_nothing() -> None:
+    rows = np.eye(10, dtype=np.float32)
+    light, heavy = Word("the", 0.0, 0.5, rows[0]), Word("cat", 1.0, 0.5, rows[8])
+    found = replace(explanation(0), words=(light, heavy))
+    assert brightest(large(heatmap.draw(found, GREY))) == 8
+    for which, cell in (("the", 0), ("0", 0), ("cat", 8), ("1", 8)):
+        assert brightest(large(heatmap.draw(heatmap.of_word(found, which), GREY))) == cell
+    for which in ("2", "-1", "dog", ""):
+        with pytest.raises(QueryError, match="there are: the, cat"):
+            heatmap.of_word(found, which)
+
+
 def test_the_size_is_that_of_picture_and_panels() -> None:
     assert heatmap.draw(explanation(0, words=3), GREY).size == (24 + 640 + 20 + 208 + 24, 705)
 
 
 def test_without_regions_there_is_nothing_to_draw() -> None:
-    with pytest.raises(QueryError, match="no regions"):
+    with pytest.raises(QueryError, match="No regions"):
         heatmap.draw(replace(explanation(0), words=()), GREY)
 
 

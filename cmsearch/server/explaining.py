@@ -1,0 +1,198 @@
+"""The routes that say why an item was found: in numbers, and as heat over its picture."""
+
+# Tested by tests/e2e/server/test_explain.py
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+
+from cmsearch.search.explain import Explanation
+from cmsearch.search.query.understanding import Understood
+from cmsearch.search.wire import applied_as_json, explanation_as_json
+from cmsearch.server import context
+from cmsearch.server.explanations import drawn, explained
+from cmsearch.server.items import Number, Store
+from cmsearch.server.located import located
+from cmsearch.server.requests import (
+    LONGEST,
+    Files,
+    SearchBody,
+    filter_of,
+    query_of,
+    ranking_of,
+)
+from cmsearch.server.searching import SEARCH_BODY, asked
+from cmsearch.server.stores import Served
+from cmsearch.show import heatmap
+
+router = APIRouter(prefix="/v1/items", tags=["items"])
+PNG = "image/png"
+_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
+Text = Annotated[
+    str, Query(max_length=LONGEST, description="What was asked.", examples=["a sleeping cat"])
+]
+Word = Annotated[
+    str | None,
+    Query(
+        max_length=LONGEST,
+        description="The one of the `words` to show, or its number from 0.",
+        examples=["cat"],
+    ),
+]
+_EXAMPLE = {
+    "store": "photos",
+    "item": 12,
+    "query": "a sleeping cat",
+    "path": "/home/me/photos/cat.jpg",
+    "pictures": 25,
+    "rank": 1,
+    "score": 3.1,
+    "relevance": 0.96,
+    "stages": {"picture": 9.2, "attention": 1.4, "words": 1.7, "prior": -9.2},
+    "caption": None,
+    "lines": [],
+    "matched": ["cat"],
+    "words": [
+        {"word": "cat", "weight": 0.6, "similarity": 0.41, "attention": {"centre": 0.7}},
+    ],
+    "crop": None,
+    "joined": None,
+    "drawn": "/v1/items/12/explain.png?q=a+sleeping+cat",
+    "applied": [],
+}
+_BOTH: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The numbers; or, where `Accept` prefers it, the drawing.",
+        "content": {
+            "application/json": {"example": _EXAMPLE},
+            PNG: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+_DRAWING: dict[int | str, dict[str, Any]] = {
+    200: {"content": {PNG: {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+@router.get("/{number}/explain", summary="Why an item was found by a text", responses=_BOTH)
+async def explain(
+    request: Request,
+    response: Response,
+    number: Number,
+    q: Text,
+    store: Store = None,
+    word: Word = None,
+) -> Any:
+    """The evidence of each way, and what each word of the text looks at in the picture.
+
+    Items that are about a picture, such as its captions and the text in it, are explained by it.
+    Films, recordings and documents have no regions to look at, and are a problem.
+    """
+    body = SearchBody(store=store, query=q)
+    response.headers["Vary"] = "Accept"
+    if _prefers_picture(request.headers.get("accept", "")):
+        return await _drawing(request, number, body, (), word)
+    fields = await _numbers(request, number, body, (), word)
+    if fields["words"]:
+        told = {"q": q, "store": store, "word": word}
+        link = urlencode({name: value for name, value in told.items() if value is not None})
+        fields["drawn"] = f"/v1/items/{number}/explain.png?{link}"
+    return fields
+
+
+@router.get(
+    "/{number}/explain.png",
+    summary="What a text looks at in the picture of an item, as a drawing",
+    response_class=Response,
+    responses=_DRAWING,
+)
+async def explain_drawn(
+    request: Request, number: Number, q: Text, store: Store = None, word: Word = None
+) -> Response:
+    """The picture under the attention of all words, beside the heaviest; or under that of one."""
+    return await _drawing(request, number, SearchBody(store=store, query=q), (), word)
+
+
+@router.post(
+    "/{number}/explain",
+    summary="Why an item was found by a search",
+    responses=_BOTH,
+    openapi_extra={"requestBody": SEARCH_BODY},
+)
+async def explain_search(
+    request: Request, response: Response, number: Number, word: Word = None
+) -> Any:
+    """The same for the body of a search of one text, or of one text and one picture.
+
+    Its filters and its ranking count; `target` and `k` don't.
+    """
+    body, files = await asked(request)
+    response.headers["Vary"] = "Accept"
+    if _prefers_picture(request.headers.get("accept", "")):
+        return await _drawing(request, number, body, files, word)
+    return await _numbers(request, number, body, files, word)
+
+
+async def _numbers(
+    request: Request, number: int, body: SearchBody, files: Files, word: str | None
+) -> dict[str, Any]:
+    own = context.of(request)
+    served = own.stores.get(body.store)
+
+    def told(_: object) -> dict[str, Any]:
+        understood = _understood(served, body, files)
+        found = _explained(served, number, understood, body, word)
+        return {
+            "store": served.name,
+            "item": number,
+            **explanation_as_json(found),
+            "applied": [applied_as_json(one) for one in understood.applied],
+        }
+
+    return await own.work.run(request, told)
+
+
+async def _drawing(
+    request: Request, number: int, body: SearchBody, files: Files, word: str | None
+) -> Response:
+    own = context.of(request)
+    served = own.stores.get(body.store)
+
+    def made(check: Any) -> bytes:
+        found = _explained(served, number, _understood(served, body, files), body, word)
+        check()
+        return drawn(served, number, found)
+
+    data = await own.work.run(request, made)
+    return Response(data, media_type=PNG, headers=_HEADERS)
+
+
+def _understood(served: Served, body: SearchBody, files: Files) -> Understood:
+    query, where = (
+        query_of(body, files, lambda item: located(served, item)),
+        filter_of(body.filters),
+    )
+    return Understood(query, where, ()) if body.literal else served.engine.understand(query, where)
+
+
+def _explained(
+    served: Served, number: int, understood: Understood, body: SearchBody, word: str | None
+) -> Explanation:
+    found = explained(served, number, understood, ranking_of(body.ranking))
+    return found if word is None else heatmap.of_word(found, word)
+
+
+def _prefers_picture(accept: str) -> bool:
+    """Whether a request names PNG, and likes it more than JSON."""
+    liked = {}
+    for one in accept.split(","):
+        kind, *settings = (part.strip().lower() for part in one.split(";"))
+        told = next((part[2:] for part in settings if part.startswith("q=")), "1")
+        try:
+            liked[kind] = float(told)
+        except ValueError:
+            liked[kind] = 0.0
+    return liked.get(PNG, 0.0) > liked.get("application/json", 0.0)
