@@ -12,6 +12,7 @@
     ├── MediaError                   1   a file can't be read
     ├── PluginError                  1   what another package adds can't be used
     └── QueryError                   2   a search, or a call, that can't be meant
+        └── CursorError              2   a page of a search that nobody remembers
 
 The number is the exit code that the command line ends with.
 """
@@ -74,6 +75,10 @@ class QueryError(CmsearchError):
     """A query can't be answered as it was asked."""
 
     exit_code = 2
+
+
+class CursorError(QueryError):
+    """The search that a cursor goes on with isn't remembered."""
 
 
 def brief(error: BaseException) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from cmsearch.common.arguments import checked_k
-from cmsearch.errors import QueryError
+from cmsearch.errors import CursorError, QueryError
 from cmsearch.search.engine import DEFAULT, EVERYTHING, Encoded, Engine
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.store.catalog.given import Given, described, items_now
@@ -24,12 +24,15 @@ AHEAD = 200
 """Hits that a later page's search looks for at least, so that most pages are cut from what is there
 already.
 """
-MOST_CURSORS = 500
+MOST_CURSORS = 2_000
 UNUSED = 900.0
 """Seconds after which a cursor that nobody has used is forgotten."""
 MOST_BYTES = 256 * 2**20
-"""Bytes of the pictures and recordings that are asked with, of all cursors."""
+"""Bytes that all cursors hold, about: what is asked with, and the hits that come next."""
+_BYTES = 16_384, 1_024
+"""Of a cursor with its first page, and of each hit that comes next, as measured."""
 LOST = "This cursor isn't known, or not any more: search again, and go on from that."
+ELSEWHERE = "This cursor is of a search in another index: search again in this one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +72,43 @@ class Page:
     """How many hits there are on all pages, once the last is reached."""
     request: PageRequest
     """The search."""
+    engine: Engine
+    """What was searched with."""
+
+
+class _AllGiven(NamedTuple):
+    """What was given on a page, and on those before."""
+
+    here: Sequence[Given]
+    before: _AllGiven | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a page ended: what was given on it, after the page that `before` is the end of, and the
-    hits that come next, if the store still is in the state `version`.
+    """Where a page ended: what was given up to its end, and the hits that come next, if the store
+    still is in the state `version`.
     """
 
     engine: Engine
     request: PageRequest
-    before: _Place | None
-    given: Sequence[Given]
+    given: _AllGiven | None
     offset: int
     coming: tuple[Hit, ...]
     is_all: bool
     """Whether nothing comes after those."""
     version: int
 
+    @property
+    def bytes(self) -> int:
+        """What it holds besides the search, about."""
+        return _BYTES[0] + _BYTES[1] * len(self.coming)
+
     def all_given(self) -> Iterator[Given]:
         """What was given up to here."""
-        place: _Place | None = self
-        while place is not None:
-            yield from place.given
-            place = place.before
+        given = self.given
+        while given is not None:
+            yield from given.here
+            given = given.before
 
 
 class Pages:
@@ -108,25 +124,30 @@ class Pages:
         self._clock = clock
         self._lock = Lock()
         self._places: OrderedDict[str, tuple[_Place, float]] = OrderedDict()
+        self._bytes = 0
+        self._users: Counter[int] = Counter()
 
     def first(self, engine: Engine, request: PageRequest) -> Page:
         """The first page of a search. Raises `QueryError`, as `Engine.search` does."""
         if checked_k(request.size) > MOST_ON_A_PAGE:
             raise QueryError(f"A page has at most {MOST_ON_A_PAGE} hits, not {request.size}.")
-        start = _Place(engine, request, None, (), 0, (), is_all=False, version=-1)
+        start = _Place(engine, request, None, 0, (), is_all=False, version=-1)
         # Where hits are spread, a longer list begins otherwise.
         return self._page(start, request.size + (not request.ranking.diverse))
 
-    def next(self, cursor: str) -> Page:
-        """The page after the one that a cursor came with. Raises `QueryError` where it isn't known,
-        or was used by nobody for `UNUSED` seconds.
+    def next(self, cursor: str, engine: Engine | None = None) -> Page:
+        """The page after the one that a cursor came with. Raises `CursorError` where it isn't
+        known, was used by nobody for `UNUSED` seconds, or is of another engine than `engine`.
         """
         with self._lock:
             self._forget_old()
             if not isinstance(cursor, str) or cursor not in self._places:
-                raise QueryError(LOST)
-            place, _ = self._places.pop(cursor)
+                raise CursorError(LOST)
+            place, _ = self._places[cursor]
+            if engine not in (None, place.engine):
+                raise CursorError(ELSEWHERE)
             self._places[cursor] = place, self._clock()
+            self._places.move_to_end(cursor)
         return self._page(place, max(AHEAD, place.request.size) + 1)
 
     def forget(self, engine: Engine) -> None:
@@ -134,7 +155,7 @@ class Pages:
         with self._lock:
             own = [name for name, (place, _) in self._places.items() if place.engine is engine]
             for name in own:
-                del self._places[name]
+                self._drop(name)
 
     def __len__(self) -> int:
         """How many cursors are known."""
@@ -159,28 +180,37 @@ class Pages:
             for rank, hit in enumerate(hits, place.offset + 1)
         )
         if (is_all and not left) or end >= MOST_HITS:
-            return Page(ranked, None, place.offset, end, request)
-        now = _Place(engine, request, place, given, end, left, is_all, view.version)
-        return Page(ranked, self._kept(now), place.offset, None, request)
+            return Page(ranked, None, place.offset, end, request, engine)
+        known = _AllGiven(given, place.given)
+        now = _Place(engine, request, known, end, left, is_all, view.version)
+        return Page(ranked, self._kept(now), place.offset, None, request, engine)
 
     def _kept(self, place: _Place) -> str:
         cursor = secrets.token_urlsafe(24)
         with self._lock:
             self._places[cursor] = place, self._clock()
+            self._bytes += place.bytes
+            self._users[id(place.request)] += 1
+            if self._users[id(place.request)] == 1:
+                self._bytes += _size(place.request.query.query)
             self._forget_old()
-            while len(self._places) > MOST_CURSORS or self._bytes() > MOST_BYTES:
-                self._places.popitem(last=False)
+            while len(self._places) > MOST_CURSORS or self._bytes > MOST_BYTES:
+                self._drop(next(iter(self._places)))
         return cursor
 
     def _forget_old(self) -> None:
         """Forget what nobody has used for long; the oldest come first."""
         least = self._clock() - UNUSED
         while self._places and next(iter(self._places.values()))[1] < least:
-            self._places.popitem(last=False)
+            self._drop(next(iter(self._places)))
 
-    def _bytes(self) -> int:
-        queries = {id(place.request): place.request.query for place, _ in self._places.values()}
-        return sum(_size(one.query) for one in queries.values())
+    def _drop(self, cursor: str) -> None:
+        place, _ = self._places.pop(cursor)
+        self._bytes -= place.bytes
+        self._users[id(place.request)] -= 1
+        if not self._users[id(place.request)]:  # the last of its search
+            del self._users[id(place.request)]
+            self._bytes -= _size(place.request.query.query)
 
 
 def _searched(place: _Place, depth: int) -> tuple[Hit, ...]:

@@ -11,6 +11,7 @@ import pytest
 
 import cmsearch
 from cmsearch import Engine, Filter, QueryError, Ranking
+from cmsearch.errors import CursorError
 from cmsearch.search import pages as pages_module
 from cmsearch.search.pages import UNUSED, Page, PageRequest, Pages
 from indexer import Indexer
@@ -223,6 +224,25 @@ def test_no_more_than_so_many_hits_are_given(
     assert len(names(first, *rest(pages, first))) == 12
 
 
+def test_another_model_goes_on_without_what_was_given(
+    folder: Path, engine: Engine, pages: Pages
+) -> None:
+    first = pages.first(engine, request(engine, target="image"))
+    second = pages.next(first.cursor or "")
+    run(folder, "fake:shades")
+    assert engine.space.model == "shades"
+    found = names(first, second, *rest(pages, second))
+    assert len(set(found)) == len(found) == PICTURES
+
+
+def test_a_cursor_is_of_one_engine(folder: Path, engine: Engine, pages: Pages) -> None:
+    cursor = pages.first(engine, request(engine)).cursor or ""
+    with cmsearch.open(folder) as other, pytest.raises(CursorError, match="search again"):
+        pages.next(cursor, other)
+    page = pages.next(cursor, engine)
+    assert page.engine is engine and page.offset == 5
+
+
 def test_cursors_are_forgotten(engine: Engine) -> None:
     clock = Clock()
     pages = Pages(clock)
@@ -231,7 +251,7 @@ def test_cursors_are_forgotten(engine: Engine) -> None:
     pages.next(used)
     clock.now += 2
     pages.next(used)
-    with pytest.raises(QueryError, match="search again"):
+    with pytest.raises(CursorError, match="search again"):
         pages.next(unused)
     pages.forget(engine)
     assert len(pages) == 0
@@ -243,16 +263,19 @@ def test_few_cursors_are_kept_and_little_of_what_is_asked_with(
     monkeypatch.setattr(pages_module, "MOST_CURSORS", 3)
     found = [pages.first(engine, request(engine)).cursor or "" for _ in range(5)]
     assert len(pages) == 3
-    with pytest.raises(QueryError, match="search again"):
+    with pytest.raises(CursorError, match="search again"):
         pages.next(found[1])
-    monkeypatch.setattr(pages_module, "MOST_BYTES", 8)
-    pages.first(engine, request(engine, "red red"))
+    monkeypatch.setattr(pages_module, "MOST_BYTES", 70_000)
+    pages.first(engine, request(engine, "red " * 5000))
+    assert len(pages) == 2
+    pages.forget(engine)
+    pages.first(engine, request(engine))
     assert len(pages) == 1
 
 
 @pytest.mark.parametrize("cursor", ["", "x" * 32, None, 5, b"x", "\ud800", "../.."])
 def test_what_is_no_cursor_is_an_error_of_the_query(pages: Pages, cursor: Any) -> None:
-    with pytest.raises(QueryError, match="search again"):
+    with pytest.raises(CursorError, match="search again"):
         pages.next(cursor)
 
 

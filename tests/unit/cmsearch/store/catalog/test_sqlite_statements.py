@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 import cmsearch
+from cmsearch.search.pages import PageRequest, Pages
 from cmsearch.store.catalog import schema, sqlite
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed, listing
@@ -74,15 +75,15 @@ def traced() -> Iterator[list[str]]:
         sa.event.remove(sa.Engine, "connect", connect)
 
 
-def scans(path: Path, statements: list[str]) -> list[str]:
-    """The statements of which the plan has a scan, each with that."""
+def scans(path: Path, statements: list[str], kind: re.Pattern[str] = SCAN) -> list[str]:
+    """The statements of which the plan has a scan of a kind, each with that."""
     found = []
     catalog = Catalog(path)
     with catalog.connected() as connection:
         for text in statements:
             if text.startswith("SELECT"):
                 plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").fetchall()
-                found += [f"{row[3]}: {text[:500]}" for row in plan if SCAN.search(row[3])]
+                found += [f"{row[3]}: {text[:500]}" for row in plan if kind.search(row[3])]
     catalog.close()
     return found
 
@@ -98,6 +99,20 @@ def test_a_default_search_looks_at_no_whole_table_and_asks_little(
     assert hits[0].path.name == "9.jpg"
     assert scans(folder / DIRECTORY / "catalog.db", asked) == []
     assert 10 < len(asked) <= MOST
+
+
+def test_a_next_page_looks_only_at_the_files_that_were_given(folder: Path, fake_model: str) -> None:
+    with traced() as statements, cmsearch.open(folder) as engine:
+        pages = Pages()
+        first = pages.first(engine, PageRequest(engine.encode(["a red thing"])[0], size=5))
+        statements.clear()
+        assert len(pages.next(first.cursor or "").hits) == 5
+        asked = list(statements)
+    catalog = folder / DIRECTORY / "catalog.db"
+    assert scans(catalog, asked) == []
+    # By the index of what items are about all would be read that are about nothing else.
+    wide = re.compile(r"ix_items_about \(about=\?\)")
+    assert scans(catalog, [one for one in asked if "IS NULL" in one], wide) == []
 
 
 def test_what_was_read_of_a_state_is_not_read_again(folder: Path, fake_model: str) -> None:
