@@ -20,6 +20,8 @@ from cmsearch.common.interruption import MESSAGE, attended, end_if_busy
 from cmsearch.common.version import __version__
 from cmsearch.errors import CmsearchError
 
+_ASKED = "_CMSEARCH_COMPLETE"
+"""The environment variable in which a shell asks for what completes a line."""
 _LONGEST = 200
 """Characters of a name in a message."""
 
@@ -77,6 +79,10 @@ def main() -> None:
 def run() -> int:
     """The exit code of the command that the arguments name; every error is one message."""
     _log_to_stderr()
+    if _ASKED in os.environ:
+        from cmsearch.commands import shells
+
+        shells.register()
     try:
         status = cli(standalone_mode=False)
     except CmsearchError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import click
 
 from cmsearch.commands.options import Day, Place, Stars
+from cmsearch.commands.values import complete
 
 FILTERS = (
     click.option(
@@ -24,12 +25,16 @@ FILTERS = (
         "--until", metavar="DAY", type=Day(last=True), help="Only up to this one, included."
     ),
     click.option(
-        "--camera", metavar="NAME", help="Only by this camera; a part of its name will do."
+        "--camera",
+        metavar="NAME",
+        shell_complete=complete("camera"),
+        help="Only by this camera; a part of its name will do.",
     ),
     click.option(
         "--near",
         metavar="PLACE",
         type=Place(),
+        shell_complete=complete("near"),
         help="Only there: LAT,LON,KM, or a town, or a country: Lisbon; Lisbon,20; Portugal.",
     ),
     click.option(
@@ -37,6 +42,7 @@ FILTERS = (
         "keywords",
         metavar="WORD",
         multiple=True,
+        shell_complete=complete("keywords"),
         help="Only with this keyword, or one below it; may be given again: each is wanted.",
     ),
     click.option(
@@ -44,6 +50,7 @@ FILTERS = (
         "people",
         metavar="NAME",
         multiple=True,
+        shell_complete=complete("people"),
         help="Only with this person, as other programs noted; may be given again.",
     ),
     click.option(
@@ -57,6 +64,7 @@ FILTERS = (
         "labels",
         metavar="COLOUR",
         multiple=True,
+        shell_complete=complete("labels"),
         help="Only with this label, such as Red; given again, with one of them.",
     ),
     click.option(

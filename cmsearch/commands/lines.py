@@ -17,6 +17,7 @@ from cmsearch.commands import editing
 from cmsearch.commands.asking import composed, doubt_about, part_of, tell
 from cmsearch.commands.narrowing import FILTERS, narrowed
 from cmsearch.commands.showing import Showing, show
+from cmsearch.commands.values import COMPLETED, values
 from cmsearch.common.kinds import TARGETS
 from cmsearch.common.text import printable
 from cmsearch.errors import QueryError
@@ -71,8 +72,8 @@ COMMANDS = {
 _FILES = ("and", "not", "similar", "image", "voice", "speak", "export")
 
 
-def completions(line: str) -> list[str]:
-    """The whole lines that the beginning of one can become."""
+def completions(line: str, start: Path = Path()) -> list[str]:
+    """The whole lines that the beginning of one can become, with the values of the index there."""
     name, blank, given = line.partition(" ")
     if not line.startswith(":"):
         return []
@@ -81,6 +82,8 @@ def completions(line: str) -> list[str]:
         return [f":{one}{' ' * bool(COMMANDS[one].given)}" for one in matches]
     if name == ":for":
         return [f":for {kind}" for kind in TARGETS if kind.startswith(given)]
+    if (option := FILTERS.get(name[1:], "")) in COMPLETED:
+        return [f"{name} {value}" for value in values(start, option, given)]
     return [f"{name} {path}" for path in editing.files(given)] if name[1:] in _FILES else []
 
 

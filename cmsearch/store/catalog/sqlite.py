@@ -26,7 +26,7 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from cmsearch.common.text import caseless
 from cmsearch.errors import StoreError
 from cmsearch.store.catalog import budget, schema, sqlite_tables, sqlite_words
-from cmsearch.store.catalog.sqlite_journals import BESIDE
+from cmsearch.store.catalog.sqlite_journals import reading
 from cmsearch.store.catalog.sqlite_statements import Prepared
 from cmsearch.store.catalog.sqlite_versions import MIGRATIONS, READABLE, VERSION, parts
 from cmsearch.store.catalog.terms import path_words, text_words
@@ -43,7 +43,7 @@ _LOADING = 2.0  # seconds of a thread; a whole schema takes a millisecond
 
 def engine(path: Path, *, read_only: bool, make: bool) -> sa.Engine:
     """An engine for the SQLite file at `path`, which has to be there unless it may `make` one."""
-    mode = _reading(path) if read_only else {"mode": "rwc" if make else "rw"}
+    mode = reading(path) if read_only else {"mode": "rwc" if make else "rw"}
     query = {"uri": "true", **mode}
     # Made from its parts: as one string it would be unquoted before SQLite reads it.
     url = sa.URL.create(
@@ -291,12 +291,6 @@ def _advice(reason: str) -> str:
     if "no such module" in reason:
         return " Use a Python whose SQLite has the extension FTS5, as most builds have."
     return ""
-
-
-def _reading(path: Path) -> dict[str, str]:
-    """How to open what can't be written: past a log that a writer is using, or has left."""
-    logged = any(os.path.lexists(f"{path}{end}") for end in BESIDE)
-    return {"mode": "ro"} if logged else {"mode": "ro", "immutable": "1"}
 
 
 def _prepare_connection(connection: Any, record: Any) -> None:

@@ -19,6 +19,12 @@ _HEADER = struct.Struct(">8s5I")
 _MOST_HEADERS = 100_000
 
 
+def reading(path: Path) -> dict[str, str]:
+    """How to open what can't be written: past a log that a writer is using, or has left."""
+    logged = any(os.path.lexists(f"{path}{end}") for end in BESIDE)
+    return {"mode": "ro"} if logged else {"mode": "ro", "immutable": "1"}
+
+
 def check_journal(path: Path, database_bytes: int) -> None:
     """Raise `StoreError` for a rollback journal that reaches beyond its own database.
 

@@ -80,3 +80,9 @@ def test_parts_of_countries_are_where_their_towns_are(towns: Gazetteer) -> None:
     }.items():  # fmt: skip
         first = towns.named(town)[0]
         assert (first.country, first.region) == areas()[area], (area, town, first)
+
+
+def test_a_place_is_called_by_its_quarter_and_by_its_city(towns: Gazetteer) -> None:
+    names = [town.name for town in towns.known_at(38.7217, -9.14)]
+    assert names[0] == towns.at(38.7217, -9.14).name and names[-1] == "Lisbon"  # type: ignore[union-attr]
+    assert towns.known_at(0.0, -30.0) == []
