@@ -44,9 +44,14 @@ def read_questions(path: Path) -> dict[str, list[Label]]:
         found = _json(_text(path))
         if not isinstance(found, dict) or not found:
             raise QueryError('no object of questions, such as {"Which room is it?": ["kitchen"]}.')
-        return {question: _parsed(choices) for question, choices in found.items()}
+        return questions_of(found)
     except QueryError as error:
         raise QueryError(f"{path}: {error}") from error
+
+
+def questions_of(found: Mapping[str, Any]) -> dict[str, list[Label]]:
+    """Questions with their choices, as JSON has them. Raises `QueryError` for others."""
+    return {question: _parsed(choices) for question, choices in found.items()}
 
 
 def parse_choices(text: str) -> list[Label]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from cmsearch.search.engine import Engine
 from cmsearch.search.query.encode import encode_queries
 from cmsearch.search.rank.attention import Tokens
 from cmsearch.store.catalog import files, items
-from cmsearch.types import FloatArray
+from cmsearch.types import FloatArray, Place
 
 if TYPE_CHECKING:
     from cmsearch.search.query.encode import Picture
@@ -80,7 +80,6 @@ class Classifier:
         self._store, self._none = engine.store, none
         with serving(engine) as (view, encoder):
             self._view, self._encoder = view, encoder
-            self._assets = files.assets(engine.store.catalog)
             self._labellers = {
                 question: Labeller(
                     engine.store, view, encoder, _choices(question, given, none), question
@@ -112,6 +111,8 @@ class Classifier:
 
     def _stored(self, image: Picture) -> tuple[FloatArray, Tokens] | None:
         """What the store has of a picture, if its file is as it was indexed."""
+        if isinstance(image, Place) and not image.locator:
+            image = image.path
         if not isinstance(image, str | Path):
             return None
         try:
@@ -120,12 +121,13 @@ class Classifier:
         except (OSError, ValueError):  # ValueError: a zero byte in the name
             return None
         seen = (status.st_size, status.st_mtime_ns)
-        same = [
-            name
-            for name in names
-            if (asset := self._assets.get(name)) and (asset.size, asset.mtime_ns) == seen
-        ]
         with self._store.catalog.reading():
+            assets = files.assets_at(self._store.catalog, names)
+            same = [
+                name
+                for name in names
+                if (asset := assets.get(name)) and (asset.size, asset.mtime_ns) == seen
+            ]
             found = items.images_at(self._store.catalog, self._view.space_id, same)
             dim = self._encoder.space.dim
             stored = items.contents(self._store.catalog, list(found.values()), dim)
@@ -138,6 +140,21 @@ class Classifier:
             empty = np.zeros((0, self._encoder.space.dim), np.float32)
             return part.vector, (empty, np.zeros(0, np.float32))
         return part.vector, (part.tokens, part.weights)
+
+
+def answers_as_json(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """Answers in JSON's types; docs/annotation.md has what each field holds."""
+    return [
+        {
+            "question": one.question,
+            "answer": one.choice,
+            "confidence": one.confidence,
+            "choices": dict(one.choices),
+            "none": one.none,
+            "alone": dict(one.alone),
+        }
+        for one in answers
+    ]
 
 
 def joint(logits: FloatArray, *, none: bool = True) -> FloatArray:

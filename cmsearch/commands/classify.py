@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ from cmsearch.commands.options import format_option, store_option
 from cmsearch.common.text import json_line, printable
 
 if TYPE_CHECKING:
-    from cmsearch.annotate.questions import Answer
     from cmsearch.annotate.zero_shot import Label
 
 NONE = "none of these"
@@ -60,7 +59,7 @@ def classify(
       cmsearch classify photo.jpg --question "Which room is it?" --choices "kitchen, bathroom"
       cmsearch classify 2024/trip --questions questions.json --format json
     """
-    from cmsearch.annotate.questions import Classifier
+    from cmsearch.annotate.questions import Classifier, answers_as_json
     from cmsearch.errors import MediaError
     from cmsearch.search import engine as searcher
 
@@ -70,7 +69,7 @@ def classify(
         classifier = Classifier(engine, asked, none=none)
         for path in files:
             try:
-                answers = classifier.answers(path)
+                answers = answers_as_json(classifier.answers(path))
             except MediaError as error:
                 if len(files) == 1:
                     raise
@@ -115,32 +114,21 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _json(path: Path, answers: Sequence[Answer]) -> bytes:
+def _json(path: Path, answers: Sequence[Mapping[str, Any]]) -> bytes:
     """One line in UTF-8; bytes of a name that aren't are escaped as JSON escapes surrogates."""
-    listed: list[dict[str, Any]] = [
-        {
-            "question": one.question,
-            "answer": one.choice,
-            "confidence": one.confidence,
-            "choices": dict(one.choices),
-            "none": one.none,
-            "alone": dict(one.alone),
-        }
-        for one in answers
-    ]
-    line = json_line({"path": str(path.absolute()), "answers": listed})
-    return line.encode()
+    return json_line({"path": str(path.absolute()), "answers": answers}).encode()
 
 
-def _table(path: Path, answers: Sequence[Answer]) -> str:
+def _table(path: Path, answers: Sequence[Mapping[str, Any]]) -> str:
     rows = [printable(str(path))]
     for one in answers:
-        asked = f"{one.question}  " if one.question else ""
-        given = NONE if one.choice is None else one.choice
-        others = sorted(one.choices.items(), key=lambda pair: -pair[1])
-        near = ", ".join(f"{name} {share:.0%}" for name, share in others if name != one.choice)
+        asked = f"{one['question']}  " if one["question"] else ""
+        choice, alone = one["answer"], one["alone"]
+        given = NONE if choice is None else choice
+        others = sorted(one["choices"].items(), key=lambda pair: -pair[1])
+        near = ", ".join(f"{name} {share:.0%}" for name, share in others if name != choice)
         rest = f"  ({near})" if near else ""
-        if one.choice is not None and one.none is None and one.alone[one.choice] < LIKELY:
-            rest += f"  but only {one.alone[one.choice]:.0%} by itself: probably none of these"
-        rows.append(f"  {one.confidence:4.0%}  {printable(asked + given + rest)}")
+        if choice is not None and one["none"] is None and alone[choice] < LIKELY:
+            rest += f"  but only {alone[choice]:.0%} by itself: probably none of these"
+        rows.append(f"  {one['confidence']:4.0%}  {printable(asked + given + rest)}")
     return "\n".join(rows)

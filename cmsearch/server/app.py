@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 
 from cmsearch.common.version import __version__
-from cmsearch.server import explaining, items, listing, searching
+from cmsearch.server import classifying, explaining, items, listing, searching
 from cmsearch.server.context import Context, of
 from cmsearch.server.guard import Guard
 from cmsearch.server.problems import add_handlers
@@ -45,6 +45,7 @@ def make_app(stores: Stores, settings: Settings) -> Any:
     app.include_router(listing.router)
     app.include_router(items.router)
     app.include_router(explaining.router)
+    app.include_router(classifying.router)
     app.get("/v1/stores", tags=["stores"], summary="The stores that are served")(_stores)
     app.get("/healthz", tags=["health"], summary="Whether the service runs")(_health)
     app.get("/readyz", tags=["health"], summary="Whether it can answer")(_ready)

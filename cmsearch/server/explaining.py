@@ -13,6 +13,7 @@ from cmsearch.search.explain import Explanation
 from cmsearch.search.query.understanding import Understood
 from cmsearch.search.wire import applied_as_json, explanation_as_json
 from cmsearch.server import context
+from cmsearch.server.bodies import sent
 from cmsearch.server.explanations import drawn, explained
 from cmsearch.server.items import Number, Store
 from cmsearch.server.located import located
@@ -24,7 +25,7 @@ from cmsearch.server.requests import (
     query_of,
     ranking_of,
 )
-from cmsearch.server.searching import SEARCH_BODY, asked
+from cmsearch.server.searching import SEARCH_BODY
 from cmsearch.server.stores import Served
 from cmsearch.show import heatmap
 
@@ -129,7 +130,7 @@ async def explain_search(
 
     Its filters and its ranking count; `target` and `k` don't.
     """
-    body, files = await asked(request)
+    body, files = await sent(request, SearchBody)
     response.headers["Vary"] = "Accept"
     if _prefers_picture(request.headers.get("accept", "")):
         return await _drawing(request, number, body, files, word)

@@ -9,15 +9,13 @@ from time import perf_counter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
-from starlette.datastructures import UploadFile
 
 from cmsearch.errors import QueryError
 from cmsearch.search.merge.relevance import DOUBTFUL
 from cmsearch.search.query.understanding import Understood
 from cmsearch.search.wire import applied_as_json
 from cmsearch.server import context
+from cmsearch.server.bodies import described, sent
 from cmsearch.server.located import located
 from cmsearch.server.requests import (
     LONGEST,
@@ -28,28 +26,10 @@ from cmsearch.server.requests import (
     ranking_of,
 )
 from cmsearch.server.stores import Served, hit_in
-from cmsearch.types import Modality
 
 router = APIRouter(prefix="/v1", tags=["search"])
-MOST_FILES = 16
-"""Files that may come with a search."""
 Check = Callable[[], None]
-SEARCH_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "application/json": {"schema": SearchBody.model_json_schema()},
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "properties": {
-                    "request": {"type": "string", "description": "The body as JSON."},
-                    "image": {"type": "string", "format": "binary"},
-                    "audio": {"type": "string", "format": "binary"},
-                },
-            }
-        },
-    },
-}
+SEARCH_BODY = described(SearchBody, "image", "audio")
 """What a search is described as."""
 
 
@@ -60,7 +40,7 @@ SEARCH_BODY: dict[str, Any] = {
 )
 async def search(request: Request) -> dict[str, Any]:
     """The hits of a search, the best first; the body is JSON, or a form with it and files."""
-    body, files = await asked(request)
+    body, files = await sent(request, SearchBody)
     return await _searched(request, body, files)
 
 
@@ -74,31 +54,6 @@ async def search_by_link(
 ) -> dict[str, Any]:
     """The hits of a text, the best first."""
     return await _searched(request, SearchBody(store=store, query=q, target=target, k=k), ())
-
-
-async def asked(request: Request) -> tuple[SearchBody, Files]:
-    """The body of a search, and the files that came with it."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "multipart/form-data":
-        return _read(await request.body()), ()
-    async with request.form(max_files=MOST_FILES, max_fields=MOST_FILES) as form:
-        written = form.get("request", "{}")
-        if not isinstance(written, str):
-            raise QueryError("`request` is the body of a search as JSON, not a file.")
-        files = [
-            (Modality.SPEECH if name == "audio" else Modality.IMAGE, await one.read())
-            for name, one in form.multi_items()
-            if isinstance(one, UploadFile)
-        ]
-    return _read(written), files
-
-
-def _read(data: bytes | str) -> SearchBody:
-    try:
-        return SearchBody.model_validate_json(data)
-    except ValidationError as error:
-        found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
-        raise RequestValidationError(found) from error
 
 
 async def _searched(request: Request, body: SearchBody, files: Files) -> dict[str, Any]:
