@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Encoding,
         Filter,
         Hit,
+        Mark,
         Modality,
         Query,
         QueryPart,
@@ -50,6 +51,7 @@ __all__ = [
     "Engine",
     "Filter",
     "Hit",
+    "Mark",
     "MediaError",
     "Modality",
     "ModelError",
@@ -81,7 +83,18 @@ _HOMES = {
     "refined": "cmsearch.search.query.feedback",
     "transcribe": "cmsearch.models.transcribers.transcripts",
 } | dict.fromkeys(
-    ("Encoding", "Filter", "Hit", "Modality", "Query", "QueryPart", "Role", "Segment", "Space"),
+    (
+        "Encoding",
+        "Filter",
+        "Hit",
+        "Mark",
+        "Modality",
+        "Query",
+        "QueryPart",
+        "Role",
+        "Segment",
+        "Space",
+    ),
     "cmsearch.types",
 )
 

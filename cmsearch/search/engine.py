@@ -23,6 +23,7 @@ from cmsearch.search.explain import Among, Explanation, explain
 from cmsearch.search.facets import Counting
 from cmsearch.search.listing import MOST as MOST_LISTED
 from cmsearch.search.listing import Part, listed
+from cmsearch.search.marking import Marking
 from cmsearch.search.merge.relevance import DOUBTFUL
 from cmsearch.search.own_models import Models
 from cmsearch.search.pipeline import Caches, Request, Search, check_ranking, deadline
@@ -44,6 +45,7 @@ from cmsearch.types import (
     FloatArray,
     Hit,
     Listing,
+    Mark,
     Modality,
     Query,
     QueryPart,
@@ -86,6 +88,7 @@ class Engine:
         self._models = Models(store, device)
         self._caches = Caches.of(store)
         self._counting = Counting(store)
+        self._marking = Marking(store)
         self._suggesting = Suggesting(store, self._counting)
 
     def close(self) -> None:
@@ -336,6 +339,49 @@ class Engine:
         most = min(checked_k(limit), MOST)
         with self.store.reading() as view:
             return self._suggesting.suggestions(view, prefix, most)
+
+    def mark(
+        self, query: str | Query, hit: Hit | int, right: bool | None, *, target: str = "any"
+    ) -> Mark | None:
+        """Keep that a hit, or the item of a number, is right or wrong for a query; None takes back
+        what was said of it. Gives the mark.
+
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     hit = engine.search("a tabby cat", target="image", k=1)[0]
+        ...     mark = engine.mark("a tabby cat", hit, right=True, target="image")
+        ...     known = [one.source for one in engine.marks("a tabby cat")]
+        ...     gone = engine.mark("a tabby cat", hit, right=None, target="image")
+        >>> mark.query, mark.right, known
+        ('a tabby cat', True, ['photos/tabby_cat.jpg'])
+
+        What was said before of the same is replaced. It is one short transaction, which waits for
+        another process's to end, and not for an indexer to be done. `cmsearch eval --marks`
+        measures by marks, and `cmsearch fit` learns from them. Raises `QueryError`, `MediaError`,
+        `StoreReadOnlyError`, and `StoreLockedError` where another process wrote for 10 seconds.
+        """
+        return self._marking.mark(query, hit, right, target)
+
+    def marks(self, query: str | Query | None = None, *, target: str | None = None) -> list[Mark]:
+        """Give what was marked, all or for a query or a target, the oldest first.
+
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     engine.marks("what nobody asked")
+        []
+
+        Raises `QueryError`, and `MediaError` for a picture of the query that can't be read.
+        """
+        return self._marking.marks(query, target)
+
+    def forget_missing_marks(self) -> int:
+        """Take away the marks of what isn't in the index any more, and give how many these were.
+
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     engine.forget_missing_marks()
+        0
+
+        Raises `StoreReadOnlyError` and `StoreLockedError`.
+        """
+        return self._marking.forget_missing()
 
     def embed(self, query: Any = None, *, image: Any = None, audio: Any = None) -> FloatArray:
         """Give unit vectors `(n, dim)` of texts, pictures or what is said in recordings, in the

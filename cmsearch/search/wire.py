@@ -19,6 +19,7 @@ from cmsearch.types import (
     Facets,
     Filter,
     Hit,
+    Mark,
     Modality,
     Notes,
     Place,
@@ -81,6 +82,21 @@ def facets_as_json(facets: Facets) -> dict[str, Any]:
 def suggestion_as_json(one: Suggestion) -> dict[str, Any]:
     """A suggestion in JSON's types."""
     return {"text": native(one.text), "kind": one.kind, "count": one.count, "start": one.start}
+
+
+def mark_as_json(mark: Mark) -> dict[str, Any]:
+    """A mark in JSON's types; `item` is the number to look it up by, or null."""
+    return {
+        "query": mark.query,
+        "target": mark.target,
+        "right": mark.right,
+        "path": os.fsdecode(mark.path),
+        "source": mark.source,
+        "kind": mark.kind,
+        "locator": mark.locator,
+        "day": mark.day.isoformat(),
+        "item": mark.items[0] if mark.items else None,
+    }
 
 
 def _facet_as_json(facet: Facet) -> dict[str, Any]:

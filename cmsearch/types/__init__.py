@@ -17,6 +17,7 @@ from cmsearch.types.embeddings import (
     Space,
 )
 from cmsearch.types.facets import Count, Facet, Facets, Suggestion
+from cmsearch.types.marks import Mark
 from cmsearch.types.media import (
     NO_NOTES,
     RAW,
@@ -76,6 +77,7 @@ __all__ = [
     "IdArray",
     "Item",
     "Listing",
+    "Mark",
     "Modality",
     "Noted",
     "Notes",

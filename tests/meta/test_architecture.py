@@ -43,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
 SEARCH = (
     {"query", "regions"}, {"own_models", "retrieve"}, {"rank"}, {"hybrid", "merge"},
     {"direction", "explain", "hits"}, {"facets", "pipeline", "wire"},
-    {"listing", "suggest"}, {"engine"}, {"pages"},
+    {"listing", "marking", "suggest"}, {"engine"}, {"pages"},
 )  # fmt: skip
 """Within `search` each may import what stands before it."""
 STRINGS = {("cmsearch.commands.table", "indexer.commands")}

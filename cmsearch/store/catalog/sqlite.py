@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import Insert, insert
 
 from cmsearch.common.text import caseless
-from cmsearch.errors import StoreError
+from cmsearch.errors import StoreError, StoreLockedError
 from cmsearch.store.catalog import budget, schema, sqlite_tables, sqlite_words
 from cmsearch.store.catalog.sqlite_journals import reading
 from cmsearch.store.catalog.sqlite_statements import Prepared
@@ -39,6 +39,7 @@ _DATA_VERSION = Prepared(sa.text("PRAGMA data_version"))
 _LAST_ID = sa.text("SELECT seq FROM sqlite_sequence WHERE name = :name")
 _WORDS_LOST = re.compile(r"(?:no such table|vtable constructor failed): (?:main\.)?words")
 _LOADING = 2.0  # seconds of a thread; a whole schema takes a millisecond
+_WAIT = 10_000  # milliseconds for another's transaction to end
 
 
 def engine(path: Path, *, read_only: bool, make: bool) -> sa.Engine:
@@ -229,6 +230,11 @@ def translated(path: Path) -> Iterator[None]:
         ) from error
     except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
         reason = str(getattr(error, "orig", error))
+        if reason == "database is locked":
+            raise StoreLockedError(
+                f"The catalog {path} has been written by another process for longer than "
+                f"{_WAIT // 1000} s. Nothing was changed; run the command again when that is done."
+            ) from error
         if _WORDS_LOST.match(reason):
             raise StoreError(
                 f"The catalog {path} lacks its index of exact words, or a part of it. "
@@ -296,7 +302,7 @@ def _advice(reason: str) -> str:
 def _prepare_connection(connection: Any, record: Any) -> None:
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
     connection.execute("PRAGMA trusted_schema = OFF")  # a store may come from anywhere
-    connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute(f"PRAGMA busy_timeout = {_WAIT}")
     with _briefly(connection, record.info):
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")

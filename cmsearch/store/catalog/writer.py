@@ -18,6 +18,7 @@ from cmsearch.models import spaces
 from cmsearch.store.catalog import (
     additions,
     copies,
+    mark_rows,
     moves,
     noting,
     reading_rows,
@@ -219,6 +220,16 @@ class Writer(SettingWriter):
         """Let a file note this, and nothing else, of what is at the path `about`, or of itself."""
         number = asset if about is None else moves.number_at(self._connection, about)
         self._changed |= noting.put(self._connection, asset, number, found)
+
+    def put_mark(self, mark: mark_rows.Kept, item: int) -> int:
+        """Keep what somebody said of an item, in place of what was said before; the first that may
+        be done in a transaction. Gives how many marks went.
+        """
+        return mark_rows.put(self._connection, mark, item)
+
+    def delete_marks(self, numbers: Sequence[int]) -> None:
+        """Delete marks."""
+        mark_rows.delete(self._connection, numbers)
 
     def put_hashes(self, asset: int, hashes: Mapping[str, bytes]) -> None:
         """Give the items of an asset, by their digests, the perceptual hashes of their pictures."""
