@@ -32,8 +32,8 @@ FILES = {
     "xmp": "file of XMP",
 }
 """What people call files of a kind, where that isn't the kind's own name."""
-_MOST = 12
-"""Years, the last, and countries, the first, that are named."""
+_MOST = 10
+"""Years, the last, and values of anything else, the most frequent, that are named."""
 NOTES = {"person": "name of people", "rating": "rated file", "label": "labelled file"}
 VECTORS = {"audio": "piece of speech"}
 
@@ -97,10 +97,11 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
         rows.append(("speech", printable(found.asr)))
     if found.first_day is not None:
         rows.append(("pictures", f"from {found.first_day} to {found.last_day}"))
-    for name in ("years", "countries"):
+    for name in ("years", "countries", "keywords", "people", "labels"):
         if counts := getattr(found, name):
-            told = [f"{printable(one)} {count}" for one, count in counts.items()]
-            rows.append((name, f"{', '.join(told[-_MOST:] if name == 'years' else told[:_MOST])}"))
+            rows.append((name, _named(counts, last=name == "years")))
+    if found.ratings:
+        rows.append(("stars", ", ".join(_stars(*one) for one in found.ratings.items())))
     if found.notes:
         rows.append(("noted", _counts(found.notes, NOTES)))
     if found.taken:
@@ -109,6 +110,18 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
     if serving is not None and serving.lacking:
         rows.append(("lacking", f"{serving.lacking} files; run `cmsearch index`"))
     return rows
+
+
+def _named(counts: Mapping[str, int], *, last: bool) -> str:
+    """The first values with their numbers, or the last."""
+    told = [f"{printable(one)} {count}" for one, count in counts.items()]
+    return ", ".join(told[-_MOST:] if last else told[:_MOST])
+
+
+def _stars(stars: str, count: int) -> str:
+    if stars == "-1":
+        return f"rejected {count}"
+    return f"{stars} star{'' if stars == '1' else 's'} {count}"
 
 
 def _counts(numbers: dict[str, int], nouns: Mapping[str, str]) -> str:

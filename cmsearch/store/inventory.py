@@ -11,8 +11,14 @@ from pathlib import Path
 from cmsearch.models.spaces import model_name
 from cmsearch.store import publication, whereabouts
 from cmsearch.store.catalog import files, notes
+from cmsearch.store.catalog.noted_filters import STARS
+from cmsearch.store.catalog.noting import KEYWORD, LABEL, LEVEL, PERSON, RATING
+from cmsearch.store.catalog.sqlite_notes import frequent
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.store import Store
+
+MOST_VALUES = 1_000
+"""Keywords, people and labels that are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,10 @@ class Inventory:
     anything to hear, `first_day` and `last_day` those of the pictures, `years` and `countries` how
     many pictures and films were taken in each, and `changed` is the time in UTC of the catalog's
     last change, in ISO 8601. `notes` are the numbers of different keywords, people and places,
-    and of the files with a rating and a label, `taken` of how many files each source says when
-    they were taken.
+    and of the files with a rating and a label; `keywords`, `people`, `ratings` and `labels` are
+    how many files have each, the `MOST_VALUES` most frequent first, stars from the most, and a
+    keyword counts for the wider ones that it is within. `taken` says of how many files each source
+    says when they were taken.
     """
 
     store: Path
@@ -62,6 +70,10 @@ class Inventory:
     countries: dict[str, int]
     changed: str
     notes: dict[str, int]
+    keywords: dict[str, int]
+    people: dict[str, int]
+    ratings: dict[str, int]
+    labels: dict[str, int]
     taken: dict[str, int]
 
 
@@ -99,6 +111,10 @@ def take_inventory(store: Store) -> Inventory:
         countries=whereabouts.countries(assets) if assets else {},
         changed=datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds"),
         notes=notes.counts(catalog),
+        keywords=frequent(catalog, (KEYWORD, LEVEL), MOST_VALUES),
+        people=frequent(catalog, (PERSON,), MOST_VALUES),
+        ratings=_ratings(store),
+        labels=frequent(catalog, (LABEL,), MOST_VALUES, first=True),
         taken=notes.taken_by(catalog),
     )
 
@@ -111,6 +127,13 @@ def _serving(store: Store) -> Serving | None:
     one = own[0]
     lacking = len(files.lacking(store.catalog, one.space_id))
     return Serving(one.id, model_name(one.space), one.space.dim, lacking, one.runtime, one.space_id)
+
+
+def _ratings(store: Store) -> dict[str, int]:
+    """Of how many files each number of stars is noted, from five on."""
+    found = frequent(store.catalog, (RATING,), MOST_VALUES, first=True)
+    stars = (str(one) for one in reversed(STARS))
+    return {one: found[one] for one in stars if one in found}
 
 
 def _recall(store: Store, serving: Serving | None) -> dict[str, dict[str, float]]:

@@ -16,16 +16,20 @@ from cmsearch.store.catalog.schema import understood
 from cmsearch.store.catalog.sqlite_statements import Prepared, listing
 from cmsearch.types import IdArray
 
+_FIRST = (
+    " AND NOT EXISTS (SELECT 1 FROM notes AS earlier WHERE earlier.about = notes.about"
+    " AND earlier.kind = notes.kind AND earlier.rank < notes.rank)"
+)
 _GROUPS = "SELECT folded, group_concat(DISTINCT about) FROM notes WHERE kind = :kind{} GROUP BY 1"
 _ALL = Prepared(sa.text(_GROUPS.format("")))
-_COUNTING = Prepared(
-    sa.text(
-        _GROUPS.format(
-            " AND NOT EXISTS (SELECT 1 FROM notes AS earlier WHERE earlier.about = notes.about"
-            " AND earlier.kind = notes.kind AND earlier.rank < notes.rank)"
-        )
-    )
+_COUNTING = Prepared(sa.text(_GROUPS.format(_FIRST)))
+_MOST_FREQUENT = (
+    "SELECT folded, count(DISTINCT about) FROM notes"
+    " WHERE kind IN (SELECT value FROM json_each(:kinds)){} GROUP BY 1 ORDER BY 2 DESC, 1"
+    " LIMIT :most"
 )
+_FREQUENT = Prepared(sa.text(_MOST_FREQUENT.format("")))
+_FREQUENT_FIRST = Prepared(sa.text(_MOST_FREQUENT.format(_FIRST)))
 _SPELLED = Prepared(
     sa.text(
         "SELECT asked.value, (SELECT notes.value FROM notes"
@@ -59,6 +63,20 @@ def values(catalog: Catalog, kinds: Collection[str], *, first: bool = False) -> 
             codes.append(np.full(len(own), code, np.int64))
             abouts.append(own)
     return Values(list(places), np.concatenate(codes), np.concatenate(abouts))
+
+
+def frequent(
+    catalog: Catalog, kinds: Collection[str], most: int, *, first: bool = False
+) -> dict[str, int]:
+    """Of how many files each of the most frequent values of some kinds is noted, the most first;
+    with `first` counts that of the source alone that comes first.
+    """
+    statement = _FREQUENT_FIRST if first else _FREQUENT
+    rows = catalog.run(statement, kinds=listing(kinds), most=most)
+    with understood(catalog.path):
+        counts = {text_of(row[0]): int(row[1]) for row in rows}
+    names = spelled(catalog, kinds, counts)
+    return {names.get(name, name): count for name, count in counts.items()}
 
 
 def spelled(catalog: Catalog, kinds: Collection[str], names: Collection[str]) -> dict[str, str]:

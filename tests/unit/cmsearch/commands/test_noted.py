@@ -110,3 +110,20 @@ def test_explain_and_sheets_show_what_is_noted(folder: Path, tmp_path: Path) -> 
     page = tmp_path / "found.html"
     assert called("search", "red", "--store", folder, "--html", page).returncode == 0
     assert noted in page.read_text()
+
+
+def test_info_counts_each_value(folder: Path, fake_model: str) -> None:
+    beside = packet(bag("dc:subject", "cats", "Dogs"), 'xmp:Rating="-1" xmp:Label="Blue"')
+    write_files(
+        folder, {"c.jpg": jpeg(), "c.jpg.xmp": beside, "a.xmp": packet("", 'xmp:Rating="2"')}
+    )
+    Indexer(folder, model=fake_model).run()
+    found = json.loads(called("info", "--store", folder, "--format", "json").stdout)
+    assert found["keywords"] == {"Cats": 2, "Dogs": 2, "Animals": 1, "Animals|Dogs": 1}
+    assert list(found["keywords"])[2:] == ["Animals", "Animals|Dogs"]
+    assert (found["people"], found["labels"]) == ({"Anna": 1}, {"Blue": 1, "Red": 1})
+    assert found["ratings"] == {"2": 1, "1": 1, "-1": 1}
+    assert list(found["ratings"]) == ["2", "1", "-1"]
+    lines = called("info", "--store", folder).stdout.splitlines()
+    assert "stars     2 stars 1, 1 star 1, rejected 1" in lines
+    assert "keywords  Cats 2, Dogs 2, Animals 1, Animals|Dogs 1" in lines
