@@ -109,12 +109,16 @@ class Engine:
     @property
     def modalities(self) -> tuple[Modality, ...]:
         """The modalities that the store has items of: what a search can be for."""
+        return tuple(self.sizes)
+
+    @property
+    def sizes(self) -> dict[Modality, int]:
+        """How many items of each modality there are, of those of which there are any."""
         view = self.store.view()
         sounds = view.sounds.indexes if view.sounds else {}
         indexes = {**view.indexes, **sounds}
-        return tuple(
-            modality for modality in TOWER if modality in indexes and len(indexes[modality])
-        )
+        counts = {one: len(indexes[one]) for one in TOWER if one in indexes}
+        return {modality: count for modality, count in counts.items() if count}
 
     @property
     def encoder(self) -> Encoder:

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 
 from cmsearch.common.version import __version__
-from cmsearch.server import classifying, explaining, items, listing, searching
+from cmsearch.server import classifying, explaining, items, listing, metrics, searching
 from cmsearch.server.context import Context, of
 from cmsearch.server.guard import Guard
 from cmsearch.server.problems import add_handlers
@@ -49,7 +49,9 @@ def make_app(stores: Stores, settings: Settings) -> Any:
     app.get("/v1/stores", tags=["stores"], summary="The stores that are served")(_stores)
     app.get("/healthz", tags=["health"], summary="Whether the service runs")(_health)
     app.get("/readyz", tags=["health"], summary="Whether it can answer")(_ready)
-    return Guard(app, settings)
+    app.include_router(metrics.router)
+    app.state.metrics = metrics.Metrics(stores, work)
+    return metrics.Measuring(Guard(app, settings), app.state.metrics)
 
 
 def _stores(request: Request) -> dict[str, Any]:

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from threading import Lock
+from time import perf_counter
 
 from cmsearch.errors import CmsearchError
 from cmsearch.search.engine import Encoded
@@ -19,6 +21,8 @@ Encode = Callable[[Sequence[Query]], Sequence[Encoded]]
 class Batching:
     """Encodes queries for threads: one that comes while others are encoded waits for these, and
     then goes with all that have come meanwhile. Nobody waits for queries that may not come.
+
+    `sizes` counts the encodings by how many queries each had; they took `seconds` together.
     """
 
     def __init__(self, encode: Encode, most: int = MOST) -> None:
@@ -27,6 +31,8 @@ class Batching:
         self._encoding = Lock()
         self._coming = Lock()
         self._waiting: list[tuple[Query, Future[Encoded]]] = []
+        self.sizes: Counter[int] = Counter()
+        self.seconds = 0.0
 
     def encoded(self, query: Query) -> Encoded:
         """The query as vectors. Raises what encoding it by itself raises."""
@@ -47,7 +53,7 @@ class Batching:
 
     def _answer(self, batch: Sequence[tuple[Query, Future[Encoded]]]) -> None:
         try:
-            rows = self._encode([query for query, _ in batch])
+            rows = self._measured([query for query, _ in batch])
         except CmsearchError as error:
             if len(batch) > 1:  # one of them is wrong; the others aren't to suffer
                 for one in batch:
@@ -60,3 +66,11 @@ class Batching:
         else:
             for (_, own), row in zip(batch, rows, strict=True):
                 own.set_result(row)
+
+    def _measured(self, queries: Sequence[Query]) -> Sequence[Encoded]:
+        begun = perf_counter()
+        try:
+            return self._encode(queries)
+        finally:
+            self.sizes[len(queries)] += 1
+            self.seconds += perf_counter() - begun

@@ -27,14 +27,26 @@ class Work:
 
     def __init__(self, workers: int, waiting: int) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="cmsearch-serve")
-        self._room = workers + waiting
+        self._workers = workers
         self._inside = 0
+        self.room = workers + waiting
+        """Requests that may be worked on or wait."""
+
+    @property
+    def running(self) -> int:
+        """Requests that are worked on."""
+        return min(self._inside, self._workers)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a worker."""
+        return self._inside - self.running
 
     async def run(self, request: Request, work: Callable[[Callable[[], None]], T]) -> T:
         """What `work` gives. It is handed a function that raises where the client has left, to
         call between its steps. Raises `BusyError` where too many wait.
         """
-        if self._inside >= self._room:
+        if self._inside >= self.room:
             raise BusyError("Too much is asked at once. Ask again in a second.")
         left = Event()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -50,6 +51,8 @@ def test_a_batch_has_a_largest_size() -> None:
         list(pool.map(batching.encoded, [asked(str(one)) for one in range(20)]))
     assert sum(sizes) == 20
     assert max(sizes) <= 2
+    assert batching.sizes == Counter(sizes)
+    assert batching.seconds > 0
 
 
 def test_who_asks_wrongly_is_told_and_the_others_are_answered() -> None:
