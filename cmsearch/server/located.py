@@ -15,7 +15,7 @@ from cmsearch.media.thumbnails import shown_at
 from cmsearch.server.errors import NotThereError
 from cmsearch.server.stores import Served
 from cmsearch.store.catalog import items
-from cmsearch.types import Item, Place
+from cmsearch.types import Item, Modality, Place, QueryPart
 
 
 def item_of(served: Served, number: int) -> Item:
@@ -54,3 +54,13 @@ def located(served: Served, number: int) -> Place:
     if found is None:
         raise MediaError(f"Item {number} has no picture: it is a {item.kind}.")
     return found
+
+
+def like(served: Served, item: Item) -> QueryPart:
+    """What asks for things like an item: its picture, or its text where it has none.
+
+    Raises as `located` does.
+    """
+    if item.text is not None and item.kind not in ("caption", "ocr"):
+        return QueryPart(item.text)
+    return QueryPart(located(served, item.id), Modality.IMAGE)

@@ -34,13 +34,22 @@ _with_items = (
     .join(assets, items.c.asset == assets.c.id)
     .join(_described, items.c.about == _described.c.id, isouter=True)
 )
-ITEMS = Prepared(
+_all_items = (
     sa.select(items.c.id, *_item)
     .join(assets, items.c.asset == assets.c.id)
     .join(_described, items.c.about == _described.c.id, isouter=True)
-    .where(items.c.id.in_(listed("items")))
 )
+ITEMS = Prepared(_all_items.where(items.c.id.in_(listed("items"))))
 """Of items of some numbers: the number, and what an item is made of."""
+_named = assets.alias()
+_files = sa.select(_named.c.id).where(_named.c.path.in_(listed("paths")))
+_some_items = _all_items.order_by(items.c.id).limit(given("most"))
+IN_FILES = Prepared(_some_items.where(items.c.asset.in_(_files)))
+"""The same of the first items in files at some paths."""
+CAPTIONS_OF_FILES = Prepared(
+    _some_items.where(items.c.about.in_(_files), items.c.kind == "caption")
+)
+"""The same of the first captions about files at some paths."""
 
 DESCRIBED = Prepared(_with_items.where(embeddings.c.id.in_(listed("ids"))))
 """Of embeddings of some ids: the id, and what an item is made of."""
