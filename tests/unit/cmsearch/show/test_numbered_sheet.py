@@ -20,7 +20,7 @@ def test_a_sheet_has_room_for_all_and_is_bounded(count: int) -> None:
     red = (np.asarray(sheet) == (255, 0, 0)).all(2).sum()
     columns = int(np.ceil(np.sqrt(count)))
     cell = (sheet.width - 6) // columns - 6
-    assert red == count * cell * (cell // 2)
+    assert red == count * cell * round(cell / 2)
 
 
 def test_each_number_is_written_and_what_is_missing_is_a_frame() -> None:
