@@ -14,10 +14,11 @@ from typing import Any, BinaryIO
 from PIL import ExifTags, Image
 
 from cmsearch.media import moments
-from cmsearch.media.iptc import date_of
+from cmsearch.media.embedded import MADE, sources_of
+from cmsearch.media.iptc import DIGITAL, date_of
 from cmsearch.media.moments import Instant
 from cmsearch.media.png import png_time
-from cmsearch.media.sources import Fields, Sources, exif_of, gathered, value_of
+from cmsearch.media.sources import Fields, Sources, value_of
 from cmsearch.media.xmp import Packet
 from cmsearch.types import Capture
 
@@ -32,14 +33,17 @@ ORIGINAL = (
     *("exif:DateTimeDigitized", "xmp:CreateDate"),
 )
 """When a picture was taken, or else made, in the order in which they count."""
-CHANGED = ("exif:DateTime", "tiff:DateTime", "Creation Time", "CreationTime", "creation time")
+CHANGED = (
+    *("exif:DateTime", "tiff:DateTime", "xmp:ModifyDate"),
+    *("Creation Time", "CreationTime", "creation time"),
+)
 """When a picture was made, or changed."""
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 
 def read_capture(image: Image.Image, file: BinaryIO) -> Capture:
     """When, with what and where a picture was taken, as far as it says; `file` is what it is in."""
-    return capture_of(gathered(exif_of(image), image.info), image, file)
+    return capture_of(sources_of(image, file), image, file)
 
 
 def capture_of(sources: Sources, image: Image.Image, file: BinaryIO) -> Capture:
@@ -98,10 +102,12 @@ def _written(sources: Sources) -> Iterator[tuple[str, Any, Any, Any]]:
     yield recorded
     for name in ORIGINAL[2:]:
         yield moments.XMP, _beside(sources, name), None, None
+    yield moments.IPTC, date_of(sources.records, DIGITAL), None, None
     changed = value_of(more, _SUB_SECONDS), value_of(more, _OFFSET)
     yield moments.CHANGED, value_of(exif, _BASE.DateTime), *changed
     for name in CHANGED:
         yield moments.CHANGED, _beside(sources, name), None, None
+    yield moments.CHANGED, sources.info.get(MADE), None, None
 
 
 def _beside(sources: Sources, name: str) -> str:
@@ -117,7 +123,7 @@ def _of_satellites(sources: Sources) -> Instant | None:
     gps = sources.gps
     day = moments.moment(value_of(gps, _GPS.GPSDateStamp))
     if day is None:
-        return None
+        return moments.instant(sources.packet.first("exif:GPSTimeStamp"))
     clock = [one if isfinite(one) else 0 for one in _numbers(value_of(gps, _GPS.GPSTimeStamp))]
     hour, minute, second = (int(one) for one in [*clock, 0, 0, 0][:3])
     found = moments.instant(f"{day:%Y-%m-%d} {hour}:{minute}:{second}")

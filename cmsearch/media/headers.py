@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 
 from cmsearch.common.files import open_file, read_file
 from cmsearch.media.exif import read_capture
-from cmsearch.media.images import add_heif
+from cmsearch.media.images import prepare_pillow
 from cmsearch.media.pillow import FORMATS
 from cmsearch.types import RAW, UNKNOWN_CAPTURE, Capture
 
@@ -44,7 +44,7 @@ def read_header(path: Path) -> Header | None:
 
 
 def _coded(path: Path) -> Header:
-    add_heif()
+    prepare_pillow()
     with open_file(path) as file, Image.open(file, formats=FORMATS) as image:
         width, height = image.size
         exif = image.getexif()

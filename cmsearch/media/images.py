@@ -15,13 +15,14 @@ from cmsearch.common import locators
 from cmsearch.common.files import larger_than, open_file
 from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
+from cmsearch.media.embedded import sources_of
 from cmsearch.media.exif import capture_of
 from cmsearch.media.guarded import check_scans, guarded, guarded_jpeg
 from cmsearch.media.notes import noted_parts, written
 from cmsearch.media.partial import loaded
 from cmsearch.media.pillow import FORMATS, in_turn
 from cmsearch.media.pixels import normalised
-from cmsearch.media.sources import Sources, exif_of, gathered
+from cmsearch.media.sources import Sources
 from cmsearch.types import Capture, Modality, Noted, Part, Reading, Skipped
 
 MAX_PIXELS = 178_956_970
@@ -30,6 +31,8 @@ MAX_JPEG_2000 = 2**26
 """Pixels of a JPEG 2000, which takes ten times as long and five times the memory."""
 MAX_FILE = 3 * 2**29
 """Bytes of a file: those of `MAX_PIXELS` with four channels of 16 bits."""
+MAX_TEXT = 16 * 2**20
+"""Bytes of a profile or a text in a PNG, without its compression; of all texts 64 MiB."""
 MAX_BYTES = 512 * 2**20
 """Bytes of files of formats that are read whole; of the others only what is needed is read."""
 
@@ -135,7 +138,7 @@ def read_picture(file: BinaryIO, size: int | None = None) -> Read:
         raise MediaError(larger_than(most))
     file.seek(0)
     is_jpeg = head.startswith(_JPEG)
-    add_heif()
+    prepare_pillow()
     try:
         with (
             guarded_jpeg(file, total) if is_jpeg else guarded(file) as own,
@@ -149,7 +152,7 @@ def read_picture(file: BinaryIO, size: int | None = None) -> Read:
             if size is not None:
                 image.draft("RGB", (2 * size, 2 * size))
             part, problem = loaded(image)
-            sources = gathered(exif_of(image), image.info)
+            sources = sources_of(image, own)
             capture = capture_of(sources, image, own)
             return Read(normalised(part, size), capture, _locator(image), problem, sources)
     except UnidentifiedImageError as error:
@@ -178,15 +181,21 @@ def flattened(image: Image.Image) -> Image.Image:
 
 
 def _damaged(error: Exception) -> MediaError:
-    return MediaError(f"damaged ({str(error) or type(error).__name__})")
+    said = str(error) or type(error).__name__
+    if "MAX_TEXT" in said:
+        reason = f"a text or a profile in it is {larger_than(MAX_TEXT)}, or all of them than 64 MiB"
+        return MediaError(f"{reason}; save it anew without them")
+    return MediaError(f"damaged ({said})")
 
 
 @cache
-def add_heif() -> None:
-    """Let Pillow read HEIC and HEIF."""
+def prepare_pillow() -> None:
+    """Let Pillow read HEIC and HEIF, and PNG with a large profile of colours or text."""
     from pi_heif import register_heif_opener
+    from PIL import PngImagePlugin
 
     register_heif_opener()
+    PngImagePlugin.MAX_TEXT_CHUNK = MAX_TEXT
 
 
 def _is_2000(image: Image.Image) -> bool:

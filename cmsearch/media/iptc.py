@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import md5
 from typing import Any
 
@@ -15,8 +15,10 @@ them was written.
 """
 IPTC_TAG, PHOTOSHOP_TAG = 33723, 34377
 """Of TIFF."""
-TITLE, KEYWORD, DATE, TIME, CREATOR, CITY = (2, 5), (2, 25), (2, 55), (2, 60), (2, 80), (2, 90)
+TITLE, KEYWORD, CREATOR, CITY = (2, 5), (2, 25), (2, 80), (2, 90)
 PLACE, STATE, COUNTRY, HEADLINE, CAPTION = (2, 92), (2, 95), (2, 101), (2, 105), (2, 120)
+MADE, DIGITAL = ((2, 55), (2, 60)), ((2, 62), (2, 63))
+"""The day and the time at which a picture was made, and at which it became digital."""
 MAX_RECORDS = 2000
 _MAX_BYTES = 4 * 2**20
 _UTF8, _CHARSET = b"\x1b%G", (1, 90)
@@ -37,9 +39,9 @@ def read_records(data: Any) -> dict[tuple[int, int], list[str]]:
     return found
 
 
-def date_of(records: Records) -> str:
-    """The day and the time at which a picture was made."""
-    day, clock = (records.get(number, [""])[0][:20] for number in (DATE, TIME))
+def date_of(records: Records, numbers: Iterable[tuple[int, int]] = MADE) -> str:
+    """A day and its time, as the datasets of these numbers have them."""
+    day, clock = (records.get(number, [""])[0][:20] for number in numbers)
     written = _CLOCK.sub(r"\1:\2:\3", clock, count=1)
     return f"{day} {written}".strip()
 

@@ -15,6 +15,7 @@ from cmsearch.common.files import read_file
 from cmsearch.common.kinds import FileKind
 from cmsearch.errors import MediaError
 from cmsearch.media.boxes import packet_in
+from cmsearch.media.embedded import sources_of
 from cmsearch.media.exif import capture_of, completed, shot_of
 from cmsearch.media.images import MAX_PIXELS, read_picture
 from cmsearch.media.notes import Written, noted_parts, written, written_in
@@ -113,7 +114,7 @@ def _preview(raw: rawpy.RawPy, size: int) -> tuple[Image.Image | None, Sources |
         with Image.open(BytesIO(data), formats=["JPEG"]) as image:
             exif = image.getexif()
             if not _is_enough(image, size):
-                sources = gathered(exif, image.info)
+                sources = sources_of(image, BytesIO(data))
                 return None, sources, capture_of(sources, image, BytesIO(data))
         image, capture, _, problem, sources = read_picture(BytesIO(data), size)
         if problem:

@@ -51,10 +51,10 @@ def gathered(exif: Image.Exif, info: Fields | None = None) -> Sources:
     """What EXIF and Pillow's `info` have."""
     info = info or {}
     more, gps = _part(exif, ExifTags.IFD.Exif), _part(exif, ExifTags.IFD.GPSInfo)
-    packet = read_packet(info.get("xmp") or value_of(exif, XMP_TAG) or _profile(info, "xmp"))
+    packet = read_packet(info.get("xmp") or value_of(exif, XMP_TAG) or profile(info, "xmp"))
     resources = info.get("photoshop")
     if not isinstance(resources, Mapping):
-        resources = resources_of(value_of(exif, PHOTOSHOP_TAG) or _profile(info, "iptc"))
+        resources = resources_of(value_of(exif, PHOTOSHOP_TAG) or profile(info, "iptc"))
     data = resources.get(IPTC) or _records_of(exif)
     return Sources(exif, more, gps, info, packet, read_records(data), is_newer(resources, data))
 
@@ -90,7 +90,7 @@ def _records_of(exif: Image.Exif) -> bytes | None:
     return data if isinstance(data, bytes) else None
 
 
-def _profile(info: Fields, name: str) -> bytes | None:
+def profile(info: Fields, name: str) -> bytes | None:
     """What ImageMagick and ExifTool write into a PNG as a text of hexadecimal numbers."""
     text = info.get(_PROFILE.format(name))
     if not isinstance(text, str) or len(text) > _LONGEST_PROFILE:

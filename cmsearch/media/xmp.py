@@ -21,6 +21,8 @@ MAX_PACKET = 4 * 2**20
 MAX_VALUES = 1000
 """Values of a kind at most that are read, such as keywords."""
 MAX_DEPTH = 100
+MAX_ELEMENTS = 250_000
+"""Elements and attributes of a packet at most: each takes some microseconds."""
 LEVEL = "|"
 """What stands between the levels of a keyword."""
 
@@ -33,6 +35,7 @@ _SPACES = {
     "http://ns.adobe.com/photoshop/1.0/": "photoshop",
     "http://ns.adobe.com/tiff/1.0/": "tiff",
     "http://ns.adobe.com/xap/1.0/": "xmp",
+    "http://ns.adobe.com/xmp/note/": "xmpNote",
     "http://ns.microsoft.com/photo/1.0": "MicrosoftPhoto",
     "http://ns.microsoft.com/photo/1.0/": "MicrosoftPhoto",
     "http://ns.microsoft.com/photo/1.2/t/Region#": "MPReg",
@@ -77,14 +80,18 @@ class Packet:
         return [value for name in names for value in self.values.get(name, ())]
 
 
-def read_packet(packet: Any) -> Packet:
-    """What an XMP packet says, in bytes or as text; of anything else nothing."""
+def read_packet(packet: Any, into: Packet | None = None, most: int = MAX_PACKET) -> Packet:
+    """What an XMP packet of at most so many bytes says, in bytes or as text; of anything else
+    nothing. It is added to what a packet `into` that it goes with says.
+    """
     data = packet.encode("utf-8", "replace") if isinstance(packet, str) else packet
-    found = Packet()
-    if not isinstance(data, bytes) or not (data := data.strip(b"\0 \t\r\n")):
+    found = into or Packet()
+    if not isinstance(data, bytes):
         return found
-    if len(data) > MAX_PACKET:
-        found.problem = f"its XMP is {larger_than(MAX_PACKET)}, and isn't read"
+    if len(data) > most:
+        found.problem = f"its XMP is {larger_than(most)}, and isn't read"
+        return found
+    if not (data := data.strip(b"\0 \t\r\n")):
         return found
     reader = _Reader(found)
     try:
@@ -109,6 +116,7 @@ class _Reader:
     def __init__(self, found: Packet) -> None:
         self.left_out: set[str] = set()
         self._found = found
+        self._left = MAX_ELEMENTS
         self._names: list[str | None] = []  # of the elements that are open, as `prefix:name`
         self._structures: list[dict[str, str]] = [{}]  # of the members of lists that are open
         self._text: list[str] = []
@@ -128,6 +136,10 @@ class _Reader:
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
         if len(self._names) >= MAX_DEPTH:
             raise _Refused(f"the elements of its XMP are nested more than {MAX_DEPTH} deep")
+        self._left -= 1 + len(attributes)
+        if self._left < 0:
+            reason = f"its XMP has more than {MAX_ELEMENTS:,} elements; what comes before is read"
+            raise _Refused(reason)
         self._text.clear()
         self._names.append(_short(name) if name != _LI else _LI)
         if name == _LI:
