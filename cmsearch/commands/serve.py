@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,14 @@ _WAITING = 2048
     help="A file with the token that each request has to show; elsewhere than on this machine one "
     "is made and printed.",
 )
+@click.option(
+    "--thumbnails-mb",
+    type=click.IntRange(0, 2**20),
+    default=1024,
+    show_default=True,
+    metavar="MB",
+    help="Thumbnails that are kept in the cache; those that were used least recently go.",
+)
 @click.option("--device", metavar="NAME", help="Where the model runs: cpu, cuda.")
 @trust_option
 def serve(
@@ -56,6 +65,7 @@ def serve(
     port: int,
     names: Sequence[str],
     token_file: Path | None,
+    thumbnails_mb: int,
     device: str | None,
 ) -> None:
     """Answer searches over HTTP, for programs and other machines.
@@ -77,7 +87,8 @@ def serve(
         from cmsearch.server.stores import open_stores
     except ImportError as error:
         raise PluginError(MISSING) from error
-    settings = _settings(host, names, token_file)
+    guarded = _settings(host, names, token_file)
+    settings = replace(guarded, thumbnails=thumbnails_mb * 2**20)
     stores = open_stores(places or [Path()], device)
     app = make_app(stores, settings)
     config = uvicorn.Config(

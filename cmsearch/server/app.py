@@ -17,6 +17,7 @@ from cmsearch.server.guard import Guard
 from cmsearch.server.problems import add_handlers
 from cmsearch.server.settings import Settings
 from cmsearch.server.stores import Stores
+from cmsearch.server.thumbnails import cached
 from cmsearch.server.working import Work
 
 
@@ -39,7 +40,7 @@ def make_app(stores: Stores, settings: Settings) -> Any:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.context = Context(stores, settings, work)
+    app.state.context = Context(stores, settings, work, cached(settings.thumbnails))
     add_handlers(app)
     app.include_router(searching.router)
     app.include_router(listing.router)

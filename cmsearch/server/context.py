@@ -10,16 +10,18 @@ from fastapi import Request
 
 from cmsearch.server.settings import Settings
 from cmsearch.server.stores import Stores
+from cmsearch.server.thumbnails import Thumbnails
 from cmsearch.server.working import Work
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The stores, the settings and the threads of a service."""
+    """The stores, the settings, the threads and the thumbnails of a service."""
 
     stores: Stores
     settings: Settings
     work: Work
+    thumbnails: Thumbnails
 
 
 def of(request: Request) -> Context:

@@ -7,7 +7,6 @@ A request names an item by its number; where its file is comes from the catalog 
 
 from __future__ import annotations
 
-import hashlib
 import mimetypes
 import os
 from pathlib import Path
@@ -19,10 +18,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from cmsearch.common import locators
-from cmsearch.media.thumbnails import thumbnail
 from cmsearch.server import context
 from cmsearch.server.located import file_of, item_of, located
 from cmsearch.server.stores import Served, hit_in
+from cmsearch.server.thumbnails import Thumbnails, key_of
 from cmsearch.types import Modality, Place, QueryPart
 from cmsearch.types import Query as Asked
 
@@ -107,12 +106,13 @@ async def small(
     own = context.of(request)
     served = own.stores.get(store)
     pixels = next(one for one in SIZES if one >= size)
-    place, tag = await run_in_threadpool(_tagged, served, number, pixels)
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if tag in request.headers.get("if-none-match", ""):
+    place, key, data = await run_in_threadpool(_kept, served, number, pixels, own.thumbnails)
+    headers = {"ETag": f'"{key}"', "Cache-Control": "private, no-cache"}
+    if f'"{key}"' in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    made = await own.work.run(request, lambda _: thumbnail(place.path, pixels, place.locator))
-    return Response(made.data, media_type="image/webp", headers=headers)
+    if data is None:
+        data = await own.work.run(request, lambda _: own.thumbnails.made(place, pixels, key))
+    return Response(data, media_type="image/webp", headers=headers)
 
 
 @router.get("/{number}/media", summary="The file of an item", response_class=FileResponse)
@@ -135,12 +135,13 @@ def media(request: Request, number: Number, store: Store = None) -> FileResponse
     )
 
 
-def _tagged(served: Served, number: int, pixels: int) -> tuple[Place, str]:
-    """Where the picture of an item is, and the tag that its file, as it is now, has in a size."""
+def _kept(
+    served: Served, number: int, pixels: int, thumbnails: Thumbnails
+) -> tuple[Place, str, bytes | None]:
+    """Where the picture of an item is, and the key and the bytes that are kept of it in a size."""
     place = located(served, number)
-    about = place.path.stat()
-    told = f"{about.st_mtime_ns} {about.st_size} {about.st_ino} {place.locator} {pixels}"
-    return place, f'"{hashlib.sha256(told.encode()).hexdigest()[:32]}"'
+    key = key_of(place, pixels)
+    return place, key, thumbnails.get(key)
 
 
 def _type_of(path: Path) -> str:

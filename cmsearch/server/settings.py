@@ -27,3 +27,5 @@ class Settings:
     """How long a request may take to arrive."""
     most_hits: int = 500
     """Hits of one page."""
+    thumbnails: int = 2**30
+    """Bytes of thumbnails that are kept in the user's cache."""

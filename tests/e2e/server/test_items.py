@@ -9,6 +9,8 @@ import httpx
 import PIL.Image
 import pytest
 
+from cmsearch.models.encoders.exports import cache_dir
+
 
 @pytest.fixture(scope="module")
 def cat(client: httpx.Client) -> int:
@@ -41,6 +43,16 @@ def test_its_picture_small(client: httpx.Client, cat: int) -> None:
         headers={"If-None-Match": answer.headers["etag"]},
     )
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_its_picture_is_kept(client: httpx.Client, cat: int) -> None:
+    first, second = (client.get(f"/v1/items/{cat}/thumbnail") for _ in range(2))
+    key = first.headers["etag"].strip('"')
+    kept = cache_dir() / "thumbnails" / key[:2] / f"{key[2:]}.webp"
+    assert kept.read_bytes().endswith(first.content)
+    assert first.content == second.content
+    kept.write_bytes(b"damaged")
+    assert client.get(f"/v1/items/{cat}/thumbnail").content == first.content
 
 
 def test_its_file_whole_and_in_ranges(client: httpx.Client, cat: int, sample: Path) -> None:
