@@ -9,9 +9,8 @@ from typing import Annotated
 
 from mcp.types import CallToolResult
 
-from cmsearch.errors import QueryError
 from cmsearch.search.merge.relevance import DOUBTFUL
-from cmsearch.search.pages import LOST, Page, PageRequest, Pages
+from cmsearch.search.pages import Page, PageRequest, Pages
 from cmsearch.search.query.grammar import parse
 from cmsearch.search.query.understanding import Understood
 from cmsearch.server.agents.answers import answered
@@ -30,7 +29,7 @@ from cmsearch.server.agents.results import SearchResult, entries, understood
 from cmsearch.server.located import like
 from cmsearch.server.requests import Filters, filter_of
 from cmsearch.server.stores import Served, Stores
-from cmsearch.types import Filter, Modality, Query
+from cmsearch.types import Modality, Query
 
 EVERYTHING = Filters()
 
@@ -113,32 +112,27 @@ class Searching:
     ) -> tuple[Served, SearchResult]:
         encoded = served.batching.encoded(asked.query)
         request = PageRequest(encoded, target, asked.where, size=k, applied=asked.applied)
-        return served, self._told(served, self._pages.first(served.engine, request))
+        return served, _told(served, self._pages.first(served.engine, request))
 
     def _next(self, cursor: str) -> tuple[Served, SearchResult]:
-        """The page after that of a cursor, which begins with the place of its store."""
-        stores, (place, _, own) = self._opened().all, cursor.partition(".")
-        if not place.isdecimal() or int(place[:9]) >= len(stores):
-            raise QueryError(LOST)
-        served = stores[int(place)]
-        return served, self._told(served, self._pages.next(own))
-
-    def _told(self, served: Served, page: Page) -> SearchResult:
-        place, asked = self._opened().all.index(served), page.request
-        return SearchResult(
-            store=served.name,
-            hits=entries(served, list(page.hits)),
-            applied=[understood(one) for one in asked.applied],
-            doubtful=all(hit.relevance < DOUBTFUL for hit in page.hits),
-            offset=page.offset,
-            among=_among(served, asked.target, asked.where),
-            total=page.total,
-            cursor=None if page.cursor is None else f"{place}.{page.cursor}",
-        )
+        """The page after that of a cursor, and the store that it is of."""
+        page = self._pages.next(cursor)
+        served = next(one for one in self._opened().all if one.engine is page.engine)
+        return served, _told(served, page)
 
 
-def _among(served: Served, target: str, where: Filter) -> int:
-    return served.engine.count(target, where)
+def _told(served: Served, page: Page) -> SearchResult:
+    asked = page.request
+    return SearchResult(
+        store=served.name,
+        hits=entries(served, list(page.hits)),
+        applied=[understood(one) for one in asked.applied],
+        doubtful=all(hit.relevance < DOUBTFUL for hit in page.hits),
+        offset=page.offset,
+        among=served.engine.count(asked.target, asked.where),
+        total=page.total,
+        cursor=page.cursor,
+    )
 
 
 def _words(query: Query) -> str:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cmsearch.server.agents.judging import Judging
+from cmsearch.server.agents.overview import Overview
 from cmsearch.server.agents.pictures import Seeing
 from cmsearch.server.agents.searching import Searching
 from cmsearch.server.agents.server import AgentServer, make_server
@@ -16,12 +18,17 @@ def make_agents(opened: Callable[[], Stores], workers: int) -> AgentServer:
     """A server with all tools for the stores that `opened` gives."""
     searching = Searching(opened)
     seeing = Seeing(opened, searching)
+    judging, overview = Judging(opened), Overview(opened)
     return make_server(
         {
             "Search the collection": searching.search_media,
             "Look at an item": seeing.view_item,
             "See many hits at once": seeing.contact_sheet,
             "Find what is like an item": searching.similar_to,
+            "Say why a picture was found": judging.explain_hit,
+            "Count what there is to filter by": overview.list_facets,
+            "Say what a picture shows": judging.annotate,
+            "Say what is indexed": overview.index_status,
         },
         workers,
     )
