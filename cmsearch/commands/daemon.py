@@ -19,11 +19,12 @@ _NONE = "No daemon runs. `cmsearch daemon start` starts one, and so does --daemo
 @click.argument("action", type=click.Choice(["status", "start", "stop", "run"]), default="status")
 @format_option
 def daemon(action: str, style: str) -> None:
-    """Keep models and indexes loaded, so that search, again, more and similar answer at once.
+    """Keep models and indexes loaded, so that commands that search answer at once.
 
-    The daemon is a process of your own that these commands ask over a socket that only you can use;
-    their answers are the same with it and without. It ends after 15 minutes without a search. run
-    is start without leaving the terminal, as for a service manager.
+    These are search, again, more, similar, explain and classify. The daemon is a process of your
+    own that they ask over a socket that only you can use; their answers are the same with it and
+    without. It ends after 15 minutes without a search. run is start without leaving the terminal,
+    as for a service manager.
 
     \b
     Examples:
@@ -44,7 +45,7 @@ def daemon(action: str, style: str) -> None:
 def _run() -> None:
     import os
 
-    from cmsearch.commands.finding import answered
+    from cmsearch.commands.answering import answered
     from cmsearch.server.daemon import Daemon
     from cmsearch.server.engines import Engines
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cmsearch.commands.options import format_option, store_option
+from cmsearch.commands import warm
+from cmsearch.commands.options import daemon_option, format_option, store_option
 from cmsearch.common.files import check_no_link, create_file, replace_file
 from cmsearch.common.text import json_line, printable
 from cmsearch.media.moments import FILE
@@ -35,6 +36,7 @@ _BAR = 12  # characters of the longest bar of evidence, to either side
     help="A picture that is asked with beside QUERY, as with `cmsearch search --image`.",
 )
 @store_option
+@daemon_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -66,7 +68,8 @@ def explain(
     if target.exists() and not force:
         raise click.UsageError(f"{target} is there already; --force replaces it.")
     parts = [QueryPart(query), *([] if image is None else [QueryPart(image, Modality.IMAGE)])]
-    found, drawing = _here(Query(tuple(parts)), file, store)
+    asked = Query(tuple(parts))
+    found, drawing = _by_daemon(asked, file, store) or _here(asked, file, store)
     if drawing is not None:
         _write(target, drawing, force)
         found["drawn"] = str(target)
@@ -80,6 +83,31 @@ def _here(query: Query, file: Path, store: Path | None) -> tuple[dict[str, Any],
 
     with searcher.open(store or ".") as engine:
         return explained(engine, query, file)
+
+
+def _by_daemon(
+    query: Query, file: Path, store: Path | None
+) -> tuple[dict[str, Any], bytes | None] | None:
+    answer = warm.asked("explain", store, lambda: _request(query, file))
+    if answer is None:
+        return None
+    try:
+        found, drawing = answer["found"], answer["drawing"]
+        list(_table(found))  # or it is no explanation
+        return found, None if drawing is None else warm.data_from_json(drawing)
+    except warm.UNREADABLE:
+        return None
+
+
+def _request(query: Query, file: Path) -> dict[str, Any]:
+    return {"parts": list(map(warm.sent_part, query.parts)), "file": warm.path_as_json(file)}
+
+
+def answered(engine: Engine, request: Mapping[str, Any]) -> dict[str, Any]:
+    """A daemon's answer to what is to be explained, both in JSON's types."""
+    parts = tuple(map(warm.received_part, request["parts"]))
+    found, drawing = explained(engine, Query(parts), Path(request["file"]))
+    return {"found": found, "drawing": None if drawing is None else warm.data_as_json(drawing)}
 
 
 def explained(engine: Engine, query: Query, file: Path) -> tuple[dict[str, Any], bytes | None]:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import binascii
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,18 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from cmsearch.commands import warm
 from cmsearch.commands.applied import asked
-from cmsearch.commands.options import DAEMON, TRUST
-from cmsearch.search.wire import (
-    hit_as_json,
-    hit_from_json,
-    part_as_json,
-    part_from_json,
-    ranking,
-)
-from cmsearch.types import Hit, Modality, Query, QueryPart
+from cmsearch.search.wire import hit_as_json, hit_from_json, ranking
+from cmsearch.types import Hit, Modality, Query
 
 if TYPE_CHECKING:
     from cmsearch.search.engine import Engine
@@ -31,7 +22,6 @@ if TYPE_CHECKING:
 
 _LARGEST = 64 * 2**20
 """Bytes of a picture that are sent; with a larger one the search is made here."""
-_UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,27 +99,20 @@ def _asks_for_both(query: Query, options: Mapping[str, Any]) -> bool:
 
 def by_daemon(query: Query, options: Mapping[str, Any], seen: Sequence[Hit] = ()) -> Found | None:
     """What a daemon finds; None where none runs, or the search is to be made here."""
-    context = click.get_current_context(silent=True)
-    told = context.meta if context else {}
-    wish = told.get(DAEMON)
-    # A model's name may be a path from here, and trust is given by a look at a store.
-    if context is None or wish is False or told.get(TRUST) or ":" in options.get("rerank", ""):
+    if ":" in options.get("rerank", ""):  # a model's name may be a path from here
         return None
-    from cmsearch.server.asking import ask, may_ask
-
-    if not wish and not may_ask():
-        return None
-    request = _request(query, options, seen)
-    answered = request and ask(request, start=bool(wish))
+    answer = warm.asked("search", options.get("store"), lambda: _request(query, options, seen))
     try:
-        return _found(answered) if answered else None
-    except _UNREADABLE:
+        return _found(answer) if answer else None
+    except warm.UNREADABLE:
         return None
 
 
 def answered(engine: Engine, request: Mapping[str, Any]) -> dict[str, Any]:
-    """A daemon's answer to a request, both in JSON's types."""
-    parts, without = (tuple(map(_part, request[name])) for name in ("parts", "without"))
+    """A daemon's answer to a search, both in JSON's types."""
+    parts, without = (
+        tuple(map(warm.received_part, request[name])) for name in ("parts", "without")
+    )
     seen = list(map(hit_from_json, request["seen"]))
     found = found_by(engine, Query(parts, without), _options(request["options"]), seen)
     return {
@@ -155,9 +138,8 @@ def _request(
     plain = {name: value for name, value in options.items() if name != "store"}
     plain |= {name: plain[name].isoformat() for name in ("since", "until") if plain.get(name)}
     return {
-        "start": os.fsdecode(Path(options.get("store") or ".").absolute()),
-        "parts": list(map(_sent, query.parts)),
-        "without": list(map(_sent, query.without)),
+        "parts": list(map(warm.sent_part, query.parts)),
+        "without": list(map(warm.sent_part, query.without)),
         "options": plain,
         "seen": list(map(hit_as_json, seen)),
     }
@@ -169,17 +151,3 @@ def _options(plain: Mapping[str, Any]) -> dict[str, Any]:
     }
     lists = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
     return {**plain, **days, **lists}
-
-
-def _sent(part: QueryPart) -> dict[str, Any]:
-    if not isinstance(part.content, bytes):
-        return part_as_json(part)
-    data = binascii.b2a_base64(part.content, newline=False).decode("ascii")
-    return {"data": data, "modality": part.modality, "weight": part.weight}
-
-
-def _part(fields: Mapping[str, Any]) -> QueryPart:
-    if "data" not in fields:
-        return part_from_json(fields)
-    data = binascii.a2b_base64(fields["data"])
-    return QueryPart(data, Modality(fields["modality"]), float(fields["weight"]))

@@ -32,6 +32,7 @@ _MARGIN, _GAP, _HEAD, _LABEL, _SCALE, _LINE = 24, 20, 78, 58, 36, 21
 _PAPER, _INK, _GREY = "#ffffff", "#1f2328", "#59636e"
 _BAR = (64, 10)
 _LIGHTEST = 1e-9  # a word that weighs nothing has a drawing of its own
+_PRESSED = 4  # the highest makes it 6 % smaller in twelve times the time
 _HALF = 40  # pixels of the longest bar of evidence, to either side
 _FOR, _AGAINST = "#2563eb", "#d97706"
 
@@ -47,7 +48,7 @@ def read(path: Path) -> Image.Image:
 def png(explanation: Explanation, picture: Image.Image) -> bytes:
     """What `draw` gives as the bytes of a PNG. Raises `QueryError` likewise."""
     file = BytesIO()
-    draw(explanation, picture).save(file, "PNG", optimize=True)
+    draw(explanation, picture).save(file, "PNG", compress_level=_PRESSED)
     return file.getvalue()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cmsearch.commands.finding import answered
+from cmsearch.commands.answering import answered
 from cmsearch.models.plugins import encoders
 from cmsearch.server import asking, meeting
 from cmsearch.server.daemon import Daemon
@@ -137,6 +137,66 @@ def test_what_goes_on_from_a_search_is_warm_too(daemon: Daemon) -> None:
         assert daemon._status()["answered"] == before + 1
 
 
+EXPLAINED = (
+    ["red", "red.png"],
+    ["a red house", "blue.png", "--format", "json"],
+    ["green meadow", "../pictures/green.png", "--store", ".", "--format", "json"],
+    ["but green", "red.png", "--image", "blue.png"],
+)
+
+
+def test_an_explanation_is_the_same_with_its_drawing(daemon: Daemon, place: Path) -> None:
+    out = place.parent / "drawn.png"
+    for number, arguments in enumerate(EXPLAINED, 1):
+        drawn = []
+        for wish in ("--no-daemon", None):
+            line = ("explain", *arguments, "--out", out, "--force", *filter(None, [wish]))
+            drawn.append((captured(*line), out.read_bytes()))
+            out.unlink()
+        assert drawn[0] == drawn[1], arguments
+        assert drawn[0][0][0] == 0 and drawn[0][1].startswith(b"\x89PNG")
+        assert daemon._status()["answered"] == number, arguments
+
+
+def test_what_cant_be_explained_is_told_by_the_command(daemon: Daemon, place: Path) -> None:
+    for arguments in (["red", "missing.png"], ["red", "note.md"], [" ", "red.png"]):
+        assert both(daemon, "explain", *arguments)[0] == 2
+    (place.parent / "kept.png").write_bytes(b"mine")
+    assert both(daemon, "explain", "red", "red.png", "--out", "../kept.png")[0] == 2
+    assert (place.parent / "kept.png").read_bytes() == b"mine"
+    assert daemon._status()["answered"] == 0
+
+
+def test_answers_about_pictures_are_the_same(daemon: Daemon, place: Path) -> None:
+    questions = '{"Which colour?": ["red", "blue"], "Is it?": {"yes": ["green"], "no": "moon"}}'
+    write_files(place.parent, {"asked.json": questions, "mixed/a.png": "no picture"})
+    write_picture(place.parent / "mixed" / "b.png", "blue")
+    for number, (status, arguments) in enumerate(
+        [
+            (0, ["red.png", "--choices", "red, blue"]),
+            (0, ["red.png", "../pictures/blue.png", "--choices", "red, blue", "--no-none"]),
+            (0, [".", "--question", "Which?", "--choices", "red, blue", "--format", "json"]),
+            (0, ["../mixed/b.png", "--questions", "../asked.json", "--format", "json"]),
+            (3, ["../mixed", "--questions", "../asked.json"]),
+        ],
+        1,
+    ):
+        assert both(daemon, "classify", *arguments)[0] == status
+        assert daemon._status()["answered"] == number, arguments
+
+
+def test_mistakes_of_questions_are_told_by_the_command(daemon: Daemon, place: Path) -> None:
+    for status, arguments in (
+        (2, ["red.png"]),
+        (2, ["red.png", "--choices", "red, RED"]),
+        (1, ["red.png", "--questions", "missing.json"]),
+        (1, ["note.md", "--choices", "red"]),
+        (1, ["missing.png", "--choices", "red"]),
+        (1, ["red.png", "--choices", "red", "--store", "/"]),
+    ):
+        assert both(daemon, "classify", *arguments)[0] == status, arguments
+
+
 def test_a_page_of_hits_is_the_same(daemon: Daemon, place: Path) -> None:
     pages = []
     for wish in ("--no-daemon", "--preview"):
@@ -179,15 +239,23 @@ def test_a_store_that_was_put_in_the_place_of_another(daemon: Daemon, place: Pat
 
 def test_the_client_loads_nothing_heavy(daemon: Daemon) -> None:
     heavy = {"numpy", "sqlalchemy", "faiss", "onnxruntime", "PIL", "asyncio", "torch"}
-    shown = python(
-        "import sys, contextlib\n"
-        "sys.argv = ['cmsearch', 'search', 'red', '--format', 'json']\n"
-        "from cmsearch.cli import main\n"
-        "with contextlib.suppress(SystemExit): main()\n"
-        f"print(sorted({heavy!r} & set(sys.modules)))"
-    )
-    assert daemon._status()["answered"] == 1
-    assert shown.splitlines()[-1] == "[]"
+    for number, line in enumerate(
+        (
+            ["search", "red", "--format", "json"],
+            ["explain", "red", "red.png", "--out", "../light.png"],
+            ["classify", "red.png", "--choices", "red, blue"],
+        ),
+        1,
+    ):
+        shown = python(
+            "import sys, contextlib\n"
+            f"sys.argv = {['cmsearch', *line]!r}\n"
+            "from cmsearch.cli import main\n"
+            "with contextlib.suppress(SystemExit): main()\n"
+            f"print(sorted({heavy!r} & set(sys.modules)))"
+        )
+        assert daemon._status()["answered"] == number
+        assert shown.splitlines()[-1] == "[]", line
     ours = python(
         "import sys, contextlib\n"
         "sys.argv = ['cmsearch', 'search', 'red']\n"
