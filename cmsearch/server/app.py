@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 
 from cmsearch.common.version import __version__
 from cmsearch.server import classifying, explaining, items, listing, metrics, searching
+from cmsearch.server.answers import Answer
 from cmsearch.server.context import Context, of
 from cmsearch.server.guard import Guard
 from cmsearch.server.problems import add_handlers
@@ -36,6 +37,7 @@ def make_app(stores: Stores, settings: Settings) -> Any:
         version=__version__,
         summary="Find pictures, films, speech and text by a sentence, a picture or a recording.",
         lifespan=lifespan,
+        default_response_class=Answer,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

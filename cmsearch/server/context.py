@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 
+from cmsearch.search.pages import Pages
 from cmsearch.server.settings import Settings
 from cmsearch.server.stores import Stores
 from cmsearch.server.thumbnails import Thumbnails
@@ -16,12 +17,13 @@ from cmsearch.server.working import Work
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The stores, the settings, the threads and the thumbnails of a service."""
+    """The stores, the settings, the threads, the thumbnails and the searches of a service."""
 
     stores: Stores
     settings: Settings
     work: Work
     thumbnails: Thumbnails
+    pages: Pages = field(default_factory=Pages)
 
 
 def of(request: Request) -> Context:

@@ -16,16 +16,13 @@ from cmsearch.server import context
 from cmsearch.server.bodies import sent
 from cmsearch.server.explanations import drawn, explained
 from cmsearch.server.items import Number, Store
-from cmsearch.server.located import located
 from cmsearch.server.requests import (
     LONGEST,
     Files,
     SearchBody,
-    filter_of,
-    query_of,
     ranking_of,
 )
-from cmsearch.server.searching import SEARCH_BODY
+from cmsearch.server.searching import SEARCH_BODY, understood
 from cmsearch.server.stores import Served
 from cmsearch.show import heatmap
 
@@ -144,13 +141,13 @@ async def _numbers(
     served = own.stores.get(body.store)
 
     def told(_: object) -> dict[str, Any]:
-        understood = _understood(served, body, files)
-        found = _explained(served, number, understood, body, word)
+        meant = understood(served, body, files)
+        found = _explained(served, number, meant, body, word)
         return {
             "store": served.name,
             "item": number,
             **explanation_as_json(found),
-            "applied": [applied_as_json(one) for one in understood.applied],
+            "applied": [applied_as_json(one) for one in meant.applied],
         }
 
     return await own.work.run(request, told)
@@ -163,7 +160,7 @@ async def _drawing(
     served = own.stores.get(body.store)
 
     def made(check: Any) -> bytes:
-        found = _explained(served, number, _understood(served, body, files), body, word)
+        found = _explained(served, number, understood(served, body, files), body, word)
         check()
         return drawn(served, number, found)
 
@@ -171,18 +168,10 @@ async def _drawing(
     return Response(data, media_type=PNG, headers=_HEADERS)
 
 
-def _understood(served: Served, body: SearchBody, files: Files) -> Understood:
-    query, where = (
-        query_of(body, files, lambda item: located(served, item)),
-        filter_of(body.filters),
-    )
-    return Understood(query, where, ()) if body.literal else served.engine.understand(query, where)
-
-
 def _explained(
-    served: Served, number: int, understood: Understood, body: SearchBody, word: str | None
+    served: Served, number: int, meant: Understood, body: SearchBody, word: str | None
 ) -> Explanation:
-    found = explained(served, number, understood, ranking_of(body.ranking))
+    found = explained(served, number, meant, ranking_of(body.ranking))
     return found if word is None else heatmap.of_word(found, word)
 
 

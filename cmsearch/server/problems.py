@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from cmsearch.errors import (
     CmsearchError,
+    CursorError,
     MediaError,
     QueryError,
     StoreLockedError,
@@ -28,6 +29,7 @@ from cmsearch.server.errors import BusyError, NotThereError
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("cmsearch")
 _STATUS: tuple[tuple[type[CmsearchError], HTTPStatus], ...] = (
+    (CursorError, HTTPStatus.GONE),
     (QueryError, HTTPStatus.BAD_REQUEST),
     (UnknownModelError, HTTPStatus.BAD_REQUEST),
     (MediaError, HTTPStatus.UNPROCESSABLE_ENTITY),

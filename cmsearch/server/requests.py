@@ -19,6 +19,7 @@ from cmsearch.types import Filter, Modality, Place, Query, QueryPart
 T = TypeVar("T")
 LONGEST = 10_000
 """Characters of a text that is searched for."""
+ALONE = "A cursor goes on with its own search: send it alone, or with the `store`."
 
 
 class _Body(BaseModel):
@@ -77,9 +78,29 @@ class SearchBody(_Body):
     without: list[Part] = Field([], max_length=16)
     literal: bool = Field(False, description="No words are taken as days or places.")
     target: str = Field("any", max_length=50, examples=["any", "image", "text", "video"])
-    k: int = Field(20, ge=1)
+    k: int = Field(20, ge=1, description="Hits of a page.")
     filters: Filters = Filters()
     ranking: Order = Order()
+    cursor: str | None = Field(
+        None, max_length=200, description="The next page of the search that it came with; alone."
+    )
+
+
+class Link(Filters):
+    """A search for a text as the parameters of a link, with the filters of a search."""
+
+    q: str | None = Field(None, max_length=LONGEST, examples=["a sleeping cat"])
+    store: str | None = Field(None, max_length=255)
+    target: str = Field("any", max_length=50, examples=["any", "image", "text", "video"])
+    k: int = Field(20, ge=1, description="Hits of a page.")
+    cursor: str | None = Field(
+        None, max_length=200, description="The next page of the search that it came with; alone."
+    )
+
+    @property
+    def filters(self) -> Filters:
+        """The filters alone."""
+        return Filters(**{name: getattr(self, name) for name in Filters.model_fields})
 
 
 Files = Sequence[tuple[Modality, bytes]]
@@ -93,6 +114,8 @@ def query_of(body: SearchBody, files: Files, located: Located) -> Query:
 
     Files that no part names are parts of it, too.
     """
+    if body.cursor is not None:
+        raise QueryError(ALONE)
     written = parse(body.query).parts if body.query is not None else ()
     used = {part.file for part in (*body.parts, *body.without)}
     sent = [Part(file=row) for row in range(len(files)) if row not in used]

@@ -12,14 +12,18 @@ from fastapi import APIRouter, Query, Request
 
 from cmsearch.errors import QueryError
 from cmsearch.search.merge.relevance import DOUBTFUL
+from cmsearch.search.pages import Page, PageRequest
 from cmsearch.search.query.understanding import Understood
 from cmsearch.search.wire import applied_as_json
 from cmsearch.server import context
+from cmsearch.server.answers import HitPage
 from cmsearch.server.bodies import described, sent
 from cmsearch.server.located import located
+from cmsearch.server.problems import MEDIA_TYPE
 from cmsearch.server.requests import (
-    LONGEST,
+    ALONE,
     Files,
+    Link,
     SearchBody,
     filter_of,
     query_of,
@@ -31,54 +35,90 @@ router = APIRouter(prefix="/v1", tags=["search"])
 Check = Callable[[], None]
 SEARCH_BODY = described(SearchBody, "image", "audio")
 """What a search is described as."""
+HITS: dict[int | str, dict[str, Any]] = {
+    200: {"model": HitPage},
+    410: {"description": "The cursor isn't known any more.", "content": {MEDIA_TYPE: {}}},
+}
 
 
 @router.post(
     "/search",
     summary="Search by a text, pictures, recordings, or several of them",
+    responses=HITS,
     openapi_extra={"requestBody": SEARCH_BODY},
 )
 async def search(request: Request) -> dict[str, Any]:
-    """The hits of a search, the best first; the body is JSON, or a form with it and files."""
+    """A page of the hits of a search, the best first; the body is JSON, or a form with it and
+    files. With the `cursor` of a page alone it is the page after that.
+    """
     body, files = await sent(request, SearchBody)
-    return await _searched(request, body, files)
+    if body.cursor is None:
+        return await _first(request, body, files)
+    if files or body.model_fields_set - {"cursor", "store"}:
+        raise QueryError(ALONE)
+    return await _next(request, body.cursor, body.store)
 
 
-@router.get("/search", summary="Search by a text, as a link")
-async def search_by_link(
-    request: Request,
-    q: Annotated[str, Query(max_length=LONGEST, examples=["a sleeping cat"])],
-    store: Annotated[str | None, Query(max_length=255)] = None,
-    target: Annotated[str, Query(max_length=50)] = "any",
-    k: Annotated[int, Query(ge=1)] = 20,
-) -> dict[str, Any]:
-    """The hits of a text, the best first."""
-    return await _searched(request, SearchBody(store=store, query=q, target=target, k=k), ())
+@router.get("/search", summary="Search by a text, as a link", responses=HITS)
+async def search_by_link(request: Request, link: Annotated[Link, Query()]) -> dict[str, Any]:
+    """A page of the hits of a text, the best first; or the page after that of a `cursor`."""
+    if link.cursor is not None:
+        if set(request.query_params) - {"cursor", "store"}:
+            raise QueryError(ALONE)
+        return await _next(request, link.cursor, link.store)
+    if link.q is None:
+        raise QueryError("Say what to search for, as `q`.")
+    body = SearchBody(
+        store=link.store, query=link.q, target=link.target, k=link.k, filters=link.filters
+    )
+    return await _first(request, body, ())
 
 
-async def _searched(request: Request, body: SearchBody, files: Files) -> dict[str, Any]:
+def understood(served: Served, body: SearchBody, files: Files) -> Understood:
+    """The query and the filter of a body, with what of the query is one. Raises `QueryError`."""
+    query = query_of(body, files, lambda item: located(served, item))
+    where = filter_of(body.filters)
+    return Understood(query, where, ()) if body.literal else served.engine.understand(query, where)
+
+
+async def _first(request: Request, body: SearchBody, files: Files) -> dict[str, Any]:
     own = context.of(request)
     served = own.stores.get(body.store)
     if body.k > own.settings.most_hits:
         raise QueryError(f"k is at most {own.settings.most_hits}.")
-    return await own.work.run(request, lambda check: _found(served, body, files, check))
+
+    def found(check: Check) -> dict[str, Any]:
+        begun = perf_counter()
+        meant = understood(served, body, files)
+        encoded = served.batching.encoded(meant.query)
+        check()
+        ranking = ranking_of(body.ranking)
+        asked_for = PageRequest(encoded, body.target, meant.where, ranking, body.k, meant.applied)
+        return _told(served, own.pages.first(served.engine, asked_for), begun)
+
+    return await own.work.run(request, found)
 
 
-def _found(served: Served, body: SearchBody, files: Files, check: Check) -> dict[str, Any]:
-    begun = perf_counter()
-    query = query_of(body, files, lambda item: located(served, item))
-    where = filter_of(body.filters)
-    engine = served.engine
-    meant = Understood(query, where, ()) if body.literal else engine.understand(query, where)
-    encoded = served.batching.encoded(meant.query)
-    check()
-    hits = engine.search(
-        encoded, target=body.target, k=body.k, where=meant.where, ranking=ranking_of(body.ranking)
-    )
+async def _next(request: Request, cursor: str, store: str | None) -> dict[str, Any]:
+    own = context.of(request)
+    named = None if store is None else own.stores.get(store).engine
+
+    def found(_: Check) -> dict[str, Any]:
+        begun = perf_counter()
+        page = own.pages.next(cursor, named)
+        return _told(own.stores.of(page.engine), page, begun)
+
+    return await own.work.run(request, found)
+
+
+def _told(served: Served, page: Page, begun: float) -> dict[str, Any]:
     return {
         "store": served.name,
-        "hits": [hit_in(served, hit) for hit in hits],
-        "applied": [applied_as_json(one) for one in meant.applied],
-        "doubtful": all(hit.relevance < DOUBTFUL for hit in hits),
+        "hits": [hit_in(served, hit) for hit in page.hits],
+        "applied": [applied_as_json(one) for one in page.request.applied],
+        "doubtful": all(hit.relevance < DOUBTFUL for hit in page.hits),
+        "cursor": page.cursor,
+        "offset": page.offset,
+        "total": page.total,
         "seconds": round(perf_counter() - begun, 4),
     }

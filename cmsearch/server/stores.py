@@ -72,6 +72,10 @@ class Stores:
             raise NotThereError(f"There is no store {name!r} here; there is {names}.")
         return self._served[name]
 
+    def of(self, engine: Engine) -> Served:
+        """The store of an engine."""
+        return next(one for one in self._served.values() if one.engine is engine)
+
 
 def open_stores(places: Sequence[Path], device: str | None = None) -> Stores:
     """Open the stores at, in, or above `places`, named as their folders are; a second one of a name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,29 @@ import pytest
 from tests.processes import started
 
 
-@pytest.fixture(scope="module")
-def address(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def address(sample: Path) -> Iterator[str]:
     """Where a service of the sample store answers."""
-    with started("serve", sample, "--port", "0") as service:
+    with serving(sample) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def client(address: str) -> Iterator[httpx.Client]:
+    """A client of that service."""
+    with httpx.Client(base_url=address, timeout=60) as client:
+        yield client
+
+
+@contextmanager
+def serving(*places: Path) -> Iterator[str]:
+    """Where a service of its own answers for some folders."""
+    with started("serve", *places, "--port", "0") as service:
         try:
             yield answering(service)
         finally:
             service.terminate()
             service.communicate(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def client(address: str) -> Iterator[httpx.Client]:
-    """A client of that service."""
-    with httpx.Client(base_url=address, timeout=60) as client:
-        yield client
 
 
 def answering(service: subprocess.Popen[Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import PIL.Image
 import pytest
 
 from tests.commands import called
+from tests.e2e.server.conftest import serving
 
 ASKED = "bee on a purple flower"
 
@@ -18,6 +20,13 @@ ASKED = "bee on a purple flower"
 def item_of(client: httpx.Client, query: str, target: str = "image") -> int:
     params: dict[str, str | int] = {"q": query, "target": target, "k": 1}
     return int(client.get("/v1/search", params=params).json()["hits"][0]["item"])
+
+
+@pytest.fixture(scope="module")
+def client(sample: Path) -> Iterator[httpx.Client]:
+    """A service that has encoded no word beside others, by which the last digit differs."""
+    with serving(sample) as address, httpx.Client(base_url=address, timeout=60) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

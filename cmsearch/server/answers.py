@@ -1,0 +1,101 @@
+"""What is answered over HTTP, as its description shows it; and how it is written."""
+
+# Tested by tests/e2e/server/test_pages.py
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Answer(JSONResponse):
+    """JSON in UTF-8. Bytes of a name that aren't UTF-8 are escaped as JSON escapes surrogates."""
+
+    def render(self, content: Any) -> bytes:
+        """The bytes of an answer."""
+        try:
+            return super().render(content)
+        except UnicodeEncodeError:
+            return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class AppliedWords(_Told):
+    """Words of a query that were understood as a filter, and not searched for."""
+
+    words: str = Field(examples=["last summer"])
+    days: list[tuple[str, str]] = Field(description="First and last days that are meant.")
+    place: str = Field(description="The name of the place, or empty.")
+    near: tuple[float, float, float] | None = Field(
+        description="Degrees north and east, and kilometres around."
+    )
+    area: tuple[str, str] | None = Field(description="The codes of a country and its part.")
+
+
+class Line(_Told):
+    """A line of text in a picture."""
+
+    text: str
+    score: float
+    box: list[float] = Field(description="Left, top, right and bottom, as shares of the picture.")
+    page: int
+
+
+class HitFields(_Told):
+    """A hit; docs/scripting.md says more of each field."""
+
+    store: str
+    item: int = Field(description="Its number, by which its picture and its file are asked for.")
+    rank: int = Field(description="The place among all hits, from 1.")
+    score: float = Field(description="The log-odds that it is what was meant: the order.")
+    relevance: float = Field(description="The same as a probability.")
+    cosine: float
+    path: str = Field(description="The file; of a caption that of its picture.")
+    source: str = Field(description="Where it stands, relative to the folder.")
+    locator: str
+    modality: str = Field(examples=["image"])
+    kind: str = Field(examples=["photo", "caption", "shot"])
+    text: str | None
+    taken: str | None = Field(examples=["2024-05-31 12:34:56"])
+    taken_source: str | None
+    taken_zone: str | None
+    start: float | None = Field(description="Seconds.")
+    end: float | None
+    page: int | None
+    position: tuple[float, float] | None = Field(description="Degrees north and east.")
+    town: str | None
+    stages: dict[str, float] = Field(description="The evidence of each way, in log-odds.")
+    copies: list[str] = Field(description="Near-duplicates that were folded into it.")
+    copy_items: list[int]
+    applied: list[AppliedWords]
+    lines: list[Line]
+    keywords: list[str]
+    people: list[str]
+    places: list[str]
+    rating: int | None
+    labels: list[str]
+    creators: list[str]
+
+
+class HitList(_Told):
+    """Some hits, the best first."""
+
+    store: str
+    hits: list[HitFields]
+
+
+class HitPage(HitList):
+    """A page of the hits of a search."""
+
+    applied: list[AppliedWords]
+    doubtful: bool = Field(description="Whether no hit of the page is likely what was meant.")
+    cursor: str | None = Field(description="What the next page is asked with; null at the last.")
+    offset: int = Field(description="How many hits came on the pages before.")
+    total: int | None = Field(description="How many there are; null until the last page.")
+    seconds: float
