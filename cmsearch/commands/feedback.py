@@ -14,7 +14,6 @@ from cmsearch.commands.options import daemon_option
 from cmsearch.commands.showing import SHOWN, Showing, show_options
 from cmsearch.errors import QueryError
 from cmsearch.search.query.feedback import refined
-from cmsearch.types import Hit
 
 _NAMED = ("ranks", "wrong")
 
@@ -66,9 +65,7 @@ def more(ctx: click.Context, /, ranks: Sequence[int], wrong: Sequence[int], **op
     if set(ranks) & set(wrong):
         raise click.UsageError("A hit is right or wrong, not both.")
     last = history.last()
-    liked, disliked = (
-        [_at(last.hits, rank) for rank in dict.fromkeys(some)] for some in (ranks, wrong)
-    )
+    liked, disliked = ([last.at(rank) for rank in dict.fromkeys(some)] for some in (ranks, wrong))
     query = refined(last.query, liked, disliked)
     seen = [*last.seen, *liked, *disliked]
     answer(query, _options(ctx, last), Showing.of(options), seen=seen)
@@ -113,9 +110,3 @@ def _options(ctx: click.Context, last: history.LastSearch) -> dict[str, Any]:
     except (click.UsageError, TypeError, ValueError) as error:
         raise QueryError(history.NONE) from error
     return {"store": last.store, **kept, **given}
-
-
-def _at(hits: Sequence[Hit], rank: int) -> Hit:
-    if rank > len(hits):
-        raise QueryError(f"There is no hit {rank}: of the last search {len(hits)} are known.")
-    return hits[rank - 1]

@@ -44,6 +44,14 @@ class LastSearch:
     hits: Sequence[Hit]
     seen: Sequence[Hit] = ()
 
+    def at(self, rank: int) -> Hit:
+        """The hit at a rank, from 1. Raises `QueryError` where there is none."""
+        if rank > len(self.hits):
+            raise QueryError(
+                f"There is no hit {rank}: of the last search {len(self.hits)} are known."
+            )
+        return self.hits[rank - 1]
+
 
 def folder() -> Path:
     """Where the state of the command line is kept between calls."""

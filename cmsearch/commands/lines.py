@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +16,7 @@ import click
 from cmsearch.commands import editing
 from cmsearch.commands.asking import composed, doubt_about, part_of, tell
 from cmsearch.commands.narrowing import FILTERS, narrowed
+from cmsearch.commands.ranks import number, plain_ranks, ranks
 from cmsearch.commands.showing import Showing, show
 from cmsearch.commands.values import COMPLETED, values
 from cmsearch.common.kinds import TARGETS
@@ -24,9 +25,11 @@ from cmsearch.errors import QueryError
 
 if TYPE_CHECKING:
     from cmsearch.commands.session import Session
-    from cmsearch.types import Query, QueryPart
+    from cmsearch.types import Hit, Query, QueryPart
 
-_RANKS = re.compile(r"(-?)(\d{1,5})(?:-(\d{1,5}))?")
+    Judged = Callable[[Query, Mapping[str, Any], Sequence[Hit], bool | None], str]
+    """Marks hits of a query that was asked with these options; gives what to say of that."""
+
 _SIGN = re.compile(r"([-−－]|[+＋])(?!\S)")
 
 
@@ -60,6 +63,9 @@ COMMANDS = {
     "preview": Command("", "Show pictures with the hits, or no longer."),
     "open": Command("RANK", "Open a hit in the system's viewer."),
     "speak": Command("[FILE.wav]", "Read the hits aloud, or write that as a recording."),
+    "right": Command("RANKS", "Let the index keep that hits are right for the query: :right 1 3"),
+    "wrong": Command("RANKS", "Let it keep that they are wrong."),
+    "clear": Command("RANKS", "Take back what was said of them."),
     "mark": Command("RANKS", "Mark hits: :mark 1 3-5"),
     "marked": Command("", "List the marked hits."),
     "unmark": Command("[NUMBERS]", "Take back marks, by the numbers of :marked, or all."),
@@ -69,6 +75,7 @@ COMMANDS = {
     "help": Command("", "List the commands."),
     "quit": Command("", "End; Ctrl-D does too."),
 }
+_VERDICTS = {"right": True, "wrong": False, "clear": None}
 _FILES = ("and", "not", "similar", "image", "voice", "speak", "export")
 
 
@@ -96,8 +103,10 @@ class Lines:
         *,
         preview: bool = False,
         why_none: Callable[[Query, Mapping[str, Any]], str] | None = None,
+        judged: Judged | None = None,
     ) -> None:
         self._session = session
+        self._judged = judged
         self._why_none = why_none
         self._preview = preview
         self._does: Mapping[str, Callable[[str], None]] = {
@@ -115,6 +124,7 @@ class Lines:
             "preview": self._switch_preview,
             "open": self._open,
             "speak": self._speak,
+            **{name: partial(self._judge, right) for name, right in _VERDICTS.items()},
             "mark": self._mark,
             "marked": self._marked,
             "unmark": self._unmark,
@@ -162,12 +172,12 @@ class Lines:
         self._show()
 
     def _more(self, given: str) -> None:
-        self._session.more(*_ranks(given))
+        self._session.more(*ranks(given))
         self._show()
 
     def _similar(self, given: str) -> None:
         if given.isdecimal():
-            self._session.similar(_number(given))
+            self._session.similar(number(given))
         else:
             query = composed(None, [_picture(given)], ())
             self._session.ask(query, **self._session.pictures())
@@ -189,7 +199,7 @@ class Lines:
         self._set("target", given)
 
     def _top(self, given: str) -> None:
-        self._set("k", _number(given))
+        self._set("k", number(given))
 
     def _narrow(self, name: str, given: str) -> None:
         self._set(FILTERS[name], narrowed(name, given, self._session.options))
@@ -217,7 +227,7 @@ class Lines:
     def _open(self, given: str) -> None:
         from cmsearch.show.viewer import open_in_viewer
 
-        open_in_viewer(self._session.hit(_number(given)).path)
+        open_in_viewer(self._session.hit(number(given)).path)
 
     def _speak(self, given: str) -> None:
         from cmsearch.commands.session import NOTHING_ASKED
@@ -230,8 +240,15 @@ class Lines:
         check_speech(target is None, target, instead=":speak FILE.wav")
         speak_hits(hits, doubt_about(hits), aloud=target is None, target=target)
 
+    def _judge(self, right: bool | None, given: str) -> None:
+        session = self._session
+        hits = [session.hit(rank) for rank in dict.fromkeys(plain_ranks(given))]
+        if self._judged is not None:
+            said = self._judged(session.query, session.wanted, hits, right)
+            click.echo(said, err=True)
+
     def _mark(self, given: str) -> None:
-        new = self._session.mark(_plain_ranks(given))
+        new = self._session.mark(plain_ranks(given))
         click.echo(f"{new} more, {len(self._session.marked)} marked.", err=True)
 
     def _marked(self, _: str) -> None:
@@ -245,7 +262,7 @@ class Lines:
 
     def _unmark(self, given: str) -> None:
         marked = self._session.marked
-        self._session.unmark(_plain_ranks(given) if given else range(1, len(marked) + 1))
+        self._session.unmark(plain_ranks(given) if given else range(1, len(marked) + 1))
         click.echo(f"{len(self._session.marked)} marked.", err=True)
 
     def _export(self, given: str) -> None:
@@ -288,36 +305,6 @@ def _parts(given: str) -> list[QueryPart]:
     if sign[1] in "+＋":
         return list(composed(given[1:], (), ()).parts)
     return list(composed(f"{given} + x", (), ()).parts[:-1])
-
-
-def _ranks(given: str) -> tuple[list[int], list[int]]:
-    """Ranks such as `3 7-9`, and those that are wrong, as in `3 7 -5` or `3 7 not 5`."""
-    found: tuple[list[int], list[int]] = ([], [])
-    is_wrong = False
-    for word in given.replace(",", " ").split():
-        if word == "not":
-            is_wrong = True
-            continue
-        rank = _RANKS.fullmatch(word)
-        if rank is None:
-            raise QueryError(f"{word} is no rank. A rank is a number: 3; several are 3 7 or 3-7.")
-        first = int(rank[2])
-        found[is_wrong or bool(rank[1])].extend(range(first, int(rank[3] or first) + 1))
-    return found
-
-
-def _plain_ranks(given: str) -> list[int]:
-    right, wrong = _ranks(given)
-    if wrong or not right:
-        raise QueryError(f"{given} names no ranks. Ranks are numbers: 3 7 or 3-7.")
-    return right
-
-
-def _number(given: str) -> int:
-    (number, *others) = _plain_ranks(given)
-    if others or number < 1:
-        raise QueryError(f"{given} is not one number from 1.")
-    return number
 
 
 def _picture(given: str) -> str:

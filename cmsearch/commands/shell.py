@@ -12,6 +12,7 @@ import click
 from cmsearch.commands import editing
 from cmsearch.commands.asking import find, search_options
 from cmsearch.commands.lines import Lines, completions
+from cmsearch.commands.marking import judged
 from cmsearch.commands.nothing import why_none
 from cmsearch.commands.printing import is_of_printing
 from cmsearch.common.text import printable
@@ -39,7 +40,8 @@ def shell(preview: bool, **options: Any) -> int:
     with searcher.open(options.get("store") or ".") as engine:
         engine.embed("a photo")  # loads the model, and says so here if it can't be
         session = Session(partial(find, engine), options)
-        lines = Lines(session, preview=preview, why_none=partial(why_none, engine))
+        judging = partial(judged, engine)
+        lines = Lines(session, preview=preview, why_none=partial(why_none, engine), judged=judging)
         if editing.is_interactive():
             click.echo("Type what to search for; :help lists the commands.", err=True)
         failed = _run(lines, partial(completions, start=engine.store.path))
