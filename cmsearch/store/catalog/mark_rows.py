@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cmsearch.errors import QueryError
-from cmsearch.store.catalog import schema
+from cmsearch.store.catalog import schema, sqlite
 from cmsearch.store.catalog.columns import text_of
 from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed, listing
 
@@ -79,7 +79,7 @@ def put(connection: sa.Connection, mark: Kept, item: int) -> int:
     """Keep a mark of an item, as a transaction begins, in place of those that its query has of the
     same item; one of the verdict 0 only takes these away. Gives how many they were.
     """
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    sqlite.begin_writing(connection)
     run = partial(_run, connection)
     own = locate(run, run(OF_QUERY, query=mark.query, target=mark.target))
     former = [one.number for one in own if item in one.items]

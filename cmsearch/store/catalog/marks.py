@@ -10,9 +10,8 @@ from cmsearch.store.catalog import mark_rows
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import text_of
 from cmsearch.store.catalog.mark_rows import Located
-from cmsearch.store.catalog.schema import understood
+from cmsearch.store.catalog.schema import MARKED, understood
 from cmsearch.store.catalog.sqlite_statements import listing
-from cmsearch.store.catalog.sqlite_versions import MARKED
 
 
 def located(catalog: Catalog, query: str | None = None, target: str | None = None) -> list[Located]:

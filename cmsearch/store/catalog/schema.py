@@ -125,6 +125,8 @@ marks = Table(
     sa.Index("marks_by_query", "query", "target"),
 )
 """What people said is right (1) or wrong (-1) for a query; `file` and `item` are digests."""
+MARKED = 9
+"""The first version of a catalog with marks."""
 adapters = Table(
     "adapters",
     meta,

@@ -105,6 +105,11 @@ def begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
+def begin_writing(connection: sa.Connection) -> None:
+    """Begin a transaction that nobody writes beside, so that what is read in it stays so."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def data_version(connection: sa.Connection) -> int:
     """A number that changes for a connection whenever another one has committed."""
     ((version,),) = _DATA_VERSION.rows(connection)

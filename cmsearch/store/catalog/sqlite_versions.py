@@ -54,8 +54,6 @@ VERSION = max(MIGRATIONS) + 1
 """The schema's version, in `PRAGMA user_version`."""
 READABLE = 8
 """The earliest version that is read as it is where it can't be written: it lacks only marks."""
-MARKED = 9
-"""The first version with marks."""
 
 
 @cache
