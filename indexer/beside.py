@@ -10,13 +10,13 @@ from typing import Any
 from cmsearch.common.kinds import SUBJECTS, FileKind
 from cmsearch.common.text import caseless
 from cmsearch.media.readers import names
+from cmsearch.media.takeout_names import original_stem, stem_of, without_number
 
 XMP, JSON = "xmp", "notes"
 """The readers of XMP and of JSON beside what they are about."""
 _RANKS = (FileKind.RAW_PICTURE, *(kind for kind in SUBJECTS if kind is not FileKind.RAW_PICTURE))
 """Of several files of one name that which Adobe's programs write `NAME.xmp` for comes first."""
 _VERSION = re.compile(r"_\d\d(?=\.[^.]+$)")
-_NUMBER = re.compile(r"\(\d+\)$")
 _LONG, _SHORT = "supplemental-metadata", 30
 """What Takeout's names end with, of which it cuts what is too long; and characters of a name that
 was cut at least.
@@ -51,11 +51,14 @@ class _Folder:
         self._names: set[str] = set()
         self._alike: dict[str, list[str]] = {}
         self._stems: dict[str, list[tuple[int, str]]] = {}
+        self._copies: dict[str, list[str]] = {}
 
     def add(self, name: str, rank: int) -> None:
         self._names.add(name)
         self._alike.setdefault(caseless(name), []).append(name)
         self._stems.setdefault(caseless(name.rpartition(".")[0]), []).append((rank, name))
+        if original := original_stem(stem_of(name)):
+            self._copies.setdefault(caseless(original), []).append(name)
 
     def subject(self, name: str) -> str | None:
         stem, _, ending = name.rpartition(".")
@@ -74,19 +77,31 @@ class _Folder:
         """
         if found := self._named(stem):
             return found
-        number = _NUMBER.search(stem)
-        name = stem[: number.start()] if number else stem
+        name = without_number(stem)
+        number = stem[len(name) :]
         front, dot, back = name.rpartition(".")
-        name = front if dot and _LONG.startswith(back) else name
+        is_marked = bool(dot) and _LONG.startswith(back)
+        name = front if is_marked else name
         place = name.rpartition(".")
-        numbered = f"{place[0]}{number[0]}.{place[2]}" if number else name
-        return self._named(numbered) or (None if number else self._cut(name))
+        numbered = f"{place[0]}{number}.{place[2]}" if number else name
+        found = self._named(numbered) or self._cut(name, number)
+        return found or (self._marked(numbered, f"{name}{number}") if is_marked and back else None)
 
-    def _cut(self, name: str) -> str | None:
-        """The one file whose name begins so."""
+    def _cut(self, name: str, number: str) -> str | None:
+        """The one file whose name begins so, and has this number."""
         if len(name) < _SHORT:
             return None
         found = [one for one in self._names if one.startswith(name)]
+        found = [one for one in found if _number(stem_of(one)) == number]
+        return found[0] if len(found) == 1 else None
+
+    def _marked(self, name: str, stem: str) -> str | None:
+        """The one file of that stem, for a picture whose title had no ending, or the one edited
+        copy of a picture that isn't here.
+        """
+        whole = self._stems.get(caseless(stem), [])
+        copies = self._copies.get(caseless(stem_of(name)), [])
+        found = [one for _, one in whole] or copies
         return found[0] if len(found) == 1 else None
 
     def _named(self, name: str) -> str | None:
@@ -94,6 +109,10 @@ class _Folder:
             return name
         found = self._alike.get(caseless(name), [])
         return found[0] if len(found) == 1 else None
+
+
+def _number(stem: str) -> str:
+    return stem[len(without_number(stem)) :]
 
 
 def _is_stem(stem: str, name: str) -> bool:

@@ -88,6 +88,8 @@ def settled(store: Store, seen: Seen, found: Compared) -> Changes:
     """What is to be read, after the catalog has followed what was moved or is gone."""
     changes = found.changes
     again = _waiting(store, seen, changes)
+    new = of_kinds((*changes.added, *changes.moved.values()), *SUBJECTS)
+    again |= notes.of_originals(store.catalog, (file[:2] for file in new))
     if changes.removed or changes.moved:
         again |= _follow(store, found)
     if not again and not changes.moved:

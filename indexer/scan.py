@@ -186,7 +186,8 @@ def in_turn(files: Sequence[Found]) -> Iterator[tuple[list[Found], bool]]:
     long = [file for file in files if is_long(made[file.kind])]
     places = {file.path for file in long}
     tables = {file.path for file in files if places and may_be_table(made[file.kind], file.path)}
-    last = tables | {file.path for file in files if file.about in places}
+    stems = {_stem(path) for path in places}  # notes of a picture are about a film of its name, too
+    last = tables | {file.path for file in files if file.about and _stem(file.about) in stems}
     yield [file for file in files if file.path not in places | last], False
     yield long, True
     yield [file for file in files if file.path in last], False

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from cmsearch.common.kinds import SUBJECTS
 from cmsearch.common.text import caseless as folded
 from cmsearch.media.readers import names
-from cmsearch.store.catalog import schema
+from cmsearch.store.catalog import schema, takeout_copies
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import text_of
 from cmsearch.store.catalog.noting import (
@@ -145,6 +145,12 @@ def taken_by(catalog: Catalog) -> dict[str, int]:
         _assets.kind.in_(names(*SUBJECTS)), _assets.taken_source.is_not(None)
     )
     return {row[0]: row[1] for row in catalog.rows(query.group_by(_assets.taken_source))}
+
+
+def of_originals(catalog: Catalog, files: Iterable[tuple[str, str]]) -> set[str]:
+    """The paths of Takeout's notes of what some files, by their paths and kinds, are copies of."""
+    with catalog.connected() as connection:
+        return takeout_copies.noted_beside(connection, files)
 
 
 def unnoted(catalog: Catalog) -> set[str]:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from cmsearch.common.kinds import NOTED
 from cmsearch.common.text import caseless as folded
 from cmsearch.media.moments import FILE, SOURCES
-from cmsearch.store.catalog import schema, sqlite_words
+from cmsearch.store.catalog import schema, sqlite_words, takeout_copies
 from cmsearch.store.catalog.rows import capture_row
 from cmsearch.store.catalog.schema import chunks
 from cmsearch.types import Noted, Notes
@@ -60,12 +60,16 @@ class Row(NamedTuple):
 def put(
     connection: sa.Connection, asset: int, about: int | None, found: Sequence[Noted]
 ) -> set[int]:
-    """Let a file note this, and nothing else, about itself or what it lies beside; of what isn't
-    here nothing. Gives the files of which that changed when or where they were taken.
+    """Let a file note this, and nothing else, about itself or what it lies beside, and Takeout's
+    about the copies of that; of what isn't here nothing. Gives the files of which that changed when
+    or where they were taken.
     """
     if about is None:
         about, found = asset, ()
     rows = list(dict.fromkeys(row for noted in found for row in _rows(noted, about)))
+    exported = [noted for noted in found if noted.source == "takeout"]
+    for copy in takeout_copies.of(connection, about, asset) if exported else ():
+        rows += dict.fromkeys(row for noted in exported for row in _rows(noted, copy))
     former = [Row(*row) for row in connection.execute(_OF_FILE, {"asset": asset})]
     saved = [row for row in former if row.about == asset and row.kind in (TAKEN, POSITION)]
     if [row for row in former if row not in saved] != rows:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from cmsearch.media.takeout_names import original_stem
 from indexer.beside import subjects_beside
 from indexer.scan import scan
 from tests.builders import write_files
 
 KINDS = {".jpg": "image", ".JPG": "image", ".png": "image", ".dng": "raw", ".mp4": "video",
-         ".xmp": "xmp", ".XMP": "xmp", ".json": "captions", ".m4a": "audio"}  # fmt: skip
+         ".xmp": "xmp", ".XMP": "xmp", ".json": "captions", ".HEIC": "image",
+         ".m4a": "audio"}  # fmt: skip
 
 
 def subject(name: str, *others: str) -> str | None:
@@ -50,11 +52,44 @@ def subject(name: str, *others: str) -> str | None:
         (f"{'x' * 46}.json", [f"{'x' * 47}.jpg"], f"{'x' * 47}.jpg"),
         (f"{'x' * 40}.jpg.sup.json", [f"{'x' * 40}.jpg"], f"{'x' * 40}.jpg"),
         (f"{'x' * 46}.json", [f"{'x' * 47}.jpg", f"{'x' * 47}.png"], None),
+        (f"{'x' * 46}.json", [f"{'x' * 47}.jpg", f"{'x' * 47}(1).jpg"], f"{'x' * 47}.jpg"),
+        (f"{'x' * 46}(1).json", [f"{'x' * 47}.jpg", f"{'x' * 47}(1).jpg"], f"{'x' * 47}(1).jpg"),
+        (f"{'x' * 40}.jpg.sup(1).json", [f"{'x' * 40}(1).jpg"], f"{'x' * 40}(1).jpg"),
+        ("1.supplemental-metadata.json", ["1.jpg"], "1.jpg"),
+        ("1.supplemental-metadata(1).json", ["1.jpg", "1(1).jpg"], "1(1).jpg"),
+        ("1.supplemental-metadata.json", ["1.jpg", "1.png"], None),
+        ("1.jpg.suppl.json", ["1-edited.jpg"], "1-edited.jpg"),  # the original isn't here
+        ("1.HEIC.suppl(2).json", ["1-bearbeitet(2).jpg", "1-edited.jpg"], "1-bearbeitet(2).jpg"),
+        ("1.jpg.suppl.json", ["1-edited.jpg", "1-mix.jpg"], None),
+        ("1.jpg.json", ["1-edited.jpg"], None),  # it may be somebody's caption
+        ("1.jpg.suppl.json", ["1.jpg", "1-edited.jpg"], "1.jpg"),
         ("metadata.json", ["1.jpg"], None),
     ],
 )
 def test_what_a_file_is_about(name: str, others: list[str], about: str | None) -> None:
     assert subject(name, *others) == about
+
+
+@pytest.mark.parametrize(
+    ("stem", "original"),
+    [
+        ("IMG_1-edited", "IMG_1"),
+        ("IMG_1-EDITED", "IMG_1"),
+        ("IMG_1-bearbeitet(2)", "IMG_1(2)"),
+        ("IMG-20240531-WA0001-modifié", "IMG-20240531-WA0001"),
+        ("IMG_1-ha editado", "IMG_1"),
+        ("IMG_1-編集済み", "IMG_1"),
+        ("IMG_1-संपादित", "IMG_1"),
+        ("IMG_1-e", "IMG_1"),  # where a name was cut
+        ("IMG_1", None),
+        ("IMG-20240531-WA0001", None),
+        ("IMG_1-2", None),
+        ("-edited", None),
+        ("IMG_1-", None),
+    ],
+)
+def test_what_is_called_like_an_edited_copy(stem: str, original: str | None) -> None:
+    assert original_stem(stem) == original
 
 
 def test_a_scan_takes_xmp_only_with_what_it_is_about(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Modality, Notes
 from indexer import Indexer
 from tests.builders import write_files
+from tests.films import film
 from tests.packets import alt, bag, jpeg, packet
 
 TAKEOUT = {
@@ -128,3 +129,63 @@ def test_pictures_of_before_there_were_notes_are_read_once_for_them(folder: Path
     with Store(folder / DIRECTORY) as store:
         assert notes.unnoted(store.catalog) == set()
         assert embeddings.last_embedding(store.catalog) >= max(before)
+
+
+def people(folder: Path, *paths: str) -> list[tuple[str, ...]]:
+    return [noted(folder, path).people for path in paths]
+
+
+def taken_from(folder: Path, path: str) -> str | None:
+    with Store(folder / DIRECTORY) as store:
+        return files.assets(store.catalog)[path].capture.source
+
+
+def test_notes_of_takeout_are_of_its_edited_copies_too(folder: Path) -> None:
+    own = json.dumps({**TAKEOUT, "people": [{"name": "Dora"}]})
+    write_files(
+        folder,
+        {
+            "c-bearbeitet.jpg": jpeg(quality=70), "c-2.jpg": jpeg(quality=60),
+            "c-sea.jpg": jpeg(quality=50), "c-sea.jpg.json": own, "cc-edited.jpg": jpeg(quality=40),
+        },
+    )  # fmt: skip
+    report = Indexer(folder).run()
+    assert report.changed == 1  # the notes, which are about one more picture now
+    assert people(folder, "c.jpg", "c-bearbeitet.jpg") == [("Carla",), ("Carla",)]
+    assert people(folder, "c-2.jpg", "cc-edited.jpg", "c-sea.jpg") == [(), (), ("Dora",)]
+    assert taken_from(folder, "c-bearbeitet.jpg") == "takeout"
+    assert Indexer(folder).run().changed == 0
+    (folder / "c.jpg.supplemental-metadata.json").unlink()
+    Indexer(folder).run()
+    assert people(folder, "c.jpg", "c-bearbeitet.jpg") == [(), ()]
+    assert taken_from(folder, "c-bearbeitet.jpg") == "file"
+
+
+def test_a_further_picture_of_a_name_has_its_own_copies(tmp_path: Path, fake_model: str) -> None:
+    first, second = ({**TAKEOUT, "people": [{"name": name}]} for name in ("Ada", "Eve"))
+    write_files(
+        tmp_path,
+        {
+            "d/1.jpg": jpeg(), "d/1-edited.jpg": jpeg(quality=70), "d/1(1).jpg": jpeg(quality=60),
+            "d/1-edited(1).jpg": jpeg(quality=50), "1-edited.jpg": jpeg(quality=40),
+            "d/1.jpg.json": json.dumps(first), "d/1.jpg(1).json": json.dumps(second),
+        },
+    )  # fmt: skip
+    Indexer(tmp_path, model=fake_model).run()
+    assert people(tmp_path, "d/1.jpg", "d/1-edited.jpg") == [("Ada",)] * 2
+    assert people(tmp_path, "d/1(1).jpg", "d/1-edited(1).jpg") == [("Eve",)] * 2
+    assert people(tmp_path, "1-edited.jpg") == [()]
+
+
+def test_the_film_of_a_picture_that_moves_has_its_notes(tmp_path: Path, fake_model: str) -> None:
+    write_files(
+        tmp_path,
+        {
+            "1.jpg": jpeg(),
+            "1.jpg.json": json.dumps(TAKEOUT),
+            "1.mp4": film(),
+            "2.mp4": film(["red"]),
+        },
+    )
+    Indexer(tmp_path, model=fake_model).run()
+    assert people(tmp_path, "1.jpg", "1.mp4", "2.mp4") == [("Carla",), ("Carla",), ()]
