@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
@@ -28,6 +28,14 @@ class Agent:
         listed = self._portal.call(self.client.list_tools)
         return {tool.name: tool for tool in listed.tools}
 
+    def together(self, *calls: tuple[str, Mapping[str, Any]]) -> list[Any]:
+        """The answers of calls that are made at once."""
+        made = [
+            self._portal.start_task_soon(self.client.call_tool, tool, dict(arguments))
+            for tool, arguments in calls
+        ]
+        return [one.result(60) for one in made]
+
     def call(self, tool: str, **arguments: Any) -> Any:
         """The answer of a tool as the protocol has it."""
         return self._portal.call(partial(self.client.call_tool, tool, arguments))
@@ -48,11 +56,11 @@ class Agent:
 
 
 @contextmanager
-def agent(transport: Any) -> Iterator[Agent]:
+def agent(transport: Any, **options: Any) -> Iterator[Agent]:
     """An agent over a transport of the SDK, or at an address."""
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(Client(transport)) as client,
+        portal.wrap_async_context_manager(Client(transport, **options)) as client,
     ):
         yield Agent(portal, client)
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 
 from cmsearch.common.version import __version__
 from cmsearch.server import classifying, explaining, items, listing, metrics, searching
+from cmsearch.server.agents.mounted import mount
 from cmsearch.server.answers import Answer
 from cmsearch.server.context import Context, of
 from cmsearch.server.guard import Guard
@@ -28,7 +29,8 @@ def make_app(stores: Stores, settings: Settings) -> Any:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with stores:
-            yield
+            async with agents:
+                yield
             work.close()
 
     work = Work(settings.workers, settings.waiting)
@@ -53,6 +55,7 @@ def make_app(stores: Stores, settings: Settings) -> Any:
     app.get("/healthz", tags=["health"], summary="Whether the service runs")(_health)
     app.get("/readyz", tags=["health"], summary="Whether it can answer")(_ready)
     app.include_router(metrics.router)
+    agents = mount(app, stores, settings)
     app.state.metrics = metrics.Metrics(stores, work)
     return metrics.Measuring(Guard(app, settings), app.state.metrics)
 

@@ -117,7 +117,7 @@ class Searching:
     def _next(self, cursor: str) -> tuple[Served, SearchResult]:
         """The page after that of a cursor, and the store that it is of."""
         page = self._pages.next(cursor)
-        served = next(one for one in self._opened().all if one.engine is page.engine)
+        served = self._opened().of(page.engine)
         return served, _told(served, page)
 
 
