@@ -159,19 +159,20 @@ class Indexer:
             return self._texts.read(store, encoder, tell, seconds)
 
     def plan(self) -> Plan:
-        """Say what `run` would do, as far as the files tell without being opened or encoded."""
+        """Say what `run` would do, as far as files tell without being read through or encoded."""
         scan = Scan(self.folder)
         if not (self.store / CATALOG).exists():
             name, files = self._chosen(None, ask=False), list(scan)
-            texts, seconds = self._texts.planned(None, files, ())
+            texts = self._texts.planned(self.folder, None, files, ())
             return Plan(
                 name,
                 self.store,
                 _paths(files),
                 skipped=tuple(by_path(scan.skipped)),
                 unread=scan.unread,
-                texts=texts,
-                text_seconds=seconds,
+                texts=texts.files,
+                text_pages=texts.pages,
+                text_seconds=texts.seconds,
             )
         with Store(self.store) as store:
             store.check_root(self.folder)
@@ -181,7 +182,7 @@ class Indexer:
             changes = compared(store, _generation(store, name), seen).changes
             new = (*changes.added, *changes.changed)
             gone = {*changes.removed, *(file.path for file in changes.changed)}
-            texts, seconds = self._texts.planned(store, new, gone)
+            texts = self._texts.planned(self.folder, store, new, gone)
             return Plan(
                 name,
                 store.path,
@@ -193,8 +194,9 @@ class Indexer:
                 unchanged=changes.unchanged,
                 skipped=(*by_path(scan.skipped), *changes.skipped),
                 unread=scan.unread,
-                texts=texts,
-                text_seconds=seconds,
+                texts=texts.files,
+                text_pages=texts.pages,
+                text_seconds=texts.seconds,
             )
 
     def _scanned(self, changed: Collection[str] | None) -> tuple[Scan, Iterable[Found]]:

@@ -86,6 +86,8 @@ class Plan:
     """How many files have a suffix that nothing here reads."""
     texts: int = 0
     """In how many files text in pictures would be looked for."""
+    text_pages: int = 0
+    """How many scanned pages these have, about."""
     text_seconds: float = 0.0
     """About how long that takes."""
 

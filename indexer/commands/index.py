@@ -27,7 +27,7 @@ from indexer.commands.options import (
 )
 from indexer.indexer import Indexer
 from indexer.report import Plan, Report
-from indexer.texts import told
+from indexer.text_estimates import Expected
 
 SHOWN = 20
 KINDS = 5
@@ -172,7 +172,8 @@ def print_plan(plan: Plan) -> None:
     counts["unchanged"] = plan.unchanged
     click.echo(f"files: {_listed(counts) or 'none'}")
     if plan.texts:
-        click.echo(f"text would be looked for in {told(plan.texts, plan.text_seconds)}")
+        texts = Expected(plan.texts, plan.text_pages, plan.text_seconds)
+        click.echo(f"text would be looked for in {texts.told()}")
     print_unread(plan.unread)
     print_skipped(plan.skipped)
 

@@ -21,20 +21,20 @@ SLOW = """
 import os, signal, time
 from cmsearch import cli
 from cmsearch.models.plugins import encoders
-from indexer import texts
+from indexer import text_units, texts
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 encoders._rows["fake"] = "tests.fakes:load"
 texts.AT_ONCE = 1
-read = texts._picture
+read = text_units.read_picture
 
-def slowly(*arguments):
-    if arguments[-1].name == "b.png":
+def slowly(picture, *arguments, **options):
+    if picture.args[0].name == "b.png":
         os.write(1, b"at work\\n")
         time.sleep(600)
-    return read(*arguments)
+    return read(picture, *arguments, **options)
 
-texts._picture = slowly
+text_units.read_picture = slowly
 cli.main()
 """
 

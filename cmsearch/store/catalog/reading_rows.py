@@ -35,12 +35,14 @@ FORGET = sa.delete(schema.settings).where(
 
 class Reading(NamedTuple):
     """What was read in a file: by which model and rules, whether every picture was looked at
-    closely, and the blocks of lines.
+    closely, the blocks of lines, and of a document that is still being read the last `page` that
+    was; 0 of what is read.
     """
 
     reader: str
     every: bool
     blocks: list[list[TextLine]]
+    page: int = 0
 
 
 def name(digest: str) -> str:
@@ -73,7 +75,8 @@ def pack(reading: Reading) -> str:
         [[line.text, line.score, line.page, *_steps(line)] for line in lines]
         for lines in reading.blocks
     ]
-    return json.dumps([len(blocks), int(reading.every), reading.reader, blocks], ensure_ascii=False)
+    state = -reading.page or int(reading.every)
+    return json.dumps([len(blocks), state, reading.reader, blocks], ensure_ascii=False)
 
 
 def unpack(text: str) -> Reading:
@@ -81,12 +84,15 @@ def unpack(text: str) -> Reading:
     if len(text) > MOST_BYTES:
         raise ValueError("what was read in a picture is no longer than some pages")
     try:
-        count, every, reader, found = json.loads(text)
+        count, state, reader, found = json.loads(text)
     except RecursionError as error:
         raise ValueError("a reading is lists of lines") from error
     if not isinstance(reader, str) or not isinstance(found, list) or len(found) != count:
         raise ValueError("a reading is lists of lines")
-    return Reading(reader, bool(every), [[_line(row) for row in lines] for lines in found])
+    if not isinstance(state, int) or not -(2**31) < state <= 1:
+        raise ValueError("a reading says which page it is at")
+    blocks = [[_line(row) for row in lines] for lines in found]
+    return Reading(reader, bool(state), blocks, max(0, -state))
 
 
 def _steps(line: TextLine) -> list[int]:

@@ -76,6 +76,15 @@ def unencoded(catalog: Catalog, space: int, digests: Sequence[str] | None = None
         ]
 
 
+def encoded(catalog: Catalog, space: int, asset: int) -> set[str]:
+    """The digests of the blocks of a file that have an embedding in a space."""
+    items = schema.items.c
+    query = sa.select(items.digest).join(schema.embeddings, schema.embeddings.c.item == items.id)
+    query = query.where(items.asset == asset, schema.embeddings.c.space == space)
+    own = items.digest.startswith(reading_rows.PREFIX)
+    return {row[0] for row in catalog.rows(query.where(own))}
+
+
 def reading(catalog: Catalog, digest: str) -> Reading | None:
     """What was read in the files of a digest; None where nothing was. Raises `StoreError`."""
     kept = schema.settings.c
@@ -105,12 +114,12 @@ def lines(catalog: Catalog, item: str) -> tuple[TextLine, ...]:
 
 
 def _is_enough(head: object, reader: str, every: bool) -> bool:
-    """Whether the beginning of a reading is of this reader, and as close as is wanted."""
+    """Whether the beginning of a reading is of this reader, whole, and as close as is wanted."""
     if not isinstance(head, str):
         return False
     parts = head.split(", ", 2)
     is_own = len(parts) == 3 and parts[2].startswith(f'"{reader}",')
-    return is_own and (not every or parts[1] == "1")
+    return is_own and parts[1] in (("1",) if every else ("0", "1"))
 
 
 def pages(catalog: Catalog, asset: int) -> tuple[set[int], set[int]]:

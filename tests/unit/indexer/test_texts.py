@@ -20,7 +20,7 @@ from cmsearch.show.contact_sheet import contact_sheet
 from cmsearch.store.catalog import readings
 from cmsearch.store.store import Store
 from cmsearch.types import Hit, Progress
-from indexer import Indexer, watch
+from indexer import Indexer, text_estimates, text_units, watch
 from indexer import texts as passes
 from indexer.doctor import examine
 from indexer.report import Report
@@ -131,13 +131,15 @@ def test_nothing_is_read_unless_it_is_asked_for_and_the_choice_is_kept(folder: P
 
 def count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read: list[str] = []
-    original = passes._picture
+    original = text_units.UnitReader._read
 
-    def counted(*arguments: object) -> object:
-        read.append(str(arguments[-1]).rpartition("/")[2])
-        return original(*arguments)  # type: ignore[arg-type]
+    def counted(
+        self: text_units.UnitReader, unit: text_units.Unit, path: Path
+    ) -> tuple[object, object]:
+        read.append(f"{path.name}{f' {unit.page}' if unit.page else ''}")
+        return original(self, unit, path)
 
-    monkeypatch.setattr(passes, "_picture", counted)
+    monkeypatch.setattr(text_units.UnitReader, "_read", counted)
     return read
 
 
@@ -245,7 +247,18 @@ def test_the_index_is_whole(folder: Path) -> None:
         assert examine(store, samples=3) == []
 
 
-@pytest.mark.skipif(bool(make_reader("pdf").missing), reason="the extra documents isn't installed")
+documents = pytest.mark.skipif(
+    bool(make_reader("pdf").missing), reason="the extra documents isn't installed"
+)
+
+
+def write_scan(path: Path, *texts: str) -> None:
+    """A document with a picture of a page for each text, and no text of its own."""
+    first, *others = (sign(text, size=(425, 550)) for text in texts)
+    first.save(path, save_all=True, append_images=others)
+
+
+@documents
 def test_pages_without_text_are_read(folder: Path) -> None:
     page = sign("The golden harbour is open daily", size=(850, 1100))
     blank = Image.new("RGB", (850, 1100), "tan")
@@ -256,6 +269,83 @@ def test_pages_without_text_are_read(folder: Path) -> None:
     assert (hit.path.name, hit.page) == ("scan.pdf", 1)
     assert hit.text == "The golden harbour is open daily"
     assert found(folder, "golden harbour open", "page")[0].page == 1
+
+
+@documents
+def test_reading_a_document_stops_between_pages_and_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in folder.glob("*.png"):
+        path.unlink()
+    write_scan(folder / "scan.pdf", "golden harbour", "quiet museum", "velvet bakery")
+    monkeypatch.setattr(text_units, "PAGE_SIZE", 425)
+    monkeypatch.setattr(passes, "cpu_count", lambda: 1)
+    read = count(monkeypatch)
+    left = [run(folder, "auto", text_seconds=0).texts_waiting for _ in range(4)]
+    assert left == [1, 1, 0, 0]
+    assert read == ["scan.pdf 1", "scan.pdf 2", "scan.pdf 3"]
+    for number, text in enumerate(("golden harbour", "quiet museum", "velvet bakery"), 1):
+        (hit, *_) = found(folder, text, "passage")
+        assert (hit.page, hit.text) == (number, text)
+    with Store(folder / ".cmsearch") as store:
+        assert examine(store, samples=3) == []
+
+
+@documents
+def test_an_interruption_loses_no_page_that_was_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scan(folder / "scan.pdf", "golden harbour", "quiet museum", "velvet bakery")
+    monkeypatch.setattr(text_units, "PAGE_SIZE", 425)
+    monkeypatch.setattr(passes, "cpu_count", lambda: 1)
+    read = count(monkeypatch)
+
+    def interrupt(event: Progress) -> None:
+        if event.stage == "read text" and "scan.pdf 2" in read and event.done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, "auto", progress=interrupt)
+    assert found(folder, "quiet museum", "passage")[0].page == 2
+    read.clear()
+    assert run(folder).items["passage"] == 3
+    assert read == ["scan.pdf 3"]
+    assert run(folder).items["passage"] == 3
+
+
+@documents
+def test_a_document_that_changes_while_it_is_read_is_read_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scan(folder / "scan.pdf", "golden harbour", "quiet museum")
+    monkeypatch.setattr(text_units, "PAGE_SIZE", 425)
+    monkeypatch.setattr(passes, "cpu_count", lambda: 1)
+    run(folder, "auto", text_seconds=0)
+    write_scan(folder / "scan.pdf", "velvet bakery", "copper station", "marble ocean")
+    read = count(monkeypatch)
+    run(folder)
+    assert [one for one in read if "scan" in one] == [f"scan.pdf {page}" for page in (1, 2, 3)]
+    texts = {str(hit.text) for hit in found(folder, "x", "passage", k=9)}
+    assert texts == {"velvet bakery", "copper station", "marble ocean"}
+
+
+@documents
+def test_pages_are_counted_before_they_are_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_units, "PAGE_SIZE", 425)
+    write_scan(folder / "scan.pdf", "golden harbour", "quiet museum", "velvet bakery")
+    (folder / "damaged.pdf").write_bytes(b"%PDF-1.4 and no more")
+    plan = Indexer(folder, model="fake:colours", ocr="auto").plan()
+    assert (plan.texts, plan.text_pages) == (4, 3)
+    assert plan.text_seconds >= 3 * text_estimates.PAGE_COST / text_estimates.cpu_count()
+    told = text_estimates.Expected(plan.texts, plan.text_pages, 700.0).told()
+    assert told == "4 files with 3 scanned pages, which takes about 12 min"
+    run(folder, "none")
+    again = Indexer(folder, model="fake:colours", ocr="auto").plan()
+    assert (again.texts, again.text_pages) == (4, 3)
+    run(folder, "auto")
+    assert Indexer(folder, ocr="auto").plan().texts == 0
 
 
 def test_only_what_can_be_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +372,7 @@ def test_the_command_line_reads_text_unless_the_store_says_otherwise() -> None:
     ("files", "words"), [(1, "1 file, which takes"), (100_000, "100,000 files, which takes about")]
 )
 def test_how_long_it_takes_is_told(files: int, words: str) -> None:
-    assert passes.told(files, passes.lasting(files, "auto")).startswith(words)
+    assert text_estimates.expected(files, (), "auto").told().startswith(words)
 
 
 def test_a_plan_counts_what_would_be_read(folder: Path) -> None:

@@ -21,11 +21,12 @@ READER = "a reader"
 
 @given(
     st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1), max_size=4),
-    st.booleans(),
+    st.booleans() | st.integers(1, 2**31 - 1),
 )
-def test_readings_come_back_as_they_were(blocks: list[list[str]], every: bool) -> None:
+def test_readings_come_back_as_they_were(blocks: list[list[str]], state: bool | int) -> None:
     found = [[TextLine(text, 0.5, BOX, 3) for text in own] for own in blocks]
-    reading = Reading(READER, every, found)
+    page = 0 if isinstance(state, bool) else state
+    reading = Reading(READER, bool(state), found, page)
     assert reading_rows.unpack(reading_rows.pack(reading)) == reading
 
 
@@ -38,6 +39,7 @@ def test_readings_come_back_as_they_were(blocks: list[list[str]], every: bool) -
             '[1, 1, "a", [[[5, 0.5, 0, 1, 2, 3, 4, 5, 6, 7, 8]]]]',
         ),
         *('[1, 1, "a", [[["x", 0.5, 0, 1, 2, 3, 4, 5, 6, 7, 99999]]]]', '[1, 1, "a", 7]'),
+        *('[0, 2, "a", []]', '[0, "1", "a", []]', '[0, -9999999999, "a", []]'),
         '[1, 1, "a", [[["x", NaN, 0, 1, 2, 3, 4, 5, 6, 7, 8]]]]',
     ],
 )
@@ -86,6 +88,16 @@ def test_a_glance_is_not_enough_where_every_picture_is_wanted(catalog: Catalog) 
     put(catalog, "d1")
     put(catalog, "d2", every=True)
     assert unread(catalog, every=True) == ["a.jpg"] and unread(catalog) == []
+
+
+def test_a_document_that_is_still_being_read_is_to_be_read(catalog: Catalog) -> None:
+    with catalog.writing() as writer:
+        writer.put_reading("d1", Reading(READER, True, [[LINE]], 7))
+    assert unread(catalog) == ["a.jpg", "b.jpg"] and unread(catalog, every=True) == unread(catalog)
+    found = readings.reading(catalog, "d1")
+    assert found and (found.page, found.every) == (7, True)
+    put(catalog, "d1", every=True)
+    assert unread(catalog) == ["b.jpg"]
 
 
 def test_all_copies_are_to_be_encoded(catalog: Catalog) -> None:
