@@ -283,14 +283,13 @@ def _hit(
 ) -> Hit | None:
     """The best hit of a kind for the picture at `place`, however deep it is among those meant."""
     where, ranking, depth = among
-    k = _FIRST
+    k = _FIRST if depth is None else min(_FIRST, depth)
     while True:
-        k = k if depth is None else min(k, depth)
         hits = engine.search(query, target=target, k=k, where=where, ranking=ranking)
         best = next((hit for hit in hits if hit.path == place), None)
         if best is not None or len(hits) < k or k == depth:
             return best
-        k *= 8
+        k = 8 * k if depth is None or 16 * k < depth else depth
 
 
 def _matched(store: Store, view: View, query: str, embedding: int, own: Filter) -> tuple[str, ...]:

@@ -99,3 +99,75 @@ class HitPage(HitList):
     offset: int = Field(description="How many hits came on the pages before.")
     total: int | None = Field(description="How many there are; null until the last page.")
     seconds: float
+
+
+class ExplainedWord(_Told):
+    """A word of a query, and where it looks in a picture."""
+
+    word: str
+    weight: float = Field(description="Its share of the words of the query.")
+    similarity: float
+    attention: dict[str, float] = Field(description="By region of the picture its share of 1.")
+
+
+class JoinedQuery(_Told):
+    """How the picture and the text of a query became one."""
+
+    trained: bool = Field(description="Whether by a network, and not by their weighted sum.")
+    image: float = Field(description="The share of the picture.")
+    text: float
+    added: float
+    words: list[str]
+    by_text: list[list[float]]
+    by_image: list[list[float]]
+
+
+class Explained(_Told):
+    """Why an item was found; docs/search.md says more of each field."""
+
+    store: str
+    item: int
+    query: str = Field(description="The text that was searched for.")
+    path: str = Field(description="The picture that the item is, or is about.")
+    pictures: int = Field(description="How many there are, or pass the filters.")
+    rank: int | None
+    score: float | None
+    relevance: float | None
+    stages: dict[str, float] = Field(description="The evidence of each way, in log-odds.")
+    caption: str | None
+    lines: list[Line]
+    matched: list[str] = Field(description="The words that stand there.")
+    words: list[ExplainedWord]
+    crop: tuple[float, float] | None = Field(
+        description="The part in the middle that the model sees, in short sides of the picture."
+    )
+    joined: JoinedQuery | None
+    drawn: str | None = Field(description="Where the drawing is.")
+    taken_source: str | None
+    keywords: list[str]
+    people: list[str]
+    places: list[str]
+    rating: int | None
+    labels: list[str]
+    creators: list[str]
+    applied: list[AppliedWords]
+
+
+class QuestionAnswer(_Told):
+    """The answer to a question about a picture."""
+
+    question: str
+    answer: str | None = Field(description="The choice that was taken; null for none of them.")
+    confidence: float
+    choices: dict[str, float] = Field(description="How likely each is, given that one is right.")
+    none: float | None = Field(description="How likely none is; null if one had to be taken.")
+    alone: dict[str, float] = Field(description="How likely each is by itself.")
+
+
+class Classified(_Told):
+    """The answers to the questions about a picture."""
+
+    store: str
+    item: int | None
+    path: str | None = Field(description="The file of the item; null for a picture that was sent.")
+    answers: list[QuestionAnswer]

@@ -15,6 +15,7 @@ from cmsearch.annotate.label_files import questions_of
 from cmsearch.annotate.questions import Classifier, answers_as_json
 from cmsearch.errors import QueryError
 from cmsearch.server import context
+from cmsearch.server.answers import Classified
 from cmsearch.server.bodies import described, sent
 from cmsearch.server.located import located
 from cmsearch.server.requests import Files
@@ -73,7 +74,7 @@ class ClassifyBody(BaseModel):
 @router.post(
     "/classify",
     summary="Answer questions with choices about a picture",
-    responses={200: {"content": {"application/json": {"example": _ANSWER}}}},
+    responses={200: {"model": Classified, "content": {"application/json": {"example": _ANSWER}}}},
     openapi_extra={"requestBody": described(ClassifyBody, "image")},
 )
 async def classify(request: Request) -> dict[str, Any]:

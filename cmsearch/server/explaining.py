@@ -13,6 +13,7 @@ from cmsearch.search.explain import Explanation
 from cmsearch.search.query.understanding import Understood
 from cmsearch.search.wire import applied_as_json, explanation_as_json
 from cmsearch.server import context
+from cmsearch.server.answers import Explained
 from cmsearch.server.bodies import sent
 from cmsearch.server.explanations import drawn, explained
 from cmsearch.server.items import Number, Store
@@ -59,10 +60,18 @@ _EXAMPLE = {
     "crop": None,
     "joined": None,
     "drawn": "/v1/items/12/explain.png?q=a+sleeping+cat",
+    "taken_source": "file",
+    "keywords": ["pets|cats"],
+    "people": [],
+    "places": [],
+    "rating": 4,
+    "labels": [],
+    "creators": [],
     "applied": [],
 }
 _BOTH: dict[int | str, dict[str, Any]] = {
     200: {
+        "model": Explained,
         "description": "The numbers; or, where `Accept` prefers it, the drawing.",
         "content": {
             "application/json": {"example": _EXAMPLE},

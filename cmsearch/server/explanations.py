@@ -11,7 +11,7 @@ from cmsearch.server.located import file_of, item_of
 from cmsearch.server.stores import Served
 from cmsearch.show import heatmap
 
-DEEPEST = 5_000
+DEEPEST = 1000
 """Hits that are looked through for an item; deeper it has no rank and no evidence."""
 DEFAULT = Ranking()
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cmsearch.server.answers import Classified
 from tests.commands import called
 
 CHOICES = {"question": "What animal is it?", "choices": ["cat", "dog", "bee"]}
@@ -36,6 +37,7 @@ def test_answers_are_those_of_the_command_line(
     )  # fmt: skip
     told = {"store": "sample_data", "item": cat, **json.loads(done.stdout)}
     assert asked(client, item=cat, **CHOICES) == told
+    Classified.model_validate(told)
     (answer,) = told["answers"]
     assert answer["answer"] == "cat"
 
@@ -110,4 +112,6 @@ def test_the_description_refers_to_nothing_that_isnt_there(client: httpx.Client)
     assert "$defs" not in told.text
     body = told.json()["paths"]["/v1/classify"]["post"]["requestBody"]["content"]
     assert body["application/json"]["schema"]["examples"]
+    answer = told.json()["paths"]["/v1/classify"]["post"]["responses"]["200"]["content"]
+    Classified.model_validate(answer["application/json"]["example"])
     assert body["multipart/form-data"]["schema"]["properties"].keys() == {"request", "image"}

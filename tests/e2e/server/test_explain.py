@@ -11,6 +11,7 @@ import httpx
 import PIL.Image
 import pytest
 
+from cmsearch.server.answers import Explained
 from tests.commands import called
 from tests.e2e.server.conftest import serving
 
@@ -109,8 +110,8 @@ def test_the_body_of_a_search_is_explained(client: httpx.Client, bee: int, sampl
         headers={"Accept": "image/png"},
     )
     assert answer.headers["content-type"] == "image/png", answer.text
-    joined = told(query="bee", parts=[{"item": bee}])["joined"]
-    assert isinstance(joined, dict) and joined["words"] == ["bee"]
+    both = Explained.model_validate(told(query="bee", parts=[{"item": bee}]))
+    assert both.joined is not None and both.joined.words == ["bee"]
 
 
 def test_what_is_about_a_picture_is_explained_by_it(client: httpx.Client, sample: Path) -> None:
@@ -162,7 +163,9 @@ def test_a_picture_that_leads_out_of_the_folder_isnt_drawn(
 def test_the_description_has_examples(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     told = paths["/v1/items/{number}/explain"]["get"]["responses"]["200"]["content"]
-    assert told["application/json"]["example"]["words"]
+    assert told["application/json"]["schema"]["$ref"].endswith("/Explained")
+    example = told["application/json"]["example"]  # a description leaves out what is null
+    Explained.model_validate({**dict.fromkeys(Explained.model_fields), **example})
     assert (
         "image/png" in told
         and "image/png"
