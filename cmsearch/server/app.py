@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 
 from cmsearch.common.version import __version__
-from cmsearch.server import classifying, explaining, items, listing, metrics, searching
+from cmsearch.server import classifying, explaining, items, listing, marking, metrics, searching
 from cmsearch.server.agents.mounted import mount
 from cmsearch.server.answers import Answer
 from cmsearch.server.context import Context, of
@@ -51,6 +51,7 @@ def make_app(stores: Stores, settings: Settings) -> Any:
     app.include_router(items.router)
     app.include_router(explaining.router)
     app.include_router(classifying.router)
+    app.include_router(marking.router)
     app.get("/v1/stores", tags=["stores"], summary="The stores that are served")(_stores)
     app.get("/healthz", tags=["health"], summary="Whether the service runs")(_health)
     app.get("/readyz", tags=["health"], summary="Whether it can answer")(_ready)
