@@ -84,6 +84,7 @@ def serve(
         import uvicorn
 
         from cmsearch.server.app import make_app
+        from cmsearch.server.protocol import Protocol
         from cmsearch.server.stores import open_stores
     except ImportError as error:
         raise PluginError(MISSING) from error
@@ -96,9 +97,10 @@ def serve(
         host=host,
         port=port,
         access_log=False,
-        log_level="warning",
+        log_level="error",
         server_header=False,
-        limit_concurrency=1000,
+        http=Protocol,
+        ws="none",
         timeout_keep_alive=15,
         timeout_graceful_shutdown=5,
     )

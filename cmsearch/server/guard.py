@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
+import re
+import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
@@ -21,6 +24,7 @@ from starlette.exceptions import HTTPException
 from cmsearch.server.problems import problem
 from cmsearch.server.settings import Settings
 
+log = logging.getLogger("cmsearch")
 COOKIE = "cmsearch"
 OPEN = frozenset({"/healthz", "/readyz"})
 """What is answered without a token: it says nothing of what is here."""
@@ -36,6 +40,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _CLOSING = {"Connection": "close"}
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:@/?#\s]*))(?::\d*)?", re.ASCII)
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -61,7 +66,12 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, told)
             return
-        await self._app(scope, _Body(receive, self._settings).receive, told)
+        try:
+            await self._app(scope, _Body(receive, self._settings).receive, told)
+        except Exception as error:  # it was answered; a traceback for each would fill any log
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{last.filename}, line {last.lineno}"
+            log.error("A request failed: %s: %s (%s)", type(error).__name__, error, place)
 
     def _refusal(self, method: str, path: str, headers: Headers) -> Any:
         """Why a request isn't answered, as a response; None if it is."""
@@ -73,6 +83,8 @@ class Guard:
         if self._token is not None and path not in OPEN and not self._knows(headers):
             told = {"WWW-Authenticate": 'Bearer realm="cmsearch"'}
             return problem(401, "Show the token: `Authorization: Bearer TOKEN`.", told)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            return problem(400, "Say the length of a request in one way, not in two.", _CLOSING)
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length[:20]) > self._settings.most_bytes:
             return problem(413, _too_large(self._settings), _CLOSING)
@@ -131,10 +143,9 @@ def _cookie(header: str) -> str:
 
 
 def _name(host: str) -> str:
-    """A `Host` without its port, and an address of IPv6 without its brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower().rstrip(".")
+    """A `Host` without its port, and an address of IPv6 without its brackets; "" if it is none."""
+    found = _HOST.fullmatch(host.lower())
+    return "" if found is None else (found[1] or found[2]).rstrip(".")
 
 
 def _is_own(headers: Headers, host: str, method: str) -> bool:

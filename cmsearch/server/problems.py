@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from cmsearch.errors import (
     CmsearchError,
@@ -27,7 +27,6 @@ from cmsearch.errors import (
 from cmsearch.server.errors import BusyError, NotThereError
 
 MEDIA_TYPE = "application/problem+json"
-log = logging.getLogger("cmsearch")
 _STATUS: tuple[tuple[type[CmsearchError], HTTPStatus], ...] = (
     (CursorError, HTTPStatus.GONE),
     (QueryError, HTTPStatus.BAD_REQUEST),
@@ -63,6 +62,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(CmsearchError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -89,8 +89,12 @@ async def _refused(_: Request, error: Exception) -> Any:
     return problem(error.status_code, str(error.detail), dict(error.headers or {}))
 
 
+async def _left(_: Request, __: Exception) -> Any:
+    """Nobody reads it."""
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+
 async def _unforeseen(_: Request, error: Exception) -> Any:
-    log.error("A request failed: %s: %s", type(error).__name__, error)
     return problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         f"{type(error).__name__}: the log of the service has more.",
