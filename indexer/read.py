@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from cmsearch.common.digest import content_digest, file_digest
 from cmsearch.common.files import larger_than
-from cmsearch.common.kinds import is_placed
+from cmsearch.common.kinds import ANEW, FileKind, is_placed
 from cmsearch.common.text import native
 from cmsearch.errors import MediaError
 from cmsearch.media.named_times import completed
@@ -99,7 +99,7 @@ class Loader:
         path, reader = self._folder / native(file.path), make_reader(file.kind)
         try:
             if isinstance(reader, Sized) and path.stat().st_size > reader.max_bytes:
-                return Loaded(file, None, error=larger_than(reader.max_bytes))
+                return Loaded(file, None, error=_too_large(reader))
             digest = file_digest(path)
         except OSError as error:
             return Loaded(file, None, error=f"can't be read: {error.strerror}", final=False)
@@ -140,6 +140,15 @@ class Loader:
     def _wanted(self, loaded: Loaded, names: Names) -> Reading:
         digest, size = str(loaded.digest), self._encoder.capabilities.image_size
         return Reading(size, _of(self._speech, digest), _of(self._sounds, digest), names)
+
+
+def _too_large(reader: Sized) -> str:
+    """That a file is larger than its reader reads, and what can be done about one that is written
+    by a program beside a picture.
+    """
+    is_beside = getattr(reader, "kind", None) is FileKind.SIDECAR
+    said = larger_than(reader.max_bytes)
+    return f"{said}, which notes of a picture never are; {ANEW}" if is_beside else said
 
 
 def _of(

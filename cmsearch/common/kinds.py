@@ -35,6 +35,10 @@ SUBJECTS = (*PICTURES, *HEARD)
 """What captions can be about."""
 
 
+ANEW = "let the program that wrote it write it anew, or delete it"
+"""What to do about a sidecar that can't be read."""
+
+
 class ItemKind(NamedTuple):
     """What is known of the items of a kind: their modality, whether `--for` asks for them, and
     whether the place in the file tells one item of a file from another with the same content.

@@ -10,7 +10,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from cmsearch.common.kinds import FileKind
+from cmsearch.common.files import larger_than
+from cmsearch.common.kinds import ANEW, FileKind
+from cmsearch.errors import MediaError
 from cmsearch.media import moments
 from cmsearch.media.captions import MAX_JSON, CaptionsReader, json_text
 from cmsearch.media.columns import parsed
@@ -39,7 +41,7 @@ class NotesReader:
         data = read_bytes(path, MAX_JSON)
         value: Any = parsed(json_text(data)) if len(data) <= MAX_NOTES else None
         if not _is_takeout(value):
-            yield from CaptionsReader().read(path, wanted)
+            yield from _captions(path, data, wanted)
             return
         capture = _capture(value)
         texts = [(name, value[name]) for name in ("title", "description") if _is_text(value, name)]
@@ -48,6 +50,19 @@ class NotesReader:
         notes = Notes(people=names(one for one in people if isinstance(one, str)))
         if notes != NO_NOTES or capture != UNKNOWN_CAPTURE:
             yield Noted(notes, capture, "takeout")
+
+
+def _captions(path: Path, data: bytes, wanted: Reading) -> Iterator[Part | Skipped]:
+    """The captions of other JSON. Raises `MediaError` for what is neither that nor Takeout's."""
+    is_large = len(data) > MAX_NOTES
+    if is_large and any(f'"{mark}"'.encode() in data for mark in _MARKS):
+        raise MediaError(f"{larger_than(MAX_NOTES)}, which notes of a picture never are; {ANEW}")
+    is_empty = True
+    for part in CaptionsReader().read(path, wanted):
+        is_empty = False
+        yield part
+    if is_empty and not is_large and parsed(json_text(data)) is None:
+        raise MediaError(f"it is no JSON, or damaged; {ANEW}")
 
 
 def _is_takeout(value: Any) -> bool:

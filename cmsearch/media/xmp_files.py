@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cmsearch.common.files import read_file
-from cmsearch.common.kinds import FileKind
+from cmsearch.common.kinds import ANEW, FileKind
 from cmsearch.errors import MediaError
 from cmsearch.media import moments
 from cmsearch.media.exif import ORIGINAL, place_in
@@ -38,14 +38,14 @@ class XmpReader:
         own, capture = written_in(packet), _capture(packet)
         is_empty = own.texts == () and own.notes == NO_NOTES and capture == UNKNOWN_CAPTURE
         if is_empty and (packet.problem or packet.is_broken):
-            raise MediaError(packet.problem or "it is no XMP, or damaged")
+            raise MediaError(f"{packet.problem or 'it is no XMP, or damaged'}; {ANEW}")
         for part in captions(own.texts, path.name):
             yield replace(part, capture=capture)
         if own.notes != NO_NOTES or capture != UNKNOWN_CAPTURE:
             yield Noted(own.notes, capture, "sidecar")
         if packet.problem or packet.is_broken:
-            reason = packet.problem or "its XMP is damaged; what comes before that is read"
-            yield Skipped(path.name, reason, "metadata")
+            damaged = f"its XMP is damaged; what comes before that is read; {ANEW}"
+            yield Skipped(path.name, packet.problem or damaged, "metadata")
 
 
 def _capture(packet: Packet) -> Capture:

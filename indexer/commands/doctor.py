@@ -14,11 +14,16 @@ import click
 from cmsearch.commands.bars import stage_bars
 from cmsearch.commands.options import format_option, store_option
 from cmsearch.common.text import printable
+from cmsearch.errors import StoreError
+from cmsearch.store.catalog import notes
 from cmsearch.store.store import Store, open_at
+from indexer.commands.index import print_skipped
 from indexer.commands.options import device_option
 from indexer.doctor import SAMPLES, encode_missing, examine, repair
 from indexer.recall import measure
 from indexer.samples import Finding
+
+_MOST_NOTES = 10_000
 
 
 @click.command()
@@ -50,7 +55,8 @@ def doctor(
 ) -> int:
     """Prove that catalog, vectors and derived files of an index agree.
 
-    Ends with the exit code 1 if something is wrong and was not mended.
+    Ends with the exit code 1 if something is wrong and was not mended. Notes of pictures that
+    couldn't be read are named, too; they are for the programs that wrote them to mend.
 
     \b
     Example:
@@ -70,6 +76,7 @@ def doctor(
                 "with --trust, which is remembered.",
                 err=True,
             )
+        _print_unread(opened)
         if not (findings and mend):
             _print(findings, style)
             if findings:
@@ -94,6 +101,17 @@ def _examined(store: Store, samples: int, device: str | None) -> list[Finding]:
             device=device,
             tell=lambda now: show(now.stage, now.done, now.total),
         )
+
+
+def _print_unread(store: Store) -> None:
+    """Name what couldn't be read of notes in files and beside them, unless nothing can be asked."""
+    try:
+        unread = notes.unread(store.catalog, _MOST_NOTES)
+    except StoreError:
+        return  # it is one of the findings
+    if unread:
+        click.echo("Not all notes of pictures could be read:", err=True)
+        print_skipped(unread)
 
 
 def _print_recall(store: Store, style: str) -> None:

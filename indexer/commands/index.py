@@ -205,4 +205,4 @@ def print_skipped(skipped: Sequence[Skipped]) -> None:
         click.echo(f"skipped {printable(place)}: {printable(one.reason)}", err=True)
     if len(skipped) > SHOWN:
         more = len(skipped) - SHOWN
-        click.echo(f"… and {more} more; --format json has them all", err=True)
+        click.echo(f"… and {more} more; `cmsearch index --format json` has them all", err=True)

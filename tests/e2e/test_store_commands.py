@@ -124,6 +124,15 @@ def test_the_doctor_ends_with_1_if_something_is_wrong_and_0_if_it_was_mended(fol
     assert b"Everything agrees" in faked("doctor", cwd=folder).stdout
 
 
+def test_the_doctor_names_notes_that_could_not_be_read(folder: Path) -> None:
+    write_files(folder, {"red.png.xmp": "no XMP"})
+    faked("index", cwd=folder, status=3)
+    for style in ("table", "json"):
+        done = faked("doctor", "--format", style, cwd=folder)
+        assert b"skipped red.png.xmp: it is no XMP, or damaged; let the program" in done.stderr
+        assert done.stdout == (b"Everything agrees.\n" if style == "table" else b"")
+
+
 def test_commands_of_an_empty_folder(tmp_path: Path) -> None:
     for name in ("info", "generations", "doctor", "rollback", "prune"):
         assert b"cmsearch index" in faked(name, cwd=tmp_path, status=1).stderr

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cmsearch.common.kinds import SUBJECTS
+from cmsearch.common.kinds import SUBJECTS, FileKind
 from cmsearch.common.text import caseless as folded
 from cmsearch.media.readers import names
 from cmsearch.store.catalog import schema, takeout_copies
@@ -27,8 +27,9 @@ from cmsearch.store.catalog.noting import (
     TAKEN,
 )
 from cmsearch.store.catalog.schema import understood
+from cmsearch.store.catalog.skipped_lines import BEGINNING, named
 from cmsearch.store.catalog.sqlite_statements import Prepared, listed, listing
-from cmsearch.types import NO_NOTES, Notes
+from cmsearch.types import NO_NOTES, Notes, Skipped
 
 MOST = 2**18
 """Notes of hits that are read at once: a store may come from anywhere."""
@@ -151,6 +152,20 @@ def of_originals(catalog: Catalog, files: Iterable[tuple[str, str]]) -> set[str]
     """The paths of Takeout's notes of what some files, by their paths and kinds, are copies of."""
     with catalog.connected() as connection:
         return takeout_copies.noted_beside(connection, files)
+
+
+def unread(catalog: Catalog, most: int) -> list[Skipped]:
+    """What is noted in files or beside them and could not be read, of at most so many files."""
+    inside = _assets.error.startswith(f"{BEGINNING}metadata", autoescape=True)
+    query = (
+        sa.select(_assets.path, _assets.error)
+        .where(sa.or_(inside, _assets.kind.in_(names(FileKind.SIDECAR))))
+        .where(_assets.error.is_not(None))
+        .order_by(_assets.path)
+        .limit(most)
+    )
+    with understood(catalog.path):
+        return [one for row in catalog.rows(query) for one in named(text_of(row[0]), row[1])]
 
 
 def unnoted(catalog: Catalog) -> set[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import cmsearch
+from cmsearch.media.xmp import MAX_PACKET
 from cmsearch.store.catalog import embeddings, files, items, notes
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Modality, Notes
@@ -189,3 +190,31 @@ def test_the_film_of_a_picture_that_moves_has_its_notes(tmp_path: Path, fake_mod
     )
     Indexer(tmp_path, model=fake_model).run()
     assert people(tmp_path, "1.jpg", "1.mp4", "2.mp4") == [("Carla",), ("Carla",), ()]
+
+
+def test_notes_that_cannot_be_read_are_told_with_what_to_do(folder: Path) -> None:
+    entities = b"<!DOCTYPE a>" + packet(bag("dc:subject", "x"))
+    bad = {
+        "a.jpg.xmp": (b"<a" + b" " * MAX_PACKET, "larger than 4 MiB"),
+        "b.jpg.xmp": (b"no XMP", "it is no XMP, or damaged"),
+        "c.xmp": (packet(bag("dc:subject", "x"))[:-60], "what comes before that is read"),
+        "d.jpg.json": (b'{"photoTakenTime": {"times', "it is no JSON, or damaged"),
+        "e.jpg.json": (b'{"photoTakenTime": {}, "a": "' + b"x" * 2**20 + b'"}', "than 1 MiB"),
+        "d.jpg": (jpeg(xmp=entities), "document type"),
+    }
+    write_files(folder, {name: data for name, (data, _) in bad.items()} | {"e.jpg": jpeg()})
+    found = {one.path: one.reason for one in Indexer(folder).run().skipped}
+    assert found.keys() == bad.keys()
+    assert all(reason in found[name] for name, (_, reason) in bad.items())
+    assert all(one.endswith("or delete it") for name, one in found.items() if name != "d.jpg")
+    assert noted(folder, "c.jpg").keywords == ("x",)
+    again = {one.path: one.reason for one in Indexer(folder).run().skipped}
+    with Store(folder / DIRECTORY) as store:
+        told = notes.unread(store.catalog, 100)
+        assert {one.path: one.reason for one in told} == found == again
+        assert [one.path for one in notes.unread(store.catalog, 1)] == ["a.jpg.xmp"]
+
+
+def test_json_beside_a_picture_that_says_nothing_is_no_mistake(folder: Path) -> None:
+    write_files(folder, {"a.jpg.json": b'{"camera": 3}', "b.jpg.json": b"[]"})
+    assert Indexer(folder).run().skipped == ()
