@@ -18,7 +18,7 @@ from cmsearch.models.gazetteer import Gazetteer, Town
 from cmsearch.search.query.places import extent
 
 MOST = 5
-"""Places that are given of one name."""
+"""Towns that are looked at of one name, the largest."""
 _LEAST = 10_000
 """People of a town whose name is looked for among the words of a query."""
 _MOST_WORDS = 3
@@ -48,8 +48,8 @@ class PlaceCandidate:
 def place_candidates(
     text: str, gazetteer: Gazetteer, is_wanted: Callable[[PlaceCandidate], bool]
 ) -> Iterator[tuple[str, list[PlaceCandidate]]]:
-    """The words of a text that may be places which are wanted, each with at most `MOST`: the
-    longest names first, each word once.
+    """The words of a text that may be places which are wanted, the longest names first,
+    each word once.
     """
     text = text[:_LONGEST]
     words = list(_WORD.finditer(text))
@@ -63,7 +63,7 @@ def place_candidates(
             found = [one for one in _candidates(given, gazetteer) if is_wanted(one)]
             if found:
                 taken |= places
-                yield given, found[:MOST]
+                yield given, found
 
 
 def _may_be_name(given: str) -> bool:
@@ -74,7 +74,7 @@ def _candidates(given: str, gazetteer: Gazetteer) -> Iterator[PlaceCandidate]:
     area = areas().get(caseless(given))
     if area is not None:
         yield PlaceCandidate(area_names()[area], None, area)
-    for town in gazetteer.named(given)[: 4 * MOST]:
+    for town in gazetteer.named(given)[:MOST]:
         if town.people >= _LEAST:
             yield _circle(town)
 

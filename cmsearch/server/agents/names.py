@@ -6,7 +6,9 @@ with these, so that the agent, or who it asks for, can choose.
 
 from __future__ import annotations
 
-from functools import partial
+from itertools import count
+
+import numpy as np
 
 from cmsearch.common import locators
 from cmsearch.common.text import caseless, native
@@ -25,6 +27,8 @@ MOST = 20
 """Candidates that are given."""
 _MOST_MEANT = 3
 """Words of a query of which it is told that they may be places."""
+_MOST_LOOKED_AT = 8
+"""Places of which it is looked up whether anything is there: 12 ms each among a million files."""
 _SAME_KM = 5.0
 
 
@@ -103,7 +107,15 @@ def could_mean(served: Served, text: str, applied: tuple[Applied, ...]) -> list[
     engine = served.engine
     if files.is_south(engine.store.catalog) is None or (towns := gazetteer()) is None:
         return []  # nothing has a place, or no place has a name
-    is_wanted = partial(_is_wanted, served, applied)
+    looked_at = count(1)
+
+    def is_wanted(one: PlaceCandidate) -> bool:
+        return (
+            not _is_applied(one, applied)
+            and next(looked_at) <= _MOST_LOOKED_AT
+            and _is_anything_at(served, one)
+        )
+
     found = []
     for given, candidates in place_candidates(text, towns, is_wanted):
         told = [Candidate(value=one.value, name=one.name) for one in candidates]
@@ -113,14 +125,18 @@ def could_mean(served: Served, text: str, applied: tuple[Applied, ...]) -> list[
     return found
 
 
-def _is_wanted(served: Served, applied: tuple[Applied, ...], one: PlaceCandidate) -> bool:
-    """Whether anything is there, and it isn't what was understood."""
+def _is_applied(one: PlaceCandidate, applied: tuple[Applied, ...]) -> bool:
+    """Whether a place is what was understood."""
     for known in applied:
         if known.area is not None and known.area == one.area:
-            return False
+            return True
         if known.near is not None and one.near is not None:
-            apart = distances(*known.near[:2], *([value] for value in one.near[:2]))  # type: ignore[arg-type]
-            if float(apart[0]) < _SAME_KM:
-                return False
+            north, east = (np.array([value]) for value in one.near[:2])
+            if distances(*known.near[:2], north, east)[0] < _SAME_KM:
+                return True
+    return False
+
+
+def _is_anything_at(served: Served, one: PlaceCandidate) -> bool:
     store = served.engine.store
     return filtering.is_any(store.catalog, store.view(), Filter(near=one.near, area=one.area))

@@ -105,7 +105,7 @@ class SearchResult(Result):
     )
     doubtful: bool = Field(False, description="No hit is likely what was meant.")
     offset: int = Field(0, description="How many hits came on the pages before.")
-    among: int | None = Field(None, description="How many items could have been found.")
+    files: int | None = Field(None, description="How many files of the target pass the filters.")
     total: int | None = Field(None, description="How many hits there are, on the last page.")
     cursor: str | None = Field(None, description="For the next page; none on the last.")
 

