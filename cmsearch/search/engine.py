@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -277,6 +277,7 @@ class Engine:
         where: Filter = EVERYTHING,
         *,
         target: str = "any",
+        ranking: Ranking = DEFAULT,
     ) -> Facets:
         """Count the files that pass a filter by what else they could be filtered by.
 
@@ -286,19 +287,22 @@ class Engine:
         (1, [('photos', 23), ('notes', 3)])
 
         Each facet is counted without what the filter asks of itself. With a query, those are
-        counted of which at least a hit among the best 1,000 is relevant: not below `DOUBTFUL`.
-        Raises `QueryError`.
+        counted of which at least a hit among the best 1,000 of a `ranking` is relevant: not below
+        `DOUBTFUL`. Raises `QueryError`.
         """
         where = self._checked(target, where)
+        check_ranking(ranking)
         if query is None:
             with self.store.reading() as view:
                 return self._counting.facets(view, where, target)
         with self._asked(query) as (view, asked, is_list):
             if is_list:
                 raise QueryError("Facets are counted for one query.")
+            least = max(DOUBTFUL, ranking.min_relevance)
+            own = replace(ranking, min_relevance=least, diverse=False, budget=None)
 
             def found(k: int, wanted: Filter, of: str) -> list[Hit]:
-                request = Request(of, k, wanted, Ranking(min_relevance=DOUBTFUL))
+                request = Request(of, k, wanted, own)
                 return Search(self.store, self._models, self._caches, view, request).hits(asked)[0]
 
             return self._counting.facets(view, where, target, found)

@@ -171,3 +171,61 @@ class Classified(_Told):
     item: int | None
     path: str | None = Field(description="The file of the item; null for a picture that was sent.")
     answers: list[QuestionAnswer]
+
+
+class ValueCount(_Told):
+    """A value of a facet, and how many files have it."""
+
+    value: str = Field(examples=["2024-05-31"])
+    count: int
+    area: tuple[str, str] | None = Field(None, description="Of a country, its codes.")
+    near: tuple[float, float, float] | None = Field(
+        None, description="Of a town what the filter `near` takes: degrees and kilometres."
+    )
+
+
+class FacetValues(_Told):
+    """The values of one facet."""
+
+    counts: list[ValueCount]
+    left_out: int = Field(description="How many values there are beyond these.")
+
+
+class FacetCounts(_Told):
+    """How many files have which values."""
+
+    store: str
+    total: int = Field(description="Files that pass all filters, and are relevant to the query.")
+    among: int | None = Field(
+        description="With a query, how many of its best hits were looked at, at most."
+    )
+    years: FacetValues
+    months: FacetValues
+    days: FacetValues
+    cameras: FacetValues
+    folders: FacetValues
+    countries: FacetValues
+    towns: FacetValues
+    kinds: FacetValues
+    keywords: FacetValues
+    people: FacetValues
+    ratings: FacetValues
+    labels: FacetValues
+    applied: list[AppliedWords]
+    seconds: float
+
+
+class Suggested(_Told):
+    """Something that what was typed may go on as."""
+
+    text: str = Field(examples=["Lisbon, Portugal"])
+    kind: str = Field(examples=["person", "keyword", "place", "camera", "folder", "file", "word"])
+    count: int = Field(description="How many files have it.")
+    start: int = Field(description="Where in what was typed the part begins that it replaces.")
+
+
+class Suggestions(_Told):
+    """What may be typed on, the likeliest first."""
+
+    store: str
+    suggestions: list[Suggested]

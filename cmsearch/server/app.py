@@ -11,7 +11,16 @@ from typing import Any
 from fastapi import FastAPI, Request
 
 from cmsearch.common.version import __version__
-from cmsearch.server import classifying, explaining, items, listing, marking, metrics, searching
+from cmsearch.server import (
+    choosing,
+    classifying,
+    explaining,
+    items,
+    listing,
+    marking,
+    metrics,
+    searching,
+)
 from cmsearch.server.agents.mounted import mount
 from cmsearch.server.answers import Answer
 from cmsearch.server.context import Context, of
@@ -49,6 +58,7 @@ def make_app(stores: Stores, settings: Settings) -> Any:
     add_handlers(app)
     app.include_router(searching.router)
     app.include_router(listing.router)
+    app.include_router(choosing.router)
     app.include_router(items.router)
     app.include_router(explaining.router)
     app.include_router(classifying.router)

@@ -86,21 +86,26 @@ class SearchBody(_Body):
     )
 
 
-class Link(Filters):
-    """A search for a text as the parameters of a link, with the filters of a search."""
+class FilteredLink(Filters):
+    """What is asked of a store as the parameters of a link, with the filters of a search."""
 
     q: str | None = Field(None, max_length=LONGEST, examples=["a sleeping cat"])
     store: str | None = Field(None, max_length=255)
     target: str = Field("any", max_length=50, examples=["any", "image", "text", "video"])
-    k: int = Field(20, ge=1, description="Hits of a page.")
-    cursor: str | None = Field(
-        None, max_length=200, description="The next page of the search that it came with; alone."
-    )
 
     @property
     def filters(self) -> Filters:
         """The filters alone."""
         return Filters(**{name: getattr(self, name) for name in Filters.model_fields})
+
+
+class Link(FilteredLink):
+    """A search for a text as a link."""
+
+    k: int = Field(20, ge=1, description="Hits of a page.")
+    cursor: str | None = Field(
+        None, max_length=200, description="The next page of the search that it came with; alone."
+    )
 
 
 Files = Sequence[tuple[Modality, bytes]]
