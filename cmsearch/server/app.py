@@ -15,6 +15,7 @@ from cmsearch.server import (
     choosing,
     classifying,
     explaining,
+    indexing,
     items,
     listing,
     marking,
@@ -40,6 +41,7 @@ def make_app(stores: Stores, settings: Settings) -> Any:
         with stores:
             async with agents:
                 yield
+            await own.jobs.close()
             work.close()
 
     work = Work(settings.workers, settings.waiting)
@@ -54,12 +56,14 @@ def make_app(stores: Stores, settings: Settings) -> Any:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.context = Context(stores, settings, work, cached(settings.thumbnails))
+    own = Context(stores, settings, work, cached(settings.thumbnails))
+    app.state.context = own
     add_handlers(app)
     app.include_router(searching.router)
     app.include_router(listing.router)
     app.include_router(choosing.router)
     app.include_router(items.router)
+    app.include_router(indexing.router)
     app.include_router(explaining.router)
     app.include_router(classifying.router)
     app.include_router(marking.router)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from cmsearch.search.pages import Pages
+from cmsearch.server.jobs import Jobs
 from cmsearch.server.settings import Settings
 from cmsearch.server.stores import Stores
 from cmsearch.server.thumbnails import Thumbnails
@@ -17,13 +18,14 @@ from cmsearch.server.working import Work
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The stores, the settings, the threads, the thumbnails and the searches of a service."""
+    """The stores, the settings, the threads, the thumbnails, the searches and the jobs."""
 
     stores: Stores
     settings: Settings
     work: Work
     thumbnails: Thumbnails
     pages: Pages = field(default_factory=Pages)
+    jobs: Jobs = field(default_factory=Jobs)
 
 
 def of(request: Request) -> Context:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -24,6 +24,7 @@ from cmsearch.errors import (
     StoreReadOnlyError,
     UnknownModelError,
 )
+from cmsearch.server.answers import Answer
 from cmsearch.server.errors import BusyError, NotThereError
 
 MEDIA_TYPE = "application/problem+json"
@@ -70,7 +71,7 @@ _STATUS: tuple[tuple[type[CmsearchError], HTTPStatus], ...] = (
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Any:
     """A response that says what went wrong and what to do."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
-    return JSONResponse(
+    return Answer(
         {**body, "detail": detail, **more}, status, headers=headers, media_type=MEDIA_TYPE
     )
 

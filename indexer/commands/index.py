@@ -22,6 +22,7 @@ from indexer.commands.options import (
     ocr_option,
     place_option,
     progress,
+    progress_option,
     sound_option,
     vectors_option,
 )
@@ -57,6 +58,7 @@ _LONGEST = {
     is_flag=True,
     help="Encode what was imported again too, for what reranking and `fit` read beside vectors.",
 )
+@progress_option
 @format_option
 def index(
     folder: Path,
@@ -69,6 +71,7 @@ def index(
     store: Path | None,
     dry_run: bool,
     complete: bool,
+    shown: str,
     style: str,
 ) -> int:
     """Index a folder of pictures, films, recordings and documents, or bring its index up to date.
@@ -100,7 +103,7 @@ def index(
         plan = indexer.plan()
         print_plan(plan) if style == "table" else print_json(plan)
         return 0
-    with progress() as show:
+    with progress(shown) as show:
         report = indexer.run(show)
         if complete:
             from indexer.completing import forget_bare

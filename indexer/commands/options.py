@@ -8,17 +8,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cmsearch.commands.options import trust_option
-from cmsearch.common.text import printable
+from cmsearch.common.text import json_line, printable
 from cmsearch.models.ocr.choices import CHOICES, USUAL
 from cmsearch.types import Progress
 
 _PLAIN_SECONDS = 10.0
+_JSON_SECONDS = 0.2
 
 folder_argument = click.argument(
     "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default="."
@@ -49,6 +51,14 @@ ocr_option = click.option(
     help="Read text in the pictures that seem to have some, in none, or in all; by default as "
     "before, at first auto if the extra `ocr` is installed, else none.",
 )
+progress_option = click.option(
+    "--progress",
+    "shown",
+    type=click.Choice(["auto", "json"]),
+    default="auto",
+    show_default=True,
+    help="How progress is told on stderr: a bar or lines, or json, one object a line.",
+)
 vectors_option = click.option(
     "--vectors",
     metavar="NAME",
@@ -67,9 +77,11 @@ def place_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Progress], None]]:
-    """A bar on a terminal's stderr, else a plain line every ten seconds."""
-    if sys.stderr.isatty():
+def progress(style: str = "auto") -> Iterator[Callable[[Progress], None]]:
+    """A bar on a terminal's stderr, else a plain line every ten seconds; `json` for programs."""
+    if style == "json":
+        yield _json_lines()
+    elif sys.stderr.isatty():
         with _bar() as show:
             yield show
     else:
@@ -114,6 +126,23 @@ def _lines() -> Callable[[Progress], None]:
         elif now - last >= _PLAIN_SECONDS and event.done < event.total:
             last = now
             click.echo(_line(event, now - start), err=True)
+
+    return show
+
+
+def _json_lines() -> Callable[[Progress], None]:
+    """Each event as a JSON object on a line of stderr: the first and the last of a stage, and what
+    is between them a few times a second.
+    """
+    stage, last = "", 0.0
+
+    def show(event: Progress) -> None:
+        nonlocal stage, last
+        now = time.monotonic()
+        is_edge = event.stage != stage or event.done >= event.total
+        if is_edge or now - last >= _JSON_SECONDS:
+            stage, last = event.stage, now
+            click.echo(json_line(asdict(event)), err=True)
 
     return show
 

@@ -151,6 +151,16 @@ def test_skipped_files_are_named_with_their_reasons_and_exit_code_3(tmp_path: Pa
     assert len(report["skipped"]) == 2
 
 
+def test_progress_is_told_to_programs(tmp_path: Path, fake_model: str) -> None:
+    for number in range(3):
+        write_picture(tmp_path / f"{number}.png")
+    result = called("index", tmp_path, "--model", fake_model, "--progress", "json")
+    lines = [line for line in result.stderr.splitlines() if line.startswith("{")]
+    events = [json.loads(line) for line in lines]
+    assert {"stage": "index", "done": 3, "total": 3, "note": ""} in events
+    assert events[-1] == {"stage": "publish", "done": 1, "total": 1, "note": ""}
+
+
 def test_indexing_again_does_nothing_and_says_so(sample: Path) -> None:
     result = cmsearch("index", cwd=sample)
     assert result.returncode == 0
