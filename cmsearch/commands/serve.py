@@ -84,7 +84,7 @@ def serve(
         import uvicorn
 
         from cmsearch.server.app import make_app
-        from cmsearch.server.protocol import Protocol
+        from cmsearch.server.protocol import LONGEST, Protocol
         from cmsearch.server.stores import open_stores
     except ImportError as error:
         raise PluginError(MISSING) from error
@@ -101,6 +101,7 @@ def serve(
         server_header=False,
         http=Protocol,
         ws="none",
+        h11_max_incomplete_event_size=LONGEST,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=5,
     )

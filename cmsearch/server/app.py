@@ -25,6 +25,7 @@ from cmsearch.server import (
 from cmsearch.server.agents.mounted import mount
 from cmsearch.server.answers import Answer
 from cmsearch.server.context import Context, of
+from cmsearch.server.describing import describe, operation_name
 from cmsearch.server.guard import Guard
 from cmsearch.server.problems import PROBLEMS, add_handlers
 from cmsearch.server.settings import Settings
@@ -55,6 +56,7 @@ def make_app(stores: Stores, settings: Settings) -> Any:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_name,
     )
     own = Context(stores, settings, work, cached(settings.thumbnails))
     app.state.context = own
@@ -73,6 +75,7 @@ def make_app(stores: Stores, settings: Settings) -> Any:
     app.include_router(metrics.router)
     agents = mount(app, stores, settings)
     app.state.metrics = metrics.Metrics(stores, work)
+    describe(app)
     return metrics.Measuring(Guard(app, settings), app.state.metrics)
 
 

@@ -94,7 +94,10 @@ async def similar(
     "/{number}/thumbnail",
     summary="The picture of an item, small",
     response_class=Response,
-    responses={200: {"content": {"image/webp": {}}}},
+    responses={
+        200: {"content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}}},
+        304: {"description": "It is as the `If-None-Match` has it."},
+    },
 )
 async def small(
     request: Request,
@@ -115,7 +118,19 @@ async def small(
     return Response(data, media_type="image/webp", headers=headers)
 
 
-@router.get("/{number}/media", summary="The file of an item", response_class=FileResponse)
+_BYTES = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
+
+
+@router.get(
+    "/{number}/media",
+    summary="The file of an item",
+    response_class=FileResponse,
+    responses={
+        200: _BYTES,
+        206: {**_BYTES, "description": "The ranges of it that were asked for."},
+        416: {"description": "It has no such range."},
+    },
+)
 def media(request: Request, number: Number, store: Store = None) -> FileResponse:
     """The file itself, or the ranges of it that are asked for; it is never changed."""
     served = context.of(request).stores.get(store)

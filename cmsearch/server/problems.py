@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -112,9 +113,23 @@ async def _invalid(_: Request, error: Exception) -> Any:
     )
 
 
-async def _refused(_: Request, error: Exception) -> Any:
+async def _refused(request: Request, error: Exception) -> Any:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed(request) or headers.get("Allow", "")
+    return problem(error.status_code, str(error.detail), headers)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes that a path has; of several the framework names those of one."""
+    methods = {
+        method.upper()
+        for path, operations in request.app.openapi()["paths"].items()
+        if re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)), request.url.path)
+        for method in operations
+    }
+    return ", ".join(sorted(methods))
 
 
 async def _left(_: Request, __: Exception) -> Any:

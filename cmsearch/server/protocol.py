@@ -1,7 +1,5 @@
 """How a service speaks HTTP: as uvicorn does, with times in which heads come and answers go."""
 
-# Tested by tests/unit/cmsearch/server/test_protocol.py
-
 from __future__ import annotations
 
 import asyncio
@@ -10,8 +8,12 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from cmsearch.server.problems import problem
+
 MOST = 1000
 """Connections at once; one more is closed."""
+LONGEST = 2**17
+"""Bytes of a head: the longest text that may be searched for, as a link has it."""
 
 
 class Protocol(H11Protocol):
@@ -49,6 +51,15 @@ class Protocol(H11Protocol):
             self._waits_no_more()
         elif self._waiting is None and self.conn.trailing_data[0]:
             self._wait()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer as all problems are answered, and close."""
+        said = f"The head of the request is no HTTP/1.1, or longer than {LONGEST // 2**10} KiB."
+        answer = problem(400, said, {"Connection": "close"})
+        told = h11.Response(status_code=400, headers=answer.raw_headers, reason=b"Bad Request")
+        for event in (told, h11.Data(data=answer.body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def pause_writing(self) -> None:
         """Give a client some time to read."""
