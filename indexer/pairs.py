@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from PIL.Image import Image
 
@@ -12,6 +13,7 @@ from cmsearch.common.kinds import PICTURES, FileKind
 from cmsearch.common.text import native
 from cmsearch.errors import MediaError
 from cmsearch.learning.metrics import Gold
+from cmsearch.media.notes import Written, captions
 from cmsearch.media.readers import kind_of, make_reader, may_be_table, parts
 from cmsearch.media.thumbnails import picture
 from cmsearch.types import Noted, Reading, Skipped
@@ -40,17 +42,42 @@ def pairs(folder: Path) -> Pairs:
     files, skipped, _ = scan(folder)
     pictures = frozenset(file.path for file in of_kinds(files, *PICTURES))
     subjects = Subjects(folder, pictures)
-    found: dict[Gold, None] = {}
+    found, embedded = dict[Gold, None](), list[Gold]()
     for file in files:
-        if _is_about(file, pictures):
+        if file.path in pictures:
+            embedded += _embedded(folder, file)
+        elif _is_about(file, pictures):
             read = _captions(folder, file, subjects)
             found |= dict.fromkeys(one for one in read if isinstance(one, Gold))
             skipped += [one for one in read if isinstance(one, Skipped)]
+
+    found |= dict.fromkeys(_telling(embedded, len(pictures)))
 
     def decode(name: str, size: int) -> Image:
         return picture(folder / native(name), 2 * size)
 
     return Pairs(tuple(found), decode, tuple(skipped))
+
+
+def _embedded(folder: Path, file: Found) -> list[Gold]:
+    """The captions that stand in a picture; whether it can be read is for those to say who look."""
+    read: Callable[[Path], Written] | None = getattr(make_reader(file.kind), "written", None)
+    if read is None:
+        return []
+    try:
+        own = read(folder / native(file.path))
+    except MediaError:
+        return []
+    texts = captions(own.texts, PurePosixPath(file.path).name)
+    return [Gold(file.path, part.content) for part in texts]
+
+
+def _telling(embedded: list[Gold], pictures: int) -> list[Gold]:
+    """Without what stands in more than half of the pictures, as programs and studios write it: it
+    would bind all of them into one group, of which none can be held out.
+    """
+    often = Counter(pair.caption for pair in dict.fromkeys(embedded))
+    return [pair for pair in embedded if 2 * often[pair.caption] <= max(2, pictures)]
 
 
 def _is_about(file: Found, pictures: frozenset[str]) -> bool:

@@ -18,7 +18,7 @@ from cmsearch.errors import MediaError
 from cmsearch.media.embedded import sources_of
 from cmsearch.media.exif import capture_of
 from cmsearch.media.guarded import check_scans, guarded, guarded_jpeg
-from cmsearch.media.notes import noted_parts, written
+from cmsearch.media.notes import Written, noted_parts, written
 from cmsearch.media.partial import loaded
 from cmsearch.media.pillow import FORMATS, in_turn
 from cmsearch.media.pixels import normalised
@@ -81,6 +81,27 @@ class ImageReader:
             from cmsearch.media.animations import animated
 
             yield from animated(path, wanted.image_size, capture)
+
+    def written(self, path: Path) -> Written:
+        """What is written in a picture; its pixels are decoded only where that stands behind them.
+
+        Raises `MediaError`.
+        """
+        prepare_pillow()
+        try:
+            with (
+                open_file(path) as file,
+                guarded(file) as own,
+                Image.open(own, formats=FORMATS) as image,
+                in_turn(pixels := image.width * image.height),
+            ):
+                if image.format == "PNG" and pixels <= MAX_PIXELS:
+                    image.load()
+                return written(sources_of(image, own))
+        except MediaError:
+            raise
+        except Exception as error:  # as where it is decoded
+            raise _damaged(error) from error
 
     def picture(self, path: Path, size: int, locator: str) -> Image.Image:
         """The picture in a file, or of an animation the frame at the middle of the times that

@@ -55,6 +55,14 @@ class RawReader:
         yield Part(Modality.IMAGE, "photo", image, capture=noted)
         yield from noted_parts(own, path, noted)
 
+    def written(self, path: Path) -> Written:
+        """What is written in the file, but for its preview. Raises `MediaError`."""
+        try:
+            data = read_file(path, MAX_BYTES)
+        except OSError as error:
+            raise MediaError(f"can't be read: {error.strerror}") from error
+        return _written(_own(data), None, data)
+
 
 def decode_raw(data: bytes, size: int) -> tuple[Image.Image, Capture]:
     """The raw picture in `data`, upright and RGB, and what the camera noted.
