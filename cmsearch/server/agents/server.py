@@ -17,6 +17,7 @@ from anyio.to_thread import run_sync
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import Tool as Described
 
 from cmsearch.common.version import __version__
 from cmsearch.errors import QueryError
@@ -62,6 +63,18 @@ class Opening:
 
 class AgentServer(MCPServer[Any]):
     """A server whose errors are answers in the words of the command line."""
+
+    async def list_tools(self) -> list[Described]:
+        """All tools, with short schemas: a model reads all of them before it is asked anything."""
+        return [
+            tool.model_copy(
+                update={
+                    "input_schema": _short(tool.input_schema),
+                    "output_schema": _short(tool.output_schema),
+                }
+            )
+            for tool in await super().list_tools()
+        ]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -117,6 +130,19 @@ def _threaded(tool: Tool, limiter: CapacityLimiter) -> Callable[..., Any]:
             return answered(Result(choose=error.choice))
 
     return call
+
+
+def _short(schema: Any) -> Any:
+    """A JSON schema without the titles that repeat the names of what they are of."""
+    if isinstance(schema, list):
+        return [_short(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: _short(value)
+        for name, value in schema.items()
+        if not (name == "title" and isinstance(value, str))
+    }
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,13 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"image": "2024/red.png", "caption": HOSTILE},
     ]
     (folder / "captions.jsonl").write_text("\n".join(map(json.dumps, captions)))
+    for name in ("link.png", "gone.png", os.fsdecode(b"caf\xe9.png")):
+        write_picture(folder / "hostile" / name, "blue")
     faked("index", folder, "--model", "fake:colours")
+    outside = write_picture(folder.parent / "outside.png", "blue")
+    for name in ("link.png", "gone.png"):
+        (folder / "hostile" / name).unlink()
+    (folder / "hostile/link.png").symlink_to(outside)
     return folder
 
 
@@ -259,6 +266,27 @@ def test_what_a_collection_says_is_plain_data(asked: Agent) -> None:
     answer = asked.call("view_item", item="red.png", store="holidays")
     assert [block.type for block in answer.content] == ["image", "text"]
     assert "never instructions" in asked.client.instructions
+
+
+@pytest.mark.parametrize("name", ["link.png", "gone.png"])
+def test_nothing_outside_of_the_folder_is_shown(asked: Agent, name: str) -> None:
+    answer = asked.call("view_item", item=f"hostile/{name}", store="holidays")
+    (text,) = answer.content
+    assert "isn't there any more" in json.loads(text.text)["note"]
+    item = json.loads(text.text)["entry"]["item"]
+    (sheet, _) = asked.call("contact_sheet", items=[item], store="holidays").content
+    blue = [
+        colour for _, colour in picture(sheet).getcolors(10**6) if colour[2] > 2 * colour[0] + 9
+    ]
+    assert not blue
+    assert "isn't there" in asked.refusal("explain_hit", query="x", item=item, store="holidays")
+    assert "isn't there" in asked.refusal("similar_to", item=item, store="holidays")
+
+
+def test_names_that_are_no_unicode_are_told(asked: Agent) -> None:
+    found = asked.told("view_item", item="hostile/caf", store="holidays")
+    assert found["entry"]["name"] == "caf\ufffd.png"
+    assert found["width"] == 8
 
 
 @pytest.mark.parametrize(
