@@ -140,8 +140,17 @@ def _given(picture: Image.Image, size: int) -> Image.Image:
 
 
 def _left_out(unit: Unit, read: PictureText) -> list[Skipped]:
-    if not read.left_out:
-        return []
-    reason = f"of the text in it {read.left_out:,} lines are left out, since there are so many"
     place = locators.pages(unit.page) if unit.page else "text"
-    return [Skipped(unit.file.path, reason, place)]
+    reasons = (
+        (read.left_out, "are left out"),
+        (read.untried, "that are read badly aren't tried upside down"),
+    )
+    return [
+        Skipped(
+            unit.file.path,
+            f"of the text in it {count:,} lines {what}, since there are so many",
+            place,
+        )
+        for count, what in reasons
+        if count
+    ]

@@ -177,7 +177,7 @@ def main() -> int:
             pairs, epochs = place / "pairs", ("--epochs", arguments.epochs)
             status |= _cmsearch("train", pairs, *TRAINING, *epochs, "--out", out)
             model = f"dual:{out}"
-        status |= _cmsearch("index", place / "set", "--model", model)
+        status |= _cmsearch("index", place / "set", "--model", model, "--ocr", "none")
         status |= _cmsearch("fit", place / "set", "--fusion")
         measure(place / "set", targets)
     return status

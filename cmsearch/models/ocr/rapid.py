@@ -29,8 +29,10 @@ NAME = "rapidocr:PP-OCRv6-small"
 """Part of what a reading is known by: with another model or rule, files are read again."""
 MOST_BOXES = 1000
 """Places that are looked at, of all that may hold text."""
-MOST_RATIO = 60
-"""How many times as long as high a line is at most; what is longer is a pattern."""
+MOST_RATIO = 256
+"""How many times as long as high a line is at most: 2,048 pixels by 8, below which nothing can be
+read. What is longer is a pattern.
+"""
 FAINT = 0.1
 """What the detector has to say of a place at least where it only glances, from 0 to 1."""
 OBLONG = 2.5
@@ -39,6 +41,12 @@ of three letters or more, and not of the round things that it takes for a single
 """
 UNSURE = 0.9
 """A score below which a line is tried upside down too."""
+HEIGHT = 48
+"""The height in pixels at which lines are read."""
+FIRST = 8
+"""Lines by which it is told whether a picture is upside down."""
+MOST_TURNED = 100_000
+"""Pixels at most that lines are long together, at this height, which are tried upside down."""
 Boxes = NDArray[np.float32]
 """Corners `(n, 4, 2)` in pixels, each from the text's upper left on, clockwise."""
 
@@ -88,18 +96,39 @@ class TextModel:
         boxes = self._detector(_pixels(picture)).boxes
         return np.zeros((0, 4, 2), np.float32) if boxes is None else boxes.astype(np.float32)
 
-    def read(self, picture: Image.Image, boxes: Boxes) -> list[tuple[str, float]]:
-        """What stands in each box, and how sure that is, from 0 to 1."""
+    def read(self, picture: Image.Image, boxes: Boxes) -> tuple[list[tuple[str, float]], int]:
+        """What stands in each box, and how sure that is, from 0 to 1; and how many lines that are
+        read badly weren't tried upside down, since others that are higher took all the time there
+        is for that.
+        """
         pixels = _pixels(picture)
         lines = [_cut(pixels, box) for box in boxes]
+        first, rest = lines[:FIRST], lines[FIRST:]
+        found, better, used, untried = self._either_way(first, MOST_TURNED)
+        if better > len(first) / 2:  # so is the whole picture, and it is read once
+            rest = [_turned(line) for line in rest]
+        others, _, _, more = self._either_way(rest, MOST_TURNED - used)
+        return found + others, untried + more
+
+    def _either_way(
+        self, lines: Sequence[NDArray[np.uint8]], most: float
+    ) -> tuple[list[tuple[str, float]], int, float, int]:
+        """What lines say as they are, or upside down where that is read better; how many those are,
+        how long the lines that were tried so are together, and how many weren't, beyond `most`.
+        """
         found = self._recognised(lines)
         unsure = [place for place, (_, score) in enumerate(found) if score < UNSURE]
-        turned = self._recognised(
-            [np.ascontiguousarray(lines[place][::-1, ::-1]) for place in unsure]
-        )
-        for place, other in zip(unsure, turned, strict=True):
+        unsure.sort(key=lambda place: -lines[place].shape[0])
+        lengths = np.cumsum([HEIGHT * _ratio(lines[place]) for place in unsure])
+        count = int(np.searchsorted(lengths, most, "right"))
+        better = 0
+        for place, other in zip(
+            unsure, self._recognised([_turned(lines[place]) for place in unsure[:count]]),
+            strict=False,
+        ):  # fmt: skip
+            better += other[1] > found[place][1]
             found[place] = max(found[place], other, key=lambda one: (one[1], one[0]))
-        return found
+        return found, better, float(lengths[count - 1]) if count else 0.0, len(unsure) - count
 
     def _recognised(self, lines: Sequence[NDArray[np.uint8]]) -> list[tuple[str, float]]:
         from rapidocr.ch_ppocr_rec import TextRecInput
@@ -141,7 +170,7 @@ def _load() -> TextModel:
         session=sessions.get("PP-OCRv6_rec_small"),
         lang_type="ch",
         rec_batch_num=1,  # more take longer, being filled up to the longest, and a gigabyte
-        rec_img_shape=[3, 48, 320],
+        rec_img_shape=[3, HEIGHT, 320],
         font_path=None,
     )
     with quiet("RapidOCR"):  # which has set a level of its own by now
@@ -166,6 +195,17 @@ def _file(name: str) -> Path:
 
 def _is_oblong(sides: Sequence[float]) -> bool:
     return max(sides) + 1 >= OBLONG * (min(sides) + 1)
+
+
+def _turned(line: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A line upside down."""
+    return np.ascontiguousarray(line[::-1, ::-1])
+
+
+def _ratio(line: NDArray[np.uint8]) -> float:
+    """How many times as long as high a line is."""
+    height, width = map(int, line.shape[:2])
+    return width / max(height, 1)
 
 
 def _pixels(picture: Image.Image) -> NDArray[np.uint8]:

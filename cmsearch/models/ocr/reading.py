@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cmsearch.models.ocr.rapid import MOST_RATIO, Boxes, TextModel
+from cmsearch.models.ocr.rapid import HEIGHT, MOST_RATIO, Boxes, TextModel
 from cmsearch.models.ocr.words import is_words, plain
 from cmsearch.types import TextLine
 
@@ -30,7 +30,6 @@ MOST_LINES = 300
 """Lines of a picture that are read, the highest first; of a page of small print there are 100."""
 MOST_WIDTH = 200_000
 """Pixels at most that these are long together, when each is 48 high: some seconds of work."""
-_HEIGHT = 48
 _close = Lock()
 """Close looks go one at a time: each takes a gigabyte."""
 Picture = Callable[[int], Image.Image]
@@ -40,13 +39,14 @@ them.
 
 
 class PictureText(NamedTuple):
-    """The lines of a picture that are words, its width and height, and how many lines more there
-    are, which weren't read.
+    """The lines of a picture that are words, its width and height, how many lines more there are,
+    which weren't read, and how many others that are read badly weren't tried upside down.
     """
 
     lines: list[TextLine]
     shape: tuple[int, int]
     left_out: int = 0
+    untried: int = 0
 
 
 def read_picture(picture: Picture, model: TextModel, *, every: bool, page: int = 0) -> PictureText:
@@ -62,11 +62,12 @@ def read_picture(picture: Picture, model: TextModel, *, every: bool, page: int =
     boxes = _found(whole, model)
     chosen = _chosen(boxes)
     lines = []
-    for box, (text, score) in zip(boxes[chosen], model.read(whole, boxes[chosen]), strict=True):
+    texts, untried = model.read(whole, boxes[chosen])
+    for box, (text, score) in zip(boxes[chosen], texts, strict=True):
         if is_words(text := plain(text), score):
             shares = (box / whole.size).clip(0, 1).round(4).ravel().tolist()
             lines.append(TextLine(text, round(score, 3), tuple(shares), page))
-    return PictureText(lines, whole.size, len(boxes) - len(chosen))
+    return PictureText(lines, whole.size, len(boxes) - len(chosen), untried)
 
 
 def _found(whole: Image.Image, model: TextModel) -> Boxes:
@@ -95,7 +96,7 @@ def _chosen(boxes: Boxes) -> NDArray[np.int64]:
     long, short = np.maximum(widths, heights), np.minimum(widths, heights)
     order = np.argsort(-short, kind="stable")
     order = order[(short[order] >= 1) & (long[order] <= MOST_RATIO * short[order])]
-    lengths = np.cumsum(long[order] / short[order] * _HEIGHT)
+    lengths = np.cumsum(long[order] / short[order] * HEIGHT)
     return np.sort(order[lengths <= MOST_WIDTH][:MOST_LINES])
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not rapid.is_installed(), reason="the extra ocr 
 
 def test_lines_are_found_and_read() -> None:
     model, picture = rapid.load(), sign("GOLDEN HARBOUR", "open daily")
-    found = model.read(picture, model.find(picture))
+    found, _ = model.read(picture, model.find(picture))
     assert [text for text, _ in found] == ["GOLDEN HARBOUR", "open daily"]
     assert all(score > 0.9 for _, score in found)
 
@@ -33,8 +33,38 @@ def test_a_glance_sees_lines_and_no_plain_ground() -> None:
 def test_what_stands_on_its_head_is_read() -> None:
     model = rapid.load()
     picture = sign("GOLDEN HARBOUR").transpose(Image.Transpose.ROTATE_180)
-    found = model.read(picture, model.find(picture))
+    found, _ = model.read(picture, model.find(picture))
     assert [text for text, _ in found] == ["GOLDEN HARBOUR"]
+
+
+def test_what_is_tried_upside_down_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = rapid.load()
+    picture = sign("GOLDEN HARBOUR", "quiet museum").transpose(Image.Transpose.ROTATE_180)
+    boxes = model.find(picture)
+    whole = model.read(picture, boxes)
+    assert sorted(text for text, _ in whole[0]) == ["GOLDEN HARBOUR", "quiet museum"]
+    assert whole[1] == 0
+    longest = rapid.HEIGHT * max(np.ptp(box[:, 0]) / np.ptp(box[:, 1]) for box in boxes)
+    monkeypatch.setattr(rapid, "MOST_TURNED", 1.5 * longest)
+    found, untried = model.read(picture, boxes)
+    assert untried == 1 and len({text for text, _ in found} & {text for text, _ in whole[0]}) == 1
+    monkeypatch.setattr(rapid, "MOST_TURNED", 0)
+    assert model.read(picture, boxes)[1] == 2
+
+
+def test_a_page_upside_down_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = rapid.load()
+    texts = [f"{word} harbour museum" for word in ["golden", "quiet", "velvet", "copper", "marble"]]
+    picture = sign(*texts, height=20, size=(360, 180)).transpose(Image.Transpose.ROTATE_180)
+    monkeypatch.setattr(rapid, "FIRST", 2)
+    read = list[int]()
+    recognised = model._recognised
+    monkeypatch.setattr(
+        model, "_recognised", lambda lines: read.append(len(lines)) or recognised(lines)
+    )
+    found, untried = model.read(picture, model.find(picture))
+    assert ({text for text, _ in found}, untried) == (set(texts), 0)
+    assert sum(read) == 2 + len(texts)
 
 
 def test_pictures_of_any_shape_are_looked_at() -> None:
@@ -42,11 +72,11 @@ def test_pictures_of_any_shape_are_looked_at() -> None:
     for size in ((1, 1), (3, 400), (400, 3), (33, 31)):
         picture = Image.new("RGB", size, "white")
         assert model.may_hold_text(picture) in (True, False)
-        assert model.read(picture, model.find(picture)) == []
+        assert model.read(picture, model.find(picture)) == ([], 0)
 
 
 def test_no_boxes_are_no_lines() -> None:
-    assert rapid.load().read(sign("a"), np.zeros((0, 4, 2), np.float32)) == []
+    assert rapid.load().read(sign("a"), np.zeros((0, 4, 2), np.float32)) == ([], 0)
 
 
 def test_a_model_that_was_changed_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

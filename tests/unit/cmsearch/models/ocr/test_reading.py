@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from cmsearch.models.ocr import rapid, reading
 from cmsearch.models.ocr.reading import PictureText, read_picture
@@ -36,6 +38,16 @@ def test_small_print_gets_a_closer_look() -> None:
     )
     found = [line.text for line in read(picture, every=True).lines]
     assert len(found) == 8 and sum("small print" in one for one in found) >= 7
+
+
+@pytest.mark.parametrize(("letters", "height"), [(200, 16), (260, 13)])
+def test_rows_of_many_small_letters_are_read(letters: int, height: int) -> None:
+    words = "the golden harbour is open daily and the quiet museum rings twice on seven bridges"
+    row = " ".join([words] * 4)[:letters].strip()
+    width = round(ImageFont.load_default(height).getlength(row)) + 40
+    (line,) = read(sign(row, height=height, size=(width, 120)), every=True).lines
+    same = SequenceMatcher(None, line.text, row, autojunk=False).ratio()
+    assert same > 0.97
 
 
 def test_a_plain_picture_has_no_text_however_it_is_looked_at() -> None:
