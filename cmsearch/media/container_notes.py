@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from cmsearch.common.files import open_file
 from cmsearch.media import moments
 from cmsearch.media.boxes import packet_in
+from cmsearch.media.camcorders import CAMCORDERS, recorded
 from cmsearch.media.exif import ORIGINAL, camera_name, place_in
 from cmsearch.media.moments import Instant
 from cmsearch.media.notes import Text, Written, distinct, names, rating_of, written_in
@@ -49,10 +51,17 @@ def noted_in(container: InputContainer, path: Path) -> tuple[Capture, Written]:
     """
     tags = {name.lower(): value for name, value in container.metadata.items()}
     packet = Packet()
-    if container.format.name.startswith("mov"):
+    kind = container.format.name
+    if kind.startswith("mov"):
         with open_file(path) as file:
             packet = read_packet(packet_in(file))
-    return _capture(tags, packet), _written(tags, packet)
+    capture = _capture(tags, packet)
+    if capture.taken is None and kind in CAMCORDERS:
+        with open_file(path) as file:
+            found = recorded(kind, file)
+        if found is not None:
+            capture = replace(capture, taken=found.time, source=moments.CONTAINER, zone=found.zone)
+    return capture, _written(tags, packet)
 
 
 def _capture(tags: Tags, packet: Packet) -> Capture:

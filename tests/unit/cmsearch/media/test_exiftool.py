@@ -18,7 +18,14 @@ from tests.bad_files import DATA
 from tests.raws import dng, quarters
 
 pytestmark = pytest.mark.skipif(shutil.which("exiftool") is None, reason="needs exiftool")
-PILLOW = {"jpg": "JPEG", "png": "PNG", "tif": "TIFF", "webp": "WEBP", "avif": "AVIF"}
+PILLOW = {
+    "jpg": "JPEG",
+    "png": "PNG",
+    "tif": "TIFF",
+    "webp": "WEBP",
+    "avif": "AVIF",
+    "jp2": "JPEG2000",
+}
 XMP = [
     "-XMP-dc:Title=A title", "-XMP-dc:Description=Grüße vom Strand", "-XMP-dc:Subject=Lisbon",
     "-XMP-lr:HierarchicalSubject=Animals|Dogs", "-XMP-digiKam:TagsList=Animals/Cats",
@@ -42,6 +49,7 @@ def written(folder: Path, arguments: list[str], *formats: str) -> dict[str, list
     """By format what is read from a file into which ExifTool wrote."""
     for name, kind in PILLOW.items():
         Image.new("RGB", (16, 16), "red").save(folder / f"a.{name}", kind)
+    Image.new("RGB", (16, 16), "red").save(folder / "a.gif")
     (folder / "a.heic").write_bytes((DATA / "quarters.heic").read_bytes())
     (folder / "a.dng").write_bytes(dng(quarters()))
     for name in ("mp4", "mov"):
@@ -63,8 +71,8 @@ def said(parts: list[Any]) -> tuple[dict[str, str], Notes, Capture]:
     return captions, noted.notes, next(one.capture for one in parts if isinstance(one, Part))
 
 
-def test_xmp_in_nine_formats(tmp_path: Path) -> None:
-    found = written(tmp_path, XMP, *PILLOW, "heic", "dng", "mp4", "mov")
+def test_xmp_in_eleven_formats(tmp_path: Path) -> None:
+    found = written(tmp_path, XMP, *PILLOW, "gif", "heic", "dng", "mp4", "mov")
     for parts in found.values():
         captions, notes, capture = said(parts)
         assert captions == {"title": "A title", "description": "Grüße vom Strand"}
@@ -79,7 +87,7 @@ def test_exif_and_records_of_iptc(tmp_path: Path) -> None:
     found = written(tmp_path, OTHERS, *PILLOW, "heic", "dng")
     for name, parts in found.items():
         captions, notes, capture = said(parts)
-        has_records = name in ("jpg", "png", "tif", "dng")
+        has_records = name in ("jpg", "png", "tif", "dng", "jp2")
         title = "IPTC's" if has_records else "Täst"
         assert captions == {"title": title, "description": "Grüße aus Köln"}
         assert notes.keywords == (("Käse",) if has_records else ())
