@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from cmsearch.common import stopping
 from cmsearch.search.hybrid import (
     captions_and_words,
     document_pages,
@@ -93,6 +94,7 @@ def ranked(
     found: list[dict[str, Found]] = [{} for _ in queries]
     for way in WAYS:
         if way in direction.ways:
+            stopping.check()
             for own, result in zip(found, WAYS[way](direction, queries, excluded), strict=True):
                 own |= {} if result is None else {way: result}
     rows = zip(queries, excluded, found, strict=True)
@@ -149,6 +151,7 @@ def _columns(
     stages += [(name, stage, every) for name, stage in TOLD]
     columns = {}
     for name, stage, candidates in stages:
+        stopping.check()
         values = stage(request, candidates) if candidates.items else np.zeros(0)
         if not np.isnan(values).all():
             column = np.full(len(looked_at), np.nan, values.dtype)

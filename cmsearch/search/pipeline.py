@@ -9,6 +9,7 @@ from math import inf
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from cmsearch.common import stopping
 from cmsearch.common.kinds import KINDS, wants
 from cmsearch.errors import QueryError
 from cmsearch.protocols import Reranker
@@ -113,6 +114,7 @@ class Search:
         depth = self._request.k + min(most, MOST_GIVEN)
         depth += SPARE if self._request.ranking.fold else 0
         while len(answers) < len(asked):  # again and deeper where too many were folded
+            stopping.check()
             open_ = [row for row in range(len(asked)) if row not in answers]
             ends = self._answers([asked[row] for row in open_], depth)
             answers |= {
@@ -160,6 +162,7 @@ class Search:
         hits = Hits(self._store, self._view, self._caches.near_duplicates)
         answers = []
         for row, (own, query) in enumerate(zip(asked, vectors, strict=True)):
+            stopping.check()
             found = merged(lists[row], depth)
             if self._request.target == "any" and self._request.ranking.fold:
                 found = as_things(found)
@@ -186,6 +189,7 @@ class Search:
         if of_sounds := [row for row, own in enumerate(asked) if own.as_sounds is not None]:
             groups.append((Modality.SOUND, of_sounds))
         for modality, rows in groups:
+            stopping.check()
             queries = [vectors[row][modality] for row in rows]
             direction = self._direction(queries, modality)
             results = ranked(direction, queries, [asked[row].excluded for row in rows], depth)

@@ -45,7 +45,7 @@ def make_app(stores: Stores, settings: Settings) -> Any:
             await own.jobs.close()
             work.close()
 
-    work = Work(settings.workers, settings.waiting)
+    work = Work(settings.workers, settings.waiting, settings.work_seconds)
     app = FastAPI(
         title="cmsearch",
         version=__version__,

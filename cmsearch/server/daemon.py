@@ -12,17 +12,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from cmsearch.common import stopping
 from cmsearch.common.processors import cpu_count
 from cmsearch.common.version import __version__
 from cmsearch.errors import CmsearchError
 from cmsearch.search.engine import Engine
 from cmsearch.server import meeting
 from cmsearch.server.engines import Engines
+from cmsearch.server.errors import LeftError
 
 IDLE = 15 * 60.0
 """Seconds without a question after which a daemon ends, and a store is closed."""
@@ -117,7 +120,7 @@ class Daemon:
         with self._lock:
             self._busy += 1
         try:
-            with connection, suppress(OSError, EOFError, ValueError):
+            with connection, suppress(OSError, EOFError, ValueError, LeftError):
                 connection.settimeout(_SENDING)
                 meeting.send(connection, {"process": os.getpid(), "version": __version__})
                 request = meeting.receive(connection)
@@ -137,7 +140,7 @@ class Daemon:
                 return self._status()
             case {"start": str(start)}:
                 self._asked = time.monotonic()
-                with self._turn(connection):
+                with self._turn(connection), stopping.stopped_by(partial(_check, connection)):
                     return self._searched(Path(start), request, warned)
         return COLD
 
@@ -162,10 +165,9 @@ class Daemon:
 
     @contextmanager
     def _turn(self, connection: socket.socket) -> Iterator[None]:
-        """Wait until a processor is free. Raises `EOFError` once the client has left."""
+        """Wait until a processor is free. Raises `LeftError` once the client has left."""
         while not self._turns.acquire(timeout=0.2):
-            if select.select([connection], [], [], 0)[0]:  # it has nothing more to say
-                raise EOFError
+            _check(connection)
         try:
             yield
         finally:
@@ -196,6 +198,13 @@ class _Count(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Count one more."""
         self.number += 1
+
+
+def _check(connection: socket.socket) -> None:
+    """Raise `LeftError` once the client has left; it has nothing more to say."""
+    with suppress(BlockingIOError):
+        connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        raise LeftError("The client has left.")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.search import engine as engines
 from cmsearch.search.engine import Engine
+from cmsearch.server.errors import StoppedError
 from cmsearch.store import store as stores
 
 MOST = 8
@@ -60,7 +61,7 @@ class Engines:
                 if kept.engine is None:
                     kept.engine = self._open(start)
             yield kept.engine
-        except (QueryError, MediaError):
+        except (QueryError, MediaError, StoppedError):
             raise  # it says nothing about the store
         except BaseException:
             self._drop(kept)  # what went wrong is tried anew

@@ -13,3 +13,15 @@ class NotThereError(CmsearchError):
 
 class BusyError(CmsearchError):
     """More is asked than can wait."""
+
+
+class StoppedError(CmsearchError):
+    """The work was stopped before it was done; nothing is wrong with what it was done with."""
+
+
+class LeftError(StoppedError):
+    """Whoever asked has left."""
+
+
+class LateError(StoppedError):
+    """It would take longer than it may."""

@@ -26,7 +26,7 @@ from cmsearch.errors import (
     UnknownModelError,
 )
 from cmsearch.server.answers import Answer
-from cmsearch.server.errors import BusyError, NotThereError
+from cmsearch.server.errors import BusyError, LateError, NotThereError
 
 MEDIA_TYPE = "application/problem+json"
 _TEXT = {"type": "string"}
@@ -97,7 +97,7 @@ def add_handlers(app: FastAPI) -> None:
 
 async def _known(_: Request, error: Exception) -> Any:
     assert isinstance(error, CmsearchError)
-    headers = {"Retry-After": "1"} if isinstance(error, BusyError) else None
+    headers = {"Retry-After": "1"} if isinstance(error, BusyError | LateError) else None
     return problem(status_of(error), str(error), headers)
 
 

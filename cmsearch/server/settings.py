@@ -25,6 +25,8 @@ class Settings:
     """The largest body of a request, in bytes."""
     seconds: float = 30.0
     """How long a request may take to arrive."""
+    work_seconds: float = 60.0
+    """How long a request may wait and be worked on."""
     most_hits: int = 500
     """Hits of one page."""
     thumbnails: int = 2**30

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from cmsearch.common import stopping
 from cmsearch.common.processors import threads
 from cmsearch.errors import MediaError, ModelError, QueryError, brief
 from cmsearch.media.readers import make_reader, names_by_suffix, parts
@@ -121,7 +122,9 @@ class ItmReranker:
 
     def _batches(self, rows: Sequence[int]) -> Iterator[list[int]]:
         size = self._blip.batch_size
-        return (list(rows[start : start + size]) for start in range(0, len(rows), size))
+        for start in range(0, len(rows), size):
+            stopping.check()
+            yield list(rows[start : start + size])
 
     def _read(self, item: Item, path: Path) -> Tensor | None:
         """The picture of an item, prepared; None if it can't be read."""

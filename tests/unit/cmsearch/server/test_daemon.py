@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cmsearch.commands.answering import answered
+from cmsearch.common import stopping
 from cmsearch.models.plugins import encoders
 from cmsearch.server import asking, meeting
-from cmsearch.server.daemon import Daemon
+from cmsearch.server.daemon import Answer, Daemon
 from cmsearch.server.engines import Engines
 from indexer import Indexer
 from tests.builders import write_files, write_picture
@@ -38,9 +40,9 @@ def waited_for(is_so: Callable[[], object]) -> None:
 
 
 @contextmanager
-def serving(engines: Engines | None = None) -> Iterator[Daemon]:
+def serving(engines: Engines | None = None, answer: Answer = answered) -> Iterator[Daemon]:
     """A daemon in a thread of this process."""
-    one = Daemon(engines or Engines(), answered)
+    one = Daemon(engines or Engines(), answer)
     thread = threading.Thread(target=one.serve)
     thread.start()
     try:
@@ -427,6 +429,29 @@ def test_one_is_started_apart_from_its_starter(place: Path) -> None:
     finally:
         captured("daemon", "stop")
     waited_for(lambda: not meeting.sockets())
+
+
+def test_a_search_stops_once_its_client_has_left(place: Path) -> None:
+    begun, stopped, engines = threading.Event(), threading.Event(), Engines()
+
+    def answer(*_: object) -> dict[str, Any]:
+        begun.set()
+        try:
+            while True:
+                stopping.check()
+                time.sleep(0.005)
+        finally:
+            stopped.set()
+
+    with serving(engines, answer), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(meeting.socket_path()))
+        meeting.receive(client)
+        meeting.send(client, {"start": str(place)})
+        assert begun.wait(30)
+        assert not stopped.wait(0.05)
+        client.close()
+        assert stopped.wait(30)
+        assert engines.places == [place / ".cmsearch"]  # nothing is wrong with it
 
 
 def test_a_daemon_that_hangs_is_searched_without(
