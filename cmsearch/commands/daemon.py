@@ -74,7 +74,11 @@ def _tell(action: str, style: str) -> None:
 
 
 def _line(one: dict[str, Any], action: str) -> str:
-    does = "is told to end" if action == "stop" else "runs"
+    serves = one["ends_after"] is None
+    if action == "stop":
+        does = "leaves commands to themselves, and serves on" if serves else "is told to end"
+    else:
+        does = "runs as `cmsearch serve`" if serves else "runs"
     stores = ", ".join(one["stores"]) or "none"
     line = f"Process {one['process']} (version {one['version']}) {does}: {one['answered']} searches"
     return printable(f"{line} answered, the last {one['idle']:.0f} s ago; stores open: {stores}.")

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,6 +21,7 @@ from cmsearch.common.files import read_file
 from cmsearch.errors import CmsearchError, PluginError
 
 if TYPE_CHECKING:
+    from cmsearch.server.engines import Engines
     from cmsearch.server.settings import Settings
 
 MISSING = "A service needs cmsearch[serve]: pip install 'cmsearch[serve]'."
@@ -72,7 +75,8 @@ def serve(
 
     The index of this folder, or of each FOLDER, is served under the folder's name. Only this
     machine can ask, unless --host says otherwise; then a token is needed. docs/serving.md has the
-    requests; /openapi.json describes them.
+    requests; /openapi.json describes them. Commands that search ask it too, as they ask `cmsearch
+    daemon`, unless it was given --device.
 
     \b
     Examples:
@@ -84,33 +88,62 @@ def serve(
         import uvicorn
 
         from cmsearch.server.app import make_app
+        from cmsearch.server.lending import lending
         from cmsearch.server.protocol import LONGEST, Protocol
         from cmsearch.server.stores import open_stores
     except ImportError as error:
         raise PluginError(MISSING) from error
     guarded = _settings(host, names, token_file)
     settings = replace(guarded, thumbnails=thumbnails_mb * 2**20)
-    stores = open_stores(places or [Path()], device)
-    app = make_app(stores, settings)
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        access_log=False,
-        log_level="error",
-        server_header=False,
-        http=Protocol,
-        ws="none",
-        h11_max_incomplete_event_size=LONGEST,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=5,
-    )
-    sock = _listening(host, port)
-    address = f"[{host}]" if ":" in host else host
-    for one in stores.all:
-        click.echo(f"{one.name}: {one.root}", err=True)
-    click.echo(f"Answering at http://{address}:{sock.getsockname()[1]} until Ctrl-C.", err=True)
-    uvicorn.Server(config).run(sockets=[sock])
+    meeting = None if device else _meeting_place()
+    with lending() as engines:
+        stores = open_stores(places or [Path()], device)
+        for start, one in zip(places or [Path()], stores.all, strict=True):
+            engines.lend(start.absolute(), one.engine)
+        config = uvicorn.Config(
+            make_app(stores, settings),
+            host=host,
+            port=port,
+            access_log=False,
+            log_level="error",
+            server_header=False,
+            http=Protocol,
+            ws="none",
+            h11_max_incomplete_event_size=LONGEST,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=5,
+        )
+        sock = _listening(host, port)
+        for one in stores.all:
+            click.echo(f"{one.name}: {one.root}", err=True)
+        with _answering_commands(meeting, engines):
+            name = f"[{host}]" if ":" in host else host
+            address = f"http://{name}:{sock.getsockname()[1]}"
+            click.echo(f"Answering at {address} until Ctrl-C.", err=True)
+            # uvicorn sees to it first; what comes after this is to be done, too.
+            signal.signal(signal.SIGTERM, lambda *_: None)
+            uvicorn.Server(config).run(sockets=[sock])
+
+
+def _answering_commands(meeting: Path | None, engines: Engines) -> AbstractContextManager[None]:
+    """What lets commands ask the service at a socket, if there can be one."""
+    from cmsearch.commands.answering import answered
+    from cmsearch.server.lending import answering
+
+    return nullcontext() if meeting is None else answering(meeting, engines, answered)
+
+
+def _meeting_place() -> Path | None:
+    """Where commands ask this service, which depends on the environment before models change it."""
+    from cmsearch.server import meeting
+
+    if not hasattr(os, "geteuid"):  # as on Windows
+        return None
+    try:
+        return meeting.made() / meeting.socket_path().name
+    except CmsearchError as error:
+        click.echo(f"Commands are not answered: {error}", err=True)
+        return None
 
 
 def _listening(host: str, port: int) -> Any:

@@ -56,6 +56,8 @@ class Daemon:
         self._engines = engines
         self._answer = answer
         self._idle = idle
+        self.listens = threading.Event()
+        """Set once it answers."""
         self._ends = threading.Event()
         self._turns = threading.Semaphore(max(2, cpu_count()))
         self._clients = threading.Semaphore(_CLIENTS)
@@ -74,6 +76,7 @@ class Daemon:
         lock = FileLock(place.with_suffix(".lock"), timeout=0, mode=0o600)
         try:
             with lock, _listening(place) as listener, _counting() as warned:
+                self.listens.set()
                 self._loop(listener, place, warned)
         except Timeout:
             return False
@@ -196,8 +199,8 @@ class _Count(logging.Handler):
         self.number = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count one more."""
-        self.number += 1
+        """Count one more, unless a service that runs beside speaks of itself."""
+        self.number += record.name != "cmsearch.server"
 
 
 def _check(connection: socket.socket) -> None:

@@ -24,13 +24,16 @@ _Identity = tuple[tuple[int, ...], ...]
 
 @dataclass(slots=True)
 class _Kept:
-    """An engine, what its store was as it was opened, and who uses it."""
+    """An engine, what its store was as it was opened, and who uses it: of one that is lent also
+    who has lent it, so that it isn't closed here.
+    """
 
     identity: _Identity
     engine: Engine | None = None
     users: int = 0
     used: float = 0.0
     is_dropped: bool = False
+    is_lent: bool = False
     opening: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -41,6 +44,7 @@ class Engines:
         self._open = opened
         self._kept: dict[tuple[Path, bool], _Kept] = {}
         self._lock = threading.Lock()
+        self._takes = True
 
     @property
     def places(self) -> list[Path]:
@@ -55,7 +59,7 @@ class Engines:
         A store that was replaced, or has another owner now, is opened anew. Raises `StoreError`.
         """
         place = stores.find(start)
-        kept = self._taken((place, place not in (start / stores.DIRECTORY, start)))
+        kept = self._taken(_key(place, start))
         try:
             with kept.opening:
                 if kept.engine is None:
@@ -68,6 +72,24 @@ class Engines:
             raise
         finally:
             self._left(kept)
+
+    def lend(self, start: Path, engine: Engine) -> None:
+        """Let an engine be used that was opened at `start` by somebody else, who closes it."""
+        place = stores.find(start)
+        keys = {_key(place, start)}
+        if engine.store.strange is None:  # so it wouldn't be if it hadn't been searched for
+            keys.add((place, False))
+        with self._lock:
+            for key in keys if self._takes else ():
+                self._kept[key] = _Kept(_identity(place), engine, users=1, is_lent=True)
+
+    def take_back(self) -> None:
+        """Use none any more that was lent; what it was used for is opened anew."""
+        with self._lock:
+            self._takes = False
+            lent = [one for one in self._kept.values() if one.is_lent]
+        for one in lent:
+            self._drop(one)
 
     def close_idle(self, seconds: float) -> None:
         """Close the engines that nobody has used for that long."""
@@ -113,6 +135,11 @@ class Engines:
             ends = not kept.users
         if ends:
             _close(kept)
+
+
+def _key(place: Path, start: Path) -> tuple[Path, bool]:
+    """A store, and whether it was found above `start`, where it is trusted less."""
+    return place, place not in (start / stores.DIRECTORY, start)
 
 
 def _close(kept: _Kept) -> None:

@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 from cmsearch.server.problems import problem
 from cmsearch.server.settings import Settings
 
-log = logging.getLogger("cmsearch")
+log = logging.getLogger("cmsearch.server")
 COOKIE = "cmsearch"
 OPEN = frozenset({"/healthz", "/readyz"})
 """What is answered without a token: it says nothing of what is here."""

@@ -35,7 +35,7 @@ _HOUR = 3600.0
 _SHARE = 16
 """The cache is looked through each time one part of so many was written."""
 
-log = logging.getLogger("cmsearch")
+log = logging.getLogger("cmsearch.server")
 
 
 def cached(most: int) -> Thumbnails:

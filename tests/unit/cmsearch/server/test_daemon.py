@@ -19,6 +19,7 @@ import pytest
 from cmsearch.commands.answering import answered
 from cmsearch.common import stopping
 from cmsearch.models.plugins import encoders
+from cmsearch.search.engine import open as cmsearch_open
 from cmsearch.server import asking, meeting
 from cmsearch.server.daemon import Answer, Daemon
 from cmsearch.server.engines import Engines
@@ -395,6 +396,41 @@ def test_it_ends_when_nobody_asks_and_when_its_socket_is_gone(place: Path) -> No
         assert engines.places == []
         captured("search", "red")
         assert engines.places == [place / ".cmsearch"]
+
+
+def test_engines_that_are_lent_are_used_and_never_closed(place: Path) -> None:
+    folder = place.parent / "lent"
+    write_picture(folder / "a.png", "red")
+    (folder / "below").mkdir()
+    Indexer(folder, model=MODEL).run()
+    with cmsearch_open(folder) as own:
+        engines = Engines()
+        engines.lend(folder, own)
+        engines.close_idle(0.0)
+        for start in (folder, folder / ".cmsearch"):
+            with engines.using(start) as engine:
+                assert engine is own
+        with engines.using(folder / "below") as other:  # what is found above is trusted less
+            assert other is not own
+        shutil.copytree(folder / ".cmsearch", folder.parent / "copied")
+        shutil.rmtree(folder / ".cmsearch")
+        (folder.parent / "copied").rename(folder / ".cmsearch")
+        with engines.using(folder) as other:  # another store is there
+            assert other is not own
+        engines.lend(folder, own)
+        engines.take_back()
+        engines.lend(folder, own)
+        with engines.using(folder) as other:
+            assert other is not own
+        engines.close()
+        assert own.count() == 1
+    with cmsearch_open(folder / "below") as own:
+        engines = Engines()
+        engines.lend(folder / "below", own)
+        for start in (folder, folder / "below"):
+            with engines.using(start) as engine:
+                assert engine is own
+        engines.close()
 
 
 def test_the_command_runs_tells_and_stops_one(place: Path) -> None:
