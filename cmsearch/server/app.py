@@ -27,7 +27,7 @@ from cmsearch.server.answers import Answer
 from cmsearch.server.context import Context, of
 from cmsearch.server.describing import describe, operation_name
 from cmsearch.server.guard import Guard
-from cmsearch.server.problems import PROBLEMS, add_handlers
+from cmsearch.server.problems import add_handlers
 from cmsearch.server.settings import Settings
 from cmsearch.server.stores import Stores
 from cmsearch.server.thumbnails import cached
@@ -52,7 +52,6 @@ def make_app(stores: Stores, settings: Settings) -> Any:
         summary="Find pictures, films, speech and text by a sentence, a picture or a recording.",
         lifespan=lifespan,
         default_response_class=Answer,
-        responses=PROBLEMS,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

@@ -31,31 +31,6 @@ from cmsearch.server.errors import BusyError, LateError, NotThereError
 MEDIA_TYPE = "application/problem+json"
 _TEXT = {"type": "string"}
 _FIELD = {"type": "object", "properties": {"field": _TEXT, "reason": _TEXT}}
-_PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": _TEXT,
-        "title": _TEXT,
-        "status": {"type": "integer"},
-        "detail": {**_TEXT, "description": "What went wrong, and what to do."},
-        "errors": {"type": "array", "items": _FIELD},
-    },
-    "example": {
-        "type": "about:blank",
-        "title": "Bad Request",
-        "status": 400,
-        "detail": "The text to search for is empty.",
-    },
-}
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    statuses: {"description": told, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
-    for statuses, told in (
-        ("4XX", "What is asked can't be answered."),
-        ("5XX", "It can't be answered now."),
-    )
-}
-"""What every route may answer instead, for its description."""
 _STATUS: tuple[tuple[type[CmsearchError], HTTPStatus], ...] = (
     (CursorError, HTTPStatus.GONE),
     (QueryError, HTTPStatus.BAD_REQUEST),

@@ -21,6 +21,9 @@ from tests.builders import write_files, write_picture
 from tests.e2e.server.conftest import answering
 from tests.processes import faked, started
 
+ALL = "examples,coverage,fuzzing"
+"""Requests of the document's examples, on and beyond each bound of its schemas, and by chance."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -48,12 +51,12 @@ def serving(place: Path) -> Iterator[str]:
 
 
 def run(
-    address: str, place: Path, examples: int, seed: int = 1
+    address: str, place: Path, examples: int, seed: int = 1, *, phases: str = ALL
 ) -> subprocess.CompletedProcess[str]:
     """The run of schemathesis, with so many made-up requests of each operation."""
     line = [
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json"),
-        *("--phases", "examples,coverage,fuzzing", "--exclude-checks", "positive_data_acceptance"),
+        *("--phases", phases, "--exclude-checks", "positive_data_acceptance"),
         *("--seed", str(seed), "--max-examples", str(examples), "--generation-deterministic"),
         *("--no-color", "--no-shrink", "--continue-on-failure", "--warnings", "off"),
     ]
