@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -38,12 +38,13 @@ Texts = Callable[[Sequence[str]], FloatArray]
 class Examples:
     """Pairs, with the embeddings that their rows are of: of pictures `(n,)`, of texts `(t,)`.
 
-    A text that is no caption in the store has the embedding 0.
+    A text that is no caption in the store has the embedding 0, and is among `others` by its row.
     """
 
     pairs: Pairs
     pictures: IdArray
     texts: IdArray
+    others: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,17 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """What is learned from besides captions: pairs of a picture's path and a text that it was
+    marked right for, and the names of `folders`; and what encodes these texts.
+    """
+
+    encoded: Texts
+    marked: Sequence[tuple[str, str]] = ()
+    folders: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +140,17 @@ def source(store: Store) -> Source:
     return Source(store, number, space, width)
 
 
-def examples(source: Source, folders: Texts | None = None, limits: Limits = LIMITS) -> Examples:
-    """The pictures of a store with their captions; `folders` encodes the names of folders, which
-    then stand for the captions of pictures that have none.
+def examples(source: Source, more: More | None = None, limits: Limits = LIMITS) -> Examples:
+    """The pictures of a store with their captions, and with what there is `more`: the names of
+    folders stand for the captions of pictures that have no text else.
 
     Raises `QueryError` where there are too few.
     """
     found = [row for row in pairs.captioned(source.store.catalog, source.number) if row[2].strip()]
-    named = [] if folders is None else _named(source, {row[0] for row in found})
-    kept = _telling([*found, *named])
+    if more is not None:
+        found += _marked(source, more.marked)
+        found += _named(source, {row[0] for row in found}) if more.folders else []
+    kept = _telling(found)
     _check_enough(source.store, {row[0] for row in kept})
     chosen = _some(sorted({row[0] for row in kept}), limits.pictures)
     kept = [row for row in kept if row[0] in chosen]
@@ -147,27 +161,35 @@ def examples(source: Source, folders: Texts | None = None, limits: Limits = LIMI
     pictures = np.array(sorted(chosen), np.int64)
     row_of, column_of = ({one: row for row, one in enumerate(rows)} for rows in (pictures, texts))
     links = np.array(sorted({(row_of[one], column_of[text]) for one, _, text in kept}), np.int64)
-    inputs, vectors = _read(source, chosen), _vectors(source, texts, folders)
+    encoded = None if more is None else more.encoded
+    inputs, vectors = _read(source, chosen), _vectors(source, texts, encoded)
     linked = Pairs(inputs, vectors, links, limits.shared)
     if linked.groups.max() + 1 < LEAST_GROUPS:
         raise QueryError(
             f"The pictures share so many captions that they fall into {linked.groups.max() + 1} "
             f"groups; {LEAST_GROUPS} are needed to learn from some and to measure with others."
         )
-    return Examples(linked, pictures, np.array(list(texts.values()), np.int64))
+    others = {row: text for row, (text, number) in enumerate(texts.items()) if not number}
+    return Examples(linked, pictures, np.array(list(texts.values()), np.int64), others)
 
 
 def second_stage(
-    source: Source, found: Examples, kept: str | None, prompt: Callable[[], FloatArray] | None
+    source: Source,
+    found: Examples,
+    kept: str | None,
+    prompt: Callable[[], FloatArray] | None,
+    others: Mapping[int, Tokens] | None = None,
 ) -> Attended | None:
     """The attention that runs by default when a text asks for pictures, if it does, where a space
     has `kept` these stages.
 
     `prompt` gives the vector of the prompt that words stand in; without it nothing is taken off
-    words and texts.
+    words and texts. `others` are the tokens of texts by their rows that are no captions; without
+    them there is no attention where there are such.
     """
+    known = others or {}
     run = defaults(source.space.encoder, kept).get((Modality.TEXT, Modality.IMAGE))
-    if run is None or run.attention is None or not found.texts.all():
+    if run is None or run.attention is None or found.others.keys() - known.keys():
         return None
     settings = run.attention
 
@@ -175,7 +197,9 @@ def second_stage(
         return _tokens(source, found.pictures[rows])
 
     def texts(rows: IdArray) -> list[Tokens]:
-        return _tokens(source, found.texts[rows])
+        own = [row for row in rows.tolist() if row not in known]
+        kept_ones = iter(_tokens(source, found.texts[own]))
+        return [known[row] if row in known else next(kept_ones) for row in rows.tolist()]
 
     if prompt is None:
         return Attended(settings, texts, pictures)
@@ -188,6 +212,15 @@ def second_stage(
 
     bank = source.store.catalog.bank(source.number, source.space.dim)
     return Attended(settings, centred, pictures, bank.sum(0) / max(len(bank), 1))
+
+
+def _marked(source: Source, marked: Sequence[tuple[str, str]]) -> list[tuple[int, int, str]]:
+    """The pictures that were marked right for a text, each with that."""
+    if not marked:
+        return []
+    rows = pairs.pictures(source.store.catalog, source.number)
+    at = {path: embedding for embedding, path, *_ in rows}
+    return [(at[path], 0, text) for path, text in marked if path in at]
 
 
 def _named(source: Source, captioned: set[int]) -> list[tuple[int, int, str]]:
@@ -220,8 +253,8 @@ def _check_enough(store: Store, pictures: set[int]) -> None:
     if len(pictures) < LEAST:
         raise QueryError(
             f"{len(pictures)} pictures in {store.path} have captions that tell them apart; at "
-            f"least {LEAST} are needed to learn from. Add captions, or take the names of folders "
-            "with --use-folders."
+            f"least {LEAST} are needed to learn from. Add captions, mark hits as right with "
+            "`cmsearch mark`, or take the names of folders with --use-folders."
         )
 
 
@@ -249,7 +282,7 @@ def _read(source: Source, chosen: set[int]) -> FloatArray:
     return np.concatenate(parts)
 
 
-def _vectors(source: Source, texts: Mapping[str, int], folders: Texts | None) -> FloatArray:
+def _vectors(source: Source, texts: Mapping[str, int], encoded: Texts | None) -> FloatArray:
     """The vectors `(t, dim)` of texts: their captions' own, or encoded now."""
     found = np.zeros((len(texts), source.space.dim), np.float32)
     rows = {one: row for row, one in enumerate(texts.values()) if one}
@@ -259,8 +292,8 @@ def _vectors(source: Source, texts: Mapping[str, int], folders: Texts | None) ->
         for one, (vector, _) in some.items():
             found[rows[one]] = vector
     named = [(row, text) for row, (text, one) in enumerate(texts.items()) if not one]
-    if named and folders is not None:
-        found[[row for row, _ in named]] = folders([text for _, text in named])
+    if named and encoded is not None:
+        found[[row for row, _ in named]] = encoded([text for _, text in named])
     if not are_unit(found).all():
         raise StoreError(
             f"Vectors of captions in {source.store.path} are damaged. Mend them with `cmsearch "

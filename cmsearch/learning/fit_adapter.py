@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,20 +10,24 @@ from typing import Any
 import numpy as np
 
 from cmsearch.errors import StoreError
-from cmsearch.learning.examples import Source, examples, second_stage, source
+from cmsearch.learning.examples import Examples, More, Source, Texts, examples, second_stage, source
 from cmsearch.learning.heldout import Comparison, Learned, learn
+from cmsearch.learning.marked import right_pairs
 from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter
 from cmsearch.models.encoders.words import PROMPT
 from cmsearch.models.loading import load_encoder
 from cmsearch.models.spaces import model_name
 from cmsearch.search.query import encode
+from cmsearch.search.rank.attention import Tokens
 from cmsearch.search.rank.stages import StageSettings, defaults, pack
 from cmsearch.store.catalog import files
 from cmsearch.store.store import Store
-from cmsearch.types import FloatArray, Modality, Progress
+from cmsearch.types import EncodedQuery, Modality, Progress
 
 Tell = Callable[[Progress], object]
+MARKED = "texts that pictures were marked right for"
+"""What a card says where such were learned from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,10 @@ class Fit:
     """The number of its generation; None if it was not kept."""
     exported: Path | None
     """The file that it was written to; None if none was asked for."""
+    marked: int = 0
+    """How many pairs of a picture and a text that it was marked right for are among these."""
+    wrong: int = 0
+    """How many were marked wrong, for which a regression has no place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +111,11 @@ class Reranking:
 
 
 def fit(store: Store, wish: Wish, *, device: str | None = None, tell: Tell) -> Fit:
-    """Learn from the captions in a store, and let what was learned serve if it is better.
+    """Learn from the captions and marks in a store, and let what was learned serve if it is better.
 
     The store's vectors are projected, and no file is read. Raises `QueryError` where there are too
-    few captions, `StoreError`, and `ModelError` where names of folders have to be encoded.
+    few captions, `StoreError`, and `ModelError` where names of folders or marked queries have to be
+    encoded.
     """
     if wish.dry_run:
         return _fit(store, wish, device, tell)
@@ -117,15 +126,18 @@ def fit(store: Store, wish: Wish, *, device: str | None = None, tell: Tell) -> F
 def _fit(store: Store, wish: Wish, device: str | None, tell: Tell) -> Fit:
     own = source(store)
     tell(Progress("read", 0, 1))
-    found = examples(own, _encoding(own, device) if wish.use_folders else None)
+    marked, wrong = right_pairs(store)
+    encoded = _encoding(own, device)
+    found = examples(own, More(_stacked(encoded), marked, wish.use_folders))
     tell(Progress("read", 1, 1))
+    others = None if wish.use_folders else _other_tokens(encoded, found)
     learned = learn(
         found.pairs,
-        second_stage(own, found, _stages(own), lambda: _encoding(own, device)([PROMPT])[0]),
+        second_stage(own, found, _stages(own), lambda: _stacked(encoded)([PROMPT])[0], others),
         lambda done, total: tell(Progress("learn", done, total)),
     )
     counts = (len(found.pictures), len(found.texts))
-    card = _card(learned, counts, wish)
+    card = _card(learned, counts, wish, is_marked=bool(marked))
     choice = learned.choice
     adapter = Adapter(own.base, learned.line.weight, learned.line.bias, choice.share, card)
     kept = not wish.dry_run and (learned.is_better or wish.force)
@@ -145,25 +157,49 @@ def _fit(store: Store, wish: Wish, device: str | None, tell: Tell) -> Fit:
         kept,
         generation,
         exported,
+        len(marked),
+        wrong,
     )
 
 
-def _encoding(own: Source, device: str | None) -> Callable[[Any], FloatArray]:
+def _encoding(own: Source, device: str | None) -> Callable[[Sequence[str]], list[EncodedQuery]]:
     """Encodes texts with the store's encoder; adapters leave texts as they are."""
 
-    def encoded(texts: Any) -> FloatArray:
+    def encoded(texts: Sequence[str]) -> list[EncodedQuery]:
         encoder = load_encoder(model_name(own.base), device=device, space=own.base)
         found, _ = encode.encode_queries(encoder, list(texts), None)
-        return np.stack([query.parts[0].vector for query in found])
+        return [query.parts[0] for query in found]
 
     return encoded
 
 
-def _card(learned: Learned, counts: tuple[int, int], wish: Wish) -> dict[str, Any]:
+def _stacked(encoded: Callable[[Sequence[str]], list[EncodedQuery]]) -> Texts:
+    """The vectors alone of what encodes texts."""
+    return lambda texts: np.stack([one.vector for one in encoded(texts)])
+
+
+def _other_tokens(
+    encoded: Callable[[Sequence[str]], list[EncodedQuery]], found: Examples
+) -> dict[int, Tokens]:
+    """By their rows the tokens of texts that are no captions, where the encoder gives some."""
+    if not found.others:
+        return {}
+    rows = zip(found.others, encoded(list(found.others.values())), strict=True)
+    return {
+        row: (one.tokens, one.weights)
+        for row, one in rows
+        if one.tokens is not None and one.weights is not None
+    }
+
+
+def _card(
+    learned: Learned, counts: tuple[int, int], wish: Wish, *, is_marked: bool
+) -> dict[str, Any]:
     """What a file says of itself: counts and figures, no names and no texts."""
     return {
         "data": learned_from(counts)
-        + (", names of folders among them" if wish.use_folders else ""),
+        + (", names of folders among them" if wish.use_folders else "")
+        + (f", {MARKED} among them" if is_marked else ""),
         "held out": [asdict(one) for one in learned.comparisons],
         "licence": licence(wish),
         "strength": learned.choice.strength,

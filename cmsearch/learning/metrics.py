@@ -67,12 +67,23 @@ def read_gold(path: Path, root: Path) -> list[Gold]:
     return gold
 
 
-def ndcg(relevant: NDArray[np.bool_], k: int) -> float:
-    """nDCG@k of a whole ranking with binary relevance (Järvelin and Kekäläinen 2002)."""
+def ndcg(relevant: NDArray[np.bool_], k: int, count: int | None = None) -> float:
+    """nDCG@k of a ranking with binary relevance (Järvelin and Kekäläinen 2002); `count` is how many
+    are relevant, where the ranking may not have all of them.
+    """
     discounts = 1 / np.log2(np.arange(2, k + 2))
-    ideal = discounts[: min(k, int(relevant.sum()))].sum()
+    ideal = discounts[: min(k, int(relevant.sum()) if count is None else count)].sum()
     gain = (relevant[:k] * discounts[: len(relevant[:k])]).sum()
     return float(gain / ideal) if ideal else 0.0
+
+
+def bpref(relevant: NDArray[np.bool_], wrong: NDArray[np.bool_], count: int) -> float:
+    """How seldom what was judged wrong comes before what is relevant, of which there are `count`,
+    whatever nobody judged between them (bpref, Buckley and Voorhees 2004).
+    """
+    before = np.minimum(np.cumsum(wrong), count)
+    most = max(1, min(count, int(wrong.sum())))
+    return float((1 - np.minimum(before[relevant], most) / most).sum()) / count
 
 
 def are_certain(gains: NDArray[np.float64], groups: IdArray) -> bool:

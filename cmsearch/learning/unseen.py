@@ -14,7 +14,7 @@ from pathlib import Path
 from cmsearch.common.text import storable
 from cmsearch.errors import QueryError
 from cmsearch.learning.examples import Source, examples, source
-from cmsearch.learning.fit_adapter import keep
+from cmsearch.learning.fit_adapter import MARKED, keep
 from cmsearch.learning.ridge import FOLDS, STRENGTH, Design, Learner
 from cmsearch.models.adapters import Adapter
 from cmsearch.search.engine import Engine
@@ -59,13 +59,14 @@ def can_relearn(engine: Engine) -> bool:
     if ADAPTER not in own_ways or RERANKER in own_ways:
         return False
     own = source(engine.store)
-    named = "folders" in str(own_adapter(engine.store, own.space).card.get("data", ""))
+    told = str(own_adapter(engine.store, own.space).card.get("data", ""))
+    has_others = "folders" in told or MARKED in told
     count = sum(1 for _ in pairs.pictures(engine.store.catalog, own.number))
     try:
         examples(own)
     except QueryError:  # too few: it was learned elsewhere
         return False
-    return not named and count <= MOST
+    return not has_others and count <= MOST
 
 
 def by_folds(engine: Engine, images: Collection[str]) -> Iterator[tuple[Engine, frozenset[str]]]:

@@ -28,6 +28,7 @@ from cmsearch.types import Hit, Mark, Modality, Place, Query, QueryPart
 
 _SHOWN = 12
 """Digits of a picture's digest that a query shows."""
+_CAPTION = "caption"  # its place is in another file
 _Part = tuple[str, str, float, str]
 """The modality of a part, its text or the digest of its picture, its weight, and the place of that
 in its file.
@@ -137,7 +138,7 @@ class Marking:
             target=mark.target,
             right=mark.verdict > 0,
             path=self._store.absolute(path),
-            source=locators.source(path, mark.locator),
+            source=locators.source(path, "" if mark.kind == _CAPTION else mark.locator),
             kind=mark.kind,
             locator=mark.locator,
             day=date.fromisoformat(mark.day),

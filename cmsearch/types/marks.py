@@ -26,7 +26,7 @@ class Mark:
     the one that it had.
     """
     source: str
-    """The same relative to the indexed folder, with the place in it."""
+    """The same relative to the indexed folder, with the place in it, unless it is a caption."""
     kind: str
     """The kind of the item, such as `photo`, `caption` or `shot`."""
     locator: str

@@ -31,6 +31,7 @@ class Wanted:
     """What is to be measured, with what."""
 
     captions: str | None
+    marks: bool
     captioned: float | None
     seed: int
     ablate: bool
@@ -52,6 +53,11 @@ class Wanted:
 
     def check(self) -> None:
         """Raise `UsageError` for options that don't go together."""
+        if self.marks and (self.captions or self.ablate or self.calibration or self.compare):
+            raise click.UsageError(
+                "--marks is measured by itself: leave out --captions, --ablate, --calibration and "
+                "--compare."
+            )
         if self.keep and not self.ablate:
             raise click.UsageError("--keep keeps what --ablate measures: give both.")
         if self.absurd is not None and not self.calibration:
@@ -77,6 +83,8 @@ def measured_with(engine: Engine, wanted: Wanted, odd: Sequence[str] | None) -> 
     from cmsearch.learning import ablation
     from cmsearch.models.spaces import model_name
 
+    if wanted.marks:
+        return _by_marks(engine)
     asked = _Asked(engine, wanted)
     measured = replace(_figures(asked), name=model_name(engine.space), learned=asked.learned)
     if wanted.ablate and not wanted.is_mixed:
@@ -90,6 +98,16 @@ def measured_with(engine: Engine, wanted: Wanted, odd: Sequence[str] | None) -> 
     if wanted.calibration:
         measured = _calibrated(asked, measured, odd)
     return replace(measured, is_folded=asked.is_folded)
+
+
+def _by_marks(engine: Engine) -> Measured:
+    """What is found by the queries that hits were marked for."""
+    from cmsearch.learning import unseen
+    from cmsearch.learning.marked import evaluate_marks
+    from cmsearch.models.spaces import model_name
+
+    name = model_name(engine.space)
+    return Measured(name, learned=unseen.learned(engine), marked=evaluate_marks(engine))
 
 
 class _Asked:

@@ -30,6 +30,8 @@ class Measured:
     is_folded: bool = False
     """Whether it was learned again without each part of these pictures, to ask about that part."""
     directions: Sequence[Any] = ()
+    marked: Sequence[Any] = ()
+    """By target the figures of the queries that hits were marked right for."""
     held_out: str = ""
     """How captions were held out, in words; empty where they weren't."""
     mixed: Sequence[Any] = ()
@@ -48,9 +50,10 @@ class Measured:
             return ""
         serves = " and ".join(_NAMED.get(own, own) for own in self.learned)
         if not self.is_folded:
+            what = "marks" if self.marked else "captions"
             return (
                 f"These figures aren't of unseen pictures: the index has {serves}, which may have "
-                "been learned from these very captions. Others are found less often."
+                f"been learned from these very {what}. Others are found less often."
             )
         weights = "; the weights, a few numbers, stayed" if len(self.learned) > 1 else ""
         whole = "; but what stages gain and thresholds leave out is of all of it"
@@ -87,6 +90,9 @@ def _lines(measured: Measured) -> Iterator[tuple[bool, dict[str, Any]]]:
     """What each line says, and whether it is asked by folds where anything is."""
     for direction in measured.directions:
         yield True, _fields(direction)
+    for figures in measured.marked:
+        counts = {"right": figures.right, "wrong": figures.wrong}
+        yield True, {**_fields(figures), **counts}
     for row in measured.mixed:
         own = {"direction": row.name, "pictures": row.group, "way": row.way}
         measures = {key: asdict(measure) for key, measure in row.measures.items()}
@@ -110,6 +116,8 @@ def print_tables(measured: Measured) -> None:
         click.echo(measured.note)
     for direction in measured.directions:
         _print_direction(direction)
+    for figures in measured.marked:
+        _print_direction(figures, f"{figures.right} marked right, {figures.wrong} wrong, ")
     if measured.mixed:
         _print_mixed(measured.mixed, measured.held_out)
     base = "a way adds to all others" if measured.mixed else "a stage adds to the first stage alone"
@@ -226,11 +234,11 @@ def _fields(direction: Any) -> dict[str, Any]:
     return {**own, **measures, "milliseconds": milliseconds}
 
 
-def _print_direction(direction: Any) -> None:
+def _print_direction(direction: Any, more: str = "") -> None:
     click.echo(
-        f"{direction.name}  {direction.queries} queries, "
+        f"{direction.name}  {direction.queries} queries, {more}"
         f"median {direction.milliseconds:.1f} ms a query"
     )
     for name, measure in direction.measures.items():
         value, low, high = (100 * number for number in (measure.value, measure.low, measure.high))
-        click.echo(f"  {name:10} {value:5.1f}   [{low:5.1f}, {high:5.1f}]")
+        click.echo(f"  {name:12} {value:5.1f}   [{low:5.1f}, {high:5.1f}]")

@@ -46,6 +46,11 @@ def _asking(command: Callable[..., Any]) -> Callable[..., Any]:
             "but one, while that one does.",
         ),
         click.option(
+            "--marks",
+            is_flag=True,
+            help="Ask with the queries that hits were marked right for, by `cmsearch mark`.",
+        ),
+        click.option(
             "--captioned",
             type=click.FloatRange(0, 1),
             metavar="SHARE",
@@ -135,6 +140,7 @@ def evaluate(
     Example:
       cmsearch eval ~/Pictures --model lite --captions captions.jsonl
       cmsearch eval ~/Pictures --captions hold-one-out --captioned 0.5
+      cmsearch eval ~/Pictures --marks
       cmsearch eval ~/Pictures --ablate --keep
       cmsearch eval ~/Pictures --calibration --absurd nonsense.txt
       cmsearch eval ~/Pictures --model lite --compare clip
@@ -148,6 +154,8 @@ def evaluate(
     if wanted.plot is not None:
         reliability.check_place(wanted.plot)
     store = _own_store(folder, model, store)
+    if wanted.marks and store is None:
+        raise click.UsageError("--marks measures the index that has them: leave out --model.")
     if wanted.keep and store is None:
         raise click.UsageError("--keep needs an index that stays: run `cmsearch index` first.")
     with _evaluated_store(folder, model, device, store) as place, searcher.open(place) as engine:

@@ -69,9 +69,10 @@ def fit(
     style: str,
     **wished: Any,
 ) -> int:
-    """Learn from the captions in an index to find its pictures better.
+    """Learn from the captions and marks in an index to find its pictures better.
 
-    Holds pictures out, measures what would be gained among them, and only if that is certain moves
+    Queries that pictures were marked right for, by `cmsearch mark`, count as their captions. Holds
+    pictures out, measures what would be gained among them, and only if that is certain moves
     the vectors of all pictures, without reading a file. `cmsearch rollback` goes back. Ends with
     the exit code 3 if what was learned is not better. Learns as well what each way of evidence
     counts here, which `--forget` takes back.
@@ -155,6 +156,13 @@ def print_fit(done: Fit | Fusing | Reranking) -> None:
         f"{printable(done.base)}, {done.pictures} pictures with {done.captions} captions; "
         f"{_held_out(done)}"
     )
+    if isinstance(done, Fit) and done.marked:
+        click.echo(f"{done.marked} of these pairs are marks of what is right")
+    if isinstance(done, Fit) and done.wrong:
+        click.echo(
+            f"{done.wrong} marks of what is wrong have no part in it: a regression has no place "
+            "for them"
+        )
     click.echo("among those held out, in per cent, with 95 % bootstrap intervals")
     for one in done.comparisons:
         click.echo(f"{one.direction}  {one.queries} queries")
