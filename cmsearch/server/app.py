@@ -18,6 +18,7 @@ from cmsearch.server import (
     indexing,
     items,
     listing,
+    login,
     marking,
     metrics,
     searching,
@@ -68,6 +69,7 @@ def make_app(stores: Stores, settings: Settings) -> Any:
     app.include_router(explaining.router)
     app.include_router(classifying.router)
     app.include_router(marking.router)
+    app.include_router(login.router)
     app.get("/v1/stores", tags=["stores"], summary="The stores that are served")(_stores)
     app.get("/healthz", tags=["health"], summary="Whether the service runs")(_health)
     app.get("/readyz", tags=["health"], summary="Whether it can answer")(_ready)

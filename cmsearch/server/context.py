@@ -13,12 +13,13 @@ from cmsearch.server.jobs import Jobs
 from cmsearch.server.settings import Settings
 from cmsearch.server.stores import Stores
 from cmsearch.server.thumbnails import Thumbnails
+from cmsearch.server.tokens import Attempts
 from cmsearch.server.working import Work
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The stores, the settings, the threads, the thumbnails, the searches and the jobs."""
+    """All that the routes work with."""
 
     stores: Stores
     settings: Settings
@@ -26,6 +27,7 @@ class Context:
     thumbnails: Thumbnails
     pages: Pages = field(default_factory=Pages)
     jobs: Jobs = field(default_factory=Jobs)
+    attempts: Attempts = field(default_factory=Attempts)
 
 
 def of(request: Request) -> Context:

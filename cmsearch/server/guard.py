@@ -9,24 +9,23 @@ rebinding) gets nothing; and no other site's page gets anything, by `Origin` and
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import re
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
-from hashlib import sha256
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
 
+from cmsearch.server.login import PATH as LOGIN
 from cmsearch.server.problems import problem
 from cmsearch.server.settings import Settings
+from cmsearch.server.tokens import Token
 
 log = logging.getLogger("cmsearch.server")
-COOKIE = "cmsearch"
-OPEN = frozenset({"/healthz", "/readyz"})
+OPEN = frozenset({"/healthz", "/readyz", LOGIN})
 """What is answered without a token: it says nothing of what is here."""
 HEADERS = {
     "Content-Security-Policy": (
@@ -53,7 +52,7 @@ class Guard:
     def __init__(self, app: App, settings: Settings) -> None:
         self._app = app
         self._settings = settings
-        self._token = None if settings.token is None else _digest(settings.token)
+        self._token = None if settings.token is None else Token(settings.token)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
@@ -80,7 +79,9 @@ class Guard:
             return problem(421, f"This service isn't {host[:100]!r}. Allow it with --host-name.")
         if not _is_own(headers, host, method):
             return problem(403, "Pages of other sites are not answered.")
-        if self._token is not None and path not in OPEN and not self._knows(headers):
+        if self._token is not None and path not in OPEN and not self._token.is_shown(headers):
+            if method == "GET" and "text/html" in headers.get("accept", ""):
+                return RedirectResponse(LOGIN, 303)
             told = {"WWW-Authenticate": 'Bearer realm="cmsearch"'}
             return problem(401, "Show the token: `Authorization: Bearer TOKEN`.", told)
         if "content-length" in headers and "transfer-encoding" in headers:
@@ -89,14 +90,6 @@ class Guard:
         if length.isdecimal() and int(length[:20]) > self._settings.most_bytes:
             return problem(413, _too_large(self._settings), _CLOSING)
         return None
-
-    def _knows(self, headers: Headers) -> bool:
-        """Whether a request shows the token; both are compared as digests, in constant time."""
-        assert self._token is not None
-        scheme, _, shown = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            shown = _cookie(headers.get("cookie", ""))
-        return hmac.compare_digest(_digest(shown.strip()), self._token)
 
 
 class _Body:
@@ -128,18 +121,6 @@ class _Body:
 
 def _too_large(settings: Settings) -> str:
     return f"A request has at most {settings.most_bytes // 2**20} MiB here."
-
-
-def _digest(text: str) -> bytes:
-    return sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-
-def _cookie(header: str) -> str:
-    try:
-        morsel = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return ""
-    return "" if morsel is None else morsel.value
 
 
 def _name(host: str) -> str:

@@ -1,0 +1,84 @@
+"""The way in for browsers: a page that takes the token and leaves a cookie in its place."""
+
+# Tested by tests/e2e/server/test_login.py
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from cmsearch.server import context
+from cmsearch.server.problems import problem
+from cmsearch.server.tokens import COOKIE, SECONDS, Token
+
+router = APIRouter(include_in_schema=False)
+PATH = "/login"
+HOME = "/v1/stores"
+"""Where somebody goes on who has come in."""
+_LONGEST = 2**16
+"""Bytes of the form."""
+# With `no-referrer` a browser would say that the form comes from nowhere, which the guard refuses.
+_HEADERS = {"Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>cmsearch</title>
+<h1>cmsearch</h1>
+{said}
+<form method="post" action="/login">
+<label>The token of this service
+<input type="password" name="token" autocomplete="current-password" required autofocus></label>
+<button>Come in</button>
+</form>
+</html>
+"""
+
+
+@router.get(PATH)
+def page(request: Request) -> Any:
+    """A form for the token."""
+    if context.of(request).settings.token is None:
+        return RedirectResponse(HOME, HTTPStatus.SEE_OTHER)
+    return HTMLResponse(_PAGE.format(said=""), headers=_HEADERS)
+
+
+@router.post(PATH)
+async def come_in(request: Request) -> Any:
+    """Leave the cookie, if the token is right."""
+    own = context.of(request)
+    if own.settings.token is None:
+        return RedirectResponse(HOME, HTTPStatus.SEE_OTHER)
+    address = request.client.host if request.client else ""
+    if own.attempts.too_many(address):
+        told = {"Retry-After": f"{SECONDS:.0f}"}
+        return problem(429, "Too many wrong tokens. Try again in a minute.", told)
+    async with request.form(max_files=0, max_fields=1, max_part_size=_LONGEST) as form:
+        shown = form.get("token", "")
+    token = Token(own.settings.token)
+    if not isinstance(shown, str) or not token.is_it(shown.strip()):
+        own.attempts.note(address)
+        said = "<p role=alert>That isn't the token of this service.</p>"
+        return HTMLResponse(_PAGE.format(said=said), HTTPStatus.FORBIDDEN, headers=_HEADERS)
+    answer = RedirectResponse(HOME, HTTPStatus.SEE_OTHER)
+    answer.set_cookie(
+        COOKIE,
+        token.cookie,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.post("/logout")
+def leave(request: Request) -> Any:
+    """Take the cookie away."""
+    answer = RedirectResponse(PATH, HTTPStatus.SEE_OTHER)
+    answer.delete_cookie(
+        COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+    )
+    return answer
