@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, nullcontext
-from importlib.util import find_spec
 from typing import Any
 
 from fastapi import FastAPI
@@ -26,12 +25,12 @@ def mount(app: FastAPI, stores: Stores, settings: Settings) -> AbstractAsyncCont
     Each call is by itself, so that there is no session to keep, to hijack or to lose. Which hosts
     and origins may ask is the guard's, not the SDK's, which would know only this machine's names.
     """
-    if find_spec("mcp") is None:
+    try:
+        from mcp.server.transport_security import TransportSecuritySettings
+
+        from cmsearch.server.agents.tools import make_agents
+    except ImportError:  # there is no SDK, or one of before 2.0
         return nullcontext()
-    from mcp.server.transport_security import TransportSecuritySettings
-
-    from cmsearch.server.agents.tools import make_agents
-
     server = make_agents(lambda: stores, settings.workers)
     own = server.streamable_http_app(
         streamable_http_path=PATH,

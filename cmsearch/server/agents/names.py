@@ -1,35 +1,23 @@
-"""What names of agents mean: of stores, of items, of places. One that may mean several is answered
-with these, so that the agent, or who it asks for, can choose.
+"""What names of agents mean, of stores and of items. One that may mean several is answered with
+these, so that the agent, or who it asks for, can choose.
 """
 
 # Tested by tests/e2e/server/test_agents.py
 
 from __future__ import annotations
 
-from itertools import count
-
-import numpy as np
-
 from cmsearch.common import locators
 from cmsearch.common.text import caseless, native
 from cmsearch.errors import QueryError
-from cmsearch.models.gazetteer import distances, gazetteer
-from cmsearch.search.query.place_candidates import PlaceCandidate, place_candidates
 from cmsearch.server.agents.results import Candidate, Choice, plain
 from cmsearch.server.errors import NotThereError
 from cmsearch.server.located import item_of
 from cmsearch.server.stores import Served, Stores
-from cmsearch.store import filtering
 from cmsearch.store.catalog import file_items, files
-from cmsearch.types import Applied, Filter, Item, Modality
+from cmsearch.types import Item, Modality
 
 MOST = 20
 """Candidates that are given."""
-_MOST_MEANT = 3
-"""Words of a query of which it is told that they may be places."""
-_MOST_LOOKED_AT = 8
-"""Places of which it is looked up whether anything is there: 12 ms each among a million files."""
-_SAME_KM = 5.0
 
 
 class AmbiguousError(Exception):
@@ -98,45 +86,3 @@ def _named(served: Served, given: str) -> list[Item]:
     return sorted(
         [one for one in pictures if one.path in whole] + others, key=lambda one: (one.path, one.id)
     )
-
-
-def could_mean(served: Served, text: str, applied: tuple[Applied, ...]) -> list[Choice]:
-    """Words of a query that may be places where something of a store was taken, besides what was
-    understood.
-    """
-    engine = served.engine
-    if files.is_south(engine.store.catalog) is None or (towns := gazetteer()) is None:
-        return []  # nothing has a place, or no place has a name
-    looked_at = count(1)
-
-    def is_wanted(one: PlaceCandidate) -> bool:
-        return (
-            not _is_applied(one, applied)
-            and next(looked_at) <= _MOST_LOOKED_AT
-            and _is_anything_at(served, one)
-        )
-
-    found = []
-    for given, candidates in place_candidates(text, towns, is_wanted):
-        told = [Candidate(value=one.value, name=one.name) for one in candidates]
-        found.append(Choice(argument="filters.near", given=plain(given), candidates=told))
-        if len(found) == _MOST_MEANT:
-            break
-    return found
-
-
-def _is_applied(one: PlaceCandidate, applied: tuple[Applied, ...]) -> bool:
-    """Whether a place is what was understood."""
-    for known in applied:
-        if known.area is not None and known.area == one.area:
-            return True
-        if known.near is not None and one.near is not None:
-            north, east = (np.array([value]) for value in one.near[:2])
-            if distances(*known.near[:2], north, east)[0] < _SAME_KM:
-                return True
-    return False
-
-
-def _is_anything_at(served: Served, one: PlaceCandidate) -> bool:
-    store = served.engine.store
-    return filtering.is_any(store.catalog, store.view(), Filter(near=one.near, area=one.area))

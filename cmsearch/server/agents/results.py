@@ -24,7 +24,9 @@ from cmsearch.types import Applied, Hit, Item, Notes, TextLine
 
 LONGEST = 600
 """Characters of a text beside others; alone an item has more."""
-MOST = 10
+_BESIDE = 300
+"""Characters of what is said of an item besides its own text."""
+MOST = 5
 """Captions, lines and names that are told of one item beside others."""
 CUT = "…"
 
@@ -85,10 +87,12 @@ class Entry(BaseModel):
 
 
 class Understood(BaseModel):
-    """Words of a query that were understood as a filter."""
+    """Words of a query, or of a filter, and what they were taken as."""
 
     words: str
-    days: list[tuple[str, str]] = Field([], description="First and last days.")
+    days: list[tuple[str, str]] = Field(
+        [], description="First and last days; 0001-01-01, 9999-12-31: open ends."
+    )
     place: str | None = None
 
 
@@ -153,7 +157,7 @@ def entry(served: Served, item: Item, longest: int = LONGEST, most: int = MOST) 
         path=_shown(served.engine.store.absolute(path)),
         kind=plain(item.kind),
         text=None if item.text is None else plain(item.text, longest),
-        captions=_others(captions, item.text, longest, most),
+        captions=_others(captions, item.text, max(_BESIDE, longest // 10), most),
         taken=item.taken and item.taken.isoformat(" ", "minutes"),
         position=noted.place,
         place=_town(noted),
@@ -197,14 +201,14 @@ def _noted(own: Notes, most: int = MOST) -> Mapping[str, object]:
 
 
 def _others(
-    captions: list[str], text: str | None, longest: int = LONGEST, most: int = MOST
+    captions: list[str], text: str | None, longest: int = _BESIDE, most: int = MOST
 ) -> list[str]:
     """Captions, each once, without the text of the item itself."""
     return [plain(one, longest) for one in dict.fromkeys(captions) if one != text][:most]
 
 
 def _lines(lines: tuple[TextLine, ...]) -> list[str]:
-    return [plain(line.text) for line in lines[:MOST]]
+    return [plain(line.text, _BESIDE) for line in lines[:MOST]]
 
 
 def _town(noted: Described) -> str | None:

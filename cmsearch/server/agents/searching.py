@@ -24,7 +24,8 @@ from cmsearch.server.agents.arguments import (
     Text,
     Where,
 )
-from cmsearch.server.agents.names import could_mean, item_named, store_of
+from cmsearch.server.agents.meanings import could_mean, of_filters
+from cmsearch.server.agents.names import item_named, store_of
 from cmsearch.server.agents.results import SearchResult, entries, understood
 from cmsearch.server.located import like
 from cmsearch.server.requests import Filters, filter_of
@@ -79,7 +80,8 @@ class Searching:
         served = store_of(self._opened(), store)
         own = item_named(served, item)
         query = Query((like(served, own),), left_out=frozenset({own.id}))
-        asked = Understood(query, filter_of(filters), ())
+        where = filter_of(filters)
+        asked = Understood(query, where, tuple(of_filters(filters, where)))
         return answered(self._first(served, asked, target, k)[1])
 
     def searched(
@@ -102,9 +104,11 @@ class Searching:
             asked = Understood(parsed, where, ())
         else:
             asked = served.engine.understand(parsed, where)
-        served, result = self._first(served, asked, target, k)
-        if not literal:
-            result.could_mean = could_mean(served, _words(parsed), asked.applied)
+        told = (*asked.applied, *of_filters(filters, where))
+        served, result = self._first(served, asked._replace(applied=told), target, k)
+        if filters.near is not None or not literal:
+            words = filters.near if filters.near is not None else _words(parsed)
+            result.could_mean = could_mean(served, words, told)
         return served, result
 
     def _first(

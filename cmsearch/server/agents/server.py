@@ -83,6 +83,7 @@ class AgentServer(MCPServer[Any]):
         tools = {tool.name: tool.input_schema for tool in await self.list_tools()}
         if name not in tools:
             return refused(QueryError(f"There is no tool {name!r}; there is {', '.join(tools)}."))
+        arguments = {one: value for one, value in arguments.items() if value is not None}
         known = list(tools[name]["properties"])
         if unknown := [one for one in arguments if one not in known]:
             told = f"{name} doesn't take {unknown[0]!r}; it takes {', '.join(known)}."
