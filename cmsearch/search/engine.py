@@ -425,14 +425,15 @@ class Engine:
     def explain(
         self,
         query: str | Query,
-        path: str | Path,
+        path: str | Path | None = None,
         *,
+        item: int | None = None,
         where: Filter = EVERYTHING,
         ranking: Ranking = DEFAULT,
         depth: int | None = None,
     ) -> Explanation:
         """Say why a picture of the store ranks as it does for a text, or for a `Query` of one
-        picture and one text.
+        picture and one text; or another `item`, as `Hit.item` numbers them.
 
         >>> with cmsearch.open("sample_data") as engine:
         ...     why = engine.explain("a tabby cat", "sample_data/photos/tabby_cat.jpg")
@@ -441,12 +442,16 @@ class Engine:
 
         `where` and `ranking` are those of the search in which it was found. Its rank and stages are
         looked for among the best `depth` hits, by default among all. Raises `QueryError`, also for
-        a path that is no picture of the store.
+        a path that is no picture of the store, and `MediaError` for a film that can't be read.
         """
         among = Among(
             self._checked("image", where), ranking, None if depth is None else checked_k(depth)
         )
         check_ranking(ranking)
+        if (path is None) == (item is None):
+            raise QueryError("Give the path of a picture to explain, or the number of an item.")
+        if item is not None:
+            return explain(self, query, item, among)
         return explain(self, query, checked_path(path, "The picture to explain"), among)
 
     def _checked(self, target: Any, where: Any) -> Filter:

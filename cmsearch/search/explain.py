@@ -1,26 +1,23 @@
-"""Why a picture ranks as it does for a sentence, or for a picture and a sentence: each stage's
-score, what each word looks at, and how the two are joined.
+"""Why a picture, or another item, ranks as it does for a sentence, or for a picture and a sentence:
+each stage's score, what each word looks at, and how the two are joined.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
-
-import numpy as np
+from typing import Any, NamedTuple, Protocol
 
 from cmsearch.common.arguments import checked_query
 from cmsearch.errors import QueryError
 from cmsearch.models.fusion_network import Fused
 from cmsearch.protocols import Encoder
-from cmsearch.search.rank.attention import attention_map, centred
-from cmsearch.search.rank.banks import Banks
-from cmsearch.search.rank.second_stage import Ranking, stages
-from cmsearch.search.rank.stages import Table, defaults
-from cmsearch.search.regions import REGIONS, SIDE
+from cmsearch.search.looking import Regional, Word, looking, named_words
+from cmsearch.search.query.encode import encode_queries
+from cmsearch.search.rank.attention import Tokens
+from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.store.catalog import files, fulltext, items, notes
 from cmsearch.store.catalog.fulltext import Scope
 from cmsearch.store.store import Store
@@ -29,10 +26,10 @@ from cmsearch.types import (
     MAX_TOKENS,
     NO_NOTES,
     Filter,
-    FloatArray,
     Hit,
     Modality,
     Notes,
+    Place,
     Query,
     QueryPart,
     Role,
@@ -43,24 +40,6 @@ EVERYTHING = Filter()
 DEFAULT = Ranking()
 _FIRST = 100  # hits looked through for the picture; then eight times as many
 _MOST = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word of a query, and where it looks in a picture."""
-
-    text: str
-    """The word."""
-    weight: float
-    """Its share of the query's words, which sum to 1."""
-    similarity: float
-    """The mean of its similarities to the picture's tokens, weighted by `attention`. They are its
-    cosines, less what the prompt that it stands in has of them where attention takes that off.
-    """
-    attention: FloatArray
-    """How much it attends to each of the picture's tokens `(t,)`, which `REGIONS` names; it sums
-    to 1.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +96,8 @@ class Explanation:
     """What people and programs wrote about the picture."""
     taken_source: str | None = None
     """What says when it was taken, as `cmsearch.media.moments.SOURCES` lists it."""
-
-
-@runtime_checkable
-class Regional(Protocol):
-    """What an encoder offers beside the protocol `Encoder` if its tokens can be shown.
-
-    The tokens of a picture are then the cells that `REGIONS` names, with or without the last.
-    """
-
-    def words(self, batch: Sequence[Any], role: Role) -> list[list[str]]:
-        """The word that each token of n prepared texts stands for."""
-        ...
-
-    def crop(self) -> tuple[float, float] | None:
-        """Width and height of the part in the middle that the cells cover, in short sides of the
-        picture; None for the whole.
-        """
-        ...
+    locator: str = ""
+    """The page or the times in its file that it is, as `cmsearch.common.locators` reads it."""
 
 
 class Searcher(Protocol):
@@ -175,6 +138,21 @@ class Among(NamedTuple):
 ALL = Among()
 
 
+class _Subject(NamedTuple):
+    """What is explained: a picture with all that is about it, or another item by itself."""
+
+    name: str
+    """The path of its file in the catalog."""
+    number: int
+    """The number of its item."""
+    modality: Modality
+    embedding: int | None
+    """The first of a picture."""
+    locator: str = ""
+    is_photo: bool = False
+    """Whether its file is all of it, so that its path tells its hit."""
+
+
 class _Asked(NamedTuple):
     """A query with its text, and with the part that is a picture if it has one."""
 
@@ -183,16 +161,22 @@ class _Asked(NamedTuple):
     picture: QueryPart | None = None
 
 
-def explain(engine: Searcher, query: str | Query, path: Path, among: Among = ALL) -> Explanation:
-    """Why the picture at `path` ranks as it does for a text, or for a picture and a text.
+def explain(
+    engine: Searcher, query: str | Query, of: Path | int, among: Among = ALL
+) -> Explanation:
+    """Why the picture at a path, or the item of a number, ranks as it does for a text, or for a
+    picture and a text.
 
-    Raises `QueryError` for a query that can't be searched for or is another one, and for a path
-    that is no picture of the engine's store.
+    Raises `QueryError` for a query that can't be searched for or is another one, for a path that is
+    no picture of the engine's store, and for a number that none of its items has; `MediaError` for
+    a film that can't be read.
     """
     asked = _asked(query)
     engine.encoder  # noqa: B018  # it may take seconds to load, for which no state needs to be kept
     with engine.store.reading() as view:
-        return _explained(engine, view, asked, path, among)
+        store = engine.store
+        subject = _item(store, view, of) if isinstance(of, int) else _photo(store, view, of)
+        return _explained(engine, view, asked, subject, among)
 
 
 def _asked(query: Any) -> _Asked:
@@ -210,44 +194,61 @@ def _asked(query: Any) -> _Asked:
 
 
 def _explained(
-    engine: Searcher, view: View, asked: _Asked, path: Path, among: Among
+    engine: Searcher, view: View, asked: _Asked, subject: _Subject, among: Among
 ) -> Explanation:
-    encoder = engine.encoder
-    name, embedding = _located(engine.store, view, path)
-    place, text = engine.store.absolute(name), asked.text
-    hit = _hit(engine, asked.query, place, "image", among)
+    store, encoder = engine.store, engine.encoder
+    hit = _hit(engine, asked.query, subject, among)
     scores = hit.stages if hit else {}
-    own = Filter(path=f"./{escape(name)}")
-    has_caption = "caption" in scores
-    caption = _hit(engine, asked.query, place, "caption", Among(own)) if has_caption else None
-    kept = engine.store.catalog.stages(view.space_id)
-    table = defaults(encoder.space.encoder, kept)
-    words = _words(encoder, table, text, engine.store, embedding)
-    noted = notes.of_files(engine.store.catalog, [name]).get(name, notes.NOTHING)
+    own = Filter(path=f"./{escape(subject.name)}")
+    caption = _caption(engine, asked.query, subject, own) if "caption" in scores else None
+    tokens = _tokens(store, encoder, subject)
+    words = looking(encoder, store, view, asked.text, tokens) if tokens else []
+    noted = notes.of_files(store.catalog, [subject.name]).get(subject.name, notes.NOTHING)
     return Explanation(
-        text,
-        place,
-        pictures=_count(engine.store, view, among.where),
+        asked.text,
+        store.absolute(subject.name),
+        pictures=_count(store, view, subject.modality, among.where),
         rank=hit.rank if hit else None,
         score=hit.score if hit else None,
         relevance=hit.relevance if hit else None,
         stages=scores,
-        caption=caption.text if caption else None,
+        caption=caption,
         lines=hit.lines if hit else (),
-        matched=_matched(engine.store, view, text, embedding, own) if "words" in scores else (),
+        matched=_matched(store, view, asked.text, subject, own) if "words" in scores else (),
         words=tuple(words),
         crop=encoder.crop() if words and isinstance(encoder, Regional) else None,
         joined=_joined(engine, encoder, asked),
         notes=noted.notes,
         taken_source=noted.source,
+        locator=subject.locator,
     )
 
 
-def _count(store: Store, view: View, where: Filter) -> int:
-    """How many pictures pass a filter."""
+def _count(store: Store, view: View, modality: Modality, where: Filter) -> int:
+    """How many embeddings of a modality pass a filter."""
+    space, indexes = view.space_id, view.indexes
+    if modality is Modality.SOUND and view.sounds is not None:
+        space, indexes = view.sounds.space_id, view.sounds.indexes
     if where == EVERYTHING:
-        return len(view.indexes[Modality.IMAGE])
-    return len(items.embedding_ids(store.catalog, view.space_id, Modality.IMAGE, None, where))
+        return len(indexes[modality])
+    return len(items.embedding_ids(store.catalog, space, modality, None, where))
+
+
+def _tokens(store: Store, encoder: Encoder, subject: _Subject) -> Tokens | None:
+    """The tokens of a picture, as they are stored; those of the frame in the middle of a shot are
+    made anew, since the stored ones are of several frames. None for what is no picture.
+    """
+    if subject.modality is Modality.VIDEO:
+        place = Place(store.absolute(subject.name), subject.locator)
+        (asked,), _ = encode_queries(encoder, None, [place])
+        (frame,) = asked.parts
+        if frame.tokens is None or frame.weights is None:
+            return None
+        return frame.tokens, frame.weights
+    if subject.embedding is None:
+        return None
+    found = items.contents(store.catalog, [subject.embedding], encoder.space.dim)
+    return found[subject.embedding][1]
 
 
 def _joined(engine: Searcher, encoder: Encoder, asked: _Asked) -> Joined | None:
@@ -255,17 +256,19 @@ def _joined(engine: Searcher, encoder: Encoder, asked: _Asked) -> Joined | None:
     if asked.picture is None:
         return None
     fused = engine.transform(image=asked.picture.content, text=asked.text)
-    named = [name for name, _, weight in _named(encoder, asked.text, Role.DOCUMENT) if weight > 0]
+    named = [
+        name for name, _, weight in named_words(encoder, asked.text, Role.DOCUMENT) if weight > 0
+    ]
     return Joined(fused, tuple(named[:MAX_TOKENS]))
 
 
-def _located(store: Store, view: View, path: Path) -> tuple[str, int]:
-    """The path of a picture in the catalog, and its embedding."""
+def _photo(store: Store, view: View, path: Path) -> _Subject:
+    """The picture at a path."""
     names = store.names_of(path)
     images = items.images_at(store.catalog, view.space_id, names)
     for name in names:
         if name in images:
-            return name, images[name]
+            return _photo_called(store, name, images[name])
     assets = files.assets(store.catalog)
     asset = next((assets[name] for name in names if name in assets), None)
     if asset is None:
@@ -278,64 +281,64 @@ def _located(store: Store, view: View, path: Path) -> tuple[str, int]:
     raise QueryError(f"{path} is no indexed picture; only pictures have regions to look at.")
 
 
-def _hit(
-    engine: Searcher, query: str | Query, place: Path, target: str, among: Among
+def _photo_called(store: Store, name: str, embedding: int) -> _Subject:
+    number = items.of_embeddings(store.catalog, [embedding])[embedding].id
+    return _Subject(name, number, Modality.IMAGE, embedding, is_photo=True)
+
+
+def _item(store: Store, view: View, number: int) -> _Subject:
+    """The item of a number; of one that is about a picture, or was read in it, that picture."""
+    item = items.numbered(store.catalog, number)
+    if item is None:
+        raise QueryError(f"There is no item {number} in {store.path}; it may have been deleted.")
+    name = item.about or item.path
+    images = items.images_at(store.catalog, view.space_id, [name])
+    if name in images:
+        return _photo_called(store, name, images[name])
+    dim, embedding = view.space.dim, None
+    if item.modality is Modality.IMAGE:
+        embedding = next(iter(items.firsts(store.catalog, view.space_id, [number], dim)), None)
+    return _Subject(name, number, item.modality, embedding, item.locator)
+
+
+def _hit(engine: Searcher, query: str | Query, subject: _Subject, among: Among) -> Hit | None:
+    """The best hit that is what is explained, however deep it is among those meant."""
+    place = engine.store.absolute(subject.name)
+
+    def is_meant(hit: Hit) -> bool:
+        return hit.path == place if subject.is_photo else hit.item == subject.number
+
+    return _best(engine, query, subject.modality, is_meant, among)
+
+
+def _caption(engine: Searcher, query: str | Query, subject: _Subject, own: Filter) -> str | None:
+    """The caption of a picture that comes nearest to a query."""
+    place = engine.store.absolute(subject.name)
+    best = _best(engine, query, "caption", lambda hit: hit.path == place, Among(own))
+    return best.text if best else None
+
+
+def _best(
+    engine: Searcher,
+    query: str | Query,
+    target: str,
+    is_meant: Callable[[Hit], bool],
+    among: Among,
 ) -> Hit | None:
-    """The best hit of a kind for the picture at `place`, however deep it is among those meant."""
     where, ranking, depth = among
     k = _FIRST if depth is None else min(_FIRST, depth)
     while True:
         hits = engine.search(query, target=target, k=k, where=where, ranking=ranking)
-        best = next((hit for hit in hits if hit.path == place), None)
+        best = next(filter(is_meant, hits), None)
         if best is not None or len(hits) < k or k == depth:
             return best
         k = 8 * k if depth is None or 16 * k < depth else depth
 
 
-def _matched(store: Store, view: View, query: str, embedding: int, own: Filter) -> tuple[str, ...]:
-    """The exact words of the query that the picture's path or one of its captions has."""
-    item = items.of_embeddings(store.catalog, [embedding])[embedding].id
-    scope = Scope(view.space_id, Modality.IMAGE, None, own)
+def _matched(
+    store: Store, view: View, query: str, subject: _Subject, own: Filter
+) -> tuple[str, ...]:
+    """The exact words of the query that an item, its path or one of its captions has."""
+    scope = Scope(view.space_id, subject.modality, None, own)
     matches = fulltext.match(store.catalog, query, _MOST, scope)
-    return next((match.words for match in matches if match.item == item), ())
-
-
-def _words(encoder: Encoder, table: Table, query: str, store: Store, embedding: int) -> list[Word]:
-    """The query's words and what they find among the picture's tokens; none without regions."""
-    item = items.contents(store.catalog, [embedding], encoder.space.dim)[embedding][1]
-    named = _named_tokens(encoder, query)
-    if not named or len(item[0]) not in (SIDE**2, len(REGIONS)):
-        return []
-    vectors = np.stack([vector for _, vector, _ in named])
-    weights = np.array([weight for _, _, weight in named], np.float32)
-    chosen = stages(Ranking(rerank="attention"), table, Modality.TEXT, Modality.IMAGE).attention
-    assert chosen is not None, "attention was asked for by its name"
-    vectors, weights = centred((vectors, weights), chosen, Banks(store), encoder)
-    attention = attention_map((vectors, weights), item, chosen.temperature)
-    similarities = (attention * (vectors @ item[0].T)).sum(1)
-    rows = zip(named, weights / weights.sum(), similarities, attention, strict=True)
-    return [
-        Word(text, float(weight), float(similarity), row)
-        for (text, _, _), weight, similarity, row in rows
-    ]
-
-
-def _named_tokens(encoder: Encoder, query: str) -> list[tuple[str, FloatArray, float]]:
-    """The words of a text with their vectors `(dim,)` and weights, as the reranker takes them."""
-    # An encoder may leave them out of queries.
-    return _named(encoder, query, Role.QUERY) or _named(encoder, query, Role.DOCUMENT)
-
-
-def _named(encoder: Encoder, query: str, role: Role) -> list[tuple[str, FloatArray, float]]:
-    """The words of a text with their vectors and weights, if the encoder gives them in a role."""
-    if not isinstance(encoder, Regional):
-        return []
-    batch = [encoder.prepare(piece, Modality.TEXT) for piece in encoder.split(query)]
-    encoding = encoder.encode(batch, Modality.TEXT, role)
-    if encoding.tokens is None or encoding.weights is None:
-        return []
-    return [
-        (text, encoding.tokens[row, column], float(encoding.weights[row, column]))
-        for row, words in enumerate(encoder.words(batch, role))
-        for column, text in enumerate(words)
-    ]
+    return next((match.words for match in matches if match.item == subject.number), ())

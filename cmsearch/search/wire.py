@@ -29,7 +29,8 @@ from cmsearch.types import (
 )
 
 if TYPE_CHECKING:
-    from cmsearch.search.explain import Explanation, Joined, Word
+    from cmsearch.search.explain import Explanation, Joined
+    from cmsearch.search.looking import Word
     from cmsearch.search.rank.second_stage import Ranking
 
 T = TypeVar("T")
@@ -132,6 +133,7 @@ def explanation_as_json(found: Explanation) -> dict[str, Any]:
     return {
         "query": found.query,
         "path": str(found.path),
+        "locator": found.locator,
         "pictures": found.pictures,
         "rank": found.rank,
         "score": found.score,

@@ -128,7 +128,8 @@ class Explained(_Told):
     store: str
     item: int
     query: str = Field(description="The text that was searched for.")
-    path: str = Field(description="The picture that the item is, or is about.")
+    path: str = Field(description="The file that the item is of, or is about.")
+    locator: str = Field(description="The page or the times in it; empty for all of it.")
     pictures: int = Field(description="How many there are, or pass the filters.")
     rank: int | None
     score: float | None

@@ -46,6 +46,7 @@ _EXAMPLE = {
     "item": 12,
     "query": "a sleeping cat",
     "path": "/home/me/photos/cat.jpg",
+    "locator": "",
     "pictures": 25,
     "rank": 1,
     "score": 3.1,
@@ -95,8 +96,8 @@ async def explain(
 ) -> Any:
     """The evidence of each way, and what each word of the text looks at in the picture.
 
-    Items that are about a picture, such as its captions and the text in it, are explained by it.
-    Films, recordings and documents have no regions to look at, and are a problem.
+    Items that are about a picture, such as its captions and the text in it, are explained by it, a
+    shot of a film by the frame in its middle. What has no picture has numbers alone.
     """
     body = SearchBody(store=store, query=q)
     response.headers["Vary"] = "Accept"

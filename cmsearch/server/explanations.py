@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from cmsearch.errors import QueryError
 from cmsearch.search.explain import Explanation
 from cmsearch.search.query.understanding import Understood
 from cmsearch.search.rank.second_stage import Ranking
-from cmsearch.server.located import file_of, item_of
+from cmsearch.search.wire import NO_REGIONS
+from cmsearch.server.located import file_of, item_of, located
 from cmsearch.server.stores import Served
 from cmsearch.show import heatmap
+from cmsearch.types import Modality
 
 DEEPEST = 1000
 """Hits that are looked through for an item; deeper it has no rank and no evidence."""
@@ -19,14 +22,16 @@ DEFAULT = Ranking()
 def explained(
     served: Served, number: int, asked: Understood, ranking: Ranking = DEFAULT
 ) -> Explanation:
-    """Why the picture that an item is, or is about, was found.
+    """Why an item, or the picture that it is about, was found.
 
-    Raises `NotThereError`, and `QueryError` for an item without a picture that has regions.
+    Raises `NotThereError`, also for a shot of a film that isn't there.
     """
     item = item_of(served, number)
+    if item.modality is Modality.VIDEO:
+        file_of(served, item)  # a frame of it is looked at
     return served.engine.explain(
         asked.query,
-        served.engine.store.absolute(item.about or item.path),
+        item=number,
         where=asked.where,
         ranking=ranking,
         depth=DEEPEST,
@@ -36,7 +41,10 @@ def explained(
 def drawn(served: Served, number: int, found: Explanation) -> bytes:
     """The explanation of an item as the bytes of a PNG.
 
-    Raises `NotThereError` where its file isn't there, `MediaError` where that can't be read, and
-    `QueryError` where there are no regions.
+    Raises `NotThereError` where its file isn't there, `MediaError` where that can't be read or has
+    no picture, and `QueryError` where there are no regions.
     """
-    return heatmap.png(found, heatmap.read(file_of(served, item_of(served, number))))
+    place = located(served, number)
+    if not found.words:
+        raise QueryError(NO_REGIONS)
+    return heatmap.png(found, heatmap.read(place.path, found.locator))

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from cmsearch.common import locators
 from cmsearch.common.text import printable
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.media.thumbnails import picture
-from cmsearch.search.explain import Explanation, Word
+from cmsearch.search.explain import Explanation
+from cmsearch.search.looking import Word
 from cmsearch.search.regions import SIDE
 from cmsearch.search.wire import NO_REGIONS
 from cmsearch.show.marks import marked
@@ -37,12 +39,13 @@ _HALF = 40  # pixels of the longest bar of evidence, to either side
 _FOR, _AGAINST = "#2563eb", "#d97706"
 
 
-def read(path: Path) -> Image.Image:
-    """The picture at `path`, upright and RGB. Raises `MediaError`."""
+def read(path: Path, locator: str = "") -> Image.Image:
+    """The picture at `path`, or at a place in it, upright and RGB. Raises `MediaError`."""
     try:
-        return picture(path, 2 * SIZE)
+        return picture(path, 2 * SIZE, locator)
     except MediaError as error:
-        raise MediaError(f"The picture {path} can't be read: {error}.") from error
+        name = locators.source(str(path), locator)
+        raise MediaError(f"The picture {name} can't be read: {error}.") from error
 
 
 def png(explanation: Explanation, picture: Image.Image) -> bytes:
@@ -186,7 +189,7 @@ def _colours() -> NDArray[np.uint8]:
 def _write_head(sheet: Image.Image, explanation: Explanation) -> None:
     room = sheet.width - 2 * _MARGIN
     _write(sheet, (_MARGIN, 14), f"“{printable(explanation.query)}”", 24, _INK, room)
-    parts = [printable(explanation.path.name)]
+    parts = [printable(locators.source(explanation.path.name, explanation.locator))]
     if explanation.rank is not None:
         parts.append(f"rank {explanation.rank} of {explanation.pictures}")
     _write(sheet, (_MARGIN, 48), "   ".join(parts), 15, _GREY, room)

@@ -13,7 +13,7 @@ from tests.commands import called, cmsearch
 
 BEE = "photos/honey_bee.jpg"
 FIELDS = [
-    *("query", "path", "pictures", "rank", "score", "relevance", "stages", "caption"),
+    *("query", "path", "locator", "pictures", "rank", "score", "relevance", "stages", "caption"),
     *("lines", "matched", "words", "crop", "joined", "drawn", "taken_source"),
     *("keywords", "people", "places", "rating", "labels", "creators"),
 ]

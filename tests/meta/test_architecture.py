@@ -41,7 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 SEARCH = (
-    {"query", "regions"}, {"own_models", "retrieve"}, {"rank"}, {"hybrid", "merge"},
+    {"query", "regions"}, {"own_models", "retrieve"}, {"rank"}, {"hybrid", "looking", "merge"},
     {"direction", "explain", "hits"}, {"facets", "pipeline", "wire"},
     {"listing", "marking", "suggest"}, {"engine"}, {"pages"},
 )  # fmt: skip

@@ -15,7 +15,8 @@ from cmsearch.annotate import annotation
 from cmsearch.annotate.annotation import Annotation
 from cmsearch.common.text import native
 from cmsearch.errors import QueryError
-from cmsearch.search.explain import Explanation, Word
+from cmsearch.search.explain import Explanation
+from cmsearch.search.looking import Word
 from cmsearch.search.query.grammar import parse
 from cmsearch.search.query.understanding import Understood as Asked
 from cmsearch.search.regions import REGIONS
@@ -87,10 +88,10 @@ class Judging:
     def explain_hit(
         self, query: Text, item: OneItem, store: Store = "", literal: Literally = False
     ) -> Annotated[CallToolResult, ExplainResult]:
-        """Say why a picture ranks as it does for a query, with a heat map of what each word looks
-        at, if the model can tell.
+        """Say why an item ranks as it does for a query, with a heat map of what each word looks at
+        in its picture, if it has one and the model can tell.
 
-        Example: {"query": "a dog on the beach", "item": 1234}. Only pictures can be explained.
+        Example: {"query": "a dog on the beach", "item": 1234}.
         """
         served = store_of(self._opened(), store)
         own, parsed = item_named(served, item), parse(query)
@@ -100,7 +101,9 @@ class Judging:
         result.applied = [understood(one) for one in asked.applied]
         if not found.words:
             return answered(result)
-        return answered(result, heatmap.draw(found, heatmap.read(file_of(served, own))))
+        return answered(
+            result, heatmap.draw(found, heatmap.read(file_of(served, own), found.locator))
+        )
 
     def annotate(
         self,

@@ -201,10 +201,11 @@ def test_a_picture_is_labelled_and_described(asked: Agent, sample: Path) -> None
     assert sorted(sample.rglob("*")) == before
 
 
-def test_only_pictures_are_explained_and_labelled(asked: Agent) -> None:
+def test_only_pictures_have_heat_maps_and_labels(asked: Agent) -> None:
     passage = sample_of(asked, "search_media", query="darkroom", target="passage", k=1)["hits"][0]
     own = {"item": passage["item"], "store": "sample_data"}
-    assert "no indexed picture" in asked.refusal("explain_hit", query="a cat", **own)
+    told = asked.told("explain_hit", query="darkroom", **own)
+    assert told["evidence"] and told["matched"] == ["darkroom"] and not told["words"]
     assert "but a passage" in asked.refusal("annotate", labels=["cat"], **own)
 
 

@@ -120,6 +120,16 @@ def test_what_is_about_a_picture_is_explained_by_it(client: httpx.Client, sample
     assert (told["item"], told["path"]) == (caption, str(sample / "photos/honey_bee.jpg"))
 
 
+def test_what_has_no_picture_is_explained_in_numbers(client: httpx.Client) -> None:
+    params: dict[str, str | int] = {"q": "darkroom", "target": "passage", "k": 1}
+    (hit,) = client.get("/v1/search", params=params).json()["hits"]
+    told = client.get(f"/v1/items/{hit['item']}/explain", params={"q": "darkroom"}).json()
+    assert (told["path"], told["locator"]) == (hit["path"], hit["locator"])
+    assert "darkroom" in told["matched"]
+    assert (told["words"], told["drawn"]) == ([], None)
+    assert Explained.model_validate(told).stages.keys() == hit["stages"].keys()
+
+
 @pytest.mark.parametrize(
     ("route", "params", "status", "words"),
     [
@@ -131,8 +141,7 @@ def test_what_is_about_a_picture_is_explained_by_it(client: httpx.Client, sample
         ("{bee}/explain.png", {"q": "bee", "word": "1"}, 400, "there are: bee"),
         ("{bee}/explain.png", {"q": "the"}, 400, "No regions"),
         ("{bee}/explain.png", {"q": "the", "word": "the"}, 400, "No regions"),
-        ("{passage}/explain", {"q": "bee"}, 400, "only pictures have regions"),
-        ("{passage}/explain.png", {"q": "bee"}, 400, "only pictures have regions"),
+        ("{passage}/explain.png", {"q": "bee"}, 422, "has no picture: it is a passage"),
         ("1099511627776/explain", {"q": "bee"}, 404, "no item"),
         ("x/explain.png", {"q": "bee"}, 422, "number"),
     ],

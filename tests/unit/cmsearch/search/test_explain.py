@@ -18,14 +18,19 @@ from cmsearch.models.encoders.open_clip_export import OpenClipReference
 from cmsearch.models.encoders.pixels import centre_crop
 from cmsearch.models.encoders.towers import TowersEncoder
 from cmsearch.models.encoders.towers_export import TorchRuntime
-from cmsearch.search.explain import REGIONS, Explanation, Regional
+from cmsearch.search.explain import Explanation
+from cmsearch.search.looking import Regional
 from cmsearch.search.rank.attention import attention_map
 from cmsearch.search.rank.banks import Banks
 from cmsearch.search.rank.stages import MEASURED, UNMEASURED
+from cmsearch.search.regions import REGIONS
+from cmsearch.show import heatmap
 from indexer import Indexer
 from tests import fakes
 from tests.builders import write_files, write_picture
+from tests.documents import pdf
 from tests.fakes import FakeEncoder
+from tests.films import film
 
 PHOTOS = Path(__file__).parents[4] / "sample_data" / "photos"
 
@@ -130,6 +135,49 @@ def test_a_picture_is_explained_among_the_hits_that_are_meant(engine: Engine, fo
     assert engine.explain("blue", last.path, depth=2).rank == 2
     with pytest.raises(QueryError, match="at least 1"):
         engine.explain("blue", last.path, depth=0)
+
+
+def test_items_of_all_kinds_are_explained_those_with_a_picture_by_its_words(
+    tmp_path: Path, fake_model: str
+) -> None:
+    """Of a film the frame in the middle of a shot is looked at, of a document the page."""
+    red = Image.new("RGB", (64, 48), "red")
+    red.paste("green", (43, 32, 64, 48))
+    shown = film(["blue", red], seconds=4, cues=[(0.5, 2, "a red house")])
+    (tmp_path / "film.mp4").write_bytes(shown)
+    page = b"1 0 0 rg 0 0 2000 2000 re f"
+    (tmp_path / "doc.pdf").write_bytes(pdf(b"BT /F1 12 Tf 72 700 Td (A meadow) Tj ET", page))
+    write_files(tmp_path, {"note.md": "A red house.\n"})
+    Indexer(tmp_path, model=fake_model).run()
+    seen = {}
+    with cmsearch.open(tmp_path) as engine:
+        for target in ("video", "image", "text"):
+            for hit in engine.search("red house", target=target):
+                found = engine.explain("red house", item=hit.item)
+                assert (found.path, found.locator, found.rank) == (hit.path, hit.locator, hit.rank)
+                assert (found.score, found.stages) == (hit.score, hit.stages)
+                has_picture = hit.kind in ("shot", "page")
+                assert bool(found.words) is has_picture
+                assert bool(found.matched) is ("words" in hit.stages)
+                seen[hit.kind, hit.locator] = found
+                if has_picture:
+                    assert heatmap.read(found.path, found.locator).size[0] > 30
+    assert len(seen) == 7
+    (word, _) = seen["shot", "4.000-8.000"].words
+    assert REGIONS[int(word.attention.argmin())] == "bottom right"
+    with cmsearch.open(tmp_path) as engine:
+        for number, said in ((2**40, "no item"), (None, "the path of a picture")):
+            with pytest.raises(QueryError, match=said):
+                engine.explain("red", item=number)
+
+
+def test_an_item_that_is_about_a_picture_is_explained_by_it(engine: Engine, folder: Path) -> None:
+    for hit in engine.search("a blue corner", target="text"):
+        if hit.kind == "caption":
+            found = engine.explain("a blue corner", item=hit.item)
+            expected = engine.explain("a blue corner", hit.path)
+            assert (found.path, found.rank) == (expected.path, expected.rank)
+            assert (found.caption, len(found.words)) == (expected.caption, len(expected.words))
 
 
 def test_paths_may_be_relative_or_lead_through_links(

@@ -11,7 +11,8 @@ from PIL import Image
 
 import cmsearch
 from cmsearch import MediaError, QueryError
-from cmsearch.search.explain import Explanation, Word
+from cmsearch.search.explain import Explanation
+from cmsearch.search.looking import Word
 from cmsearch.show import heatmap
 from indexer import Indexer
 from tests.builders import write_files, write_picture
