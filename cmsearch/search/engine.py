@@ -369,8 +369,16 @@ class Engine:
         """
         return self._marking.mark(query, hit, right, target)
 
-    def marks(self, query: str | Query | None = None, *, target: str | None = None) -> list[Mark]:
-        """Give what was marked, all or for a query or a target, the oldest first.
+    def marks(
+        self,
+        query: str | Query | None = None,
+        *,
+        target: str | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> list[Mark]:
+        """Give what was marked, all or for a query or a target, the oldest first: after the first
+        `offset` of them at most `limit`.
 
         >>> with cmsearch.open("sample_data") as engine:
         ...     engine.marks("what nobody asked")
@@ -378,7 +386,18 @@ class Engine:
 
         Raises `QueryError`, and `MediaError` for a picture of the query that can't be read.
         """
-        return self._marking.marks(query, target)
+        return self._marking.marks(query, target, offset, limit)
+
+    def count_marks(self, query: str | Query | None = None, *, target: str | None = None) -> int:
+        """Give how many there are, all or for a query or a target.
+
+        >>> with cmsearch.open("sample_data") as engine:
+        ...     engine.count_marks(target="video")
+        0
+
+        Raises as `marks` does.
+        """
+        return self._marking.count(query, target)
 
     def forget_missing_marks(self) -> int:
         """Take away the marks of what isn't in the index any more, and give how many these were.

@@ -12,14 +12,14 @@ from threading import Lock
 from typing import Any
 
 from cmsearch.common import locators
-from cmsearch.common.arguments import checked_query
+from cmsearch.common.arguments import checked_k, checked_query
 from cmsearch.common.digest import content_digest, file_digest
 from cmsearch.common.files import larger_than
 from cmsearch.common.kinds import TARGETS
 from cmsearch.errors import MediaError, QueryError, StoreReadOnlyError
 from cmsearch.search.query.encode import MOST_BYTES
 from cmsearch.search.query.grammar import written
-from cmsearch.store.catalog import marks
+from cmsearch.store.catalog import mark_rows, marks
 from cmsearch.store.catalog.given import Given, described
 from cmsearch.store.catalog.mark_rows import LONGEST, Kept, Located
 from cmsearch.store.catalog.schema import understood
@@ -67,22 +67,23 @@ class Marking:
                 return None
             return self._told([Located(0, mark, thing.path, (thing.item,))])[0]
 
-    def marks(self, query: Any = None, target: Any = None) -> list[Mark]:
-        """What was marked, or what was for a query, or for a target; the oldest first.
+    def marks(
+        self, query: Any = None, target: Any = None, offset: Any = 0, limit: Any = None
+    ) -> list[Mark]:
+        """What was marked, or what was for a query, or for a target; the oldest first, so many from
+        one on.
 
         Raises `QueryError`, and `MediaError` for a picture that can't be read.
         """
-        if target is not None:
-            _check_target(target)
-        asked = None if query is None else _asked(query)
-        found = marks.located(self._store.catalog)
-        return self._told(
-            [
-                one
-                for one in found
-                if asked in (None, one.mark.query) and target in (None, one.mark.target)
-            ]
-        )
+        most = mark_rows.MOST if limit is None else min(checked_k(limit), mark_rows.MOST)
+        if type(offset) is not int or not 0 <= offset < 2**31:
+            raise QueryError(f"offset is the number of marks to pass over, not {offset!r:.80}.")
+        which = _which(query, target)._replace(offset=offset, limit=most)
+        return self._told(marks.located(self._store.catalog, which))
+
+    def count(self, query: Any = None, target: Any = None) -> int:
+        """How many these are. Raises as `marks` does."""
+        return marks.count(self._store.catalog, _which(query, target))
 
     def forget_missing(self) -> int:
         """Take away the marks of what isn't there any more; how many these were."""
@@ -145,6 +146,12 @@ class Marking:
             items=found.items,
             asked=asked,
         )
+
+
+def _which(query: Any, target: Any) -> marks.Which:
+    if target is not None:
+        _check_target(target)
+    return marks.Which(None if query is None else _asked(query), target)
 
 
 def _check_target(target: Any) -> None:

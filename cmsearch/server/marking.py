@@ -111,11 +111,10 @@ async def marks(
 
     def found(_: Any) -> dict[str, Any]:
         asked = None if q is None else parse(q)
-        listed = served.engine.marks(asked, target=target)
-        shown = listed[offset : offset + limit]
+        shown = served.engine.marks(asked, target=target, offset=offset, limit=limit)
         return {
             "store": served.name,
-            "total": len(listed),
+            "total": served.engine.count_marks(asked, target=target),
             "offset": offset,
             "marks": [mark_as_json(one) for one in shown],
         }

@@ -24,14 +24,24 @@ _COLUMNS = (
     _marks.id, _marks.query, _marks.target, _marks.path, _marks.file, _marks.kind, _marks.locator,
     _marks.item, _marks.verdict, _marks.day,
 )  # fmt: skip
-ALL = Prepared(sa.select(*_COLUMNS).order_by(_marks.id).limit(MOST))
-OF_QUERY = Prepared(
+_WANTED = (
+    sa.or_(given("query").is_(None), _marks.query == given("query")),
+    sa.or_(given("target").is_(None), _marks.target == given("target")),
+)
+SOME = Prepared(
+    sa.select(*_COLUMNS)
+    .where(*_WANTED)
+    .order_by(_marks.id)
+    .limit(given("limit"))
+    .offset(given("offset"))
+)
+COUNT = Prepared(sa.select(sa.func.count()).select_from(schema.marks).where(*_WANTED))
+_OF_QUERY = Prepared(
     sa.select(*_COLUMNS)
     .where(_marks.query == given("query"), _marks.target == given("target"))
     .order_by(_marks.id)
     .limit(MOST)
 )
-COUNT = sa.select(sa.func.count()).select_from(schema.marks)
 FILES = Prepared(
     sa.select(_assets.id, _assets.path, _assets.digest).where(
         sa.or_(_assets.path.in_(listed("paths")), _assets.digest.in_(listed("digests")))
@@ -81,11 +91,12 @@ def put(connection: sa.Connection, mark: Kept, item: int) -> int:
     """
     sqlite.begin_writing(connection)
     run = partial(_run, connection)
-    own = locate(run, run(OF_QUERY, query=mark.query, target=mark.target))
+    own = locate(run, run(_OF_QUERY, query=mark.query, target=mark.target))
     former = [one.number for one in own if item in one.items]
     delete(connection, former)
     if mark.verdict:
-        if (connection.execute(COUNT).scalar() or 0) >= MOST:
+        ((count,),) = run(COUNT, query=None, target=None)
+        if count >= MOST:
             raise QueryError(f"An index has at most {MOST:,} marks. Take some away.")
         connection.execute(sa.insert(schema.marks).values(mark._asdict()))
     return len(former)

@@ -5,33 +5,45 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from cmsearch.store.catalog import mark_rows
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import text_of
-from cmsearch.store.catalog.mark_rows import Located
+from cmsearch.store.catalog.mark_rows import MOST, Located
 from cmsearch.store.catalog.schema import MARKED, understood
 from cmsearch.store.catalog.sqlite_statements import listing
 
 
-def located(catalog: Catalog, query: str | None = None, target: str | None = None) -> list[Located]:
-    """All marks, or those of a query for a target, the oldest first, with where their things are.
+class Which(NamedTuple):
+    """Which marks: those of a query and for a target, where these are given, and which part."""
 
-    One of before there were marks, which is only read, has none.
+    query: str | None = None
+    target: str | None = None
+    offset: int = 0
+    limit: int = MOST
+
+
+EVERY = Which()
+
+
+def located(catalog: Catalog, which: Which = EVERY) -> list[Located]:
+    """Marks, the oldest first, with where their things are.
+
+    A catalog of before there were marks, which is only read, has none.
     """
     if catalog.format < MARKED:
         return []
     with catalog.reading(), understood(catalog.path):
-        if query is None:
-            found = catalog.run(mark_rows.ALL)
-        else:
-            found = catalog.run(mark_rows.OF_QUERY, query=query, target=target)
-        return mark_rows.locate(catalog.run, found)
+        return mark_rows.locate(catalog.run, catalog.run(mark_rows.SOME, **which._asdict()))
 
 
-def count(catalog: Catalog) -> int:
-    """How many marks there are."""
-    return 0 if catalog.format < MARKED else int(catalog.scalar(mark_rows.COUNT) or 0)
+def count(catalog: Catalog, which: Which = EVERY) -> int:
+    """How many marks there are, in all parts."""
+    if catalog.format < MARKED:
+        return 0
+    ((found,),) = catalog.run(mark_rows.COUNT, query=which.query, target=which.target)
+    return int(found)
 
 
 def files_of(catalog: Catalog, digests: Collection[str]) -> dict[str, str]:

@@ -181,6 +181,21 @@ def test_queries_are_the_same_that_ask_the_same(folder: Path, tmp_path: Path) ->
         assert [one.asked is None for one in engine.marks()] == [True, False, True, True, False]
 
 
+def test_marks_are_told_part_by_part(folder: Path) -> None:
+    for name in COLOURS:
+        mark(folder, f"{name}.png", query=name)
+    with cmsearch.open(folder) as engine:
+        whole = engine.marks()
+        assert [engine.marks(offset=at, limit=1) for at in range(5)] == [
+            *([one] for one in whole), []
+        ]  # fmt: skip
+        assert (engine.count_marks(), engine.count_marks("red")) == (len(COLOURS), 1)
+        assert engine.count_marks(target="any") == 0
+        for wrong in ({"offset": -1}, {"offset": "1"}, {"limit": 0}, {"limit": 1.5}):
+            with pytest.raises(QueryError):
+                engine.marks(**wrong)
+
+
 def test_marks_go_with_the_store(folder: Path, tmp_path: Path) -> None:
     mark(folder, "red.png")
     (folder / "blue.png").unlink()
