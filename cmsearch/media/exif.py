@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, time
 from math import isfinite, nan
 from typing import Any, BinaryIO
 
@@ -27,6 +28,7 @@ _SHOT = ((0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012))
 """When it was taken, and when it became digital: the tags of the time, of the fraction of its
 second, and of its offset from UTC.
 """
+_TAKEN = (moments.EXIF, moments.XMP, moments.IPTC)
 _SUB_SECONDS, _OFFSET = 0x9290, 0x9010
 ORIGINAL = (
     *("exif:DateTimeOriginal", "photoshop:DateCreated"),
@@ -58,7 +60,7 @@ def capture_of(sources: Sources, image: Image.Image, file: BinaryIO) -> Capture:
 def shot_of(sources: Sources) -> Capture:
     """When, with what and where it was, as the sources in a picture say."""
     exif, gps = sources.exif, sources.gps
-    taken = next(_instants(sources), None)
+    taken = _best([*_instants(sources)])
     place = (_place(gps) if gps else None) or place_in(sources.packet)
     latitude, longitude = place or (None, None)
     camera = camera_name(value_of(exif, _BASE.Make), value_of(exif, _BASE.Model))
@@ -75,6 +77,17 @@ def completed(capture: Capture, other: Capture) -> Capture:
         north, east = other.latitude, other.longitude
     own = capture if capture.taken else other
     return Capture(own.taken, capture.camera or other.camera, north, east, own.source, own.zone)
+
+
+def _best(found: list[tuple[Instant, str]]) -> tuple[Instant, str] | None:
+    """The first, or where that is a day alone what else says when it was taken on that day."""
+    if not found:
+        return None
+    day = found[0][0].time
+    if day != datetime.combine(day, time()):
+        return found[0]
+    others = (one for one in found if one[1] in _TAKEN and one[0].time.date() == day.date())
+    return next((one for one in others if one[0].time > day), found[0])
 
 
 def _instants(sources: Sources) -> Iterator[tuple[Instant, str]]:

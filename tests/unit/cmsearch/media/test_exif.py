@@ -279,6 +279,18 @@ def test_a_day_in_the_records_of_iptc() -> None:
     assert shot_of(gathered(Image.Exif(), damaged)).taken is None
 
 
+def test_a_day_alone_takes_the_time_of_that_day_from_where_it_stands() -> None:
+    records = b"\x1c\x02\x37\0\x0820190506\x1c\x02\x3c\0\x0b070809+0200"
+    for days, taken in (("2019-05-06", DAY), ("2019-05-05", datetime(2019, 5, 5))):
+        beside = XMP.format(f'photoshop:DateCreated="{days}"', "").encode()
+        info = {"photoshop": {0x0404: records}, "xmp": beside}
+        assert shot_of(gathered(Image.Exif(), info)).taken == taken
+    changed = Image.Exif()
+    changed[0x0132] = "2019:05:06 07:08:09"
+    beside = XMP.format('photoshop:DateCreated="2019-05-06"', "").encode()
+    assert shot_of(gathered(changed, {"xmp": beside})).taken == datetime(2019, 5, 6)
+
+
 def test_what_one_part_lacks_another_may_have() -> None:
     own, other = Capture(None, "A", 1, 2), Capture(DAY, "B", 3, 4)
     assert completed(own, other) == Capture(DAY, "A", 1, 2)
