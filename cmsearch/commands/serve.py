@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import socket
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -148,8 +149,6 @@ def _meeting_place() -> Path | None:
 
 def _listening(host: str, port: int) -> Any:
     """A socket that listens at an address."""
-    import socket
-
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With its protocol named, asyncio sends small answers at once, and not after 40 ms.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -170,18 +169,24 @@ def _settings(host: str, names: Sequence[str], token_file: Path | None) -> Setti
     """The guards of a service at an address."""
     from cmsearch.server.settings import LOOPBACK, Settings
 
+    is_open = not _is_loopback(host)
     hosts = LOOPBACK | {host.lower(), *(name.lower() for name in names)}
+    if is_open:
+        own = socket.gethostname().lower()
+        hosts |= {own, own.partition(".")[0], f"{own.partition('.')[0]}.local"}
     token = None if token_file is None else _read(token_file)
-    if token is None and not _is_loopback(host):
+    if token is None and is_open:
         token = secrets.token_urlsafe(32)
         click.echo(f"The token that each request has to show: {token}", err=True)
-    if not _is_loopback(host):
+    if is_open:
         click.echo(
             "What is asked and answered goes over the network unencrypted; put a proxy with TLS "
             "before it where others listen.",
             err=True,
         )
-    return Settings(token=token, hosts=hosts, workers=max(2, 2 * (os.cpu_count() or 1)))
+    return Settings(
+        token=token, hosts=hosts, addresses=is_open, workers=max(2, 2 * (os.cpu_count() or 1))
+    )
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,6 +13,7 @@ import logging
 import re
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
+from ipaddress import ip_address
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -75,7 +76,7 @@ class Guard:
     def _refusal(self, method: str, path: str, headers: Headers) -> Any:
         """Why a request isn't answered, as a response; None if it is."""
         host = headers.get("host", "")
-        if _name(host) not in self._settings.hosts:
+        if not self._is_called(_name(host)):
             return problem(421, f"This service isn't {host[:100]!r}. Allow it with --host-name.")
         if not _is_own(headers, host, method):
             return problem(403, "Pages of other sites are not answered.")
@@ -90,6 +91,10 @@ class Guard:
         if length.isdecimal() and int(length[:20]) > self._settings.most_bytes:
             return problem(413, _too_large(self._settings), _CLOSING)
         return None
+
+    def _is_called(self, name: str) -> bool:
+        """Whether the service may be called so."""
+        return name in self._settings.hosts or (self._settings.addresses and _is_address(name))
 
 
 class _Body:
@@ -127,6 +132,14 @@ def _name(host: str) -> str:
     """A `Host` without its port, and an address of IPv6 without its brackets; "" if it is none."""
     found = _HOST.fullmatch(host.lower())
     return "" if found is None else (found[1] or found[2]).rstrip(".")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_own(headers: Headers, host: str, method: str) -> bool:

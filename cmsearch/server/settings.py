@@ -17,6 +17,8 @@ class Settings:
     """What has to be shown with each request; None asks for nothing."""
     hosts: frozenset[str] = LOOPBACK
     """The names by which it may be called, as the `Host` of a request has them, without a port."""
+    addresses: bool = False
+    """Whether it may be called by any address too: names can be made to lead here, these can't."""
     workers: int = 4
     """Requests that are worked on at once."""
     waiting: int = 64

@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.builders import write_picture
 from tests.commands import cmsearch
 from tests.e2e.server.conftest import answering
-from tests.processes import started
+from tests.processes import faked, started
 
 TOKEN = "a token that nobody guesses"
 
@@ -83,6 +84,26 @@ def test_a_token_has_to_be_shown(guarded: str) -> None:
         answer = httpx.get(f"{guarded}/v1/stores", headers=wrong)
         assert answer.status_code == 401
         assert "token" in answer.json()["detail"]
+
+
+def test_elsewhere_than_on_this_machine_it_is_called_by_its_name_and_by_addresses(
+    tmp_path: Path,
+) -> None:
+    write_picture(tmp_path / "red.png", "red")
+    faked("index", tmp_path, "--model", "fake:colours")
+    (tmp_path / "token").write_text(TOKEN)
+    line = ("serve", tmp_path, "--port", "0", "--host", "0.0.0.0")
+    with started(*line, "--token-file", tmp_path / "token") as service:
+        address = answering(service).replace("0.0.0.0", "127.0.0.1")
+        right = {"Authorization": f"Bearer {TOKEN}"}
+        own = socket.gethostname().partition(".")[0]
+        for host in (own.upper(), f"{own}.local:80", "192.168.1.7:80", "[fd00::7]", "localhost"):
+            answer = httpx.get(f"{address}/v1/stores", headers={**right, "Host": host})
+            assert answer.status_code == 200, host
+            assert httpx.get(f"{address}/v1/stores", headers={"Host": host}).status_code == 401
+        for host in ("evil.example", f"{own}.evil", "192.168.1.7.evil", "1.2.3", "[::1%25x]"):
+            answer = httpx.get(f"{address}/v1/stores", headers={**right, "Host": host})
+            assert answer.status_code == 421, host
 
 
 def test_a_place_that_is_taken_and_a_token_that_is_short(sample: Path, tmp_path: Path) -> None:
