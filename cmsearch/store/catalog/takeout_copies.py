@@ -34,6 +34,7 @@ _BETWEEN = Prepared(
     )
     .limit(_MOST)
 )
+_ANY = Prepared(sa.select(_notes.id).where(_notes.rank == TAKEOUT).limit(1))
 _NOTED = Prepared(
     sa.select(_sidecar.c.path)
     .select_from(_subject)
@@ -68,15 +69,16 @@ def of(connection: sa.Connection, number: int, beside: int) -> list[int]:
 
 def noted_beside(connection: sa.Connection, files: Iterable[tuple[str, str]]) -> set[str]:
     """The paths of Takeout's notes about what some files, of paths and kinds, may be copies of."""
-    found: set[str] = set()
-    films = names(FileKind.FILM)
+    found, wanted, films = set[str](), set[str](), names(FileKind.FILM)
     for path, kind in files:
         folder, stem = split(path)[0], stem_of(path)
-        wanted = [original_stem(stem), stem if kind in films else None]
-        for one in filter(None, wanted):
-            whole = _joined(folder, one)
-            rows = _NOTED.rows(connection, first=f"{whole}.", last=f"{whole}/")
-            found |= {row[0] for row in rows}
+        stems = original_stem(stem), stem if kind in films else None
+        wanted |= {_joined(folder, one) for one in stems if one}
+    if not wanted or not _ANY.rows(connection):
+        return found
+    for whole in wanted:
+        rows = _NOTED.rows(connection, first=f"{whole}.", last=f"{whole}/")
+        found |= {row[0] for row in rows}
     return found
 
 

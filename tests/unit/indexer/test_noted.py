@@ -162,6 +162,17 @@ def test_notes_of_takeout_are_of_its_edited_copies_too(folder: Path) -> None:
     assert taken_from(folder, "c-bearbeitet.jpg") == "file"
 
 
+def test_a_copy_is_seen_where_only_what_changed_is_looked_at(folder: Path) -> None:
+    write_files(folder, {"c-edited.jpg": jpeg(quality=70)})
+    report = Indexer(folder).run(changed=["c-edited.jpg"])
+    assert (report.added, report.changed) == (1, 1)
+    assert people(folder, "c.jpg", "c-edited.jpg") == [("Carla",)] * 2
+    (folder / "c-edited.jpg").unlink()
+    Indexer(folder).run(changed=["c-edited.jpg"])
+    assert people(folder, "c.jpg") == [("Carla",)]
+    assert Indexer(folder).run().unchanged == 5
+
+
 def test_a_further_picture_of_a_name_has_its_own_copies(tmp_path: Path, fake_model: str) -> None:
     first, second = ({**TAKEOUT, "people": [{"name": name}]} for name in ("Ada", "Eve"))
     write_files(
