@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 
 from cmsearch.common.version import __version__
+from cmsearch.models.spaces import model_name
 from cmsearch.server import (
     choosing,
     classifying,
@@ -87,7 +88,7 @@ def _stores(request: Request) -> dict[str, Any]:
             {
                 "name": one.name,
                 "folder": str(one.root),
-                "model": one.engine.space.encoder,
+                "model": model_name(one.engine.space),
                 "dimension": one.engine.space.dim,
                 "modalities": list(one.engine.modalities),
                 "read_only": one.engine.store.read_only,
