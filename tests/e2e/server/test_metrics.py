@@ -13,6 +13,8 @@ from cmsearch.server.app import make_app
 from cmsearch.server.metrics import OTHER, route_of
 from cmsearch.server.settings import Settings
 from cmsearch.server.stores import open_stores
+from indexer import Indexer
+from tests.builders import write_picture
 from tests.e2e.server.conftest import answering
 from tests.processes import started
 
@@ -113,6 +115,21 @@ def test_it_asks_for_the_token_as_all_else(sample: Path, tmp_path: Path) -> None
 def test_what_another_app_answers_is_counted_by_where_that_is() -> None:
     assert route_of({"root_path": "/mcp", "path": "/mcp/secret", "endpoint": "x"}) == "/mcp/*"
     assert route_of({"path": "/secret", "endpoint": "x", "path_params": {"a": "secret"}}) == OTHER
+
+
+def test_a_store_that_cant_be_read_is_told_and_stops_no_look(
+    tmp_path: Path, fake_model: str
+) -> None:
+    write_picture(tmp_path / "red.png", "red")
+    Indexer(tmp_path, model=fake_model).run()
+    with open_stores([tmp_path]) as stores:
+        registry = make_app(stores, Settings())._metrics.registry
+        store = {"store": tmp_path.name}
+        assert registry.get_sample_value("cmsearch_store_readable", store) == 1
+        assert registry.get_sample_value("cmsearch_store_items", {**store, "modality": "image"})
+        (tmp_path / ".cmsearch" / "catalog.db").write_bytes(b"no catalog" * 10_000)
+        assert registry.get_sample_value("cmsearch_store_readable", store) == 0
+        assert registry.get_sample_value("process_resident_memory_bytes")
 
 
 def test_two_services_of_a_process_count_apart(sample: Path) -> None:
