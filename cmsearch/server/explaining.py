@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 
 from cmsearch.search.explain import Explanation
 from cmsearch.search.query.understanding import Understood
@@ -16,13 +17,8 @@ from cmsearch.server import context
 from cmsearch.server.answers import Explained
 from cmsearch.server.bodies import sent
 from cmsearch.server.explanations import drawn, explained
-from cmsearch.server.items import Number, Store
-from cmsearch.server.requests import (
-    LONGEST,
-    Files,
-    SearchBody,
-    ranking_of,
-)
+from cmsearch.server.items import Number
+from cmsearch.server.requests import LONGEST, Files, FilteredLink, SearchBody, ranking_of
 from cmsearch.server.searching import SEARCH_BODY, understood
 from cmsearch.server.stores import Served
 from cmsearch.show import heatmap
@@ -30,17 +26,23 @@ from cmsearch.show import heatmap
 router = APIRouter(prefix="/v1/items", tags=["items"])
 PNG = "image/png"
 _HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept"}
-Text = Annotated[
-    str, Query(max_length=LONGEST, description="What was asked.", examples=["a sleeping cat"])
-]
-Word = Annotated[
-    str | None,
-    Query(
-        max_length=LONGEST,
-        description="The one of the `words` to show, or its number from 0.",
-        examples=["cat"],
-    ),
-]
+_WORD = "The one of the `words` to show, or its number from 0."
+Word = Annotated[str | None, Query(max_length=LONGEST, description=_WORD, examples=["cat"])]
+
+
+class ExplainedLink(FilteredLink):
+    """A search for a text as a link; its `target` doesn't count."""
+
+    q: str = Field(max_length=LONGEST, examples=["a sleeping cat"])
+    word: str | None = Field(None, max_length=LONGEST, description=_WORD, examples=["cat"])
+
+    @property
+    def body(self) -> SearchBody:
+        """The search."""
+        return SearchBody(store=self.store, query=self.q, filters=self.filters)
+
+
+Link = Annotated[ExplainedLink, Query()]
 _EXAMPLE = {
     "store": "photos",
     "item": 12,
@@ -86,28 +88,19 @@ _DRAWING: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/{number}/explain", summary="Why an item was found by a text", responses=_BOTH)
-async def explain(
-    request: Request,
-    response: Response,
-    number: Number,
-    q: Text,
-    store: Store = None,
-    word: Word = None,
-) -> Any:
+async def explain(request: Request, response: Response, number: Number, link: Link) -> Any:
     """The evidence of each way, and what each word of the text looks at in the picture.
 
     Items that are about a picture, such as its captions and the text in it, are explained by it, a
     shot of a film by the frame in its middle. What has no picture has numbers alone.
     """
-    body = SearchBody(store=store, query=q)
     response.headers["Vary"] = "Accept"
     if _prefers_picture(request.headers.get("accept", "")):
-        return await _drawing(request, number, body, (), word)
-    fields = await _numbers(request, number, body, (), word)
+        return await _drawing(request, number, link.body, (), link.word)
+    fields = await _numbers(request, number, link.body, (), link.word)
     if fields["words"]:
-        told = {"q": q, "store": store, "word": word}
-        link = urlencode({name: value for name, value in told.items() if value is not None})
-        fields["drawn"] = f"/v1/items/{number}/explain.png?{link}"
+        asked = urlencode(link.model_dump(exclude_defaults=True, exclude={"target"}), doseq=True)
+        fields["drawn"] = f"/v1/items/{number}/explain.png?{asked}"
     return fields
 
 
@@ -117,11 +110,9 @@ async def explain(
     response_class=Response,
     responses=_DRAWING,
 )
-async def explain_drawn(
-    request: Request, number: Number, q: Text, store: Store = None, word: Word = None
-) -> Response:
+async def explain_drawn(request: Request, number: Number, link: Link) -> Response:
     """The picture under the attention of all words, beside the heaviest; or under that of one."""
-    return await _drawing(request, number, SearchBody(store=store, query=q), (), word)
+    return await _drawing(request, number, link.body, (), link.word)
 
 
 @router.post(

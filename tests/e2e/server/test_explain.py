@@ -100,6 +100,11 @@ def test_the_body_of_a_search_is_explained(client: httpx.Client, bee: int, sampl
         "picture",
         "prior",
     ]
+    link = {"q": "flower", "path": "*bee*", "keywords": ["none", "such"], "word": "flower"}
+    linked = client.get(f"/v1/items/{bee}/explain", params=link).json()
+    assert (linked["rank"], linked["pictures"]) == (None, 0)
+    assert client.get(linked["drawn"]).headers["content-type"] == "image/png"
+    assert "keywords=none&keywords=such" in linked["drawn"]
     dated = told(query="flower in May 1999")
     assert (dated["query"], dated["rank"]) == ("flower", None)
     picture = (sample / "photos/dahlia.jpg").read_bytes()
