@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cmsearch.errors import QueryError
-from cmsearch.search.query.feedback import picture_of, refined
+from cmsearch.search.query.feedback import like, picture_of, refined
 from cmsearch.types import Hit, Modality, Query, QueryPart
 
 Find = Callable[[Query, Mapping[str, Any], Sequence[Hit]], list[Hit]]
@@ -85,11 +85,8 @@ class Session:
     def similar(self, rank: int) -> None:
         """Search for what is like a hit; for pictures, unless the session is for something else."""
         hit = self.hit(rank)
-        if hit.text is not None and hit.kind != "caption":
-            self.ask(Query((QueryPart(hit.text),)))
-        else:
-            part = QueryPart(picture_of(hit), Modality.IMAGE)
-            self.ask(Query((part,)), **self.pictures())
+        part = like(hit, lambda: picture_of(hit))
+        self.ask(Query((part,)), **(self.pictures() if part.modality is Modality.IMAGE else {}))
 
     def pictures(self) -> dict[str, Any]:
         """The options for a search for pictures, unless the session is for something else."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import mimetypes
 import os
 from pathlib import Path
+from time import perf_counter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -18,12 +19,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from cmsearch.common import locators
+from cmsearch.search.pages import PageRequest
 from cmsearch.server import context
-from cmsearch.server.located import file_of, item_of, located
-from cmsearch.server.stores import Served, hit_in
+from cmsearch.server.located import file_of, item_of, like, located
+from cmsearch.server.searching import HITS, Check, check_size, told
+from cmsearch.server.stores import Served
 from cmsearch.server.thumbnails import Thumbnails, key_of
-from cmsearch.types import Modality, Place, QueryPart
-from cmsearch.types import Query as Asked
+from cmsearch.types import Place
 
 router = APIRouter(prefix="/v1/items", tags=["items"])
 SIZES = (160, 320, 640, 1280, 2048)
@@ -61,31 +63,30 @@ def item(request: Request, number: Number, store: Store = None) -> dict[str, Any
     }
 
 
-@router.get("/{number}/similar", summary="What is like an item")
+@router.get("/{number}/similar", summary="What is like an item", responses=HITS)
 async def similar(
     request: Request,
     number: Number,
     store: Store = None,
-    target: Annotated[str, Query(max_length=50)] = "image",
-    k: Annotated[int, Query(ge=1, le=500)] = 20,
+    target: Annotated[
+        str | None, Query(max_length=50, description="By default `image`; of a text `any`.")
+    ] = None,
+    k: Annotated[int, Query(ge=1, description="Hits of a page.")] = 20,
 ) -> dict[str, Any]:
-    """The hits for an item's picture, or for its text where it has none."""
+    """A page of the hits for an item's picture, or for its text where it has none, without itself;
+    the `cursor` gives the next one by `/v1/search`.
+    """
     own = context.of(request)
     served = own.stores.get(store)
+    check_size(own, k)
 
-    def found(check: Any) -> dict[str, Any]:
-        item = item_of(served, number)
-        if item.text is not None and item.kind not in ("caption", "ocr"):
-            part = QueryPart(item.text)
-        else:
-            part = QueryPart(located(served, number), Modality.IMAGE)
-        encoded = served.batching.encoded(Asked((part,)))
+    def found(check: Check) -> dict[str, Any]:
+        begun = perf_counter()
+        query, wanted = like(served, item_of(served, number), target)
+        encoded = served.batching.encoded(query)
         check()
-        hits = served.engine.search(encoded, target=target, k=k)
-        return {
-            "store": served.name,
-            "hits": [hit_in(served, hit) for hit in hits],
-        }
+        asked_for = PageRequest(encoded, wanted, size=k)
+        return told(served, own.pages.first(served.engine, asked_for), begun)
 
     return await own.work.run(request, found)
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from cmsearch.common import locators
 from cmsearch.errors import MediaError
 from cmsearch.media.thumbnails import shown_at
+from cmsearch.search.query import feedback
 from cmsearch.server.errors import NotThereError
 from cmsearch.server.stores import Served
 from cmsearch.store.catalog import items
-from cmsearch.types import Item, Modality, Place, QueryPart
+from cmsearch.store.catalog.given import described, items_now
+from cmsearch.types import Item, Modality, Place, Query
 
 
 def item_of(served: Served, number: int) -> Item:
@@ -56,11 +58,15 @@ def located(served: Served, number: int) -> Place:
     return found
 
 
-def like(served: Served, item: Item) -> QueryPart:
-    """What asks for things like an item: its picture, or its text where it has none.
+def like(served: Served, item: Item, target: str | None = None) -> tuple[Query, str]:
+    """What asks for things like an item, without itself, and for which target: by default pictures,
+    or anything for a text. Where that is anything, all is left out that is of its file or about it.
 
     Raises as `located` does.
     """
-    if item.text is not None and item.kind not in ("caption", "ocr"):
-        return QueryPart(item.text)
-    return QueryPart(located(served, item.id), Modality.IMAGE)
+    part = feedback.like(item, lambda: located(served, item.id))
+    wanted = target or ("image" if part.modality is Modality.IMAGE else "any")
+    own, catalog = {item.id}, served.engine.store.catalog
+    if wanted == "any":
+        own |= items_now(catalog, described(catalog, own, as_things=True), as_things=True)
+    return Query((part,), left_out=frozenset(own)), wanted

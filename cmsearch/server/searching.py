@@ -84,8 +84,7 @@ def understood(served: Served, body: SearchBody, files: Files) -> Understood:
 async def _first(request: Request, body: SearchBody, files: Files) -> dict[str, Any]:
     own = context.of(request)
     served = own.stores.get(body.store)
-    if body.k > own.settings.most_hits:
-        raise QueryError(f"k is at most {own.settings.most_hits}.")
+    check_size(own, body.k)
 
     def found(check: Check) -> dict[str, Any]:
         begun = perf_counter()
@@ -94,7 +93,7 @@ async def _first(request: Request, body: SearchBody, files: Files) -> dict[str, 
         check()
         ranking = ranking_of(body.ranking)
         asked_for = PageRequest(encoded, body.target, meant.where, ranking, body.k, meant.applied)
-        return _told(served, own.pages.first(served.engine, asked_for), begun)
+        return told(served, own.pages.first(served.engine, asked_for), begun)
 
     return await own.work.run(request, found)
 
@@ -106,12 +105,19 @@ async def _next(request: Request, cursor: str, store: str | None) -> dict[str, A
     def found(_: Check) -> dict[str, Any]:
         begun = perf_counter()
         page = own.pages.next(cursor, named)
-        return _told(own.stores.of(page.engine), page, begun)
+        return told(own.stores.of(page.engine), page, begun)
 
     return await own.work.run(request, found)
 
 
-def _told(served: Served, page: Page, begun: float) -> dict[str, Any]:
+def check_size(own: context.Context, k: int) -> None:
+    """Raise `QueryError` for a page with more hits than one may have."""
+    if k > own.settings.most_hits:
+        raise QueryError(f"k is at most {own.settings.most_hits}.")
+
+
+def told(served: Served, page: Page, begun: float) -> dict[str, Any]:
+    """A page as it is answered, with the time since a search was `begun`."""
     return {
         "store": served.name,
         "hits": [hit_in(served, hit) for hit in page.hits],

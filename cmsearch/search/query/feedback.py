@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,13 @@ from cmsearch.common.arguments import checked_query
 from cmsearch.common.text import printable
 from cmsearch.errors import QueryError
 from cmsearch.media.thumbnails import is_film, place
-from cmsearch.types import Hit, Modality, Place, Query, QueryPart
+from cmsearch.types import Hit, Item, Modality, Place, Query, QueryPart
 
 LIKED, DISLIKED = 0.75, 0.15
 """What all right hits, and all wrong ones, count beside the query; the usual values (Manning et
 al. 2008, Introduction to Information Retrieval, section 9.1.1)."""
+_ABOUT_PICTURES = frozenset({"caption", "ocr"})
+"""Kinds of texts in whose place the picture is asked with."""
 
 
 def refined(query: str | Query, liked: Sequence[Hit] = (), disliked: Sequence[Hit] = ()) -> Query:
@@ -58,6 +60,15 @@ def _part(hit: Hit, weight: float) -> QueryPart:
     if hit.text is None:
         return QueryPart(picture_of(hit), Modality.IMAGE, weight)
     return QueryPart(hit.text, Modality.TEXT, weight)
+
+
+def like(of: Hit | Item, picture: Callable[[], Path | Place]) -> QueryPart:
+    """What asks for things like a hit or an item: the text of what is read or said; else the
+    picture that `picture` gives, also of what is about one, as a caption and the text in it are.
+    """
+    if of.text is not None and of.kind not in _ABOUT_PICTURES:
+        return QueryPart(of.text)
+    return QueryPart(picture(), Modality.IMAGE)
 
 
 def picture_of(hit: Hit) -> Path | Place:

@@ -79,7 +79,7 @@ class Searching:
             return answered(self._next(cursor)[1])
         served = store_of(self._opened(), store)
         own = item_named(served, item)
-        query = Query((like(served, own),), left_out=frozenset({own.id}))
+        query, _ = like(served, own, target)
         where = filter_of(filters)
         asked = Understood(query, where, tuple(of_filters(filters, where)))
         return answered(self._first(served, asked, target, k)[1])

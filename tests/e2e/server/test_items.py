@@ -30,6 +30,32 @@ def test_what_is_like_it_is_without_it(client: httpx.Client, cat: int) -> None:
     hits = client.get(f"/v1/items/{cat}/similar", params={"k": 3}).json()["hits"]
     assert "calico_kitten.jpg" in {hit["path"].rpartition("/")[2] for hit in hits}
     assert cat not in {hit["item"] for hit in hits}
+    anything = client.get(f"/v1/items/{cat}/similar", params={"k": 100, "target": "any"}).json()
+    assert "tabby_cat.jpg" not in {hit["path"].rpartition("/")[2] for hit in anything["hits"]}
+
+
+def test_what_is_like_it_comes_page_by_page(client: httpx.Client, cat: int) -> None:
+    whole = client.get(f"/v1/items/{cat}/similar", params={"k": 6}).json()["hits"]
+    page = client.get(f"/v1/items/{cat}/similar", params={"k": 3}).json()
+    rest = client.get("/v1/search", params={"cursor": page["cursor"]}).json()
+    assert [*page["hits"], *rest["hits"]] == whole
+    for k, status in ((0, 422), (501, 400)):
+        answer = client.get(f"/v1/items/{cat}/similar", params={"k": k})
+        assert answer.status_code == status
+    assert "at most 500" in answer.json()["detail"]
+
+
+def test_what_is_like_a_text_is_asked_for_by_it(client: httpx.Client) -> None:
+    asked = {"q": "espresso", "target": "passage", "k": 1}
+    (own,) = client.get("/v1/search", params=asked).json()["hits"]
+    hits = client.get(f"/v1/items/{own['item']}/similar", params={"k": 10}).json()["hits"]
+    assert own["path"] not in {hit["path"] for hit in hits}
+    assert {hit["modality"] for hit in hits} == {"image", "text"}
+    caption = {"q": "a tabby cat", "target": "caption", "k": 1}
+    (about,) = client.get("/v1/search", params=caption).json()["hits"]
+    hits = client.get(f"/v1/items/{about['item']}/similar", params={"k": 10}).json()["hits"]
+    assert {hit["kind"] for hit in hits} == {"photo"}
+    assert about["path"] not in {hit["path"] for hit in hits}
 
 
 def test_its_picture_small(client: httpx.Client, cat: int) -> None:

@@ -86,6 +86,15 @@ def test_similar_asks_for_pictures_like_a_picture_and_for_anything_like_a_text(
     assert finder.asked[-1][1]["target"] == "any"
 
 
+def test_similar_to_what_is_about_a_picture_asks_with_that() -> None:
+    for kind in ("caption", "ocr"):
+        own = Hit(1, 0.5, Path("/a.jpg"), "a.txt:1", Modality.TEXT, kind, "words")
+        session = Session(lambda *_, own=own: [own], {})
+        session.ask(parse("red"))
+        session.similar(1)
+        assert session.query == Query((QueryPart(Path("/a.jpg"), Modality.IMAGE),))
+
+
 def test_options_hold_from_then_on(session: Session, finder: Finder) -> None:
     session.similar(1)
     session.set("k", 3)
