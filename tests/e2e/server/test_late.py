@@ -1,13 +1,20 @@
-"""What would take too long is stopped, and says so."""
+"""What would take too long is stopped, and says so; and what nobody waits for any more."""
 
 from __future__ import annotations
 
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
+from cmsearch.common import stopping
 from cmsearch.server.app import make_app
 from cmsearch.server.settings import LOOPBACK, Settings
 from cmsearch.server.stores import open_stores
@@ -36,3 +43,43 @@ def test_what_takes_too_long_is_a_problem(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["retry-after"] == "1"
     assert "within 1e-06 seconds" in answer.json()["detail"]
+
+
+@contextmanager
+def running(app: Any) -> Iterator[tuple[str, int]]:
+    """Where an app answers that runs within this process."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield listener.getsockname()
+        finally:
+            server.should_exit = True
+            thread.join(60)
+
+
+def test_a_search_stops_once_its_client_has_left(
+    sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, stopped = Event(), Event()
+
+    def endless(*_: Any, **__: Any) -> None:
+        begun.set()
+        try:
+            while True:
+                stopping.check()
+                time.sleep(0.005)
+        finally:
+            stopped.set()
+
+    stores = open_stores([sample])
+    monkeypatch.setattr(stores.all[0].engine, "search", endless)
+    with running(make_app(stores, Settings())) as address:
+        with socket.create_connection(address) as client:
+            client.sendall(b"GET /v1/search?q=cat HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert begun.wait(60)
+            assert not stopped.wait(0.05)
+        assert stopped.wait(30)
