@@ -106,6 +106,14 @@ def test_elsewhere_than_on_this_machine_it_is_called_by_its_name_and_by_addresse
             assert answer.status_code == 421, host
 
 
+def test_agents_have_to_show_it_too(guarded: str) -> None:
+    own = {"Accept": "application/json, text/event-stream"}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    assert httpx.post(f"{guarded}/mcp", json=message, headers=own).status_code == 401
+    shown = {**own, "Authorization": f"Bearer {TOKEN}"}
+    assert httpx.post(f"{guarded}/mcp", json=message, headers=shown).status_code == 200
+
+
 def test_a_place_that_is_taken_and_a_token_that_is_short(sample: Path, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
