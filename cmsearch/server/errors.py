@@ -11,6 +11,10 @@ class NotThereError(CmsearchError):
     """What a request names isn't there: an item, a store, a job."""
 
 
+class NotTrustedError(CmsearchError):
+    """What a request asks for would be read because a store says so, which nobody trusts."""
+
+
 class BusyError(CmsearchError):
     """More is asked than can wait."""
 

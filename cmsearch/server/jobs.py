@@ -254,10 +254,12 @@ class Jobs:
 
 
 def _check(served: Served) -> None:
-    """Raise `StoreLockedError` where another process indexes, `StoreReadOnlyError` where none may.
+    """Raise `StoreLockedError` where another process indexes, `StoreReadOnlyError` where none may,
+    `NotTrustedError` where the store alone says what folder would be read.
 
     The process that is started then finds out for itself again, and says the same.
     """
+    served.check_trusted()
     with served.engine.store.locked():
         pass
 

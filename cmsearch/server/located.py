@@ -33,8 +33,10 @@ def item_of(served: Served, number: int) -> Item:
 def file_of(served: Served, item: Item) -> Path:
     """The file of what an item is of: its own, or that of the picture that it describes.
 
-    Raises `NotThereError` for one that isn't there, or leads out of the store's folder.
+    Raises `NotThereError` for one that isn't there, or leads out of the store's folder, and
+    `NotTrustedError` where that may be any folder.
     """
+    served.check_trusted()
     path = served.engine.store.absolute(item.about or item.path)
     try:
         place, root = path.resolve(strict=True), served.root.resolve(strict=True)

@@ -26,7 +26,7 @@ from cmsearch.errors import (
     UnknownModelError,
 )
 from cmsearch.server.answers import Answer
-from cmsearch.server.errors import BusyError, LateError, NotThereError
+from cmsearch.server.errors import BusyError, LateError, NotThereError, NotTrustedError
 
 MEDIA_TYPE = "application/problem+json"
 _TEXT = {"type": "string"}
@@ -56,6 +56,8 @@ def status_of(error: CmsearchError) -> int:
     """The status that a response with an error has."""
     if isinstance(error, NotThereError):
         return HTTPStatus.NOT_FOUND
+    if isinstance(error, NotTrustedError):
+        return HTTPStatus.FORBIDDEN
     if isinstance(error, BusyError):
         return HTTPStatus.TOO_MANY_REQUESTS
     return next(status for kind, status in _STATUS if isinstance(error, kind))

@@ -14,7 +14,7 @@ from cmsearch.search import engine as engines
 from cmsearch.search.engine import Engine
 from cmsearch.search.wire import hit_as_json
 from cmsearch.server.batching import Batching
-from cmsearch.server.errors import NotThereError
+from cmsearch.server.errors import NotThereError, NotTrustedError
 from cmsearch.types import Hit
 
 
@@ -25,11 +25,21 @@ class Served:
     name: str
     engine: Engine
     batching: Batching
+    has_own_media: bool = True
+    """Whether its files may be read, as the user said when it was opened."""
 
     @property
     def root(self) -> Path:
         """The folder that the store is of."""
         return self.engine.store.root
+
+    def check_trusted(self) -> None:
+        """Raise `NotTrustedError` for a store that only says which folder it is of."""
+        if not self.has_own_media:
+            raise NotTrustedError(
+                f"No file is read for {self.name}: this index only says that it is of {self.root}. "
+                "If you trust who made it, start this again with --trust, which is remembered."
+            )
 
 
 def hit_in(served: Served, hit: Hit) -> dict[str, Any]:
@@ -86,7 +96,7 @@ def open_stores(places: Sequence[Path], device: str | None = None) -> Stores:
         for place in places:
             engine = engines.open(place, device=device)
             name = _free(engine.store.root.name or "root", served)
-            served[name] = Served(name, engine, Batching(engine.encode))
+            served[name] = Served(name, engine, Batching(engine.encode), engine.store.has_own_media)
     except BaseException:
         Stores(served).close()
         raise
