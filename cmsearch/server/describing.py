@@ -81,6 +81,7 @@ def _complete(document: dict[str, Any]) -> None:
     parts["securitySchemes"] = _SECURITY
     document["security"] = [{}, *({name: []} for name in _SECURITY)]
     problems = {str(int(status)): _told(said) for status, said in _SAID.items()}
+    document["paths"] = _referring(document["paths"], schemas)
     for path, operations in document["paths"].items():
         is_of_store = path.startswith("/v1/")
         for operation in operations.values():
@@ -92,6 +93,23 @@ def _complete(document: dict[str, Any]) -> None:
             for status, answer in answers.items():
                 if MEDIA_TYPE in answer.get("content", {}):
                     answers[status] = _told(answer["description"])
+
+
+def _referring(part: Any, schemas: dict[str, Any]) -> Any:
+    """A part of a document with the schemas of objects that have a name in a place of their own, so
+    that a client has one class of each.
+    """
+    if isinstance(part, list):
+        return [_referring(one, schemas) for one in part]
+    if not isinstance(part, dict):
+        return part
+    own = {key: _referring(value, schemas) for key, value in part.items()}
+    if own.get("type") != "object" or "properties" not in own or "title" not in own:
+        return own
+    said = {"default": own.pop("default")} if "default" in own else {}
+    if schemas.setdefault(own["title"], own) != own:
+        return {**own, **said}
+    return {"$ref": f"#/components/schemas/{own['title']}", **said}
 
 
 def _told(said: str) -> dict[str, Any]:
