@@ -114,6 +114,13 @@ def test_agents_have_to_show_it_too(guarded: str) -> None:
     assert httpx.post(f"{guarded}/mcp", json=message, headers=shown).status_code == 200
 
 
+def test_metrics_ask_for_the_token_and_count_who_lacks_it(guarded: str) -> None:
+    assert httpx.get(f"{guarded}/metrics").status_code == 401
+    shown = {"Authorization": f"Bearer {TOKEN}"}
+    told = httpx.get(f"{guarded}/metrics", headers=shown).text
+    assert 'cmsearch_http_requests_total{method="GET",route="other",status="401"}' in told
+
+
 def test_a_place_that_is_taken_and_a_token_that_is_short(sample: Path, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

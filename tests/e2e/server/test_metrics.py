@@ -15,10 +15,6 @@ from cmsearch.server.settings import Settings
 from cmsearch.server.stores import open_stores
 from indexer import Indexer
 from tests.builders import write_picture
-from tests.e2e.server.conftest import answering
-from tests.processes import started
-
-TOKEN = "a token that nobody guesses"
 
 
 def told(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -97,19 +93,6 @@ def test_openmetrics_is_told_where_it_is_asked_for(client: httpx.Client) -> None
     answer = client.get("/metrics", headers={"Accept": accept})
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     assert answer.text.endswith("# EOF\n")
-
-
-def test_it_asks_for_the_token_as_all_else(sample: Path, tmp_path: Path) -> None:
-    (tmp_path / "token").write_text(TOKEN)
-    with started("serve", sample, "--port", "0", "--token-file", tmp_path / "token") as service:
-        address = answering(service)
-        assert httpx.get(f"{address}/metrics").status_code == 401
-        shown = {"Authorization": f"Bearer {TOKEN}"}
-        answer = httpx.get(f"{address}/metrics", headers=shown)
-        refused = 'cmsearch_http_requests_total{method="GET",route="other",status="401"} 1.0'
-        assert refused in answer.text
-        service.terminate()
-        service.communicate(timeout=30)
 
 
 def test_what_another_app_answers_is_counted_by_where_that_is() -> None:
