@@ -126,6 +126,25 @@ def test_a_mark_outlives_what_happens_to_its_file(folder: Path, change: Any) -> 
     assert known(folder) == [(name, False)]
 
 
+def test_a_text_is_known_by_its_words_and_a_caption_by_its_picture(folder: Path) -> None:
+    with cmsearch.open(folder) as engine:
+        for name, target in (("notes", "passage"), ("red.txt", "caption")):
+            assert engine.mark("colours", found(engine, name, target), right=True)
+    assert known(folder) == [("notes.md:1", True), ("red.png", True)]
+    (folder / "notes.md").rename(folder / "renamed.md")
+    (folder / "red.png").rename(folder / "moved.png")
+    (folder / "red.txt").rename(folder / "moved.txt")
+    run(folder)
+    with cmsearch.open(folder) as engine:
+        passage, caption = engine.marks()
+        assert (passage.source, len(passage.items)) == ("renamed.md:1", 1)
+        assert (caption.source, caption.kind) == ("moved.png", "caption")
+    (folder / "renamed.md").write_text("Green isn't one.\n")
+    run(folder)
+    with cmsearch.open(folder) as engine:
+        assert engine.marks()[0].items == ()
+
+
 def test_a_mark_of_what_is_gone_waits_for_it(folder: Path, tmp_path: Path) -> None:
     mark(folder, "red.png")
     mark(folder, "blue.png", right=False)
