@@ -126,7 +126,8 @@ class Marking:
                 for part in some
                 if part[0] != Modality.TEXT
             }
-            at = marks.files_of(self._store.catalog, digests) if digests else {}
+            is_read = digests and self._store.has_own_media
+            at = marks.files_of(self._store.catalog, digests) if is_read else {}
             paths = {digest: self._store.absolute(path) for digest, path in at.items()}
             asked = {text: _again(parts, paths) for text, parts in queries.items()}
             shown = {text: _shown(parts) for text, parts in queries.items()}

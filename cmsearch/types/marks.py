@@ -36,4 +36,6 @@ class Mark:
     items: tuple[int, ...]
     """The numbers that it has as an item, as in `Hit.item`; none where it isn't there."""
     asked: Query | None
-    """What was asked, to ask it again; None where a picture of it isn't in the index any more."""
+    """What was asked, to ask it again; None where a picture of it isn't in the index any more, or
+    the files of that aren't read, since it is from elsewhere.
+    """

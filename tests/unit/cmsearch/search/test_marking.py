@@ -200,6 +200,19 @@ def test_queries_are_the_same_that_ask_the_same(folder: Path, tmp_path: Path) ->
         assert [one.asked is None for one in engine.marks()] == [True, False, True, True, False]
 
 
+def test_no_file_is_asked_with_that_an_index_from_elsewhere_names(
+    folder: Path, tmp_path: Path
+) -> None:
+    mark(folder, "red.png", query=Query((QueryPart(folder / "blue.png", Modality.IMAGE),)))
+    mark(folder, "red.png")
+    with Store(folder / DIRECTORY) as store:
+        copying.copy(store, tmp_path / "copy")
+    with cmsearch.open(tmp_path / "copy") as engine:
+        assert [one.asked is None for one in engine.marks()] == [True, False]
+    with cmsearch.open(tmp_path / "copy", trust=True) as engine:
+        assert all(one.asked is not None for one in engine.marks())
+
+
 def test_marks_are_told_part_by_part(folder: Path) -> None:
     for name in COLOURS:
         mark(folder, f"{name}.png", query=name)
