@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -42,8 +44,11 @@ def mcp(places: Sequence[Path], device: str | None) -> None:
     wanted = list(places) or [Path()]
     for place in wanted:
         stores.find(place)  # a folder without an index is told of now, not at the first call
+    if sys.stdin.isatty():
+        click.echo("Waiting for an agent at standard input; docs/agents.md says how.", err=True)
     opening = Opening(lambda: open_stores(wanted, device))
     try:
-        make_agents(opening, max(2, os.cpu_count() or 1)).run("stdio")
+        with suppress(KeyboardInterrupt):  # that is how it ends where no program started it
+            make_agents(opening, max(2, os.cpu_count() or 1)).run("stdio")
     finally:
         opening.close()
