@@ -50,14 +50,23 @@ class Line(_Told):
 class HitFields(_Told):
     """A hit; docs/scripting.md says more of each field."""
 
-    store: str
-    item: int = Field(description="Its number, by which its picture and its file are asked for.")
-    rank: int = Field(description="The place among all hits, from 1.")
-    score: float = Field(description="The log-odds that it is what was meant: the order.")
-    relevance: float = Field(description="The same as a probability.")
-    cosine: float
-    path: str = Field(description="The file; of a caption that of its picture.")
-    source: str = Field(description="Where it stands, relative to the folder.")
+    store: str = Field(examples=["photos"])
+    item: int = Field(
+        examples=[12], description="Its number, by which its picture and its file are asked for."
+    )
+    rank: int = Field(examples=[1], description="The place among all hits, from 1.")
+    score: float = Field(
+        examples=[3.1], description="The log-odds that it is what was meant: the order."
+    )
+    relevance: float = Field(examples=[0.96], description="The same as a probability.")
+    cosine: float = Field(examples=[0.31])
+    path: str = Field(
+        examples=["/home/me/photos/cat.jpg"],
+        description="The file; of a caption that of its picture.",
+    )
+    source: str = Field(
+        examples=["cat.jpg"], description="Where it stands, relative to the folder."
+    )
     locator: str
     modality: str = Field(examples=["image"])
     kind: str = Field(examples=["photo", "caption", "shot"])
@@ -94,10 +103,16 @@ class HitPage(HitList):
     """A page of the hits of a search."""
 
     applied: list[AppliedWords]
-    doubtful: bool = Field(description="Whether no hit of the page is likely what was meant.")
-    cursor: str | None = Field(description="What the next page is asked with; null at the last.")
-    offset: int = Field(description="How many hits came on the pages before.")
-    total: int | None = Field(description="How many there are; null until the last page.")
+    doubtful: bool = Field(
+        examples=[False], description="Whether no hit of the page is likely what was meant."
+    )
+    cursor: str | None = Field(
+        examples=["tr7…"], description="What the next page is asked with; null at the last."
+    )
+    offset: int = Field(examples=[0], description="How many hits came on the pages before.")
+    total: int | None = Field(
+        examples=[None], description="How many there are; null until the last page."
+    )
     seconds: float
 
 
@@ -178,7 +193,7 @@ class ValueCount(_Told):
     """A value of a facet, and how many files have it."""
 
     value: str = Field(examples=["2024-05-31"])
-    count: int
+    count: int = Field(examples=[12])
     area: tuple[str, str] | None = Field(None, description="Of a country, its codes.")
     near: tuple[float, float, float] | None = Field(
         None, description="Of a town what the filter `near` takes: degrees and kilometres."
@@ -196,7 +211,9 @@ class FacetCounts(_Told):
     """How many files have which values."""
 
     store: str
-    total: int = Field(description="Files that pass all filters, and are relevant to the query.")
+    total: int = Field(
+        examples=[12], description="Files that pass all filters, and are relevant to the query."
+    )
     among: int | None = Field(
         description="With a query, how many of its best hits were looked at, at most."
     )
@@ -221,8 +238,10 @@ class Suggested(_Told):
 
     text: str = Field(examples=["Lisbon, Portugal"])
     kind: str = Field(examples=["person", "keyword", "place", "camera", "folder", "file", "word"])
-    count: int = Field(description="How many files have it.")
-    start: int = Field(description="Where in what was typed the part begins that it replaces.")
+    count: int = Field(examples=[12], description="How many files have it.")
+    start: int = Field(
+        examples=[8], description="Where in what was typed the part begins that it replaces."
+    )
 
 
 class Suggestions(_Told):

@@ -52,8 +52,7 @@ async def facets_by_link(request: Request, link: Annotated[FacetLink, Query()]) 
     Each facet is counted without its own part of the filters. Relevant are files with a hit among
     the best 1,000 whose relevance isn't below 0.05. Of days, months and years the latest are given.
     """
-    body = SearchBody(store=link.store, query=link.q, target=link.target, filters=link.filters)
-    return await _counted(request, body, (), link.limit)
+    return await _counted(request, link.body, (), link.limit)
 
 
 @router.post(

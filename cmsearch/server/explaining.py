@@ -36,11 +36,6 @@ class ExplainedLink(FilteredLink):
     q: str = Field(max_length=LONGEST, examples=["a sleeping cat"])
     word: str | None = Field(None, max_length=LONGEST, description=_WORD, examples=["cat"])
 
-    @property
-    def body(self) -> SearchBody:
-        """The search."""
-        return SearchBody(store=self.store, query=self.q, filters=self.filters)
-
 
 Link = Annotated[ExplainedLink, Query()]
 _EXAMPLE = {

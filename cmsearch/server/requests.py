@@ -92,11 +92,19 @@ class FilteredLink(Filters):
     q: str | None = Field(None, max_length=LONGEST, examples=["a sleeping cat"])
     store: str | None = Field(None, max_length=255)
     target: str = Field("any", max_length=50, examples=["any", "image", "text", "video"])
+    literal: bool = Field(False, description="No words are taken as days or places.")
 
     @property
-    def filters(self) -> Filters:
-        """The filters alone."""
-        return Filters(**{name: getattr(self, name) for name in Filters.model_fields})
+    def body(self) -> SearchBody:
+        """The same as the body of a search."""
+        filters = Filters(**{name: getattr(self, name) for name in Filters.model_fields})
+        return SearchBody(
+            store=self.store,
+            query=self.q,
+            target=self.target,
+            literal=self.literal,
+            filters=filters,
+        )
 
 
 class Link(FilteredLink):
@@ -106,6 +114,11 @@ class Link(FilteredLink):
     cursor: str | None = Field(
         None, max_length=200, description="The next page of the search that it came with; alone."
     )
+
+    @property
+    def body(self) -> SearchBody:
+        """The same as the body of a search."""
+        return super().body.model_copy(update={"k": self.k})
 
 
 Files = Sequence[tuple[Modality, bytes]]

@@ -68,10 +68,7 @@ async def search_by_link(request: Request, link: Annotated[Link, Query()]) -> di
         return await _next(request, link.cursor, link.store)
     if link.q is None:
         raise QueryError("Say what to search for, as `q`.")
-    body = SearchBody(
-        store=link.store, query=link.q, target=link.target, k=link.k, filters=link.filters
-    )
-    return await _first(request, body, ())
+    return await _first(request, link.body, ())
 
 
 def understood(served: Served, body: SearchBody, files: Files) -> Understood:

@@ -96,6 +96,10 @@ def test_links_have_filters(paging: httpx.Client, folder: Path) -> None:
     more = paging.get("/v1/search", params={"cursor": rest["cursor"]}).json()
     found = [*names(page), *names(rest), *names(more)]
     assert sorted(found) == [f"p00{number}.png" for number in range(10)]
+    for literal, words in (("false", ["in May 1999"]), ("true", [])):
+        asked = {"q": "red in May 1999", "store": folder.name, "literal": literal}
+        applied = paging.get("/v1/search", params=asked).json()["applied"]
+        assert [one["words"] for one in applied] == words
 
 
 @pytest.mark.parametrize(
