@@ -35,6 +35,8 @@ read. What is longer is a pattern.
 """
 FAINT = 0.1
 """What the detector has to say of a place at least where it only glances, from 0 to 1."""
+SURE = 0.3
+"""What it has to say of some point of such a place: what it takes for text itself."""
 OBLONG = 2.5
 """How many times as long as wide the core of such a place is, as the detector draws it: of words
 of three letters or more, and not of the round things that it takes for a single letter.
@@ -89,7 +91,10 @@ class TextModel:
         shares = self._detector.session(prepared)[0, 0]
         mask = (shares > FAINT).astype(np.uint8)
         found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        return len(found) > MOST_BOXES or any(_is_oblong(cv2.minAreaRect(one)[1]) for one in found)
+        return len(found) > MOST_BOXES or any(
+            _is_oblong(cv2.minAreaRect(one)[1]) and _most(shares, cv2.boundingRect(one)) > SURE
+            for one in found
+        )
 
     def find(self, picture: Image.Image) -> Boxes:
         """The places of lines of text, in the order in which they are read."""
@@ -195,6 +200,12 @@ def _file(name: str) -> Path:
 
 def _is_oblong(sides: Sequence[float]) -> bool:
     return max(sides) + 1 >= OBLONG * (min(sides) + 1)
+
+
+def _most(shares: NDArray[np.float32], place: Sequence[int]) -> float:
+    """The largest share within a rectangle."""
+    left, top, width, height = place
+    return float(shares[top : top + height, left : left + width].max())
 
 
 def _turned(line: NDArray[np.uint8]) -> NDArray[np.uint8]:

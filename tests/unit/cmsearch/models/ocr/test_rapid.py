@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -28,6 +29,33 @@ def test_a_glance_sees_lines_and_no_plain_ground() -> None:
     assert model.may_hold_text(sign("GOLDEN HARBOUR"))
     assert not model.may_hold_text(Image.new("RGB", (320, 240), "tan"))
     assert not model.may_hold_text(Image.new("RGB", (320, 240), "black"))
+
+
+class Faint:
+    """A detector that says this of every place."""
+
+    def __init__(self, shares: np.ndarray) -> None:
+        self._shares = shares
+
+    def get_preprocess(self) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda pixels: pixels
+
+    def session(self, _: np.ndarray) -> np.ndarray:
+        return self._shares[None, None]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "most", "seen"),
+    [(30, 3, 0.5, True), (30, 3, 0.2, False), (6, 5, 0.9, False), (3, 30, 0.5, True)],
+)
+def test_a_glance_goes_by_oblong_places_that_have_a_sure_point(
+    width: int, height: int, most: float, seen: bool
+) -> None:
+    shares = np.zeros((64, 64), np.float32)
+    shares[20 : 20 + height, 10 : 10 + width] = 0.15
+    shares[20 + height // 2, 10 + width // 2] = most
+    model = rapid.TextModel(Faint(shares), None)
+    assert model.may_hold_text(Image.new("RGB", (64, 64))) is seen
 
 
 def test_what_stands_on_its_head_is_read() -> None:
