@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -61,6 +62,7 @@ _WAITING = 2048
     metavar="MB",
     help="Thumbnails that are kept in the cache; those that were used least recently go.",
 )
+@click.option("--no-open", "stays_closed", is_flag=True, help="Don't open the page in a browser.")
 @click.option("--device", metavar="NAME", help="Where the model runs: cpu, cuda.")
 @trust_option
 def serve(
@@ -71,8 +73,10 @@ def serve(
     token_file: Path | None,
     thumbnails_mb: int,
     device: str | None,
+    *,
+    stays_closed: bool,
 ) -> None:
-    """Answer searches over HTTP, for programs and other machines.
+    """Show a page to search in, and answer programs and other machines over HTTP.
 
     The index of this folder, or of each FOLDER, is served under the folder's name. Only this
     machine can ask, unless --host says otherwise; then a token is needed. docs/serving.md has the
@@ -121,6 +125,8 @@ def serve(
             name = f"[{host}]" if ":" in host else host
             address = f"http://{name}:{sock.getsockname()[1]}"
             click.echo(f"Answering at {address} until Ctrl-C.", err=True)
+            if not stays_closed and _has_window():
+                click.launch(address)
             # uvicorn sees to it first; what comes after this is to be done, too.
             signal.signal(signal.SIGTERM, lambda *_: None)
             uvicorn.Server(config).run(sockets=[sock])
@@ -145,6 +151,15 @@ def _meeting_place() -> Path | None:
     except CmsearchError as error:
         click.echo(f"Commands are not answered: {error}", err=True)
         return None
+
+
+def _has_window() -> bool:
+    """Whether somebody sits before a screen that a browser can open on."""
+    is_remote = "SSH_CONNECTION" in os.environ
+    has_screen = sys.platform in ("darwin", "win32") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+    return sys.stderr.isatty() and has_screen and not is_remote
 
 
 def _listening(host: str, port: int) -> Any:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image
 
@@ -43,16 +45,37 @@ def read_header(path: Path) -> Header | None:
         return None
 
 
+def read_size(path: Path) -> tuple[int, int] | None:
+    """The width and the height of the upright picture at `path`, in pixels; None where it can't be
+    read quickly, as that of a camera's raw data.
+    """
+    if path.suffix.lower() in RAW:
+        return None
+    try:
+        with _opened(path) as (image, _):
+            return _upright(image)
+    except Exception:  # as above
+        return None
+
+
 def _coded(path: Path) -> Header:
+    with _opened(path) as (image, file):
+        capture = read_capture(image, file)
+        changed = _time(image.getexif().get(ExifTags.Base.DateTime))
+        return Header(*_upright(image), str(image.format), capture, changed)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Image.Image, BinaryIO]]:
     prepare_pillow()
     with open_file(path) as file, Image.open(file, formats=FORMATS) as image:
-        width, height = image.size
-        exif = image.getexif()
-        capture = read_capture(image, file)
-        if exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
-            width, height = height, width
-        changed = _time(exif.get(ExifTags.Base.DateTime))
-        return Header(width, height, str(image.format), capture, changed)
+        yield image, file
+
+
+def _upright(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    return (height, width) if is_turned else (width, height)
 
 
 def _raw(path: Path) -> Header:

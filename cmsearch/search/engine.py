@@ -22,7 +22,7 @@ from cmsearch.protocols import Encoder
 from cmsearch.search.explain import Among, Explanation, explain
 from cmsearch.search.facets import Counting
 from cmsearch.search.listing import MOST as MOST_LISTED
-from cmsearch.search.listing import Part, listed
+from cmsearch.search.listing import Part, listed, picked
 from cmsearch.search.marking import Marking
 from cmsearch.search.merge.relevance import DOUBTFUL
 from cmsearch.search.own_models import Models
@@ -330,6 +330,13 @@ class Engine:
         part = Part(newest, offset, min(checked_k(limit), MOST_LISTED))
         with self.store.reading() as view:
             return listed(self.store, self._counting, view, where, target, part)
+
+    def picked(self, items: Sequence[int]) -> list[Hit]:
+        """Give items by their numbers, as `Hit.item` has them, as hits without score and relevance;
+        those that are gone are missing.
+        """
+        with self.store.reading():
+            return picked(self.store, items)
 
     def suggest(self, prefix: str, limit: int = 10) -> list[Suggestion]:
         """Suggest what a beginning may go on as: what is noted, places, cameras, folders, files and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -70,4 +71,16 @@ def _hits(store: Store, assets: list[int], part: Part) -> list[Hit]:
         )
         for rank, asset in enumerate(assets, part.offset + 1)
         if asset in own
+    ]
+
+
+def picked(store: Store, numbers: Sequence[int]) -> list[Hit]:
+    """The items of some numbers as hits, in this order; those that are gone are missing."""
+    found = first_items.numbered(store.catalog, numbers)
+    own = [found[number] for number in numbers if number in found]
+    noted = notes.of_files(store.catalog, [one.about or one.path for one in own])
+    return [
+        replace(plain(store, one, path, noted.get(path, notes.NOTHING)), rank=rank)
+        for rank, one in enumerate(own, 1)
+        for path in (one.about or one.path,)
     ]

@@ -22,7 +22,10 @@ from cmsearch.server import (
     login,
     marking,
     metrics,
+    page,
+    saving,
     searching,
+    sizes,
 )
 from cmsearch.server.agents.mounted import mount
 from cmsearch.server.answers import Answer
@@ -34,6 +37,23 @@ from cmsearch.server.settings import Settings
 from cmsearch.server.stores import Stores
 from cmsearch.server.thumbnails import cached
 from cmsearch.server.working import Work
+
+_PARTS: tuple[Any, ...] = (
+    searching,
+    choosing,
+    page,
+    listing,
+    sizes,
+    saving,
+    items,
+    indexing,
+    explaining,
+    classifying,
+    marking,
+    metrics,
+    login,
+)
+"""The modules whose routes the service has; of two that fit a request the first answers."""
 
 
 def make_app(stores: Stores, settings: Settings) -> Any:
@@ -62,19 +82,11 @@ def make_app(stores: Stores, settings: Settings) -> Any:
     own = Context(stores, settings, work, cached(settings.thumbnails))
     app.state.context = own
     add_handlers(app)
-    app.include_router(searching.router)
-    app.include_router(listing.router)
-    app.include_router(choosing.router)
-    app.include_router(items.router)
-    app.include_router(indexing.router)
-    app.include_router(explaining.router)
-    app.include_router(classifying.router)
-    app.include_router(marking.router)
-    app.include_router(login.router)
+    for part in _PARTS:
+        app.include_router(part.router)
     app.get("/v1/stores", tags=["stores"], summary="The stores that are served")(_stores)
     app.get("/healthz", tags=["health"], summary="Whether the service runs")(_health)
     app.get("/readyz", tags=["health"], summary="Whether it can answer")(_ready)
-    app.include_router(metrics.router)
     agents = mount(app, stores, settings)
     app.state.metrics = metrics.Metrics(stores, work)
     describe(app)

@@ -26,7 +26,7 @@ from cmsearch.server.settings import Settings
 from cmsearch.server.tokens import Token
 
 log = logging.getLogger("cmsearch.server")
-OPEN = frozenset({"/healthz", "/readyz", LOGIN})
+OPEN = frozenset({"/healthz", "/readyz", LOGIN, "/page/style.css", "/page/icon.svg"})
 """What is answered without a token: it says nothing of what is here."""
 HEADERS = {
     "Content-Security-Policy": (

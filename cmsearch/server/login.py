@@ -16,7 +16,7 @@ from cmsearch.server.tokens import COOKIE, SECONDS, Token
 
 router = APIRouter(include_in_schema=False)
 PATH = "/login"
-HOME = "/v1/stores"
+HOME = "/"
 """Where somebody goes on who has come in."""
 _LONGEST = 2**16
 """Bytes of the form."""
@@ -27,13 +27,18 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>cmsearch</title>
+<link rel="icon" href="/page/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/page/style.css">
+<main class="login">
+<img src="/page/icon.svg" alt="" width="48" height="48">
 <h1>cmsearch</h1>
 {said}
 <form method="post" action="/login">
 <label>The token of this service
 <input type="password" name="token" autocomplete="current-password" required autofocus></label>
-<button>Come in</button>
+<button class="plain main">Come in</button>
 </form>
+</main>
 </html>
 """
 

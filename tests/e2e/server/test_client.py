@@ -23,6 +23,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "explain_search": {"query": "red"},
     "classify": {"item": 1, "questions": {"colour": ["red", "green"]}},
     "mark": {"query": "red", "item": 1, "right": True},
+    "sizes": {"items": [1]},
+    "download": {"items": "1"},
+    "sheet": {"items": "1"},
     "start": {},
 }
 """What is sent with the operations that want something."""

@@ -46,7 +46,8 @@ def test_somebody_comes_in_and_leaves(browser: httpx.Client) -> None:
     cookie = came.headers["set-cookie"]
     assert "HttpOnly" in cookie and "SameSite=strict" in cookie and "Path=/" in cookie
     assert "Secure" not in cookie  # the connection isn't encrypted
-    assert browser.get(came.headers["location"]).json()["stores"]
+    assert 'id="app"' in browser.get(came.headers["location"]).text
+    assert browser.get("/v1/stores").json()["stores"]
     assert browser.post("/logout").headers["location"] == "/login"
     assert browser.get("/v1/stores", headers={"Accept": "*/*"}).status_code == 401
 
@@ -110,4 +111,4 @@ def test_without_a_token_nobody_is_asked(tmp_path: Path) -> None:
         client.get("/login", follow_redirects=False),
         client.post("/login", follow_redirects=False),
     ):
-        assert answer.headers["location"] == "/v1/stores"
+        assert answer.headers["location"] == "/"

@@ -1,0 +1,90 @@
+// What the page asks of the service. Errors have the service's own words.
+
+/** An answer that says what went wrong. */
+export class Problem extends Error {
+  constructor(detail, status) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+/** The answer to a request, as JSON. Raises `Problem`, and `AbortError` where it isn't wanted any more. */
+export async function ask(path, { signal, body, method } = {}) {
+  const isForm = body instanceof FormData;
+  const answer = await fetch(path, {
+    signal,
+    method: method ?? (body === undefined ? "GET" : "POST"),
+    headers: body === undefined || isForm ? {} : { "Content-Type": "application/json" },
+    body: body === undefined || isForm ? body : JSON.stringify(body),
+  });
+  if (answer.status === 401) location.assign("login");
+  const told = answer.headers.get("content-type")?.includes("json") ? await answer.json() : null;
+  if (!answer.ok) throw new Problem(told?.detail ?? answer.statusText, answer.status);
+  return told;
+}
+
+/** Parameters as the query of an address; those without a value are left out, lists come apart. */
+export function parameters(values) {
+  const made = new URLSearchParams();
+  for (const [name, value] of Object.entries(values))
+    for (const one of [value].flat())
+      if (one !== undefined && one !== null && one !== "") made.append(name, one);
+  return String(made);
+}
+
+const folders = new Map();
+
+/** The stores that are served. */
+export async function stores() {
+  const found = (await ask("v1/stores")).stores;
+  for (const { name, folder } of found) folders.set(name, folder);
+  return found;
+}
+
+/** The path of a hit's file in its folder. */
+export const pathOf = (hit) => hit.path.slice(folders.get(hit.store).replace(/[/\\]$/, "").length + 1);
+
+/** The address of the picture of a hit, about as large as `pixels`. */
+export const thumbnail = (hit, pixels) =>
+  `v1/items/${hit.item}/thumbnail?${parameters({ store: hit.store, size: Math.min(Math.ceil(pixels), 2048) })}`;
+
+/** The address of the file of a hit. */
+export const media = (hit) => `v1/items/${hit.item}/media?${parameters({ store: hit.store })}`;
+
+const OF_FILTERS = ["path", "since", "until", "camera", "near", "keywords", "people", "rating", "labels"];
+
+/** The filters that have a value. */
+export const filtersOf = (asked) =>
+  Object.fromEntries(OF_FILTERS.map((name) => [name, asked.filters[name]]).filter(([, value]) => value?.length));
+
+/** The first page of what is asked, or the one that a cursor leads to. */
+export function search(asked, { signal, cursor, size = 60, expand } = {}) {
+  if (cursor) return ask("v1/search", { signal, body: { cursor } });
+  const files = asked.parts.filter((part) => part.file);
+  const request = {
+    store: asked.store || undefined,
+    query: asked.query.trim() || undefined,
+    parts: asked.parts.filter((part) => part.sign !== "not").map((part) => partOf(part, files)),
+    without: asked.parts.filter((part) => part.sign === "not").map((part) => partOf(part, files)),
+    target: asked.target,
+    literal: asked.literal || undefined,
+    k: size,
+    filters: filtersOf(asked),
+    ranking: expand ? { expand } : undefined,
+  };
+  if (!files.length) return ask("v1/search", { signal, body: request });
+  const form = new FormData();
+  form.append("request", JSON.stringify(request));
+  for (const { file } of files) form.append(file.type.startsWith("audio/") ? "audio" : "image", file);
+  return ask("v1/search", { signal, body: form });
+}
+
+function partOf(part, files) {
+  const own = part.file ? { file: files.indexOf(part) } : part.item ? { item: part.item } : { text: part.text };
+  return { ...own, weight: part.sign === "less" ? -part.weight : part.weight };
+}
+
+/** A part of the files by their days. */
+export const listed = (asked, { signal, offset = 0, limit = 200 } = {}) =>
+  ask(`v1/items?${parameters({ ...filtersOf(asked), store: asked.store, target: asked.target,
+    order: asked.order === "oldest" ? "oldest" : "newest", offset, limit })}`, { signal });

@@ -1,0 +1,194 @@
+// The page: what is asked stands in the address, what is found below it.
+
+import { render } from "./vendor/preact.js";
+import { useCallback, useEffect, useRef, useState } from "./vendor/hooks.js";
+import { stores } from "./api.js";
+import { addressOf, askedOf, isSearch, NOTHING } from "./asked.js";
+import { Filters } from "./filters.js";
+import { Grid } from "./grid.js";
+import { html } from "./html.js";
+import { isWriting, useKeys } from "./keys.js";
+import { Loading, NO_RESULTS } from "./results.js";
+import { SearchBar, TARGETS } from "./search-bar.js";
+import { Status } from "./status.js";
+import { makeStore, useStore } from "./store.js";
+import { chosenLanguage, loadLanguage, t } from "./strings.js";
+
+const PAUSE = 120; // milliseconds after a key
+const page = makeStore({
+  asked: askedOf(location.search),
+  results: NO_RESULTS,
+  stores: [],
+  selected: new Set(),
+  active: null,
+  open: null,
+  hasFilters: innerWidth >= 1100 && matchMedia("(hover: hover)").matches,
+  sheet: null,
+  note: null,
+});
+const loading = new Loading((results) => page.set({ results }));
+let waiting = 0;
+
+/** Ask for something else, soon; `now` after a choice, and not after a key. */
+function change(some, { now = true, replace = false } = {}) {
+  const asked = { ...page.get().asked, ...some };
+  page.set({ asked, active: null });
+  history[replace || !now ? "replaceState" : "pushState"](null, "", addressOf(asked));
+  clearTimeout(waiting);
+  waiting = setTimeout(begin, now ? 0 : PAUSE);
+}
+
+function begin() {
+  page.set({ selected: new Set() });
+  loading.begin(page.get().asked).then(() => scrollTo({ top: 0, behavior: "instant" }));
+}
+
+addEventListener("popstate", () => {
+  page.set({ asked: askedOf(location.search), active: null });
+  begin();
+});
+
+/** Search with files that were dropped, pasted or photographed. */
+function withFiles(files) {
+  const usable = [...files].filter((file) => /^(image|audio)\//.test(file.type));
+  const parts = usable.map((file) => ({ file, sign: "more", weight: 1 }));
+  if (parts.length) change({ parts: [...page.get().asked.parts, ...parts], order: "relevance" });
+}
+
+function useFiles() {
+  const [isOver, setOver] = useState(false);
+  useEffect(() => {
+    const has = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+    const over = (event) => has(event) && (event.preventDefault(), setOver(true));
+    const leave = (event) => event.relatedTarget === null && setOver(false);
+    const drop = (event) => {
+      setOver(false);
+      if (!has(event)) return;
+      event.preventDefault();
+      withFiles(event.dataTransfer.files);
+    };
+    const paste = (event) => event.clipboardData?.files.length && withFiles(event.clipboardData.files);
+    const listeners = { dragover: over, dragleave: leave, drop, paste };
+    for (const [name, listener] of Object.entries(listeners)) addEventListener(name, listener);
+    return () => {
+      for (const [name, listener] of Object.entries(listeners)) removeEventListener(name, listener);
+    };
+  }, []);
+  return isOver;
+}
+
+function select(place, isRange) {
+  const { selected, results } = page.get();
+  const next = new Set(selected);
+  const item = results.hits[place]?.item;
+  const from = isRange && select.last !== undefined ? select.last : place;
+  const isOn = isRange || !next.has(item);
+  for (let i = Math.min(from, place); i <= Math.max(from, place); i++) {
+    const one = results.hits[i]?.item;
+    if (one !== undefined) next[isOn ? "add" : "delete"](one);
+  }
+  select.last = place;
+  page.set({ selected: next });
+}
+
+/** What the palette offers. */
+function acts() {
+  const { asked, stores: found, hasFilters } = page.get();
+  return [
+    [t("clear"), () => change({ ...NOTHING, store: asked.store })],
+    [t("filters"), () => page.set({ hasFilters: !hasFilters })],
+    ...["newest", "oldest", ...(isSearch(asked) ? ["relevance"] : [])].map((order) => [`${t("order")}: ${t(order)}`, () => change({ order })]),
+    ...TARGETS.map((target) => [`${t("kind")}: ${t(target)}`, () => change({ target })]),
+    ...(found.length > 1 ? found.map(({ name }) => [`${t("store")}: ${name}`, () => change({ store: name, filters: {} })]) : []),
+    [t("keyHelp"), () => page.set({ sheet: "help" })],
+  ];
+}
+
+const shut = (sheet) => page.set((state) => (state.sheet === sheet ? { sheet: null } : {}));
+
+/** Close the viewer, and go on at what was seen last in it. */
+function shutViewer() {
+  page.set({ open: null });
+  requestAnimationFrame(() => document.querySelector(".tile.active .tile-open")?.focus({ preventScroll: true }));
+}
+
+let said = 0;
+/** Tell something for a while. */
+function say(note) {
+  page.set({ note });
+  clearTimeout(said);
+  said = setTimeout(() => page.set({ note: null }), 6000);
+}
+
+function App() {
+  const state = useStore(page, (all) => all);
+  const isOver = useFiles();
+  const need = useCallback((first, end) => loading.need(page.get().asked, first, end), []);
+  useKeys({
+    f: () => page.set({ hasFilters: !state.hasFilters }),
+    "?": () => page.set({ sheet: "help" }),
+    "Ctrl+k": { act: () => page.set({ sheet: "palette" }), evenWriting: true },
+    Escape: { act: (event) => (isWriting(event) ? event.target.blur() : page.set(state.selected.size ? { selected: new Set() } : { active: null })), evenWriting: true },
+  });
+  const Help = useLater(state.sheet === "help", () => import("./sheet.js"), "Help");
+  const Palette = useLater(state.sheet === "palette", () => import("./sheet.js"), "Palette");
+  const Selection = useLater(state.selected.size > 0, () => import("./selection.js"), "Selection");
+  const chosen = state.results.hits.filter((hit) => hit && state.selected.has(hit.item));
+  const Viewer = useLater(state.open !== null, () => import("./viewer.js"), "Viewer");
+  return html`
+    <header class="top">
+      <${SearchBar} asked=${state.asked} stores=${state.stores} change=${change} withFiles=${withFiles} say=${say}
+        hasFilters=${state.hasFilters} toggleFilters=${() => page.set({ hasFilters: !state.hasFilters })} />
+      <${Status} asked=${state.asked} results=${state.results} change=${change} />
+    </header>
+    <div class="middle">
+      ${state.hasFilters && html`<${Filters} asked=${state.asked} change=${change} />`}
+      <main aria-busy=${state.results.status === "loading"}>
+        <${Grid} results=${shown(state)} need=${need} selected=${state.selected} active=${state.active}
+          onOpen=${(place) => page.set({ open: place, active: place })} onSelect=${select} onActive=${(active) => page.set({ active })} />
+      </main>
+    </div>
+    ${Selection && chosen.length > 0 && html`<${Selection} chosen=${chosen} asked=${state.asked} change=${change} say=${say}
+      drop=${() => page.set({ selected: new Set() })} />`}
+    <div class="note" role="status">${state.note}</div>
+    ${Help && state.sheet === "help" && html`<${Help} close=${() => shut("help")} />`}
+    ${Palette && state.sheet === "palette" && html`<${Palette} acts=${acts()} close=${() => shut("palette")} />`}
+    ${isOver && html`<div class="drop" aria-hidden="true">${t("drop")}</div>`}
+    ${Viewer && state.open !== null && html`<${Viewer} results=${state.results} place=${state.open} asked=${state.asked}
+      go=${(place) => page.set({ open: place, active: place })} close=${shutViewer} change=${change} />`}`;
+}
+
+/** The results that are relevant enough: all, unless the slider says otherwise. */
+function shown({ asked, results }) {
+  if (!asked.least || !isSearch(asked) || asked.order !== "relevance") return results;
+  const end = results.hits.findIndex((hit) => hit.relevance < asked.least);
+  if (end < 0) return results;
+  let left = end;
+  const sections = results.sections.map((section) => {
+    const count = Math.min(left, section.count);
+    left -= count;
+    return { ...section, count };
+  });
+  return { ...results, hits: results.hits.slice(0, end), sections: sections.filter((one) => one.count), cursor: null };
+}
+
+/** A component of a module that is loaded when it is first wanted. */
+function useLater(isWanted, load, name) {
+  const [found, setFound] = useState(null);
+  const begun = useRef(false);
+  useEffect(() => {
+    if (!isWanted || begun.current) return;
+    begun.current = true;
+    load().then((module) => setFound(() => module[name]));
+  }, [isWanted]);
+  return found;
+}
+
+await loadLanguage(chosenLanguage());
+render(html`<${App} />`, document.getElementById("app"));
+stores().then((found) => {
+  const { asked } = page.get();
+  const store = found.some((one) => one.name === asked.store) ? asked.store : found[0]?.name ?? "";
+  page.set({ stores: found, asked: { ...asked, store } });
+  begin();
+}, (error) => page.set({ results: { ...NO_RESULTS, status: "failed", error: error.message } }));

@@ -1,0 +1,95 @@
+// What the results can be narrowed by, with how many each would leave.
+
+import { useEffect, useState } from "./vendor/hooks.js";
+import { ask, filtersOf, parameters } from "./api.js";
+import { html } from "./html.js";
+import { dayInWords, number, t } from "./strings.js";
+
+const SHOWN = 8;
+const FACETS = [
+  ["people", "people", true],
+  ["keywords", "keywords", true],
+  ["folders", "path", false],
+  ["countries", "near", false],
+  ["towns", "near", false],
+  ["cameras", "camera", false],
+  ["ratings", "rating", false],
+  ["labels", "labels", true],
+];
+
+/** The facets of what is asked. */
+export function Filters({ asked, change }) {
+  const facets = useFacets(asked);
+  const put = (name, value) => {
+    const { [name]: _, ...others } = asked.filters;
+    change({ filters: value === undefined || value.length === 0 ? others : { ...others, [name]: value } });
+  };
+  if (!facets) return html`<aside class="filters" aria-label=${t("filters")} aria-busy="true"></aside>`;
+  return html`<aside class="filters" aria-label=${t("filters")}>
+    <${Days} facets=${facets} asked=${asked} change=${change} />
+    ${FACETS.map(([facet, name, isList]) => html`<${Facet} key=${facet} title=${t(facet)} counts=${facets[facet].counts}
+      chosen=${[asked.filters[name] ?? []].flat()} words=${(one) => one.value}
+      valueOf=${(one) => valueOf(facet, one)}
+      choose=${(value, isOn) => put(name, chosenThen(asked.filters[name], value, isOn, isList))} />`)}
+  </aside>`;
+}
+
+function chosenThen(before, value, isOn, isList) {
+  if (!isList) return isOn ? value : undefined;
+  return isOn ? [...(before ?? []), value] : (before ?? []).filter((one) => one !== value);
+}
+
+function valueOf(facet, { value, near }) {
+  if (facet === "folders") return `${value}/*`;
+  if (facet === "ratings") return `${value}..${value}`;
+  if (facet === "towns" && near) return near.map((one) => Number(one).toFixed(4)).join(",");
+  return value;
+}
+
+function useFacets(asked) {
+  const [facets, setFacets] = useState(null);
+  const where = parameters({ ...filtersOf(asked), store: asked.store, target: asked.target, q: asked.query.trim() });
+  useEffect(() => {
+    const stop = new AbortController();
+    const waiting = setTimeout(() => ask(`v1/facets?${where}`, { signal: stop.signal }).then(setFacets, () => {}), 250);
+    return () => (clearTimeout(waiting), stop.abort());
+  }, [where]);
+  return facets;
+}
+
+function Facet({ title, counts, chosen, words, valueOf: own, choose }) {
+  const [isAll, setAll] = useState(false);
+  if (!counts.length) return null;
+  return html`<fieldset class="facet"><legend>${title}</legend>
+    ${counts.slice(0, isAll ? counts.length : SHOWN).map((one) => {
+      const value = own(one);
+      return html`<label key=${value}><input type="checkbox" checked=${chosen.includes(value)} onChange=${(event) => choose(value, event.target.checked)} />
+        <span dir="auto">${words(one)}</span><small>${number(one.count)}</small></label>`;
+    })}
+    ${counts.length > SHOWN && html`<button type="button" class="link" onClick=${() => setAll(!isAll)}>${t(isAll ? "fewer" : "all")}</button>`}
+  </fieldset>`;
+}
+
+/** Years as bars, or the months of a year, or the days of a month; a click narrows to one. */
+function Days({ facets, asked, change }) {
+  const { since } = asked.filters;
+  const isOne = since && since === asked.filters.until;
+  const depth = !isOne ? "years" : since.length === 4 ? "months" : "days";
+  const within = isOne ? since.slice(0, depth === "days" ? 7 : 4) : "";
+  const counts = facets[depth].counts.filter((one) => one.value.startsWith(within));
+  const most = Math.max(1, ...counts.map((one) => one.count));
+  const narrow = (value) => {
+    const { since: _, until: __, ...others } = asked.filters;
+    change({ filters: value ? { ...others, since: value, until: value } : others });
+  };
+  if (!counts.length) return null;
+  return html`<fieldset class="facet"><legend>${t("days")}</legend>
+    ${isOne && html`<button type="button" class="link" onClick=${() => narrow(since.length > 4 ? since.slice(0, since.length - 3) : null)}>← ${dayInWords(since)}</button>`}
+    <div class="bars">${counts.map(
+      (one) => html`<button key=${one.value} type="button" title=${`${dayInWords(one.value)}: ${number(one.count)}`}
+        aria-label=${`${dayInWords(one.value)}: ${number(one.count)}`} aria-pressed=${since === one.value} onClick=${() => narrow(one.value)}>
+        <span style=${{ height: `${Math.max(6, (100 * one.count) / most)}%` }}></span></button>`,
+    )}</div>
+    <div class="bars-ends"><small>${dayInWords(counts[0].value)}</small>${counts.length > 1 && html`<small>${dayInWords(counts.at(-1).value)}</small>`}</div>
+  </fieldset>`;
+}

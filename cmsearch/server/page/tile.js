@@ -1,0 +1,63 @@
+// One picture of a grid: what it is of, what is written in it, and how many are like it.
+
+import { html } from "./html.js";
+import { useEffect, useRef, useState } from "./vendor/hooks.js";
+import { thumbnail } from "./api.js";
+import { t } from "./strings.js";
+
+const FILMS = /\.(mp4|m4v|mov|webm|mkv|avi|ogv|mpe?g|gif|webp)$/i;
+
+/** Whether the file of a hit is a film. */
+export const isFilm = (hit) => FILMS.test(hit.path);
+
+const hasPicture = (hit) =>
+  hit.page !== null || (hit.start === null ? hit.modality === "image" || ["caption", "ocr"].includes(hit.kind) : isFilm(hit));
+
+/** The name of a file, without its folder. */
+export const nameOf = (hit) => hit.path.slice(hit.path.replaceAll("\\", "/").lastIndexOf("/") + 1);
+
+/** Seconds as 1:02:03. */
+export function clock(seconds) {
+  const whole = Math.floor(seconds);
+  const two = (value) => String(value).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+/** A picture that may be opened and chosen; grey while it isn't known. */
+export function Tile({ hit, place, x, y, w, h, isSelected, isActive, onOpen, onSelect }) {
+  const [isBare, setBare] = useState(false);
+  const opener = useRef(null);
+  useEffect(() => {
+    if (isActive) opener.current?.focus({ preventScroll: true });
+  }, [isActive, hit?.item]);
+  const style = { transform: `translate(${x}px, ${y}px)`, width: `${w}px`, height: `${h}px` };
+  if (!hit) return html`<div class="tile waiting" role="listitem" aria-busy="true" style=${style}></div>`;
+  const isText = hit.text !== null && hit.modality !== "image";
+  const noPicture = isBare || !hasPicture(hit);
+  const choose = (event) => {
+    event.stopPropagation();
+    onSelect(place, event.shiftKey);
+  };
+  return html`<div class=${`tile ${isSelected ? "chosen" : ""} ${isActive ? "active" : ""}`} role="listitem" style=${style}>
+    <button class="tile-open" type="button" ref=${opener} title=${hit.source} aria-label=${labelOf(hit)}
+      onClick=${(event) => (event.ctrlKey || event.metaKey || event.shiftKey ? choose(event) : onOpen(place))}>
+      ${noPicture
+        ? html`<span class="tile-words"><b>${nameOf(hit)}</b><span dir="auto">${hit.text ?? ""}</span></span>`
+        : html`<img src=${thumbnail(hit, 1.2 * Math.max(w, h) * Math.min(devicePixelRatio, 2))} alt="" draggable=${false} decoding="async" onError=${() => setBare(true)} />`}
+      ${!noPicture && isText && html`<span class="tile-line" dir="auto">${hit.text}</span>`}
+      ${badgeOf(hit) && html`<span class="tile-badge">${badgeOf(hit)}</span>`}
+      ${hit.copies.length > 0 && html`<span class="tile-stack" title=${t("alike", hit.copies.length)}>${hit.copies.length + 1}</span>`}
+    </button>
+    <button class="tile-choose" type="button" role="checkbox" aria-checked=${isSelected}
+      aria-label=${t("choose", nameOf(hit))} onClick=${choose}></button>
+  </div>`;
+}
+
+const labelOf = (hit) => [nameOf(hit), hit.text?.slice(0, 200), hit.taken?.slice(0, 10)].filter(Boolean).join(", ");
+
+function badgeOf(hit) {
+  if (hit.start !== null) return clock(hit.start);
+  if (hit.page !== null) return t("pageNumber", hit.page);
+  return null;
+}

@@ -1,0 +1,86 @@
+"""A true service and a true browser."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.chromium import found
+from tests.commands import cmsearch
+from tests.conftest import ROOT, shared
+from tests.e2e.server.conftest import answering
+from tests.processes import started
+
+OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = found()
+    if program is None:
+        pytest.skip("no Chromium is installed; CHROMIUM may name one")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=list(OPTIONS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of all of sample_data, indexed with lite."""
+
+    def write(folder: Path) -> None:
+        left_out = shutil.ignore_patterns(".cmsearch")
+        shutil.copytree(ROOT / "sample_data", folder, ignore=left_out, dirs_exist_ok=True)
+        result = cmsearch("index", folder, "--model", "lite")
+        assert result.returncode == 0, result.stderr
+
+    own = tmp_path_factory.mktemp("whole") / "sample_data"
+    return Path(shutil.copytree(shared("whole sample", write), own))
+
+
+@pytest.fixture(scope="session")
+def service(sample: Path) -> Iterator[str]:
+    """Where a service of that store answers."""
+    with started("serve", sample, "--port", "0", "--no-open") as process:
+        try:
+            yield answering(process)
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    made.set_default_timeout(20_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, service: str) -> Iterator[Page]:
+    """A tab that shows the page; nothing that it does may go wrong unseen."""
+    wrong: list[str] = []
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda said: wrong.append(said.text) if "Policy" in said.text else None)
+    opened.goto(service)
+    opened.wait_for_selector(".tile img")
+    yield opened
+    assert wrong == []
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait until JavaScript finds something true; the page's policy lets Playwright's own way not
+    run.
+    """
+    end = time.monotonic() + 20
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"never true: {expression}"
+        page.wait_for_timeout(20)
