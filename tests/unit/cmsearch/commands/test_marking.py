@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 import cmsearch
 from tests.commands import called
 
@@ -54,29 +52,18 @@ def test_marks_are_listed_by_query_and_target(folder: Path) -> None:
     assert {row[0] for row in told()} == {"red"}
 
 
-def test_nothing_is_listed_where_nothing_is_marked(folder: Path) -> None:
-    result = called("marks")
-    assert (result.stdout, result.stderr) == ("", "Nothing is marked.\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "says"),
-    [
-        ((1,), 2, "--right, --wrong or --clear"), (("--right",), 2, "RANKS"),
-        ((99, "--right"), 2, "There is no hit 99"), ((0, "--right"), 2, "0"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_meant_is_said(
-    folder: Path, arguments: tuple[str | int, ...], status: int, says: str
-) -> None:
-    called("search", "red")
-    result = called("mark", *arguments)
-    assert result.returncode == status and says in result.stderr
-    assert told() == []
-
-
-def test_without_a_search_there_is_nothing_to_mark(folder: Path) -> None:
+def test_what_cannot_be_meant_is_said(folder: Path) -> None:
     assert "There is no last search" in called("mark", 1, "--right").stderr
+    called("search", "red")
+    wrong: list[tuple[tuple[str | int, ...], str]] = [
+        ((1,), "--right, --wrong or --clear"), (("--right",), "RANKS"),
+        ((99, "--right"), "There is no hit 99"), ((0, "--right"), "0"),
+    ]  # fmt: skip
+    for arguments, says in wrong:
+        result = called("mark", *arguments)
+        assert result.returncode == 2 and says in result.stderr
+    assert called("marks").stderr == "Nothing is marked.\n"
+    assert told() == []
 
 
 def test_the_shell_marks_what_it_found(folder: Path) -> None:
