@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from cmsearch.common.files import open_file
 from cmsearch.media import moments
 from cmsearch.media.boxes import packet_in
 from cmsearch.media.camcorders import CAMCORDERS, recorded
-from cmsearch.media.exif import ORIGINAL, camera_name, place_in
+from cmsearch.media.exif import CHANGED, ORIGINAL, camera_name, place_in
 from cmsearch.media.moments import Instant
 from cmsearch.media.notes import Text, Written, distinct, names, rating_of, written_in
 from cmsearch.media.xmp import Packet, read_packet
@@ -40,7 +39,8 @@ _TEXTS = {
 _KEYWORDS = (f"{_APPLE}keywords", "keywords")
 _CREATORS = (f"{_APPLE}author", f"{_APPLE}artist", "author", "artist")
 _PLACES = (f"{_APPLE}location.name",)
-_TIMES = (f"{_APPLE}creationdate", "creation_time", "date_recorded", "date")
+_OF_STREAM = "creation_time of a stream"
+_TIMES = (f"{_APPLE}creationdate", "creation_time", "date_recorded", "date", _OF_STREAM)
 
 Tags = Mapping[str, str]
 
@@ -50,6 +50,8 @@ def noted_in(container: InputContainer, path: Path) -> tuple[Capture, Written]:
     it.
     """
     tags = {name.lower(): value for name, value in container.metadata.items()}
+    made = (one.metadata.get("creation_time", "") for one in container.streams)
+    tags[_OF_STREAM] = next(filter(_taken, made), "")
     packet = Packet()
     kind = container.format.name
     if kind.startswith("mov"):
@@ -74,6 +76,8 @@ def _capture(tags: Tags, packet: Packet) -> Capture:
         return Capture(taken.time, camera, north, east, moments.CONTAINER, taken.zone)
     if noted := next(filter(None, (moments.instant(packet.first(one)) for one in ORIGINAL)), None):
         return Capture(noted.time, camera, north, east, moments.XMP, noted.zone)
+    if changed := next(filter(None, (moments.instant(packet.first(one)) for one in CHANGED)), None):
+        return Capture(changed.time, camera, north, east, moments.CHANGED, changed.zone)
     return Capture(None, camera, north, east)
 
 
@@ -87,16 +91,10 @@ def _place(tags: Tags) -> tuple[float, float] | None:
 
 def _taken(value: str | None) -> Instant | None:
     """Local time: as it is noted with its zone, or for one in UTC, this machine's."""
-    try:
-        time = datetime.fromisoformat((value or "").strip())
-    except ValueError:
-        return None
-    if time.year < _FIRST or len((value or "").strip()) < len("2024-05-31"):
-        return None  # 1904 and 1970 are clocks that weren't set, and a year alone is no day
-    if time.tzinfo is not None and not time.utcoffset():
-        return Instant(moments.here(time.replace(tzinfo=None)))
-    zone = None if time.tzinfo is None else time.strftime("%z")
-    return moments.completed(Instant(time.replace(tzinfo=None)), zone=zone)
+    found = moments.instant(value) if value else None
+    if found is None or found.time.year < _FIRST:
+        return None  # 1904 and 1970 are clocks that weren't set
+    return Instant(moments.here(found.time)) if found.zone == "+00:00" else found
 
 
 def _written(tags: Tags, packet: Packet) -> Written:

@@ -28,16 +28,14 @@ _SHOT = ((0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012))
 """When it was taken, and when it became digital: the tags of the time, of the fraction of its
 second, and of its offset from UTC.
 """
-_TAKEN = (moments.EXIF, moments.XMP, moments.IPTC)
+_SOURCES = (moments.EXIF, moments.XMP, moments.IPTC)
 _SUB_SECONDS, _OFFSET = 0x9290, 0x9010
-ORIGINAL = (
-    *("exif:DateTimeOriginal", "photoshop:DateCreated"),
-    *("exif:DateTimeDigitized", "xmp:CreateDate"),
-)
+TAKEN = ("exif:DateTimeOriginal", "photoshop:DateCreated", "xmpDM:shotDate", "acdsee:datetime")
+ORIGINAL = (*TAKEN, "exif:DateTimeDigitized", "xmp:CreateDate")
 """When a picture was taken, or else made, in the order in which they count."""
 CHANGED = (
     *("exif:DateTime", "tiff:DateTime", "xmp:ModifyDate"),
-    *("Creation Time", "CreationTime", "creation time"),
+    *("Creation Time", "CreationTime", "creation time", "dc:date"),
 )
 """When a picture was made, or changed."""
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
@@ -86,7 +84,7 @@ def _best(found: list[tuple[Instant, str]]) -> tuple[Instant, str] | None:
     day = found[0][0].time
     if day != datetime.combine(day, time()):
         return found[0]
-    others = (one for one in found if one[1] in _TAKEN and one[0].time.date() == day.date())
+    others = (one for one in found if one[1] in _SOURCES and one[0].time.date() == day.date())
     return next((one for one in others if one[0].time > day), found[0])
 
 
@@ -110,10 +108,10 @@ def _written(sources: Sources) -> Iterator[tuple[str, Any, Any, Any]]:
     recorded = moments.IPTC, date_of(sources.records), None, None
     if sources.is_newer:
         yield recorded
-    for name in ORIGINAL[:2]:
+    for name in TAKEN:
         yield moments.XMP, _beside(sources, name), None, None
     yield recorded
-    for name in ORIGINAL[2:]:
+    for name in ORIGINAL[len(TAKEN) :]:
         yield moments.XMP, _beside(sources, name), None, None
     yield moments.IPTC, date_of(sources.records, DIGITAL), None, None
     changed = value_of(more, _SUB_SECONDS), value_of(more, _OFFSET)

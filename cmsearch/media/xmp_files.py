@@ -12,12 +12,10 @@ from cmsearch.common.files import read_file
 from cmsearch.common.kinds import ANEW, FileKind
 from cmsearch.errors import MediaError
 from cmsearch.media import moments
-from cmsearch.media.exif import ORIGINAL, place_in
+from cmsearch.media.exif import TAKEN, place_in
 from cmsearch.media.notes import captions, written_in
 from cmsearch.media.xmp import MAX_PACKET, Packet, read_packet
 from cmsearch.types import NO_NOTES, UNKNOWN_CAPTURE, Capture, Noted, Part, Reading, Skipped
-
-_TAKEN = ORIGINAL[:2]
 
 
 class XmpReader:
@@ -51,7 +49,7 @@ class XmpReader:
 def _capture(packet: Packet) -> Capture:
     """When and where it was, where a person or a program corrected it."""
     north, east = place_in(packet) or (None, None)
-    taken = next(filter(None, (moments.instant(packet.first(name)) for name in _TAKEN)), None)
+    taken = next(filter(None, (moments.instant(packet.first(name)) for name in TAKEN)), None)
     if taken is None:
         return Capture(None, None, north, east)
     return Capture(taken.time, None, north, east, moments.SIDECAR, taken.zone)

@@ -14,7 +14,7 @@ from cmsearch.media.audio import AudioReader
 from cmsearch.media.boxes import packet_in
 from cmsearch.media.video import VideoReader
 from cmsearch.media.xmp import MAX_PACKET
-from cmsearch.types import Noted, Notes, Part, Reading
+from cmsearch.types import Capture, Noted, Notes, Part, Reading
 from tests import films
 from tests.packets import alt, bag, packet
 
@@ -95,3 +95,38 @@ def test_the_keys_of_quicktime(tmp_path: Path) -> None:
     assert str(capture.taken) == "2019-05-06 07:08:09"
     assert (capture.zone, capture.source, capture.camera) == ("+09:00", "container", "Apple")
     assert capture.latitude == pytest.approx(35.6762)
+
+
+@pytest.mark.parametrize(
+    ("date", "taken", "zone"),
+    [
+        ("2019-05-06T07:08:09+0200", "2019-05-06 07:08:09", "+02:00"),
+        ("2019:05:06 07:08:09", "2019-05-06 07:08:09", None),
+        ("20190506", "2019-05-06 00:00:00", None),
+        ("2019", "None", None),
+        ("1904-01-01T00:00:00Z", "None", None),
+        ("yesterday", "None", None),
+    ],
+)
+def test_times_in_the_forms_of_programs(
+    date: str, taken: str, zone: str | None, tmp_path: Path
+) -> None:
+    (captions, _) = found(AudioReader(), recording(tmp_path / "a.m4a", title="A talk", date=date))
+    assert (str(captions[0].capture.taken), captions[0].capture.zone) == (taken, zone)
+
+
+def captured(path: Path, data: bytes) -> Capture:
+    path.write_bytes(data)
+    return next(one.capture for one in VideoReader().read(path, Reading(8)) if hasattr(one, "kind"))
+
+
+def test_a_film_may_say_when_it_was_made_in_its_streams_or_its_xmp_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    data = bytearray(films.film(["red"], metadata={"creation_time": "2019-05-06T07:08:09Z"}))
+    head = data.index(b"mvhd") + 8
+    data[head : head + 8] = bytes(8)
+    capture = captured(path, bytes(data))
+    assert (capture.source, str(capture.taken)[:4]) == ("container", "2019")
+    own = packet("", 'xmp:ModifyDate="2019-05-06T07:08:09"')
+    capture = captured(path, films.film(["red"]) + box(b"uuid", UUID + own))
+    assert (capture.source, str(capture.taken)) == ("changed", "2019-05-06 07:08:09")

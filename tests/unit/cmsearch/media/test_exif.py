@@ -11,10 +11,10 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import IFDRational
 
-from cmsearch.media.exif import completed, shot_of
+from cmsearch.media.exif import CHANGED, ORIGINAL, completed, shot_of
 from cmsearch.media.images import read_picture
 from cmsearch.media.sources import gathered
-from cmsearch.media.xmp import MAX_PACKET, read_packet
+from cmsearch.media.xmp import _SPACES, MAX_PACKET, read_packet
 from cmsearch.types import Capture
 
 
@@ -208,6 +208,24 @@ def test_a_time_in_xmp(style: str, attributes: str, elements: str) -> None:
         options = {"tiffinfo": {700: packet}}
     taken = saved(style, **options).taken
     assert taken is not None and taken.replace(microsecond=0) == DAY
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        *[(name, "xmp") for name in ORIGINAL],
+        *[(name, "changed") for name in CHANGED if ":" in name],
+        ("exif:GPSTimeStamp", "gps"),
+    ],
+)
+def test_every_property_of_xmp_with_a_time(name: str, source: str) -> None:
+    spaces = {prefix: uri for uri, prefix in _SPACES.items()}
+    prefix = name.partition(":")[0]
+    attributes = f'xmlns:{prefix}="{spaces[prefix]}" {name}="2019-05-06T07:08:09"'
+    if f"xmlns:{prefix}=" in XMP:
+        attributes = attributes.partition(" ")[2]
+    found = shot_of(gathered(Image.Exif(), {"xmp": XMP.format(attributes, "").encode()}))
+    assert (found.taken, found.source) == (DAY, source)
 
 
 def test_a_time_in_xmp_counts_before_that_of_the_last_edit() -> None:
