@@ -24,7 +24,7 @@ AHEAD = 200
 """Hits that a later page's search looks for at least, so that most pages are cut from what is there
 already.
 """
-MOST_CURSORS = 2_000
+MOST_CURSORS = 1_000
 UNUSED = 900.0
 """Seconds after which a cursor that nobody has used is forgotten."""
 MOST_BYTES = 256 * 2**20

@@ -16,7 +16,7 @@ from cmsearch.search.pages import Page, PageRequest
 from cmsearch.search.query.understanding import Understood
 from cmsearch.search.wire import applied_as_json
 from cmsearch.server import context
-from cmsearch.server.answers import HitPage
+from cmsearch.server.answers import Answer, HitPage
 from cmsearch.server.bodies import described, sent
 from cmsearch.server.located import located
 from cmsearch.server.problems import MEDIA_TYPE
@@ -47,7 +47,7 @@ HITS: dict[int | str, dict[str, Any]] = {
     responses=HITS,
     openapi_extra={"requestBody": SEARCH_BODY},
 )
-async def search(request: Request) -> dict[str, Any]:
+async def search(request: Request) -> Answer:
     """A page of the hits of a search, the best first; the body is JSON, or a form with it and
     files. With the `cursor` of a page alone it is the page after that.
     """
@@ -60,7 +60,7 @@ async def search(request: Request) -> dict[str, Any]:
 
 
 @router.get("/search", summary="Search by a text, as a link", responses=HITS)
-async def search_by_link(request: Request, link: Annotated[Link, Query()]) -> dict[str, Any]:
+async def search_by_link(request: Request, link: Annotated[Link, Query()]) -> Answer:
     """A page of the hits of a text, the best first; or the page after that of a `cursor`."""
     if link.cursor is not None:
         if set(request.query_params) - {"cursor", "store"}:
@@ -78,31 +78,32 @@ def understood(served: Served, body: SearchBody, files: Files) -> Understood:
     return Understood(query, where, ()) if body.literal else served.engine.understand(query, where)
 
 
-async def _first(request: Request, body: SearchBody, files: Files) -> dict[str, Any]:
+async def _first(request: Request, body: SearchBody, files: Files) -> Answer:
     own = context.of(request)
     served = own.stores.get(body.store)
     check_size(own, body.k)
 
-    def found(check: Check) -> dict[str, Any]:
+    def found(check: Check) -> Answer:
         begun = perf_counter()
         meant = understood(served, body, files)
         encoded = served.batching.encoded(meant.query)
         check()
         ranking = ranking_of(body.ranking)
         asked_for = PageRequest(encoded, body.target, meant.where, ranking, body.k, meant.applied)
-        return told(served, own.pages.first(served.engine, asked_for), begun)
+        # Written by the thread that found it: the one that answers everybody would take longer.
+        return Answer(told(served, own.pages.first(served.engine, asked_for), begun))
 
     return await own.work.run(request, found)
 
 
-async def _next(request: Request, cursor: str, store: str | None) -> dict[str, Any]:
+async def _next(request: Request, cursor: str, store: str | None) -> Answer:
     own = context.of(request)
     named = None if store is None else own.stores.get(store).engine
 
-    def found(_: Check) -> dict[str, Any]:
+    def found(_: Check) -> Answer:
         begun = perf_counter()
         page = own.pages.next(cursor, named)
-        return told(own.stores.of(page.engine), page, begun)
+        return Answer(told(own.stores.of(page.engine), page, begun))
 
     return await own.work.run(request, found)
 

@@ -185,3 +185,15 @@ def test_names_that_are_no_text_are_told(
     asked = {"store": folder.name, "query": "red", "filters": {"path": "b*"}, "target": "image"}
     answer = paging.post("/v1/search", json=asked)
     assert names(answer.json()) == ["b\udcff.png"]
+
+
+def test_another_model_that_begins_to_serve_goes_on(
+    paging: httpx.Client, folder: Path, index: Callable[[], None]
+) -> None:
+    page = first(paging, folder, k=50, target="image")
+    Indexer(folder, model="fake:shades", asr="none", ocr="none").run()
+    found = names(page)
+    while page["cursor"] is not None:
+        page = paging.post("/v1/search", json={"cursor": page["cursor"]}).json()
+        found += names(page)
+    assert sorted(found) == sorted(path.name for path in folder.glob("*.png"))
