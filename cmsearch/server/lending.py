@@ -1,6 +1,6 @@
 """The engines of a service, lent to its user's commands, which are warm where a service runs."""
 
-# Tested by tests/e2e/server/test_lending.py
+# Tested by tests/unit/cmsearch/server/test_lending.py
 
 from __future__ import annotations
 
