@@ -84,6 +84,12 @@ def test_a_token_has_to_be_shown(guarded: str) -> None:
         answer = httpx.get(f"{guarded}/v1/stores", headers=wrong)
         assert answer.status_code == 401
         assert "token" in answer.json()["detail"]
+        for method, path in (("POST", ""), ("GET", ""), ("DELETE", "/x"), ("GET", "/x/events")):
+            job = httpx.request(method, f"{guarded}/v1/index{path}", headers=wrong)
+            assert job.status_code == 401
+    assert httpx.get(f"{guarded}/v1/index", headers=right).json() == {"jobs": []}
+    foreign = {**right, "Origin": "http://elsewhere.example"}
+    assert httpx.post(f"{guarded}/v1/index", headers=foreign).status_code == 403
 
 
 def test_elsewhere_than_on_this_machine_it_is_called_by_its_name_and_by_addresses(
