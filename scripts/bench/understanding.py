@@ -69,7 +69,8 @@ def _wrong_places() -> Iterator[str]:
         (code,) = wanted.split(", ")[-1:]
         names = {place for one in found.applied if (place := one.place)}
         ours = {areas().get(name.rpartition(", ")[2].lower(), ("", ""))[0] for name in names}
-        if ours != {code} or (rest and str(found.query.parts[0].content) != rest):
+        is_right = ours == {code} or names == {wanted.rpartition(", ")[0]}
+        if not is_right or (rest and str(found.query.parts[0].content) != rest):
             yield text
 
 
