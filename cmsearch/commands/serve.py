@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import signal
@@ -127,9 +128,11 @@ def serve(
             click.echo(f"Answering at {address} until Ctrl-C.", err=True)
             if not stays_closed and _has_window():
                 click.launch(address)
-            # uvicorn sees to it first; what comes after this is to be done, too.
-            signal.signal(signal.SIGTERM, lambda *_: None)
-            uvicorn.Server(config).run(sockets=[sock])
+            server = uvicorn.Server(config)
+            # Before uvicorn sees to it, and after: what comes after this line is to be done, too.
+            signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
+            server.run(sockets=[sock])
+    gc.freeze()  # the process ends, and has a second's worth of objects to look through in vain
 
 
 def _answering_commands(meeting: Path | None, engines: Engines) -> AbstractContextManager[None]:
