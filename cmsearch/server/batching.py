@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from threading import Lock
+from threading import Condition
 from time import perf_counter
 
 from cmsearch.errors import CmsearchError
@@ -28,8 +28,8 @@ class Batching:
     def __init__(self, encode: Encode, most: int = MOST) -> None:
         self._encode = encode
         self._most = most
-        self._encoding = Lock()
-        self._coming = Lock()
+        self._changed = Condition()
+        self._is_encoding = False
         self._waiting: list[tuple[Query, Future[Encoded]]] = []
         self.sizes: Counter[int] = Counter()
         self.seconds = 0.0
@@ -37,19 +37,30 @@ class Batching:
     def encoded(self, query: Query) -> Encoded:
         """The query as vectors. Raises what encoding it by itself raises."""
         own: Future[Encoded] = Future()
-        with self._coming:
+        with self._changed:
             self._waiting.append((query, own))
         while not own.done():
-            with self._encoding:
-                if not own.done():
-                    self._next()
+            batch = self._next(own)
+            if batch:
+                try:
+                    self._answer(batch)
+                finally:
+                    with self._changed:
+                        self._is_encoding = False
+                        self._changed.notify_all()
         return own.result()
 
-    def _next(self) -> None:
-        with self._coming:
+    def _next(self, own: Future[Encoded]) -> Sequence[tuple[Query, Future[Encoded]]]:
+        """What waits, once nobody else encodes; nothing where `own` was encoded meanwhile."""
+        with self._changed:
+            # To wait for a lock would be to wait for the next batch, too, once the own is done.
+            self._changed.wait_for(lambda: own.done() or not self._is_encoding)
+            if own.done():
+                return ()
+            self._is_encoding = True
             batch = self._waiting[: self._most]
             del self._waiting[: self._most]
-        self._answer(batch)
+            return batch
 
     def _answer(self, batch: Sequence[tuple[Query, Future[Encoded]]]) -> None:
         try:

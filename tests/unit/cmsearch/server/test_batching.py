@@ -76,3 +76,31 @@ def test_what_nobody_foresaw_reaches_all_who_wait() -> None:
 
     with pytest.raises(RuntimeError, match="out of order"):
         Batching(encode).encoded(asked("a cat"))
+
+
+def test_who_is_done_waits_for_no_further_batch() -> None:
+    begun, go_on, last = Event(), Event(), Event()
+    sizes: list[int] = []
+
+    def encode(queries: Sequence[Query]) -> Any:
+        sizes.append(len(queries))
+        begun.set()
+        assert go_on.wait(30)
+        assert len(sizes) < 3 or last.wait(30)
+        return [query.parts[0].content for query in queries]
+
+    batching = Batching(encode, most=2)
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(batching.encoded, asked("0"))]
+        assert begun.wait(30)
+        for number in range(1, 4):  # in this order
+            done.append(pool.submit(batching.encoded, asked(str(number))))
+            while len(batching._waiting) < number:
+                pass
+        go_on.set()
+        try:
+            assert [one.result(20) for one in done[:3]] == ["0", "1", "2"]
+        finally:
+            last.set()
+        assert done[3].result(20) == "3"
+    assert sizes == [1, 2, 1]
