@@ -44,6 +44,9 @@ export async function stores() {
 /** The path of a hit's file in its folder. */
 export const pathOf = (hit) => hit.path.slice(folders.get(hit.store).replace(/[/\\]$/, "").length + 1);
 
+/** A path as a glob that means it alone. */
+export const literally = (path) => path.replace(/[[*?]/g, "[$&]");
+
 /** The address of the picture of a hit, about as large as `pixels`. */
 export const thumbnail = (hit, pixels) =>
   `v1/items/${hit.item}/thumbnail?${parameters({ store: hit.store, size: Math.min(Math.ceil(pixels), 2048) })}`;

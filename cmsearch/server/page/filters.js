@@ -1,7 +1,7 @@
 // What the results can be narrowed by, with how many each would leave.
 
 import { useEffect, useState } from "./vendor/hooks.js";
-import { ask, filtersOf, parameters } from "./api.js";
+import { ask, filtersOf, literally, parameters } from "./api.js";
 import { html } from "./html.js";
 import { dayInWords, number, t } from "./strings.js";
 
@@ -40,7 +40,7 @@ function chosenThen(before, value, isOn, isList) {
 }
 
 function valueOf(facet, { value, near }) {
-  if (facet === "folders") return `${value}/*`;
+  if (facet === "folders") return `${literally(value)}/*`;
   if (facet === "ratings") return `${value}..${value}`;
   if (facet === "towns" && near) return near.map((one) => Number(one).toFixed(4)).join(",");
   return value;

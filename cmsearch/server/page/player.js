@@ -1,7 +1,7 @@
 // A film or a recording with every hit on its time line, or the text of a document.
 
 import { useEffect, useRef, useState } from "./vendor/hooks.js";
-import { media, pathOf, search, thumbnail } from "./api.js";
+import { literally, media, pathOf, search, thumbnail } from "./api.js";
 import { isSearch } from "./asked.js";
 import { html } from "./html.js";
 import { t } from "./strings.js";
@@ -49,7 +49,7 @@ function useMoments(hit, asked) {
   useEffect(() => {
     if (!isSearch(asked)) return undefined;
     const stop = new AbortController();
-    const path = pathOf(hit).replace(/[[*?]/g, "[$&]");
+    const path = literally(pathOf(hit));
     search({ ...asked, filters: { ...asked.filters, path }, target: "any" }, { signal: stop.signal, size: 200, expand: true }).then(
       ({ hits }) => setMoments(apart(hits.filter((one) => one.start !== null))),
       () => {}, // the film plays without them
