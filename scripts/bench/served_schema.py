@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.builders import write_files, write_picture
-from tests.e2e.server.conftest import answering
-from tests.processes import faked, started
+from tests.e2e.server.conftest import serving_within
+from tests.processes import faked
 
 ALL = "examples,coverage,fuzzing"
 """Requests of the document's examples, on and beyond each bound of its schemas, and by chance."""
@@ -44,10 +44,8 @@ def serving(place: Path) -> Iterator[str]:
         write_picture(folder / f"{name}.png", name)
     write_files(folder, {"note.md": "A red house.\n", "page.html": "<p>The sea is blue.</p>"})
     faked("index", folder, "--model", "fake:colours", "--asr", "none")
-    with (place / "log").open("w") as log, started("serve", folder, "--port", "0") as service:
-        yield answering(service)
-        service.terminate()
-        log.write(service.communicate(timeout=30)[1])
+    with serving_within(folder) as address:
+        yield address
 
 
 def run(

@@ -13,7 +13,7 @@ import pytest
 
 from cmsearch.server.answers import Explained
 from tests.commands import called
-from tests.e2e.server.conftest import serving
+from tests.e2e.server.conftest import serving_within
 
 ASKED = "bee on a purple flower"
 
@@ -26,7 +26,7 @@ def item_of(client: httpx.Client, query: str, target: str = "image") -> int:
 @pytest.fixture(scope="module")
 def client(sample: Path) -> Iterator[httpx.Client]:
     """A service that has encoded no word beside others, by which the last digit differs."""
-    with serving(sample) as address, httpx.Client(base_url=address, timeout=60) as client:
+    with serving_within(sample) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield client
 
 

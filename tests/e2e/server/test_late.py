@@ -5,21 +5,27 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from cmsearch.common import stopping
 from cmsearch.server.app import make_app
 from cmsearch.server.settings import LOOPBACK, Settings
 from cmsearch.server.stores import open_stores
+from tests.e2e.server.conftest import running
 
 HURRIED = Settings(hosts=LOOPBACK, work_seconds=1e-6)
+
+
+@pytest.fixture(scope="module")
+def hurried(sample: Path) -> Iterator[TestClient]:
+    app = make_app(open_stores([sample]), HURRIED)
+    with TestClient(app, base_url="http://localhost") as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -34,31 +40,13 @@ HURRIED = Settings(hosts=LOOPBACK, work_seconds=1e-6)
     ],
 )
 def test_what_takes_too_long_is_a_problem(
-    sample: Path, method: str, path: str, given: dict[str, Any]
+    hurried: TestClient, method: str, path: str, given: dict[str, Any]
 ) -> None:
-    app = make_app(open_stores([sample]), HURRIED)
-    with TestClient(app, base_url="http://localhost") as client:
-        answer = client.request(method, path, **given)
+    answer = hurried.request(method, path, **given)
     assert answer.status_code == 503, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["retry-after"] == "1"
     assert "within 1e-06 seconds" in answer.json()["detail"]
-
-
-@contextmanager
-def running(app: Any) -> Iterator[tuple[str, int]]:
-    """Where an app answers that runs within this process."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield listener.getsockname()
-        finally:
-            server.should_exit = True
-            thread.join(60)
 
 
 def test_a_search_stops_once_its_client_has_left(

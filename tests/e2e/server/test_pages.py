@@ -13,8 +13,9 @@ import pytest
 import cmsearch
 from cmsearch.server.answers import HitPage
 from indexer import Indexer
-from tests.builders import write_files, write_scene
+from tests.builders import write_files, write_picture, write_scene
 from tests.e2e.server.conftest import serving
+from tests.processes import faked
 
 PICTURES = 120
 
@@ -49,9 +50,18 @@ def index(folder: Path) -> Iterator[Callable[[], None]]:
 
 
 @pytest.fixture(scope="module")
-def paging(folder: Path, index: object, sample: Path) -> Iterator[httpx.Client]:
-    """A client of a service of that folder and of the sample photographs."""
-    with serving(folder, sample) as address, httpx.Client(base_url=address, timeout=60) as client:
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture in an index of its own."""
+    place = tmp_path_factory.mktemp("paged") / "other"
+    write_picture(place / "red.png", "red")
+    faked("index", place, "--model", "fake:colours")
+    return place
+
+
+@pytest.fixture(scope="module")
+def paging(folder: Path, index: object, other: Path) -> Iterator[httpx.Client]:
+    """A client of a service of that folder and of another one."""
+    with serving(folder, other) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield client
 
 
@@ -110,7 +120,7 @@ def test_links_have_filters(paging: httpx.Client, folder: Path) -> None:
         ({"cursor": "x" * 201}, 422, "cursor"),
         ({"cursor": "x", "query": "red"}, 400, "alone"),
         ({"cursor": "x", "k": 20}, 400, "alone"),
-        ({"cursor": "x", "store": "other"}, 404, "no store 'other'"),
+        ({"cursor": "x", "store": "none"}, 404, "no store 'none'"),
     ],
 )
 def test_cursors_that_nobody_knows_are_problems(
@@ -128,7 +138,7 @@ def test_cursors_that_nobody_knows_are_problems(
 
 def test_a_cursor_is_of_one_store(paging: httpx.Client, folder: Path) -> None:
     cursor = first(paging, folder, k=5)["cursor"]
-    answer = paging.post("/v1/search", json={"cursor": cursor, "store": "sample_data"})
+    answer = paging.post("/v1/search", json={"cursor": cursor, "store": "other"})
     assert answer.status_code == 410
     assert "another index" in answer.json()["detail"]
     sent = paging.post("/v1/search", data={"request": f'{{"cursor": "{cursor}"}}'},
@@ -137,7 +147,7 @@ def test_a_cursor_is_of_one_store(paging: httpx.Client, folder: Path) -> None:
 
 
 def test_a_link_says_what_to_search_for(paging: httpx.Client) -> None:
-    answer = paging.get("/v1/search", params={"store": "sample_data"})
+    answer = paging.get("/v1/search", params={"store": "other"})
     assert answer.status_code == 400 and "`q`" in answer.json()["detail"]
 
 
