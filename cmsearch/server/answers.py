@@ -43,7 +43,10 @@ class Line(_Told):
 
     text: str
     score: float
-    box: list[float] = Field(description="Left, top, right and bottom, as shares of the picture.")
+    box: list[float] = Field(
+        description="Its four corners, each as x and y in shares of the picture's width and height,"
+        " from the upper left of the text on, clockwise."
+    )
     page: int
 
 

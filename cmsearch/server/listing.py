@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from cmsearch.search.listing import MOST
 from cmsearch.server import context
@@ -25,6 +25,14 @@ class Part(Filters):
     order: Literal["newest", "oldest"] = "newest"
     offset: int = Field(0, ge=0, lt=2**31)
     limit: int = Field(100, ge=1, le=MOST)
+
+
+class Picked(BaseModel):
+    """Items by their numbers."""
+
+    model_config = ConfigDict(extra="forbid")
+    store: str | None = Field(None, max_length=255)
+    items: list[Annotated[int, Field(ge=1, lt=2**63)]] = Field(max_length=MOST, examples=[[1, 2]])
 
 
 @router.get("/items", summary="The files, by when they were taken")
@@ -50,5 +58,20 @@ async def listing(request: Request, part: Annotated[Part, Query()]) -> dict[str,
             "offset": listed.offset,
             "hits": [hit_in(served, hit) for hit in listed.hits],
         }
+
+    return await own.work.run(request, found)
+
+
+@router.post("/picked", summary="Items by their numbers, as hits")
+async def of_numbers(request: Request, body: Picked) -> dict[str, Any]:
+    """Hits without score and relevance, such as the copies that were folded into a hit of a search,
+    in the order asked for; those that are gone are missing.
+    """
+    own = context.of(request)
+    served = own.stores.get(body.store)
+
+    def found(_: Any) -> dict[str, Any]:
+        hits = served.engine.picked(body.items)
+        return {"store": served.name, "hits": [hit_in(served, hit) for hit in hits]}
 
     return await own.work.run(request, found)

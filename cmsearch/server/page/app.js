@@ -20,6 +20,7 @@ const page = makeStore({
   results: NO_RESULTS,
   stores: [],
   selected: new Set(),
+  behind: new Map(),
   active: null,
   open: null,
   hasFilters: innerWidth >= 1100 && matchMedia("(hover: hover)").matches,
@@ -39,7 +40,7 @@ function change(some, { now = true, replace = false } = {}) {
 }
 
 function begin() {
-  page.set({ selected: new Set() });
+  page.set({ selected: new Set(), behind: new Map() });
   loading.begin(page.get().asked).then(() => scrollTo({ top: 0, behavior: "instant" }));
 }
 
@@ -91,6 +92,20 @@ function select(place, isRange) {
   page.set({ selected: next });
 }
 
+/** Choose one that stands behind a result, or not. */
+function choose(hit) {
+  const { selected, behind } = page.get();
+  const next = new Set(selected);
+  if (!next.delete(hit.item)) next.add(hit.item);
+  page.set({ selected: next, behind: new Map(behind).set(hit.item, hit) });
+}
+
+/** The results that are chosen, and what is chosen behind them. */
+function chosenOf({ results, selected, behind }) {
+  const found = new Map([...results.hits.filter(Boolean), ...behind.values()].map((hit) => [hit.item, hit]));
+  return [...selected].map((item) => found.get(item)).filter(Boolean);
+}
+
 /** What the palette offers. */
 function acts() {
   const { asked, stores: found, hasFilters } = page.get();
@@ -133,7 +148,7 @@ function App() {
   const Help = useLater(state.sheet === "help", () => import("./sheet.js"), "Help");
   const Palette = useLater(state.sheet === "palette", () => import("./sheet.js"), "Palette");
   const Selection = useLater(state.selected.size > 0, () => import("./selection.js"), "Selection");
-  const chosen = state.results.hits.filter((hit) => hit && state.selected.has(hit.item));
+  const chosen = state.selected.size ? chosenOf(state) : [];
   const Viewer = useLater(state.open !== null, () => import("./viewer.js"), "Viewer");
   return html`
     <header class="top">
@@ -155,7 +170,8 @@ function App() {
     ${Palette && state.sheet === "palette" && html`<${Palette} acts=${acts()} close=${() => shut("palette")} />`}
     ${isOver && html`<div class="drop" aria-hidden="true">${t("drop")}</div>`}
     ${Viewer && state.open !== null && html`<${Viewer} results=${state.results} place=${state.open} asked=${state.asked}
-      go=${(place) => page.set({ open: place, active: place })} close=${shutViewer} change=${change} />`}`;
+      go=${(place) => page.set({ open: place, active: place })} close=${shutViewer} change=${change}
+      selected=${state.selected} choose=${choose} />`}`;
 }
 
 /** The results that are relevant enough: all, unless the slider says otherwise. */

@@ -7,8 +7,8 @@ import { html } from "./html.js";
 import { number, t } from "./strings.js";
 import { clock, nameOf } from "./tile.js";
 
-/** What is known of a hit; `draw` shows a drawing in place of its picture. */
-export function Panel({ hit, asked, change, drawn, draw, leave }) {
+/** What is known of a hit; `draw` shows a drawing in place of its picture, `light` marks a line of text in it. */
+export function Panel({ hit, asked, change, drawn, draw, lit, light, leave }) {
   const why = useWhy(hit, asked);
   const to = (some) => (leave(), change(some));
   const alike = (sign) => to({ parts: [...asked.parts, { item: hit.item, sign, weight: 1 }], order: "relevance" });
@@ -25,7 +25,8 @@ export function Panel({ hit, asked, change, drawn, draw, leave }) {
       ${["people", "keywords", "labels"].map((name) => hit[name].length > 0 && html`<${Row} key=${name} name=${t(name)}>
         ${hit[name].map((one) => html`<button key=${one} type="button" class="tag" dir="auto" onClick=${() => filter(name, one)}>${one}</button>`)}</${Row}>`)}
     </dl>
-    ${hit.lines.length > 0 && html`<section><h3>${t("written")}</h3>${hit.lines.map((line) => html`<p class="line" dir="auto">${line.text}</p>`)}</section>`}
+    ${hit.lines.length > 0 && html`<section><h3>${t("written")}</h3>${hit.lines.map((line, i) => html`<button key=${i} type="button" class="line" dir="auto" aria-pressed=${i === lit}
+      title=${t("showLine")} onClick=${() => light(i === lit ? null : i)}>${line.text}</button>`)}</section>`}
     <div class="panel-acts">
       <button type="button" class="plain main" onClick=${() => alike("more")}>${t("moreLike")}</button>
       <button type="button" class="plain" onClick=${() => alike("less")}>${t("lessLike")}</button>

@@ -151,7 +151,7 @@ export class Loading {
 }
 
 /** Give hits the sizes of their pictures, so that nothing moves when these come. */
-async function sized(hits, signal) {
+export async function sized(hits, signal) {
   if (!hits.length) return;
   const { sizes } = await ask("v1/sizes", { signal, body: { store: hits[0].store, items: hits.map((hit) => hit.item) } });
   hits.forEach((hit, place) => ([hit.width, hit.height] = sizes[place] ?? []));

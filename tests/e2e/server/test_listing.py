@@ -24,3 +24,14 @@ def test_filters_and_targets_are_those_of_a_search(client: httpx.Client) -> None
         answer = client.get("/v1/items", params=wrong)
         assert answer.status_code in (400, 422), wrong
         assert answer.json()["detail"]
+
+
+def test_items_are_given_as_hits_by_their_numbers(client: httpx.Client) -> None:
+    hits = client.get("/v1/items", params={"limit": 3}).json()["hits"]
+    wanted = [hits[2]["item"], 2**62, hits[0]["item"]]
+    found = client.post("/v1/picked", json={"items": wanted}).json()
+    assert [one["item"] for one in found["hits"]] == [wanted[0], wanted[2]]
+    assert found["hits"][1]["path"] == hits[0]["path"]
+    for wrong in ({}, {"items": [0]}, {"items": [2**63]}, {"items": [1] * 1001}):
+        answer = client.post("/v1/picked", json=wrong)
+        assert answer.status_code in (400, 422), wrong

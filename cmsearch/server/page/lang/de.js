@@ -74,6 +74,7 @@ export default {
   place: "Ort",
   size: "Größe",
   written: "Steht darin",
+  showLine: "Im Bild markieren",
   moreLike: "Mehr davon",
   lessLike: "Weniger davon",
   why: "Warum es gefunden wurde",

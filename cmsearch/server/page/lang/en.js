@@ -74,6 +74,7 @@ export default {
   place: "Place",
   size: "Size",
   written: "Written in it",
+  showLine: "Mark it in the picture",
   moreLike: "More like this",
   lessLike: "Less like this",
   why: "Why it was found",

@@ -1,0 +1,29 @@
+// Boxes on a picture, which are zoomed with it: lines of text in it, and words of a page.
+
+import { render } from "./vendor/preact.js";
+import { html } from "./html.js";
+
+/**
+ * Draw boxes on the picture of a slide, the one at `lit` so that it stands out.
+ *
+ * A box has its four corners as x and y in shares of the picture's width and height.
+ */
+export function mark(slide, boxes, lit) {
+  let place = slide.container.querySelector(":scope > .marks");
+  if (!place) {
+    place = document.createElement("div");
+    place.className = "marks";
+    slide.container.append(place);
+    fit(slide, slide.content.displayedImageWidth, slide.content.displayedImageHeight);
+  }
+  const drawn = boxes.map(
+    ({ box }, i) => html`<polygon key=${i} class=${i === lit ? "lit" : ""} points=${box.join(" ")} vector-effect="non-scaling-stroke" />`,
+  );
+  render(html`<svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">${drawn}</svg>`, place);
+}
+
+/** Make the boxes of a slide as large as its picture is drawn. */
+export function fit(slide, width, height) {
+  const place = slide.container.querySelector(":scope > .marks");
+  if (place) Object.assign(place.style, { width: `${width}px`, height: `${height}px` });
+}

@@ -1,0 +1,103 @@
+"""What stands in and behind a result: lines of text, near-duplicates."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import BrowserContext, Page, expect
+
+from cmsearch.models.ocr import rapid
+from tests.commands import cmsearch
+from tests.e2e.page.conftest import until
+from tests.e2e.server.conftest import answering
+from tests.processes import ROOT, started
+from tests.signs import sign
+
+PHOTOS = ROOT / "sample_data" / "photos"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cat in three sizes and a sign, indexed with the text in them, if it can be read."""
+    place = tmp_path_factory.mktemp("more") / "own"
+    place.mkdir()
+    shutil.copy(PHOTOS / "tabby_cat.jpg", place)
+    with Image.open(PHOTOS / "tabby_cat.jpg") as picture:
+        for share in (2, 3):
+            picture.resize((picture.width // share, picture.height // share)).save(
+                place / f"cat{share}.png"
+            )
+    sign("GOLDEN HARBOUR", "quiet museum").save(place / "sign.png")
+    texts = "auto" if rapid.is_installed() else "none"
+    result = cmsearch("index", place, "--model", "lite", "--ocr", texts)
+    assert result.returncode == 0, result.stderr
+    return place
+
+
+@pytest.fixture(scope="module")
+def service(folder: Path) -> Iterator[str]:
+    """Where a service of that folder answers."""
+    with started("serve", folder, "--port", "0", "--no-open") as process:
+        try:
+            yield answering(process)
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+@pytest.mark.skipif(not rapid.is_installed(), reason="the extra ocr isn't installed")
+def test_lines_of_text_are_marked_and_zoomed_with_the_picture(page: Page, service: str) -> None:
+    page.goto(f"{service}/?q=golden+harbour")
+    page.locator("button[title='sign.png']").click()
+    line = page.get_by_role("button", name="GOLDEN HARBOUR")
+    line.click()
+    lit = page.locator(".marks .lit")
+    expect(lit).to_have_count(1)
+    expect(page.locator(".marks polygon")).to_have_count(2)
+    picture = page.locator(".pswp__img:not(.pswp__img--placeholder)").first
+
+    def share() -> list[float]:
+        outer, inner = picture.bounding_box(), lit.bounding_box()
+        assert outer and inner
+        return [(inner["y"] - outer["y"]) / outer["height"], inner["width"] / outer["width"]]
+
+    before = share()
+    assert before[0] == pytest.approx(20 / 180, abs=0.06)
+    page.locator(".stage").dblclick(position={"x": 300, "y": 300})
+    page.wait_for_timeout(500)
+    assert share() == pytest.approx(before, abs=0.03)
+    line.click()
+    expect(lit).to_have_count(0)
+
+
+def test_a_stack_opens_and_each_of_it_is_seen_and_chosen(page: Page, service: str) -> None:
+    page.goto(f"{service}/?q=a+tabby+cat")
+    expect(page.locator(".tile-stack").first).to_have_text("3")
+    page.locator(".tile-stack").first.click()
+    strip = page.get_by_role("group", name="2 more that are alike")
+    expect(strip.get_by_role("button")).to_have_count(3)
+    strip.get_by_role("button", name="cat3.png").click()
+    dialog = page.get_by_role("dialog", name="cat3.png")
+    expect(dialog.get_by_role("complementary")).to_contain_text("150 × 100")
+    until(
+        page, "document.querySelector('.pswp__item[aria-hidden=false] img')?.src.includes('media')"
+    )
+    strip.get_by_role("checkbox", name="Choose cat2.png").click()
+    strip.get_by_role("checkbox", name="Choose cat3.png").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("toolbar")).to_contain_text("2 chosen")
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A tab, in which nothing may go wrong unseen."""
+    wrong: list[str] = []
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda said: wrong.append(said.text) if "Policy" in said.text else None)
+    yield opened
+    assert wrong == []
