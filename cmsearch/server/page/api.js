@@ -19,7 +19,7 @@ export async function ask(path, { signal, body, method } = {}) {
   });
   if (answer.status === 401) location.assign("login");
   const told = answer.headers.get("content-type")?.includes("json") ? await answer.json() : null;
-  if (!answer.ok) throw new Problem(told?.detail ?? answer.statusText, answer.status);
+  if (!answer.ok) throw Object.assign(new Problem(told?.detail ?? answer.statusText, answer.status), { job: told?.job });
   return told;
 }
 

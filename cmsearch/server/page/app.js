@@ -26,6 +26,8 @@ const page = makeStore({
   hasFilters: innerWidth >= 1100 && matchMedia("(hover: hover)").matches,
   sheet: null,
   note: null,
+  job: null,
+  version: 0,
 });
 const loading = new Loading((results) => page.set({ results }));
 let waiting = 0;
@@ -106,6 +108,24 @@ function chosenOf({ results, selected, behind }) {
   return [...selected].map((item) => found.get(item)).filter(Boolean);
 }
 
+/** Bring the index up to date, and show what is new. */
+async function update() {
+  if (page.get().job?.state === "running") return;
+  try {
+    const indexing = await import("./indexing.js");
+    const job = await indexing.update(page.get().asked.store, (told) => page.set({ job: told }));
+    say(indexing.wordsOf(job));
+    if (!indexing.hasChanged(job)) return;
+    page.set({ stores: await stores(), version: page.get().version + 1 });
+    await loading.begin(page.get().asked);
+  } catch (error) {
+    page.set({ job: null });
+    say(error.message);
+  }
+}
+
+const stopUpdate = async () => (await import("./indexing.js")).stop(page.get().job).catch((error) => say(error.message));
+
 /** What the palette offers. */
 function acts() {
   const { asked, stores: found, hasFilters } = page.get();
@@ -115,6 +135,7 @@ function acts() {
     ...["newest", "oldest", ...(isSearch(asked) ? ["relevance"] : [])].map((order) => [`${t("order")}: ${t(order)}`, () => change({ order })]),
     ...TARGETS.map((target) => [`${t("kind")}: ${t(target)}`, () => change({ target })]),
     ...(found.length > 1 ? found.map(({ name }) => [`${t("store")}: ${name}`, () => change({ store: name, filters: {} })]) : []),
+    [t("update"), update],
     [t("keyHelp"), () => page.set({ sheet: "help" })],
   ];
 }
@@ -147,6 +168,7 @@ function App() {
   });
   const Help = useLater(state.sheet === "help", () => import("./sheet.js"), "Help");
   const Palette = useLater(state.sheet === "palette", () => import("./sheet.js"), "Palette");
+  const Skipped = useLater(state.sheet === "skipped", () => import("./indexing.js"), "Skipped");
   const Selection = useLater(state.selected.size > 0, () => import("./selection.js"), "Selection");
   const chosen = state.selected.size ? chosenOf(state) : [];
   const Viewer = useLater(state.open !== null, () => import("./viewer.js"), "Viewer");
@@ -154,10 +176,11 @@ function App() {
     <header class="top">
       <${SearchBar} asked=${state.asked} stores=${state.stores} change=${change} withFiles=${withFiles} say=${say}
         hasFilters=${state.hasFilters} toggleFilters=${() => page.set({ hasFilters: !state.hasFilters })} />
-      <${Status} asked=${state.asked} results=${state.results} change=${change} />
+      <${Status} asked=${state.asked} results=${state.results} change=${change} job=${state.job} update=${update} stop=${stopUpdate}
+        showSkipped=${() => page.set({ sheet: "skipped" })} />
     </header>
     <div class="middle">
-      ${state.hasFilters && html`<${Filters} asked=${state.asked} change=${change} />`}
+      ${state.hasFilters && html`<${Filters} key=${state.version} asked=${state.asked} change=${change} />`}
       <main aria-busy=${state.results.status === "loading"}>
         <${Grid} results=${shown(state)} need=${need} selected=${state.selected} active=${state.active}
           onOpen=${(place) => page.set({ open: place, active: place })} onSelect=${select} onActive=${(active) => page.set({ active })} />
@@ -168,6 +191,7 @@ function App() {
     <div class="note" role="status">${state.note}</div>
     ${Help && state.sheet === "help" && html`<${Help} close=${() => shut("help")} />`}
     ${Palette && state.sheet === "palette" && html`<${Palette} acts=${acts()} close=${() => shut("palette")} />`}
+    ${Skipped && state.sheet === "skipped" && html`<${Skipped} job=${state.job} close=${() => shut("skipped")} />`}
     ${isOver && html`<div class="drop" aria-hidden="true">${t("drop")}</div>`}
     ${Viewer && state.open !== null && html`<${Viewer} results=${state.results} place=${state.open} asked=${state.asked}
       go=${(place) => page.set({ open: place, active: place })} close=${shutViewer} change=${change}

@@ -43,7 +43,8 @@ export function Palette({ acts, close }) {
   </dialog>`;
 }
 
-function useModal() {
+/** A reference to a `dialog` that opens as it is drawn. */
+export function useModal() {
   const dialog = useRef(null);
   useEffect(() => {
     dialog.current.showModal();

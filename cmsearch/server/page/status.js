@@ -2,13 +2,14 @@
 
 import { isSearch } from "./asked.js";
 import { html } from "./html.js";
-import { Choice } from "./search-bar.js";
+import { Choice, Icon } from "./search-bar.js";
 import { t } from "./strings.js";
 
+const AGAIN = "M19 5v5h-5M5 19v-5h5M18.5 10a7 7 0 0 0-12-2.5M5.5 14a7 7 0 0 0 12 2.5";
 const ORDERS = ["relevance", "newest", "oldest"];
 
 /** How many there are, in which order, and what to do where there are none. */
-export function Status({ asked, results, change }) {
+export function Status({ asked, results, change, job, update, stop, showSkipped }) {
   const orders = isSearch(asked) ? ORDERS : ORDERS.slice(1);
   const order = isSearch(asked) || asked.order !== "relevance" ? asked.order : "newest";
   return html`<div class="status">
@@ -19,8 +20,21 @@ export function Status({ asked, results, change }) {
     )}
     ${results.isSearch && html`<input class="least" type="range" min="0" max="0.95" step="0.05" value=${asked.least}
       aria-label=${t("least")} title=${t("least")} onInput=${(event) => change({ least: Number(event.target.value) }, { now: false })} />`}
+    <${Indexed} job=${job} update=${update} stop=${stop} showSkipped=${showSkipped} />
     <${Choice} label=${t("order")} value=${order} values=${orders.map((one) => [one, t(one)])} choose=${(value) => change({ order: value })} />
   </div>`;
+}
+
+/** How far an index is brought up to date, and what was left out; or the button that begins it. */
+function Indexed({ job, update, stop, showSkipped }) {
+  const isRunning = job?.state === "running";
+  const { done = 0, total = 0 } = job?.progress ?? {};
+  const skipped = isRunning ? 0 : job?.leftOut ?? 0;
+  return html`${isRunning && html`<span class="job"><progress aria-label=${t("updating")} max=${total || undefined} value=${total ? done : undefined}></progress>
+      ${t("updating")}${total ? ` ${t("ofAll", done, total)}` : ""}
+      <button type="button" class="link" onClick=${stop}>${t("stop")}</button></span>`}
+    ${skipped > 0 && html`<button type="button" class="link" onClick=${showSkipped}>${t("leftOut", skipped)}</button>`}
+    ${!isRunning && html`<button type="button" class="round update" title=${t("update")} aria-label=${t("update")} onClick=${update}><${Icon} path=${AGAIN} /></button>`}`;
 }
 
 function wordsOf(asked, { status, error, total, hits, doubtful, isSearch: wasSearch }) {

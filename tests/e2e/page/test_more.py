@@ -1,4 +1,4 @@
-"""What stands in and behind a result: lines of text, near-duplicates."""
+"""What stands in and behind a result, and what is new: lines of text, copies, indexing."""
 
 from __future__ import annotations
 
@@ -90,6 +90,26 @@ def test_a_stack_opens_and_each_of_it_is_seen_and_chosen(page: Page, service: st
     strip.get_by_role("checkbox", name="Choose cat3.png").click()
     page.keyboard.press("Escape")
     expect(page.get_by_role("toolbar")).to_contain_text("2 chosen")
+
+
+def test_what_is_new_is_indexed_from_the_page_and_found(
+    page: Page, service: str, folder: Path
+) -> None:
+    page.goto(f"{service}/?q=a+honey+bee")
+    page.locator(".tile img").first.wait_for()
+    expect(page.locator("button[title='bee.jpg']")).to_have_count(0)
+    shutil.copy(PHOTOS / "honey_bee.jpg", folder / "bee.jpg")
+    (folder / "<img src=x onerror=alert(1)>.jpg").write_bytes(b"no picture")
+    page.get_by_role("button", name="Bring up to date").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    first = page.get_by_role("listitem").first.get_by_role("button").first
+    expect(first).to_have_attribute("title", "bee.jpg", timeout=60_000)
+    page.get_by_role("button", name="1 file left out").click()
+    sheet = page.get_by_role("dialog", name="1 file left out")
+    expect(sheet).to_contain_text("<img src=x onerror=alert(1)>.jpg")
+    expect(sheet).to_contain_text("not a picture")
+    page.keyboard.press("Escape")
+    expect(sheet).to_have_count(0)
 
 
 @pytest.fixture
