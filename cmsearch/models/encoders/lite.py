@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -86,9 +86,12 @@ class LiteEncoder:
         rows, words = [text.ids for text in batch], [_weighed(text) for text in batch]
         if role is Role.DOCUMENT:  # many batches are encoded at once as it is
             return Encoding(self._sentences(rows), *self._words.of(words, _most(role)))
-        vectors = self._helpers.submit(self._sentences, rows)
-        tokens, weights = self._words.of(words, _most(role), self._prompted_at_once)
-        return Encoding(vectors.result(), tokens, weights)
+        # Somebody waits for a query. Threads that stayed would keep the process from its end.
+        with ThreadPoolExecutor(1 + cpu_count(), thread_name_prefix="cmsearch-lite") as pool:
+            vectors = pool.submit(self._sentences, rows)
+            prompted = partial(self._prompted_at_once, pool)
+            tokens, weights = self._words.of(words, _most(role), prompted)
+            return Encoding(vectors.result(), tokens, weights)
 
     def words(self, batch: Sequence[Words], role: Role) -> list[list[str]]:
         """The word that each token of n prepared texts stands for."""
@@ -125,16 +128,13 @@ class LiteEncoder:
         vectors: FloatArray = self._sessions.run("text", *pad(rows))[0]
         return vectors
 
-    @cached_property
-    def _helpers(self) -> ThreadPoolExecutor:
-        """Threads that share the work of a query, for which somebody waits."""
-        return ThreadPoolExecutor(cpu_count(), thread_name_prefix="cmsearch-lite")
-
-    def _prompted_at_once(self, words: Sequence[tuple[int, ...]]) -> FloatArray:
+    def _prompted_at_once(
+        self, pool: ThreadPoolExecutor, words: Sequence[tuple[int, ...]]
+    ) -> FloatArray:
         """As `_prompted`, a share of the words on each processor."""
         size = min(_PROMPTS, -(-len(words) // cpu_count()))
         pages = [words[at : at + size] for at in range(0, len(words), size)]
-        return np.concatenate(list(self._helpers.map(self._prompted, pages)))
+        return np.concatenate(list(pool.map(self._prompted, pages)))
 
     def _prompted(self, words: Sequence[tuple[int, ...]]) -> FloatArray:
         """The vectors `(n, dim)` of words, given as their pieces, each in the prompt."""
