@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.builders import write_picture
-from tests.commands import cmsearch
+from tests.commands import called
 from tests.e2e.server.conftest import answering
 from tests.processes import faked, started
 
@@ -68,12 +68,15 @@ def test_bodies_are_bounded(address: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def guarded(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a service answers that asks for a token."""
-    file = tmp_path_factory.mktemp("token") / "token.txt"
-    file.write_text(TOKEN)
-    with started("serve", sample, "--port", "0", "--token-file", file) as service:
-        yield answering(service)
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a service answers that other machines could ask, which asks for a token."""
+    place = tmp_path_factory.mktemp("guarded")
+    write_picture(place / "folder" / "red.png", "red")
+    faked("index", place / "folder", "--model", "fake:colours")
+    (place / "token").write_text(TOKEN)
+    line = ("serve", place / "folder", "--port", "0", "--host", "0.0.0.0")
+    with started(*line, "--token-file", place / "token") as service:
+        yield answering(service).replace("0.0.0.0", "127.0.0.1")
 
 
 def test_a_token_has_to_be_shown(guarded: str) -> None:
@@ -93,22 +96,17 @@ def test_a_token_has_to_be_shown(guarded: str) -> None:
 
 
 def test_elsewhere_than_on_this_machine_it_is_called_by_its_name_and_by_addresses(
-    tmp_path: Path,
+    guarded: str,
 ) -> None:
-    write_picture(tmp_path / "red.png", "red")
-    faked("index", tmp_path, "--model", "fake:colours")
-    (tmp_path / "token").write_text(TOKEN)
-    line = ("serve", tmp_path, "--port", "0", "--host", "0.0.0.0")
-    with started(*line, "--token-file", tmp_path / "token") as service:
-        address = answering(service).replace("0.0.0.0", "127.0.0.1")
-        right = {"Authorization": f"Bearer {TOKEN}"}
-        own = socket.gethostname().partition(".")[0]
+    right = {"Authorization": f"Bearer {TOKEN}"}
+    own = socket.gethostname().partition(".")[0]
+    with httpx.Client(base_url=guarded) as client:
         for host in (own.upper(), f"{own}.local:80", "192.168.1.7:80", "[fd00::7]", "localhost"):
-            answer = httpx.get(f"{address}/v1/stores", headers={**right, "Host": host})
+            answer = client.get("/v1/stores", headers={**right, "Host": host})
             assert answer.status_code == 200, host
-            assert httpx.get(f"{address}/v1/stores", headers={"Host": host}).status_code == 401
+            assert client.get("/v1/stores", headers={"Host": host}).status_code == 401
         for host in ("evil.example", f"{own}.evil", "192.168.1.7.evil", "1.2.3", "[::1%25x]"):
-            answer = httpx.get(f"{address}/v1/stores", headers={**right, "Host": host})
+            answer = client.get("/v1/stores", headers={**right, "Host": host})
             assert answer.status_code == 421, host
 
 
@@ -131,10 +129,10 @@ def test_a_place_that_is_taken_and_a_token_that_is_short(sample: Path, tmp_path:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        done = cmsearch("serve", sample, "--port", taken.getsockname()[1])
+        done = called("serve", sample, "--port", taken.getsockname()[1])
     assert done.returncode == 1
     assert "Nothing can listen" in done.stderr
     (tmp_path / "short").write_text("x")
-    done = cmsearch("serve", sample, "--token-file", tmp_path / "short")
+    done = called("serve", sample, "--token-file", tmp_path / "short")
     assert done.returncode == 1
     assert "too short" in done.stderr

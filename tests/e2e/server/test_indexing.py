@@ -16,7 +16,7 @@ import pytest
 
 from cmsearch.store.store import Store
 from tests.builders import write_picture, write_scene
-from tests.commands import cmsearch
+from tests.commands import called
 from tests.e2e.server.conftest import answering
 from tests.processes import ROOT, script, started
 
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("jobs") / "own"
     place.mkdir()
     shutil.copy(PHOTOS / "tabby_cat.jpg", place)
-    assert cmsearch("index", place, "--model", "lite").returncode == 0
+    assert called("index", place, "--model", "lite").returncode == 0
     return place
 
 
