@@ -13,14 +13,16 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.chromium import found
 from tests.commands import cmsearch
 from tests.conftest import ROOT, shared
-from tests.e2e.server.conftest import answering
-from tests.processes import started
+from tests.e2e.server.conftest import serving_within
 
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """A browser for the tests of this folder alone: while it is steered, a loop of events runs in
+    the main thread, in which other tests start theirs.
+    """
     program = found()
     if program is None:
         pytest.skip("no Chromium is installed; CHROMIUM may name one")
@@ -30,7 +32,7 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of all of sample_data, indexed with lite."""
 
@@ -44,15 +46,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.copytree(shared("whole sample", write), own))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(sample: Path) -> Iterator[str]:
     """Where a service of that store answers."""
-    with started("serve", sample, "--port", "0", "--no-open") as process:
-        try:
-            yield answering(process)
-        finally:
-            process.terminate()
-            process.communicate(timeout=30)
+    with serving_within(sample) as address:
+        yield address
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.page.conftest import until
-from tests.e2e.server.conftest import serving
+from tests.e2e.server.conftest import serving_within
 from tests.packets import alt, bag, jpeg, packet
 from tests.processes import faked
 
@@ -63,7 +63,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tab(browser: Browser, hostile: Path) -> Iterator[Page]:
     """A tab of a service of that collection, which says what was kept from running."""
-    with serving(hostile) as address:
+    with serving_within(hostile) as address:
         context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
         context.set_default_timeout(20_000)
         context.add_init_script(f"({WATCH})()")
