@@ -14,7 +14,7 @@ import { Status } from "./status.js";
 import { makeStore, useStore } from "./store.js";
 import { chosenLanguage, loadLanguage, t } from "./strings.js";
 
-const PAUSE = 120; // milliseconds after a key
+const PAUSE = 60; // milliseconds between keys that are one word of a fast typist
 const page = makeStore({
   asked: askedOf(location.search),
   results: NO_RESULTS,
@@ -31,6 +31,7 @@ const page = makeStore({
 });
 const loading = new Loading((results) => page.set({ results }));
 let waiting = 0;
+let typed = -PAUSE;
 
 /** Ask for something else, soon; `now` after a choice, and not after a key. */
 function change(some, { now = true, replace = false } = {}) {
@@ -38,7 +39,9 @@ function change(some, { now = true, replace = false } = {}) {
   page.set({ asked, active: null });
   history[replace || !now ? "replaceState" : "pushState"](null, "", addressOf(asked));
   clearTimeout(waiting);
-  waiting = setTimeout(begin, now ? 0 : PAUSE);
+  const pause = performance.now() - typed < PAUSE ? PAUSE : 0;
+  typed = now ? 0 : performance.now();
+  waiting = setTimeout(begin, now ? 0 : pause);
 }
 
 function begin() {

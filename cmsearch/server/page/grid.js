@@ -4,11 +4,13 @@ import { html } from "./html.js";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/hooks.js";
 import { between, firstBelow, justified } from "./layout.js";
 import { isWriting, useKeys } from "./keys.js";
+import { look as lookAt } from "./pictures.js";
 import { Tile } from "./tile.js";
 import { dayInWords, t } from "./strings.js";
 
 const GAP = 4;
 const TITLE = 52;
+const STEP = 60; // pixels of scrolling after which it is looked what is near
 const SHAPES = { page: 3 / 4, passage: 3 / 4, shot: 16 / 9, subtitle: 16 / 9 };
 
 /** The width of a hit's picture over its height; a guess until it is known. */
@@ -21,7 +23,7 @@ const ratioOf = (hit) => (hit?.width && hit.height ? hit.width / hit.height : SH
 export function Grid({ results, need, onOpen, selected, onSelect, active, onActive }) {
   const frame = useRef(null);
   const [width, setWidth] = useState(0);
-  const [view, setView] = useState({ top: 0, height: 900 });
+  const [view, setView] = useState({ top: 0, height: 900, isUp: false });
   const rowHeight = width < 600 ? 130 : 210;
 
   useLayoutEffect(() => {
@@ -44,7 +46,9 @@ export function Grid({ results, need, onOpen, selected, onSelect, active, onActi
       waiting ||= requestAnimationFrame(() => {
         waiting = 0;
         if (!frame.current) return;
-        setView({ top: -frame.current.getBoundingClientRect().top, height: innerHeight });
+        const top = -frame.current.getBoundingClientRect().top;
+        setView((before) => (Math.abs(top - before.top) < STEP && before.height === innerHeight
+          ? before : { top, height: innerHeight, isUp: top < before.top }));
       });
     };
     look();
@@ -57,7 +61,9 @@ export function Grid({ results, need, onOpen, selected, onSelect, active, onActi
     };
   }, []);
 
-  const [first, end] = between(layout, view.top - view.height, view.top + 2 * view.height);
+  const [above, below] = view.isUp ? [1.5, 1] : [1, 1.5]; // screens that are drawn beyond the window
+  const [first, end] = between(layout, view.top - above * view.height, view.top + (1 + below) * view.height);
+  lookAt(firstBelow(layout, view.top + (view.isUp ? 0.3 : 0.7) * view.height));
   useEffect(() => {
     need(first, end);
   }, [first, end, results]);

@@ -6,6 +6,9 @@ import { isSearch } from "./asked.js";
 /** Below this relevance a hit is probably not about what was asked. */
 export const DOUBTFUL = 0.05;
 const PART = 200;
+const AHEAD = 100; // hits that are asked for before they are reached
+const AT_ONCE = 2;
+const CALM = 400; // milliseconds after the first hits in which no more are asked for
 const MOST_BY_DAY = 1000;
 const MOST_SECTIONS = 400;
 const MOST_DAYS = 4000;
@@ -33,6 +36,10 @@ export class Loading {
     this.results = NO_RESULTS;
     this.stop = new AbortController();
     this.parts = new Set();
+    this.near = [0, 0];
+    this.under = new Map();
+    this.found = 0;
+    this.later = 0;
   }
 
   /** Ask for something else. */
@@ -40,6 +47,7 @@ export class Loading {
     this.stop.abort();
     this.stop = new AbortController();
     this.parts.clear();
+    this.under.clear();
     const { signal } = this.stop;
     this.change({ status: "loading" });
     try {
@@ -53,11 +61,27 @@ export class Loading {
   async need(asked, first, end) {
     const { results, stop } = this;
     if (results.isSearch) {
-      if (results.cursor && end > results.hits.length - 40 && asked.order === "relevance") await this.more(stop.signal);
+      if (!results.cursor || end <= results.hits.length - AHEAD || asked.order !== "relevance") return;
+      clearTimeout(this.later); // the first hits are to be seen first
+      this.later = setTimeout(() => this.more(stop.signal), Math.max(0, this.found + CALM - performance.now()));
       return;
     }
-    for (let part = Math.floor(first / PART); part * PART < Math.min(end, results.total ?? 0); part++)
-      if (!this.parts.has(part)) this.loadPart(asked, part, stop.signal);
+    this.near = [first, end];
+    this.loadParts(asked, stop.signal);
+  }
+
+  /** Load the parts that are near and not there yet, what is seen first; leave those flown over. */
+  loadParts(asked, signal) {
+    const [first, end] = this.near;
+    const isNear = (part) => (part + 1) * PART > first - AHEAD && part * PART < end + AHEAD;
+    for (const [part, stop] of this.under) if (!isNear(part)) stop.abort();
+    const last = Math.min(end + AHEAD, this.results.total ?? 0);
+    const wanted = [];
+    for (let part = Math.max(0, Math.floor((first - AHEAD) / PART)); part * PART < last; part++)
+      if (!this.parts.has(part)) wanted.push(part);
+    const away = (part) => Math.abs((part + 0.5) * PART - (first + end) / 2);
+    wanted.sort((one, other) => away(one) - away(other));
+    for (const part of wanted.slice(0, Math.max(0, AT_ONCE - this.under.size))) this.loadPart(asked, part, signal);
   }
 
   async find(asked, signal) {
@@ -75,6 +99,7 @@ export class Loading {
       cursor = null;
     }
     if (signal.aborted) return;
+    this.found = performance.now();
     this.change({
       ...NO_RESULTS,
       status: "ready",
@@ -90,6 +115,7 @@ export class Loading {
 
   async more(signal) {
     const { cursor, hits } = this.results;
+    if (signal.aborted) return;
     if (this.parts.has(cursor)) return;
     this.parts.add(cursor);
     try {
@@ -126,18 +152,24 @@ export class Loading {
   }
 
   async loadPart(asked, part, signal) {
+    const stop = new AbortController();
+    const own = AbortSignal.any([signal, stop.signal]);
     this.parts.add(part);
+    this.under.set(part, stop);
     try {
-      const found = await listed(asked, { signal, offset: part * PART, limit: PART });
-      await sized(found.hits, signal);
-      if (signal.aborted) return;
+      const found = await listed(asked, { signal: own, offset: part * PART, limit: PART });
+      await sized(found.hits, own);
+      own.throwIfAborted();
       const hits = this.results.hits;
       found.hits.forEach((hit, place) => (hits[found.offset + place] = hit));
       this.change({ hits });
     } catch (error) {
+      if (signal.aborted) return;
       this.parts.delete(part);
-      this.fail(error, signal);
+      if (!own.aborted) this.fail(error, signal);
     }
+    this.under.delete(part);
+    if (this.results.status !== "failed") this.loadParts(asked, signal);
   }
 
   change(some) {
@@ -150,11 +182,19 @@ export class Loading {
   }
 }
 
+const known = new Map(); // sizes by store and item, of what was found before
+const MOST_KNOWN = 100_000;
+
 /** Give hits the sizes of their pictures, so that nothing moves when these come. */
 export async function sized(hits, signal) {
-  if (!hits.length) return;
-  const { sizes } = await ask("v1/sizes", { signal, body: { store: hits[0].store, items: hits.map((hit) => hit.item) } });
-  hits.forEach((hit, place) => ([hit.width, hit.height] = sizes[place] ?? []));
+  const key = (hit) => `${hit.item}/${hit.store}`;
+  if (known.size > MOST_KNOWN) known.clear();
+  const others = hits.filter((hit) => !known.has(key(hit)));
+  if (others.length) {
+    const { sizes } = await ask("v1/sizes", { signal, body: { store: hits[0].store, items: others.map((hit) => hit.item) } });
+    others.forEach((hit, place) => known.set(key(hit), sizes[place] ?? []));
+  }
+  for (const hit of hits) [hit.width, hit.height] = known.get(key(hit)) ?? [];
 }
 
 /** What is about the query, and what probably isn't. */

@@ -1,8 +1,9 @@
 // One picture of a grid: what it is of, what is written in it, and how many are like it.
 
 import { html } from "./html.js";
-import { useEffect, useRef, useState } from "./vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "./vendor/hooks.js";
 import { thumbnail } from "./api.js";
+import { load } from "./pictures.js";
 import { t } from "./strings.js";
 
 const FILMS = /\.(mp4|m4v|mov|webm|mkv|avi|ogv|mpe?g|gif|webp)$/i;
@@ -44,7 +45,7 @@ export function Tile({ hit, place, x, y, w, h, isSelected, isActive, onOpen, onS
       onClick=${(event) => (event.ctrlKey || event.metaKey || event.shiftKey ? choose(event) : onOpen(place))}>
       ${noPicture
         ? html`<span class="tile-words"><b>${nameOf(hit)}</b><span dir="auto">${hit.text ?? ""}</span></span>`
-        : html`<img src=${thumbnail(hit, 1.2 * Math.max(w, h) * Math.min(devicePixelRatio, 2))} alt="" draggable=${false} decoding="async" onError=${() => setBare(true)} />`}
+        : html`<${Picture} address=${thumbnail(hit, pixelsOf(w, h))} place=${place} fail=${() => setBare(true)} />`}
       ${!noPicture && isText && html`<span class="tile-line" dir="auto">${hit.text}</span>`}
       ${badgeOf(hit) && html`<span class="tile-badge">${badgeOf(hit)}</span>`}
       ${hit.copies.length > 0 && html`<span class="tile-stack" title=${t("alike", hit.copies.length)}>${hit.copies.length + 1}</span>`}
@@ -52,6 +53,15 @@ export function Tile({ hit, place, x, y, w, h, isSelected, isActive, onOpen, onS
     <button class="tile-choose" type="button" role="checkbox" aria-checked=${isSelected}
       aria-label=${t("choose", nameOf(hit))} onClick=${choose}></button>
   </div>`;
+}
+
+/** The pixels that a picture is asked for with: few steps, so that a change of width asks for none anew. */
+const pixelsOf = (w, h) => [320, 640, 1280].find((one) => one * 1.25 >= Math.max(w, h) * Math.min(devicePixelRatio, 2)) ?? 1280;
+
+function Picture({ address, place, fail }) {
+  const image = useRef(null);
+  useLayoutEffect(() => load(image.current, address, place), [address]);
+  return html`<img ref=${image} alt="" draggable=${false} decoding="async" onError=${fail} />`;
 }
 
 const labelOf = (hit) => [nameOf(hit), hit.text?.slice(0, 200), hit.taken?.slice(0, 10)].filter(Boolean).join(", ");

@@ -88,7 +88,7 @@ def test_every_name_has_its_picture_and_is_shown_as_text(tab: Page, hostile: Pat
     tab.locator("aside.filters legend").first.wait_for()
     for tag in ("script", "s", "b", "i"):
         assert tab.locator(f"#app {tag}:not(.tile-words b):not(.evidence i)").count() == 0, tag
-    until(tab, "[...document.querySelectorAll('.tile img')].every((one) => one.complete)")
+    until(tab, "[...document.querySelectorAll('.tile img')].every((one) => one.naturalWidth)")
     bare = "[...document.querySelectorAll('.tile img')].filter((one) => !one.naturalWidth).length"
     assert tab.evaluate(bare) == 0
     assert tab.locator(".tile img").count() >= len(NAMES)

@@ -1,0 +1,91 @@
+"""How soon the page shows the first result after the last key, for queries typed as people type.
+
+    python -m scripts.bench.page_speed FOLDER [--delay 130]
+
+FOLDER is indexed. A result is on screen with the frame after the one in which it was put into the
+document; pictures, which come one by one, are told apart. Each query begins with an empty field.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from scripts.served_pictures import serving
+from tests.chromium import found
+
+QUERIES = (
+    "a cat", "two dogs playing", "red flower", "mountains in snow", "a boat on the sea",
+    "people at a table", "old church", "city at night", "honey bee", "children on a beach",
+    "a cup of coffee", "train station", "sunset", "birds in a tree", "a blue car",
+    "market with fruit", "bicycle by a wall", "bridge over a river", "a man with a hat", "garden",
+)  # fmt: skip
+WATCH = """() => {
+  const main = document.querySelector("main");
+  const begin = ({ timeStamp }) => (window.told = { key: timeStamp, tile: 0, picture: 0 });
+  begin({ timeStamp: 0 });
+  addEventListener("input", begin, true);
+  new MutationObserver(() => {
+    if (main.getAttribute("aria-busy") === "true") told.busy = true;
+    else if (told.busy && !told.put) {
+      const own = told;
+      own.put = true;
+      requestAnimationFrame(() => requestAnimationFrame((now) => (own.tile = now)));
+    }
+  }).observe(main, { attributes: true, attributeFilter: ["aria-busy"] });
+  main.addEventListener("load", (event) => {
+    if (told.put && event.target.matches(".tile img")) told.picture ||= event.timeStamp;
+  }, true);
+}"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How soon the page shows the first result.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--delay", type=int, default=130, help="milliseconds between keys")
+    given = parser.parse_args()
+    program = found()
+    if program is None:
+        raise SystemExit("There is no Chromium; install one, or name it by CHROMIUM.")
+    with sync_playwright() as playwright, serving(given.folder) as address:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.wait_for_selector(".tile-open")
+        page.evaluate(WATCH)
+        told = [typed(page, query, given.delay) for query in ("warm up", *QUERIES)][1:]
+        browser.close()
+    print(json.dumps({name: _told([one[name] for one in told]) for name in told[0]}, indent=2))
+
+
+def typed(page: Page, query: str, delay: int) -> dict[str, float | None]:
+    """Milliseconds from the last key to the first result, and to its first picture."""
+    field = page.get_by_role("searchbox")
+    field.fill("")
+    page.wait_for_timeout(600)
+    field.press_sequentially(query, delay=delay)
+    for _ in range(500):
+        page.wait_for_timeout(20)
+        if (seen := page.evaluate("window.told"))["tile"]:
+            break
+    page.wait_for_timeout(300)
+    seen = page.evaluate("window.told")
+    key = seen["key"]
+    picture = seen["picture"] - key if seen["picture"] else None
+    return {"first result, ms": seen["tile"] - key, "first picture, ms": picture}
+
+
+def _told(values: list[Any]) -> dict[str, float] | None:
+    known = sorted(one for one in values if one is not None)
+    if not known:
+        return None
+    return {"median": round(statistics.median(known)), "worst": round(known[-1])}
+
+
+if __name__ == "__main__":
+    main()
