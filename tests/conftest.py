@@ -158,6 +158,12 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of sample_data, indexed with lite by the command itself; without recordings and film,
     which would take each run some seconds more.
     """
+    own = tmp_path_factory.mktemp("sample") / "sample_data"
+    return Path(shutil.copytree(indexed_sample(), own))
+
+
+def indexed_sample() -> Path:
+    """The folder that `sample` is a copy of."""
 
     def write(folder: Path) -> None:
         left_out = shutil.ignore_patterns(".cmsearch", "media")
@@ -165,8 +171,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
         result = cmsearch("index", folder, "--model", "lite")
         assert result.returncode == 0, result.stderr
 
-    own = tmp_path_factory.mktemp("sample") / "sample_data"
-    return Path(shutil.copytree(shared("sample", write), own))
+    return shared("sample", write)
 
 
 @pytest.fixture(scope="session")

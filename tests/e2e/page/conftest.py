@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.chromium import found
-from tests.commands import cmsearch
-from tests.conftest import ROOT, shared
+from tests.commands import called
+from tests.conftest import ROOT, indexed_sample, shared
 from tests.e2e.server.conftest import serving_within
 
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
@@ -34,12 +34,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of all of sample_data, indexed with lite."""
+    """A copy of all of sample_data, indexed with lite: `sample` with recordings and film."""
 
     def write(folder: Path) -> None:
-        left_out = shutil.ignore_patterns(".cmsearch")
-        shutil.copytree(ROOT / "sample_data", folder, ignore=left_out, dirs_exist_ok=True)
-        result = cmsearch("index", folder, "--model", "lite")
+        shutil.copytree(indexed_sample(), folder, dirs_exist_ok=True)
+        shutil.copytree(ROOT / "sample_data" / "media", folder / "media")
+        result = called("index", folder)
         assert result.returncode == 0, result.stderr
 
     own = tmp_path_factory.mktemp("whole") / "sample_data"
@@ -62,16 +62,22 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, service: str) -> Iterator[Page]:
-    """A tab that shows the page; nothing that it does may go wrong unseen."""
+def tab(context: BrowserContext) -> Iterator[Page]:
+    """A tab that shows nothing yet; nothing that it does may go wrong unseen."""
     wrong: list[str] = []
     opened = context.new_page()
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.on("console", lambda said: wrong.append(said.text) if "Policy" in said.text else None)
-    opened.goto(service)
-    opened.wait_for_selector(".tile img")
     yield opened
     assert wrong == []
+
+
+@pytest.fixture
+def page(tab: Page, service: str) -> Page:
+    """A tab that shows the page."""
+    tab.goto(service)
+    tab.wait_for_selector(".tile img")
+    return tab
 
 
 def until(page: Page, expression: str) -> None:

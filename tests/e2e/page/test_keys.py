@@ -49,21 +49,20 @@ def test_what_is_chosen_is_saved(page: Page, sample: Path) -> None:
 
 
 @pytest.mark.parametrize("shown", ["list", "search", "viewer", "keys"])
-def test_nothing_serious_is_found_by_axe(page: Page, service: str, shown: str) -> None:
-    if shown != "list":
-        page.goto(f"{service}/?q=a+cat")
-        page.locator("button[title*='cat.jpg']").first.wait_for()
+def test_nothing_serious_is_found_by_axe(tab: Page, service: str, shown: str) -> None:
+    tab.goto(service if shown == "list" else f"{service}/?q=a+cat")
+    tab.locator(".tile img" if shown == "list" else "button[title*='cat.jpg']").first.wait_for()
     if shown == "viewer":
-        page.locator("button[title*='cat.jpg']").first.click()
-        page.get_by_role("complementary", name="About it").wait_for()
+        tab.locator("button[title*='cat.jpg']").first.click()
+        tab.get_by_role("complementary", name="About it").wait_for()
     if shown == "keys":
-        page.keyboard.press("Escape")
-        page.keyboard.press("?")
-        page.get_by_role("dialog").wait_for()
-    page.evaluate((resources.files("axe_playwright_python") / "axe.min.js").read_text())
+        tab.keyboard.press("Escape")
+        tab.keyboard.press("?")
+        tab.get_by_role("dialog").wait_for()
+    tab.evaluate((resources.files("axe_playwright_python") / "axe.min.js").read_text())
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        found = page.evaluate("axe.run()")["violations"]
+        tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        found = tab.evaluate("axe.run()")["violations"]
         serious = [one for one in found if one["impact"] in ("serious", "critical")]
         told = [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in serious]
         assert told == [], (scheme, json.dumps(told, indent=1))

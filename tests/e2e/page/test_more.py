@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from cmsearch.models.ocr import rapid
 from tests.commands import cmsearch
@@ -36,6 +36,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = cmsearch("index", place, "--model", "lite", "--ocr", texts)
     assert result.returncode == 0, result.stderr
     return place
+
+
+@pytest.fixture
+def page(tab: Page) -> Page:
+    """A tab in which each test opens what it is about."""
+    return tab
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +116,3 @@ def test_what_is_new_is_indexed_from_the_page_and_found(
     expect(sheet).to_contain_text("not a picture")
     page.keyboard.press("Escape")
     expect(sheet).to_have_count(0)
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A tab, in which nothing may go wrong unseen."""
-    wrong: list[str] = []
-    opened = context.new_page()
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda said: wrong.append(said.text) if "Policy" in said.text else None)
-    yield opened
-    assert wrong == []

@@ -10,6 +10,12 @@ from playwright.sync_api import Page, expect
 from tests.e2e.page.conftest import until
 
 
+@pytest.fixture
+def page(tab: Page) -> Page:
+    """A tab in which each test opens what it is about."""
+    return tab
+
+
 def opened(page: Page, service: str, query: str, source: str) -> None:
     page.goto(f"{service}/?q={query}")
     page.locator(f"button[title^='{source}']").first.click()

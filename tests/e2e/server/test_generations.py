@@ -45,7 +45,7 @@ def searching(client: httpx.Client) -> Iterator[list[httpx.Response]]:
         with httpx.Client(base_url=client.base_url, timeout=60) as own:
             while not ends.is_set():
                 answers.append(own.get("/v1/search", params={"q": QUERY}))
-                ends.wait(0.1)
+                ends.wait(0.2)
 
     thread = threading.Thread(target=search)
     thread.start()

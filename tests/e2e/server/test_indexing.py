@@ -18,7 +18,7 @@ from cmsearch.store.store import Store
 from tests.builders import write_picture, write_scene
 from tests.commands import called
 from tests.e2e.server.conftest import answering
-from tests.processes import ROOT, script, started
+from tests.processes import ROOT, Process, script, started
 
 PHOTOS = ROOT / "sample_data" / "photos"
 LATIN = b"caf\xe9.png"
@@ -36,8 +36,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a service of that store and of another one, which can only be read."""
+def service(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A service of that store and of another one, which can only be read."""
     other = tmp_path_factory.mktemp("jobs") / "other"
     shutil.copytree(folder, other)
     if os.geteuid() == 0:  # whom no mode stops
@@ -46,12 +46,13 @@ def client(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[h
     else:
         (other / ".cmsearch").chmod(0o555)
     with started("serve", folder, other, "--port", "0") as service:
-        try:
-            with httpx.Client(base_url=answering(service), timeout=60) as client:
-                yield client
-        finally:
-            service.terminate()
-            service.communicate(timeout=30)
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(service: Process) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=answering(service), timeout=60) as client:
+        yield client
 
 
 def begun(client: httpx.Client, **body: Any) -> dict[str, Any]:
@@ -222,19 +223,19 @@ def test_the_description_has_them_with_examples(client: httpx.Client) -> None:
     assert {*paths["/v1/index"], *paths["/v1/index/{job}"]} == {"get", "post", "delete"}
 
 
-def test_the_end_of_the_service_stops_its_jobs(folder: Path) -> None:
+def test_the_end_of_the_service_stops_its_jobs(
+    client: httpx.Client, service: Process, folder: Path
+) -> None:
     for number in range(80, 100):
         write_scene(folder / "more" / f"{number}.png", number)
-    with started("serve", folder, "--port", "0") as service:
-        with httpx.Client(base_url=answering(service), timeout=60) as client:
-            job = begun(client)
-            with client.stream("GET", f"{job['address']}/events") as answer:
-                pieces = answer.iter_text()
-                next(pieces)
-                service.terminate()
-                begun_at = time.monotonic()
-                assert re.search("event: (stopped|done)\n", "".join(pieces))
-        _, told = service.communicate(timeout=60)
+    job = begun(client)
+    with client.stream("GET", f"{job['address']}/events") as answer:
+        pieces = answer.iter_text()
+        next(pieces)
+        service.terminate()
+        begun_at = time.monotonic()
+        assert re.search("event: (stopped|done)\n", "".join(pieces))
+    _, told = service.communicate(timeout=60)
     assert time.monotonic() - begun_at < 30
     assert "Traceback" not in told
     with Store(folder / ".cmsearch") as store, store.locked():
