@@ -62,7 +62,18 @@ export const filtersOf = (asked) =>
 
 /** The first page of what is asked, or the one that a cursor leads to. */
 export function search(asked, { signal, cursor, size = 60, expand } = {}) {
-  if (cursor) return ask("v1/search", { signal, body: { cursor } });
+  return ask("v1/search", { signal, body: cursor ? { cursor } : bodyOf(asked, { k: size, ranking: expand ? { expand } : undefined }) });
+}
+
+/** What there is to narrow by, of what is asked. */
+export function facets(asked, { signal }) {
+  if (asked.parts.length) return ask("v1/facets", { signal, body: bodyOf(asked) });
+  const where = parameters({ ...filtersOf(asked), store: asked.store, target: asked.target, q: asked.query.trim(), literal: asked.literal || undefined });
+  return ask(`v1/facets?${where}`, { signal });
+}
+
+/** What is asked as a body; a form where files were dropped. */
+function bodyOf(asked, more = {}) {
   const files = asked.parts.filter((part) => part.file);
   const request = {
     store: asked.store || undefined,
@@ -71,15 +82,14 @@ export function search(asked, { signal, cursor, size = 60, expand } = {}) {
     without: asked.parts.filter((part) => part.sign === "not").map((part) => partOf(part, files)),
     target: asked.target,
     literal: asked.literal || undefined,
-    k: size,
     filters: filtersOf(asked),
-    ranking: expand ? { expand } : undefined,
+    ...more,
   };
-  if (!files.length) return ask("v1/search", { signal, body: request });
+  if (!files.length) return request;
   const form = new FormData();
   form.append("request", JSON.stringify(request));
   for (const { file } of files) form.append(file.type.startsWith("audio/") ? "audio" : "image", file);
-  return ask("v1/search", { signal, body: form });
+  return form;
 }
 
 function partOf(part, files) {

@@ -31,10 +31,12 @@ const page = makeStore({
 });
 const loading = new Loading((results) => page.set({ results }));
 let waiting = 0;
+let begun = null; // what was asked last
 let typed = -PAUSE;
 
 /** Ask for something else, soon; `now` after a choice, and not after a key. */
 function change(some, { now = true, replace = false } = {}) {
+  if (!Object.keys(some).length && begun === page.get().asked && page.get().results.status !== "failed") return;
   const asked = { ...page.get().asked, ...some };
   page.set({ asked, active: null });
   history[replace || !now ? "replaceState" : "pushState"](null, "", addressOf(asked));
@@ -45,6 +47,7 @@ function change(some, { now = true, replace = false } = {}) {
 }
 
 function begin() {
+  begun = page.get().asked;
   page.set({ selected: new Set(), behind: new Map() });
   loading.begin(page.get().asked).then(() => scrollTo({ top: 0, behavior: "instant" }));
 }
@@ -183,7 +186,7 @@ function App() {
         showSkipped=${() => page.set({ sheet: "skipped" })} />
     </header>
     <div class="middle">
-      ${state.hasFilters && html`<${Filters} key=${state.version} asked=${state.asked} change=${change} />`}
+      ${state.hasFilters && html`<${Filters} key=${state.version} asked=${state.asked} change=${change} isReady=${state.results.status !== "loading"} />`}
       <main aria-busy=${state.results.status === "loading"}>
         <${Grid} results=${shown(state)} need=${need} selected=${state.selected} active=${state.active}
           onOpen=${(place) => page.set({ open: place, active: place })} onSelect=${select} onActive=${(active) => page.set({ active })} />

@@ -1,11 +1,13 @@
 // What the results can be narrowed by, with how many each would leave.
 
 import { useEffect, useState } from "./vendor/hooks.js";
-import { ask, filtersOf, literally, parameters } from "./api.js";
+import { facets as counted, literally } from "./api.js";
 import { html } from "./html.js";
+import { call, inWords } from "./in-force.js";
 import { dayInWords, number, t } from "./strings.js";
 
 const SHOWN = 8;
+const PAUSE = 150; // milliseconds after the results are there
 const FACETS = [
   ["people", "people", true],
   ["keywords", "keywords", true],
@@ -18,8 +20,8 @@ const FACETS = [
 ];
 
 /** The facets of what is asked. */
-export function Filters({ asked, change }) {
-  const facets = useFacets(asked);
+export function Filters({ asked, change, isReady }) {
+  const facets = useFacets(asked, isReady);
   const put = (name, value) => {
     const { [name]: _, ...others } = asked.filters;
     change({ filters: value === undefined || value.length === 0 ? others : { ...others, [name]: value } });
@@ -27,10 +29,12 @@ export function Filters({ asked, change }) {
   if (!facets) return html`<aside class="filters" aria-label=${t("filters")} aria-busy="true"></aside>`;
   return html`<aside class="filters" aria-label=${t("filters")}>
     <${Days} facets=${facets} asked=${asked} change=${change} />
-    ${FACETS.map(([facet, name, isList]) => html`<${Facet} key=${facet} title=${t(facet)} counts=${facets[facet].counts}
-      chosen=${[asked.filters[name] ?? []].flat()} words=${(one) => one.value}
-      valueOf=${(one) => valueOf(facet, one)}
-      choose=${(value, isOn) => put(name, chosenThen(asked.filters[name], value, isOn, isList))} />`)}
+    ${FACETS.map(([facet, name, isList]) => {
+      const chosen = [asked.filters[name] ?? []].flat();
+      return html`<${Facet} key=${facet} title=${t(facet)} counts=${withChosen(facet, facets[facet].counts, chosen)}
+        chosen=${chosen} words=${(one) => one.value} valueOf=${(one) => one.own ?? valueOf(facet, one)}
+        choose=${(value, isOn) => put(name, chosenThen(asked.filters[name], value, isOn, isList))} />`;
+    })}
   </aside>`;
 }
 
@@ -46,14 +50,28 @@ function valueOf(facet, { value, near }) {
   return value;
 }
 
-function useFacets(asked) {
+/** Remember how the values of facets are called that aren't words. */
+function named(facets) {
+  for (const [facet] of FACETS) for (const one of facets[facet].counts) call(valueOf(facet, one), one.value);
+}
+
+/** The counts of a facet, with what is chosen although it would leave nothing. */
+function withChosen(facet, counts, chosen) {
+  const known = new Set(counts.map((one) => valueOf(facet, one)));
+  const isOwn = (value) => !known.has(value) && (facet === "towns" ? /^-?\d/.test(value) : facet !== "countries" || !/^-?\d/.test(value));
+  return [...counts, ...chosen.filter(isOwn).map((value) => ({ value: inWords(value), own: value, count: 0 }))];
+}
+
+function useFacets(asked, isReady) {
   const [facets, setFacets] = useState(null);
-  const where = parameters({ ...filtersOf(asked), store: asked.store, target: asked.target, q: asked.query.trim() });
+  const { order: _, least: __, ...own } = asked;
   useEffect(() => {
+    if (!isReady) return undefined;
     const stop = new AbortController();
-    const waiting = setTimeout(() => ask(`v1/facets?${where}`, { signal: stop.signal }).then(setFacets, () => {}), 250);
+    const show = (found) => (named(found), setFacets(found));
+    const waiting = setTimeout(() => counted(asked, { signal: stop.signal }).then(show, () => {}), PAUSE);
     return () => (clearTimeout(waiting), stop.abort());
-  }, [where]);
+  }, [JSON.stringify(own), isReady]);
   return facets;
 }
 
@@ -61,7 +79,7 @@ function Facet({ title, counts, chosen, words, valueOf: own, choose }) {
   const [isAll, setAll] = useState(false);
   if (!counts.length) return null;
   return html`<fieldset class="facet"><legend>${title}</legend>
-    ${counts.slice(0, isAll ? counts.length : SHOWN).map((one) => {
+    ${counts.filter((one, i) => isAll || i < SHOWN || chosen.includes(own(one))).map((one) => {
       const value = own(one);
       return html`<label key=${value}><input type="checkbox" checked=${chosen.includes(value)} onChange=${(event) => choose(value, event.target.checked)} />
         <span dir="auto">${words(one)}</span><small>${number(one.count)}</small></label>`;

@@ -7,6 +7,7 @@ import { html } from "./html.js";
 import { useKeys } from "./keys.js";
 import { Speak } from "./speak.js";
 import { t } from "./strings.js";
+import { useSuggestions } from "./suggest.js";
 
 const SIGNS = ["more", "less", "not"];
 const MARKS = { more: "+", less: "−", not: "NOT" };
@@ -23,6 +24,7 @@ export const Icon = ({ path }) =>
 export function SearchBar({ asked, stores, change, withFiles, say, hasFilters, toggleFilters }) {
   const field = useRef(null);
   const files = useRef(null);
+  const suggestions = useSuggestions(asked, change);
   useKeys({ "/": () => field.current.select() });
   const store = stores.find((one) => one.name === asked.store);
   const targets = TARGETS.filter((one) => one === "any" || one === asked.target || !store || store.modalities.includes(one));
@@ -34,11 +36,13 @@ export function SearchBar({ asked, stores, change, withFiles, say, hasFilters, t
       ${asked.parts.map((part, i) => html`<${Chip} key=${keyOf(part, i)} part=${part} store=${asked.store} put=${(some) => put(i, some)} />`)}
       <input ref=${field} type="search" name="q" value=${asked.query} placeholder=${t("placeholder")} aria-label=${t("search")}
         dir="auto" autocomplete="off" autofocus spellcheck=${false}
-        onInput=${(event) => change({ query: event.target.value, literal: false }, { now: false })}
-        onKeyDown=${(event) => event.key === "Backspace" && !event.target.value && asked.parts.length && put(asked.parts.length - 1, null)} />
+        ...${suggestions.attributes}
+        onInput=${(event) => (suggestions.typed(), change({ query: event.target.value, literal: false }, { now: false }))}
+        onKeyDown=${(event) => !suggestions.onKey(event) && event.key === "Backspace" && !event.target.value && asked.parts.length && put(asked.parts.length - 1, null)} />
       <button type="button" class="round" title=${t("addPicture")} aria-label=${t("addPicture")} onClick=${() => files.current.click()}><${Icon} path=${PICTURE} /></button>
       ${navigator.mediaDevices && html`<${Speak} give=${withFiles} say=${say} />`}
       <input ref=${files} type="file" accept="image/*,audio/*" multiple hidden onChange=${(event) => (withFiles(event.target.files), (event.target.value = ""))} />
+      ${suggestions.list}
     </div>
     ${stores.length > 1 && html`<${Choice} label=${t("store")} value=${asked.store} values=${stores.map((one) => [one.name, one.name])} choose=${(value) => change({ store: value, filters: {} })} />`}
     <${Choice} label=${t("kind")} value=${asked.target} values=${targets.map((one) => [one, t(one)])} choose=${(target) => change({ target })} />

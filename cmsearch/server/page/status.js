@@ -2,6 +2,7 @@
 
 import { isSearch } from "./asked.js";
 import { html } from "./html.js";
+import { InForce } from "./in-force.js";
 import { Choice, Icon } from "./search-bar.js";
 import { t } from "./strings.js";
 
@@ -18,6 +19,7 @@ export function Status({ asked, results, change, job, update, stop, showSkipped 
       (one) => html`<span class="applied" key=${one.words}>${t("understood", one.words)}
         <button type="button" title=${t("asWords")} aria-label=${t("asWords")} onClick=${() => change({ literal: true })}>×</button></span>`,
     )}
+    <${InForce} filters=${asked.filters} change=${change} />
     ${results.isSearch && html`<input class="least" type="range" min="0" max="0.95" step="0.05" value=${asked.least}
       aria-label=${t("least")} title=${t("least")} onInput=${(event) => change({ least: Number(event.target.value) }, { now: false })} />`}
     <${Indexed} job=${job} update=${update} stop=${stop} showSkipped=${showSkipped} />

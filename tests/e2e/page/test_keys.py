@@ -17,6 +17,7 @@ def test_a_search_by_keys_alone(page: Page) -> None:
     page.keyboard.press("/")
     page.keyboard.type("a cat")
     page.locator("button[title*='cat.jpg']").first.wait_for()
+    page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")
     page.keyboard.press("ArrowRight")

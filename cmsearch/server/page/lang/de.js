@@ -5,6 +5,7 @@ const count = (n, one, many) => `${n.toLocaleString("de")} ${n === 1 ? one : man
 export default {
   results: "Treffer",
   search: "Suchen",
+  suggestions: "Vorschläge",
   placeholder: "Ein Satz, ein Bild oder Ihre Stimme",
   clear: "Leeren",
   addPicture: "Mit einem Bild suchen",

@@ -5,6 +5,7 @@ const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : man
 export default {
   results: "Results",
   search: "Search",
+  suggestions: "Suggestions",
   placeholder: "A sentence, a picture, or your voice",
   clear: "Clear",
   addPicture: "Search with a picture",
