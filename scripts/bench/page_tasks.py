@@ -30,8 +30,10 @@ class Hand:
         self.clicks += 1
 
     def type(self, text: str) -> None:
-        """Write into the field, which has the focus when the page opens."""
+        """Write into the field, which has the focus when the page opens, and wait for results."""
         self.page.keyboard.type(text, delay=20)
+        self.page.locator(".least").wait_for()
+        self.page.locator("main[aria-busy=false]").wait_for()
         self.keys += len(text)
 
     def see(self, name: str) -> Locator:
@@ -57,7 +59,7 @@ def by_picture(hand: Hand) -> None:
 
 
 def without(hand: Hand) -> None:
-    hand.type("flower -bee")
+    hand.type("flower - bee")
     hand.see("photos/")
 
 
