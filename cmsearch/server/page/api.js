@@ -1,5 +1,7 @@
 // What the page asks of the service. Errors have the service's own words.
 
+import { t } from "./strings.js";
+
 /** An answer that says what went wrong. */
 export class Problem extends Error {
   constructor(detail, status) {
@@ -16,6 +18,8 @@ export async function ask(path, { signal, body, method } = {}) {
     method: method ?? (body === undefined ? "GET" : "POST"),
     headers: body === undefined || isForm ? {} : { "Content-Type": "application/json" },
     body: body === undefined || isForm ? body : JSON.stringify(body),
+  }).catch((error) => {
+    throw error.name === "AbortError" ? error : new Problem(t("noAnswer"), 0);
   });
   if (answer.status === 401) location.assign("login");
   const told = answer.headers.get("content-type")?.includes("json") ? await answer.json() : null;

@@ -4,13 +4,16 @@ import { render } from "./vendor/preact.js";
 import { useCallback, useEffect, useRef, useState } from "./vendor/hooks.js";
 import { stores } from "./api.js";
 import { addressOf, askedOf, isSearch, NOTHING } from "./asked.js";
+import { Blank } from "./blank.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
+import { useAway } from "./head.js";
 import { html } from "./html.js";
 import { isWriting, useKeys } from "./keys.js";
 import { Loading, NO_RESULTS } from "./results.js";
 import { SearchBar, TARGETS } from "./search-bar.js";
 import { Status } from "./status.js";
+import { nameOf } from "./tile.js";
 import { makeStore, useStore } from "./store.js";
 import { chosenLanguage, loadLanguage, t } from "./strings.js";
 
@@ -33,28 +36,69 @@ const loading = new Loading((results) => page.set({ results }));
 let waiting = 0;
 let begun = null; // what was asked last
 let typed = -PAUSE;
+let keeping = 0;
+let turn = 0; // counts what was shown
+let isLeaving = false; // the entry of the viewer
 
 /** Ask for something else, soon; `now` after a choice, and not after a key. */
 function change(some, { now = true, replace = false } = {}) {
   if (!Object.keys(some).length && begun === page.get().asked && page.get().results.status !== "failed") return;
   const asked = { ...page.get().asked, ...some };
   page.set({ asked, active: null });
-  history[replace || !now ? "replaceState" : "pushState"](null, "", addressOf(asked));
+  clearTimeout(keeping);
+  const isReplaced = replace || !now || page.get().open !== null; // what is asked in the viewer takes its entry
+  if (!isReplaced) keepTop();
+  history[isReplaced ? "replaceState" : "pushState"](null, "", addressOf(asked));
   clearTimeout(waiting);
   const pause = performance.now() - typed < PAUSE ? PAUSE : 0;
   typed = now ? 0 : performance.now();
   waiting = setTimeout(begin, now ? 0 : pause);
 }
 
-function begin() {
+/** Ask for what is to be shown, and show it from `top` on. */
+function begin(top = 0) {
+  const mine = ++turn;
   begun = page.get().asked;
   page.set({ selected: new Set(), behind: new Map() });
-  loading.begin(page.get().asked).then(() => scrollTo({ top: 0, behavior: "instant" }));
+  loading.begin(page.get().asked).then(() => scrollOnce(top, mine));
 }
 
-addEventListener("popstate", () => {
-  page.set({ asked: askedOf(location.search), active: null });
-  begin();
+/** Scroll there as soon as as much is known of what is found, unless something else is asked meanwhile. */
+function scrollOnce(top, mine) {
+  requestAnimationFrame(async () => {
+    if (mine !== turn) return;
+    scrollTo({ top, behavior: "instant" });
+    const { asked, results } = page.get();
+    if (scrollY >= top - 1 || !results.cursor) return;
+    await loading.need(asked, 0, results.hits.length);
+    if (page.get().results.hits.length > results.hits.length) scrollOnce(top, mine);
+  });
+}
+
+const keepTop = () => history.replaceState({ ...history.state, top: scrollY }, "");
+history.scrollRestoration = "manual";
+addEventListener("scroll", () => {
+  clearTimeout(keeping);
+  keeping = setTimeout(keepTop, 250);
+}, { passive: true });
+
+/** What the address asks, of the first store unless it names one. */
+function askedHere() {
+  const asked = askedOf(location.search);
+  const { stores: found } = page.get();
+  return { ...asked, store: found.some((one) => one.name === asked.store) ? asked.store : found[0]?.name ?? "" };
+}
+
+addEventListener("popstate", ({ state }) => {
+  clearTimeout(keeping);
+  const asked = askedHere();
+  const { open, asked: before } = page.get();
+  const isViewer = open !== null || isLeaving || state?.isViewer;
+  isLeaving = false;
+  if (open !== null) shutViewer();
+  if (isViewer && addressOf(asked) === addressOf(before)) return;
+  page.set({ asked, active: null });
+  begin(state?.top ?? 0);
 });
 
 /** Search with files that were dropped, pasted or photographed. */
@@ -148,9 +192,22 @@ function acts() {
 
 const shut = (sheet) => page.set((state) => (state.sheet === sheet ? { sheet: null } : {}));
 
+/** Open the viewer; going back in the browser closes it. */
+function openViewer(place) {
+  clearTimeout(keeping);
+  keepTop();
+  history.pushState({ top: scrollY, isViewer: true }, "");
+  page.set({ open: place, active: place });
+}
+
 /** Close the viewer, and go on at what was seen last in it. */
 function shutViewer() {
+  if (page.get().open === null) return;
   page.set({ open: null });
+  if (history.state?.isViewer) {
+    isLeaving = true;
+    history.back();
+  }
   requestAnimationFrame(() => document.querySelector(".tile.active .tile-open")?.focus({ preventScroll: true }));
 }
 
@@ -165,6 +222,9 @@ function say(note) {
 function App() {
   const state = useStore(page, (all) => all);
   const isOver = useFiles();
+  const [isAway, comeBack] = useAway();
+  const results = shown(state);
+  useTitle(state);
   const need = useCallback((first, end) => loading.need(page.get().asked, first, end), []);
   useKeys({
     f: () => page.set({ hasFilters: !state.hasFilters }),
@@ -179,22 +239,24 @@ function App() {
   const chosen = state.selected.size ? chosenOf(state) : [];
   const Viewer = useLater(state.open !== null, () => import("./viewer.js"), "Viewer");
   return html`
-    <header class="top">
+    <header class=${`top ${isAway ? "away" : ""}`} onfocusin=${comeBack}>
       <${SearchBar} asked=${state.asked} stores=${state.stores} change=${change} withFiles=${withFiles} say=${say}
         hasFilters=${state.hasFilters} toggleFilters=${() => page.set({ hasFilters: !state.hasFilters })} />
-      <${Status} asked=${state.asked} results=${state.results} change=${change} job=${state.job} update=${update} stop=${stopUpdate}
+      <${Status} asked=${state.asked} results=${state.results} change=${change} again=${again} job=${state.job} update=${update} stop=${stopUpdate}
         showSkipped=${() => page.set({ sheet: "skipped" })} />
     </header>
+    ${state.results.status === "loading" && html`<div class="busy"></div>`}
     <div class="middle">
-      ${state.hasFilters && html`<${Filters} key=${state.version} asked=${state.asked} change=${change} isReady=${state.results.status !== "loading"} />`}
-      <main aria-busy=${state.results.status === "loading"}>
-        <${Grid} results=${shown(state)} need=${need} selected=${state.selected} active=${state.active}
-          onOpen=${(place) => page.set({ open: place, active: place })} onSelect=${select} onActive=${(active) => page.set({ active })} />
+      ${state.hasFilters && html`<${Filters} key=${state.version} asked=${state.asked} change=${change} isReady=${state.results.status !== "loading"} close=${() => page.set({ hasFilters: false })} />`}
+      <main class=${state.results.isStale ? "stale" : ""} aria-busy=${state.results.status === "loading"}>
+        <${Blank} asked=${state.asked} results=${results} change=${change} again=${again} />
+        <${Grid} results=${results} need=${need} selected=${state.selected} active=${state.active}
+          onOpen=${openViewer} onSelect=${select} onActive=${(active) => page.set({ active })} />
       </main>
     </div>
     ${Selection && chosen.length > 0 && html`<${Selection} chosen=${chosen} asked=${state.asked} change=${change} say=${say}
       drop=${() => page.set({ selected: new Set() })} />`}
-    <div class="note" role="status">${state.note}</div>
+    <div class="note" aria-live="polite">${state.note}</div>
     ${Help && state.sheet === "help" && html`<${Help} close=${() => shut("help")} />`}
     ${Palette && state.sheet === "palette" && html`<${Palette} acts=${acts()} close=${() => shut("palette")} />`}
     ${Skipped && state.sheet === "skipped" && html`<${Skipped} job=${state.job} close=${() => shut("skipped")} />`}
@@ -202,6 +264,18 @@ function App() {
     ${Viewer && state.open !== null && html`<${Viewer} results=${state.results} place=${state.open} asked=${state.asked}
       go=${(place) => page.set({ open: place, active: place })} close=${shutViewer} change=${change}
       selected=${state.selected} choose=${choose} />`}`;
+}
+
+/** Ask once more, and stay where one is. */
+const again = () => (page.get().stores.length ? begin(scrollY) : start());
+
+/** The tab is named by what is asked, or by what is seen in the viewer. */
+function useTitle({ asked, open, results }) {
+  const hit = open === null ? null : results.hits[open];
+  const words = hit ? nameOf(hit) : asked.query.trim() || asked.parts.map((part) => part.text ?? t("picture")).join(", ");
+  useEffect(() => {
+    document.title = words ? `${words.slice(0, 80)} – cmsearch` : "cmsearch";
+  }, [words]);
 }
 
 /** The results that are relevant enough: all, unless the slider says otherwise. */
@@ -232,9 +306,9 @@ function useLater(isWanted, load, name) {
 
 await loadLanguage(chosenLanguage());
 render(html`<${App} />`, document.getElementById("app"));
-stores().then((found) => {
-  const { asked } = page.get();
-  const store = found.some((one) => one.name === asked.store) ? asked.store : found[0]?.name ?? "";
-  page.set({ stores: found, asked: { ...asked, store } });
-  begin();
+const start = () => (page.set({ results: NO_RESULTS }), stores()).then((found) => {
+  page.set({ stores: found });
+  page.set({ asked: askedHere() });
+  begin(history.state?.top ?? 0);
 }, (error) => page.set({ results: { ...NO_RESULTS, status: "failed", error: error.message } }));
+start();

@@ -20,14 +20,18 @@ const FACETS = [
 ];
 
 /** The facets of what is asked. */
-export function Filters({ asked, change, isReady }) {
+export function Filters({ asked, change, isReady, close }) {
   const facets = useFacets(asked, isReady);
   const put = (name, value) => {
     const { [name]: _, ...others } = asked.filters;
     change({ filters: value === undefined || value.length === 0 ? others : { ...others, [name]: value } });
   };
-  if (!facets) return html`<aside class="filters" aria-label=${t("filters")} aria-busy="true"></aside>`;
+  const head = html`<div class="filters-head"><h2>${t("filters")}</h2>
+    <button type="button" class="round" aria-label=${t("close")} title=${t("close")} onClick=${close}>×</button></div>`;
+  if (!facets) return html`<aside class="filters" aria-label=${t("filters")} aria-busy="true">${head}</aside>`;
   return html`<aside class="filters" aria-label=${t("filters")}>
+    ${head}
+    ${Object.values(facets).every((one) => !one.counts?.length) && html`<p class="filters-none">${t("noFacets")}</p>`}
     <${Days} facets=${facets} asked=${asked} change=${change} />
     ${FACETS.map(([facet, name, isList]) => {
       const chosen = [asked.filters[name] ?? []].flat();

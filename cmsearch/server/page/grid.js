@@ -11,7 +11,7 @@ import { dayInWords, t } from "./strings.js";
 const GAP = 4;
 const TITLE = 52;
 const STEP = 60; // pixels of scrolling after which it is looked what is near
-const SHAPES = { page: 3 / 4, passage: 3 / 4, shot: 16 / 9, subtitle: 16 / 9 };
+const SHAPES = { page: 3 / 4, passage: 8 / 5, shot: 16 / 9, subtitle: 16 / 9 };
 
 /** The width of a hit's picture over its height; a guess until it is known. */
 const ratioOf = (hit) => (hit?.width && hit.height ? hit.width / hit.height : SHAPES[hit?.kind] ?? 4 / 3);
@@ -24,7 +24,7 @@ export function Grid({ results, need, onOpen, selected, onSelect, active, onActi
   const frame = useRef(null);
   const [width, setWidth] = useState(0);
   const [view, setView] = useState({ top: 0, height: 900, isUp: false });
-  const rowHeight = width < 600 ? 130 : 210;
+  const rowHeight = width < 600 ? 140 : 210;
 
   useLayoutEffect(() => {
     const measure = () => setWidth(frame.current.clientWidth);

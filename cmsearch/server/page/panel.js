@@ -4,7 +4,7 @@ import { useEffect, useState } from "./vendor/hooks.js";
 import { ask, media, parameters, pathOf } from "./api.js";
 import { isSearch } from "./asked.js";
 import { html } from "./html.js";
-import { number, t } from "./strings.js";
+import { dayInWords, number, t } from "./strings.js";
 import { clock, nameOf } from "./tile.js";
 
 /** What is known of a hit; `draw` shows a drawing in place of its picture, `light` marks a line of text in it. */
@@ -14,7 +14,7 @@ export function Panel({ hit, asked, change, drawn, draw, lit, light, leave }) {
   const alike = (sign) => to({ parts: [...asked.parts, { item: hit.item, sign, weight: 1 }], order: "relevance" });
   const filter = (name, value) => to({ filters: { ...asked.filters, [name]: [...new Set([...(asked.filters[name] ?? []), value])] } });
   return html`<aside class="panel" aria-label=${t("about")}>
-    ${hit.text && hit.start === null && html`<p class="panel-text" dir="auto">${hit.text}</p>`}
+    ${hit.text && hit.start === null && hit.kind !== "passage" && html`<p class="panel-text" dir="auto">${hit.text}</p>`}
     <dl>
       <${Row} name=${t("file")}><span class="panel-path">${pathOf(hit)}</span></${Row}>
       ${hit.taken && html`<${Row} name=${t("taken")}>${timeOf(hit)}</${Row}>`}
@@ -47,7 +47,7 @@ export function Panel({ hit, asked, change, drawn, draw, lit, light, leave }) {
 
 const Row = ({ name, children }) => html`<div class="row"><dt>${name}</dt><dd>${children}</dd></div>`;
 
-const timeOf = (hit) => [hit.taken.slice(0, 16), hit.taken_zone].filter(Boolean).join(" ");
+const timeOf = (hit) => [dayInWords(hit.taken.slice(0, 10)), hit.taken.slice(11, 16), hit.taken_zone].filter(Boolean).join(" ");
 
 /** The evidence of each way as bars to the right, for it, and to the left, against it. */
 function Evidence({ stages }) {

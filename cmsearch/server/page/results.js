@@ -22,6 +22,7 @@ export const NO_RESULTS = {
   cursor: null,
   applied: [],
   doubtful: false,
+  isStale: false,
   error: null,
 };
 
@@ -53,6 +54,8 @@ export class Loading {
     try {
       await (isSearch(asked) ? this.find(asked, signal) : this.list(asked, signal));
     } catch (error) {
+      const isWords = error.status >= 400 && error.status < 500; // of one who writes on: what was there stays
+      if (!signal.aborted) this.change(isWords ? { isStale: true } : NO_RESULTS);
       this.fail(error, signal);
     }
   }
@@ -60,6 +63,7 @@ export class Loading {
   /** See that the places from `first` to `end` are there, or soon will be. */
   async need(asked, first, end) {
     const { results, stop } = this;
+    if (results.status === "loading") return; // what is there is of something else
     if (results.isSearch) {
       if (!results.cursor || end <= results.hits.length - AHEAD || asked.order !== "relevance") return;
       clearTimeout(this.later); // the first hits are to be seen first
@@ -157,10 +161,11 @@ export class Loading {
     this.parts.add(part);
     this.under.set(part, stop);
     try {
+      const { hits } = this.results;
       const found = await listed(asked, { signal: own, offset: part * PART, limit: PART });
       await sized(found.hits, own);
       own.throwIfAborted();
-      const hits = this.results.hits;
+      if (hits !== this.results.hits) return;
       found.hits.forEach((hit, place) => (hits[found.offset + place] = hit));
       this.change({ hits });
     } catch (error) {
@@ -178,7 +183,7 @@ export class Loading {
   }
 
   fail(error, signal) {
-    if (error.name !== "AbortError" && !signal.aborted) this.change({ status: "failed", error: error.message });
+    if (error.name !== "AbortError" && !signal.aborted) this.change({ status: "failed", error: error.message, code: error.status });
   }
 }
 
@@ -202,6 +207,7 @@ function byRelevance(hits) {
   const end = hits.findIndex((hit) => hit.relevance < DOUBTFUL);
   const count = end < 0 ? hits.length : end;
   const rest = hits.length - count;
+  if (!count) return [{ title: null, count: rest }];
   return [{ title: null, count }, ...(rest ? [{ title: "doubtful", count: rest }] : [])];
 }
 

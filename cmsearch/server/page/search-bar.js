@@ -14,6 +14,7 @@ const MARKS = { more: "+", less: "−", not: "NOT" };
 /** What a search can be for. */
 export const TARGETS = ["any", "image", "text", "video", "audio", "sound"];
 const PICTURE = "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M9 9.5a1 1 0 1 1-2 0 1 1 0 0 1 2 0";
+const CLEAR = "M7 7l10 10M17 7L7 17";
 const FILTER = "M4 6h16M7 12h10M10 18h4";
 
 /** A drawn sign of 24 pixels. */
@@ -35,10 +36,12 @@ export function SearchBar({ asked, stores, change, withFiles, say, hasFilters, t
     <div class="field">
       ${asked.parts.map((part, i) => html`<${Chip} key=${keyOf(part, i)} part=${part} store=${asked.store} put=${(some) => put(i, some)} />`)}
       <input ref=${field} type="search" name="q" value=${asked.query} placeholder=${t("placeholder")} aria-label=${t("search")}
-        dir="auto" autocomplete="off" autofocus spellcheck=${false}
+        dir="auto" autocomplete="off" autofocus=${matchMedia("(hover: hover)").matches} spellcheck=${false}
         ...${suggestions.attributes}
         onInput=${(event) => (suggestions.typed(), change({ query: event.target.value, literal: false }, { now: false }))}
         onKeyDown=${(event) => !suggestions.onKey(event) && event.key === "Backspace" && !event.target.value && asked.parts.length && put(asked.parts.length - 1, null)} />
+      ${(asked.query || asked.parts.length > 0) && html`<button type="button" class="round clear" title=${t("clear")} aria-label=${t("clear")}
+        onClick=${() => (change({ query: "", parts: [], literal: false }), field.current.focus())}><${Icon} path=${CLEAR} /></button>`}
       <button type="button" class="round" title=${t("addPicture")} aria-label=${t("addPicture")} onClick=${() => files.current.click()}><${Icon} path=${PICTURE} /></button>
       ${navigator.mediaDevices && html`<${Speak} give=${withFiles} say=${say} />`}
       <input ref=${files} type="file" accept="image/*,audio/*" multiple hidden onChange=${(event) => (withFiles(event.target.files), (event.target.value = ""))} />
@@ -46,7 +49,7 @@ export function SearchBar({ asked, stores, change, withFiles, say, hasFilters, t
     </div>
     ${stores.length > 1 && html`<${Choice} label=${t("store")} value=${asked.store} values=${stores.map((one) => [one.name, one.name])} choose=${(value) => change({ store: value, filters: {} })} />`}
     <${Choice} label=${t("kind")} value=${asked.target} values=${targets.map((one) => [one, t(one)])} choose=${(target) => change({ target })} />
-    <button type="button" class="round" title=${t("filters")} aria-label=${t("filters")} aria-pressed=${hasFilters} onClick=${toggleFilters}><${Icon} path=${FILTER} /></button>
+    <button type="button" class="round filter" title=${t("filters")} aria-label=${t("filters")} aria-pressed=${hasFilters} onClick=${toggleFilters}><${Icon} path=${FILTER} /></button>
   </form>`;
 }
 

@@ -35,13 +35,13 @@ export function Selection({ chosen, asked, change, drop, say }) {
   const button = (words, act) => html`<button type="button" class="plain" disabled=${isBusy} onClick=${act}>${words}</button>`;
   return html`<div class="selection" role="toolbar" aria-label=${t("chosen", chosen.length)}>
     <b>${t("chosen", chosen.length)}</b>
+    <button type="button" class="round" title=${t("drop0")} aria-label=${t("drop0")} onClick=${drop}>×</button>
     ${button(t("moreLikeThese"), () => more("more"))}
     ${canMark && button(t("right"), () => mark(true))}
     ${canMark && button(t("wrong"), () => mark(false))}
     ${button(t("copyPaths"), copy)}
     <${Sent} action="v1/download" items=${items} store=${store} words=${t("zip")} />
     <${Sent} action="v1/sheet" items=${items} store=${store} title=${asked.query.trim()} words=${t("sheet")} />
-    ${button(t("drop0"), drop)}
   </div>`;
 }
 

@@ -40,6 +40,7 @@ export function Palette({ acts, close }) {
       onInput=${(event) => (setTyped(event.target.value), setAt(0))} onKeyDown=${keys} />
     <ul id="acts" role="listbox" aria-label=${t("keyPalette")}>${left.slice(0, 12).map(([name, act], i) => html`<li key=${name} id=${`act-${i}`} role="option"
       aria-selected=${i === at} onClick=${() => run(act)} onMouseMove=${() => setAt(i)}>${name}</li>`)}</ul>
+    ${left.length === 0 && html`<p class="palette-none" role="status">${t("noAct")}</p>`}
   </dialog>`;
 }
 

@@ -46,7 +46,7 @@ export function Tile({ hit, place, x, y, w, h, isSelected, isActive, onOpen, onS
       ${noPicture
         ? html`<span class="tile-words"><b>${nameOf(hit)}</b><span dir="auto">${hit.text ?? ""}</span></span>`
         : html`<${Picture} address=${thumbnail(hit, pixelsOf(w, h))} place=${place} fail=${() => setBare(true)} />`}
-      ${!noPicture && isText && html`<span class="tile-line" dir="auto">${hit.text}</span>`}
+      ${!noPicture && isText && html`<span class="tile-line"><span dir="auto">${hit.text}</span></span>`}
       ${badgeOf(hit) && html`<span class="tile-badge">${badgeOf(hit)}</span>`}
       ${hit.copies.length > 0 && html`<span class="tile-stack" title=${t("alike", hit.copies.length)}>${hit.copies.length + 1}</span>`}
     </button>
