@@ -38,7 +38,7 @@ let begun = null; // what was asked last
 let typed = -PAUSE;
 let keeping = 0;
 let turn = 0; // counts what was shown
-let isLeaving = false; // the entry of the viewer
+let isSpare = Boolean(history.state?.isSpare); // the entry of a viewer that was closed is here
 
 /** Ask for something else, soon; `now` after a choice, and not after a key. */
 function change(some, { now = true, replace = false } = {}) {
@@ -46,7 +46,8 @@ function change(some, { now = true, replace = false } = {}) {
   const asked = { ...page.get().asked, ...some };
   page.set({ asked, active: null });
   clearTimeout(keeping);
-  const isReplaced = replace || !now || page.get().open !== null; // what is asked in the viewer takes its entry
+  const isReplaced = replace || !now || page.get().open !== null || isSpare; // what is asked takes the entry of a viewer
+  isSpare = false;
   if (!isReplaced) keepTop();
   history[isReplaced ? "replaceState" : "pushState"](null, "", addressOf(asked));
   clearTimeout(waiting);
@@ -93,10 +94,12 @@ addEventListener("popstate", ({ state }) => {
   clearTimeout(keeping);
   const asked = askedHere();
   const { open, asked: before } = page.get();
-  const isViewer = open !== null || isLeaving || state?.isViewer;
-  isLeaving = false;
+  const isSame = addressOf(asked) === addressOf(before);
+  const wasSpare = isSpare;
+  isSpare = Boolean(state?.isSpare);
   if (open !== null) shutViewer();
-  if (isViewer && addressOf(asked) === addressOf(before)) return;
+  if (isSame && wasSpare) history.back();
+  if (isSame && (open !== null || wasSpare || isSpare || state?.isViewer)) return;
   page.set({ asked, active: null });
   begin(state?.top ?? 0);
 });
@@ -196,7 +199,8 @@ const shut = (sheet) => page.set((state) => (state.sheet === sheet ? { sheet: nu
 function openViewer(place) {
   clearTimeout(keeping);
   keepTop();
-  history.pushState({ top: scrollY, isViewer: true }, "");
+  history[isSpare ? "replaceState" : "pushState"]({ top: scrollY, isViewer: true }, "");
+  isSpare = false;
   page.set({ open: place, active: place });
 }
 
@@ -205,8 +209,8 @@ function shutViewer() {
   if (page.get().open === null) return;
   page.set({ open: null });
   if (history.state?.isViewer) {
-    isLeaving = true;
-    history.back();
+    isSpare = true;
+    history.replaceState({ top: scrollY, isSpare }, "");
   }
   requestAnimationFrame(() => document.querySelector(".tile.active .tile-open")?.focus({ preventScroll: true }));
 }

@@ -31,7 +31,7 @@ export function Filters({ asked, change, isReady, close }) {
   if (!facets) return html`<aside class="filters" aria-label=${t("filters")} aria-busy="true">${head}</aside>`;
   return html`<aside class="filters" aria-label=${t("filters")}>
     ${head}
-    ${Object.values(facets).every((one) => !one.counts?.length) && html`<p class="filters-none">${t("noFacets")}</p>`}
+    ${!Object.keys(asked.filters).length && Object.values(facets).every((one) => !one?.counts?.length) && html`<p class="filters-none">${t("noFacets")}</p>`}
     <${Days} facets=${facets} asked=${asked} change=${change} />
     ${FACETS.map(([facet, name, isList]) => {
       const chosen = [asked.filters[name] ?? []].flat();

@@ -29,7 +29,7 @@ export function Status({ asked, results, change, again, job, update, stop, showS
     <${InForce} filters=${asked.filters} change=${change} />
     ${hasLeast && html`<label class="least" title=${t("least")}><span>${t("atLeast")}</span><input type="range" min="0" max="0.95" step="0.05" value=${asked.least}
       aria-label=${t("least")} onInput=${(event) => change({ least: Number(event.target.value) }, { now: false })} />
-      <output>${number(asked.least, { style: "percent" })}</output></label>`}
+      <small>${number(asked.least, { style: "percent" })}</small></label>`}
     <${Indexed} job=${job} update=${update} stop=${stop} showSkipped=${showSkipped} />
     <${Choice} label=${t("order")} value=${order} values=${orders.map((one) => [one, t(one)])} choose=${(value) => change({ order: value })} />
   </div>`;
