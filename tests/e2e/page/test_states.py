@@ -47,6 +47,8 @@ def test_outlines_stand_where_pictures_will_come(page: Page) -> None:
     page.route("**/v1/items?*", lambda route: held.append(route))
     page.reload()
     expect(page.locator(".outlines span").first).to_be_visible()
+    while not held:
+        page.wait_for_timeout(20)
     held[0].continue_()
     page.locator(".tile img").first.wait_for()
     expect(page.locator(".outlines")).to_have_count(0)
@@ -54,7 +56,7 @@ def test_outlines_stand_where_pictures_will_come(page: Page) -> None:
 
 def test_a_query_does_not_list_files(page: Page) -> None:
     asked: list[Request] = []
-    page.on("request", asked.append)
+    page.on("request", lambda one: asked.append(one))
     page.get_by_role("searchbox").fill("a cat")
     page.locator("button[title*='cat.jpg']").first.wait_for()
     expect(page.get_by_role("status")).to_contain_text("result")
