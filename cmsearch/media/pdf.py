@@ -16,7 +16,7 @@ from cmsearch.common.files import larger_than, open_file
 from cmsearch.common.text import passages
 from cmsearch.errors import MediaError
 from cmsearch.media.blocks import LEAST_WORDS
-from cmsearch.types import Modality, Part, Reading, Skipped
+from cmsearch.types import Modality, Part, Reading, Skipped, TextLine
 
 MAX_BYTES = 3 * 2**29
 MAX_PAGES = 10_000
@@ -68,6 +68,20 @@ class PdfReader:
                 return page.picture
             raise MediaError(f"page {number}: {page.problem}")
         raise MediaError(f"there is no page {number}")
+
+
+def words(path: Path, number: int) -> tuple[int, tuple[TextLine, ...]]:
+    """How many pages a file has, and the words of one, each with where it stands on the page as it
+    is drawn. Raises `MediaError`.
+    """
+    from cmsearch.media import pdfium
+
+    _check(path)
+    for page in pdfium.words(path, number):
+        if page.problem is not None:
+            raise MediaError(f"page {number}: {page.problem}")
+        return page.pages, page.words
+    raise MediaError(f"there is no page {number}")
 
 
 def _check(path: Path) -> None:

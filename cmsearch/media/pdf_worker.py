@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cmsearch.common.files import open_file
 from cmsearch.common.working import Answer, Watch, serve
 from cmsearch.media.gutters import Run, in_columns
+from cmsearch.media.pdf_words import words
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
@@ -63,7 +64,7 @@ def _read(document: PdfDocument, request: dict[str, Any], watch: Watch, answer: 
 
     count = len(document)
     answer({"pages": count}, b"")
-    take = _text if request["size"] is None else _picture
+    take = words if request.get("words") else _text if request["size"] is None else _picture
     passed = set(request.get("passed", ()))
     for number in range(request["first"], min(request["last"], count) + 1):
         if number in passed:

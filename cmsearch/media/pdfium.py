@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from PIL import Image
 
 from cmsearch.common.workers import LostError, Pool
 from cmsearch.errors import MediaError
+from cmsearch.types import TextLine
 
 PAGE_SECONDS = 30.0
 """Reading a page may take as long; no page of an ordinary document takes a tenth of it."""
@@ -34,11 +36,17 @@ class Page:
     text: str = ""
     picture: Image.Image | None = None
     problem: str | None = None
+    words: tuple[TextLine, ...] = ()
 
 
 def texts(path: Path, first: int, last: int) -> Iterator[Page]:
     """The text of pages of a file; raises `MediaError` where the file can't be read."""
     return _pages({"path": str(path), "last": last, "size": None}, first)
+
+
+def words(path: Path, number: int) -> Iterator[Page]:
+    """A page with its words, each with its box. Raises `MediaError` likewise."""
+    return _pages({"path": str(path), "last": number, "size": None, "words": True}, number)
 
 
 def pictures(
@@ -92,11 +100,19 @@ def _pages(request: dict[str, Any], first: int) -> Iterator[Page]:
 
 def _page(pages: int, head: dict[str, Any], content: bytes) -> Page:
     number, problem = head["page"], head.get("problem")
+    if "words" in head:
+        own = tuple(_word(text, *box, page=number) for text, box in json.loads(content))
+        return Page(number, pages, words=own, problem=problem)
     if "width" not in head:
         return Page(number, pages, content.decode("utf-8", "replace"), problem=problem)
     size, stride = (head["width"], head["height"]), head["stride"]
     picture = Image.frombytes("RGB", size, content, "raw", "RGB", stride)
     return Page(number, pages, picture=picture, problem=problem)
+
+
+def _word(text: str, left: float, top: float, right: float, bottom: float, page: int) -> TextLine:
+    corners = (left, top, right, top, right, bottom, left, bottom)
+    return TextLine(text, 1.0, tuple(round(one, 4) for one in corners), page)
 
 
 def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], bytes]]:

@@ -15,6 +15,7 @@ from cmsearch.models.spaces import model_name
 from cmsearch.server import (
     choosing,
     classifying,
+    documents,
     explaining,
     indexing,
     items,
@@ -46,6 +47,7 @@ _PARTS: tuple[Any, ...] = (
     sizes,
     saving,
     items,
+    documents,
     indexing,
     explaining,
     classifying,

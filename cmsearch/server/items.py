@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from cmsearch.common import locators
+from cmsearch.media.pdf import MAX_PAGES
 from cmsearch.search.pages import PageRequest
 from cmsearch.server import context
 from cmsearch.server.located import file_of, item_of, like, located
@@ -105,12 +107,15 @@ async def small(
     number: Number,
     store: Store = None,
     size: Annotated[int, Query(ge=16, le=SIZES[-1])] = 320,
+    page: Annotated[
+        int | None, Query(ge=1, le=MAX_PAGES, description="Of a page of a document, another one.")
+    ] = None,
 ) -> Response:
     """A WebP picture without anything that is noted in the file, upright, within a square."""
     own = context.of(request)
     served = own.stores.get(store)
     pixels = next(one for one in SIZES if one >= size)
-    place, key, data = await run_in_threadpool(_kept, served, number, pixels, own.thumbnails)
+    place, key, data = await run_in_threadpool(_kept, served, number, pixels, own.thumbnails, page)
     headers = {"ETag": f'"{key}"', "Cache-Control": "private, no-cache"}
     if f'"{key}"' in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
@@ -152,10 +157,12 @@ def media(request: Request, number: Number, store: Store = None) -> FileResponse
 
 
 def _kept(
-    served: Served, number: int, pixels: int, thumbnails: Thumbnails
+    served: Served, number: int, pixels: int, thumbnails: Thumbnails, page: int | None
 ) -> tuple[Place, str, bytes | None]:
     """Where the picture of an item is, and the key and the bytes that are kept of it in a size."""
     place = located(served, number)
+    if page is not None and locators.page(place.locator) is not None:
+        place = replace(place, locator=locators.pages(page))
     key = key_of(place, pixels)
     return place, key, thumbnails.get(key)
 

@@ -53,7 +53,7 @@ export const literally = (path) => path.replace(/[[*?]/g, "[$&]");
 
 /** The address of the picture of a hit, about as large as `pixels`. */
 export const thumbnail = (hit, pixels) =>
-  `v1/items/${hit.item}/thumbnail?${parameters({ store: hit.store, size: Math.min(Math.ceil(pixels), 2048) })}`;
+  `v1/items/${hit.item}/thumbnail?${parameters({ store: hit.store, size: Math.min(Math.ceil(pixels), 2048), page: hit.turned ? hit.page : null })}`;
 
 /** The address of the file of a hit. */
 export const media = (hit) => `v1/items/${hit.item}/media?${parameters({ store: hit.store })}`;

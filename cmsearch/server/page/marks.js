@@ -4,11 +4,11 @@ import { render } from "./vendor/preact.js";
 import { html } from "./html.js";
 
 /**
- * Draw boxes on the picture of a slide, the one at `lit` so that it stands out.
+ * Draw boxes on the picture of a slide, each in the looks of its `kind`.
  *
  * A box has its four corners as x and y in shares of the picture's width and height.
  */
-export function mark(slide, boxes, lit) {
+export function mark(slide, boxes) {
   let place = slide.container.querySelector(":scope > .marks");
   if (!place) {
     place = document.createElement("div");
@@ -17,7 +17,7 @@ export function mark(slide, boxes, lit) {
     fit(slide, slide.content.displayedImageWidth, slide.content.displayedImageHeight);
   }
   const drawn = boxes.map(
-    ({ box }, i) => html`<polygon key=${i} class=${i === lit ? "lit" : ""} points=${box.join(" ")} vector-effect="non-scaling-stroke" />`,
+    ({ box, kind }, i) => html`<polygon key=${i} class=${kind} points=${box.join(" ")} vector-effect="non-scaling-stroke" />`,
   );
   render(html`<svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">${drawn}</svg>`, place);
 }

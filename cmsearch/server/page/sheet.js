@@ -6,7 +6,7 @@ import { t } from "./strings.js";
 
 const KEYS = [
   ["/", "keySearch"], ["↓ ↑ ← →", "keyMove"], ["Enter", "keyOpen"], ["Space", "keyChoose"], ["Shift+Space", "keyRange"],
-  ["v", "keySpeak"], ["f", "filters"], ["Esc", "keyBack"], ["i", "keyAbout"], ["Ctrl+K", "keyPalette"], ["?", "keyHelp"],
+  ["v", "keySpeak"], ["f", "filters"], ["Esc", "keyBack"], ["i", "keyAbout"], ["PgUp PgDn", "keyPages"], ["Ctrl+K", "keyPalette"], ["?", "keyHelp"],
 ];
 
 /** The sheet of keys. */

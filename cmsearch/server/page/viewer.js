@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "./vendor/hooks.js";
 import { html } from "./html.js";
 import { mark } from "./marks.js";
+import { Pages, turned, useWords } from "./pages.js";
 import { Panel } from "./panel.js";
 import { Icon } from "./search-bar.js";
 import { Stack } from "./stack.js";
@@ -34,6 +35,9 @@ export function Viewer({ results, place, asked, go, close, change, selected, cho
   hitAt.current = (at) => instead.get(at) ?? results.hits[at];
   const hit = hitAt.current(place);
   const own = results.hits[place];
+  const { pages, words } = useWords(hit, asked);
+  const show = (one) => setInstead(new Map(instead).set(place, one));
+  const turnTo = (page) => show(page === own.page ? own : turned(own, page));
 
   useEffect(() => {
     dialog.current.showModal();
@@ -46,8 +50,8 @@ export function Viewer({ results, place, asked, go, close, change, selected, cho
   }, [hit]);
   useEffect(() => instead.has(place) && swipe.current.refreshSlideContent(place), [instead]);
   useEffect(() => {
-    if (hit && swipe.current.currSlide?.index === place) mark(swipe.current.currSlide, hit.lines.filter((line) => line.page === (hit.page ?? 0)), lit);
-  }, [hit, lit]);
+    if (hit && swipe.current.currSlide?.index === place) mark(swipe.current.currSlide, boxesOf(hit, lit, words));
+  }, [hit, lit, words]);
   useEffect(() => {
     dispatchEvent(new Event("resize")); // the stage is larger or smaller
   }, [hasPanel, own?.copies.length > 0]);
@@ -58,7 +62,8 @@ export function Viewer({ results, place, asked, go, close, change, selected, cho
   };
   const onKey = (event) => {
     if (/INPUT|TEXTAREA|SELECT|VIDEO|AUDIO/.test(event.target.tagName)) return;
-    const acts = { ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), i: () => setPanel(!hasPanel) };
+    const acts = { ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), i: () => setPanel(!hasPanel),
+      PageUp: () => pages > 1 && hit.page > 1 && turnTo(hit.page - 1), PageDown: () => pages > hit.page && turnTo(hit.page + 1) };
     if (!acts[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     acts[event.key]();
@@ -69,6 +74,7 @@ export function Viewer({ results, place, asked, go, close, change, selected, cho
       onClose=${close} onKeyDown=${onKey}>
     <div class="viewer-top">
       <span class="viewer-name" dir="auto">${hit && nameOf(hit)}</span>
+      ${pages > 1 && html`<${Pages} page=${hit.page} pages=${pages} turn=${turnTo} />`}
       ${button(t("before"), BACK, () => turn(-1), { disabled: place === 0 })}
       ${button(t("after"), ON, () => turn(1), { disabled: place >= results.hits.length - 1 })}
       ${button(t("about"), ABOUT, () => setPanel(!hasPanel), { "aria-pressed": hasPanel })}
@@ -77,9 +83,14 @@ export function Viewer({ results, place, asked, go, close, change, selected, cho
     <div class="stage" ref=${stage}>
       ${drawn && html`<img class="drawn" src=${drawn} alt=${t("heat")} />`}
     </div>
-    ${own?.copies.length > 0 && html`<${Stack} key=${own.item} hit=${own} shown=${hit} selected=${selected} choose=${choose}
-      show=${(one) => setInstead(new Map(instead).set(place, one))} />`}
+    ${own?.copies.length > 0 && html`<${Stack} key=${own.item} hit=${own} shown=${hit} selected=${selected} choose=${choose} show=${show} />`}
     ${hasPanel && hit && html`<${Panel} key=${hit.item} hit=${hit} asked=${asked} change=${change} drawn=${drawn} draw=${setDrawn} lit=${lit} light=${setLit}
       leave=${() => dialog.current.close()} />`}
   </dialog>`;
 }
+
+/** What is marked on the picture of a hit: the lines of text in it, and the words that are sought. */
+const boxesOf = (hit, lit, words) => [
+  ...hit.lines.map((line, i) => ({ ...line, kind: i === lit ? "lit" : "found" })).filter((line) => line.page === (hit.page ?? 0)),
+  ...words.map(({ box }) => ({ box, kind: "sought" })),
+];

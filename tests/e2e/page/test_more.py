@@ -1,4 +1,4 @@
-"""What stands in and behind a result, and what is new: lines of text, copies, indexing."""
+"""What stands in and behind a result, and what is new: lines of text, copies, pages, indexing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from cmsearch.models.ocr import rapid
 from tests.commands import cmsearch
+from tests.documents import lines, pdf
 from tests.e2e.page.conftest import until
 from tests.e2e.server.conftest import answering
 from tests.processes import ROOT, started
@@ -31,9 +32,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             picture.resize((picture.width // share, picture.height // share)).save(
                 place / f"cat{share}.png"
             )
+    texts = ("Seville oranges are peeled.", "Boiling hot it goes into jars.", "Labels.")
+    (place / "notes.pdf").write_bytes(pdf(*map(lines, texts)))
     sign("GOLDEN HARBOUR", "quiet museum").save(place / "sign.png")
-    texts = "auto" if rapid.is_installed() else "none"
-    result = cmsearch("index", place, "--model", "lite", "--ocr", texts)
+    ocr = "auto" if rapid.is_installed() else "none"
+    result = cmsearch("index", place, "--model", "lite", "--ocr", ocr)
     assert result.returncode == 0, result.stderr
     return place
 
@@ -116,3 +119,27 @@ def test_what_is_new_is_indexed_from_the_page_and_found(
     expect(sheet).to_contain_text("not a picture")
     page.keyboard.press("Escape")
     expect(sheet).to_have_count(0)
+
+
+def test_a_document_opens_at_its_page_with_the_words_marked(page: Page, service: str) -> None:
+    page.goto(f"{service}/?q=boiling+orange+jars&for=text")
+    page.locator("button[title^='notes.pdf']").first.click()
+    pages = page.get_by_role("dialog").get_by_role("group", name="Pages")
+    expect(pages).to_contain_text("Page 2 of 3")
+    words = page.locator(".pswp__item[aria-hidden=false] .sought")
+    expect(words).to_have_count(2)
+    picture = page.locator(".pswp__item[aria-hidden=false] .pswp__img").last
+    picture.evaluate("(one) => one.decode()")
+    outer, inner = picture.bounding_box(), words.first.bounding_box()
+    assert outer and inner
+    assert outer["height"] / outer["width"] == pytest.approx(842 / 595, abs=0.02)
+    assert (inner["x"] - outer["x"]) / outer["width"] == pytest.approx(72 / 595, abs=0.02)
+    assert (inner["y"] - outer["y"]) / outer["height"] == pytest.approx(62 / 842, abs=0.02)
+    pages.get_by_role("button", name="Next page").click()
+    expect(pages).to_contain_text("Page 3 of 3")
+    expect(words).to_have_count(0)
+    page.keyboard.press("PageUp")
+    page.keyboard.press("PageUp")
+    expect(pages).to_contain_text("Page 1 of 3")
+    expect(pages.get_by_role("button", name="Previous page")).to_be_disabled()
+    expect(words).to_have_count(1)

@@ -142,4 +142,9 @@ export default {
   files_removed: (n) => `${count(n, "Datei", "Dateien")} nicht mehr da`,
   leftOut: (n) => `${count(n, "Datei", "Dateien")} ausgelassen`,
   andMore: (n) => `Und ${n} weitere.`,
+  pages: "Seiten",
+  pageBefore: "Vorige Seite",
+  pageAfter: "Nächste Seite",
+  pageOf: (page, pages) => `Seite ${page} von ${pages}`,
+  keyPages: "In einem Dokument: die Seiten davor und danach",
 };

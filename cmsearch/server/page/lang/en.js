@@ -142,4 +142,9 @@ export default {
   files_removed: (n) => `${count(n, "file", "files")} gone`,
   leftOut: (n) => `${count(n, "file", "files")} left out`,
   andMore: (n) => `And ${n} more.`,
+  pages: "Pages",
+  pageBefore: "Previous page",
+  pageAfter: "Next page",
+  pageOf: (page, pages) => `Page ${page} of ${pages}`,
+  keyPages: "In a document: the pages before and after",
 };
