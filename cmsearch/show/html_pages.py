@@ -30,14 +30,23 @@ def render(name: str, **values: Any) -> str:
     """
     from markupsafe import Markup
 
-    style = f"{_text('page.css')}{_text(f'{name}.css')}"
-    script = _text(f"{name}.js")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
-        f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
-    )
+    style, script = _style(name), _text(f"{name}.js")
     template = _environment().get_template(f"{name}.html")
-    return template.render(style=Markup(style), script=Markup(script), policy=policy, **values)
+    return template.render(
+        style=Markup(style), script=Markup(script), policy=policy_of(name), **values
+    )
+
+
+def policy_of(name: str) -> str:
+    """The policy of the pages of a template."""
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_digest(_style(name))}'; "
+        f"script-src '{_digest(_text(f'{name}.js'))}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _style(name: str) -> str:
+    return f"{_text('page.css')}{_text(f'{name}.css')}"
 
 
 def write_page(path: Path, page: str) -> None:

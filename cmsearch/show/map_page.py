@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -52,6 +52,8 @@ class Collection:
     vectors: FloatArray
     captions: list[list[str]]
     total: int
+    items: list[int]
+    """Their numbers."""
 
 
 @dataclass(slots=True)
@@ -83,13 +85,20 @@ def gather(store: Store, limit: int = MOST) -> Collection:
     for path in paths:
         store.absolute(path)  # raises for one that leaves the folder
     own = [captions.get(path, [])[:_CAPTIONS] for path in paths]
-    return Collection(store.root, paths, vectors[[rows[path] for path in paths]], own, total)
+    numbers = {photo.path: photo.id for photo in photos.values()}
+    chosen = vectors[[rows[path] for path in paths]]
+    return Collection(store.root, paths, chosen, own, total, [numbers[path] for path in paths])
 
 
 def chart(
-    found: Collection, *, folder: Path, report: Report = lambda stage, done, total: None
+    found: Collection,
+    *,
+    folder: Path,
+    report: Report = lambda stage, done, total: None,
+    addresses: Sequence[str] = (),
 ) -> str:
-    """The map as one HTML page that loads nothing, for a place in `folder`.
+    """The map as one HTML page that loads nothing, for a place in `folder`; its links lead to the
+    files, unless there are `addresses` of the pictures.
 
     The same collection gives the same page on the same machine. A picture that can't be read any
     more leaves an empty tile that says why. Raises `CmsearchError` without the extra `map`.
@@ -110,7 +119,7 @@ def chart(
         "paths": [printable(native(path)) for path in found.paths],
         "captions": [[printable(text)[:_CAPTION] for text in own] for own in found.captions],
         "base": base,
-        "links": _odd_links(found.paths, base),
+        "links": dict(enumerate(addresses)) or _odd_links(found.paths, base),
         "problems": tiles.problems,
         "regions": _regions(places, found),
     }

@@ -2,7 +2,7 @@
 
 import { render } from "./vendor/preact.js";
 import { useCallback, useEffect, useRef, useState } from "./vendor/hooks.js";
-import { stores } from "./api.js";
+import { parameters, stores } from "./api.js";
 import { addressOf, askedOf, isSearch, NOTHING } from "./asked.js";
 import { Blank } from "./blank.js";
 import { Filters } from "./filters.js";
@@ -189,6 +189,7 @@ function acts() {
     ...TARGETS.map((target) => [`${t("kind")}: ${t(target)}`, () => change({ target })]),
     ...(found.length > 1 ? found.map(({ name }) => [`${t("store")}: ${name}`, () => change({ store: name, filters: {} })]) : []),
     [t("update"), update],
+    [t("map"), () => open(`v1/map?${parameters({ store: asked.store })}`, "_blank", "noopener")],
     [t("keyHelp"), () => page.set({ sheet: "help" })],
   ];
 }

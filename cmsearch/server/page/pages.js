@@ -29,9 +29,9 @@ export function useWords(hit, asked) {
 /** A hit that shows another page of its document. */
 export const turned = (hit, page) => ({ ...hit, page, turned: true, text: null, width: undefined, height: undefined });
 
-/** Which page is shown of how many, with buttons to turn them. */
+/** Which page is shown of how many, with buttons to turn them; one that has nothing to do keeps the focus, and so the keys. */
 export const Pages = ({ page, pages, turn }) => html`<span class="pages" role="group" aria-label=${t("pages")}>
-  <button type="button" class="round" title=${t("pageBefore")} aria-label=${t("pageBefore")} disabled=${page <= 1} onClick=${() => turn(page - 1)}><${Icon} path=${UP} /></button>
+  <button type="button" class="round" title=${t("pageBefore")} aria-label=${t("pageBefore")} aria-disabled=${page <= 1} onClick=${() => page > 1 && turn(page - 1)}><${Icon} path=${UP} /></button>
   <span aria-live="polite">${t("pageOf", page, pages)}</span>
-  <button type="button" class="round" title=${t("pageAfter")} aria-label=${t("pageAfter")} disabled=${page >= pages} onClick=${() => turn(page + 1)}><${Icon} path=${DOWN} /></button>
+  <button type="button" class="round" title=${t("pageAfter")} aria-label=${t("pageAfter")} aria-disabled=${page >= pages} onClick=${() => page < pages && turn(page + 1)}><${Icon} path=${DOWN} /></button>
 </span>`;

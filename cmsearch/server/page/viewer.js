@@ -75,8 +75,8 @@ export function Viewer({ results, place, asked, go, close, change, selected, cho
     <div class="viewer-top">
       <span class="viewer-name" dir="auto">${hit && nameOf(hit)}</span>
       ${pages > 1 && html`<${Pages} page=${hit.page} pages=${pages} turn=${turnTo} />`}
-      ${button(t("before"), BACK, () => turn(-1), { disabled: place === 0 })}
-      ${button(t("after"), ON, () => turn(1), { disabled: place >= results.hits.length - 1 })}
+      ${button(t("before"), BACK, () => turn(-1), { "aria-disabled": place === 0 })}
+      ${button(t("after"), ON, () => turn(1), { "aria-disabled": place >= results.hits.length - 1 })}
       ${button(t("about"), ABOUT, () => setPanel(!hasPanel), { "aria-pressed": hasPanel })}
       ${button(t("close"), SHUT, () => dialog.current.close())}
     </div>

@@ -147,4 +147,5 @@ export default {
   pageAfter: "Nächste Seite",
   pageOf: (page, pages) => `Seite ${page} von ${pages}`,
   keyPages: "In einem Dokument: die Seiten davor und danach",
+  map: "Karte der Ähnlichkeit, in einem eigenen Tab",
 };

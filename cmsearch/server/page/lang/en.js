@@ -147,4 +147,5 @@ export default {
   pageAfter: "Next page",
   pageOf: (page, pages) => `Page ${page} of ${pages}`,
   keyPages: "In a document: the pages before and after",
+  map: "Map of likeness, in a tab of its own",
 };
