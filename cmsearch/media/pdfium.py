@@ -101,7 +101,7 @@ def _pages(request: dict[str, Any], first: int) -> Iterator[Page]:
 def _page(pages: int, head: dict[str, Any], content: bytes) -> Page:
     number, problem = head["page"], head.get("problem")
     if "words" in head:
-        own = tuple(_word(text, *box, page=number) for text, box in json.loads(content))
+        own = tuple(_word(number, text, *box) for text, box in json.loads(content))
         return Page(number, pages, words=own, problem=problem)
     if "width" not in head:
         return Page(number, pages, content.decode("utf-8", "replace"), problem=problem)
@@ -110,7 +110,7 @@ def _page(pages: int, head: dict[str, Any], content: bytes) -> Page:
     return Page(number, pages, picture=picture, problem=problem)
 
 
-def _word(text: str, left: float, top: float, right: float, bottom: float, page: int) -> TextLine:
+def _word(page: int, text: str, left: float, top: float, right: float, bottom: float) -> TextLine:
     corners = (left, top, right, top, right, bottom, left, bottom)
     return TextLine(text, 1.0, tuple(round(one, 4) for one in corners), page)
 
