@@ -44,8 +44,17 @@ _FIRST = (
     "unit/cmsearch/models/encoders/test_lite.py",
     "unit/cmsearch/models/encoders/test_open_clip.py",
     "unit/cmsearch/models/encoders/test_transformers.py",
+    "unit/indexer/test_texts.py",
+    "unit/indexer/test_speech.py",
+    "unit/indexer/test_doctor.py",
+    "unit/cmsearch/commands/test_shell.py",
+    "unit/test_wheel.py",
+    "unit/indexer/test_sounds.py",
+    "unit/cmsearch/commands/test_search.py",
 )
-"""One exports `lite`, which most others want, and meanwhile the next ones don't."""
+"""One exports `lite`, which most others want, and meanwhile the next ones don't. The others are long
+and would come last.
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
