@@ -32,6 +32,7 @@ os.environ.setdefault("CMSEARCH_CACHE", str(Path(_scratch, "cache")))
 os.environ["CMSEARCH_STATE"] = str(Path(_scratch, "state"))
 os.environ["HF_HOME"] = str(Path(_scratch, "hub"))
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["CMSEARCH_DAEMON"] = "0"  # no command asks a service that another test runs
 os.environ["CMSEARCH_OCR"] = "none"  # its tests ask for it; it would make all others slow
 
 # A background job of a shell is started with interruptions ignored, and so would be the commands
@@ -52,8 +53,8 @@ _FIRST = (
     "unit/indexer/test_sounds.py",
     "unit/cmsearch/commands/test_search.py",
 )
-"""One exports `lite`, which most others want, and meanwhile the next ones don't. The others are long
-and would come last.
+"""One exports `lite`, which most others want, and meanwhile the next ones don't. The others are
+long and would come last.
 """
 
 

@@ -24,12 +24,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "classify": {"item": 1, "questions": {"colour": ["red", "green"]}},
     "mark": {"query": "red", "item": 1, "right": True},
     "sizes": {"items": [1]},
+    "of_numbers": {"items": [1]},
     "download": {"items": "1"},
     "sheet": {"items": "1"},
     "start": {},
 }
 """What is sent with the operations that want something."""
 VALUES: dict[str, Any] = {"q": "red", "number": 1, "job": ""}
+REFUSED = {"words": 422}
+"""Operations that the items of this store refuse: it has no document."""
 LATER = ("events", "told", "stop")
 """Operations of a job, which another one starts."""
 
@@ -74,22 +77,25 @@ def made(place: Path, document: Any) -> Iterator[str]:
         del sys.modules[name]
 
 
-def test_every_operation_is_answered(made: str, document: Any, address: str) -> None:
+def test_every_operation_is_answered(
+    made: str, document: Any, address: str, request: pytest.FixtureRequest
+) -> None:
     operations = {
         operation["operationId"]: operation["tags"][0]
         for operations in document["paths"].values()
         for operation in operations.values()
     }
     client = importlib.import_module(f"{made}.client").Client(base_url=address, timeout=60)
+    request.addfinalizer(client.get_httpx_client().close)
     values = dict(VALUES)
     for name in sorted(operations, key=lambda name: (name in LATER, name)):
         own = importlib.import_module(f"{made}.api.{operations[name]}.{name}")
         answer = own.sync_detailed(client=client, **arguments(made, own, name, values))
-        assert 200 <= answer.status_code < 300, (name, answer.content)
+        is_right = 200 <= answer.status_code < 300 or answer.status_code == REFUSED.get(name)
+        assert is_right, (name, answer.content)
         assert answer.content or answer.status_code == 204, name
         if name == "start":
             values["job"] = json.loads(answer.content)["job"]
-    client.get_httpx_client().close()
 
 
 def arguments(made: str, own: Any, name: str, values: dict[str, Any]) -> dict[str, Any]:

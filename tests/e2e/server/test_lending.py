@@ -26,6 +26,7 @@ def folder() -> Iterator[Path]:
     scratch = Path(tempfile.mkdtemp(prefix="cms", dir="/tmp"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CMSEARCH_STATE", str(scratch / "state"))
+        patch.delenv("CMSEARCH_DAEMON")
         patch.setenv("PYTHONPATH", str(ROOT))  # as processes that are started have it
         for name in ("red", "green", "blue"):
             write_picture(scratch / "pictures" / f"{name}.png", name)

@@ -61,6 +61,7 @@ def place() -> Iterator[Path]:
     scratch = Path(tempfile.mkdtemp(prefix="cms", dir="/tmp"))  # sockets have short paths
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CMSEARCH_STATE", str(scratch / "state"))
+        patch.delenv("CMSEARCH_DAEMON")
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         folder = scratch / "pictures"

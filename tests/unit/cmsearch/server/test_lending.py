@@ -32,6 +32,7 @@ def folder() -> Iterator[Path]:
     scratch = Path(tempfile.mkdtemp(prefix="cms", dir="/tmp"))  # sockets have short paths
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CMSEARCH_STATE", str(scratch / "state"))
+        patch.delenv("CMSEARCH_DAEMON")
         patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         for name in ("red", "blue"):
             write_picture(scratch / "pictures" / f"{name}.png", name)
