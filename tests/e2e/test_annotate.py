@@ -14,6 +14,7 @@ from cmsearch.annotate import xmp
 from cmsearch.annotate.annotation import label
 from tests.builders import write_files
 from tests.commands import called, cmsearch
+from tests.conftest import indexed_sample
 
 LABELS = "cat: a cat, a kitten\ndog\nmountain\n# in bloom or not\nflower\nrocket\n"
 TRUE = {
@@ -29,9 +30,9 @@ CAT = "photos/tabby_cat.jpg"
 
 
 @pytest.fixture
-def own(sample: Path, tmp_path: Path) -> Path:
-    """A copy of the sample with its index, to write into."""
-    return Path(shutil.copytree(sample, tmp_path / "sample"))
+def own(tmp_path: Path) -> Path:
+    """A copy of the sample with its index, to write into; no service has what is copied open."""
+    return Path(shutil.copytree(indexed_sample(), tmp_path / "sample"))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 import cmsearch
 import indexer
+from tests.conftest import indexed_sample
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted([*(ROOT / "cmsearch").rglob("*.py"), *(ROOT / "indexer").rglob("*.py")])
@@ -91,10 +92,10 @@ class C:
 
 
 @pytest.fixture(scope="module")
-def shown(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the examples suppose: `sample_data`, indexed, and `query.mp3`."""
     folder = tmp_path_factory.mktemp("shown")
-    shutil.copytree(sample, folder / "sample_data")
+    shutil.copytree(indexed_sample(), folder / "sample_data")
     shutil.copy(ROOT / "sample_data" / "media" / "query.mp3", folder)
     return folder
 
