@@ -288,7 +288,7 @@ def _photo_called(store: Store, name: str, embedding: int) -> _Subject:
 
 def _item(store: Store, view: View, number: int) -> _Subject:
     """The item of a number; of one that is about a picture, or was read in it, that picture."""
-    item = items.numbered(store.catalog, number)
+    item = items.numbered(store.catalog, [number]).get(number)
     if item is None:
         raise QueryError(f"There is no item {number} in {store.path}; it may have been deleted.")
     name = item.about or item.path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from cmsearch.search.facets import Counting
 from cmsearch.search.hits import plain
-from cmsearch.store.catalog import first_items, notes
+from cmsearch.store.catalog import first_items, items, notes
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
-from cmsearch.types import Filter, Hit, IdArray, Listing
+from cmsearch.types import Filter, Hit, IdArray, Item, Listing
 
 MOST = 1000
 """Files of one part of a list."""
@@ -37,12 +37,13 @@ def listed(
 
     Those without a time come last. Of each file its first item is given.
     """
-    table = counting.things(view).table
-    rows = np.flatnonzero(counting.passing(view, where, target))
-    ids, days = (one[rows].astype(np.int64) for one in (table.ids, table.days))
-    order = np.lexsort((ids, -days if part.newest else days, days <= 0))
-    chosen = _exact(store, ids[order], days[order], part)
-    return Listing(len(ids), part.offset, tuple(_hits(store, chosen, part)))
+    things = counting.things(view)
+    order = things.newest if part.newest else things.oldest
+    rows = order[counting.passing(view, where, target)[order]]
+    ids, days = (one[rows].astype(np.int64) for one in (things.table.ids, things.table.days))
+    chosen = _exact(store, ids, days, part)
+    found = first_items.of_files(store.catalog, chosen)
+    return Listing(len(ids), part.offset, tuple(_plain(store, found, chosen, part.offset + 1)))
 
 
 def _exact(store: Store, ids: IdArray, days: IdArray, part: Part) -> list[int]:
@@ -61,26 +62,20 @@ def _exact(store: Store, ids: IdArray, days: IdArray, part: Part) -> list[int]:
     return found[part.offset - first :][: len(own)]
 
 
-def _hits(store: Store, assets: list[int], part: Part) -> list[Hit]:
-    own = first_items.of_files(store.catalog, assets)
-    noted = notes.of_files(store.catalog, [one.path for one in own.values()])
-    return [
-        replace(
-            plain(store, own[asset], own[asset].path, noted.get(own[asset].path, notes.NOTHING)),
-            rank=rank,
-        )
-        for rank, asset in enumerate(assets, part.offset + 1)
-        if asset in own
-    ]
-
-
 def picked(store: Store, numbers: Sequence[int]) -> list[Hit]:
     """The items of some numbers as hits, in this order; those that are gone are missing."""
-    found = first_items.numbered(store.catalog, numbers)
-    own = [found[number] for number in numbers if number in found]
-    noted = notes.of_files(store.catalog, [one.about or one.path for one in own])
+    found = items.numbered(store.catalog, numbers)
+    return _plain(store, found, [number for number in numbers if number in found], 1)
+
+
+def _plain(store: Store, found: Mapping[int, Item], order: Sequence[int], first: int) -> list[Hit]:
+    """Items as hits in the order of their keys, ranked from a place on; some may be missing."""
+    paths = {key: item.about or item.path for key, item in found.items()}
+    noted = notes.of_files(store.catalog, paths.values())
     return [
-        replace(plain(store, one, path, noted.get(path, notes.NOTHING)), rank=rank)
-        for rank, one in enumerate(own, 1)
-        for path in (one.about or one.path,)
+        replace(
+            plain(store, found[key], paths[key], noted.get(paths[key], notes.NOTHING)), rank=rank
+        )
+        for rank, key in enumerate(order, first)
+        if key in found
     ]

@@ -22,7 +22,7 @@ from cmsearch.types import Item, Modality, Place, Query
 
 def item_of(served: Served, number: int) -> Item:
     """The item of a number. Raises `NotThereError`."""
-    found = items.numbered(served.engine.store.catalog, number)
+    found = items.numbered(served.engine.store.catalog, [number]).get(number)
     if found is None:
         raise NotThereError(
             f"There is no item {number} in {served.name}; it may have been deleted."
@@ -52,11 +52,15 @@ def file_of(served: Served, item: Item) -> Path:
 
 def located(served: Served, number: int) -> Place:
     """Where the picture of an item is. Raises `NotThereError`, and `MediaError` if it has none."""
-    item = item_of(served, number)
+    return picture_of(served, item_of(served, number))
+
+
+def picture_of(served: Served, item: Item) -> Place:
+    """Likewise of an item that is known."""
     page, span = locators.page(item.locator), locators.span(item.locator)
     found = shown_at(file_of(served, item), item.modality, item.kind, page=page, span=span)
     if found is None:
-        raise MediaError(f"Item {number} has no picture: it is a {item.kind}.")
+        raise MediaError(f"Item {item.id} has no picture: it is a {item.kind}.")
     return found
 
 
@@ -66,7 +70,7 @@ def like(served: Served, item: Item, target: str | None = None) -> tuple[Query, 
 
     Raises as `located` does.
     """
-    part = feedback.like(item, lambda: located(served, item.id))
+    part = feedback.like(item, lambda: picture_of(served, item))
     wanted = target or ("image" if part.modality is Modality.IMAGE else "any")
     own, catalog = {item.id}, served.engine.store.catalog
     if wanted == "any":

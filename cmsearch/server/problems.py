@@ -30,7 +30,6 @@ from cmsearch.server.errors import BusyError, LateError, NotThereError, NotTrust
 
 MEDIA_TYPE = "application/problem+json"
 _TEXT = {"type": "string"}
-_FIELD = {"type": "object", "properties": {"field": _TEXT, "reason": _TEXT}}
 _STATUS: tuple[tuple[type[CmsearchError], HTTPStatus], ...] = (
     (CursorError, HTTPStatus.GONE),
     (QueryError, HTTPStatus.BAD_REQUEST),

@@ -9,6 +9,7 @@ import re
 import stat
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,9 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from cmsearch.common.files import open_file
 from cmsearch.errors import CmsearchError, QueryError
 from cmsearch.server import context
-from cmsearch.server.located import file_of, item_of
+from cmsearch.server.located import file_of
 from cmsearch.server.stores import Served
 from cmsearch.show.contact_sheet import contact_sheet
+from cmsearch.store.catalog import items
 
 router = APIRouter(prefix="/v1", tags=["items"])
 MOST = 1000
@@ -84,11 +86,8 @@ async def sheet(request: Request, chosen: Annotated[Chosen, Form()]) -> Response
 
 
 def _saved_as(name: str) -> dict[str, str]:
-    plain = "".join(
-        one if one.isascii() and (one.isalnum() or one in "-_.") else "_" for one in name
-    )
     return {
-        "Content-Disposition": f'attachment; filename="{plain}"',
+        "Content-Disposition": f'attachment; filename="{_ODD.sub("_", name)}"',
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
 
@@ -96,12 +95,10 @@ def _saved_as(name: str) -> dict[str, str]:
 def _files(served: Served, numbers: Sequence[int]) -> list[tuple[str, Path]]:
     """The files of items that are there, with their paths in the folder. Raises `QueryError`."""
     found: dict[str, Path] = {}
-    for number in numbers:
-        try:
-            item = item_of(served, number)
+    known = items.numbered(served.engine.store.catalog, numbers)
+    for item in (known[number] for number in numbers if number in known):
+        with suppress(CmsearchError):  # deleted meanwhile
             found[item.about or item.path] = file_of(served, item)
-        except CmsearchError:  # deleted meanwhile
-            continue
     if not found:
         raise QueryError("None of these files is there any more. Search again.")
     return list(found.items())

@@ -14,8 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from cmsearch.errors import CmsearchError
 from cmsearch.media.headers import read_size
 from cmsearch.server import context
-from cmsearch.server.located import located
+from cmsearch.server.located import picture_of
 from cmsearch.server.stores import Served
+from cmsearch.store.catalog import items
+from cmsearch.types import Item
 
 router = APIRouter(prefix="/v1", tags=["items"])
 MOST = 1000
@@ -47,13 +49,17 @@ async def sizes(request: Request, body: SizesBody) -> dict[str, Any]:
     """
     own = context.of(request)
     served = own.stores.get(body.store)
-    found = await own.work.run(request, lambda _: [_size(served, one) for one in body.items])
-    return {"sizes": found}
+
+    def found(_: Any) -> list[tuple[int, int] | None]:
+        known = items.numbered(served.engine.store.catalog, body.items)
+        return [_size(served, known[one]) if one in known else None for one in body.items]
+
+    return {"sizes": await own.work.run(request, found)}
 
 
-def _size(served: Served, number: int) -> tuple[int, int] | None:
+def _size(served: Served, item: Item) -> tuple[int, int] | None:
     try:
-        place = located(served, number)
+        place = picture_of(served, item)
         if place.locator:
             return None
         about = place.path.stat()

@@ -101,6 +101,21 @@ class Things:
         return Column(values[first:].tolist(), codes - first)
 
     @cached_property
+    def newest(self) -> IdArray:
+        """Their places by day, the newest first, without a time last; of one day by number."""
+        return self._by_day(-1)
+
+    @cached_property
+    def oldest(self) -> IdArray:
+        """The same with the oldest first."""
+        return self._by_day(1)
+
+    def _by_day(self, turn: int) -> IdArray:
+        days = self.table.days
+        order: IdArray = np.lexsort((self.table.ids, turn * days, days <= 0))
+        return order
+
+    @cached_property
     def cameras(self) -> Column:
         """The camera of each."""
         return Column(self.table.names.cameras, self.table.cameras.astype(np.int64))

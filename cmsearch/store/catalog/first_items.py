@@ -1,4 +1,4 @@
-"""Items of a list: the first of each file, and when these were taken; and those of some numbers."""
+"""The first item of each of some files, and when these were taken: what a list of files shows."""
 
 # Tested by tests/unit/cmsearch/search/test_listing.py
 
@@ -27,13 +27,6 @@ def of_files(catalog: Catalog, assets: Iterable[int]) -> dict[int, Item]:
     """The first item of each file, by its number; one in which nothing was found is missing."""
     with understood(catalog.path):
         rows = catalog.run(statements.FIRST_OF_FILES, assets=listing(assets))
-        return {row[0]: item_of_row(row) for row in rows}
-
-
-def numbered(catalog: Catalog, numbers: Iterable[int]) -> dict[int, Item]:
-    """Items by their numbers, as in `Hit.item`; those that are gone are missing."""
-    with understood(catalog.path):
-        rows = catalog.run(statements.ITEMS, items=listing(set(numbers)))
         return {row[0]: item_of_row(row) for row in rows}
 
 

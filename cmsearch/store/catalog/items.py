@@ -52,10 +52,11 @@ def of_embeddings(
     return found | _described(catalog, told)
 
 
-def numbered(catalog: Catalog, number: int) -> Item | None:
-    """The item of a number, as in `Hit.item`; None if it is gone."""
+def numbered(catalog: Catalog, numbers: Iterable[int]) -> dict[int, Item]:
+    """Items by their numbers, as in `Hit.item`; those that are gone are missing."""
     with understood(catalog.path):
-        return next(map(item_of_row, catalog.run(statements.ITEMS, items=listing({number}))), None)
+        rows = catalog.run(statements.ITEMS, items=listing(set(numbers)))
+        return {row[0]: item_of_row(row) for row in rows}
 
 
 def _described(catalog: Catalog, rows: Mapping[int, Sequence[Any]]) -> dict[int, Item]:

@@ -67,12 +67,14 @@ FIRST_OF_FILES = Prepared(
     .where(
         items.c.id.in_(
             sa.select(sa.func.min(_of.c.id))
-            .where(_of.c.asset.in_(listed("assets")), _of.c.about.is_(None))
+            .where(_of.c.asset.in_(listed("assets")), (_of.c.about + 0).is_(None))
             .group_by(_of.c.asset)
         )
     )
 )
-"""Of some files the first item that is about no other: the file, and what an item is made of."""
+"""Of some files the first item that is about no other: the file, and what an item is made of. The
+sum keeps SQLite from reading all that is about nothing else by that index.
+"""
 
 _in_files = (
     sa.select(assets.c.path, embeddings.c.id, items.c.id)

@@ -29,6 +29,8 @@ SCAN = re.compile(
     r"SCAN (?!.*VIRTUAL TABLE|CONSTANT ROW|\(subquery)|embeddings_by_space (?!.*rowid)"
 )
 """In a plan: all rows of a table, or all embeddings of a space. FTS5 and lists are no tables."""
+WIDE = re.compile(r"ix_items_about \(about=\?\)")
+"""In the plan of what is about nothing else: all of that, by the index of what items are about."""
 
 
 @pytest.fixture
@@ -110,9 +112,18 @@ def test_a_next_page_looks_only_at_the_files_that_were_given(folder: Path, fake_
         asked = list(statements)
     catalog = folder / DIRECTORY / "catalog.db"
     assert scans(catalog, asked) == []
-    # By the index of what items are about all would be read that are about nothing else.
-    wide = re.compile(r"ix_items_about \(about=\?\)")
-    assert scans(catalog, [one for one in asked if "IS NULL" in one], wide) == []
+    assert scans(catalog, [one for one in asked if "IS NULL" in one], WIDE) == []
+
+
+def test_a_part_of_a_list_looks_only_at_its_files(folder: Path, fake_model: str) -> None:
+    with traced() as statements, cmsearch.open(folder) as engine:
+        engine.listed(limit=10)
+        statements.clear()
+        assert len(engine.listed(offset=20, limit=10).hits) == 10
+        asked = list(statements)
+    catalog = folder / DIRECTORY / "catalog.db"
+    assert scans(catalog, asked) == []
+    assert scans(catalog, [one for one in asked if "IS NULL" in one], WIDE) == []
 
 
 def test_what_was_read_of_a_state_is_not_read_again(folder: Path, fake_model: str) -> None:
