@@ -7,6 +7,7 @@ Whoever asks names an item by its number; where its file is comes from the catal
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from cmsearch.common import locators
@@ -39,8 +40,7 @@ def file_of(served: Served, item: Item) -> Path:
     served.check_trusted()
     path = served.engine.store.absolute(item.about or item.path)
     try:
-        place, root = path.resolve(strict=True), served.root.resolve(strict=True)
-        is_own = place.is_relative_to(root) and place.is_file()
+        is_own = is_within(served, path) and path.is_file()
     except OSError:
         is_own = False
     if not is_own:
@@ -48,6 +48,11 @@ def file_of(served: Served, item: Item) -> Path:
             f"The file of item {item.id} isn't there any more. Index the folder again."
         )
     return path
+
+
+def is_within(served: Served, path: Path) -> bool:
+    """Whether a path leads to what is in the store's folder, if it is there, through all links."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(served.root))
 
 
 def located(served: Served, number: int) -> Place:

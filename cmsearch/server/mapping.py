@@ -4,17 +4,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
 from cmsearch.server import context
+from cmsearch.server.errors import NotThereError
 from cmsearch.server.items import SIZES, Store
+from cmsearch.server.located import is_within
 from cmsearch.server.stores import Served
 from cmsearch.show.html_pages import policy_of
 from cmsearch.show.map_layout import check_extra
-from cmsearch.show.map_page import chart, gather
+from cmsearch.show.map_page import Collection, chart, gather
 
 router = APIRouter(prefix="/v1", tags=["items"])
 _SANDBOX = "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox"
@@ -51,9 +54,25 @@ async def whole(
 def _made(served: Served, limit: int) -> str:
     check_extra()
     served.check_trusted()
-    found = gather(served.engine.store, limit)
+    found = _within(served, gather(served.engine.store, limit))
     return chart(
         found, folder=served.root, addresses=[_address(served, one) for one in found.items]
+    )
+
+
+def _within(served: Served, found: Collection) -> Collection:
+    """A collection without the pictures that lie outside the store's folder. Raises `NotThereError`
+    where these are all.
+    """
+    rows = [row for row, path in enumerate(found.paths) if is_within(served, found.root / path)]
+    if not rows:
+        raise NotThereError(f"No picture of {served.name} lies in its folder.")
+    return replace(
+        found,
+        paths=[found.paths[row] for row in rows],
+        vectors=found.vectors[rows],
+        captions=[found.captions[row] for row in rows],
+        items=[found.items[row] for row in rows],
     )
 
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cmsearch.common.files import open_file
 from cmsearch.errors import CmsearchError, QueryError
 from cmsearch.server import context
-from cmsearch.server.located import file_of
+from cmsearch.server.located import file_of, is_within
 from cmsearch.server.stores import Served
 from cmsearch.show.contact_sheet import contact_sheet
 from cmsearch.store.catalog import items
@@ -72,13 +72,16 @@ def download(request: Request, chosen: Annotated[Chosen, Form()]) -> StreamingRe
     responses={200: {"content": {"text/html": {}}}},
 )
 async def sheet(request: Request, chosen: Annotated[Chosen, Form()]) -> Response:
-    """A page to save, with everything in it, as `cmsearch search --html` writes one."""
+    """A page to save, with everything in it, as `cmsearch search --html` writes one; without what
+    lies outside the folder.
+    """
     own = context.of(request)
     served = own.stores.get(chosen.store)
     numbers = chosen.numbers
 
     def made(_: Any) -> str:
-        hits = served.engine.picked(numbers)
+        served.check_trusted()
+        hits = [hit for hit in served.engine.picked(numbers) if is_within(served, hit.path)]
         return contact_sheet(chosen.title or served.name, hits, folder=served.root)
 
     page = await own.work.run(request, made)
@@ -94,6 +97,7 @@ def _saved_as(name: str) -> dict[str, str]:
 
 def _files(served: Served, numbers: Sequence[int]) -> list[tuple[str, Path]]:
     """The files of items that are there, with their paths in the folder. Raises `QueryError`."""
+    served.check_trusted()
     found: dict[str, Path] = {}
     known = items.numbered(served.engine.store.catalog, numbers)
     for item in (known[number] for number in numbers if number in known):

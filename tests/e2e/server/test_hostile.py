@@ -181,6 +181,19 @@ def test_links_that_lead_out_are_not_followed(service: Service) -> None:
     assert checked(service, service.sent(service.body("/v1/search", body)), "part") == [404]
 
 
+def test_neither_sheet_nor_map_shows_what_lies_outside(service: Service) -> None:
+    inside = next(one for one in service.numbers if one.endswith("red.png"))
+    numbers = [service.numbers[name] for name in (inside, "swapped.png", "behind.png")]
+    with httpx.Client(base_url=f"http://{service.host}:{service.port}", timeout=SECONDS) as client:
+        sheet = client.post("/v1/sheet", data={"items": ",".join(map(str, numbers))})
+        map_page = client.get("/v1/map")
+    pages = [sheet] if map_page.status_code == 503 else [sheet, map_page]  # the extra is missing
+    for page in pages:
+        assert page.status_code == 200, page.text[:500]
+        assert Path(inside).name in page.text
+        assert "swapped.png" not in page.text and "behind.png" not in page.text
+
+
 def test_what_a_browser_could_run_is_only_saved(service: Service) -> None:
     shown = [name for name in ("page.html", "drawing.svg") if name in service.numbers]
     assert "page.html" in shown

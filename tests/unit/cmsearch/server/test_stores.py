@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from cmsearch.server.errors import NotTrustedError
@@ -18,6 +19,7 @@ from cmsearch.server.stores import Served, open_stores
 from cmsearch.store import trust
 from indexer import Indexer
 from tests.builders import write_picture
+from tests.e2e.server.conftest import serving_within
 
 pytestmark = pytest.mark.usefixtures("fake_model")
 
@@ -51,6 +53,15 @@ def test_no_file_is_read_because_a_store_says_so(elsewhere: Path) -> None:
 
         with pytest.raises(NotTrustedError):
             asyncio.run(start())
+
+
+@pytest.mark.parametrize("action", ["sheet", "download"])
+def test_nothing_is_made_of_such_files(elsewhere: Path, action: str) -> None:
+    with serving_within(elsewhere) as address:
+        answer = httpx.post(f"{address}/v1/{action}", data={"items": "1"})
+        assert answer.status_code == 403 and "--trust" in answer.json()["detail"]
+        assert httpx.get(f"{address}/v1/map").status_code in (403, 503)  # 503: the extra is missing
+        assert httpx.post(f"{address}/v1/sizes", json={"items": [1]}).json() == {"sizes": [None]}
 
 
 def test_it_is_once_the_user_trusts_it(elsewhere: Path, tmp_path: Path) -> None:
