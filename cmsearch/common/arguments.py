@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from cmsearch.common.kinds import TARGETS
 from cmsearch.errors import QueryError
 from cmsearch.types import Filter, Modality, Query, QueryPart
 
@@ -72,6 +73,12 @@ def checked_k(k: Any) -> int:
     if number < 1:
         raise QueryError(f"k is the number of hits and at least 1, not {k!r}.")
     return number
+
+
+def check_target(target: Any) -> None:
+    """Raise `QueryError` for what is no target of a search."""
+    if not isinstance(target, str) or target not in TARGETS:
+        raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
 
 
 def check_filter(where: Any) -> None:

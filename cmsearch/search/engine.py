@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from cmsearch.common.arguments import check_filter, checked_k, checked_path, checked_query
-from cmsearch.common.kinds import KINDS, TARGETS, wants
+from cmsearch.common.arguments import (
+    check_filter,
+    check_target,
+    checked_k,
+    checked_path,
+    checked_query,
+)
+from cmsearch.common.kinds import KINDS, wants
 from cmsearch.errors import CmsearchError, QueryError, StoreError, StoreMismatchError
 from cmsearch.models.fusion_network import Fused
 from cmsearch.models.loading import resolved
@@ -484,8 +490,7 @@ class Engine:
         """The filter as the store knows its path; raises `QueryError` for what is none, and for
         what is no target.
         """
-        if not isinstance(target, str) or target not in TARGETS:
-            raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
+        check_target(target)
         check_filter(where)
         return rooted(where, self.store.root)
 

@@ -12,10 +12,9 @@ from threading import Lock
 from typing import Any
 
 from cmsearch.common import locators
-from cmsearch.common.arguments import checked_k, checked_query
+from cmsearch.common.arguments import check_target, checked_k, checked_query
 from cmsearch.common.digest import content_digest, file_digest
 from cmsearch.common.files import larger_than
-from cmsearch.common.kinds import TARGETS
 from cmsearch.errors import MediaError, QueryError, StoreReadOnlyError
 from cmsearch.search.query.encode import MOST_BYTES
 from cmsearch.search.query.grammar import written
@@ -50,7 +49,7 @@ class Marking:
         """
         if right is not None and not isinstance(right, bool):
             raise QueryError(f"A hit is marked by True, False or None, not by {right!r:.80}.")
-        _check_target(target)
+        check_target(target)
         asked, store = _asked(query), self._store
         if store.read_only:
             raise StoreReadOnlyError(store.path, store.strange or _read_only(store))
@@ -151,13 +150,8 @@ class Marking:
 
 def _which(query: Any, target: Any) -> marks.Which:
     if target is not None:
-        _check_target(target)
+        check_target(target)
     return marks.Which(None if query is None else _asked(query), target)
-
-
-def _check_target(target: Any) -> None:
-    if not isinstance(target, str) or target not in TARGETS:
-        raise QueryError(f"There is no target {target!r}; it is one of {', '.join(TARGETS)}.")
 
 
 def _read_only(store: Store) -> str:

@@ -133,7 +133,7 @@ def _told(served: Served, page: Page) -> SearchResult:
         applied=[understood(one) for one in asked.applied],
         doubtful=all(hit.relevance < DOUBTFUL for hit in page.hits),
         offset=page.offset,
-        files=served.engine.facets(where=asked.where, target=asked.target).total,
+        files=served.engine.listed(asked.where, target=asked.target, limit=1).total,
         total=page.total,
         cursor=page.cursor,
     )

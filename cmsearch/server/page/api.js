@@ -1,5 +1,6 @@
 // What the page asks of the service. Errors have the service's own words.
 
+import { FILTERS } from "./asked.js";
 import { t } from "./strings.js";
 
 /** An answer that says what went wrong. */
@@ -58,21 +59,19 @@ export const thumbnail = (hit, pixels) =>
 /** The address of the file of a hit. */
 export const media = (hit) => `v1/items/${hit.item}/media?${parameters({ store: hit.store })}`;
 
-const OF_FILTERS = ["path", "since", "until", "camera", "near", "keywords", "people", "rating", "labels"];
-
 /** The filters that have a value. */
 export const filtersOf = (asked) =>
-  Object.fromEntries(OF_FILTERS.map((name) => [name, asked.filters[name]]).filter(([, value]) => value?.length));
+  Object.fromEntries(FILTERS.map((name) => [name, asked.filters[name]]).filter(([, value]) => value?.length));
 
 /** The first page of what is asked, or the one that a cursor leads to. */
 export function search(asked, { signal, cursor, size = 60, expand } = {}) {
   return ask("v1/search", { signal, body: cursor ? { cursor } : bodyOf(asked, { k: size, ranking: expand ? { expand } : undefined }) });
 }
 
-/** What there is to narrow by, of what is asked. */
-export function facets(asked, { signal }) {
+/** What there is to narrow by, of what is asked; of a list as many values as are wanted. */
+export function facets(asked, { signal, limit }) {
   if (asked.parts.length) return ask("v1/facets", { signal, body: bodyOf(asked) });
-  const where = parameters({ ...filtersOf(asked), store: asked.store, target: asked.target, q: asked.query.trim(), literal: asked.literal || undefined });
+  const where = parameters({ ...filtersOf(asked), store: asked.store, target: asked.target, q: asked.query.trim(), literal: asked.literal || undefined, limit });
   return ask(`v1/facets?${where}`, { signal });
 }
 

@@ -252,7 +252,7 @@ function App() {
     </header>
     ${state.results.status === "loading" && html`<div class="busy"></div>`}
     <div class="middle">
-      ${state.hasFilters && html`<${Filters} key=${state.version} asked=${state.asked} change=${change} isReady=${state.results.status !== "loading"} close=${() => page.set({ hasFilters: false })} />`}
+      ${state.hasFilters && html`<${Filters} key=${state.version} asked=${state.asked} change=${change} known=${state.results.facets} isReady=${state.results.status !== "loading"} close=${() => page.set({ hasFilters: false })} />`}
       <main class=${state.results.isStale ? "stale" : ""} aria-busy=${state.results.status === "loading"}>
         <${Blank} asked=${state.asked} results=${results} change=${change} again=${again} />
         <${Grid} results=${results} need=${need} selected=${state.selected} active=${state.active}

@@ -11,7 +11,8 @@ export const NOTHING = {
   filters: {},
 };
 const LISTS = new Set(["keywords", "people", "labels"]);
-const FILTERS = ["path", "since", "until", "camera", "near", "keywords", "people", "rating", "labels"];
+/** The filters that there are, in the words of the service. */
+export const FILTERS = ["path", "since", "until", "camera", "near", "keywords", "people", "rating", "labels"];
 const ORDERS = ["relevance", "newest", "oldest"];
 const SIGNS = ["more", "less", "not"];
 

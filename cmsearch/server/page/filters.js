@@ -20,8 +20,8 @@ const FACETS = [
 ];
 
 /** The facets of what is asked. */
-export function Filters({ asked, change, isReady, close }) {
-  const facets = useFacets(asked, isReady);
+export function Filters({ asked, change, known, isReady, close }) {
+  const facets = useFacets(asked, known, isReady);
   const put = (name, value) => {
     const { [name]: _, ...others } = asked.filters;
     change({ filters: value === undefined || value.length === 0 ? others : { ...others, [name]: value } });
@@ -66,16 +66,18 @@ function withChosen(facet, counts, chosen) {
   return [...counts, ...chosen.filter(isOwn).map((value) => ({ value: inWords(value), own: value, count: 0 }))];
 }
 
-function useFacets(asked, isReady) {
+/** The facets of what is asked, which are `known` of a list. */
+function useFacets(asked, known, isReady) {
   const [facets, setFacets] = useState(null);
   const { order: _, least: __, ...own } = asked;
   useEffect(() => {
     if (!isReady) return undefined;
-    const stop = new AbortController();
     const show = (found) => (named(found), setFacets(found));
+    if (known) return void show(known);
+    const stop = new AbortController();
     const waiting = setTimeout(() => counted(asked, { signal: stop.signal }).then(show, () => {}), PAUSE);
     return () => (clearTimeout(waiting), stop.abort());
-  }, [JSON.stringify(own), isReady]);
+  }, [JSON.stringify(own), known, isReady]);
   return facets;
 }
 

@@ -1,6 +1,6 @@
 // What was found: loaded part by part, in sections by relevance or by day.
 
-import { ask, filtersOf, listed, parameters, search } from "./api.js";
+import { ask, facets, listed, search } from "./api.js";
 import { isSearch } from "./asked.js";
 
 /** Below this relevance a hit is probably not about what was asked. */
@@ -22,6 +22,7 @@ export const NO_RESULTS = {
   cursor: null,
   applied: [],
   doubtful: false,
+  facets: null, // of what is listed; a search shows its hits before they are counted
   isStale: false,
   error: null,
 };
@@ -134,24 +135,24 @@ export class Loading {
   }
 
   async list(asked, signal) {
-    const where = parameters({ ...filtersOf(asked), store: asked.store, target: asked.target, limit: MOST_DAYS });
-    const [first, facets] = await Promise.all([
+    const [first, counted] = await Promise.all([
       listed(asked, { signal, limit: PART }),
-      ask(`v1/facets?${where}`, { signal }),
+      facets(asked, { signal, limit: MOST_DAYS }),
     ]);
     await sized(first.hits, signal);
     if (signal.aborted) return;
     const hits = new Array(first.total);
     first.hits.forEach((hit, place) => (hits[place] = hit));
     this.parts.add(0);
-    const days = facets.days.counts.map(({ value, count }) => [value, count]);
+    const days = counted.days.counts.map(({ value, count }) => [value, count]);
     if (asked.order !== "oldest") days.reverse();
     this.change({
       ...NO_RESULTS,
       status: "ready",
       hits,
       total: first.total,
-      sections: sectionsOf(facets.days.left_out ? [] : days, first.total),
+      sections: sectionsOf(counted.days.left_out ? [] : days, first.total),
+      facets: counted,
     });
   }
 

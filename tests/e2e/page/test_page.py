@@ -91,6 +91,18 @@ def test_without_words_the_files_are_listed(page: Page) -> None:
     expect(page.get_by_role("status")).not_to_have_text("1 file")
 
 
+def test_what_there_is_to_narrow_by_is_counted_once(tab: Page, service: str) -> None:
+    asked: list[str] = []
+    tab.on("request", lambda one: asked.append(one.url) if "/v1/facets" in one.url else None)
+    tab.goto(service)
+    tab.get_by_role("group", name="Folders").wait_for()
+    tab.wait_for_timeout(400)
+    assert len(asked) == 1
+    with tab.expect_request(re.compile("/v1/facets.*q=a\\+cat")):
+        tab.get_by_role("searchbox").fill("a cat")
+    assert len(asked) == 2
+
+
 def test_a_picture_that_is_dropped_becomes_a_chip(page: Page, sample: Path) -> None:
     photo = sample / "photos" / "tabby_cat.jpg"
     page.locator("input[type=file]").set_input_files(photo)
