@@ -67,7 +67,12 @@ def _write_pages(folder: Path) -> None:
 
 def _save(browser: Chromium, path: Path) -> None:
     browser.value("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 300)))")
-    with Image.open(BytesIO(browser.screenshot())) as image:
+    save(browser.screenshot(), path)
+
+
+def save(screenshot: bytes, path: Path) -> None:
+    """Write a screenshot as a JPEG file for the docs."""
+    with Image.open(BytesIO(screenshot)) as image:
         image.convert("RGB").save(path, quality=QUALITY, subsampling=0, optimize=True)
 
 

@@ -14,21 +14,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from scripts.page_pictures import IMAGES, QUERY, SAMPLE, save
 from tests.chromium import found
 
-ROOT = Path(__file__).parents[1]
-SAMPLE = ROOT / "sample_data"
-IMAGES = ROOT / "docs" / "images"
-QUERY = "animals outdoors"
 WHY = "a honey bee on a flower"
 SIZE = {"width": 1280, "height": 800}
-QUALITY = 86
 
 
 def main() -> None:
@@ -70,8 +64,7 @@ def serving(folder: Path) -> Iterator[str]:
 def _save(page: Page, path: Path) -> None:
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(400)
-    with Image.open(BytesIO(page.screenshot())) as image:
-        image.convert("RGB").save(path, quality=QUALITY, subsampling=0, optimize=True)
+    save(page.screenshot(), path)
 
 
 if __name__ == "__main__":

@@ -91,11 +91,8 @@ def serve(
       cmsearch serve photos --host 0.0.0.0 --token-file token.txt
     """
     try:
-        import uvicorn
-
         from cmsearch.server.app import make_app
         from cmsearch.server.lending import lending
-        from cmsearch.server.protocol import LONGEST, Protocol
         from cmsearch.server.stores import open_stores
     except ImportError as error:
         raise PluginError(MISSING) from error
@@ -106,19 +103,7 @@ def serve(
         stores = open_stores(places or [Path()], device)
         for start, one in zip(places or [Path()], stores.all, strict=True):
             engines.lend(start.absolute(), one.engine)
-        config = uvicorn.Config(
-            make_app(stores, settings),
-            host=host,
-            port=port,
-            access_log=False,
-            log_level="error",
-            server_header=False,
-            http=Protocol,
-            ws="none",
-            h11_max_incomplete_event_size=LONGEST,
-            timeout_keep_alive=15,
-            timeout_graceful_shutdown=5,
-        )
+        server = _server(make_app(stores, settings))
         sock = _listening(host, port)
         for one in stores.all:
             click.echo(f"{one.name}: {one.root}", err=True)
@@ -128,11 +113,30 @@ def serve(
             click.echo(f"Answering at {address} until Ctrl-C.", err=True)
             if not stays_closed and _has_window():
                 click.launch(address)
-            server = uvicorn.Server(config)
             # Before uvicorn sees to it, and after: what comes after this line is to be done, too.
             signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
             server.run(sockets=[sock])
     gc.freeze()  # the process ends, and has a second's worth of objects to look through in vain
+
+
+def _server(app: Any) -> Any:
+    """What lets an app answer at a socket, within its bounds."""
+    import uvicorn
+
+    from cmsearch.server.protocol import LONGEST, Protocol
+
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_level="error",
+        server_header=False,
+        http=Protocol,
+        ws="none",
+        h11_max_incomplete_event_size=LONGEST,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=5,
+    )
+    return uvicorn.Server(config)
 
 
 def _answering_commands(meeting: Path | None, engines: Engines) -> AbstractContextManager[None]:

@@ -50,7 +50,18 @@ class Line(_Told):
     page: int
 
 
-class HitFields(_Told):
+class NotedFields(_Told):
+    """What people and programs wrote about a picture, a film or a recording."""
+
+    keywords: list[str]
+    people: list[str]
+    places: list[str]
+    rating: int | None
+    labels: list[str]
+    creators: list[str]
+
+
+class HitFields(NotedFields):
     """A hit; docs/scripting.md says more of each field."""
 
     store: str = Field(examples=["photos"])
@@ -87,12 +98,6 @@ class HitFields(_Told):
     copy_items: list[int]
     applied: list[AppliedWords]
     lines: list[Line]
-    keywords: list[str]
-    people: list[str]
-    places: list[str]
-    rating: int | None
-    labels: list[str]
-    creators: list[str]
 
 
 class HitList(_Told):
@@ -140,7 +145,7 @@ class JoinedQuery(_Told):
     by_image: list[list[float]]
 
 
-class Explained(_Told):
+class Explained(NotedFields):
     """Why an item was found; docs/search.md says more of each field."""
 
     store: str
@@ -163,12 +168,6 @@ class Explained(_Told):
     joined: JoinedQuery | None
     drawn: str | None = Field(description="Where the drawing is.")
     taken_source: str | None
-    keywords: list[str]
-    people: list[str]
-    places: list[str]
-    rating: int | None
-    labels: list[str]
-    creators: list[str]
     applied: list[AppliedWords]
 
 

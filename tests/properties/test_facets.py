@@ -26,7 +26,7 @@ from cmsearch.store.catalog import asset_rows
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Capture, Facet, Filter, Noted, Notes
 from tests import fakes
-from tests.builders import asset, caption, page, photo, remove
+from tests.builders import asset, caption, page, photo, remove, serve
 from tests.examples import examples
 
 COUNT = 60
@@ -87,9 +87,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         store = Store(place / DIRECTORY, place)
-        with store.catalog.writing() as writer:
-            space = writer.put_space(fakes.SPACE, "numpy")
-            writer.serve(1)
+        space = serve(store.catalog, fakes.DIM, fakes.SPACE)
         paths = [put(store, space, number) for number in range(COUNT // 2)]
         store.publish()
         remove(store.catalog, paths[5], paths[6], snapshot=store.snapshot())

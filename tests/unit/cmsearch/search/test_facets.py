@@ -13,14 +13,13 @@ import pytest
 
 from cmsearch.errors import QueryError
 from cmsearch.models.gazetteer import gazetteer
-from cmsearch.models.plugins import encoders
 from cmsearch.search import facets
 from cmsearch.search.engine import Engine
 from cmsearch.search.wire import facets_as_json
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Capture, Facet, Filter, Noted, Notes
 from tests import fakes
-from tests.builders import asset, photo
+from tests.builders import asset, photo, serve
 
 LISBON = (38.72, -9.14)
 FILES: dict[str, tuple[Capture, Notes]] = {
@@ -33,12 +32,9 @@ FILES: dict[str, tuple[Capture, Notes]] = {
 
 
 @pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[arg-type]
+def engine(tmp_path: Path, fake_model: str) -> Iterator[Engine]:
     store = Store(tmp_path / DIRECTORY, tmp_path)
-    with store.catalog.writing() as writer:
-        space = writer.put_space(fakes.SPACE, "numpy")
-        writer.serve(1)
+    space = serve(store.catalog, fakes.DIM, fakes.SPACE)
     for number, (path, (capture, notes)) in enumerate(FILES.items()):
         with store.catalog.writing() as writer:
             own = writer.put_asset(asset(path, capture=capture))

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from cmsearch.errors import QueryError
-from cmsearch.models.plugins import encoders
 from cmsearch.search.engine import Engine
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Capture, Filter
 from tests import fakes
-from tests.builders import asset, caption, photo
+from tests.builders import asset, caption, photo, serve
 
 DAY = datetime(2024, 5, 31, 12)
 TAKEN = {
@@ -32,12 +31,9 @@ NEWEST = ["new/c.jpg", "a.jpg", "b.jpg", "g.jpg", "e.jpg", "old/f.jpg", "d.jpg"]
 
 
 @pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[arg-type]
+def engine(tmp_path: Path, fake_model: str) -> Iterator[Engine]:
     store = Store(tmp_path / DIRECTORY, tmp_path)
-    with store.catalog.writing() as writer:
-        space = writer.put_space(fakes.SPACE, "numpy")
-        writer.serve(1)
+    space = serve(store.catalog, fakes.DIM, fakes.SPACE)
     for number, (path, taken) in enumerate(TAKEN.items()):
         with store.catalog.writing() as writer:
             own = writer.put_asset(asset(path, capture=Capture(taken), mtime_ns=None))

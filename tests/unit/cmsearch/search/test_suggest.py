@@ -20,7 +20,7 @@ from cmsearch.search.wire import suggestion_as_json
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Capture, Noted, Notes
 from tests import fakes
-from tests.builders import asset, caption, photo
+from tests.builders import asset, caption, photo, serve
 from tests.examples import examples
 
 FILES: dict[str, Notes] = {
@@ -37,9 +37,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         store = Store(place / DIRECTORY, place)
-        with store.catalog.writing() as writer:
-            space = writer.put_space(fakes.SPACE, "numpy")
-            writer.serve(1)
+        space = serve(store.catalog, fakes.DIM, fakes.SPACE)
         for number, (path, notes) in enumerate(FILES.items()):
             with store.catalog.writing() as writer:
                 camera = "Leica Q" if number else "NIKON"
