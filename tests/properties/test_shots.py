@@ -84,7 +84,7 @@ def test_the_first_good_field_is_the_day(
     gps: tuple[datetime, bool] | None,
     as_elements: bool,
 ) -> None:
-    days = [day for name in FIELDS if (day := fields.get(name, ("", None))[1])]
+    days = [(name, day) for name in FIELDS if (day := fields.get(name, ("", None))[1])]
     expected = _first(days)
     texts = {name: text for name, (text, _) in fields.items()}
     exif: dict[str, Any] = {name: text for name, text in texts.items() if ":" not in name}
@@ -98,11 +98,15 @@ def test_the_first_good_field_is_the_day(
     assert read(exif, xmp, as_elements).taken == expected
 
 
-def _first(days: list[datetime]) -> datetime | None:
-    """The first; or where that is at midnight, as a day alone is, the first time on that day."""
-    if not days or days[0].time() != time():
-        return days[0] if days else None
-    return next((one for one in days if one.date() == days[0].date() and one > days[0]), days[0])
+def _first(days: list[tuple[str, datetime]]) -> datetime | None:
+    """The first; or where that is at midnight, as a day alone is, the first time on that day at
+    which the picture was taken, and not changed.
+    """
+    if not days or days[0][1].time() != time():
+        return days[0][1] if days else None
+    day = days[0][1]
+    taken = (one for name, one in days if name != "DateTime")
+    return next((one for one in taken if one.date() == day.date() and one > day), day)
 
 
 def _written(degrees: float, form: int) -> Any:
