@@ -11,7 +11,7 @@ from typing import Any
 SIZES = {
     "hidden_size": 64,
     "intermediate_size": 96,
-    "num_hidden_layers": 2,
+    "num_hidden_layers": 1,
     "num_attention_heads": 2,
 }
 ENDS = ["<|startoftext|>", "<|endoftext|>"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests import kills
 
-KILLS = 8
+KILLS = 6
 
 
 def test_a_run_that_was_killed_and_run_again_equals_an_undisturbed_one(

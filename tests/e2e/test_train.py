@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def arguments(folder: Path, out: str, *more: str) -> list[str]:
     towers = ["--image", TOWER, "--text", str(folder / "text"), "--random-towers", "image,text"]
     sizes = ["--size", str(SIDE), "--context", "24", "--dim", "16", "--batch", "8"]
-    length = ["--epochs", "6", "--patience", "6", "--device", "cpu"]
+    length = ["--epochs", "3", "--patience", "3", "--device", "cpu"]
     return ["train", str(folder / "set"), *towers, *sizes, *length, "--out", out, *more]
 
 
