@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from cmsearch.commands.printing import is_of_printing
-from cmsearch.commands.table import COMMANDS, SUMMARIES
+from cmsearch.commands.table import COMMANDS, GIVING_WAY, SUMMARIES
 from cmsearch.common.interruption import MESSAGE, attended, end_if_busy
 from cmsearch.common.version import __version__
 from cmsearch.errors import CmsearchError
@@ -68,6 +68,10 @@ def cli() -> None:
 def main() -> None:
     """Run the command line in a process of its own, and end it."""
     _check_streams()
+    if GIVING_WAY & set(sys.argv[1:2]):
+        from cmsearch.common.processors import give_way
+
+        give_way()
     before = set(threading.enumerate())
     with attended():
         status = run()

@@ -39,6 +39,8 @@ COMMANDS = {
     "transcribe": "cmsearch.commands.transcribe:transcribe",
     "watch": "indexer.commands.watch:watch",
 }
+GIVING_WAY = frozenset({"import", "index", "watch"})
+"""Those that nobody waits for so much as for what else is done at the machine, such as searches."""
 SUMMARIES = {
     "again": "Search once more for the same.",
     "annotate": "Say what is in pictures, by captions or labels.",

@@ -1,11 +1,31 @@
-"""How many processors there are to use, and threads that use them."""
+"""How many processors there are to use, threads that use them, and leaving them to others."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+POLITE = 10
+"""How much a process that gives way leaves the processors to others, as `nice` has it."""
+
+
+def give_way() -> None:
+    """Let this process have only what others leave of the processors: all, where nobody else works.
+
+    For the start of a process: threads that run already stay as they are. Where a terminal's
+    processes share the processors as one with those of others, as on Linux, that sees to others of
+    the same terminal; of a process that leads a session of its own, as a service's jobs do, to all.
+    """
+    with suppress(AttributeError, OSError):  # as on Windows
+        os.nice(max(0, POLITE - os.nice(0)))
+    with suppress(AttributeError, OSError):  # nobody is interrupted as this wakes
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    with suppress(AttributeError, OSError):
+        if os.getsid(0) == os.getpid():
+            Path("/proc/self/autogroup").write_text(str(POLITE), encoding="ascii")
 
 
 def cpu_count() -> int:

@@ -43,8 +43,6 @@ _LONGEST = 64 * 2**20
 _LINE = 2**20
 _PATIENCE = 10.0
 """Seconds after which a process that is asked to end is ended."""
-_POLITE = 10
-"""How much a process leaves the processors to those who search, in the system's measure."""
 
 
 class RunningError(CmsearchError):
@@ -184,8 +182,6 @@ class Job:
         )  # fmt: skip
         self._process = process
         assert process.stdout is not None and process.stderr is not None
-        with suppress(OSError, AttributeError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, _POLITE)
         if self._is_stopped:  # meanwhile
             _interrupt(process)
         report, _ = await asyncio.gather(_read(process.stdout), self._hear(process.stderr, words))

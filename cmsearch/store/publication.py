@@ -26,6 +26,8 @@ from cmsearch.types import Background, FloatArray, IdArray, Modality, Progress, 
 
 SAMPLE = 50_000
 """Vectors that are compared to know what chance does."""
+BETWEEN = 5_000
+"""The same where somebody waits, between a change and its publication."""
 _SHOWN = 80
 _QUERIES = 128
 _FEW = 2_000

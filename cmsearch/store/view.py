@@ -204,21 +204,28 @@ class Views:
         shown: Mapping[Modality, VectorIndex],
         dead: IdArray,
     ) -> tuple[Background, Basis]:
-        """What chance does here, and the embeddings that statistics are taken of."""
+        """What chance does here, and the embeddings that statistics are taken of.
+
+        What the publication doesn't know of is taken of few, since each state has to anew.
+        """
         snapshot = manifest.snapshot if manifest else 0
         everything = Basis(snapshot, news.last, len(dead))
         here = list(shown)
+        background = manifest.background if manifest else {}
         if manifest is None or not publication.is_judged(self._catalog, news.space, manifest, here):
             samples = {
-                one: items.sample(self._catalog, news.space, one, news.dim, publication.SAMPLE)
+                one: items.sample(self._catalog, news.space, one, news.dim, publication.BETWEEN)
                 for one in here
             }
-            return publication.background(self._catalog, news.space, samples), everything
+            found = publication.background(self._catalog, news.space, samples)
+            background = {one: {**own, **background.get(one, {})} for one, own in found.items()}
+        if manifest is None:
+            return background, everything
         gone = embeddings.tombstone_count(self._catalog, since=snapshot)
         left = sum(one.rows for one in manifest.indexes) - len(dead)
         is_most = 2 * left >= sum(map(len, shown.values()))
         basis = Basis(snapshot, manifest.last_embedding, gone) if is_most else everything
-        return manifest.background, basis
+        return background, basis
 
     def _sounds(self, version: int, news: _News, former: _Moment | None) -> tuple[View | None, int]:
         """The sounds as they are now. They have no files beside the catalog: what is new is read

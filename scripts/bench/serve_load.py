@@ -233,7 +233,10 @@ def index(folder: str) -> None:
     """Index new pictures and notes again and again until standard input ends."""
     import PIL.Image
 
+    from cmsearch.common.processors import give_way
     from indexer import Indexer
+
+    give_way()  # as `cmsearch index` does
 
     ended = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()

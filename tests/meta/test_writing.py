@@ -35,6 +35,9 @@ EXCEPTIONS = {
         "np.save(file, normalize(image.classes, dim=1).numpy())"
     },
     "cmsearch/models/gazetteer.py": {"np.save(content, array, allow_pickle=…)"},  # in memory
+    "cmsearch/common/processors.py": {
+        "Path('/proc/self/autogroup').write_text(str(POLITE), encoding=…)"  # of no file
+    },
     "cmsearch/learning/training/saving.py": {"torch.save(whole, file)"},
     "cmsearch/store/making.py": {
         "beside.replace(path / CATALOG)"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from cmsearch.common.processors import cpu_count, threads
+from cmsearch.common.processors import POLITE, cpu_count, threads
 
 
 def test_there_are_as_many_as_this_process_may_use() -> None:
@@ -41,3 +43,29 @@ def test_an_error_waits_for_the_threads_and_an_interruption_does_not(
         raise error
     assert ended.is_set() is is_waited_for
     end.set()
+
+
+GIVEN_WAY = """
+import os, threading
+from cmsearch.common.processors import give_way
+before = os.nice(0)
+give_way()
+give_way()
+other = []
+thread = threading.Thread(target=lambda: other.append(os.nice(0)))
+thread.start()
+thread.join()
+group = "/proc/self/autogroup"
+print(before, os.nice(0), *other, open(group).read().split()[-1] if os.path.exists(group) else 10)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="the system has no such measure")
+@pytest.mark.parametrize("alone", [True, False], ids=["its own session", "another's session"])
+def test_a_process_gives_way_with_its_threads(*, alone: bool) -> None:
+    line = [sys.executable, "-c", GIVEN_WAY]
+    done = subprocess.run(line, start_new_session=alone, capture_output=True, check=True)
+    before, own, of_thread, group = map(int, done.stdout.split())
+    assert own == of_thread == max(before, POLITE)  # once, however often it is asked to
+    if alone:
+        assert group == POLITE

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 from cmsearch.errors import StoreError, StoreNotFoundError
-from cmsearch.store import store
+from cmsearch.store import publication, store
 from cmsearch.store.catalog import embeddings, files
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import derived_files, faiss_index, snapshot
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
+from cmsearch.store.view import View
 from cmsearch.types import FloatArray, Modality
 from tests.builders import asset, caption, flip_byte, photo, put, remove, serve, space
 from tests.oracle import Oracle, assert_exact, clustered, filled, unit_vectors
@@ -483,6 +484,34 @@ def test_a_view_has_the_background_of_its_publication(opened: Store) -> None:
     unrelated = scores[scores > -1]
     assert scale.mean == pytest.approx(unrelated.mean(), abs=1e-5)
     assert scale.deviation == pytest.approx(unrelated.std(), abs=1e-5)
+
+
+def test_what_a_publication_doesnt_know_is_taken_of_few(
+    opened: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each change until the next publication would else take seconds, for which all searches wait.
+
+    What it knows stays as it is.
+    """
+    with opened.catalog.writing() as writer:
+        writer.put_bank(1, rows(40, seed=5))
+    opened.publish()
+    before = opened.view()
+    (vector,) = unit_vectors(np.random.default_rng(6), 1, DIM)
+    text = caption("The first caption", vector, "000.jpg")
+    put(opened.catalog, 1, "captions.jsonl", text, kind="captions")
+    few, all_ = (view_with(opened, count, monkeypatch) for count in (10, COUNT))
+    assert few.background["bank"]["image"] == before.background["bank"]["image"]
+    assert few.basis == before.basis
+    assert few.background["bank"].keys() == few.background["text"].keys() == {"image", "text"}
+    assert few.background["image"]["text"].mean != all_.background["image"]["text"].mean
+
+
+def view_with(opened: Store, count: int, monkeypatch: pytest.MonkeyPatch) -> View:
+    """The view of a process that takes so many vectors to know what chance does."""
+    monkeypatch.setattr(publication, "BETWEEN", count)
+    with Store(opened.path) as own:
+        return own.view()
 
 
 # --- segments ---
