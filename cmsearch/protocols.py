@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,6 +170,65 @@ class Filed(Protocol):
         Without any, nothing was. Raises `ValueError` for what can't be that: a file may say
         anything.
         """
+        ...
+
+
+class Numbers(NamedTuple):
+    """Which ids a search on a server may find: some, all but some, or those of some ranges."""
+
+    kind: Literal["in", "not in", "ranges"]
+    ids: IdArray
+    """Ids `(n,)`, or for ranges the first and the last of each `(n, 2)`."""
+
+
+class ServerAwayError(Exception):
+    """A server doesn't answer just now; asking again may help. It never leaves the index."""
+
+
+class VectorCollection(Protocol):
+    """A collection of vectors on a server: what `ServedIndex` needs of it. Safe from threads.
+
+    What is written is seen by what is asked afterwards, by whomever. To do a thing twice is to do
+    it once. Raises `ServerAwayError` where asking again may help, else `StoreError`.
+    """
+
+    def mark(self) -> str | None:
+        """The mark that was written last; empty where rows have none, None where nothing is."""
+        ...
+
+    def begin(self, dim: int) -> None:
+        """Make an empty collection of vectors of a dimension in place of what is there."""
+        ...
+
+    def write(
+        self, ids: IdArray, vectors: FloatArray, gone: IdArray, mark: str | None = None
+    ) -> None:
+        """Put vectors `(n, dim)` under ids above 0, delete those that are gone, and then the mark,
+        if there is one.
+        """
+        ...
+
+    def ids(self, start: int, end: int) -> IdArray:
+        """The ids from `start` up to `end`, without this, in order."""
+        ...
+
+    def search(self, queries: FloatArray, k: int, among: Numbers | None = None) -> IdArray:
+        """Ids `(n, m)` of about the k vectors with the highest inner products with each query.
+
+        k is 10,000 at most. Places without one hold numbers below 1.
+        """
+        ...
+
+    def drop(self) -> None:
+        """Delete the collection, if it is there."""
+        ...
+
+
+class VectorServer(Protocol):
+    """A connection to a server of vectors, made as `Server(address)`."""
+
+    def collection(self, name: str) -> VectorCollection:
+        """The collection of a name, which need not be there."""
         ...
 
 

@@ -15,7 +15,8 @@ from cmsearch.errors import StoreError
 from cmsearch.store import publication
 from cmsearch.store.catalog import files
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.store.index import snapshot
+from cmsearch.store.index import plugins, snapshot
+from cmsearch.store.index.address import is_address
 from cmsearch.store.index.manifest import DERIVED, Manifest, sealed
 from cmsearch.store.store import CATALOG, DIRECTORY, Store, find
 from cmsearch.types import Progress
@@ -117,6 +118,9 @@ def _fill(store: Store, folder: Path, is_file: bool, tell: Tell) -> int:
             writer.put_root(storable(str(store.root.resolve())))
             if is_file:
                 writer.put_snapshots([])
+            if is_address(publication.index_name(catalog)):  # what lies there is the original's
+                writer.put_index(plugins.DEFAULT)
+                writer.put_served_vectors([])
         if not is_file:
             _lay_out(catalog, folder, store.path, tell)
         count = sum(files.counts(catalog).values())

@@ -12,14 +12,16 @@ from uuid import uuid4
 
 import numpy as np
 
-from cmsearch.errors import StoreError
+from cmsearch.errors import QueryError, StoreError
 from cmsearch.protocols import VectorIndex
-from cmsearch.store import tables
+from cmsearch.store import contacts, served_vectors, tables
 from cmsearch.store.catalog import asset_rows, embeddings, items, pairs
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.index import plugins, segments, snapshot
+from cmsearch.store.index.address import is_address
+from cmsearch.store.index.exact import ExactIndex
 from cmsearch.store.index.manifest import Manifest
 from cmsearch.store.index.rows import HalfArray, chunks
 from cmsearch.types import Background, FloatArray, IdArray, Modality, Progress, Space
@@ -50,14 +52,24 @@ def choose_index(catalog: Catalog, name: str | None) -> None:
     """
     if name is None:
         make_index(catalog, 1)  # only to raise
-    elif name != index_name(catalog):
+        return
+    if is_address(name):
+        contacts.remember(plugins.checked_address(name))
+    if name != index_name(catalog):
         with catalog.writing() as writer:
             writer.put_index(name)
+            writer.put_served_vectors(catalog.served_vectors()[:1])
 
 
 def make_index(catalog: Catalog, dim: int) -> VectorIndex:
-    """An empty index of the kind that the store uses; raises `StoreError` where that isn't here."""
+    """An empty index of the kind that the store uses; raises `StoreError` where that isn't here.
+
+    Where vectors are on a server it is the one of what isn't there.
+    """
     name = index_name(catalog)
+    if is_address(name):
+        _check_address(catalog, name)
+        name = plugins.DEFAULT
     try:
         return plugins.empty_index(name, dim)
     except (KeyError, ImportError) as error:
@@ -67,6 +79,24 @@ def make_index(catalog: Catalog, dim: int) -> VectorIndex:
             "Install the package that brings it, or choose another with `cmsearch index FOLDER "
             f"--vectors {plugins.DEFAULT}`."
         ) from error
+
+
+def _check_address(catalog: Catalog, name: str) -> None:
+    try:
+        plugins.checked_address(name)
+    except QueryError as error:
+        raise StoreError(
+            f"The index {catalog.path.parent} says where its vectors are searched: {error} Choose "
+            f"another with `cmsearch index FOLDER --vectors {plugins.DEFAULT}`."
+        ) from error
+
+
+def laid_out_index(catalog: Catalog, served: tuple[int, Space], modality: Modality) -> VectorIndex:
+    """An empty index to be opened with published rows; raises `StoreError`."""
+    local, name = make_index(catalog, served[1].dim), index_name(catalog)
+    if not is_address(name):
+        return local
+    return served_vectors.index(catalog, name, served, modality)
 
 
 def published(
@@ -98,6 +128,8 @@ def publish(catalog: Catalog, place: Path) -> None:
     former = published(catalog, place, found[0])
     if former is None or _is_due(catalog, place, former, found[0]):
         write(catalog, place, found, former)
+    else:
+        _serve(catalog, place, found[1], former)
 
 
 def write(
@@ -134,7 +166,8 @@ def write(
     changes = asset_rows.last_change(catalog)
     assets = tables.assets(catalog, place, None if whole else former)
     serial, token = manifests.next_snapshot(place), uuid4().hex
-    index = make_index(catalog, space.dim)
+    is_served = is_address(index_name(catalog))
+    index = ExactIndex(space.dim) if is_served else make_index(catalog, space.dim)
     with catalog.writing() as writer:
         writer.put_snapshots([*tokens, token])
     known, judged = _background(catalog, served, former, here, last)
@@ -144,7 +177,15 @@ def write(
     with catalog.writing() as writer:
         writer.forget_tombstones(gone[~segments.are_in(place, manifest, gone)].tolist())
         writer.forget_changes(former.changes if former else changes)
+    _serve(catalog, place, space, manifest)
     return manifest
+
+
+def _serve(catalog: Catalog, place: Path, space: Space, manifest: Manifest) -> None:
+    """Bring the server up to date that the vectors are searched on, if they are on one."""
+    name = index_name(catalog)
+    if is_address(name):
+        served_vectors.bring_up(catalog, place, name, space, manifest)
 
 
 def _background(

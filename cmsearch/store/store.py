@@ -154,6 +154,7 @@ class Store:
         """Let the derived files count as those of another catalog, so that they are made anew."""
         with self.catalog.writing() as writer:
             writer.put_snapshots([])
+            writer.put_served_vectors(self.catalog.served_vectors()[:1])
 
     def _recorded_root(self) -> Path:
         root = self.catalog.root()

@@ -156,7 +156,7 @@ class Views:
             start, indexes, tables = former.last, former.view.indexes, former.view.tables
         else:
             former, start = None, manifest.last_embedding if manifest else 0
-            indexes = self._opened(manifest, space.dim)
+            indexes = self._opened(manifest, found)
             tables = Tables(self._place, manifest) if manifest else None
         last, dead = embeddings.last_embedding(self._catalog), self._dead(former)
         deletes = np.setdiff1d(dead, former.dead, assume_unique=True) if former else dead
@@ -264,7 +264,9 @@ class Views:
         best = chance.unrelated(bank, chance.Rows(sample, somebody))
         return {query: {Modality.SOUND: best} for query in (chance.BANK, Modality.TEXT) if best}
 
-    def _opened(self, manifest: Manifest | None, dim: int) -> dict[Modality, VectorIndex]:
+    def _opened(
+        self, manifest: Manifest | None, served: tuple[int, Space]
+    ) -> dict[Modality, VectorIndex]:
         """The indexes of the files that are as they were written."""
         if manifest is None and self._catalog.snapshots():
             log.warning(
@@ -275,14 +277,17 @@ class Views:
         opened = {}
         for modality in {one.modality: None for one in manifest.indexes} if manifest else ():
             assert manifest is not None
-            index = self._open(manifest, modality, dim)
+            index = self._open(manifest, modality, served)
             if index is not None:
                 opened[modality] = index
         return opened
 
-    def _open(self, manifest: Manifest, modality: Modality, dim: int) -> VectorIndex | None:
+    def _open(
+        self, manifest: Manifest, modality: Modality, served: tuple[int, Space]
+    ) -> VectorIndex | None:
         """The index of a modality, without what it kept if that is damaged; None without files."""
-        empty = publication.make_index(self._catalog, dim)
+        dim = served[1].dim
+        empty = publication.laid_out_index(self._catalog, served, modality)
         instead, told = publication.instead(self._catalog, dim), None
         files = manifest.of(modality)
         bare = [replace(one, kept=None) for one in files]

@@ -62,7 +62,8 @@ progress_option = click.option(
 vectors_option = click.option(
     "--vectors",
     metavar="NAME",
-    help="What the vectors are searched with: faiss, exact, or an index that a package brings.",
+    help="What the vectors are searched with: faiss, exact, an index that a package brings, or a "
+    "server as milvus://host:port/collection or qdrant://host:port/collection.",
 )
 
 

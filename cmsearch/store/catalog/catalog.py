@@ -158,11 +158,11 @@ class Catalog:
 
     def snapshots(self) -> list[str]:
         """The tokens of the last publications, of which the last may not have come about."""
-        try:
-            tokens = json.loads((self._setting(settings.SNAPSHOTS) or "[]")[:_LONGEST_SNAPSHOTS])
-        except (ValueError, RecursionError):
-            return []
-        return tokens if isinstance(tokens, list) else []
+        return self._tokens(settings.SNAPSHOTS)
+
+    def served_vectors(self) -> list[str]:
+        """The store's name on a server of vectors, and the tokens of what it wrote there."""
+        return self._tokens(settings.SERVED)
 
     def index(self) -> str | None:
         """The name of the index that was chosen for the vectors; None where none was."""
@@ -252,6 +252,13 @@ class Catalog:
     def reranker_digest(self, space: int) -> str | None:
         """The digest of the reranker that was learned in a space; None without one."""
         return self._setting(settings.reranker(space))
+
+    def _tokens(self, name: str) -> list[str]:
+        try:
+            tokens = json.loads((self._setting(name) or "[]")[:_LONGEST_SNAPSHOTS])
+        except (ValueError, RecursionError):
+            return []
+        return tokens if isinstance(tokens, list) else []
 
     def _setting(self, name: str) -> str | None:
         known = self._remembered("settings")

@@ -36,6 +36,10 @@ class SettingWriter:
         """Keep the name of the index that searches the vectors."""
         self._set(settings.INDEX, name)
 
+    def put_served_vectors(self, tokens: Sequence[str]) -> None:
+        """Keep by what the store knows its vectors on a server: its name there, and tokens."""
+        self._set(settings.SERVED, json.dumps(list(tokens)))
+
     def put_transcriber(self, name: str) -> None:
         """Keep the name of what writes speech down, or `none`."""
         self._set(settings.TRANSCRIBER, name)

@@ -7,6 +7,8 @@ from __future__ import annotations
 from cmsearch.errors import QueryError
 from cmsearch.protocols import VectorIndex
 from cmsearch.registry import Registry
+from cmsearch.store.index.address import FORMS, Address, is_address, parsed
+from cmsearch.store.index.servers import servers
 
 DEFAULT = "faiss"
 indexes = Registry(
@@ -20,14 +22,43 @@ indexes = Registry(
 
 
 def checked_name(name: str) -> str:
-    """The name of an index that is here; raises `QueryError`, which names those that are."""
+    """The name of an index that is here, or an address, as an index remembers it.
+
+    Raises `QueryError`, which names those that are.
+    """
+    if is_address(name):
+        return str(checked_address(name))
+    if name in servers:
+        raise QueryError(f"{name} is searched on a server, or in a file. {FORMS}")
     if name not in indexes:
         known = ", ".join(sorted(indexes.rows()))
-        raise QueryError(f"There is no index {name!r} of vectors; it is one of {known}.")
+        raise QueryError(
+            f"There is no index {name!r} of vectors; it is one of {known}, or an address. {FORMS}"
+        )
     return name
 
 
+def checked_address(text: str) -> Address:
+    """What an address of a kind of server that is here says; raises `QueryError`."""
+    address = parsed(text)
+    if address.kind not in servers:
+        known = ", ".join(sorted(servers.rows()))
+        raise QueryError(f"There is no server of vectors {address.kind!r}; it is one of {known}.")
+    return address
+
+
 def empty_index(name: str, dim: int) -> VectorIndex:
-    """An empty index for vectors `(n, dim)`; raises `KeyError` for a name that isn't here."""
+    """An empty index for vectors `(n, dim)`; raises `KeyError` for a name that isn't here.
+
+    One with an address lays the first vectors that it is given into a collection that is no
+    index's.
+    """
+    if is_address(name):
+        from cmsearch.store.index.served import ServedIndex
+        from cmsearch.store.index.servers import connected
+
+        address = checked_address(name)
+        served: VectorIndex = ServedIndex(dim, connected(address)(address.collection))
+        return served
     made: VectorIndex = indexes.load(name)(dim)
     return made

@@ -1,0 +1,84 @@
+"""Asking a server again while it is away, up to a bound that is the same for every kind."""
+
+# Tested by tests/unit/cmsearch/store/index/test_served.py
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from cmsearch.errors import StoreError
+from cmsearch.protocols import Numbers, ServerAwayError, VectorCollection
+from cmsearch.types import FloatArray, IdArray
+
+VARIABLE = "CMSEARCH_SERVER_WAIT"
+_SECONDS = 10.0
+_FIRST, _LONGEST = 0.1, 2.0
+_Result = TypeVar("_Result")
+
+
+class Patient:
+    """A collection whose server may be away for some seconds."""
+
+    def __init__(self, inner: VectorCollection, place: str) -> None:
+        self._inner, self._place = inner, place
+
+    def mark(self) -> str | None:
+        """The mark that was written last."""
+        return self._tried(self._inner.mark)
+
+    def begin(self, dim: int) -> None:
+        """Make it anew."""
+        self._tried(lambda: self._inner.begin(dim))
+
+    def write(
+        self, ids: IdArray, vectors: FloatArray, gone: IdArray, mark: str | None = None
+    ) -> None:
+        """Put, delete, and mark."""
+        self._tried(lambda: self._inner.write(ids, vectors, gone, mark))
+
+    def ids(self, start: int, end: int) -> IdArray:
+        """The ids from one up to another."""
+        return self._tried(lambda: self._inner.ids(start, end))
+
+    def search(self, queries: FloatArray, k: int, among: Numbers | None = None) -> IdArray:
+        """The candidates for queries."""
+        return self._tried(lambda: self._inner.search(queries, k, among))
+
+    def drop(self) -> None:
+        """Delete it."""
+        self._tried(self._inner.drop)
+
+    def _tried(self, call: Callable[[], _Result]) -> _Result:
+        return tried(call, self._place)
+
+
+def tried(call: Callable[[], _Result], place: str) -> _Result:
+    """What a call gives, made again with longer and longer breaks while its server is away.
+
+    Raises `StoreError` after `CMSEARCH_SERVER_WAIT` seconds, 10 without it.
+    """
+    seconds = _wait()
+    end, pause = time.monotonic() + seconds, _FIRST
+    while True:
+        try:
+            return call()
+        except ServerAwayError as error:
+            if time.monotonic() + pause > end:
+                raise StoreError(
+                    f"The server of vectors {place} didn't answer for {seconds:g} s: {error}. "
+                    "Nothing is lost, since the catalog has all that is indexed. Start the server "
+                    "and run the command again; another index is chosen with `cmsearch index "
+                    "FOLDER --vectors faiss`."
+                ) from error
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST)
+
+
+def _wait() -> float:
+    try:
+        return min(max(float(os.environ.get(VARIABLE, "")), 0.0), 3600.0)
+    except ValueError:
+        return _SECONDS

@@ -1,0 +1,216 @@
+"""A store's vectors on a server: what lies there, and how the catalog brings it up to date.
+
+Each space and modality has a collection, whose mark says of which store it is, up to which
+embedding it has all rows, and a token that only the catalog which wrote it knows. Searches never
+write there: what a collection lacks they take from beside the catalog.
+"""
+
+# Tested by tests/unit/cmsearch/store/test_served_vectors.py
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from cmsearch.errors import StoreError
+from cmsearch.models.spaces import described
+from cmsearch.protocols import VectorCollection, VectorIndex, VectorRows
+from cmsearch.store import contacts
+from cmsearch.store.catalog import embeddings
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.index import plugins, snapshot
+from cmsearch.store.index.address import Address
+from cmsearch.store.index.manifest import Manifest
+from cmsearch.store.index.served import ServedIndex, fill
+from cmsearch.store.index.servers import connected
+from cmsearch.types import IdArray, Modality, Space
+
+_WINDOW = 100_000
+"""Ids whose rows are looked for together where it isn't known which of them a server has."""
+_NONE = np.empty(0, np.int64)
+
+log = logging.getLogger("cmsearch")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a collection says of itself: it has all rows of a space up to the embedding `last`, as
+    the publication `snapshot` of a `store` had them.
+    """
+
+    store: str
+    token: str
+    space: str
+    last: int
+    snapshot: int
+
+
+def index(
+    catalog: Catalog, name: str, served: tuple[int, Space], modality: Modality
+) -> VectorIndex:
+    """The index of a modality, to be opened with the rows beside the catalog.
+
+    Where the server is none that the user named, or has nothing of this catalog, all rows are
+    compared here. Raises `StoreError` without the server, and for a collection of another store.
+    """
+    address, (number, space) = plugins.checked_address(name), served
+    if not contacts.may_contact(address):
+        log.warning(
+            "This index says that its vectors are searched at %s, which isn't contacted, since "
+            "you didn't name it; they are compared here. %s",
+            *(address, contacts.how(address)),
+        )
+        return plugins.empty_index(plugins.DEFAULT, space.dim)
+    collection = connected(address)(collection_name(address, number, modality))
+    mark = _own_mark(catalog, collection, address, space)
+    if mark is None:
+        log.warning(
+            "The %s vectors at %s aren't those of this catalog. They are compared here in their "
+            "place; the next `cmsearch index` sends them.",
+            *(modality, address),
+        )
+        return plugins.empty_index(plugins.DEFAULT, space.dim)
+    return ServedIndex(space.dim, collection, mark.last)
+
+
+def collection_name(address: Address, space: int, modality: Modality) -> str:
+    """What the collection of a space's modality is called."""
+    return f"{address.collection}_{space}_{modality}"
+
+
+def bring_up(catalog: Catalog, place: Path, name: str, space: Space, manifest: Manifest) -> None:
+    """Send what a publication has and its collections lack, and delete there what is gone.
+
+    What was sent before isn't sent again. Raises `StoreError` without the server, which loses
+    nothing: the next time goes on where this one ended.
+    """
+    address = plugins.checked_address(name)
+    if not contacts.may_contact(address):
+        log.warning(
+            "The vectors at %s aren't brought up to date, since you didn't name that server. %s",
+            *(address, contacts.how(address)),
+        )
+        return
+    collections = {}
+    for one in dict.fromkeys((files.space, files.modality) for files in manifest.indexes):
+        collection = connected(address)(collection_name(address, *one))
+        collections[one] = collection, _own_mark(catalog, collection, address, space)
+    marks = [mark for _, mark in collections.values() if mark is not None]
+    is_due = any(mark is None or _is_behind(mark, manifest) for _, mark in collections.values())
+    if not is_due:
+        return
+    store, token = (catalog.served_vectors() or [uuid4().hex])[0], uuid4().hex
+    with catalog.writing() as writer:
+        writer.put_served_vectors([store, *{mark.token for mark in marks}, token])
+    digest = _digest(space)
+    own = Mark(store, token, digest, manifest.last_embedding, manifest.snapshot)
+    for (_, modality), (collection, mark) in collections.items():
+        ids, rows = snapshot.open_rows(place, manifest.of(modality))
+        _send(catalog, collection, mark, (ids, rows), own)
+    _drop_others(catalog, address, store, {number for number, _ in collections})
+
+
+def _is_behind(mark: Mark, manifest: Manifest) -> bool:
+    return (mark.last, mark.snapshot) != (manifest.last_embedding, manifest.snapshot)
+
+
+def _send(
+    catalog: Catalog,
+    collection: VectorCollection,
+    mark: Mark | None,
+    laid: tuple[IdArray, VectorRows],
+    own: Mark,
+) -> None:
+    """Bring one collection to the state of its `own` new mark."""
+    ids, rows = laid
+    dead = embeddings.tombstones(catalog)
+    alive = np.flatnonzero(~np.isin(ids, dead))
+    empty = np.empty((0, rows.size[1]), np.float32)
+    if mark is None:
+        collection.begin(rows.size[1])
+        begun = replace(own, last=0)
+        collection.write(_NONE, empty, _NONE, json.dumps(asdict(begun)))
+        fill(collection, laid, alive)
+    else:
+        if mark.snapshot < own.snapshot - 1:  # of the publications between some dead are forgotten
+            _compare(collection, laid, alive, mark.last)
+        else:
+            gone = embeddings.tombstones(catalog, since=mark.snapshot)
+            collection.write(_NONE, empty, gone)
+        fill(collection, laid, alive[ids[alive] > mark.last])
+    collection.write(_NONE, empty, _NONE, json.dumps(asdict(own)))
+
+
+def _compare(
+    collection: VectorCollection, laid: tuple[IdArray, VectorRows], alive: IdArray, last: int
+) -> None:
+    """Delete what a collection has up to an id and shouldn't, and send what it lacks."""
+    ids = laid[0][alive]
+    empty = np.empty((0, laid[1].size[1]), np.float32)
+    for start in range(1, last + 1, _WINDOW):
+        end = min(start + _WINDOW, last + 1)
+        there, here = collection.ids(start, end), slice(*np.searchsorted(ids, (start, end)))
+        gone = np.setdiff1d(there, ids[here])
+        if len(gone):
+            collection.write(_NONE, empty, gone)
+        fill(collection, laid, alive[here][~np.isin(ids[here], there)])
+
+
+def _drop_others(catalog: Catalog, address: Address, store: str, kept: set[int]) -> None:
+    """Delete the collections of this store's former spaces."""
+    numbers = {one.space_id for one in catalog.generations()} - kept
+    for number in sorted(numbers):
+        for modality in Modality:
+            collection = connected(address)(collection_name(address, number, modality))
+            mark = _mark(collection)
+            if mark is not None and mark.store == store:
+                collection.drop()
+
+
+def _own_mark(
+    catalog: Catalog, collection: VectorCollection, address: Address, space: Space
+) -> Mark | None:
+    """The mark of a collection that this catalog wrote; None where it has to be made anew.
+
+    Raises `StoreError` for one that is not this store's.
+    """
+    said = collection.mark()
+    if said is None:
+        return None
+    mark, known = _read(said), catalog.served_vectors()
+    if mark is None or (mark.store not in known[:1]):
+        raise StoreError(
+            f"{address} has vectors of another index, or of another program, which are left as "
+            "they are. Name another collection with `cmsearch index FOLDER --vectors ADDRESS`, or "
+            "delete that one if nothing needs it."
+        )
+    is_known = mark.token in known[1:] and mark.space == _digest(space)
+    return mark if is_known else None
+
+
+def _mark(collection: VectorCollection) -> Mark | None:
+    said = collection.mark()
+    return None if said is None else _read(said)
+
+
+def _read(said: str) -> Mark | None:
+    """What a mark says; None for what is none."""
+    try:
+        values = json.loads(said)
+        mark = Mark(**values)
+        texts, numbers = (mark.store, mark.token, mark.space), (mark.last, mark.snapshot)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    is_one = all(isinstance(one, str) for one in texts) and all(type(one) is int for one in numbers)
+    return mark if is_one else None
+
+
+def _digest(space: Space) -> str:
+    """What tells a space from others, whatever its number is."""
+    return hashlib.sha256(described(space).encode()).hexdigest()

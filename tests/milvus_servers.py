@@ -1,0 +1,64 @@
+"""Milvus's own server, as its package `milvus` brings it, in an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+_NEEDED = (
+    "milvus==2.3.5", "pymilvus==2.3.7", "marshmallow<4", "numpy<2", "protobuf<5", "pandas<3",
+    "setuptools<80",
+)  # fmt: skip
+_PROGRAM = """
+import sys
+from milvus import MilvusServer
+
+server = MilvusServer()
+server.set_base_dir(sys.argv[1])
+server.listen_port = int(sys.argv[2])
+server.start()
+print("ready", flush=True)
+sys.stdin.read()
+server.stop()
+"""
+
+
+@contextmanager
+def standalone(folder: Path, port: int | None = None) -> Iterator[int]:
+    """The port of a server that keeps all in a folder, and ends with the block."""
+    port = port or _free_port()
+    command = [str(_python()), "-c", _PROGRAM, str(folder), str(port)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield port
+        finally:
+            process.communicate(timeout=60)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _python() -> Path:
+    """The Python of an environment with the server, which is made when it is first needed."""
+    place = Path(sys.prefix) / "milvus-server"
+    with FileLock(f"{place}.lock"):
+        python = Path(os.environ.get("CMSEARCH_MILVUS_PYTHON") or place / "bin/python")
+        if not python.exists():
+            venv.create(place, with_pip=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", *_NEEDED], check=True)
+    return python
