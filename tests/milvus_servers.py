@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,15 +34,25 @@ server.stop()
 
 @contextmanager
 def standalone(folder: Path, port: int | None = None) -> Iterator[int]:
-    """The port of a server that keeps all in a folder, and ends with the block."""
+    """The port of a server that keeps all in a folder, and ends with the block.
+
+    There is one at a time on a machine: a port of the etcd in it is always the same.
+    """
     port = port or _free_port()
     command = [str(_python()), "-c", _PROGRAM, str(folder), str(port)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+    with (
+        FileLock(Path(tempfile.gettempdir()) / "cmsearch-milvus-server.lock"),
+        subprocess.Popen(
+            *(command, -1),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process,
+    ):
         try:
             assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
+            assert any(line == "ready\n" for line in process.stdout), "it did not start"
             yield port
         finally:
             process.communicate(timeout=60)
