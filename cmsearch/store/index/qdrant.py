@@ -114,9 +114,7 @@ class QdrantCollection:
                 some = models.PointIdsList(points=gone[start : start + _WINDOW].tolist())
                 self._client.delete(self._name, some, wait=True)
             if mark is not None:
-                point = models.PointStruct(
-                    id=0, vector=[0.0] * self._dim(), payload={"mark": mark}
-                )
+                point = models.PointStruct(id=0, vector=[0.0] * self._dim(), payload={"mark": mark})
                 self._client.upsert(self._name, [point], wait=True)
 
     def ids(self, start: int, end: int) -> IdArray:
