@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GROUPS = {f"cmsearch.{kind}s" for kind in ("encoder", "reader", "reranker", "transcriber")}
-GROUPS |= {"cmsearch.indexes"}
+GROUPS |= {"cmsearch.indexes", "cmsearch.vector_servers"}
 """Of entry points."""
 STORES = shutil.ignore_patterns(".cmsearch")
 
