@@ -96,6 +96,69 @@ def write_clap(folder: Path, *, fused: bool = False, **changes: Any) -> Path:
     return folder
 
 
+def write_gemma2(folder: Path) -> Path:
+    """Write a small EmbeddingGemma 2, for texts, pictures, sound and film; returns the folder."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    names = {
+        **{f"{one}_token": f"<|{one}|>" for one in ("image", "audio")},
+        **{f"{one}_token": f"<{one}>" for one in ("boi", "eoi", "boa", "eoa")},
+    }
+    with _silent("transformers"):
+        tokenizer = _gemma(folder, "GemmaTokenizer", extra_special_tokens=names)
+        tokenizer.add_special_tokens({"additional_special_tokens": ["<|video|>"]})
+        tokenizer.model_max_length = 512
+        ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in names.items()}
+        small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+        inner = {**small, "intermediate_size": 24, "head_dim": 8}
+        text = {
+            **inner, "vocab_size": len(tokenizer), "num_key_value_heads": 1, "global_head_dim": 8,
+            "hidden_size_per_layer_input": 8, "embedding_dim": 24, "sliding_window": 64,
+            "pad_token_id": tokenizer.pad_token_id, "layer_types": ["full_attention"],
+            "max_position_embeddings": 512,
+        }  # fmt: skip
+        vision = {"model_type": "gemma4_vision", **inner, "num_key_value_heads": 2}
+        audio = {"model_type": "gemma4_audio", **small, "subsampling_conv_channels": [128, 4]}
+        config = transformers.EmbeddingGemma2Config(
+            text_config=text,
+            vision_config={**vision, "position_embedding_size": 1024},
+            audio_config={**audio, "output_proj_dims": 16},
+            video_token_id=tokenizer.convert_tokens_to_ids("<|video|>"),
+            eoa_token_index=ids.pop("eoa_token"),
+            **{f"{name}_id": number for name, number in ids.items()},
+        )
+        transformers.EmbeddingGemma2Model(config).save_pretrained(folder)
+        transformers.EmbeddingGemma2Processor(
+            transformers.Gemma4AudioFeatureExtractor(),
+            transformers.Gemma4ImageProcessor(max_soft_tokens=70),
+            tokenizer,
+            transformers.EmbeddingGemma2VideoProcessor(),
+        ).save_pretrained(folder)
+    return folder
+
+
+def write_cross(folder: Path) -> Path:
+    """Write a small model that scores two texts; returns the folder."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    with _silent("transformers"):
+        tokenizer = _roberta()
+        config = transformers.RobertaConfig(
+            **{**SIZES, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1},
+            vocab_size=len(tokenizer),
+            max_position_embeddings=130,
+            pad_token_id=tokenizer.pad_token_id,
+            num_labels=1,
+        )
+        transformers.RobertaForSequenceClassification(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return folder
+
+
 def _roberta() -> Any:
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import RobertaTokenizerFast
@@ -138,7 +201,7 @@ def _siglip(folder: Path, name: str) -> Any:
     )
 
 
-def _gemma(folder: Path, name: str) -> Any:
+def _gemma(folder: Path, name: str, **options: Any) -> Any:
     import transformers
 
     letters = sorted({*SENTENCE.replace(" ", "▁"), *"ABCDT.,"})
@@ -153,7 +216,7 @@ def _gemma(folder: Path, name: str) -> Any:
         add_eos_token=True,
         padding_side="right",
         do_lower_case=True,
-        model_input_names=["input_ids"],
+        **(options or {"model_input_names": ["input_ids"]}),
     )
 
 

@@ -9,6 +9,7 @@ import re
 from cmsearch.errors import UnknownModelError
 from cmsearch.models.hub import absolute, hub_name
 from cmsearch.models.plugins import encoders, transcribers
+from cmsearch.models.sentence_folders import with_dim
 
 SHORT_NAMES = {
     "clip": "open_clip:ViT-B-32-256/datacomp_s34b_b86k",
@@ -24,7 +25,8 @@ def canonical_name(name: str) -> str:
 
     Accepts the ways in which the ecosystem writes it: `ViT-B-32/laion2b_s34b_b79k`,
     `open_clip/ViT-B-32/…`, `ViT-B-32__laion2b-s34b-b79k`, `ViT-B-32::…`, `hf-hub:org/repo`,
-    `local-dir:/path`; `transformers:org/name` or `transformers:/path`; `dual:/path`; and for an
+    `local-dir:/path`; `transformers:org/name` or `transformers:/path`, and likewise
+    `sentence-transformers:`, with `@256` for a shorter vector; `dual:/path`; and for an
     adapter the path of its file, or the name of its model with `+` and 12 digits, as stores name
     their own. Raises
     `UnknownModelError`.
@@ -42,11 +44,33 @@ def canonical_name(name: str) -> str:
         return f"open_clip:{_open_clip_model(model)}"
     if encoder == "transformers":
         return f"transformers:{hub_name(encoder, model)}"
+    if encoder == "sentence-transformers":
+        place, dim = with_dim(model)
+        return f"{encoder}:{hub_name(encoder, place)}{'' if dim is None else f'@{dim}'}"
     if encoder == "dual":
         return f"dual:{_dual_model(model)}"
     if encoder != "open_clip" and encoder in encoders:
         return name if model else encoder
     return f"open_clip:{_open_clip_model(name.removeprefix('open_clip/'))}"
+
+
+def at_dim(model: str | None, dim: int | None) -> str | None:
+    """The name of a model with the first `dim` numbers of its vectors; the name itself for None.
+
+    Raises `UnknownModelError` for a model whose vectors can't be cut.
+    """
+    if dim is None:
+        return model
+    canonical = "" if model in (None, "auto") else canonical_name(str(model))
+    if not canonical.startswith("sentence-transformers:"):
+        raise UnknownModelError(
+            "--dim is for Matryoshka models of sentence-transformers: name one with it, as --model "
+            "sentence-transformers:google/embeddinggemma-2 --dim 256."
+        )
+    place, known = with_dim(canonical)
+    if known not in (None, dim):
+        raise UnknownModelError(f"{model} names the dimension {known}, and --dim {dim}. Give one.")
+    return canonical_name(f"{place}@{dim}")
 
 
 def transcriber_name(name: str) -> str:

@@ -12,6 +12,7 @@ encoders = Registry(
         "dual": "cmsearch.models.encoders.dual:load",
         "lite": "cmsearch.models.encoders.lite:load",
         "open_clip": "cmsearch.models.encoders.open_clip:load",
+        "sentence-transformers": "cmsearch.models.encoders.st:load",
         "transformers": "cmsearch.models.encoders.transformers:load",
     },
 )

@@ -22,7 +22,7 @@ _LOCAL = {"local_files_only": True, "trust_remote_code": False}
 def loading(name: str) -> Iterator[None]:
     """Silence while a model is loaded; what transformers raises becomes `ModelUnavailableError`."""
     try:
-        with quiet("", "huggingface_hub", "transformers"), _no_progress():
+        with quiet("", "huggingface_hub", "transformers"), no_progress():
             yield
     except ModelError:
         raise
@@ -75,7 +75,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 @contextmanager
-def _no_progress() -> Iterator[None]:
+def no_progress() -> Iterator[None]:
     """No bars of transformers' own, for a while."""
     logging = transformers.utils.logging
     shown = logging.is_progress_bar_enabled()

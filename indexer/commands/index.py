@@ -13,10 +13,12 @@ import click
 
 from cmsearch.commands.options import format_option
 from cmsearch.common.text import printable
+from cmsearch.models.names import at_dim
 from cmsearch.types import Skipped
 from indexer.commands.options import (
     asr_option,
     device_option,
+    dim_option,
     folder_argument,
     model_option,
     ocr_option,
@@ -46,6 +48,7 @@ _LONGEST = {
 @click.command()
 @folder_argument
 @model_option
+@dim_option
 @device_option
 @asr_option
 @sound_option
@@ -63,6 +66,7 @@ _LONGEST = {
 def index(
     folder: Path,
     model: str | None,
+    dim: int | None,
     device: str | None,
     asr: str | None,
     sound: str | None,
@@ -85,6 +89,7 @@ def index(
       cmsearch index ~/Pictures
       cmsearch index ~/Pictures --dry-run
       cmsearch index ~/Pictures --model clip
+      cmsearch index ~/Pictures --model sentence-transformers:google/embeddinggemma-2 --dim 256
       cmsearch index ~/Pictures --ocr auto
       cmsearch index ~/Recordings --asr small
       cmsearch index ~/Recordings --sound transformers:laion/clap-htsat-unfused
@@ -92,7 +97,7 @@ def index(
     indexer = Indexer(
         folder,
         store=store,
-        model=model,
+        model=at_dim(model, dim),
         device=device,
         asr=asr,
         sound=sound,

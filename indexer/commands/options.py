@@ -28,6 +28,12 @@ folder_argument = click.argument(
 model_option = click.option(
     "--model", metavar="NAME", help="As `cmsearch models` lists them, or auto."
 )
+dim_option = click.option(
+    "--dim",
+    type=click.IntRange(1),
+    metavar="N",
+    help="The first N numbers of the vectors of a Matryoshka model of sentence-transformers.",
+)
 device_option = click.option(
     "--device", metavar="NAME", help="cpu, cuda, …; by default the best there is."
 )
