@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         StoreMismatchError,
         StoreNotFoundError,
         StoreReadOnlyError,
+        StoreUnavailableError,
         UnknownModelError,
     )
     from cmsearch.models.transcribers.transcripts import transcribe
@@ -68,6 +69,7 @@ __all__ = [
     "StoreMismatchError",
     "StoreNotFoundError",
     "StoreReadOnlyError",
+    "StoreUnavailableError",
     "UnknownModelError",
     "open",
     "parse",

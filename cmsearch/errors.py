@@ -5,7 +5,8 @@
     │   ├── StoreNotFoundError       1   there is none
     │   ├── StoreMismatchError       1   it was made with another model
     │   ├── StoreReadOnlyError       1   its directory can't be written
-    │   └── StoreLockedError         1   another process is writing it
+    │   ├── StoreLockedError         1   another process is writing it
+    │   └── StoreUnavailableError    1   the server that has it doesn't answer
     ├── ModelError                   1   a model can't be used
     │   ├── UnknownModelError        2   no such name
     │   └── ModelUnavailableError    1   its weights are not here, or not what they should be
@@ -47,6 +48,10 @@ class StoreReadOnlyError(StoreError):
 
 class StoreLockedError(StoreError):
     """Another process is writing the store."""
+
+
+class StoreUnavailableError(StoreError):
+    """The server that has the store doesn't answer."""
 
 
 class ModelError(CmsearchError):

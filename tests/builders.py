@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,15 @@ from PIL import Image, ImageDraw
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.rows import NewItem
 from cmsearch.types import Asset, Capture, Encoding, Modality, Part, Space
+
+OPENING: dict[str, Callable[[Path], Catalog]] = {"open": Catalog}
+"""What opens the catalog of a test: those of a contract say where it is instead."""
+
+
+def opened(path: Path) -> Catalog:
+    """The catalog at a path, made where there is none."""
+    return OPENING["open"](path)
+
 
 BEFORE_MARKS = (
     "DROP TABLE marks",

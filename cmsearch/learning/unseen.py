@@ -20,7 +20,7 @@ from cmsearch.models.adapters import Adapter
 from cmsearch.search.engine import Engine
 from cmsearch.search.own_models import own_adapter
 from cmsearch.search.rank.stages import defaults
-from cmsearch.store.catalog import pairs
+from cmsearch.store.catalog import moving, pairs
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import CATALOG, Store
 
@@ -78,7 +78,7 @@ def by_folds(engine: Engine, images: Collection[str]) -> Iterator[tuple[Engine, 
     """
     with tempfile.TemporaryDirectory(prefix="cmsearch-eval-") as folder:
         place = Path(folder)
-        engine.store.catalog.copy(place / CATALOG)
+        moving.copy(engine.store.catalog, place / CATALOG)
         _settle(place, engine.store.root)
         with Store(place) as store:
             own = source(store)

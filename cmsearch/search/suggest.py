@@ -12,7 +12,7 @@ from itertools import zip_longest
 from cmsearch.common.function_words import FUNCTION_WORDS
 from cmsearch.models.areas import area_names, name_of
 from cmsearch.search.facets import Counting
-from cmsearch.store.catalog import sqlite_notes, sqlite_words
+from cmsearch.store.catalog import databases, sqlite_notes
 from cmsearch.store.catalog.noting import KEYWORD, LEVEL, PERSON, PLACE
 from cmsearch.store.catalog.terms import is_unspaced, path_words, plain, terms
 from cmsearch.store.store import Store
@@ -74,7 +74,9 @@ class Suggesting:
         if " " in begun or begun.isdecimal():
             return []
         with self._catalog.connected() as connection:
-            rows = sqlite_words.starting(connection, begun, limit + len(FUNCTION_WORDS))
+            rows = databases.words(connection).starting(
+                connection, begun, limit + len(FUNCTION_WORDS)
+            )
         found = [
             Suggestion(word, "word", count)
             for word, count in rows
@@ -88,7 +90,7 @@ class Suggesting:
         if len(begun) < _FEWEST or not words:
             return []
         with self._catalog.connected() as connection:
-            paths = sqlite_words.named_with(connection, words)
+            paths = databases.words(connection).named_with(connection, words)
         own = [(path, path_words(path.rpartition("/")[2]), 1) for path in paths]
         return _Values("file", own).find(begun, limit)
 

@@ -13,7 +13,7 @@ from cmsearch.common.files import create_file, creating, folder_beside, give_nam
 from cmsearch.common.text import storable
 from cmsearch.errors import StoreError
 from cmsearch.store import publication
-from cmsearch.store.catalog import files
+from cmsearch.store.catalog import files, moving
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import plugins, snapshot
 from cmsearch.store.index.address import is_address
@@ -111,7 +111,7 @@ def _taken(to: Path) -> StoreError:
 def _fill(store: Store, folder: Path, is_file: bool, tell: Tell) -> int:
     """Copy the catalog, and lay its vectors out unless it `is_file`; gives its number of items."""
     made = folder / _UNFINISHED
-    store.catalog.copy(made, lambda done, total: tell(Progress("copy", done, total)))
+    moving.copy(store.catalog, made, lambda done, total: tell(Progress("copy", done, total)))
     catalog = Catalog(made)
     try:
         with catalog.writing() as writer:

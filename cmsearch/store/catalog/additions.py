@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cmsearch.common.kinds import is_placed
-from cmsearch.store.catalog import schema, sqlite_words
+from cmsearch.store.catalog import databases, schema
 from cmsearch.store.catalog.rows import NewItem, asset_row, embedding_blobs, item_row
 from cmsearch.store.catalog.schema import chunks
 from cmsearch.types import Asset
@@ -82,6 +82,7 @@ class _Assets:
         if new:
             rows = [{"id": self.numbers[asset.path], **asset_row(asset)} for asset in new]
             self._connection.execute(sa.insert(table), rows)
+            databases.own(self._connection).count_on(self._connection, table)
 
 
 def _place(connection: sa.Connection, assets: Sequence[tuple[int, Asset]]) -> None:
@@ -130,7 +131,9 @@ class _Items:
         for table, found in ((schema.items, items), (schema.embeddings, rows)):
             if found:
                 self._connection.execute(sa.insert(table), found)
-        sqlite_words.fill_after(self._connection, after)
+        if items:
+            databases.own(self._connection).count_on(self._connection, schema.items)
+        databases.words(self._connection).fill_after(self._connection, after)
         return added
 
     def _known(self, assets: Sequence[int]) -> dict[object, _Known]:

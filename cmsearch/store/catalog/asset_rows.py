@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from cmsearch.store.catalog import schema, statements
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.filters import conditions, has_camera, is_near, lies_at
+from cmsearch.store.catalog.prepared import listing, valued
 from cmsearch.store.catalog.schema import understood
-from cmsearch.store.catalog.sqlite_statements import listing, valued
 from cmsearch.types import Filter, IdArray, Modality
 
 MOST_CHANGED = 50_000

@@ -1,4 +1,4 @@
-"""The catalog: assets, items and their embeddings in SQLite, the store's only truth."""
+"""The catalog: assets, items and their embeddings in a database, the store's only truth."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from cmsearch.common.files import new_file
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.models.spaces import parsed
 from cmsearch.store import filesystem
-from cmsearch.store.catalog import schema, settings, sqlite
+from cmsearch.store.catalog import databases, schema, settings, sqlite, sqlite_copy
 from cmsearch.store.catalog.blobs import unpack
+from cmsearch.store.catalog.constructs import At, IsBlob
+from cmsearch.store.catalog.prepared import Prepared, given
 from cmsearch.store.catalog.schema import understood
-from cmsearch.store.catalog.sqlite import translated
-from cmsearch.store.catalog.sqlite_statements import Prepared, given
 from cmsearch.store.catalog.writer import Writer
 from cmsearch.types import FloatArray, Generation, Item, Space
 
@@ -35,17 +36,33 @@ _SETTING = Prepared(
 
 
 class Catalog:
-    """One SQLite file. Reading is safe from threads; one thread writes."""
+    """One SQLite file, or what a server has. Reading is safe from threads; one thread writes."""
 
-    def __init__(self, path: Path, *, read_only: bool = False, make: bool = True) -> None:
-        """Open the file, or `make` it where there is none."""
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        make: bool = True,
+        url: sa.URL | None = None,
+    ) -> None:
+        """Open the file, or the database at `url` that it stands for; `make` one where none is."""
+        self.path, self.url = path, url
         self._read_only = read_only
         self._wrote = False
-        self._engine = sqlite.engine(path, read_only=read_only, make=make)
-        with translated(path), self._engine.begin() as connection:
-            self.format = sqlite.bring_up_to_date(connection, path, read_only=read_only)
-        self._watch = self._engine.connect()
+        self._database = databases.at(url)
+        where = path if url is None else url
+        self._translated = partial(self._database.translated, where)
+        self._engine: sa.Engine = self._database.engine(where, read_only=read_only, make=make)
+        try:
+            with self._translated(), self._engine.begin() as connection:
+                self.format: int = self._database.bring_up_to_date(
+                    connection, where, read_only=read_only, make=make
+                )
+        except StoreError:
+            self._engine.dispose()
+            raise
+        self._watch = self._engine.connect() if url is None else None
         self._watches = 0
         self._watching = threading.Lock()
         self._reading = threading.local()
@@ -53,10 +70,11 @@ class Catalog:
 
     def close(self) -> None:
         """Release the file, its write-ahead log folded into it."""
-        self._watch.close()
+        if self._watch is not None:
+            self._watch.close()
         try:
-            if self._wrote:  # a reader would wait for other readers here
-                with translated(self.path), self._engine.connect() as connection:
+            if self._wrote and self.url is None:  # a reader would wait for other readers here
+                with self._translated(), self._engine.connect() as connection:
                     sqlite.fold_log(connection)
         finally:
             self._engine.dispose()
@@ -65,7 +83,10 @@ class Catalog:
 
     def version(self) -> int:
         """A number that changes whenever another connection has committed."""
-        with translated(self.path), self._watching:
+        if self._watch is None:
+            with self._translated(), self._engine.connect() as connection:
+                return int(self._database.data_version(connection))
+        with self._translated(), self._watching:
             found = sqlite.data_version(self._watch)
             return self._watches * 2**32 + found  # each connection counts anew
 
@@ -79,14 +100,9 @@ class Catalog:
         if pinned is not None:
             yield pinned
             return
-        with translated(self.path), self._engine.connect() as connection:
-            while True:
-                before = self.version()
-                sqlite.begin(connection)
-                _SETTING.rows(connection, name=settings.ROOT)
-                if self.version() == before:  # the first read settled the state, and it is this one
-                    break
-                connection.rollback()
+        with self._translated(), self._engine.connect() as connection:
+            first = partial(_SETTING.rows, connection, name=settings.ROOT)
+            before: int = self._database.pinned(connection, self.version, first)
             self._reading.connection, self._reading.version = connection, before
             try:
                 yield before
@@ -98,7 +114,7 @@ class Catalog:
     def connected(self) -> Iterator[sa.Connection]:
         """The connection of `reading`, if this thread is in it, or one for now."""
         pinned: sa.Connection | None = getattr(self._reading, "connection", None)
-        with translated(self.path):
+        with self._translated():
             if pinned is not None:
                 yield pinned
                 return
@@ -143,14 +159,15 @@ class Catalog:
     def copy(
         self, path: Path, tell: Callable[[int, int], object] = lambda done, total: None
     ) -> None:
-        """Write its newest state to a file that isn't there yet, while others may write.
+        """Write its newest state to a file that isn't there yet, while others may write; one of
+        a server is copied by `moving.copy`.
 
         Says with `tell` how many pages are written, of how many. The file is its owner's alone.
         Raises `OSError` where it can't be written.
         """
         new_file(path, 0o600).close()
-        with translated(self.path), self._engine.connect() as connection:
-            sqlite.copy(connection, path, tell)
+        with self._translated(), self._engine.connect() as connection:
+            sqlite_copy.copy(connection, path, tell)
 
     def root(self) -> str | None:
         """The folder that is indexed, as text that JSON can hold."""
@@ -201,10 +218,11 @@ class Catalog:
     def generations(self) -> list[Generation]:
         """Every generation, in the order in which they were made."""
         table, spaces = schema.generations.c, schema.spaces.c
-        first = sqlite.at(table.spaces, "$[0]")
+        first = At(table.spaces, 0)
         query = (
             sa.select(table.id, table.served, table.created, spaces.id)
             .add_columns(spaces.description, spaces.runtime)
+            .select_from(schema.generations)
             .join(schema.spaces, spaces.id == first)
             .order_by(table.id)
             .limit(MOST_GENERATIONS + 1)
@@ -237,7 +255,7 @@ class Catalog:
         """The file of an adapter that was learned here or brought here, by its digest."""
         table = schema.adapters.c
         query = sa.select(table.content).where(table.digest == digest)
-        query = query.where(sqlite.is_blob(table.content))
+        query = query.where(IsBlob(table.content))
         content: bytes | None = self.scalar(query)
         return content
 
@@ -278,10 +296,11 @@ class Catalog:
         """One transaction: all that the writer does in it, or nothing."""
         if self._read_only:
             raise StoreReadOnlyError(self.path)
-        if not self._wrote:
+        if not self._wrote and self.url is None:
             self._settle_journal()
         self._wrote = True
-        with translated(self.path), self._engine.begin() as connection:
+        with self._translated(), self._engine.begin() as connection:
+            self._database.take_turn(connection)
             writer = Writer(connection)
             yield writer
             writer.finish()
@@ -293,11 +312,12 @@ class Catalog:
         process has the catalog open, it stays as it is.
         """
         mode = "delete" if filesystem.is_remote(self.path.parent) else "wal"
-        with translated(self.path):
+        with self._translated():
             with self._engine.connect() as connection:
                 if sqlite.journal_mode(connection) == mode:
                     return
             with self._watching:
+                assert self._watch is not None
                 self._watch.close()
                 self._engine.dispose()
                 try:

@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from cmsearch.media import phash
-from cmsearch.store.catalog import schema, sqlite
+from cmsearch.store.catalog import schema
+from cmsearch.store.catalog.constructs import ByteCount, Damaged, IsBlob
 from cmsearch.types import Modality
 
 MAX_TEXT = 100_000
@@ -34,27 +35,28 @@ def is_vector(
     column: sa.ColumnElement[bytes], dim: int | sa.ColumnElement[int]
 ) -> sa.ColumnElement[bool]:
     """Whether a vector is the bytes of `dim` numbers."""
-    return sa.and_(sqlite.is_blob(column), sa.func.length(column) == 2 * dim)
+    return sa.and_(IsBlob(column), sa.func.length(column) == 2 * dim)
 
 
 def is_hash(column: sa.ColumnElement[bytes]) -> sa.ColumnElement[bool]:
     """Whether a perceptual hash is as long as one, or is that of a picture that has none."""
     is_as_long = sa.func.length(column).in_((0, phash.BYTES))
-    return sa.and_(sqlite.is_blob(column), is_as_long)
+    return sa.and_(IsBlob(column), is_as_long)
 
 
 def whole(
     column: sa.ColumnElement[bytes], most: int | sa.ColumnElement[int]
 ) -> sa.ColumnElement[Any]:
     """A blob of at most `most` bytes, or null; 0 for anything else, which isn't read."""
-    is_whole = sa.and_(sqlite.is_blob(column), sa.func.length(column) <= most)
-    return sa.case((column.is_(None), sa.null()), (is_whole, column), else_=sa.literal(0))
+    is_whole = sa.and_(IsBlob(column), sa.func.length(column) <= most)
+    return sa.case((column.is_(None), sa.null()), (is_whole, column), else_=Damaged())
 
 
 def shortened(column: sa.ColumnElement[str]) -> sa.ColumnElement[Any]:
     """A text, or of one that is too long its beginning."""
-    size = sa.func.length(sa.cast(column, sa.LargeBinary))  # that of a text ends at a zero
-    return sa.case((size > 4 * MAX_TEXT, sa.func.substr(column, 1, MAX_TEXT)), else_=column)
+    return sa.case(
+        (ByteCount(column) > 4 * MAX_TEXT, sa.func.substr(column, 1, MAX_TEXT)), else_=column
+    )
 
 
 def text_of(value: Any) -> str:

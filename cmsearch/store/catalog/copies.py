@@ -15,7 +15,7 @@ _PROJECT = sa.text(
     "INSERT INTO embeddings (item, space, modality, part, vector, features, tokens) "
     "SELECT item, :target, modality, part, :vector, :features, tokens FROM embeddings "
     "WHERE id = :source"
-)
+).bindparams(sa.bindparam("vector", type_=schema.Vector))
 
 
 def copy_texts(connection: sa.Connection, source: int, target: int) -> None:

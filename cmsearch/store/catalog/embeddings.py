@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from cmsearch.store.catalog import schema, sqlite
+from cmsearch.store.catalog import databases, schema
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import of_photos
 from cmsearch.store.catalog.schema import understood
@@ -67,7 +67,7 @@ def _present(catalog: Catalog, space: int) -> Iterator[Any]:
 def last_embedding(catalog: Catalog) -> int:
     """The highest id that an embedding ever had."""
     with understood(catalog.path), catalog.connected() as connection:
-        return sqlite.last_id(connection, schema.embeddings)
+        return databases.own(connection).last_id(connection, schema.embeddings)
 
 
 def tombstones(catalog: Catalog, since: int = 0, before: int | None = None) -> IdArray:

@@ -10,8 +10,8 @@ from typing import Any
 from cmsearch.store.catalog import statements
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.items import item_of_row
+from cmsearch.store.catalog.prepared import listing
 from cmsearch.store.catalog.schema import understood
-from cmsearch.store.catalog.sqlite_statements import listing
 from cmsearch.types import Item
 
 MOST = 1000

@@ -19,10 +19,10 @@ from cmsearch.media.readers import names
 from cmsearch.store.catalog import reading_rows, schema
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import is_hash, is_photo, text_of
+from cmsearch.store.catalog.prepared import Prepared, given, listed, listing
 from cmsearch.store.catalog.rows import asset_row
 from cmsearch.store.catalog.schema import chunks, understood
 from cmsearch.store.catalog.skipped_lines import BEGINNING
-from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed, listing
 from cmsearch.types import STALE, Asset, Capture, Modality, Segment
 
 _PLACES = 1000
@@ -46,17 +46,17 @@ _columns = schema.assets.c
 _WHOLE = sa.select(*(_columns[name] for name in asset_row(Asset("", "", 0, None, None))))
 _ROWS = sa.select(*(_columns[name] for name in Row._fields)).order_by(_columns.path)
 _PAGES = Prepared(_ROWS.where(_columns.path > given("after")).limit(given("most")))
-_ROWS_AT = Prepared(_ROWS.where(_columns.path.in_(listed("paths"))))
+_ROWS_AT = Prepared(_ROWS.where(_columns.path.in_(listed("paths", str))))
 _ROWS_BELOW = Prepared(
     _ROWS.where(_columns.path > given("folder"), _columns.path < given("next_folder"))
 )
 _UNSETTLED = Prepared(
     sa.select(_columns.path)
     .where(sa.or_(_columns.mtime_ns.is_(None), _columns.mtime_ns == STALE))
-    .where(_columns.kind.not_in(listed("subjects")))
+    .where(_columns.kind.not_in(listed("subjects", str)))
 )
-_AT = Prepared(_WHOLE.where(_columns.path.in_(listed("paths"))))
-_OF_KINDS = sa.select(_columns.path).where(_columns.kind.in_(listed("kinds")))
+_AT = Prepared(_WHOLE.where(_columns.path.in_(listed("paths", str))))
+_OF_KINDS = sa.select(_columns.path).where(_columns.kind.in_(listed("kinds", str)))
 _ALL_OF_KINDS = Prepared(_OF_KINDS)
 _ONE_OF_KINDS = Prepared(_OF_KINDS.where(_columns.path == given("path")))
 

@@ -18,7 +18,7 @@ from cmsearch.errors import QueryError
 from cmsearch.models.gazetteer import EARTH_KM, EXTRA, gazetteer
 from cmsearch.store.catalog import schema
 from cmsearch.store.catalog.noted_filters import note_conditions
-from cmsearch.store.catalog.sqlite_statements import matches
+from cmsearch.store.catalog.prepared import matches
 from cmsearch.types import Filter
 
 OUTSIDE = ".."

@@ -12,8 +12,8 @@ from cmsearch.store.catalog import schema, statements
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import text_of
 from cmsearch.store.catalog.items import item_of_row
+from cmsearch.store.catalog.prepared import Prepared, listed, listing
 from cmsearch.store.catalog.schema import understood
-from cmsearch.store.catalog.sqlite_statements import Prepared, listed, listing
 from cmsearch.types import Item
 
 _TAKEN = Prepared(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import log
 from typing import NamedTuple
 
@@ -13,11 +13,13 @@ import sqlalchemy as sa
 
 from cmsearch.common.function_words import FUNCTION_WORDS
 from cmsearch.common.numbers import distinct
-from cmsearch.store.catalog import schema, sqlite_words
+from cmsearch.store.catalog import schema
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import PAGE
+from cmsearch.store.catalog.databases import words as own
 from cmsearch.store.catalog.filters import conditions, is_near
-from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed, listing
+from cmsearch.store.catalog.prepared import Prepared, given, listed, listing
+from cmsearch.store.catalog.sqlite_words import LEAST
 from cmsearch.store.catalog.terms import forms, terms
 from cmsearch.types import Filter, Modality
 
@@ -54,10 +56,9 @@ class Match(NamedTuple):
 
     `by` is the item whose words they are: itself, or a caption about it. `thing` is the number of
     the file that it is in, or about. `score` is their BM25,
-    the higher the better, comparable only within one query. `words` are those of the query that
-    matched, in its order, and `share`, from 0 to 1, is what they weigh among all of the query's:
-    1 if every one matched. A rare word weighs more than a common one, and one that is nowhere
-    the most.
+    the higher the better, comparable within one query alone. `words` are those of the query that
+    matched, in its order, and `share`, from 0 to 1, is what they weigh among all of the query's.
+    A rare word weighs more than a common one, and one that is nowhere the most.
     """
 
     item: int
@@ -71,10 +72,9 @@ class Match(NamedTuple):
 def match(catalog: Catalog, text: str, limit: int, scope: Scope, least: float = 0.0) -> list[Match]:
     """The items within `scope` that have words of a text, at most `limit`, the best first.
 
-    A picture is found by the words of its own path and by those of its captions, of which the
-    best one counts; what is said or read by its own words and those of its file's path. No sign in
-    `text` has a meaning; one without a word finds nothing. Those with a share below `least` may be
-    missing.
+    A picture is found by the words of its own path and by those of its captions, of which the best
+    one counts; what is said or read by its own words and those of its file's path. No sign in
+    `text` has a meaning. Those with a share below `least` may be missing.
     """
     return RankedRows(catalog, text, least).match(limit, scope)
 
@@ -125,11 +125,11 @@ def items_with(catalog: Catalog, text: str) -> set[int]:
     with catalog.connected() as connection:
         known = catalog.counts()
         rows = {word: sum(_counted(connection, known, forms(word)).values()) for word in asked}
-        weights = _weights(sqlite_words.sizes(connection)[0], rows)
+        weights = _weights(own(connection).sizes(connection)[0], rows)
         telling = [word for word in asked if weights[word] >= TELLING * max(weights.values())]
         if not telling:
             return set()
-        return set(sqlite_words.holding(connection, [forms(word) for word in telling]))
+        return set(own(connection).holding(connection, [forms(word) for word in telling]))
 
 
 def things_with(catalog: Catalog, words: Sequence[str]) -> int:
@@ -142,9 +142,9 @@ def things_with(catalog: Catalog, words: Sequence[str]) -> int:
         known = catalog.counts()
         key = " ".join(("", *words))
         if key not in known:
-            rows = sqlite_words.count(connection, groups)
+            rows = own(connection).count(connection, groups)
             is_few = rows <= _MOST_TOLD
-            known[key] = sqlite_words.count_things(connection, groups) if is_few else rows
+            known[key] = own(connection).count_things(connection, groups) if is_few else rows
         return known[key]
 
 
@@ -165,7 +165,7 @@ class _Query:
     def of(cls, connection: sa.Connection, known: dict[str, int], asked: Sequence[str]) -> _Query:
         """The `asked` words, of some of which the number of rows is `known`."""
         rows = _counted(connection, known, asked)
-        total, words = sqlite_words.sizes(connection)
+        total, words = own(connection).sizes(connection)
         total = max(total, *rows.values(), 1) if rows else 1
         idf = {
             word: max(_LEAST_IDF, log((total - count + 0.5) / (count + 0.5)))
@@ -221,7 +221,7 @@ class _Piece(NamedTuple):
 def _scored(connection: sa.Connection, query: _Query, least: float) -> Iterator[_Piece]:
     """The candidates in pieces, each read and in order."""
     for rows in _candidates(connection, query, least):
-        held = sqlite_words.texts(connection, rows)
+        held = own(connection).texts(connection, rows)
         scores = {row: query.score(words) for row, words in held.items()}
         yield _Piece(sorted(held, key=lambda row: (-scores[row], row)), held, scores)
 
@@ -234,15 +234,14 @@ def _candidates(connection: sa.Connection, query: _Query, least: float) -> Itera
     if query.rows[chosen[0]] > MOST_ROWS:
         yield from _common(connection, query, chosen[0])
         return
-    parts = [(sqlite_words.holding(connection, [[word]]), query.weights[word]) for word in chosen]
+    holding = partial(own(connection).holding, connection)
+    parts = [(holding([[word]]), query.weights[word]) for word in chosen]
     rows = distinct([row for own, _ in parts for row in own])
     if len(rows) > _FIRST:
         least_weight = _ADDING * query.total
         for word in query.rows:
             if word not in chosen and query.rows[word] and query.weights[word] >= least_weight:
-                parts.append(
-                    (sqlite_words.holding(connection, [chosen, [word]]), query.weights[word])
-                )
+                parts.append((holding([chosen, [word]]), query.weights[word]))
     values = np.repeat([weight for _, weight in parts], [len(own) for own, _ in parts])
     places = np.searchsorted(rows, np.concatenate([own for own, _ in parts]))
     weights = np.bincount(places, values, len(rows))
@@ -256,10 +255,10 @@ def _candidates(connection: sa.Connection, query: _Query, least: float) -> Itera
 def _common(connection: sa.Connection, query: _Query, word: str) -> Iterator[list[int]]:
     """Rows with a word that is in many: those with all the other words first, then by number."""
     every = [[one] for one in query.rows if query.rows[one]]
-    size, after = _FIRST, sqlite_words.LEAST
+    size, after = _FIRST, LEAST
     if len(every) > 1:
-        yield sqlite_words.holding(connection, every, most=size)
-    while rows := sqlite_words.holding(connection, [[word]], after, size):
+        yield own(connection).holding(connection, every, most=size)
+    while rows := own(connection).holding(connection, [[word]], after, size):
         yield rows
         after, size = rows[-1], 8 * size
 
@@ -270,7 +269,7 @@ def _counted(
     """How many rows have each word; what is known of a state isn't counted again."""
     wanted = list(dict.fromkeys(words))
     if missing := [word for word in wanted if word not in known]:
-        known |= sqlite_words.count_each(connection, missing)
+        known |= own(connection).count_each(connection, missing)
     return {word: known[word] for word in wanted}
 
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from cmsearch.store.catalog import schema
 from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.prepared import Prepared, listed, listing
 from cmsearch.store.catalog.schema import understood
-from cmsearch.store.catalog.sqlite_statements import Prepared, listed, listing
 
 _assets, _items = schema.assets, schema.items
 _subject = sa.func.coalesce(_items.c.about, _items.c.asset)
@@ -27,7 +27,7 @@ _STANDING = Prepared(
 _MEANT = Prepared(sa.select(*_columns).join(_assets, _subject == _assets.c.id).where(_chosen))
 _FILES = Prepared(
     sa.select(_assets.c.id, _assets.c.path, _assets.c.digest).where(
-        sa.or_(_assets.c.id.in_(listed("ids")), _assets.c.path.in_(listed("paths")))
+        sa.or_(_assets.c.id.in_(listed("ids")), _assets.c.path.in_(listed("paths", str)))
     )
 )
 _ABOUT = Prepared(sa.select(_items.c.id).where(_items.c.about.in_(listed("ids"))))
@@ -37,7 +37,7 @@ _IN = Prepared(  # the sum keeps SQLite from reading all that is about nothing e
 _LIKE = Prepared(
     sa.select(_items.c.id, _items.c.digest, _items.c.kind, _items.c.locator, _items.c.asset).where(
         _items.c.asset.in_(listed("ids")),
-        sa.or_(_items.c.digest.in_(listed("digests")), _items.c.locator == ""),
+        sa.or_(_items.c.digest.in_(listed("digests", str)), _items.c.locator == ""),
     )
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from cmsearch.store.catalog import schema, sqlite, sqlite_words
+from cmsearch.store.catalog import databases, schema
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import is_vector, whole
 from cmsearch.store.catalog.schema import chunks
@@ -20,13 +20,13 @@ from cmsearch.types import MAX_TOKENS, FloatArray
 def integrity(catalog: Catalog) -> list[str]:
     """What the database finds wrong with itself, at most 20 findings of a kind."""
     with catalog.connected() as connection:
-        return sqlite.problems(connection)
+        return databases.own(connection).problems(connection)
 
 
 def reindex(catalog: Catalog) -> None:
     """Make the database's own indexes anew from its tables."""
     with catalog.connected() as connection:
-        sqlite.reindex(connection)
+        databases.own(connection).reindex(connection)
 
 
 def stored(catalog: Catalog, space: int, dim: int, after: int, count: int) -> Sequence[Any]:
@@ -92,7 +92,7 @@ def words_agree(catalog: Catalog, tell: Callable[[int], object] = lambda items: 
     Says with `tell` how many items were looked at.
     """
     with catalog.reading(), catalog.connected() as connection:
-        return sqlite_words.agree(connection, tell)
+        return databases.words(connection).agree(connection, tell)
 
 
 def rebuild_words(catalog: Catalog) -> None:
@@ -104,10 +104,10 @@ def rebuild_words(catalog: Catalog) -> None:
 def shrink(catalog: Catalog) -> None:
     """Give the room of what was deleted back to the disk."""
     with catalog.connected() as connection:
-        sqlite.vacuum(connection)
+        databases.own(connection).vacuum(connection)
 
 
 def free_bytes(catalog: Catalog) -> int:
     """How many bytes of the catalog's file nothing is in."""
     with catalog.connected() as connection:
-        return sqlite.free_bytes(connection)
+        return databases.own(connection).free_bytes(connection)

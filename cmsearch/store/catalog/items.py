@@ -19,8 +19,8 @@ from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import is_vector, of_photos
 from cmsearch.store.catalog.embeddings import last_embedding
 from cmsearch.store.catalog.filters import conditions, is_near
+from cmsearch.store.catalog.prepared import Prepared, listing
 from cmsearch.store.catalog.schema import understood
-from cmsearch.store.catalog.sqlite_statements import Prepared, listing
 from cmsearch.types import MAX_TOKENS, Filter, FloatArray, IdArray, Item, Modality
 
 MAX_LOCATOR = 100
@@ -309,10 +309,10 @@ def _lowest(
     catalog: Catalog, wanted: sa.ColumnElement[bool], space: int, count: int
 ) -> Sequence[Any]:
     """The same by a look at all of them."""
-    table = schema.embeddings.c
-    chosen = sa.select(table.id).where(table.space == space, wanted)
-    chosen = chosen.order_by((table.id * _KNUTH) % 2**32).limit(count)
-    return catalog.rows(sa.select(table.id, table.vector).where(table.id.in_(chosen)))
+    own = schema.embeddings.c
+    chosen = sa.select(own.id).where(own.space == space, wanted).limit(count)
+    is_chosen = own.id.in_(chosen.order_by((own.id * _KNUTH) % 2**32))
+    return catalog.rows(sa.select(own.id, own.vector).where(is_chosen).order_by(own.id))
 
 
 def _shaped(rows: Sequence[Any], dim: int) -> list[Any]:

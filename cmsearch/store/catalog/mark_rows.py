@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cmsearch.errors import QueryError
-from cmsearch.store.catalog import schema, sqlite
+from cmsearch.store.catalog import databases, schema
 from cmsearch.store.catalog.columns import text_of
-from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed, listing
+from cmsearch.store.catalog.prepared import Prepared, given, listed, listing
 
 MOST = 2**16
 """Marks that a catalog has at most."""
@@ -44,14 +44,14 @@ _OF_QUERY = Prepared(
 )
 FILES = Prepared(
     sa.select(_assets.id, _assets.path, _assets.digest).where(
-        sa.or_(_assets.path.in_(listed("paths")), _assets.digest.in_(listed("digests")))
+        sa.or_(_assets.path.in_(listed("paths", str)), _assets.digest.in_(listed("digests", str)))
     )
 )
 _subject = sa.func.coalesce(_items.about, _items.asset)
 _IN_FILES = Prepared(
     sa.select(_items.id, _subject, _items.digest, _items.kind, _items.locator)
     .where(sa.or_(_items.asset.in_(listed("ids")), _items.about.in_(listed("ids"))))
-    .where(sa.or_(_items.digest.in_(listed("digests")), _items.locator == ""))
+    .where(sa.or_(_items.digest.in_(listed("digests", str)), _items.locator == ""))
     .order_by(_items.id)
 )
 
@@ -89,7 +89,7 @@ def put(connection: sa.Connection, mark: Kept, item: int) -> int:
     """Keep a mark of an item, as a transaction begins, in place of those that its query has of the
     same item; one of the verdict 0 only takes these away. Gives how many they were.
     """
-    sqlite.begin_writing(connection)
+    databases.own(connection).begin_writing(connection)
     run = partial(_run, connection)
     own = locate(run, run(_OF_QUERY, query=mark.query, target=mark.target))
     former = [one.number for one in own if item in one.items]

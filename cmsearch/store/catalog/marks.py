@@ -11,8 +11,8 @@ from cmsearch.store.catalog import mark_rows
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import text_of
 from cmsearch.store.catalog.mark_rows import MOST, Located
+from cmsearch.store.catalog.prepared import listing
 from cmsearch.store.catalog.schema import MARKED, understood
-from cmsearch.store.catalog.sqlite_statements import listing
 
 
 class Which(NamedTuple):

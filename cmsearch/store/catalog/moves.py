@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from cmsearch.store.catalog import sqlite_words
+from cmsearch.store.catalog import databases
+from cmsearch.store.catalog.prepared import Prepared, given
 from cmsearch.store.catalog.rows import asset_row
 from cmsearch.store.catalog.schema import assets, items
-from cmsearch.store.catalog.sqlite_statements import Prepared, given
 from cmsearch.types import Asset
 
 _COLUMNS = asset_row(Asset("", "", 0, None, None))
@@ -43,5 +43,5 @@ def move(connection: sa.Connection, number: int, asset: Asset) -> frozenset[str]
     Other files whose captions name it by its path will be read again: their paths are given.
     """
     _MOVE.rows(connection, number=number, **asset_row(asset))
-    sqlite_words.refill_named(connection, number)
+    databases.words(connection).refill_named(connection, number)
     return frozenset(row[0] for row in _STALE.rows(connection, number=number))

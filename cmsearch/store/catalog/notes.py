@@ -26,9 +26,9 @@ from cmsearch.store.catalog.noting import (
     RATING,
     TAKEN,
 )
+from cmsearch.store.catalog.prepared import Prepared, listed, listing
 from cmsearch.store.catalog.schema import understood
 from cmsearch.store.catalog.skipped_lines import BEGINNING, named
-from cmsearch.store.catalog.sqlite_statements import Prepared, listed, listing
 from cmsearch.types import NO_NOTES, Notes, Skipped
 
 MOST = 2**18
@@ -46,7 +46,7 @@ _OF = Prepared(
         (_notes.about == _assets.id) & _notes.kind.not_in((LEVEL, TAKEN, POSITION)),
         isouter=True,
     )
-    .where(_assets.path.in_(listed("paths")))
+    .where(_assets.path.in_(listed("paths", str)))
     .order_by(_assets.id, _notes.rank, _notes.id)
     .limit(MOST)
 )  # fmt: skip

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from cmsearch.common.kinds import NOTED
 from cmsearch.common.text import caseless as folded
 from cmsearch.media.moments import FILE, SOURCES
-from cmsearch.store.catalog import schema, sqlite_words, takeout_copies
+from cmsearch.store.catalog import databases, schema, takeout_copies
 from cmsearch.store.catalog.rows import capture_row
 from cmsearch.store.catalog.schema import chunks
 from cmsearch.types import Noted, Notes
@@ -76,7 +76,7 @@ def put(
         connection.execute(_DELETE, {"of": asset})
         insert(connection, asset, rows)
         for number in {about, *(row.about for row in former)}:
-            sqlite_words.refill_named(connection, number)
+            databases.words(connection).refill_named(connection, number)
     elif saved:
         connection.execute(_DELETE_SAVED, {"of": asset})  # the file was read, and says it anew
     corrected = {row.about for row in (*former, *rows) if row.kind in (TAKEN, POSITION)}
@@ -102,7 +102,7 @@ def remove(connection: sa.Connection, asset: int) -> tuple[set[int], set[int]]:
     connection.execute(sa.delete(schema.notes).where(_notes.about == asset))
     subjects = {row.about for row in former} - {asset}
     for number in subjects:
-        sqlite_words.refill_named(connection, number)
+        databases.words(connection).refill_named(connection, number)
     return others, {number for number in subjects if settle(connection, number)}
 
 

@@ -11,6 +11,7 @@ from cmsearch.common import locators
 from cmsearch.store.catalog import reading_rows, schema
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import text_of
+from cmsearch.store.catalog.constructs import ByteCount, LeadingNumber
 from cmsearch.store.catalog.reading_rows import Reading
 from cmsearch.store.catalog.schema import understood
 from cmsearch.types import TextLine
@@ -31,9 +32,10 @@ def unread(catalog: Catalog, kinds: Sequence[str], reader: str, every: bool) -> 
     """
     assets, kept = schema.assets.c, schema.settings
     name = sa.literal(reading_rows.name("")) + assets.digest
-    query = sa.select(sa.func.min(assets.id), sa.func.min(assets.path), assets.kind, assets.digest)
+    query = sa.select(sa.func.min(assets.id), sa.func.min(assets.path), sa.func.min(assets.kind))
     # Nothing of a value is parsed here: it ends with many lines, and may be damaged.
-    query = query.add_columns(sa.func.min(sa.func.substr(kept.c.value, 1, 200)))
+    head = sa.func.min(sa.func.substr(kept.c.value, 1, 200))
+    query = query.add_columns(assets.digest, head)
     query = query.join(kept, kept.c.name == name, isouter=True)
     query = query.where(assets.kind.in_(kinds), assets.digest.is_not(None))
     query = query.where(assets.mtime_ns.is_not(None))
@@ -64,7 +66,7 @@ def unencoded(catalog: Catalog, space: int, digests: Sequence[str] | None = None
         .where(items.digest.startswith(reading_rows.PREFIX))
         .scalar_subquery()
     )
-    count = sa.cast(sa.func.substr(kept.c.value, 2, 9), sa.Integer)
+    count = LeadingNumber(sa.func.substr(kept.c.value, 2, 9))
     query = sa.select(assets.id, assets.path, assets.kind, assets.digest)
     query = query.join(kept, kept.c.name == name).where(count > 0, encoded < count)
     if digests is not None:
@@ -88,9 +90,8 @@ def encoded(catalog: Catalog, space: int, asset: int) -> set[str]:
 def reading(catalog: Catalog, digest: str) -> Reading | None:
     """What was read in the files of a digest; None where nothing was. Raises `StoreError`."""
     kept = schema.settings.c
-    size = sa.func.length(sa.cast(kept.value, sa.LargeBinary))
     query = sa.select(kept.value).where(kept.name == reading_rows.name(digest))
-    found = catalog.scalar(query.where(size <= reading_rows.MOST_BYTES))
+    found = catalog.scalar(query.where(ByteCount(kept.value) <= reading_rows.MOST_BYTES))
     if found is None:
         return None
     with understood(catalog.path):

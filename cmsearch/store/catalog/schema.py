@@ -8,71 +8,75 @@ from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, String, Table
+from sqlalchemy import Column, Float, ForeignKey, LargeBinary, Table
 
 from cmsearch.errors import StoreError
+from cmsearch.store.catalog.constructs import HalfVector
 
 meta = sa.MetaData()
-settings = Table(
-    "settings", meta, Column("name", String, primary_key=True), Column("value", String)
-)
+# In PostgreSQL numbers are as large as SQLite's, texts sort by bytes, and vectors are vectors.
+Number = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+Text = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+Vector = LargeBinary().with_variant(HalfVector(), "postgresql")
+
+settings = Table("settings", meta, Column("name", Text, primary_key=True), Column("value", Text))
 assets = Table(
     "assets",
     meta,
-    Column("id", Integer, primary_key=True),
-    Column("path", String, nullable=False, unique=True),
-    Column("kind", String, nullable=False),
-    Column("size", Integer, nullable=False),
-    Column("mtime_ns", Integer),
-    Column("digest", String, index=True),
-    Column("error", String),
-    Column("about", String),
-    Column("taken", String, index=True),
-    Column("camera", String),
+    Column("id", Number, primary_key=True),
+    Column("path", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("size", Number, nullable=False),
+    Column("mtime_ns", Number),
+    Column("digest", Text, index=True),
+    Column("error", Text),
+    Column("about", Text),
+    Column("taken", Text, index=True),
+    Column("camera", Text),
     Column("latitude", Float),
     Column("longitude", Float),
-    Column("taken_source", String),
-    Column("taken_more", String),
+    Column("taken_source", Text),
+    Column("taken_more", Text),
 )
 items = Table(
     "items",
     meta,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("asset", ForeignKey(assets.c.id), nullable=False),
-    Column("modality", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("text", String),
+    Column("modality", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("text", Text),
     Column("about", ForeignKey(assets.c.id), index=True),
-    Column("locator", String, nullable=False),
-    Column("digest", String, nullable=False),
+    Column("locator", Text, nullable=False),
+    Column("digest", Text, nullable=False),
     Column("phash", LargeBinary),
     sa.Index("items_by_digest", "asset", "digest"),
 )
 spaces = Table(
     "spaces",
     meta,
-    Column("id", Integer, primary_key=True),
-    Column("description", String, nullable=False, unique=True),
-    Column("runtime", String, nullable=False),
-    Column("created", String, nullable=False),
+    Column("id", Number, primary_key=True),
+    Column("description", Text, nullable=False, unique=True),
+    Column("runtime", Text, nullable=False),
+    Column("created", Text, nullable=False),
 )
 generations = Table(
     "generations",
     meta,
-    Column("id", Integer, primary_key=True),
-    Column("spaces", String, nullable=False),
-    Column("created", String, nullable=False),
-    Column("served", Integer),
+    Column("id", Number, primary_key=True),
+    Column("spaces", Text, nullable=False),
+    Column("created", Text, nullable=False),
+    Column("served", Number),
 )
 embeddings = Table(
     "embeddings",
     meta,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("item", ForeignKey(items.c.id), nullable=False),
     Column("space", ForeignKey(spaces.c.id), nullable=False),
-    Column("modality", String, nullable=False),
-    Column("part", Integer, nullable=False),
-    Column("vector", LargeBinary, nullable=False),
+    Column("modality", Text, nullable=False),
+    Column("part", Number, nullable=False),
+    Column("vector", Vector, nullable=False),
     Column("features", LargeBinary),
     Column("tokens", LargeBinary),
     sa.Index("embeddings_by_item", "item", "space"),
@@ -82,13 +86,13 @@ embeddings = Table(
 tombstones = Table(
     "tombstones",
     meta,
-    Column("embedding", Integer, primary_key=True),
-    Column("snapshot", Integer, nullable=False),
+    Column("embedding", Number, primary_key=True),
+    Column("snapshot", Number, nullable=False),
 )
 changes = Table(
     "changes",
     meta,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("assets", LargeBinary, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -98,13 +102,13 @@ used: what was derived from the assets knows by them what it doesn't know.
 notes = Table(
     "notes",
     meta,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("asset", ForeignKey(assets.c.id), nullable=False, index=True),
     Column("about", ForeignKey(assets.c.id), nullable=False),
-    Column("kind", String, nullable=False),
-    Column("value", String, nullable=False),
-    Column("folded", String, nullable=False),
-    Column("rank", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("folded", Text, nullable=False),
+    Column("rank", Number, nullable=False),
     sa.Index("notes_by_subject", "about", "kind", "rank"),
     sa.Index("notes_by_value", "kind", "folded", "about", "rank"),
 )
@@ -112,16 +116,16 @@ notes = Table(
 marks = Table(
     "marks",
     meta,
-    Column("id", Integer, primary_key=True),
-    Column("query", String, nullable=False),
-    Column("target", String, nullable=False),
-    Column("path", String, nullable=False),
-    Column("file", String),
-    Column("kind", String, nullable=False),
-    Column("locator", String, nullable=False),
-    Column("item", String, nullable=False),
-    Column("verdict", Integer, nullable=False),
-    Column("day", String, nullable=False),
+    Column("id", Number, primary_key=True),
+    Column("query", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("file", Text),
+    Column("kind", Text, nullable=False),
+    Column("locator", Text, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("verdict", Number, nullable=False),
+    Column("day", Text, nullable=False),
     sa.Index("marks_by_query", "query", "target"),
 )
 """What people said is right (1) or wrong (-1) for a query; `file` and `item` are digests."""
@@ -130,11 +134,11 @@ MARKED = 9
 adapters = Table(
     "adapters",
     meta,
-    Column("digest", String, primary_key=True),
+    Column("digest", Text, primary_key=True),
     Column("content", LargeBinary, nullable=False),
 )
 """What was learned from the store, each as the bytes of its file."""
-words = sa.table("words", Column("rowid", Integer), Column("text", String))
+words = sa.table("words", Column("rowid", Number), Column("text", Text))
 """One row for each item, under its id: the words of its text, or of its picture's path."""
 _CHUNK = 500  # SQLite takes at most 999 variables in a statement in its older builds
 

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy import Table
 
-from cmsearch.store.catalog import reading_rows, schema, settings, sqlite
+from cmsearch.store.catalog import reading_rows, schema, settings
 from cmsearch.store.catalog.blobs import pack
+from cmsearch.store.catalog.constructs import upsert
 from cmsearch.store.catalog.reading_rows import Reading
 from cmsearch.types import FloatArray
 
-PUT_SETTING = sqlite.upsert(schema.settings, "name")
+PUT_SETTING = upsert(schema.settings)
 
 
 class SettingWriter:

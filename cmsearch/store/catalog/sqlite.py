@@ -8,35 +8,42 @@ and `sqlite_journals` look at its files.
 
 from __future__ import annotations
 
-import errno
+import json
 import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import Insert, insert
 
 from cmsearch.common.text import caseless
 from cmsearch.errors import StoreError, StoreLockedError
 from cmsearch.store.catalog import budget, schema, sqlite_tables, sqlite_words
+from cmsearch.store.catalog.prepared import Prepared
 from cmsearch.store.catalog.sqlite_journals import reading
-from cmsearch.store.catalog.sqlite_statements import Prepared
 from cmsearch.store.catalog.sqlite_versions import MIGRATIONS, READABLE, VERSION, parts
 from cmsearch.store.catalog.terms import path_words, text_words
 
 MOST_BYTES = 2**26
 """Of a row: what is longer isn't read, and can't be written."""
 _MOST_PARTS = 100
-_PAGES = 2048  # that are copied at once, between which a copy can be interrupted
 _DATA_VERSION = Prepared(sa.text("PRAGMA data_version"))
 _LAST_ID = sa.text("SELECT seq FROM sqlite_sequence WHERE name = :name")
+_FORGET_LAST = sa.text("DELETE FROM sqlite_sequence WHERE name = :name")
+_PUT_LAST = sa.text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :last)")
+_ITEMS = Prepared(
+    sa.text(
+        "SELECT items.asset, items.digest, items.id FROM json_each(:pairs) AS pair "
+        "CROSS JOIN items ON items.asset = json_extract(pair.value, '$[0]') "
+        "AND items.digest = json_extract(pair.value, '$[1]') ORDER BY items.id DESC"
+    )
+)
 _WORDS_LOST = re.compile(r"(?:no such table|vtable constructor failed): (?:main\.)?words")
 _LOADING = 2.0  # seconds of a thread; a whole schema takes a millisecond
 _WAIT = 10_000  # milliseconds for another's transaction to end
@@ -72,7 +79,9 @@ def _common() -> sa.Engine:
     return common
 
 
-def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) -> int:
+def bring_up_to_date(
+    connection: sa.Connection, path: Path, *, read_only: bool, make: bool = True
+) -> int:
     """Make the tables of a new catalog, or bring an older one to this version; gives the version
     that it has then, which is an older one only for one to read.
 
@@ -103,6 +112,26 @@ def bring_up_to_date(connection: sa.Connection, path: Path, *, read_only: bool) 
 def begin(connection: sa.Connection) -> None:
     """Begin a transaction, in which everything that is read is of one state."""
     connection.exec_driver_sql("BEGIN")
+
+
+def pinned(
+    connection: sa.Connection, version: Callable[[], int], first: Callable[[], object]
+) -> int:
+    """Begin a transaction in which everything that is read is of one state; gives its version.
+
+    The `first` read settles the state, which is that of the version if nothing came between.
+    """
+    while True:
+        before = version()
+        begin(connection)
+        first()
+        if version() == before:
+            return before
+        connection.rollback()
+
+
+def take_turn(connection: sa.Connection) -> None:
+    """Nothing is to be done: SQLite lets one write at a time."""
 
 
 def begin_writing(connection: sa.Connection) -> None:
@@ -172,53 +201,32 @@ def free_bytes(connection: sa.Connection) -> int:
     return int(pages or 0) * int(size or 0)
 
 
-def copy(connection: sa.Connection, path: Path, tell: Callable[[int, int], object]) -> None:
-    """Write one committed state of the whole database to an empty file, by SQLite's own backup.
-
-    Says with `tell` how many pages are written, of how many. Beside a rollback journal no state is
-    held, since whoever commits would wait for that: the backup begins anew when one did.
-    Raises `OSError` where the file can't be written.
-    """
-    driver: Any = connection.connection.driver_connection
-    if journal_mode(connection) == "wal":
-        begin(connection)
-        connection.exec_driver_sql("PRAGMA schema_version").fetchall()  # the first read settles it
-    try:
-        with closing(sqlite3.connect(path)) as made:
-            driver.backup(
-                made, pages=_PAGES, progress=lambda _, left, pages: tell(pages - left, pages)
-            )
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
-            raise
-        reason = os.strerror(errno.ENOSPC)
-        raise OSError(errno.ENOSPC, reason, os.fspath(path)) from error
-    finally:
-        connection.rollback()
-
-
 def last_id(connection: sa.Connection, table: sa.Table) -> int:
     """The highest id that a row of a table ever had."""
     return int(connection.execute(_LAST_ID, {"name": table.name}).scalar() or 0)
 
 
-def is_blob(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Whether a value is bytes: a column of SQLite holds any type."""
-    return sa.func.typeof(column) == "blob"
+def count_on(connection: sa.Connection, table: sa.Table, last: int = 0) -> None:
+    """Let later rows of a table have higher numbers than those that are there, and `last`."""
+    if last and table.kwargs.get("sqlite_autoincrement"):
+        name = table.name
+        connection.execute(_FORGET_LAST, {"name": name})
+        connection.execute(_PUT_LAST, {"name": name, "last": last})
 
 
-def at(column: sa.ColumnElement[str], path: str) -> sa.ColumnElement[Any]:
-    """What stands in a column of JSON at a path such as `$[0]` or `$.adapter`."""
-    return sa.func.json_extract(column, path)
+def known_items(
+    connection: sa.Connection, pairs: Iterable[tuple[int, str]]
+) -> dict[tuple[int, str], int]:
+    """The numbers of items by their assets and digests; of several alike the first."""
+    found = _ITEMS.rows(connection, pairs=json.dumps(list(pairs)))
+    return {(asset, digest): number for asset, digest, number in found}
 
 
-def upsert(table: sa.Table, key: str) -> Insert:
-    """A statement that adds a row, or changes the one that has its key."""
-    put = insert(table)
-    columns = [column.name for column in table.c if column.name not in ("id", key)]
-    return put.on_conflict_do_update(
-        index_elements=[key], set_={name: put.excluded[name] for name in columns}
-    )
+def encoded_meanwhile(
+    connection: sa.Connection, wanted: Iterable[tuple[int, int]]
+) -> set[tuple[int, int]]:
+    """Pairs of an item and a space that another writer has encoded: none, since one writes."""
+    return set()
 
 
 @contextmanager

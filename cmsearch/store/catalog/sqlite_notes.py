@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import sqlalchemy as sa
 
+from cmsearch.store.catalog import postgres_notes
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import text_of
+from cmsearch.store.catalog.prepared import Prepared, listing
 from cmsearch.store.catalog.schema import understood
-from cmsearch.store.catalog.sqlite_statements import Prepared, listing
 from cmsearch.types import IdArray
 
 _FIRST = (
@@ -21,21 +22,29 @@ _FIRST = (
     " AND earlier.kind = notes.kind AND earlier.rank < notes.rank)"
 )
 _GROUPS = "SELECT folded, group_concat(DISTINCT about) FROM notes WHERE kind = :kind{} GROUP BY 1"
-_ALL = Prepared(sa.text(_GROUPS.format("")))
-_COUNTING = Prepared(sa.text(_GROUPS.format(_FIRST)))
+_ALL, _COUNTING = (
+    Prepared(sa.text(_GROUPS.format(first)), sa.text(postgres_notes.GROUPS.format(first)))
+    for first in ("", _FIRST)
+)
 _MOST_FREQUENT = (
     "SELECT folded, count(DISTINCT about) FROM notes"
     " WHERE kind IN (SELECT value FROM json_each(:kinds)){} GROUP BY 1 ORDER BY 2 DESC, 1"
     " LIMIT :most"
 )
-_FREQUENT = Prepared(sa.text(_MOST_FREQUENT.format("")))
-_FREQUENT_FIRST = Prepared(sa.text(_MOST_FREQUENT.format(_FIRST)))
+_FREQUENT, _FREQUENT_FIRST = (
+    Prepared(
+        sa.text(_MOST_FREQUENT.format(first)),
+        sa.text(postgres_notes.MOST_FREQUENT.format(first)),
+    )
+    for first in ("", _FIRST)
+)
 _SPELLED = Prepared(
     sa.text(
         "SELECT asked.value, (SELECT notes.value FROM notes"
         " WHERE notes.kind = :kind AND notes.folded = asked.value LIMIT 1)"
         " FROM json_each(:values) AS asked"
-    )
+    ),
+    postgres_notes.SPELLED,
 )
 
 

@@ -3,15 +3,15 @@
 `+ 0` keeps SQLite from beginning with all embeddings of a space, of which it has an index too.
 """
 
-# Tested by tests/unit/cmsearch/store/catalog/test_sqlite_statements.py
+# Tested by tests/unit/cmsearch/store/catalog/test_prepared.py
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from cmsearch.store.catalog.columns import PAGE, is_hash, is_photo, is_vector, shortened, whole
+from cmsearch.store.catalog.prepared import Prepared, given, listed
 from cmsearch.store.catalog.schema import assets, embeddings, items
-from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed
 
 _described, _of = assets.alias(), items.alias()
 _vector, _tokens = embeddings.c.vector, embeddings.c.tokens
@@ -42,7 +42,7 @@ _all_items = (
 ITEMS = Prepared(_all_items.where(items.c.id.in_(listed("items"))))
 """Of items of some numbers: the number, and what an item is made of."""
 _named = assets.alias()
-_files = sa.select(_named.c.id).where(_named.c.path.in_(listed("paths")))
+_files = sa.select(_named.c.id).where(_named.c.path.in_(listed("paths", str)))
 _some_items = _all_items.order_by(items.c.id).limit(given("most"))
 IN_FILES = Prepared(_some_items.where(items.c.asset.in_(_files)))
 """The same of the first items in files at some paths."""
@@ -80,7 +80,7 @@ _in_files = (
     sa.select(assets.c.path, embeddings.c.id, items.c.id)
     .join(items, items.c.asset == assets.c.id)
     .join(embeddings, embeddings.c.item == items.c.id)
-    .where(assets.c.path.in_(listed("paths")), _in_space)
+    .where(assets.c.path.in_(listed("paths", str)), _in_space)
     .order_by(embeddings.c.id)
 )
 PHOTOS = Prepared(_in_files.where(is_photo(items)))

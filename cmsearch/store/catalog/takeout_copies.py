@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from cmsearch.common.kinds import NOTED, PICTURES, SUBJECTS, FileKind
 from cmsearch.media.readers import names
 from cmsearch.media.takeout_names import original_stem, stem_of, without_number
+from cmsearch.store.catalog.prepared import Prepared, given
 from cmsearch.store.catalog.schema import assets, notes
-from cmsearch.store.catalog.sqlite_statements import Prepared, given
 
 TAKEOUT = NOTED.index("takeout")
 _MOST = 1000

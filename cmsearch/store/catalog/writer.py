@@ -17,24 +17,25 @@ from cmsearch.media.readers import names
 from cmsearch.models import spaces
 from cmsearch.store.catalog import (
     additions,
+    batches,
     copies,
+    databases,
     mark_rows,
     moves,
     noting,
     reading_rows,
     schema,
     settings,
-    sqlite,
-    sqlite_batches,
     sqlite_words,
 )
+from cmsearch.store.catalog.batches import NewRow
+from cmsearch.store.catalog.constructs import At, upsert
 from cmsearch.store.catalog.rows import NewItem, change_row
 from cmsearch.store.catalog.schema import chunks
 from cmsearch.store.catalog.setting_writer import PUT_SETTING, SettingWriter
-from cmsearch.store.catalog.sqlite_batches import NewRow
 from cmsearch.types import STALE, Asset, FloatArray, Modality, Noted, Space
 
-_PUT_ADAPTER = sqlite.upsert(schema.adapters, "digest")
+_PUT_ADAPTER = upsert(schema.adapters)
 _INSERT = {table.name: sa.insert(table) for table in schema.meta.tables.values()}
 
 
@@ -112,7 +113,7 @@ class Writer(SettingWriter):
 
     def _serves(self, space: int) -> bool:
         """Whether a space has a generation."""
-        first = sqlite.at(schema.generations.c.spaces, "$[0]")
+        first = At(schema.generations.c.spaces, 0)
         query = sa.select(schema.generations.c.id).where(first == space)
         return self._connection.execute(query).first() is not None
 
@@ -178,7 +179,7 @@ class Writer(SettingWriter):
 
     def _delete_unused(self) -> None:
         """Delete what was learned for spaces that are not there any more."""
-        named = sqlite.at(schema.spaces.c.description, "$.adapter")
+        named = At(schema.spaces.c.description, "adapter")
         kept = schema.settings.c
         used = sa.union(
             sa.select(named).where(named.is_not(None)),
@@ -194,7 +195,7 @@ class Writer(SettingWriter):
 
     def put_assets(self, assets: Sequence[Asset]) -> dict[str, int]:
         """The same with many at once, of different paths; returns their numbers by these."""
-        numbers = sqlite_batches.put_assets(self._connection, assets)
+        numbers = batches.put_assets(self._connection, assets)
         self._changed.update(numbers.values())
         return numbers
 
@@ -204,7 +205,7 @@ class Writer(SettingWriter):
 
     def add_items(self, rows: Sequence[NewRow]) -> None:
         """The same with many at once."""
-        sqlite_batches.add_items(self._connection, rows)
+        batches.add_items(self._connection, rows)
 
     def add_all(self, space: int, rows: Sequence[additions.Addition]) -> int:
         """Add many files and items that were encoded elsewhere; how many items got embeddings."""
@@ -233,7 +234,7 @@ class Writer(SettingWriter):
 
     def put_hashes(self, asset: int, hashes: Mapping[str, bytes]) -> None:
         """Give the items of an asset, by their digests, the perceptual hashes of their pictures."""
-        sqlite_batches.put_hashes(self._connection, asset, hashes)
+        batches.put_hashes(self._connection, asset, hashes)
 
     def read_again(self, kinds: Sequence[str]) -> None:
         """Let the next run read all files of some kinds again."""
@@ -304,9 +305,22 @@ class Writer(SettingWriter):
         for chunk in chunks(numbers):
             self._delete_embeddings(schema.embeddings.c.id.in_(chunk), snapshot)
 
+    def put_rows(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows of a table as another catalog has them, with their numbers."""
+        self._connection.execute(_INSERT[table.name], rows)
+
+    def settle_numbers(self, last_embedding: int) -> None:
+        """Number what comes later on from the rows that were put, and make the words of these."""
+        own = databases.own(self._connection)
+        for table in schema.meta.sorted_tables:
+            if "id" in table.c:
+                last = last_embedding if table is schema.embeddings else 0
+                own.count_on(self._connection, table, last)
+        databases.words(self._connection).fill_after(self._connection, sqlite_words.LEAST)
+
     def rebuild_words(self) -> None:
         """Make the words of all items anew; the first that may be done in a transaction."""
-        sqlite_words.make(self._connection)
+        databases.words(self._connection).make(self._connection)
 
     def forget_tombstones(self, embeddings: Sequence[int]) -> None:
         """Drop the tombstones of embeddings that no file holds any more."""
@@ -320,7 +334,7 @@ class Writer(SettingWriter):
     def _delete_items(self, numbers: Sequence[int], snapshot: int) -> None:
         for chunk in chunks(numbers):
             self._delete_embeddings(schema.embeddings.c.item.in_(chunk), snapshot)
-            self._connection.execute(sa.delete(schema.words).where(schema.words.c.rowid.in_(chunk)))
+            databases.words(self._connection).delete(self._connection, chunk)
             self._delete(schema.items, schema.items.c.id.in_(chunk))
 
     def _delete_embeddings(self, gone: sa.ColumnElement[bool], snapshot: int) -> None:

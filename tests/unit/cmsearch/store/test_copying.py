@@ -209,7 +209,7 @@ def test_a_copy_that_is_made_while_a_writer_commits_is_one_state(
     tmp_path: Path, journal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each commit adds a picture with its embedding."""
-    monkeypatch.setattr("cmsearch.store.catalog.sqlite._PAGES", 4)
+    monkeypatch.setattr("cmsearch.store.catalog.sqlite_copy._PAGES", 4)
     monkeypatch.setattr("cmsearch.store.filesystem.is_remote", lambda _: journal == "delete")
     (tmp_path / "photos").mkdir()
     with Store(tmp_path / "photos" / DIRECTORY, tmp_path / "photos") as store:

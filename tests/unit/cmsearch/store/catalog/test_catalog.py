@@ -20,6 +20,7 @@ from cmsearch.store.catalog.fulltext import Scope
 from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.catalog.sqlite import VERSION
 from cmsearch.types import Capture, Encoding, Filter, FloatArray, Modality, Part
+from tests import builders
 from tests.builders import asset, caption, page, photo, put, remove, serve, space
 
 DIM = 4
@@ -28,7 +29,7 @@ AXES = np.eye(DIM, dtype=np.float32)
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    catalog = Catalog(tmp_path / "catalog.db")
+    catalog = builders.opened(tmp_path / "catalog.db")
     yield catalog
     catalog.close()
 

@@ -10,6 +10,7 @@ import pytest
 
 from cmsearch.store.catalog import file_items
 from cmsearch.store.catalog.catalog import Catalog
+from tests import builders
 from tests.builders import caption, photo, put, serve
 
 DIM = 4
@@ -18,7 +19,7 @@ AXES = np.eye(DIM, dtype=np.float32)
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    catalog = Catalog(tmp_path / "catalog.db")
+    catalog = builders.opened(tmp_path / "catalog.db")
     number = serve(catalog, DIM)
     put(catalog, number, "a.jpg", photo(AXES[0], "a"))
     put(catalog, number, "b.jpg", photo(AXES[1], "b"))

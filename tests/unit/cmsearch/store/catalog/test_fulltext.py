@@ -19,6 +19,7 @@ from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.fulltext import Match, Scope
 from cmsearch.store.catalog.rows import NewItem
 from cmsearch.types import Encoding, Filter, Modality, Part
+from tests import builders
 from tests.builders import BEFORE_NOTES, asset, caption, photo, put, remove, serve
 
 DIM = 4
@@ -30,7 +31,7 @@ FILLER = [f"word{number}" for number in range(12)]
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
     """Three pictures with captions; items 1 to 3 are the pictures, and then their captions."""
-    catalog = Catalog(tmp_path / "catalog.db")
+    catalog = builders.opened(tmp_path / "catalog.db")
     number = serve(catalog, DIM)
     for path in ("Grandma's 80th/IMG_2041.jpg", "trips/RedCar.jpg", "trips/b.jpg"):
         put(catalog, number, path, photo(AXIS, path))

@@ -15,6 +15,7 @@ from cmsearch.store.catalog import asset_rows, items, schema
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.noted_filters import note_conditions
 from cmsearch.types import Filter, Modality, Noted, Notes
+from tests import builders
 from tests.builders import photo, put, serve
 
 NOTES = {
@@ -27,7 +28,7 @@ NOTES = {
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    opened = Catalog(tmp_path / "catalog.db")
+    opened = builders.opened(tmp_path / "catalog.db")
     space = serve(opened, 2)
     for path, own in NOTES.items():
         number = put(opened, space, path, photo([1, 0]))

@@ -12,6 +12,7 @@ from cmsearch.store.catalog import files, fulltext, health, notes
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.fulltext import Scope
 from cmsearch.types import Capture, Modality, Noted, Notes
+from tests import builders
 from tests.builders import asset, photo, put, serve
 
 DAY = datetime(2024, 5, 31, 12, 34, 56, 120_000)
@@ -21,7 +22,7 @@ OWN = Capture(DAY, "Canon", 48.5, 9.0, "exif", "+02:00")
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
     """A picture with a sidecar, and one with none."""
-    opened = Catalog(tmp_path / "catalog.db")
+    opened = builders.opened(tmp_path / "catalog.db")
     space = serve(opened, 2)
     for path in ("a.jpg", "b.jpg"):
         put(opened, space, path, photo([1, 0]))

