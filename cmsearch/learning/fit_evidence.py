@@ -130,7 +130,8 @@ def _answers(engine: Engine, questions: Questions, run: StageSettings) -> Iterat
     """Every second question is asked by the pictures alone, as if none had captions, and so are
     those whose own picture has no other caption: the captions of others would speak for these.
     """
-    known = prior(engine.store.view(), Modality.IMAGE)
+    view = engine.store.view()
+    known = prior(len(view.indexes[Modality.IMAGE]), view.background, Modality.IMAGE)
     told = {one for one in questions.rows[::2] if one.is_captioned}
     for match, is_told in (("all", True), ("picture", False)):
         rows = tuple(one for one in questions.rows if (one in told) == is_told)

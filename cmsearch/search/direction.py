@@ -8,8 +8,10 @@ two tables here.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from cmsearch.search.hybrid import (
 from cmsearch.search.merge.evidence import evidence, total
 from cmsearch.search.merge.things import followed, thing
 from cmsearch.search.query.compose import QueryVector
+from cmsearch.search.rank import together
 from cmsearch.search.rank.attention import attention
 from cmsearch.search.rank.hubness import hubness
 from cmsearch.search.rank.model import model
@@ -36,21 +39,14 @@ from cmsearch.search.rank.request import (
     Stage,
     StageRequest,
 )
-from cmsearch.search.retrieve.nearest import (
-    DECIMALS,
-    Answers,
-    Candidate,
-    NearestRequest,
-    ordered,
-)
+from cmsearch.search.rank.together import Excluded, FoundThere
+from cmsearch.search.retrieve.nearest import DECIMALS, Answers, Candidate, ordered
 from cmsearch.store.catalog import items
 from cmsearch.store.store import Store
 from cmsearch.types import Candidates, FloatArray
 
-Way = Callable[
-    [Direction, Sequence[QueryVector], Sequence[Collection[int]]], Sequence[Found | None]
-]
-"""For each query, without the items that are excluded, what is found; None where it isn't asked."""
+Way = Callable[[Sequence[Direction], Sequence[QueryVector], Excluded], Sequence[FoundThere]]
+"""For each query, without the items that are excluded, what is found in each store."""
 WAYS: Mapping[str, Way] = {
     "caption": captions_and_words.find_by_captions,
     "words": captions_and_words.find_by_words,
@@ -75,88 +71,108 @@ TOLD: Sequence[tuple[str, Stage]] = (
 
 
 def ranked(
-    direction: Direction,
+    directions: Sequence[Direction],
     queries: Sequence[QueryVector],
-    excluded: Sequence[Collection[int]],
+    excluded: Excluded,
     k: int,
 ) -> list[Answers]:
-    """At least the k best candidates for each query."""
-    nearest: Sequence[Sequence[Candidate]] = [[] for _ in queries]
-    if "picture" in direction.ways:
-        wanted = NearestRequest(
-            direction.modality,
-            max(k, direction.depth),
-            direction.kind,
-            direction.where,
-            excluded,
-        )
-        nearest = direction.source.retriever.search(direction.source.view, queries, wanted)
-    found: list[dict[str, Found]] = [{} for _ in queries]
+    """At least the k best candidates for each query of one direction, which has a row for each of
+    the stores that are searched as one; `excluded` has for each of these what a query may not find.
+    """
+    first = directions[0]
+    nearest: Sequence[Sequence[Sequence[Candidate]]] = [[[]] for _ in queries]
+    if "picture" in first.ways:
+        depth = max(k, first.depth)
+        nearest = together.nearest(directions, queries, excluded, first.modality, depth, first.kind)
+    found: list[list[dict[str, Found]]] = [[{} for _ in directions] for _ in queries]
     for way in WAYS:
-        if way in direction.ways:
+        if way in first.ways:
             stopping.check()
-            for own, result in zip(found, WAYS[way](direction, queries, excluded), strict=True):
-                own |= {} if result is None else {way: result}
-    rows = zip(queries, excluded, found, strict=True)
-    requests = [StageRequest(direction, *row) for row in rows]
-    return [joined(*pair) for pair in zip(requests, nearest, strict=True)]
+            for own, results in zip(found, WAYS[way](directions, queries, excluded), strict=True):
+                for there, result in zip(own, results, strict=True):
+                    there |= {} if result is None else {way: result}
+    rows = zip(queries, zip(*excluded, strict=True), found, strict=True)
+    requests = [
+        [
+            StageRequest(direction, query, out, own)
+            for direction, out, own in zip(directions, outs, founds, strict=True)
+        ]
+        for query, outs, founds in rows
+    ]
+    return [
+        joined(each, ordered(chain(*near)) if len(near) > 1 else near[0])
+        for each, near in zip(requests, nearest, strict=True)
+    ]
 
 
-def joined(request: StageRequest, nearest: Sequence[Candidate]) -> Answers:
-    """All candidates for one query by what the ways say of them.
+def joined(requests: Sequence[StageRequest], nearest: Sequence[Candidate]) -> Answers:
+    """All candidates for one query by what the ways say of them, with a request for each store.
 
     What is further than the direction reaches, and what no other way found, only follows, in its
     order: no stage looked at it.
     """
-    direction = request.direction
-    reached, further = nearest[: direction.depth], nearest[direction.depth :]
-    source, known = direction.source, {candidate.item.id for candidate in reached}
-    others = {item for way in request.found.values() for item in way.values} - known
-    brought = source.retriever.these(source.view, request.query, others)
-    rest = [candidate for candidate in further if candidate.item.id not in others]
+    depth = requests[0].direction.depth
+    reached, further = nearest[:depth], nearest[depth:]
+    known = {candidate.key for candidate in reached}
+    brought = [one for request in requests for one in _brought(request, known)]
+    others = {candidate.key for candidate in brought}
+    rest = [candidate for candidate in further if candidate.key not in others]
     looked_at = [*reached, *brought]
-    columns = _columns(request, looked_at, len(reached))
-    best = ordered(_judged(request, looked_at, columns))
+    columns = _columns(requests, looked_at, len(reached))
+    best = ordered(_judged(requests, looked_at, columns))
     # Equal ones stay as near as they are: however many there are, the first are the same.
-    return followed(best, sorted(_judged(request, rest, {}), key=lambda own: -own.score))
+    return followed(best, sorted(_judged(requests, rest, {}), key=lambda own: -own.score))
+
+
+def _brought(request: StageRequest, known: Collection[tuple[int, int]]) -> list[Candidate]:
+    """What the other ways found in a store besides what is known."""
+    source = request.direction.source
+    items = {item for way in request.found.values() for item in way.values}
+    return source.these(request.query, {one for one in items if (source.place, one) not in known})
 
 
 def _judged(
-    request: StageRequest, candidates: Sequence[Candidate], columns: Mapping[str, Column]
+    requests: Sequence[StageRequest],
+    candidates: Sequence[Candidate],
+    columns: Mapping[str, Column],
 ) -> list[Candidate]:
     """The candidates with the log-odds that they are meant, and what each way adds to these."""
     if not candidates:
         return []
-    said = evidence(request, candidates, columns)
+    said = evidence(requests[0], candidates, columns)
+    found = {request.direction.source.place: request.found for request in requests}
     scores = np.round(total(said, len(candidates)), DECIMALS).tolist()
     rows = np.array(list(said.values())).reshape(len(said), len(candidates)).T.tolist()
     return [
         own._replace(
             score=score,
             stages=_shown(said, row),
-            read=text_in_pictures.speaker(request.found, own.item.id),
+            read=text_in_pictures.speaker(found[own.store], own.item.id),
         )
         for own, score, row in zip(candidates, scores, rows, strict=True)
     ]
 
 
 def _columns(
-    request: StageRequest, looked_at: Sequence[Candidate], reached: int
+    requests: Sequence[StageRequest], looked_at: Sequence[Candidate], reached: int
 ) -> dict[str, Column]:
     """What each stage says of the candidates `(n,)` by its name, if it says anything."""
-    source = request.direction.source
-    best = described(source, looked_at[: min(request.direction.depth, reached)])
-    every = described(source, looked_at)
-    stages = [(name, stage, best) for name, stage in SECOND_STAGE.items()]
-    stages += [(name, stage, every) for name, stage in TOLD]
-    columns = {}
-    for name, stage, candidates in stages:
-        stopping.check()
-        values = stage(request, candidates) if candidates.items else np.zeros(0)
-        if not np.isnan(values).all():
-            column = np.full(len(looked_at), np.nan, values.dtype)
-            column[: len(values)] = values
-            columns[request.direction.model if name == MODEL else name] = column
+    columns: dict[str, Column] = {}
+    for request in requests:
+        source = request.direction.source
+        own = [row for row, one in enumerate(looked_at) if one.store == source.place]
+        near = own[: bisect_left(own, min(request.direction.depth, reached))]
+        best = described(source, [looked_at[row] for row in near])
+        every = described(source, [looked_at[row] for row in own])
+        stages = [(name, stage, best, near) for name, stage in SECOND_STAGE.items()]
+        stages += [(name, stage, every, own) for name, stage in TOLD]
+        for name, stage, candidates, rows in stages:
+            stopping.check()
+            values = stage(request, candidates) if candidates.items else np.zeros(0)
+            if not np.isnan(values).all():
+                shown = request.direction.model if name == MODEL else name
+                nothing = np.full(len(looked_at), np.nan, values.dtype)
+                columns.setdefault(shown, nothing)[rows] = values
     return columns
 
 

@@ -32,11 +32,12 @@ from cmsearch.search.listing import Part, listed, picked
 from cmsearch.search.marking import Marking
 from cmsearch.search.merge.relevance import DOUBTFUL
 from cmsearch.search.own_models import Models
-from cmsearch.search.pipeline import Caches, Request, Search, check_ranking, deadline
+from cmsearch.search.pipeline import Search, check_ranking, deadline
 from cmsearch.search.query.compose import scales, toward
 from cmsearch.search.query.encode import encode_queries
 from cmsearch.search.query.understanding import Shown, Understood, understood
 from cmsearch.search.rank.second_stage import Ranking
+from cmsearch.search.shared_space import Caches, Member, Request
 from cmsearch.search.suggest import MOST, Suggesting
 from cmsearch.store import filtering
 from cmsearch.store import store as stores
@@ -214,10 +215,14 @@ class Engine:
         """
         where = self._checked(target, where)
         check_ranking(ranking)
-        wanted = Request(target, checked_k(k), where, ranking, deadline(ranking.budget))
+        wanted = Request(target, checked_k(k), ranking, deadline(ranking.budget))
         with self._asked(query, image, audio) as (view, asked, is_list):
-            hits = Search(self.store, self._models, self._caches, view, wanted).hits(asked)
+            hits = Search([[self.member(view, where)]], wanted).hits([asked])
         return hits if is_list else hits[0]
+
+    def member(self, view: View, where: Filter) -> Member:
+        """The store as it is searched at one moment, by a filter as it knows its paths."""
+        return Member(self.store, self._models, self._caches, view, where)
 
     def understand(self, query: str | Query, where: Filter = EVERYTHING) -> Understood:
         """Take the days and places that a query names out of it, as a filter: `beach last summer`.
@@ -308,8 +313,8 @@ class Engine:
             own = replace(ranking, min_relevance=least, diverse=False, budget=None)
 
             def found(k: int, wanted: Filter, of: str) -> list[Hit]:
-                request = Request(of, k, wanted, own)
-                return Search(self.store, self._models, self._caches, view, request).hits(asked)[0]
+                search = Search([[self.member(view, wanted)]], Request(of, k, own))
+                return search.hits([asked])[0]
 
             return self._counting.facets(view, where, target, found)
 

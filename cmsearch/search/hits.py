@@ -11,16 +11,15 @@ from pathlib import Path
 
 from cmsearch.common import locators
 from cmsearch.models.areas import town_at
-from cmsearch.search.merge.collapse import NearDuplicates
+from cmsearch.search.merge.collapse import Comparison
 from cmsearch.search.merge.evidence import PRIOR
 from cmsearch.search.merge.relevance import competing, relevance
-from cmsearch.search.merge.things import thing
+from cmsearch.search.merge.things import place
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.search.retrieve.nearest import DECIMALS, Answers, Candidate
 from cmsearch.store.catalog import notes, readings
 from cmsearch.store.catalog.notes import Described
 from cmsearch.store.store import Store
-from cmsearch.store.view import View
 from cmsearch.types import Hit, Item, Modality, TextLine
 
 SPARE = 16
@@ -30,6 +29,7 @@ COMPETING = 32
 SPEAKS = 0.5
 """Log-odds from which on text in a picture is shown as what speaks for it."""
 _Folded = tuple[Candidate, list[Candidate]]
+_Noted = Mapping[int, Mapping[str, Described]]
 
 
 def plain(store: Store, item: Item, path: str, noted: Described) -> Hit:
@@ -58,12 +58,15 @@ def plain(store: Store, item: Item, path: str, noted: Described) -> Hit:
 
 
 class Hits:
-    """Makes hits of the candidates of one view of a store."""
+    """Makes hits of candidates, which name their store by its place among some."""
 
-    def __init__(self, store: Store, view: View, near_duplicates: NearDuplicates) -> None:
-        self._store = store
-        self._view = view
-        self._near_duplicates = near_duplicates
+    def __init__(
+        self, stores: Sequence[Store], comparison: Comparison, *, are_named: bool = False
+    ) -> None:
+        """Hits say which store they are of where the stores `are_named`."""
+        self._stores = stores
+        self._comparison = comparison
+        self._are_named = are_named
 
     def best(
         self,
@@ -86,9 +89,9 @@ class Hits:
         pairs = _known(pairs, candidates, len(answers.best), strength, given)
         relevant = [pair for pair in pairs if relevance(pair[0].score) >= ranking.min_relevance]
         if ranking.diverse:
-            order = self._near_duplicates.spread(self._view, [own for own, _ in relevant])
+            order = self._comparison.spread([own for own, _ in relevant])
             relevant = [relevant[place] for place in order]
-        noted = self._noted([thing(own) for own, _ in relevant[:k]])
+        noted = self._noted([own for own, _ in relevant[:k]])
         hits = [self._hit(rank, *pair, noted) for rank, pair in enumerate(relevant[:k], 1)]
         # What comes after those that aren't relevant enough is less relevant still.
         return hits, len(relevant) >= k or len(relevant) < len(pairs)
@@ -101,7 +104,7 @@ class Hits:
         """
         length = max(k + SPARE, COMPETING)
         while True:
-            pairs = self._near_duplicates.folded(self._view, candidates[:length])
+            pairs = self._comparison.folded(candidates[:length])
             new = (
                 len(pairs) - sum(own.item.id in given for own, _ in pairs) if given else len(pairs)
             )
@@ -111,24 +114,25 @@ class Hits:
 
     def _copies(self, candidate: Candidate, copies: Sequence[Candidate]) -> tuple[Path, ...]:
         """The files of what was folded into a candidate, each once; a film may have several."""
-        own, *others = map(thing, (candidate, *copies))
+        own, *others = map(place, (candidate, *copies))
         if candidate.item.modality is Modality.VIDEO:
-            others = [path for path in others if path != own]
-        return tuple(self._store.absolute(path) for path in dict.fromkeys(others))
+            others = [other for other in others if other != own]
+        return tuple(self._stores[of].absolute(path) for of, path in dict.fromkeys(others))
 
-    def _noted(self, paths: Sequence[str]) -> dict[str, Described]:
-        return notes.of_files(self._store.catalog, paths) if paths else {}
+    def _noted(self, candidates: Sequence[Candidate]) -> _Noted:
+        """What is noted of the things that some candidates are of."""
+        paths: dict[int, list[str]] = {}
+        for of, path in map(place, candidates):
+            paths.setdefault(of, []).append(path)
+        return {of: notes.of_files(self._stores[of].catalog, own) for of, own in paths.items()}
 
     def _hit(
-        self,
-        rank: int,
-        candidate: Candidate,
-        copies: Sequence[Candidate],
-        noted: Mapping[str, Described],
+        self, rank: int, candidate: Candidate, copies: Sequence[Candidate], noted: _Noted
     ) -> Hit:
-        path = thing(candidate)
+        of, path = place(candidate)
+        store = self._stores[of]
         return replace(
-            plain(self._store, candidate.item, path, noted.get(path, notes.NOTHING)),
+            plain(store, candidate.item, path, noted[of].get(path, notes.NOTHING)),
             rank=rank,
             score=candidate.score,
             stages=_rounded(candidate),
@@ -136,12 +140,13 @@ class Hits:
             copies=self._copies(candidate, copies),
             cosine=candidate.cosine,
             lines=self._lines(candidate),
-            copy_items=tuple(own.item.id for own in copies),
+            copy_items=tuple(own.item.id for own in copies if own.store == of),
+            store=store.path if self._are_named else None,
         )
 
     def _lines(self, candidate: Candidate) -> tuple[TextLine, ...]:
         """The lines of text that a candidate is, or that speak for it as what stands in it."""
-        catalog, digest = self._store.catalog, candidate.item.digest
+        catalog, digest = self._stores[candidate.store].catalog, candidate.item.digest
         if candidate.read and candidate.stages.get("ocr", 0.0) >= SPEAKS:
             digest = readings.item_digest(catalog, candidate.read)
         return readings.lines(catalog, digest)
@@ -157,10 +162,10 @@ def _known(
     """The pairs without what was given, best first, with scores that know of the first `counted`
     candidates, of those that were given too.
     """
-    first = {copy.item.id: own for own, copies in pairs for copy in copies}
+    first = {copy.key: own for own, copies in pairs for copy in copies}
     things = [
-        thing(first.get(own.item.id, own) if place < COMPETING else own)
-        for place, own in enumerate(candidates)
+        place(first.get(own.key, own) if rank < COMPETING else own)
+        for rank, own in enumerate(candidates)
     ]
     scores = competing([own.score for own in candidates], things, counted, strength)
     known = {id(own): score for own, score in zip(candidates, scores, strict=True)}

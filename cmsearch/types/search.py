@@ -201,7 +201,9 @@ class Hit:
     lines: tuple[TextLine, ...] = ()
     """The lines of text in a picture that it is, or that speak for the picture."""
     copy_items: tuple[int, ...] = ()
-    """The numbers of the items that were folded into it."""
+    """The numbers of the items of its store that were folded into it."""
+    store: Path | None = None
+    """The store that it is of, where several are searched as one; `item` is its number there."""
 
 
 @dataclass(frozen=True, slots=True)

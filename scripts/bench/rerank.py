@@ -95,7 +95,7 @@ def _measure(store: Store, count: int) -> None:
             start = time.perf_counter()
             nearest = _first(source, query, depth)
             middle = time.perf_counter()
-            ranked = joined(StageRequest(direction, query), nearest)
+            ranked = joined([StageRequest(direction, query)], nearest)
             first.append(middle - start)
             rerank.append(time.perf_counter() - middle)
             assert len(ranked) == depth and len(ranked[0].stages) == 1

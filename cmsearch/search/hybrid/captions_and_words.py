@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import exp, fsum, log
 from typing import NamedTuple
 
@@ -12,7 +12,8 @@ import numpy as np
 from cmsearch.common.function_words import FUNCTION_WORDS
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.request import FEW, Column, Direction, Found, StageRequest, missing
-from cmsearch.search.retrieve.nearest import NearestRequest
+from cmsearch.search.rank.together import Excluded, FoundThere, nearest
+from cmsearch.search.retrieve.nearest import Candidate
 from cmsearch.store.catalog import fulltext, items
 from cmsearch.store.catalog.fulltext import Match, RankedRows, Scope
 from cmsearch.store.catalog.terms import terms
@@ -44,55 +45,88 @@ class Told(NamedTuple):
 
 
 def find_by_captions(
-    direction: Direction, queries: Sequence[QueryVector], excluded: Sequence[Collection[int]]
-) -> list[Found | None]:
+    directions: Sequence[Direction], queries: Sequence[QueryVector], excluded: Excluded
+) -> list[FoundThere]:
     """For each query the photo items of its best captions, with their cosines."""
-    view = direction.source.view
-    if Modality.TEXT not in view.indexes:
-        return [Found({}) for _ in queries]
-    wanted = NearestRequest(
-        Modality.TEXT, direction.depth, "caption", direction.where, list(excluded)
-    )
-    captions = direction.source.retriever.search(view, queries, wanted)
-    photos = items.photos_of(
-        direction.source.store.catalog,
-        view.space_id,
-        {own.item.id for each in captions for own in each},
-    )
-    results: list[Found | None] = []
-    for each, out in zip(captions, excluded, strict=True):
-        cosines: dict[int, float] = {}
-        for caption in each:
-            photo = photos.get(caption.item.id)
-            if photo is not None and photo not in out:
-                cosines.setdefault(photo, caption.cosine)
-        results.append(Found(cosines))
-    return results
+    captions = nearest(directions, queries, excluded, Modality.TEXT, directions[0].depth, "caption")
+    photos = [
+        items.photos_of(
+            direction.source.store.catalog,
+            direction.source.view.space_id,
+            {own.item.id for each in captions for own in each[place]},
+        )
+        for place, direction in enumerate(directions)
+    ]
+    return [
+        [_photos(*one) for one in zip(each, photos, outs, strict=True)]
+        for each, outs in zip(captions, zip(*excluded, strict=True), strict=True)
+    ]
+
+
+def _photos(
+    captions: Sequence[Candidate], photos: Mapping[int, int], out: Collection[int]
+) -> Found:
+    """Of captions of one store, the best first, the photos that they are about."""
+    cosines: dict[int, float] = {}
+    for caption in captions:
+        photo = photos.get(caption.item.id)
+        if photo is not None and photo not in out:
+            cosines.setdefault(photo, caption.cosine)
+    return Found(cosines)
 
 
 def find_by_words(
-    direction: Direction, queries: Sequence[QueryVector], excluded: Sequence[Collection[int]]
-) -> list[Found | None]:
+    directions: Sequence[Direction], queries: Sequence[QueryVector], excluded: Excluded
+) -> list[FoundThere]:
     """For each query the items with at least half of its words, by their weight.
 
     The values are the shares of the words that they have; what tells those apart that have as many
     is BM25.
     """
-    results: list[Found | None] = []
-    for query, out in zip(queries, excluded, strict=True):
-        matches = _matches(direction, query, out)
-        near = [match for match in matches if match.share >= LEAST_SHARE]
-        best = max((match.score for match in near), default=0.0) or 1.0
-        values = {
-            match.item: match.share * (1 - NICETY) + NICETY * max(match.score / best, 0.0)
-            for match in near
-        }
-        results.append(Found(values, _rarity(direction, matches)))
-    return results
+    return [
+        _by_words(directions, query, outs)
+        for query, outs in zip(queries, zip(*excluded, strict=True), strict=True)
+    ]
+
+
+def _by_words(
+    directions: Sequence[Direction], query: QueryVector, excluded: Sequence[Collection[int]]
+) -> list[Found]:
+    pairs = zip(directions, excluded, strict=True)
+    matches = best_of([_matches(own, query, out) for own, out in pairs], directions[0].depth)
+    near = [[match for match in own if match.share >= LEAST_SHARE] for own in matches]
+    best = max((match.score for own in near for match in own), default=0.0) or 1.0
+    rarity = _rarity(directions, matches)
+    return [
+        Found(
+            {
+                match.item: match.share * (1 - NICETY) + NICETY * max(match.score / best, 0.0)
+                for match in own
+            },
+            rarity,
+        )
+        for own in near
+    ]
+
+
+def best_of(matches: Sequence[list[Match]], most: int) -> Sequence[list[Match]]:
+    """What several stores found by words, without what isn't among the `most` best of all."""
+    if len(matches) == 1:
+        return matches
+    order = [(-one.score, place, one.by) for place, own in enumerate(matches) for one in own]
+    if len(order) <= most:
+        return matches
+    last = sorted(order)[most - 1]
+    return [
+        [one for one in own if (-one.score, place, one.by) <= last]
+        for place, own in enumerate(matches)
+    ]
 
 
 def _matches(direction: Direction, query: QueryVector, excluded: Collection[int]) -> list[Match]:
     """Items with words of what is looked for, and not those of what is subtracted."""
+    if direction.modality not in direction.source.view.indexes:
+        return []
     catalog = direction.source.store.catalog
     texts = query.texts()
     away: set[int] = set()
@@ -111,7 +145,8 @@ def rows_of(direction: Direction, query: QueryVector) -> RankedRows:
     text = " ".join(text for text, weight in query.texts() if weight > 0)
     text = _content(text, direction.modality)
     if text not in rows:
-        rows[text] = fulltext.RankedRows(catalog, text, LEAST_SHARE)
+        counts = direction.source.words()
+        rows[text] = fulltext.RankedRows(catalog, text, LEAST_SHARE, counts)
     return rows[text]
 
 
@@ -124,17 +159,25 @@ def _content(text: str, modality: Modality) -> str:
     return left if set(terms(left)) - FUNCTION_WORDS else text
 
 
-def _rarity(direction: Direction, matches: Sequence[Match]) -> float:
+def _rarity(directions: Sequence[Direction], matches: Sequence[Sequence[Match]]) -> float:
     """From 0 to 1, how few things have all the words that the best one has: files, whatever they
     have of passages, or of what is said in them.
     """
-    total = max(len(direction.source.view.indexes[direction.modality]), FEW)
-    if not matches:
+    source, found = directions[0].source, [match for own in matches for match in own]
+    total = max(source.size(directions[0].modality), FEW)
+    if not found:
         return 0.0
-    same = len({match.thing for match in matches if match.share >= matches[0].share})
-    if len(matches) >= direction.depth:  # there are more
-        same = max(same, fulltext.things_with(direction.source.store.catalog, matches[0].words))
+    best = min(found, key=lambda match: -match.score)
+    same = things(matches, best.share)
+    if len(found) >= directions[0].depth:  # there are more
+        catalogs = source.words().catalogs
+        same = max(same, sum(fulltext.things_with(own, best.words) for own in catalogs))
     return max(0.0, log(total / same) / log(total))
+
+
+def things(matches: Sequence[Sequence[Match]], share: float) -> int:
+    """How many files have at least a share of the words."""
+    return sum(len({match.thing for match in own if match.share >= share}) for own in matches)
 
 
 def caption(request: StageRequest, candidates: Candidates) -> Column:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cmsearch.common import locators
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.request import Column, Direction, Found, StageRequest
-from cmsearch.search.retrieve.nearest import Candidate, NearestRequest
+from cmsearch.search.rank.together import Excluded, FoundThere, nearest
+from cmsearch.search.retrieve.nearest import Candidate
 from cmsearch.store.catalog import items
 from cmsearch.types import Candidates, Item, Modality
 
@@ -18,28 +19,28 @@ Key = tuple[str, int]
 
 
 def find_by_passages(
-    direction: Direction, queries: Sequence[QueryVector], excluded: Sequence[Collection[int]]
-) -> list[Found | None]:
+    directions: Sequence[Direction], queries: Sequence[QueryVector], excluded: Excluded
+) -> list[FoundThere]:
     """For each query that is a text the page items of its best passages, with their cosines."""
-    view = direction.source.view
-    if Modality.TEXT not in view.indexes:
-        return [None for _ in queries]
-    wanted = NearestRequest(Modality.TEXT, PASSAGES, "passage", direction.where, list(excluded))
-    passages = direction.source.retriever.search(view, queries, wanted)
-    best = [_best(each) for each in passages]
-    pages = _pages(direction, {key for cosines in best for key in cosines})
-    return [
-        Found(
-            {
-                pages[key]: cosine
-                for key, cosine in cosines.items()
-                if key in pages and pages[key] not in out
-            }
-        )
-        if query.written == 1
-        else None
-        for query, cosines, out in zip(queries, best, excluded, strict=True)
+    passages = nearest(directions, queries, excluded, Modality.TEXT, PASSAGES, "passage")
+    best = [[_best(own) for own in each] for each in passages]
+    pages = [
+        _pages(direction, {key for each in best for key in each[place]})
+        for place, direction in enumerate(directions)
     ]
+    return [
+        [
+            _found(*own) if query.written == 1 else None
+            for own in zip(each, pages, outs, strict=True)
+        ]
+        for query, each, outs in zip(queries, best, zip(*excluded, strict=True), strict=True)
+    ]
+
+
+def _found(cosines: Mapping[Key, float], pages: Mapping[Key, int], out: Collection[int]) -> Found:
+    """What passages say of those pages that have a picture."""
+    items = {pages[key]: cosine for key, cosine in cosines.items() if key in pages}
+    return Found({item: cosine for item, cosine in items.items() if item not in out})
 
 
 def passage(request: StageRequest, candidates: Candidates) -> Column:

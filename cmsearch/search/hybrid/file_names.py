@@ -65,8 +65,15 @@ def among(name: Name, paths: Iterable[str]) -> list[str]:
         both = min(len(own.folders), len(name.folders))
         agrees = own.folders[len(own.folders) - both :] == name.folders[len(name.folders) - both :]
         if own.stem == name.stem and agrees:
-            ranked.append((bool(name.suffix) and own.suffix != name.suffix, -both, path))
+            ranked.append((*distance(name, path), path))
     return [path for *_, path in sorted(ranked)][:MOST]
+
+
+def distance(name: Name, path: str) -> tuple[bool, int]:
+    """What orders the paths of a name: those with its suffix and most of its folders first."""
+    own = parsed(path)
+    is_other = bool(name.suffix) and own.suffix != name.suffix
+    return is_other, -min(len(own.folders), len(name.folders))
 
 
 def find_by_name(
@@ -81,8 +88,9 @@ def find_by_name(
     """
     candidates: dict[str, Candidate] = {}
     for modality in _SHOWN:
-        if modality in queries and paths:
+        if modality in queries and modality in source.view.indexes and paths:
             wanted = replace(request, modality=modality)
             for own in source.retriever.in_files(source.view, queries[modality], wanted, paths):
-                candidates.setdefault(own.item.path, own._replace(stages={"words": 1.0}))
+                told = own._replace(stages={"words": 1.0}, store=source.place)
+                candidates.setdefault(own.item.path, told)
     return [candidates[path] for path in paths if path in candidates]

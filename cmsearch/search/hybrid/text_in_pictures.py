@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from math import log
 
-from cmsearch.search.hybrid.captions_and_words import LEAST_SHARE, rows_of
+from cmsearch.search.hybrid.captions_and_words import LEAST_SHARE, best_of, rows_of, things
 from cmsearch.search.query.compose import QueryVector
 from cmsearch.search.rank.request import FEW, Column, Direction, Found, StageRequest
-from cmsearch.search.retrieve.nearest import NearestRequest
+from cmsearch.search.rank.together import Excluded, FoundThere, nearest
 from cmsearch.store.catalog import items
-from cmsearch.store.catalog.fulltext import Scope
+from cmsearch.store.catalog.fulltext import Match, Scope
 from cmsearch.types import Candidates, Modality
 
 KIND = "ocr"
@@ -22,49 +22,63 @@ WORDS = "ocr words"
 
 
 def find_by_text(
-    direction: Direction, queries: Sequence[QueryVector], excluded: Sequence[Collection[int]]
-) -> list[Found | None]:
+    directions: Sequence[Direction], queries: Sequence[QueryVector], excluded: Excluded
+) -> list[FoundThere]:
     """For each query the photo items of the text in them that is nearest, with its cosines."""
-    view = direction.source.view
-    if Modality.TEXT not in view.indexes:
-        return [None for _ in queries]
-    wanted = NearestRequest(Modality.TEXT, direction.depth, KIND, direction.where, list(excluded))
-    nearest = direction.source.retriever.search(view, queries, wanted)
-    found = [[(own.item.id, own.cosine) for own in each] for each in nearest]
-    return _of_photos(direction, found, excluded, [1.0 for _ in queries])
+    texts = nearest(directions, queries, excluded, Modality.TEXT, directions[0].depth, KIND)
+    found = [[[(one.item.id, one.cosine) for one in own] for own in each] for each in texts]
+    return _of_photos(directions, found, excluded, [1.0 for _ in queries])
 
 
 def find_by_words(
-    direction: Direction, queries: Sequence[QueryVector], excluded: Sequence[Collection[int]]
-) -> list[Found | None]:
+    directions: Sequence[Direction], queries: Sequence[QueryVector], excluded: Excluded
+) -> list[FoundThere]:
     """For each query the photo items with at least half of its words, by their weight, in one
     block of text, and these shares.
     """
-    view, found, rarities = direction.source.view, [], []
-    total = max(len(view.indexes[direction.modality]), FEW)
-    for query, out in zip(queries, excluded, strict=True):
-        scope = Scope(view.space_id, Modality.TEXT, KIND, direction.where, out)
-        matches = rows_of(direction, query).match(direction.depth, scope)
-        found.append([(own.item, own.share) for own in matches if own.share >= LEAST_SHARE])
-        best = {own.thing for own in matches if own.share >= matches[0].share}
-        rarities.append(log(total / len(best)) / log(total) if best else 0.0)
-    return _of_photos(direction, found, excluded, [max(0.0, rarity) for rarity in rarities])
+    found, rarities = [], []
+    total = max(directions[0].source.size(directions[0].modality), FEW)
+    for query, outs in zip(queries, zip(*excluded, strict=True), strict=True):
+        matches = best_of(
+            [_matches(*own, query) for own in zip(directions, outs, strict=True)],
+            directions[0].depth,
+        )
+        found.append(
+            [[(one.item, one.share) for one in own if one.share >= LEAST_SHARE] for own in matches]
+        )
+        first = min(
+            (one for own in matches for one in own), key=lambda one: -one.score, default=None
+        )
+        rarities.append(log(total / things(matches, first.share)) / log(total) if first else 0.0)
+    return _of_photos(directions, found, excluded, [max(0.0, rarity) for rarity in rarities])
+
+
+def _matches(direction: Direction, excluded: Collection[int], query: QueryVector) -> list[Match]:
+    view = direction.source.view
+    scope = Scope(view.space_id, Modality.TEXT, KIND, direction.where, excluded)
+    return rows_of(direction, query).match(direction.depth, scope)
 
 
 def _of_photos(
-    direction: Direction,
-    found: Sequence[Sequence[tuple[int, float]]],
-    excluded: Sequence[Collection[int]],
+    directions: Sequence[Direction],
+    found: Sequence[Sequence[Sequence[tuple[int, float]]]],
+    excluded: Excluded,
     rarities: Sequence[float],
-) -> list[Found | None]:
+) -> list[FoundThere]:
     """What is said of items that were read, as said of the photos that they were read in: what the
     best of them says.
     """
-    catalog, space = direction.source.store.catalog, direction.source.view.space_id
-    photos = items.photos_with(catalog, space, {item for each in found for item, _ in each})
+    photos = [
+        items.photos_with(
+            direction.source.store.catalog,
+            direction.source.view.space_id,
+            {item for each in found for item, _ in each[place]},
+        )
+        for place, direction in enumerate(directions)
+    ]
     return [
-        _best(each, photos, out, rarity)
-        for each, out, rarity in zip(found, excluded, rarities, strict=True)
+        [_best(*own, rarity) for own in zip(each, photos, outs, strict=True)]
+        for each, outs, rarity in zip(found, zip(*excluded, strict=True), rarities, strict=True)
     ]
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from itertools import accumulate
 from posixpath import splitext
 
 import numpy as np
@@ -29,30 +30,64 @@ SPREAD = 0.5
 
 
 class NearDuplicates:
-    """Compares the candidates for a query with each other. Safe from threads."""
+    """What near-duplicates among the items of one store are told by. Safe from threads."""
 
     def __init__(self, store: Store) -> None:
         self._catalog = store.catalog
         self._lock = threading.Lock()
         self._least: tuple[tuple[int, Basis], float] | None = None
 
-    def folded(
-        self, view: View, candidates: Sequence[Candidate]
-    ) -> list[tuple[Candidate, list[Candidate]]]:
+    def hashes(self, candidates: Sequence[Candidate]) -> dict[int, bytes]:
+        """The perceptual hashes of those that have one, by their embeddings."""
+        return items.hashes(self._catalog, [one.embedding for one in candidates])
+
+    def vectors(self, view: View, candidates: Sequence[Candidate]) -> dict[int, FloatArray]:
+        """The vectors `(dim,)` by their embeddings; none of damaged ones, and of sounds, which are
+        of another space.
+        """
+        own = (each.embedding for each in candidates if each.item.modality is not Modality.SOUND)
+        return items.vectors(self._catalog, own, view.space.dim)
+
+    def film_ends(self, paths: Sequence[str]) -> dict[str, float]:
+        """How long films are, in seconds."""
+        return files.film_ends(self._catalog, paths)
+
+    def least_cosine(self, view: View) -> float:
+        """The cosine that copies have here and few other pairs do."""
+        key = (view.space_id, view.basis)
+        with self._lock:
+            if self._least is None or self._least[0] != key:
+                last = view.basis.last
+                least = store_least_cosine(self._catalog, view.space_id, view.space.dim, last)
+                self._least = key, least
+            return self._least[1]
+
+
+class Comparison:
+    """Compares the candidates for a query with each other, those of several stores too."""
+
+    def __init__(self, stores: Sequence[tuple[NearDuplicates, View]]) -> None:
+        """Candidates name their store by its place here."""
+        self._stores = stores
+        spaces = list(dict.fromkeys(view.space for _, view in stores))
+        ends = [0, *accumulate(space.dim for space in spaces)]
+        self._columns = {space: slice(*ends[n : n + 2]) for n, space in enumerate(spaces)}
+        self._dim = ends[-1]
+
+    def folded(self, candidates: Sequence[Candidate]) -> list[tuple[Candidate, list[Candidate]]]:
         """The candidates that stay, each with its near-duplicates, which it comes before.
 
         Pictures are compared as `cmsearch.search.merge.near_duplicates` says, texts about one thing
         word by word. A film of at most `LIVE` seconds beside a picture of the same name is a live
         one: both are one.
         """
-        ids = [candidate.embedding for candidate in candidates]
-        hashes = items.hashes(self._catalog, ids)
+        hashes = {place: self._stores[place][0].hashes(own) for place, own in _by_store(candidates)}
         into = fold(
-            phash.pack([hashes.get(number) for number in ids]),
-            lambda places: self._vectors(view, [candidates[one] for one in places.tolist()]),
-            [candidate.item.path for candidate in candidates],
+            phash.pack([hashes[own.store].get(own.embedding) for own in candidates]),
+            lambda places: self._vectors([candidates[one] for one in places.tolist()]),
+            [f"{candidate.store}/{candidate.item.path}" for candidate in candidates],
             [_content(candidate) for candidate in candidates],
-            least_cosine=lambda: self._least_cosine(view),
+            least_cosine=self._least_cosine,
         ).tolist()
         self._join_live(candidates, into)
         kept: dict[int, list[Candidate]] = {}
@@ -64,51 +99,66 @@ class NearDuplicates:
 
     def _join_live(self, candidates: Sequence[Candidate], into: list[int]) -> None:
         """Let a picture and the seconds of film that a phone took with it be one, in place."""
-        pairs: dict[str, tuple[list[int], list[int]]] = {}
+        pairs: dict[tuple[int, str], tuple[list[int], list[int]]] = {}
         for place, candidate in enumerate(candidates):
             stem, suffix = splitext(candidate.item.path.casefold())
-            modality = candidate.item.modality
+            modality, key = candidate.item.modality, (candidate.store, stem)
             if modality is Modality.IMAGE and suffix in _STILLS:
-                pairs.setdefault(stem, ([], []))[0].append(place)
+                pairs.setdefault(key, ([], []))[0].append(place)
             elif modality is Modality.VIDEO and suffix in _FILMS:
-                pairs.setdefault(stem, ([], []))[1].append(place)
+                pairs.setdefault(key, ([], []))[1].append(place)
         whole = [films for stills, films in pairs.values() if stills and films]
         if not whole:
             return
-        ends = files.film_ends(
-            self._catalog, (candidates[one].item.path for films in whole for one in films)
-        )
+        ends = {
+            (place, path): end
+            for place, own in _by_store([candidates[one] for films in whole for one in films])
+            for path, end in self._stores[place][0]
+            .film_ends([one.item.path for one in own])
+            .items()
+        }
         for stills, films in pairs.values():
-            short = [one for one in films if 0 < ends.get(candidates[one].item.path, 0) <= LIVE]
+            named = {one: (candidates[one].store, candidates[one].item.path) for one in films}
+            short = [one for one in films if 0 < ends.get(named[one], 0) <= LIVE]
             if stills and short:
                 roots = {into[one] for one in (*stills, *short)}
                 for place, first in enumerate(into):
                     into[place] = min(roots) if first in roots else first
 
-    def spread(self, view: View, candidates: Sequence[Candidate]) -> list[int]:
+    def spread(self, candidates: Sequence[Candidate]) -> list[int]:
         """The places of the candidates in an order that brings unlike ones to the front."""
         scores = np.array([candidate.score for candidate in candidates], np.float32)
         span = float(np.ptp(scores)) if len(scores) else 0.0
         scores = (scores - scores.min(initial=np.inf)) / span if span else np.zeros_like(scores)
-        order: list[int] = diversified(scores, self._vectors(view, candidates), SPREAD).tolist()
+        order: list[int] = diversified(scores, self._vectors(candidates), SPREAD).tolist()
         return order
 
-    def _vectors(self, view: View, candidates: Sequence[Candidate]) -> FloatArray:
-        """The vectors `(n, dim)`; zeros for damaged ones, and for sounds, of another space."""
-        own = (each.embedding for each in candidates if each.item.modality is not Modality.SOUND)
-        stored = items.vectors(self._catalog, own, view.space.dim)
-        none = np.zeros(view.space.dim, np.float32)
-        rows = [stored.get(each.embedding, none) for each in candidates]
-        return np.array(rows, np.float32).reshape(-1, view.space.dim)
+    def _vectors(self, candidates: Sequence[Candidate]) -> FloatArray:
+        """The vectors `(n, dim)`; zeros for those that there are none of. Each space has columns of
+        its own: vectors of two spaces have a cosine of 0.
+        """
+        rows = np.zeros((len(candidates), self._dim), np.float32)
+        stored = {
+            place: self._stores[place][0].vectors(self._stores[place][1], own)
+            for place, own in _by_store(candidates)
+        }
+        for row, candidate in zip(rows, candidates, strict=True):
+            vector = stored[candidate.store].get(candidate.embedding)
+            if vector is not None and candidate.item.modality is not Modality.SOUND:
+                row[self._columns[self._stores[candidate.store][1].space]] = vector
+        return rows
 
-    def _least_cosine(self, view: View) -> float:
-        key = (view.space_id, view.basis)
-        with self._lock:
-            if self._least is None or self._least[0] != key:
-                last = view.basis.last
-                least = store_least_cosine(self._catalog, view.space_id, view.space.dim, last)
-                self._least = key, least
-            return self._least[1]
+    def _least_cosine(self) -> float:
+        """The highest of the stores: what counts as a copy in all of them."""
+        return max(own.least_cosine(view) for own, view in self._stores)
+
+
+def _by_store(candidates: Sequence[Candidate]) -> list[tuple[int, list[Candidate]]]:
+    """The candidates of each store that has some."""
+    found: dict[int, list[Candidate]] = {}
+    for candidate in candidates:
+        found.setdefault(candidate.store, []).append(candidate)
+    return list(found.items())
 
 
 def _content(candidate: Candidate) -> str:
@@ -116,4 +166,4 @@ def _content(candidate: Candidate) -> str:
     item = candidate.item
     if item.modality in (Modality.IMAGE, Modality.SOUND, Modality.VIDEO):
         return item.digest
-    return f"{item.digest} {thing(candidate)}"
+    return f"{item.digest} {candidate.store} {thing(candidate)}"

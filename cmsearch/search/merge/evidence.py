@@ -28,8 +28,7 @@ from cmsearch.search.query.compose import QueryVector, chance
 from cmsearch.search.rank.request import FEW, Column, StageRequest
 from cmsearch.search.rank.stages import BEFORE
 from cmsearch.search.retrieve.nearest import Candidate
-from cmsearch.store.view import View
-from cmsearch.types import TOWER, Modality
+from cmsearch.types import TOWER, Background, Modality
 
 LogOdds = NDArray[np.float64]
 
@@ -79,7 +78,9 @@ def evidence(
     """
     weights = _learned(request)
     direction = request.direction
-    before = prior(direction.source.view, direction.modality) + weights.get(BEFORE, 0.0)
+    source, modality = direction.source, direction.modality
+    before = prior(source.size(modality), source.view.background, modality)
+    before += weights.get(BEFORE, 0.0)
     meant = _by_meaning(request, candidates, columns)
     captioned = ~np.isnan(meant.get("caption", np.full(len(candidates), np.nan)))
     said = {}
@@ -116,14 +117,15 @@ def total(said: Mapping[str, LogOdds], n: int) -> LogOdds:
     return found
 
 
-def prior(view: View, modality: Modality) -> float:
-    """The log-odds of a thing of this modality before any way speaks: one of all may be meant.
+def prior(size: int, background: Background, modality: Modality) -> float:
+    """The log-odds of a thing of this modality before any way speaks: one of all may be meant, of
+    `size` items.
 
     Captions of one picture are one thing; passages of a file each say something of their own.
     """
-    number = float(len(view.indexes[modality]))
+    number = float(size)
     if modality is Modality.TEXT:
-        known = [own[modality].apart for own in view.background.values() if modality in own]
+        known = [own[modality].apart for own in background.values() if modality in own]
         number *= known[0] if known else 1.0
     return log(HOPE / max(number, FEW))
 

@@ -17,6 +17,11 @@ def thing(candidate: Candidate) -> str:
     return candidate.item.about or candidate.item.path
 
 
+def place(candidate: Candidate) -> tuple[int, str]:
+    """The store that a candidate is of, and what it is of there."""
+    return candidate.store, thing(candidate)
+
+
 def merged(directions: Sequence[Answers], depth: int) -> Answers:
     """The answers of all directions as one, the best first.
 
@@ -47,14 +52,14 @@ def as_things(answers: Answers) -> Answers:
     What several modalities say of one is as likely as all of them together, since any may be meant.
     A picture has the evidence of its captions and of the text in it already.
     """
-    groups: dict[str, list[Candidate]] = {}
+    groups: dict[tuple[int, str], list[Candidate]] = {}
     for candidate in answers.best:
-        groups.setdefault(thing(candidate), []).append(candidate)
+        groups.setdefault(place(candidate), []).append(candidate)
     best = ordered(_joined(own) for own in groups.values())
-    rest: dict[str, Candidate] = {}
+    rest: dict[tuple[int, str], Candidate] = {}
     for candidate in answers.rest:
-        if thing(candidate) not in groups:
-            rest.setdefault(thing(candidate), candidate)
+        if place(candidate) not in groups:
+            rest.setdefault(place(candidate), candidate)
     return followed(best, list(rest.values()))
 
 
@@ -78,11 +83,11 @@ def named_first(named: Sequence[Candidate], others: Answers) -> Answers:
     """Files whose name is what is asked for before all others, with scores that say so."""
     if not named:
         return others
-    items = {candidate.item.id for candidate in named}
-    left = [own for own in others.best if own.item.id not in items]
+    items = {candidate.key for candidate in named}
+    left = [own for own in others.best if own.key not in items]
     least = max(SURE, left[0].score if left else SURE)
     first = [
-        own._replace(score=round(least + (len(named) - place) * _STEP, DECIMALS))
-        for place, own in enumerate(named)
+        own._replace(score=round(least + (len(named) - rank) * _STEP, DECIMALS))
+        for rank, own in enumerate(named)
     ]
-    return followed([*first, *left], [own for own in others.rest if own.item.id not in items])
+    return followed([*first, *left], [own for own in others.rest if own.key not in items])

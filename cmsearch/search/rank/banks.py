@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from math import ceil
 
 import numpy as np
 
@@ -39,12 +41,13 @@ class Banks:
 
     def without(self, view: View, encoder: Encoder, query: EncodedQuery) -> FloatArray:
         """Queries `(m, dim)` of the modality of `query`, and not itself."""
-        ids, vectors = self._sample(view, encoder.space.dim, query.modality)
-        own = embeddings.with_digest(self._catalog, view.space_id, query.digest)
-        vectors = vectors[~np.isin(ids, own)]
-        if len(vectors) >= ENOUGH:
-            return vectors
-        return np.concatenate([vectors, self._given(view, encoder, query.modality)])
+        return pooled([(self, view)], encoder, query)
+
+    def own(self, view: View, query: EncodedQuery, most: int) -> FloatArray:
+        """At most so many of the store itself."""
+        ids, vectors = self._sample(view, view.space.dim, query.modality)
+        same = embeddings.with_digest(self._catalog, view.space_id, query.digest)
+        return vectors[:most][~np.isin(ids[:most], same)]
 
     def usual(self, view: View, encoder: Encoder) -> FloatArray:
         """The mean vector `(dim,)` of the captions that come with cmsearch; 0 where none are kept.
@@ -77,8 +80,27 @@ class Banks:
                 self._sampled = {**kept, key: sample}
             return self._sampled[key]
 
-    def _given(self, view: View, encoder: Encoder, modality: Modality) -> FloatArray:
+    def given(self, view: View, encoder: Encoder, modality: Modality) -> FloatArray:
+        """Those that come with the encoder, or else with cmsearch."""
         given = encoder.bank(modality) if isinstance(encoder, Banked) else ()
         if len(given) or modality is not Modality.TEXT:
             return np.asarray(given, np.float32).reshape(-1, encoder.space.dim)
         return self._catalog.bank(view.space_id, encoder.space.dim)
+
+
+def pooled(
+    members: Sequence[tuple[Banks, View]], encoder: Encoder, query: EncodedQuery
+) -> FloatArray:
+    """The bank of `Banks.without` of stores in one space as if they were one: each gives as large a
+    share of it as it has of all items.
+    """
+    sizes = [len(view.indexes.get(query.modality, ())) for _, view in members]
+    total = max(sum(sizes), 1)
+    found = [
+        banks.own(view, query, SIZE if len(members) == 1 else ceil(SIZE * size / total))
+        for (banks, view), size in zip(members, sizes, strict=True)
+    ]
+    if sum(map(len, found)) < ENOUGH:
+        banks, view = members[0]
+        found.append(banks.given(view, encoder, query.modality))
+    return found[0] if len(found) == 1 else np.concatenate(found)

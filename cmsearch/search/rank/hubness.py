@@ -33,7 +33,7 @@ def hubness(request: StageRequest, candidates: Candidates) -> Column:
     def of_part(part: EncodedQuery, run: StageSettings) -> FloatArray | None:
         if run.hubness is None:
             return None
-        bank = source.banks.without(source.view, direction.encoder(), part)
+        bank = source.bank(direction.encoder(), part)
         bias = nearest_neighbour_bias(candidates.vectors(), bank, run.hubness.k)
         return -run.hubness.strength * bias
 

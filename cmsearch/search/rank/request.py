@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -16,10 +16,11 @@ from cmsearch.errors import ModelError
 from cmsearch.protocols import Encoder, Reranker
 from cmsearch.search.own_models import Models
 from cmsearch.search.query.compose import QueryVector
-from cmsearch.search.rank.banks import Banks
+from cmsearch.search.rank.banks import Banks, pooled
 from cmsearch.search.rank.stages import StageSettings
-from cmsearch.search.retrieve.nearest import Retriever
+from cmsearch.search.retrieve.nearest import Candidate, NearestRequest, Retriever
 from cmsearch.store.catalog.fulltext import RankedRows
+from cmsearch.store.catalog.word_counts import WordCounts
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import Candidates, EncodedQuery, Filter, FloatArray, Modality
@@ -31,8 +32,22 @@ FEW = 32
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """What is counted over all stores that are searched as one, so that their evidence is that of
+    one store.
+    """
+
+    sizes: Mapping[Modality, int]
+    """How many items of each modality there are."""
+    words: WordCounts
+    """How many rows have a word."""
+    banks: Sequence[tuple[Banks, View]]
+    """What hubness is measured with, of the stores of one space."""
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """What a search reads."""
+    """What a search reads of one store."""
 
     store: Store
     view: View
@@ -41,6 +56,41 @@ class Source:
     banks: Banks
     rows: dict[str, RankedRows] = field(default_factory=dict)
     """By text the rows that have its words, which the directions of one search share."""
+    pool: Pool | None = None
+    """Of all stores that are searched; None where this is the only one."""
+    place: int = 0
+    """Which of these it is."""
+
+    def size(self, modality: Modality) -> int:
+        """How many items of a modality are searched, in all stores."""
+        return self.pool.sizes[modality] if self.pool else len(self.view.indexes[modality])
+
+    def bank(self, encoder: Encoder, query: EncodedQuery) -> FloatArray:
+        """The queries `(m, dim)` that measure hubness, without this one, of all stores."""
+        members = self.pool.banks if self.pool else [(self.banks, self.view)]
+        return pooled(members, encoder, query)
+
+    def words(self) -> WordCounts:
+        """How many rows have a word, in all stores."""
+        return self.pool.words if self.pool else WordCounts([self.store.catalog])
+
+    def nearest(
+        self, queries: Sequence[QueryVector], request: NearestRequest
+    ) -> list[list[Candidate]]:
+        """For each query the items of this store that are wanted, the best first."""
+        if request.modality not in self.view.indexes:
+            return [[] for _ in queries]
+        found = self.retriever.search(self.view, queries, request)
+        return [self._own(each) for each in found]
+
+    def these(self, query: QueryVector, numbers: Collection[int]) -> list[Candidate]:
+        """The items of these numbers as candidates."""
+        return self._own(self.retriever.these(self.view, query, numbers))
+
+    def _own(self, candidates: list[Candidate]) -> list[Candidate]:
+        if not self.place:
+            return candidates
+        return [own._replace(store=self.place) for own in candidates]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -35,7 +35,8 @@ class Candidate(NamedTuple):
     """An item with its best embedding and that one's cosine, or the pooled one of a shot.
 
     `score` orders it, and `stages` are what it is the sum of, by name. `read` is the number of the
-    item whose text, which stands in it, speaks the loudest for it; 0 without one.
+    item whose text, which stands in it, speaks the loudest for it; 0 without one. `store` is the
+    place of its store among those that are searched as one.
     """
 
     item: Item
@@ -44,6 +45,12 @@ class Candidate(NamedTuple):
     score: float
     stages: Mapping[str, float]
     read: int = 0
+    store: int = 0
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The store and the number of the item: numbers of two stores are of different items."""
+        return self.store, self.item.id
 
 
 class Answers(NamedTuple):
@@ -211,7 +218,7 @@ def _collapsed(
 
 
 def ordered(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """The best first; ties by path and by the place in the file."""
+    """The best first; ties by store, by path and by the place in the file."""
     found = sorted(candidates, key=_score, reverse=True)
     if len({one.score for one in found}) < len(found):
         found.sort(key=_order)
@@ -223,7 +230,7 @@ _score = attrgetter("score")
 
 def _order(candidate: Candidate) -> tuple[Any, ...]:
     item = candidate.item
-    return (-candidate.score, item.path, _places(item.locator), item.locator)
+    return (-candidate.score, candidate.store, item.path, _places(item.locator), item.locator)
 
 
 @lru_cache(_LOCATORS)

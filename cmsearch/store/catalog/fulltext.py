@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from math import log
@@ -21,6 +21,7 @@ from cmsearch.store.catalog.filters import conditions, is_near
 from cmsearch.store.catalog.prepared import Prepared, given, listed, listing
 from cmsearch.store.catalog.sqlite_words import LEAST
 from cmsearch.store.catalog.terms import forms, terms
+from cmsearch.store.catalog.word_counts import WordCounts, counted
 from cmsearch.types import Filter, Modality
 
 MOST_WORDS = 64
@@ -84,8 +85,12 @@ class RankedRows:
     state of a catalog.
     """
 
-    def __init__(self, catalog: Catalog, text: str, least: float = 0.0) -> None:
+    def __init__(
+        self, catalog: Catalog, text: str, least: float = 0.0, counts: WordCounts | None = None
+    ) -> None:
+        """Weigh the words by `counts`, by default those of the catalog itself."""
         self._catalog, self._least = catalog, least
+        self._counts = counts or WordCounts([catalog])
         self._asked = list(dict.fromkeys(terms(text)))[:MOST_WORDS]
         self._query: _Query | None = None
         self._pieces: list[_Piece] = []
@@ -95,7 +100,7 @@ class RankedRows:
         """The items within `scope`, at most `limit`, the best first."""
         with self._catalog.connected() as connection:
             if self._query is None:
-                self._query = _Query.of(connection, self._catalog.counts(), self._asked)
+                self._query = _Query.of(self._counts, self._asked)
                 self._further = _scored(connection, self._query, self._least)
             found: dict[int, Match] = {}
             for piece in self._each():
@@ -123,8 +128,7 @@ def items_with(catalog: Catalog, text: str) -> set[int]:
     """
     asked = list(dict.fromkeys(terms(text)))[:MOST_WORDS]
     with catalog.connected() as connection:
-        known = catalog.counts()
-        rows = {word: sum(_counted(connection, known, forms(word)).values()) for word in asked}
+        rows = {word: sum(counted(catalog, forms(word)).values()) for word in asked}
         weights = _weights(own(connection).sizes(connection)[0], rows)
         telling = [word for word in asked if weights[word] >= TELLING * max(weights.values())]
         if not telling:
@@ -162,10 +166,10 @@ class _Query:
     """The sum of the weights."""
 
     @classmethod
-    def of(cls, connection: sa.Connection, known: dict[str, int], asked: Sequence[str]) -> _Query:
-        """The `asked` words, of some of which the number of rows is `known`."""
-        rows = _counted(connection, known, asked)
-        total, words = own(connection).sizes(connection)
+    def of(cls, counts: WordCounts, asked: Sequence[str]) -> _Query:
+        """The `asked` words, by how many rows have each."""
+        rows = counts.rows(asked)
+        total, words = counts.sizes()
         total = max(total, *rows.values(), 1) if rows else 1
         idf = {
             word: max(_LEAST_IDF, log((total - count + 0.5) / (count + 0.5)))
@@ -261,16 +265,6 @@ def _common(connection: sa.Connection, query: _Query, word: str) -> Iterator[lis
     while rows := own(connection).holding(connection, [[word]], after, size):
         yield rows
         after, size = rows[-1], 8 * size
-
-
-def _counted(
-    connection: sa.Connection, known: dict[str, int], words: Iterable[str]
-) -> dict[str, int]:
-    """How many rows have each word; what is known of a state isn't counted again."""
-    wanted = list(dict.fromkeys(words))
-    if missing := [word for word in wanted if word not in known]:
-        known |= own(connection).count_each(connection, missing)
-    return {word: known[word] for word in wanted}
 
 
 def _found(

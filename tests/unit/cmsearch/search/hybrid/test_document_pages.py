@@ -83,7 +83,7 @@ def ranked(
     ways = ("picture", "passage") if found else ("passage",)
     runs = {part.modality: StageSettings() for part in query.parts}
     direction = Direction(source, Modality.IMAGE, "page", Filter(), ways, runs, 10)
-    return list(directions.ranked(direction, [query], [excluded], 10)[0].best)
+    return list(directions.ranked([direction], [query], [[excluded]], 10)[0].best)
 
 
 SAYS = {"p1": 0.4, "p2": 0.8}

@@ -33,6 +33,7 @@ from cmsearch.search.rank.request import FEW, Column, Direction, Found, Source, 
 from cmsearch.search.rank.stages import StageSettings
 from cmsearch.search.retrieve.nearest import Candidate, Retriever
 from cmsearch.store.store import DIRECTORY, Store
+from cmsearch.store.view import View
 from cmsearch.types import EncodedQuery, Filter, Item, Modality, Scale
 from tests.builders import photo, put, serve
 
@@ -56,6 +57,10 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
             put(store.catalog, number, f"{name}.jpg", photo(AXIS, str(name)))
         view = replace(store.view(), background=BANK)
         yield Source(store, view, Models(store), Retriever(store), Banks(store))
+
+
+def of_view(view: View, modality: Modality) -> float:
+    return prior(len(view.indexes[modality]), view.background, modality)
 
 
 def asked(*modalities: Modality) -> QueryVector:
@@ -124,10 +129,10 @@ def test_a_picture_has_its_look_and_what_is_known_before(source: Source) -> None
 
 
 def test_in_a_small_store_nothing_is_likelier_than_among_few(source: Source) -> None:
-    assert prior(source.view, Modality.IMAGE) == log(HOPE / 40)
+    assert of_view(source.view, Modality.IMAGE) == log(HOPE / 40)
     some = {Modality.IMAGE: range(3)}
     view = replace(source.view, indexes=some)  # type: ignore[arg-type]
-    assert prior(view, Modality.IMAGE) == log(HOPE / FEW)
+    assert of_view(view, Modality.IMAGE) == log(HOPE / FEW)
 
 
 def test_captions_of_one_picture_are_one_thing(source: Source) -> None:
@@ -135,9 +140,9 @@ def test_captions_of_one_picture_are_one_thing(source: Source) -> None:
     own: dict[Modality, Any] = {Modality.TEXT: range(1000), Modality.SPEECH: range(1000)}
     told = {"bank": {"text": scale, "audio": scale}}
     view = replace(source.view, indexes=own, background=told)
-    assert prior(view, Modality.TEXT) == log(HOPE / 200)
-    assert prior(view, Modality.SPEECH) == log(HOPE / 1000)
-    assert prior(replace(view, background={}), Modality.TEXT) == log(HOPE / 1000)
+    assert of_view(view, Modality.TEXT) == log(HOPE / 200)
+    assert of_view(view, Modality.SPEECH) == log(HOPE / 1000)
+    assert of_view(replace(view, background={}), Modality.TEXT) == log(HOPE / 1000)
 
 
 def test_learned_weights_multiply_what_ways_say_and_move_what_is_known(source: Source) -> None:
