@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         UnknownModelError,
     )
     from cmsearch.models.transcribers.transcripts import transcribe
-    from cmsearch.search.engine import Engine, open
+    from cmsearch.search.engine import Engine
+    from cmsearch.search.federated import FederatedEngine, open
     from cmsearch.search.query.feedback import refined
     from cmsearch.search.query.grammar import parse
     from cmsearch.search.rank.second_stage import Ranking
@@ -50,6 +51,7 @@ __all__ = [
     "CmsearchError",
     "Encoding",
     "Engine",
+    "FederatedEngine",
     "Filter",
     "Hit",
     "Mark",
@@ -79,8 +81,9 @@ __all__ = [
 
 _HOMES = {
     "Engine": "cmsearch.search.engine",
+    "FederatedEngine": "cmsearch.search.federated",
     "Ranking": "cmsearch.search.rank.second_stage",
-    "open": "cmsearch.search.engine",
+    "open": "cmsearch.search.federated",
     "parse": "cmsearch.search.query.grammar",
     "refined": "cmsearch.search.query.feedback",
     "transcribe": "cmsearch.models.transcribers.transcripts",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable
 from contextlib import suppress
+from itertools import chain
 from math import inf
 from pathlib import Path
 
@@ -14,21 +15,22 @@ from cmsearch.models import adapters
 from cmsearch.models.choices import choose
 from cmsearch.models.encoders.adapted import Adapted
 from cmsearch.models.loading import load_encoder
-from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder
 from cmsearch.search.own_models import load_own
 from cmsearch.search.query import background_captions
 from cmsearch.store import publication
 from cmsearch.store.catalog import files as indexed
+from cmsearch.store.generations import generation_of
 from cmsearch.store.index.plugins import checked_name
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Generation, Modality, Progress, Skipped, Space
 from indexer.changes import Changes
+from indexer.cluster import FILES, Cluster, working
 from indexer.follow import Seen, compared, settled
 from indexer.parts import Unclear
 from indexer.pipeline import Clock, Counter, ordered_map
 from indexer.read import Loader
-from indexer.report import Plan, Report, by_path, count_read
+from indexer.report import Plan, Report, by_path, count_read, paths
 from indexer.scan import Found, Scan, in_order, in_turn
 from indexer.sounds import Sounds
 from indexer.speech import Speech
@@ -52,7 +54,8 @@ class Indexer:
     the store's own, or none; `vectors` names the index that the store is searched with from now on,
     and None leaves it as it is; `ocr` says in which pictures text is read, as `--ocr` does:
     `usual` takes what the store has, or auto if the extra is installed, as the command line does,
-    and None what the store has, or none. Raises `StoreError`, `ModelError`, `QueryError`.
+    and None what the store has, or none; a `cluster` reads and encodes what can be read by itself.
+    Raises `StoreError`, `ModelError`, `QueryError`.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Indexer:
         sound: str | None = None,
         vectors: str | None = None,
         ocr: str | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.store = self.folder / DIRECTORY if store is None else Path(store)
@@ -75,6 +79,7 @@ class Indexer:
         self._sounds = Sounds(sound, device)
         self._vectors = vectors and checked_name(vectors)
         self._texts = Texts(ocr)
+        self._cluster = cluster
         self._clock = Clock()
         self._encoder: Encoder | None = None
         self._told = ""
@@ -167,7 +172,7 @@ class Indexer:
             return Plan(
                 name,
                 self.store,
-                _paths(files),
+                paths(files),
                 skipped=tuple(by_path(scan.skipped)),
                 unread=scan.unread,
                 texts=texts.files,
@@ -179,16 +184,16 @@ class Indexer:
             name = self._chosen(store.space, ask=False)
             outdated = self._sounds.outdated(store.catalog) | self._speech.outdated(store.catalog)
             seen = Seen(self.folder, scan, scan, outdated)
-            changes = compared(store, _generation(store, name), seen).changes
+            changes = compared(store, generation_of(store, name), seen).changes
             new = (*changes.added, *changes.changed)
             gone = {*changes.removed, *(file.path for file in changes.changed)}
             texts = self._texts.planned(self.folder, store, new, gone)
             return Plan(
                 name,
                 store.path,
-                added=_paths(changes.added),
-                changed=_paths(changes.changed),
-                reencoded=_paths(changes.lacking),
+                added=paths(changes.added),
+                changed=paths(changes.changed),
+                reencoded=paths(changes.lacking),
                 removed=tuple(changes.removed),
                 moved=tuple((old, file.path) for old, file in changes.moved.items()),
                 unchanged=changes.unchanged,
@@ -229,7 +234,7 @@ class Indexer:
         A model that was asked for by name is loaded first: its weights may have changed.
         """
         if self._model in (None, "auto"):
-            return _generation(store, name)
+            return generation_of(store, name)
         space = self._load(name, store, tell).space
         return next((one for one in store.catalog.generations() if one.space == space), None)
 
@@ -242,7 +247,7 @@ class Indexer:
     ) -> list[Skipped]:
         """Read, batch, encode and write what is new or changed; returns what was left out."""
         work = in_order((*changes.added, *changes.changed, *changes.lacking, *changes.unhashed))
-        target = _generation(store, name)
+        target = generation_of(store, name)
         is_ready = target is None or store.catalog.has_bank(target.space_id)
         if not work and is_ready:
             return []
@@ -260,12 +265,16 @@ class Indexer:
         stages = IndexStages(store, spaces, encoder, loader, self._clock, known)
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
         skipped: list[Skipped] = []
-        with threads() as pool, threads(1) as writing, counter:
+        elsewhere = working(self._cluster, self.folder, encoder, self._device)
+        with elsewhere as there, threads() as pool, threads(1) as writing, counter:
             for some, is_long in in_turn(work):
                 ahead = 1 if is_long else 4 * size
-                loaded = ordered_map(stages.read, some, pool, ahead=ahead)
+                sent, here = there.parted(some)
+                returned = there.rows(map(stages.given, sent), FILES * size, counter)
+                loaded = ordered_map(stages.read, here, pool, ahead=ahead)
                 batches = batched(units(loaded, counter), size)
-                rows = gathered(ordered_map(stages.encode, batches, pool, ahead=workers))
+                encoded = ordered_map(stages.encode, batches, pool, ahead=workers)
+                rows = gathered(chain(returned, encoded))
                 for done, left_out in ordered_map(stages.write, rows, writing, ahead=1):
                     skipped += left_out
                     counter.advance(done)
@@ -314,7 +323,7 @@ class Indexer:
         """
         is_asked = self._model not in (None, "auto")
         asked = str(self._model) if is_asked else name
-        known = store and _generation(store, name)
+        known = store and generation_of(store, name)
         loaded = self._encoder
         if loaded is not None and (is_asked or not known or known.space == loaded.space):
             return loaded  # else another generation serves by now
@@ -337,13 +346,3 @@ class Indexer:
             )
         self._encoder = loaded
         return loaded
-
-
-def _generation(store: Store, name: str) -> Generation | None:
-    """The generation of a model: the one that is served, if it is of it, else the newest."""
-    own = [one for one in store.catalog.generations() if model_name(one.space) == name]
-    return max(own, key=lambda one: (one.space == store.space, one.id), default=None)
-
-
-def _paths(files: Sequence[Found]) -> tuple[str, ...]:
-    return tuple(file.path for file in in_order(files))

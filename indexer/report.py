@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cmsearch.types import Skipped
-from indexer.scan import Found
+from indexer.scan import Found, in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +101,8 @@ def count_read(files: Sequence[Found], skipped: Sequence[Skipped]) -> int:
     """How many of the files could be read, if perhaps not every line of them."""
     failed = {one.path for one in skipped if not one.locator}
     return sum(file.path not in failed for file in files)
+
+
+def paths(files: Sequence[Found]) -> tuple[str, ...]:
+    """The paths of files in the order in which they are read."""
+    return tuple(file.path for file in in_order(files))

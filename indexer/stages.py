@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -46,6 +46,16 @@ class Spaces(NamedTuple):
     sounds: int | None = None
 
 
+class Given(NamedTuple):
+    """A file that is to be read, with the digests of its items that are `known`, and of those that
+    were imported, by the digests that they had until now.
+    """
+
+    file: Found
+    known: frozenset[str]
+    adopted: Mapping[str, str]
+
+
 class Row(NamedTuple):
     """What is written of a unit: its file, a new item of it or none, and of the last unit of a file
     all of it. It holds nothing of what was decoded or prepared.
@@ -77,26 +87,25 @@ class IndexStages:
         self._snapshot = store.snapshot()
         self._known = known
 
+    def given(self, file: Found) -> Given:
+        """A file with what the catalog has of it already."""
+        if file.path not in self._known:
+            return Given(file, frozenset(), {})
+        digests = indexed.item_digests(self._catalog, file.path, self._spaces.own)
+        if self._spaces.sounds is not None:
+            digests |= indexed.item_digests(self._catalog, file.path, self._spaces.sounds)
+        adopted = adopting.digests(self._catalog, self._folder, file)
+        return Given(file, (digests - adopted.keys()) | {*adopted.values()}, adopted)
+
     def read(self, file: Found) -> Loaded:
         """Read one file; on a reading thread."""
         with self._clock("read", 1):
-            known = file.path in self._known
-            digests = frozenset[str]()
-            if known:
-                digests = indexed.item_digests(self._catalog, file.path, self._spaces.own)
-                if self._spaces.sounds is not None:
-                    digests |= indexed.item_digests(self._catalog, file.path, self._spaces.sounds)
-                if adopted := adopting.digests(self._catalog, self._folder, file):
-                    digests = (digests - adopted.keys()) | {*adopted.values()}
-                    return replace(self._loader.load(file, digests), adopted=adopted)
-            return self._loader.load(file, digests)
+            return loaded(self._loader, self.given(file))
 
     def encode(self, batch: list[Unit]) -> list[Row]:
         """Encode the items of a batch, which are of one modality; on an encoding thread."""
-        items = [unit.item for unit in batch if unit.item is not None]
-        with self._clock("encode", len(items)):
-            encodings = iter(encode_items(self._encoder, items))
-            return [_row(unit, next(encodings) if unit.item else None) for unit in batch]
+        with self._clock("encode", sum(unit.item is not None for unit in batch)):
+            return encoded(self._encoder, batch)
 
     def write(self, rows: list[Row]) -> tuple[int, list[Skipped]]:
         """Write rows in one transaction; on the writing thread.
@@ -135,6 +144,24 @@ class IndexStages:
         space = self._spaces.sounds if is_sound else self._spaces.own
         assert space is not None, "there are sounds only where they have a space"
         return space
+
+
+def loaded(loader: Loader, given: Given) -> Loaded:
+    """A file as it is read, without what the catalog has of it."""
+    found = loader.load(given.file, given.known)
+    return replace(found, adopted=dict(given.adopted)) if given.adopted else found
+
+
+def encoded(encoder: Encoder, batch: Sequence[Unit]) -> list[Row]:
+    """What is to be written of a batch."""
+    items = [unit.item for unit in batch if unit.item is not None]
+    encodings = iter(encode_items(encoder, items))
+    return [_row(unit, next(encodings) if unit.item else None) for unit in batch]
+
+
+def failed(file: Found, reason: str) -> Row:
+    """What is to be written of a file that couldn't be read at the moment."""
+    return _row(Unit(Loaded(file, None, error=reason, final=False), None, last=True), None)
 
 
 def units(files: Iterable[Loaded], counter: Counter) -> Iterator[Unit]:

@@ -13,6 +13,7 @@ from cmsearch.types import Applied, Query
 
 if TYPE_CHECKING:
     from cmsearch.search.engine import Engine
+    from cmsearch.search.federated import FederatedEngine
     from cmsearch.search.query.understanding import Understood
 
 LITERALLY = "To search for the words, put them in quotes, or give --literal."
@@ -20,7 +21,7 @@ FIRST_YEAR, LAST_YEAR = 1827, 9999
 """Before and from which a span of days is open."""
 
 
-def asked(engine: Engine, query: Query, options: Mapping[str, Any]) -> Understood:
+def asked(engine: Engine | FederatedEngine, query: Query, options: Mapping[str, Any]) -> Understood:
     """A query with a command's options: what of its words is a filter, and the filters given."""
     from cmsearch.search.query.understanding import Understood
 

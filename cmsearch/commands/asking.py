@@ -15,7 +15,7 @@ from cmsearch.commands.applied import LITERALLY, in_words
 from cmsearch.commands.filters import FILTERS
 from cmsearch.commands.finding import Found, by_daemon, found_by, hits_of
 from cmsearch.commands.hints import path_hint
-from cmsearch.commands.options import Seconds, store_option
+from cmsearch.commands.options import Seconds, stores_option
 from cmsearch.commands.showing import Showing, check, show
 from cmsearch.common import locators
 from cmsearch.common.kinds import PICTURES, TARGETS
@@ -54,7 +54,7 @@ _OPTIONS = (
         metavar="N",
         help="How many hits.",
     ),
-    store_option,
+    stores_option,
     *FILTERS,
     click.option(
         "--rerank",
@@ -170,9 +170,9 @@ def answer(
 
 
 def _here(query: Query, options: Mapping[str, Any], seen: Sequence[Hit]) -> Found:
-    from cmsearch.search import engine as searcher
+    from cmsearch.search import federated
 
-    with searcher.open(options.get("store") or ".") as engine:
+    with federated.open(options.get("store") or ".") as engine:
         return found_by(engine, query, options, seen)
 
 
@@ -184,14 +184,14 @@ def find(
     What was folded into one of these isn't found either.
     """
     hits = hits_of(engine, query, options, seen)
-    _keep(Found(engine.store.path, hits), query, options, seen)
+    _keep(Found(engine.stores, hits), query, options, seen)
     return hits
 
 
 def _keep(found: Found, query: Query, options: Mapping[str, Any], seen: Sequence[Hit]) -> None:
     from cmsearch.commands import history
 
-    history.keep(history.LastSearch(found.store, query, _plain(options), found.hits, seen))
+    history.keep(history.LastSearch(found.stores, query, _plain(options), found.hits, seen))
 
 
 def tell(

@@ -18,6 +18,7 @@ from cmsearch.types import Hit, Modality, Query
 
 if TYPE_CHECKING:
     from cmsearch.search.engine import Engine
+    from cmsearch.search.federated import FederatedEngine
     from cmsearch.search.query.understanding import Understood
 
 _LARGEST = 64 * 2**20
@@ -26,16 +27,19 @@ _LARGEST = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The hits in a store, why there are none, and whether picture and text were only summed."""
+    """The hits in some stores, why there are none, and whether picture and text are only summed."""
 
-    store: Path
+    stores: Sequence[Path]
     hits: Sequence[Hit]
     why: str = ""
     is_summed: bool = False
 
 
 def found_by(
-    engine: Engine, query: Query, options: Mapping[str, Any], seen: Sequence[Hit] = ()
+    engine: Engine | FederatedEngine,
+    query: Query,
+    options: Mapping[str, Any],
+    seen: Sequence[Hit] = (),
 ) -> Found:
     """What an engine finds with a command's options, without the hits `seen`."""
     from cmsearch.commands.nothing import why_none
@@ -43,11 +47,14 @@ def found_by(
     hits = hits_of(engine, query, options, seen)
     is_summed = _asks_for_both(query, options) and not engine.fuses
     why = "" if hits else why_none(engine, query, options, seen)
-    return Found(engine.store.path, hits, why, is_summed)
+    return Found(engine.stores, hits, why, is_summed)
 
 
 def hits_of(
-    engine: Engine, query: Query, options: Mapping[str, Any], seen: Sequence[Hit] = ()
+    engine: Engine | FederatedEngine,
+    query: Query,
+    options: Mapping[str, Any],
+    seen: Sequence[Hit] = (),
 ) -> list[Hit]:
     """The hits of a query with a command's options, without those `seen` and their copies.
 
@@ -65,7 +72,7 @@ def hits_of(
 
 
 def _unseen(
-    engine: Engine,
+    engine: Engine | FederatedEngine,
     understood: Understood,
     options: Mapping[str, Any],
     target: str,
@@ -101,6 +108,8 @@ def by_daemon(query: Query, options: Mapping[str, Any], seen: Sequence[Hit] = ()
     """What a daemon finds; None where none runs, or the search is to be made here."""
     if ":" in options.get("rerank", ""):  # a model's name may be a path from here
         return None
+    if isinstance(options.get("store"), list):  # it has each open for itself
+        return None
     answer = warm.asked("search", options.get("store"), lambda: _request(query, options, seen))
     try:
         return _found(answer) if answer else None
@@ -116,7 +125,7 @@ def answered(engine: Engine, request: Mapping[str, Any]) -> dict[str, Any]:
     seen = list(map(hit_from_json, request["seen"]))
     found = found_by(engine, Query(parts, without), _options(request["options"]), seen)
     return {
-        "store": os.fsdecode(found.store),
+        "stores": list(map(os.fsdecode, found.stores)),
         "hits": list(map(hit_as_json, found.hits)),
         "why": found.why,
         "is_summed": found.is_summed,
@@ -125,7 +134,9 @@ def answered(engine: Engine, request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _found(fields: Mapping[str, Any]) -> Found:
     hits = list(map(hit_from_json, fields["hits"]))
-    return Found(Path(fields["store"]), hits, str(fields["why"]), bool(fields["is_summed"]))
+    return Found(
+        list(map(Path, fields["stores"])), hits, str(fields["why"]), bool(fields["is_summed"])
+    )
 
 
 def _request(

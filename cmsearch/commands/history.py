@@ -33,16 +33,21 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class LastSearch:
-    """What was asked of a store, with which options of the command, and what was found.
+    """What was asked of some stores, with which options of the command, and what was found.
 
     `seen` are the hits that led to the query, and aren't among its own.
     """
 
-    store: Path
+    stores: Sequence[Path]
     query: Query
     options: Mapping[str, Any]
     hits: Sequence[Hit]
     seen: Sequence[Hit] = ()
+
+    @property
+    def store(self) -> Path | list[Path]:
+        """The one store, or all, as the option `--store` has them."""
+        return list(self.stores) if len(self.stores) > 1 else self.stores[0]
 
     def at(self, rank: int) -> Hit:
         """The hit at a rank, from 1. Raises `QueryError` where there is none."""
@@ -71,7 +76,7 @@ def keep(search: LastSearch) -> None:
             place.unlink(missing_ok=True)
         return
     fields = {
-        "store": os.fsdecode(search.store.absolute()),
+        "stores": [os.fsdecode(own.absolute()) for own in search.stores],
         "parts": [part_as_json(part) for part in search.query.parts],
         "without": [part_as_json(part) for part in search.query.without],
         "options": dict(search.options),
@@ -90,8 +95,9 @@ def last() -> LastSearch:
         fields = json.loads(read_file(folder() / _NAME, _LARGEST))
         parts, without = (tuple(map(part_from_json, fields[name])) for name in ("parts", "without"))
         hits, seen = (list(map(hit_from_json, fields[name])) for name in ("hits", "seen"))
-        return LastSearch(
-            Path(fields["store"]), Query(parts, without), dict(fields["options"]), hits, seen
-        )
+        stores = list(map(Path, fields["stores"]))
+        if not stores:
+            raise ValueError("A search is of a store.")
+        return LastSearch(stores, Query(parts, without), dict(fields["options"]), hits, seen)
     except _UNREADABLE as error:
         raise QueryError(NONE) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cmsearch.commands.options import format_option, store_option
+from cmsearch.commands.options import format_option, stores_option
 from cmsearch.common.text import printable
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ VECTORS = {"audio": "piece of speech"}
 
 
 @click.command()
-@store_option
+@stores_option
 @format_option
-def info(store: Path | None, style: str) -> None:
-    """Say what is in an index: files, items, vectors, model, bytes and dates.
+def info(store: Path | list[Path] | None, style: str) -> None:
+    """Say what is in an index: files, items, vectors, model, bytes and dates; of several, each.
 
     \b
     Example:
@@ -52,13 +52,16 @@ def info(store: Path | None, style: str) -> None:
     from cmsearch.store.inventory import take_inventory
     from cmsearch.store.store import open_at
 
-    with open_at(store or Path()) as opened:
-        found = take_inventory(opened)
-    if style == "json":
-        click.echo(json.dumps(_fields(found)))
-        return
-    for name, value in _rows(found):
-        click.echo(f"{name:9} {value}")
+    for place, own in enumerate(store if isinstance(store, list) else [store or Path()]):
+        with open_at(own) as opened:
+            found = take_inventory(opened)
+        if style == "json":
+            click.echo(json.dumps(_fields(found)))
+            continue
+        if place:
+            click.echo()
+        for name, value in _rows(found):
+            click.echo(f"{name:9} {value}")
 
 
 def _fields(found: Inventory) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from cmsearch.common.text import json_line, printable
 
 if TYPE_CHECKING:
     from cmsearch.search.engine import Engine
+    from cmsearch.search.federated import FederatedEngine
     from cmsearch.types import Hit, Mark, Query
 
 _VERDICTS = {"right": True, "wrong": False, "clear": None}
@@ -39,13 +40,13 @@ def mark(ranks: Sequence[int], verdict: str | None) -> None:
       cmsearch mark 3 --clear
     """
     from cmsearch.commands import history
-    from cmsearch.search import engine as searcher
+    from cmsearch.search import federated
 
     if verdict is None:
         raise click.UsageError("Say what they are: --right, --wrong or --clear.")
     last = history.last()
     hits = [last.at(rank) for rank in dict.fromkeys(ranks)]
-    with searcher.open(last.store) as engine:
+    with federated.open(last.store) as engine:
         said = judged(engine, last.query, last.options, hits, _VERDICTS[verdict])
     click.echo(said, err=True)
 
@@ -85,7 +86,7 @@ def marks(
 
 
 def judged(
-    engine: Engine,
+    engine: Engine | FederatedEngine,
     query: Query,
     options: Mapping[str, Any],
     hits: Sequence[Hit],

@@ -13,10 +13,14 @@ from cmsearch.types import Filter, Hit, Query
 
 if TYPE_CHECKING:
     from cmsearch.search.engine import Engine
+    from cmsearch.search.federated import FederatedEngine
 
 
 def why_none(
-    engine: Engine, query: Query, options: Mapping[str, Any], seen: Sequence[Hit] = ()
+    engine: Engine | FederatedEngine,
+    query: Query,
+    options: Mapping[str, Any],
+    seen: Sequence[Hit] = (),
 ) -> str:
     """Why a search found nothing: what is missing here, or what left everything out."""
     target = options.get("target", "any")

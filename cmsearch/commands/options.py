@@ -53,6 +53,25 @@ def store_option(command: Command) -> Callable[..., Any]:
     )(trust_option(command))
 
 
+def stores_option(command: Command) -> Callable[..., Any]:
+    """The same for a command that takes several indexes as one: `store` is a list of them then."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        callback=_one_or_several,
+        metavar="DIR",
+        help="The index; by default the one in this folder or the nearest above it. Given again, "
+        "several are one.",
+    )(trust_option(command))
+
+
+def _one_or_several(
+    _: click.Context, __: click.Parameter, value: tuple[Path, ...]
+) -> Path | list[Path] | None:
+    return list(value) if len(value) > 1 else next(iter(value), None)
+
+
 def daemon_option(command: Command) -> Callable[..., Any]:
     """Give a command the option that says whether a daemon is asked, or started to be."""
     return click.option(

@@ -18,6 +18,7 @@ from cmsearch.commands.paths import shown
 from cmsearch.common.locators import clock
 from cmsearch.common.text import printable
 from cmsearch.search.wire import as_json
+from cmsearch.store.locating import DIRECTORY
 from cmsearch.types import Hit, Modality
 
 TEXT_WIDTH = 60
@@ -205,10 +206,18 @@ def row(hit: Hit, *, dated: bool = False) -> str:
     if hit.copies and hit.modality in (Modality.IMAGE, Modality.VIDEO):
         line += f"  (+{len(hit.copies)} nearly the same)"
     if hit.text is None:
-        return line
+        return line + _store(hit)
     text = printable(hit.text)
     text = text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…"
-    return f"{line}  {text}  ({printable(hit.source)})"
+    return f"{line}  {text}  ({printable(hit.source)}){_store(hit)}"
+
+
+def _store(hit: Hit) -> str:
+    """Which index a hit is of, by its folder, where several were searched as one."""
+    if hit.store is None:
+        return ""
+    is_beside = hit.store.name == DIRECTORY
+    return f"  in {shown(hit.store.parent if is_beside else hit.store)}"
 
 
 def _place(hit: Hit) -> str:

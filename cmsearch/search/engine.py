@@ -109,6 +109,11 @@ class Engine:
         self.close()
 
     @property
+    def stores(self) -> tuple[Path, ...]:
+        """Where the store is; `FederatedEngine` has several."""
+        return (self.store.path,)
+
+    @property
     def space(self) -> Space:
         """The space that the store serves now."""
         return self.store.view().space

@@ -37,7 +37,8 @@ class Search:
         members = sorted((own for each in spaces for own in each), key=lambda own: own.place)
         comparison = Comparison([(own.caches.near_duplicates, own.view) for own in members])
         stores = [own.store for own in members]
-        self._hits = Hits(stores, comparison, are_named=len(stores) > 1)
+        are_named = any(own.pool for own in members)
+        self._hits = Hits(stores, comparison, are_named=are_named)
 
     def hits(self, queries: Sequence[Sequence[ComposedQuery]]) -> list[list[Hit]]:
         """The hits of each query; `queries` are in each of the spaces as vectors of it."""

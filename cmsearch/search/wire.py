@@ -54,6 +54,7 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
         **fields,
         **notes,
         "path": os.fsdecode(hit.path),
+        "store": hit.store and os.fsdecode(hit.store),
         "taken": hit.taken and hit.taken.isoformat(" "),
         "copies": [os.fsdecode(path) for path in hit.copies],
         "stages": dict(hit.stages),
@@ -230,6 +231,7 @@ def hit_from_json(fields: Mapping[str, Any]) -> Hit:
         town=_optional(str, fields.get("town")),
         lines=tuple(map(_line, fields.get("lines", ()))),
         copy_items=tuple(map(int, fields.get("copy_items", ()))),
+        store=_optional(Path, fields.get("store")),
     )
 
 

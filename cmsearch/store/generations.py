@@ -12,6 +12,7 @@ from cmsearch.errors import QueryError, StoreError
 from cmsearch.models.spaces import model_name
 from cmsearch.store.catalog import files, health
 from cmsearch.store.store import Store
+from cmsearch.types import Generation
 
 log = logging.getLogger("cmsearch")
 
@@ -124,3 +125,9 @@ def _chosen(known: Sequence[Listed], numbers: Sequence[int]) -> list[Listed]:
             f"There is no generation {', '.join(missing)}; `cmsearch generations` lists them."
         )
     return [by_number[number] for number in dict.fromkeys(numbers)]
+
+
+def generation_of(store: Store, model: str) -> Generation | None:
+    """The generation of a model: the one that is served, if it is of it, else the newest."""
+    own = [one for one in store.catalog.generations() if model_name(one.space) == model]
+    return max(own, key=lambda one: (one.space == store.space, one.id), default=None)

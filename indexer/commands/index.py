@@ -15,8 +15,10 @@ from cmsearch.commands.options import format_option
 from cmsearch.common.text import printable
 from cmsearch.models.names import at_dim
 from cmsearch.types import Skipped
+from indexer.cluster import Cluster
 from indexer.commands.options import (
     asr_option,
+    cluster_option,
     device_option,
     dim_option,
     folder_argument,
@@ -27,6 +29,7 @@ from indexer.commands.options import (
     progress_option,
     sound_option,
     vectors_option,
+    workers_option,
 )
 from indexer.indexer import Indexer
 from indexer.report import Plan, Report
@@ -54,6 +57,8 @@ _LONGEST = {
 @sound_option
 @ocr_option
 @vectors_option
+@cluster_option
+@workers_option
 @place_option
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option(
@@ -72,6 +77,8 @@ def index(
     sound: str | None,
     ocr: str,
     vectors: str | None,
+    cluster: str | None,
+    workers: int | None,
     store: Path | None,
     dry_run: bool,
     complete: bool,
@@ -92,8 +99,11 @@ def index(
       cmsearch index ~/Pictures --model sentence-transformers:google/embeddinggemma-2 --dim 256
       cmsearch index ~/Pictures --ocr auto
       cmsearch index ~/Recordings --asr small
+      cmsearch index /mnt/photos --cluster ray://head:10001
       cmsearch index ~/Recordings --sound transformers:laion/clap-htsat-unfused
     """
+    if workers is not None and cluster is None:
+        raise click.UsageError("--workers are those of a cluster: name one with --cluster.")
     indexer = Indexer(
         folder,
         store=store,
@@ -103,6 +113,7 @@ def index(
         sound=sound,
         vectors=vectors,
         ocr=ocr,
+        cluster=None if cluster is None else Cluster(cluster, workers),
     )
     if dry_run:
         plan = indexer.plan()

@@ -72,6 +72,18 @@ vectors_option = click.option(
     "server as milvus://host:port/collection or qdrant://host:port/collection.",
 )
 
+cluster_option = click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Let a cluster of Ray read and encode: ray://HOST:PORT, or local for processes here.",
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="How many workers a cluster has; by default one for each graphics card or machine.",
+)
+
 
 def place_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say where its index is, and whether it is trusted."""

@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).parent / "golden"
 FIELDS = [
     *("rank", "score", "path", "source", "modality", "kind", "text", "taken"),
     *("stages", "relevance", "copies", "start", "end", "page", "item", "locator", "cosine"),
-    *("applied", "taken_source", "taken_zone", "position", "town", "lines", "copy_items"),
+    *("applied", "taken_source", "taken_zone", "position", "town", "lines", "copy_items", "store"),
     *("keywords", "people", "places", "rating", "labels", "creators"),
 ]
 

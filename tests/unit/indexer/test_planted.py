@@ -92,7 +92,7 @@ def test_a_link_at_the_last_search_is_replaced(
     monkeypatch.setenv("CMSEARCH_STATE", str(tmp_path / "state"))
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "last.json").symlink_to(victims / "a")
-    history.keep(history.LastSearch(tmp_path, Query((QueryPart("red"),)), {}, []))
+    history.keep(history.LastSearch([tmp_path], Query((QueryPart("red"),)), {}, []))
     assert history.last().query.parts[0].content == "red"
     assert (tmp_path / "state" / "last.json").stat().st_mode & 0o777 == 0o600
     assert_whole(victims)

@@ -32,7 +32,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def search(*parts: QueryPart, **changes: Any) -> history.LastSearch:
     query = Query(parts or (QueryPart("red"),), (QueryPart("people"),))
     fields = {"options": {"k": 3, "near": "1,2,3"}, "hits": [PHOTO, CAPTION], **changes}
-    return history.LastSearch(Path("/store"), query, **fields)
+    return history.LastSearch([Path("/store")], query, **fields)
 
 
 def test_what_is_kept_comes_back() -> None:
@@ -106,7 +106,7 @@ def test_a_pipe_in_its_place_is_not_waited_for(state: Path) -> None:
 WRONG: list[tuple[list[Any], Any]] = [
     ([], []),
     ([], None),
-    (["store"], 5),
+    (["stores"], 5),
     (["parts"], "red"),
     (["parts", 0], "red"),
     (["parts", 0, "modality"], "smell"),

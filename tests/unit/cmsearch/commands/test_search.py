@@ -285,3 +285,26 @@ def test_towns_and_countries_are_known_by_name(folder: Path) -> None:
         assert f"passes the filters: --near {shown}." in result.stderr
     words = called("search", "red in Lisbon", "--for", "image")
     assert words.stderr == "" and words.stdout  # nothing was taken there, so it is a word
+
+
+def test_several_indexes_are_one_and_the_table_says_which(folder: Path) -> None:
+    other = folder.parent / "other"
+    write_picture(other / "crimson.png", "red", (9, 9))
+    assert called("index", other, "--model", "fake:colours").returncode == 0
+    both = ("--store", folder, "--store", other)
+    result = called("search", "red", *both, "--for", "image", "--expand", "-k", "3")
+    assert result.returncode == 0, result.stderr
+    rows = result.stdout.splitlines()
+    assert [row.rsplit("  in ", 1)[1] for row in rows if "crimson" in row] == [str(other)]
+    assert sum("reds/" in row for row in rows) == 2
+    names = {json.loads(line)["store"] for line in _json("again", "--for", "image")}
+    assert names == {str(own / ".cmsearch") for own in (folder, other)}
+    assert called("mark", "1", "--right").stderr == "1 hit marked right.\n"
+    told = called("info", *both, "--format", "json").stdout.splitlines()
+    assert [json.loads(line)["folder"] for line in told] == [str(folder), str(other)]
+
+
+def _json(*arguments: object) -> list[str]:
+    result = called(*arguments, "--format", "json")
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()

@@ -1,0 +1,229 @@
+"""Reading and encoding files on the machines of a Ray cluster, as on this one."""
+
+# Tested by tests/unit/indexer/test_cluster.py
+
+from __future__ import annotations
+
+import os
+from collections import Counter as Numbers
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from cmsearch.common.kinds import HEARD
+from cmsearch.common.processors import threads
+from cmsearch.errors import CmsearchError
+from cmsearch.media.readers import make_reader, may_be_table, names
+from cmsearch.models import adapters
+from cmsearch.models.encoders.adapted import Adapted
+from cmsearch.models.loading import load_encoder, on_top
+from cmsearch.models.spaces import model_name
+from cmsearch.protocols import Encoder
+from cmsearch.types import Space
+from indexer.pipeline import Counter, ordered_map
+from indexer.read import Loader
+from indexer.scan import Found
+from indexer.stages import Given, Row, batched, encoded, failed, loaded, units
+
+LOCAL = "local"
+EXTRA = "A cluster needs cmsearch[ray]: pip install 'cmsearch[ray]'."
+FILES = 4
+"""Batches of files that a worker gets at once."""
+AHEAD = 2
+"""Portions that wait for each worker, or are done and wait for their turn."""
+RETRIES = 3
+"""Times at most that a portion is tried again when the worker that had it has ended."""
+ENDED = "ended the process that read it, each time that it was tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a worker makes its loader and its encoder of: the folder as its machine sees it too."""
+
+    folder: Path
+    space: Space
+    adapter: bytes | None
+    device: str | None
+
+    @classmethod
+    def of(cls, folder: Path, encoder: Encoder, device: str | None) -> Recipe:
+        """What gives the same encoder elsewhere."""
+        own = adapters.pack(encoder.adapter) if isinstance(encoder, Adapted) else None
+        return cls(folder.resolve(), encoder.space, own, device)
+
+    def encoder(self) -> Encoder:
+        """The encoder; weights are fetched where they aren't on the machine."""
+        if self.adapter is not None:
+            adapter = adapters.unpack(self.adapter, "The adapter of the index")
+            return on_top(adapter, device=self.device, download=True)
+        name = model_name(self.space)
+        return load_encoder(name, device=self.device, space=self.space, download=True)
+
+
+class Worker:
+    """Reads, prepares and encodes files, on one device; an actor of Ray."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._encoder = recipe.encoder()
+        self._loader = Loader(recipe.folder, self._encoder, ())
+
+    def pid(self) -> int:
+        """The number of its process."""
+        return os.getpid()
+
+    def rows(self, files: Sequence[Given]) -> list[Row]:
+        """What is to be written of some files, in their order."""
+        size, ahead = self._encoder.capabilities.batch_size, self._encoder.capabilities.workers
+        uncounted = Counter(0, lambda *event: None)
+        with threads() as pool:
+            read = ordered_map(partial(loaded, self._loader), files, pool, ahead=4 * size)
+            batches = batched(units(read, uncounted), size)
+            found = ordered_map(partial(encoded, self._encoder), batches, pool, ahead=ahead)
+            return [row for rows in found for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster of Ray, and how many workers are to be in it: one a device, if nobody says."""
+
+    address: str
+    """`local` for one on this machine, which is ended afterwards, or `ray://HOST:PORT`."""
+    workers: int | None = None
+    kind: type = Worker
+    """What the workers are."""
+
+
+@contextmanager
+def working(
+    cluster: Cluster | None, folder: Path, encoder: Encoder, device: str | None
+) -> Iterator[Working]:
+    """The workers of a cluster, until all is done; without one there are none.
+
+    Raises `CmsearchError` where it can't be reached.
+    """
+    if cluster is None:
+        yield Working(None, ())
+        return
+    ray = _ray()
+    is_own = not ray.is_initialized()
+    if is_own:
+        _connect(ray, cluster.address, cluster.workers)
+    try:
+        yield Working(ray, _actors(ray, cluster, Recipe.of(folder, encoder, device)))
+    finally:
+        if is_own:
+            ray.shutdown()
+
+
+class Working:
+    """The workers of a cluster while they work."""
+
+    def __init__(self, ray: Any, actors: Sequence[Any]) -> None:
+        self._ray, self._actors = ray, actors
+
+    def parted(self, files: Sequence[Found]) -> tuple[list[Found], list[Found]]:
+        """The files that go to the workers, if there are any, and those that stay here.
+
+        What goes can be read by itself: it is about no other file, names none, and nothing is heard
+        in it.
+        """
+        if not self._actors:
+            return [], list(files)
+        stays = names(*HEARD)
+        readers = {kind: make_reader(kind) for kind in {file.kind for file in files}}
+
+        def goes(file: Found) -> bool:
+            is_alone = file.about is None and file.kind not in stays
+            return is_alone and not may_be_table(readers[file.kind], file.path)
+
+        return [own for own in files if goes(own)], [own for own in files if not goes(own)]
+
+    def rows(self, files: Iterable[Given], size: int, counter: Counter) -> Iterator[list[Row]]:
+        """What is to be written of files, in their order, portion by portion of `size` files; what
+        they turn out to hold is counted.
+
+        A portion whose worker ends is tried again by another process in its place; what ends each
+        of these is tried file by file, and left out at last, with the reason.
+        """
+        waiting: deque[tuple[int, tuple[Given, ...], Any]] = deque()
+        held: Numbers[int] = Numbers(dict.fromkeys(range(len(self._actors)), 0))
+        rest = iter(files)
+        while portion := tuple(islice(rest, size)):
+            place = min(held, key=held.__getitem__)
+            held[place] += 1
+            waiting.append((place, portion, self._actors[place].rows.remote(portion)))
+            if len(waiting) > AHEAD * len(self._actors):
+                yield self._done(held, counter, *waiting.popleft())
+        while waiting:
+            yield self._done(held, counter, *waiting.popleft())
+
+    def _done(
+        self,
+        held: Numbers[int],
+        counter: Counter,
+        place: int,
+        portion: tuple[Given, ...],
+        waited_for: Any,
+    ) -> list[Row]:
+        rows = self._got(place, portion, waited_for)
+        held[place] -= 1
+        counter.found(len(rows) - len(portion))
+        return rows
+
+    def _got(self, place: int, portion: tuple[Given, ...], waited_for: Any) -> list[Row]:
+        errors = self._ray.exceptions
+        try:
+            found: list[Row] = self._ray.get(waited_for)
+            return found
+        except errors.RayTaskError as error:
+            raise error.as_instanceof_cause() from error
+        except errors.RayError as error:
+            if not isinstance(error, errors.RayActorError | errors.WorkerCrashedError):
+                raise CmsearchError(f"The cluster can't go on: {_first_line(error)}.") from error
+        if len(portion) == 1:
+            return [failed(portion[0].file, ENDED)]
+        actor = self._actors[place]
+        each = [((own,), actor.rows.remote((own,))) for own in portion]
+        return [row for own, waited in each for row in self._got(place, own, waited)]
+
+
+def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # or it reports to its maker
+    try:
+        import ray
+    except ImportError as error:
+        raise CmsearchError(EXTRA) from error
+    return ray
+
+
+def _connect(ray: Any, address: str, workers: int | None) -> None:
+    quiet = {"include_dashboard": False, "log_to_driver": False, "configure_logging": False}
+    try:
+        if address == LOCAL:
+            ray.init(num_cpus=workers, **quiet)
+        else:
+            ray.init(address=address, log_to_driver=False, configure_logging=False)
+    except (ConnectionError, ValueError, OSError, RuntimeError, TimeoutError) as error:
+        raise CmsearchError(
+            f"The cluster at {address} can't be reached: {_first_line(error)}. Name `local`, or "
+            "`ray://HOST:PORT` of a cluster that runs."
+        ) from error
+
+
+def _actors(ray: Any, cluster: Cluster, recipe: Recipe) -> list[Any]:
+    """The workers, one for each graphics card of the cluster, or else for each machine."""
+    there = ray.cluster_resources()
+    cards = int(there.get("GPU", 0))
+    usual = cards or sum(1 for node in ray.nodes() if node.get("Alive", True))
+    device = {"num_gpus": 1} if cards else {"num_cpus": 1}
+    kind = ray.remote(**device, max_restarts=-1, max_task_retries=RETRIES)(cluster.kind)
+    return [kind.remote(recipe) for _ in range(cluster.workers or usual)]
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
