@@ -188,8 +188,9 @@ class Working:
         if len(portion) == 1:
             return [failed(portion[0].file, ENDED)]
         actor = self._actors[place]
-        each = [((own,), actor.rows.remote((own,))) for own in portion]
-        return [row for own, waited in each for row in self._got(place, own, waited)]
+        # One after the other: what waits for a worker that ends is tried once more as well.
+        each = (self._got(place, (own,), actor.rows.remote((own,))) for own in portion)
+        return [row for rows in each for row in rows]
 
 
 def _ray() -> Any:

@@ -93,7 +93,7 @@ class FederatedEngine:
         return all(own.fuses for own in self.engines)
 
     @overload
-    def search(
+    def search(  # type: ignore[overload-overlap]  # a str is a sequence of str; this one wins
         self,
         query: str | Query | Encoded | None = None,
         *,
@@ -288,7 +288,7 @@ def _checked(queries: list[ComposedQuery]) -> list[ComposedQuery]:
 
 
 @overload
-def open(
+def open(  # type: ignore[overload-overlap]  # as in `search`
     path: str | Path = ".",
     *,
     model: str | None = None,
