@@ -38,7 +38,9 @@ def mcp(places: Sequence[Path], device: str | None) -> None:
         from cmsearch.server.agents.tools import make_agents
     except ImportError as error:
         raise PluginError(MISSING) from error
+    from cmsearch.server.settings import Settings
     from cmsearch.server.stores import open_stores
+    from cmsearch.server.working import Work
     from cmsearch.store import store as stores
 
     wanted = list(places) or [Path()]
@@ -46,9 +48,11 @@ def mcp(places: Sequence[Path], device: str | None) -> None:
         stores.find(place)  # a folder without an index is told of now, not at the first call
     if sys.stdin.isatty():
         click.echo("Waiting for an agent at standard input; docs/agents.md says how.", err=True)
-    opening = Opening(lambda: open_stores(wanted, device))
+    opening, bounds = Opening(lambda: open_stores(wanted, device)), Settings()
+    work = Work(max(2, os.cpu_count() or 1), bounds.waiting, bounds.work_seconds)
     try:
         with suppress(KeyboardInterrupt):  # that is how it ends where no program started it
-            make_agents(opening, max(2, os.cpu_count() or 1)).run("stdio")
+            make_agents(opening, work).run("stdio")
     finally:
+        work.close()
         opening.close()

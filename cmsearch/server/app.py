@@ -91,7 +91,7 @@ def make_app(stores: Stores, settings: Settings) -> Any:
     app.get("/v1/stores", tags=["stores"], summary="The stores that are served")(_stores)
     app.get("/healthz", tags=["health"], summary="Whether the service runs")(_health)
     app.get("/readyz", tags=["health"], summary="Whether it can answer")(_ready)
-    agents = mount(app, stores, settings)
+    agents = mount(app, stores, work)
     app.state.metrics = metrics.Metrics(stores, work)
     describe(app)
     return metrics.Measuring(Guard(app, settings), app.state.metrics)

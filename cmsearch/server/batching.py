@@ -5,22 +5,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from threading import Condition
 from time import perf_counter
 
+from cmsearch.common import stopping
 from cmsearch.errors import CmsearchError
 from cmsearch.search.engine import Encoded
 from cmsearch.types import Query
 
-MOST = 32
+MOST = 16
+"""Queries of a batch at most: of more each takes hardly less, and the first waits for all."""
 Encode = Callable[[Sequence[Query]], Sequence[Encoded]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Coming:
+    """A query that will be asked for: what gives it, whether others can wait for it, and what it
+    becomes.
+    """
+
+    query: Callable[[], Query]
+    is_quick: bool = True
+    done: Future[Encoded] = field(default_factory=Future)
+
+
 class Batching:
-    """Encodes queries for threads: one that comes while others are encoded waits for these, and
-    then goes with all that have come meanwhile. Nobody waits for queries that may not come.
+    """Encodes queries for threads: the first that asks for its own has all encoded with it that are
+    coming, and those of other threads wait for these. Nobody waits for queries that may not come.
 
     `sizes` counts the encodings by how many queries each had; they took `seconds` together.
     """
@@ -30,16 +45,33 @@ class Batching:
         self._most = most
         self._changed = Condition()
         self._is_encoding = False
-        self._waiting: list[tuple[Query, Future[Encoded]]] = []
+        self._coming: dict[Coming, None] = {}
         self.sizes: Counter[int] = Counter()
         self.seconds = 0.0
 
+    @contextmanager
+    def coming(self, query: Callable[[], Query], *, is_quick: bool = True) -> Iterator[Coming]:
+        """Say of what a function gives that it will be asked for within, by `of`: so a request that
+        waits for its turn is encoded with those before it, if it `is_quick`, as texts are. The
+        function is called once, by any thread.
+        """
+        own = Coming(query, is_quick)
+        with self._changed:
+            self._coming[own] = None
+        try:
+            yield own
+        finally:
+            with self._changed:
+                self._coming.pop(own, None)
+
     def encoded(self, query: Query) -> Encoded:
         """The query as vectors. Raises what encoding it by itself raises."""
-        own: Future[Encoded] = Future()
-        with self._changed:
-            self._waiting.append((query, own))
-        while not own.done():
+        with self.coming(lambda: query) as own:
+            return self.of(own)
+
+    def of(self, own: Coming) -> Encoded:
+        """What is coming as vectors. Raises what giving and encoding it by itself raises."""
+        while not own.done.done():
             batch = self._next(own)
             if batch:
                 try:
@@ -48,35 +80,49 @@ class Batching:
                     with self._changed:
                         self._is_encoding = False
                         self._changed.notify_all()
-        return own.result()
+        return own.done.result()
 
-    def _next(self, own: Future[Encoded]) -> Sequence[tuple[Query, Future[Encoded]]]:
-        """What waits, once nobody else encodes; nothing where `own` was encoded meanwhile."""
+    def _next(self, own: Coming) -> Sequence[Coming]:
+        """What is coming, once nobody else encodes; nothing where `own` was encoded meanwhile."""
         with self._changed:
             # To wait for a lock would be to wait for the next batch, too, once the own is done.
-            self._changed.wait_for(lambda: own.done() or not self._is_encoding)
-            if own.done():
+            self._changed.wait_for(lambda: own.done.done() or not self._is_encoding)
+            if own.done.done():
                 return ()
             self._is_encoding = True
-            batch = self._waiting[: self._most]
-            del self._waiting[: self._most]
+            others = [one for one in self._coming if one.is_quick and one is not own]
+            batch = [own, *others[: self._most - 1 if own.is_quick else 0]]
+            for one in batch:
+                del self._coming[one]
             return batch
 
-    def _answer(self, batch: Sequence[tuple[Query, Future[Encoded]]]) -> None:
+    def _answer(self, batch: Sequence[Coming]) -> None:
+        queries = []
+        with stopping.stopped_by(lambda: None):  # what ends the one isn't to end the others
+            for one in batch:
+                try:
+                    queries.append((one, one.query()))
+                except BaseException as error:
+                    one.done.set_exception(error)
+            self._answer_queries(queries)
+
+    def _answer_queries(self, batch: Sequence[tuple[Coming, Query]]) -> None:
+        if not batch:
+            return
         try:
-            rows = self._measured([query for query, _ in batch])
+            rows = self._measured([query for _, query in batch])
         except CmsearchError as error:
             if len(batch) > 1:  # one of them is wrong; the others aren't to suffer
                 for one in batch:
-                    self._answer([one])
+                    self._answer_queries([one])
             else:
-                batch[0][1].set_exception(error)
+                batch[0][0].done.set_exception(error)
         except BaseException as error:
-            for _, own in batch:
-                own.set_exception(error)
+            for own, _ in batch:
+                own.done.set_exception(error)
         else:
-            for (_, own), row in zip(batch, rows, strict=True):
-                own.set_result(row)
+            for (own, _), row in zip(batch, rows, strict=True):
+                own.done.set_result(row)
 
     def _measured(self, queries: Sequence[Query]) -> Sequence[Encoded]:
         begun = perf_counter()

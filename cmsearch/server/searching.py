@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from time import perf_counter
 from typing import Annotated, Any
 
@@ -82,18 +83,20 @@ async def _first(request: Request, body: SearchBody, files: Files) -> Answer:
     own = context.of(request)
     served = own.stores.get(body.store)
     check_size(own, body.k)
+    meant = cache(lambda: understood(served, body, files))
+    is_quick = not (files or body.parts or body.without)
+    with served.batching.coming(lambda: meant().query, is_quick=is_quick) as coming:
 
-    def found(check: Check) -> Answer:
-        begun = perf_counter()
-        meant = understood(served, body, files)
-        encoded = served.batching.encoded(meant.query)
-        check()
-        ranking = ranking_of(body.ranking)
-        asked_for = PageRequest(encoded, body.target, meant.where, ranking, body.k, meant.applied)
-        # Written by the thread that found it: the one that answers everybody would take longer.
-        return Answer(told(served, own.pages.first(served.engine, asked_for), begun))
+        def found(check: Check) -> Answer:
+            begun = perf_counter()
+            encoded, (_, where, applied) = served.batching.of(coming), meant()
+            check()
+            ranking = ranking_of(body.ranking)
+            asked_for = PageRequest(encoded, body.target, where, ranking, body.k, applied)
+            # Written by the thread that found it: the one that answers everybody would take longer.
+            return Answer(told(served, own.pages.first(served.engine, asked_for), begun))
 
-    return await own.work.run(request, found)
+        return await own.work.run(request, found)
 
 
 async def _next(request: Request, cursor: str, store: str | None) -> Answer:

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from time import monotonic
-from typing import Any, TypeVar
-
-from fastapi import Request
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cmsearch.common import stopping
 from cmsearch.server.errors import BusyError, LateError, LeftError
+
+if TYPE_CHECKING:
+    from fastapi import Request
 
 T = TypeVar("T")
 
@@ -48,15 +49,27 @@ class Work:
         """What `work` gives. It is handed a function to call between its steps, which raises where
         the client has left or the time is over; the steps of a search do so, too.
 
+        Raises as `call` does.
+        """
+        left = Event()
+        watch = asyncio.ensure_future(_gone(request, left))
+        try:
+            return await self.call(work, left)
+        finally:
+            watch.cancel()
+
+    async def call(self, work: Callable[[Callable[[], None]], T], left: Event | None = None) -> T:
+        """The same for who sets `left` where nobody waits for it any more, or cancels this.
+
         Raises `BusyError` where too many wait, and `LateError` once the time is over: what can't
         be stopped then goes on, and counts as at work, but nobody waits for it.
         """
         if self._inside >= self.room:
             raise BusyError("Too much is asked at once. Ask again in a second.")
-        left, end = Event(), monotonic() + self._seconds
+        gone, end = left or Event(), monotonic() + self._seconds
 
         def check() -> None:
-            if left.is_set():
+            if gone.is_set():
                 raise LeftError("The client has left.")
             if monotonic() > end:
                 raise self._late()
@@ -69,11 +82,11 @@ class Work:
         self._inside += 1
         done = asyncio.get_running_loop().run_in_executor(self._pool, begun)
         done.add_done_callback(self._ended)
-        watch = asyncio.ensure_future(_gone(request, left))
         try:
             await asyncio.wait({done}, timeout=self._seconds)
-        finally:
-            watch.cancel()
+        except asyncio.CancelledError:
+            gone.set()
+            raise
         if not done.done():
             raise self._late()
         return done.result()

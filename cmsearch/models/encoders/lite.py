@@ -84,7 +84,8 @@ class LiteEncoder:
             vectors, tokens, features = self._sessions.run("image", np.stack(batch))
             return Encoding(vectors, tokens, np.ones(tokens.shape[:2], np.float32), features)
         rows, words = [text.ids for text in batch], [_weighed(text) for text in batch]
-        if role is Role.DOCUMENT:  # many batches are encoded at once as it is
+        # Many batches of documents are encoded at once as it is; and there may be nothing to share.
+        if role is Role.DOCUMENT or self._words.knows(words, _most(role)):
             return Encoding(self._sentences(rows), *self._words.of(words, _most(role)))
         # Somebody waits for a query. Threads that stayed would keep the process from its end.
         with ThreadPoolExecutor(1 + cpu_count(), thread_name_prefix="cmsearch-lite") as pool:

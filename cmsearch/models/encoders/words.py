@@ -59,6 +59,11 @@ class WordTokens(Generic[Word]):
                 tokens[row, column], weights[row, column] = vectors[word], weight
         return tokens, weights
 
+    def knows(self, texts: Sequence[Sequence[tuple[Word, float]]], most: int) -> bool:
+        """Whether `of` would encode no word."""
+        known = self._known
+        return all(word in known for words in texts for word, _ in heaviest(words, most))
+
     def _vectors(
         self, words: Sequence[Word], encode: Callable[[Sequence[Word]], FloatArray]
     ) -> dict[Word, FloatArray]:

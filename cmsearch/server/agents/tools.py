@@ -12,9 +12,10 @@ from cmsearch.server.agents.pictures import Seeing
 from cmsearch.server.agents.searching import Searching
 from cmsearch.server.agents.server import AgentServer, make_server
 from cmsearch.server.stores import Stores
+from cmsearch.server.working import Work
 
 
-def make_agents(opened: Callable[[], Stores], workers: int) -> AgentServer:
+def make_agents(opened: Callable[[], Stores], work: Work) -> AgentServer:
     """A server with all tools for the stores that `opened` gives."""
     searching = Searching(opened)
     seeing = Seeing(opened, searching)
@@ -30,5 +31,5 @@ def make_agents(opened: Callable[[], Stores], workers: int) -> AgentServer:
             "Say what a picture shows": judging.annotate,
             "Say what is indexed": overview.index_status,
         },
-        workers,
+        work,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -9,14 +10,21 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Annotated, Any
 
 import httpx
 import pytest
+from mcp.types import CallToolResult
 from PIL import ExifTags, Image
 
 import cmsearch
+from cmsearch.common import stopping
 from cmsearch.search.engine import Engine
+from cmsearch.server.agents.answers import answered
+from cmsearch.server.agents.results import Result
+from cmsearch.server.agents.server import make_server
+from cmsearch.server.working import Work
 from tests.agents import Agent, agent, over_stdio, picture
 from tests.builders import write_picture
 from tests.e2e.server.conftest import serving_within
@@ -402,11 +410,11 @@ import sys
 sys.modules["mcp"] = None  # as if it weren't installed
 from cmsearch.cli import run
 from cmsearch.server.agents import mounted
-from cmsearch.server.settings import Settings
 from cmsearch.server.stores import Stores
+from cmsearch.server.working import Work
 from fastapi import FastAPI
 app = FastAPI()
-mounted.mount(app, Stores({}), Settings())
+mounted.mount(app, Stores({}), Work(1, 1, 1))
 print([route.path for route in app.routes if route.path == "/mcp"])
 sys.argv = ["cmsearch", "mcp"]
 print(run())
@@ -415,6 +423,39 @@ print(run())
         out, err = process.communicate(timeout=60)
     assert out.split() == ["[]", "1"]
     assert "pip install 'cmsearch[mcp]'" in err
+
+
+def test_a_service_loads_the_sdk_when_an_agent_comes() -> None:
+    code = """
+from cmsearch.server.app import make_app
+from cmsearch.server.settings import Settings
+from cmsearch.server.stores import Stores
+make_app(Stores({}), Settings())
+print("mcp" in sys.modules)
+"""
+    with script(f"import sys\n{code}") as process:
+        out, err = process.communicate(timeout=60)
+    assert (out.strip(), err) == ("False", "")
+
+
+def test_a_call_that_takes_too_long_is_stopped_and_told() -> None:
+    stopped = Event()
+
+    def slow() -> Annotated[CallToolResult, Result]:
+        """Go on for ever."""
+        try:
+            while not stopped.wait(0.005):
+                stopping.check()
+        finally:
+            stopped.set()
+        return answered(Result())
+
+    work = Work(1, 0, 0.2)
+    answer = asyncio.run(make_server({"Slow": slow}, work).call_tool("slow", {}))
+    assert answer.is_error
+    assert "within 0.2 seconds" in answer.content[0].text
+    assert stopped.wait(30)
+    work.close()
 
 
 def test_settings_in_the_documentation_are_json_and_name_the_command() -> None:

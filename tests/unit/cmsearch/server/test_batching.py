@@ -3,13 +3,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from threading import Event
 from typing import Any
 
 import pytest
 
+from cmsearch.common import stopping
 from cmsearch.errors import QueryError
 from cmsearch.server.batching import Batching
+from cmsearch.server.errors import LateError
 from cmsearch.types import Query, QueryPart
 
 
@@ -32,7 +36,7 @@ def test_what_comes_while_others_are_encoded_is_one_batch() -> None:
         first = pool.submit(batching.encoded, asked("0"))
         assert begun.wait(10)
         others = [pool.submit(batching.encoded, asked(str(one))) for one in range(1, 9)]
-        while len(batching._waiting) < 8:
+        while len(batching._coming) < 8:
             pass
         go_on.set()
         assert [first.result(), *(one.result() for one in others)] == [*map(str, range(9))]
@@ -95,7 +99,7 @@ def test_who_is_done_waits_for_no_further_batch() -> None:
         assert begun.wait(30)
         for number in range(1, 4):  # in this order
             done.append(pool.submit(batching.encoded, asked(str(number))))
-            while len(batching._waiting) < number:
+            while len(batching._coming) < number:
                 pass
         go_on.set()
         try:
@@ -104,3 +108,54 @@ def test_who_is_done_waits_for_no_further_batch() -> None:
             last.set()
         assert done[3].result(20) == "3"
     assert sizes == [1, 2, 1]
+
+
+def test_what_waits_for_its_turn_is_encoded_with_the_first() -> None:
+    sizes: list[int] = []
+
+    def encode(queries: Sequence[Query]) -> Any:
+        sizes.append(len(queries))
+        return [query.parts[0].content for query in queries]
+
+    def wrong() -> Query:
+        raise QueryError("That can't be meant.")
+
+    batching = Batching(encode, most=3)
+    with ExitStack() as stack:
+        texts = [stack.enter_context(batching.coming(partial(asked, str(one)))) for one in range(4)]
+        slow = stack.enter_context(batching.coming(partial(asked, "slow"), is_quick=False))
+        bad = stack.enter_context(batching.coming(wrong))
+        assert [batching.of(one) for one in (texts[1], texts[0], texts[2])] == ["1", "0", "2"]
+        assert sizes == [3]  # in the order in which they came
+        assert batching.of(slow) == "slow"
+        assert sizes == [3, 1]
+        assert batching.of(texts[3]) == "3"
+        with pytest.raises(QueryError, match="can't be meant"):
+            batching.of(bad)
+        assert sizes == [3, 1, 1]
+
+
+def test_who_left_is_not_encoded() -> None:
+    def encode(queries: Sequence[Query]) -> Any:
+        return [query.parts[0].content for query in queries]
+
+    batching = Batching(encode)
+    with batching.coming(partial(asked, "first")) as first:
+        with batching.coming(partial(asked, "leaves")):
+            pass
+        assert batching.of(first) == "first"
+    assert batching.sizes == {1: 1}
+    assert not batching._coming
+
+
+def test_who_is_stopped_stops_no_other() -> None:
+    def stopped() -> None:
+        raise LateError("Too late.")
+
+    def checking() -> Query:
+        stopping.check()
+        return asked("a cat")
+
+    batching = Batching(lambda queries: [one.parts[0].content for one in queries])  # type: ignore[misc]
+    with batching.coming(checking) as own, stopping.stopped_by(stopped):
+        assert batching.of(own) == "a cat"

@@ -123,3 +123,24 @@ def test_work_stops_once_the_client_has_left(
     run(main())
     assert stopped.is_set()
     work.close()
+
+
+def test_work_stops_once_the_call_is_cancelled(
+    steps: Callable[[Check], None], begun: Event, stopped: Event
+) -> None:
+    work = Work(1, 1, 60)
+
+    async def main() -> None:
+        called = asyncio.ensure_future(work.call(steps))
+        waiting = asyncio.ensure_future(work.call(lambda _: 1 // 0))
+        await asyncio.to_thread(begun.wait, 30)
+        for one in (waiting, called):
+            one.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await one
+        assert await asyncio.to_thread(stopped.wait, 30)
+        while work.running or work.waiting:
+            await asyncio.sleep(0.005)
+
+    run(main())
+    work.close()

@@ -56,6 +56,13 @@ def test_the_heaviest_words_are_kept_in_their_order() -> None:
     assert weights.tolist() == [[3, 2], [3, 0], [0, 0]]
 
 
+def test_words_that_were_encoded_are_known() -> None:
+    tokens = WordTokens(Lengths(), 2)
+    tokens.of([[("a", 1.0), ("bbb", 3.0)]], 1)
+    assert tokens.knows([[("bbb", 1.0)], [("a", 1.0), ("bbb", 2.0)], []], 1)
+    assert not tokens.knows([[("bbb", 1.0)], [("a", 1.0)]], 1)
+
+
 def test_words_that_weigh_nothing_are_not_encoded() -> None:
     lengths = Lengths()
     tokens, weights = WordTokens(lengths, 2).of([[("a", 0.0)]], 10)
