@@ -15,7 +15,7 @@ from cmsearch.commands.bars import stage_bars
 from cmsearch.commands.options import format_option, store_option
 from cmsearch.common.text import printable
 from cmsearch.errors import StoreError
-from cmsearch.store.catalog import notes
+from cmsearch.store.catalog import marks, notes
 from cmsearch.store.store import Store, open_at
 from indexer.commands.index import print_skipped
 from indexer.commands.options import device_option
@@ -77,6 +77,7 @@ def doctor(
                 err=True,
             )
         _print_unread(opened)
+        _print_missing_marks(opened)
         if not (findings and mend):
             _print(findings, style)
             if findings:
@@ -112,6 +113,26 @@ def _print_unread(store: Store) -> None:
     if unread:
         click.echo("Not all notes of pictures could be read:", err=True)
         print_skipped(unread)
+
+
+def _print_missing_marks(store: Store) -> None:
+    """Say how many marks are of what isn't there any more, unless nothing can be asked: it may come
+    back, so that nothing is wrong.
+    """
+    try:
+        missing = sum(not one.items for one in marks.located(store.catalog))
+    except StoreError:
+        return  # it is one of the findings
+    if missing:
+        what = (
+            "1 mark is of something that isn't"
+            if missing == 1
+            else (f"{missing} marks are of things that aren't")
+        )
+        click.echo(
+            f"{what} in the index any more; `cmsearch marks --forget-missing` deletes such marks.",
+            err=True,
+        )
 
 
 def _print_recall(store: Store, style: str) -> None:

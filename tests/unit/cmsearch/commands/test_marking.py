@@ -48,6 +48,9 @@ def test_marks_are_listed_by_query_and_target(folder: Path) -> None:
     (folder / "blue.png").unlink()
     assert called("index", ".").returncode == 0
     assert "blue.png  (not in the index now)" in called("marks").stdout
+    examined = called("doctor", "--samples", 0)
+    assert "1 mark is of something that isn't in the index any more" in examined.stderr
+    assert examined.stdout == "Everything agrees.\n"
     assert called("marks", "--forget-missing").stderr == "1 marks were deleted.\n"
     assert {row[0] for row in told()} == {"red"}
 
