@@ -43,7 +43,8 @@ ARROWS: dict[str, set[str]] = {
 SEARCH = (
     {"query", "regions"}, {"own_models", "retrieve"}, {"rank"}, {"hybrid", "looking", "merge"},
     {"direction", "explain", "hits"}, {"shared_space"}, {"facets", "pipeline", "wire"},
-    {"listing", "marking", "suggest"}, {"engine"}, {"federated", "pages"},
+    {"asking", "listing", "marking", "suggest"}, {"browsing", "remembering"}, {"engine"},
+    {"federated", "pages"},
 )  # fmt: skip
 """Within `search` each may import what stands before it."""
 STRINGS = {("cmsearch.commands.table", "indexer.commands")}
