@@ -93,7 +93,7 @@ class Batching:
             others = [one for one in self._coming if one.is_quick and one is not own]
             batch = [own, *others[: self._most - 1 if own.is_quick else 0]]
             for one in batch:
-                del self._coming[one]
+                self._coming.pop(one, None)  # nobody may wait for the own any more
             return batch
 
     def _answer(self, batch: Sequence[Coming]) -> None:

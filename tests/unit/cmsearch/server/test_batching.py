@@ -148,6 +148,15 @@ def test_who_left_is_not_encoded() -> None:
     assert not batching._coming
 
 
+def test_who_is_late_keeps_nobody_waiting() -> None:
+    """Its thread may ask for it when the request has been given up."""
+    batching = Batching(lambda queries: [one.parts[0].content for one in queries])  # type: ignore[misc]
+    with batching.coming(partial(asked, "late")) as late:
+        pass
+    assert batching.of(late) == "late"
+    assert batching.encoded(asked("a cat")) == "a cat"
+
+
 def test_who_is_stopped_stops_no_other() -> None:
     def stopped() -> None:
         raise LateError("Too late.")
