@@ -22,6 +22,7 @@ from cmsearch.store import publication
 from cmsearch.store.catalog import files as indexed
 from cmsearch.store.generations import generation_of
 from cmsearch.store.index.plugins import checked_name
+from cmsearch.store.remote import as_place
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Generation, Modality, Progress, Skipped, Space
 from indexer.changes import Changes
@@ -72,7 +73,7 @@ class Indexer:
         cluster: Cluster | None = None,
     ) -> None:
         self.folder = Path(folder)
-        self.store = self.folder / DIRECTORY if store is None else Path(store)
+        self.store = self.folder / DIRECTORY if store is None else Path(as_place(store))
         self._model = model
         self._device = device
         self._speech = Speech(asr, device)

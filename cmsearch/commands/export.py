@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from cmsearch.commands.bars import stage_bars
-from cmsearch.commands.options import format_option, trust_option
+from cmsearch.commands.options import StorePath, format_option, trust_option
 from cmsearch.commands.places import unwritable
 from cmsearch.common.text import printable
 
@@ -18,7 +18,7 @@ MODALITIES = ("image", "text", "audio", "video", "sound")
 
 
 @click.command()
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("store", type=StorePath())
 @click.argument("to", type=click.Path(path_type=Path))
 @click.option(
     "--for",

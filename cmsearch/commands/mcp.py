@@ -12,14 +12,14 @@ from pathlib import Path
 
 import click
 
-from cmsearch.commands.options import trust_option
+from cmsearch.commands.options import StorePath, trust_option
 from cmsearch.errors import PluginError
 
 MISSING = "Agents need cmsearch[mcp]: pip install 'cmsearch[mcp]'."
 
 
 @click.command()
-@click.argument("places", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER|STORE ...]")
+@click.argument("places", nargs=-1, type=StorePath(), metavar="[FOLDER|STORE ...]")
 @click.option("--device", metavar="NAME", help="Where the model runs: cpu, cuda.")
 @trust_option
 def mcp(places: Sequence[Path], device: str | None) -> None:

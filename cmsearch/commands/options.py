@@ -43,13 +43,37 @@ def _note(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     ctx.meta[TRUST] = value
 
 
+class StorePath(click.Path):
+    """The place of an index: a folder, or the URL of a server of PostgreSQL."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Give a folder, which for a URL is one in the cache that stands for it."""
+        if isinstance(value, str) and value.startswith("postgres") and "://" in value:
+            from cmsearch.store.remote import place_of
+
+            return place_of(value)
+        return super().convert(value, param, ctx)
+
+
+STORE = "CMSEARCH_STORE"
+"""The variable that names the index where no option does."""
+
+
 def store_option(command: Command) -> Callable[..., Any]:
     """Give a command the options that say which index it is about, and whether it is trusted."""
     return click.option(
         "--store",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="The index; by default the one in this folder or the nearest above it.",
+        type=StorePath(),
+        envvar=STORE,
+        show_envvar=True,
+        metavar="DIR|URL",
+        help="The index, also postgresql+psycopg://USER@HOST/DATABASE; by default the one in this "
+        "folder or the nearest above it.",
     )(trust_option(command))
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cmsearch.commands.options import trust_option
+from cmsearch.commands.options import StorePath, trust_option
 from cmsearch.common.files import read_file
 from cmsearch.errors import CmsearchError, PluginError
 
@@ -36,7 +36,7 @@ _WAITING = 2048
 
 
 @click.command()
-@click.argument("places", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER|STORE ...]")
+@click.argument("places", nargs=-1, type=StorePath(), metavar="[FOLDER|STORE ...]")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=7433, show_default=True, help="0: a free one."

@@ -22,7 +22,7 @@ from cmsearch.search.query.understanding import Shown, Understood, understood
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.search.remembering import Remembering
 from cmsearch.search.shared_space import Request
-from cmsearch.store import filtering
+from cmsearch.store import filtering, remote
 from cmsearch.store import store as stores
 from cmsearch.store.catalog import files
 from cmsearch.types import Filter, Hit, Query
@@ -181,12 +181,13 @@ def open(
     ['text', 'image']
     >>> engine.close()
 
-    `model`, if given, has to be the one that the store was made with. With `trust` the store of
+    `path` may be the URL of a server of PostgreSQL. `model`, if given, has to be the one that the store was made with. With `trust` the store of
     another user is opened as one's own. Raises `StoreNotFoundError` and `StoreMismatchError`.
     """
     if not isinstance(model, str | None):
         raise QueryError(f"model is the name of one, not {type(model).__name__}.")
-    store = stores.open_at(checked_path(path, "The place of an index"), trusted=trust)
+    place = checked_path(remote.as_place(path), "The place of an index")
+    store = stores.open_at(place, trusted=trust)
     try:
         engine = Engine(store, device=device)
     except CmsearchError:

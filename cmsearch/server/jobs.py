@@ -27,6 +27,7 @@ from cmsearch.common.text import native, printable
 from cmsearch.errors import CmsearchError
 from cmsearch.server.errors import NotThereError
 from cmsearch.server.stores import Served
+from cmsearch.store import remote
 
 KEPT = 100
 """Jobs that are remembered after their end."""
@@ -73,6 +74,7 @@ class Job:
         self.store = served.name
         self.state = RUNNING
         self._line = _line(served, ocr)
+        self._environment = remote.environment(served.engine.store.path)
         self._ocr = ocr
         self._started = datetime.now(UTC)
         self._ended: datetime | None = None
@@ -178,7 +180,7 @@ class Job:
         """The exit code of the process, and its report; `words` gets what it says otherwise."""
         process = await asyncio.create_subprocess_exec(
             *self._line, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, limit=_LINE,
-            cwd=Path(__file__).parents[2], start_new_session=True,
+            cwd=Path(__file__).parents[2], start_new_session=True, env=self._environment,
         )  # fmt: skip
         self._process = process
         assert process.stdout is not None and process.stderr is not None

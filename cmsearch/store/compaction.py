@@ -89,7 +89,7 @@ def compact(store: Store, tell: Callable[[Progress], object] = lambda event: Non
         before, size = apart(store), _bytes(store)
         if before.is_any():
             _merge(store, tell)
-        if _FREE * health.free_bytes(store.catalog) > store.catalog.path.stat().st_size:
+        if _FREE * health.free_bytes(store.catalog) > store.catalog.stamp()[0]:
             try:
                 health.shrink(store.catalog)
             except StoreError as error:
@@ -115,4 +115,4 @@ def _merge(store: Store, tell: Callable[[Progress], object]) -> Manifest | None:
 
 
 def _bytes(store: Store) -> int:
-    return store.catalog.path.stat().st_size + manifests.derived_bytes(store.path)
+    return store.catalog.stamp()[0] + manifests.derived_bytes(store.path)

@@ -12,7 +12,7 @@ from cmsearch.common.arguments import checked_path
 from cmsearch.common.files import create_file, creating, folder_beside, give_name, open_file
 from cmsearch.common.text import storable
 from cmsearch.errors import StoreError
-from cmsearch.store import publication
+from cmsearch.store import publication, remote
 from cmsearch.store.catalog import files, moving
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import plugins, snapshot
@@ -81,6 +81,26 @@ def copy(store: Store, to: Path, tell: Tell = lambda event: None) -> Copied:
             "the command again."
         ) from error
     return Copied(to.resolve(), store.root.resolve(), copied, size)
+
+
+def copy_to_server(store: Store, to: Path, tell: Tell = lambda event: None) -> Copied:
+    """Copy one committed state of a store into the database that the folder `to` stands for, by one
+    transaction. Raises `StoreError` where something is in it.
+    """
+    catalog = Catalog(to / CATALOG, url=remote.url_at(to / CATALOG))
+    try:
+        if catalog.root() is not None or catalog.generations():
+            raise StoreError(
+                f"There is an index in {remote.name_of(to)} already. Name another database."
+            )
+        root = storable(str(store.root.resolve()))
+        moving.move(
+            store.catalog, catalog, root, lambda done, total: tell(Progress("copy", done, total))
+        )
+        count = sum(files.counts(catalog).values())
+        return Copied(to, store.root.resolve(), count, catalog.stamp()[0])
+    finally:
+        catalog.close()
 
 
 def _check(store: Store, to: Path) -> None:

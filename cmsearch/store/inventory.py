@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cmsearch.models.spaces import model_name
@@ -87,7 +86,7 @@ def take_inventory(store: Store) -> Inventory:
     if sounds is not None:
         vectors |= files.vectors(catalog, sounds[0])
     read, skipped = files.read(catalog)
-    status = catalog.path.stat()
+    size, changed = catalog.stamp()
     days = files.days(catalog) or (None, None)
     assets = whereabouts.table(store)
     return Inventory(
@@ -103,13 +102,13 @@ def take_inventory(store: Store) -> Inventory:
         recall=_recall(store, serving),
         sound=model_name(sounds[1]) if sounds else None,
         asr=catalog.transcriber(),
-        catalog_bytes=status.st_size,
+        catalog_bytes=size,
         derived_bytes=manifests.derived_bytes(store.path),
         first_day=days[0],
         last_day=days[1],
         years=whereabouts.years(assets) if assets else {},
         countries=whereabouts.countries(assets) if assets else {},
-        changed=datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds"),
+        changed=changed.isoformat(timespec="seconds"),
         notes=notes.counts(catalog),
         keywords=frequent(catalog, (KEYWORD, LEVEL), MOST_VALUES),
         people=frequent(catalog, (PERSON,), MOST_VALUES),

@@ -166,13 +166,19 @@ def write(
     changes = asset_rows.last_change(catalog)
     assets = tables.assets(catalog, place, None if whole else former)
     serial, token = manifests.next_snapshot(place), uuid4().hex
+    is_shared = catalog.url is not None and not whole
     is_served = is_address(index_name(catalog))
     index = ExactIndex(space.dim) if is_served else make_index(catalog, space.dim)
     with catalog.writing() as writer:
-        writer.put_snapshots([*tokens, token])
+        if is_shared:
+            writer.add_snapshot(token)
+        else:
+            writer.put_snapshots([*tokens, token])
     known, judged = _background(catalog, served, former, here, last)
     head = Manifest(serial, token, last, index_name(catalog), known, [], judged, changes=changes)
     manifest = snapshot.publish(place, head, content, index, assets)
+    if is_shared:  # other machines have files of their own, which what is gone may still be in
+        return manifest
     gone = embeddings.tombstones(catalog, before=serial - 1)
     with catalog.writing() as writer:
         writer.forget_tombstones(gone[~segments.are_in(place, manifest, gone)].tolist())

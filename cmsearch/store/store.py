@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,16 +14,18 @@ from cmsearch.errors import (
     StoreMismatchError,
     StoreReadOnlyError,
 )
-from cmsearch.store import locating, making, publication, trust
+from cmsearch.store import locating, making, publication, remote, trust
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.lock import lock
 from cmsearch.store.view import View, Views
 from cmsearch.types import Space
 
+log = logging.getLogger("cmsearch")
 DIRECTORY = locating.DIRECTORY
 CATALOG = locating.CATALOG
 find = locating.find
+_PUBLISHING = 600.0  # seconds that another process of this machine may take for the same files
 
 
 class Store:
@@ -50,12 +53,15 @@ class Store:
             making.make(path, root)
         self.strange = trust.admit(path / CATALOG, trusted=trusted, is_found=is_found)
         self.read_only = self.strange is not None or not os.access(path, os.W_OK)
-        # It makes none: another process may be about to put the whole one in this place.
-        self.catalog = Catalog(path / CATALOG, read_only=self.read_only, make=False)
+        url = remote.url_at(path / CATALOG)
+        # It makes no file: another process may be about to put the whole one in this place.
+        make = url is not None and root is not None
+        self.catalog = Catalog(path / CATALOG, read_only=self.read_only, make=make, url=url)
         self._place = path.resolve()  # the process may go to another folder
         self.is_beside = self._place.name == DIRECTORY
-        self.root = self._place.parent if self.is_beside else self._recorded_root()
+        self.root = self._place.parent if self.is_beside else self._recorded_root(root)
         self._views = Views(self.catalog, self._place, path)
+        self._is_fetched = not self.is_remote
 
     @property
     def space(self) -> Space | None:
@@ -68,7 +74,13 @@ class Store:
         """Whether the files that it is of are read for its sake: they lie around it, or the user
         trusts it. Any other may come from somebody else, and name any folder as its own.
         """
-        return self.is_beside or self._trusted or trust.is_trusted(self._place)
+        is_named = self.is_remote and remote.own_root() is not None
+        return self.is_beside or is_named or self._trusted or trust.is_trusted(self._place)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether its catalog is on a server."""
+        return self.catalog.url is not None
 
     def close(self) -> None:
         """Release the files."""
@@ -114,10 +126,14 @@ class Store:
     def locked(self) -> Iterator[None]:
         """Be the only writer; raises `StoreLockedError` where another process is.
 
-        The operating system frees the lock of a process that has died.
+        The operating system frees the lock of a process that has died. On a server writers come in
+        turn, each transaction by itself.
         """
         if self.read_only:
             raise StoreReadOnlyError(self.path, self.strange)
+        if self.is_remote:
+            yield
+            return
         with lock(self._place, timeout=0):
             yield
 
@@ -126,6 +142,8 @@ class Store:
 
         Raises `StoreError` where nothing is indexed.
         """
+        if not self._is_fetched:
+            self._fetch()
         return self._views.view()
 
     @contextmanager
@@ -134,6 +152,8 @@ class Store:
 
         Others may read and write meanwhile. Raises `StoreError` where nothing is indexed.
         """
+        if not self._is_fetched:
+            self._fetch()
         with self._views.reading() as view:
             yield view
 
@@ -148,7 +168,22 @@ class Store:
 
     def publish(self) -> None:
         """Lay the catalog's vectors out in files, unless few rows changed since the last time."""
-        publication.publish(self.catalog, self._place)
+        if not self.is_remote:
+            publication.publish(self.catalog, self._place)
+            return
+        with lock(self._place, timeout=_PUBLISHING), self.catalog.reading():
+            publication.publish(self.catalog, self._place)
+
+    def _fetch(self) -> None:
+        """Lay the vectors of a server out in files, where this machine has none of them yet."""
+        self._is_fetched = True
+        served = self.catalog.space()
+        if served is None or self.published(served[0]) is not None:
+            return
+        try:
+            self.publish()
+        except StoreReadOnlyError as error:
+            log.warning("The vectors are read from the server at each start: %s", error)
 
     def disown_files(self) -> None:
         """Let the derived files count as those of another catalog, so that they are made anew."""
@@ -156,8 +191,14 @@ class Store:
             writer.put_snapshots([])
             writer.put_served_vectors(self.catalog.served_vectors()[:1])
 
-    def _recorded_root(self) -> Path:
+    def _recorded_root(self, new: Path | None) -> Path:
+        if self.is_remote and (own := remote.own_root()) is not None:
+            return own
         root = self.catalog.root()
+        if root is None and new is not None and self.is_remote:
+            root = storable(str(new.resolve()))
+            with self.catalog.writing() as writer:
+                writer.put_root(root)
         if root is None:
             raise StoreError(f"The store {self.path} doesn't say which folder it is of.")
         return Path(native(root))

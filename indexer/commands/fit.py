@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 @folder_argument
 @click.option(
     "--store",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
+    type=StorePath(),
+    envvar=STORE,
+    show_envvar=True,
+    metavar="DIR|URL",
     help="The index; by default that of FOLDER or the nearest above it.",
 )
 @trust_option

@@ -14,6 +14,7 @@ import click
 from cmsearch.commands.options import format_option
 from cmsearch.common.text import printable
 from cmsearch.models.names import at_dim
+from cmsearch.store.remote import name_of
 from cmsearch.types import Skipped
 from indexer.cluster import Cluster
 from indexer.commands.options import (
@@ -150,7 +151,7 @@ def print_report(report: Report) -> None:
     )
     click.echo(f"files: {counted(report, names) or 'none'}")
     print_unread(report.unread)
-    click.echo(f"index: {items or 'empty'}, with {report.model}, in {printable(str(report.store))}")
+    click.echo(f"index: {items or 'empty'}, with {report.model}, in {printable(name_of(report.store))}")
     print_rates(report)
     if report.waiting:
         click.echo(

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from cmsearch.commands.options import trust_option
+from cmsearch.commands.options import STORE, StorePath, trust_option
 from cmsearch.common.text import json_line, printable
 from cmsearch.models.ocr.choices import CHOICES, USUAL
 from cmsearch.types import Progress
@@ -89,9 +89,12 @@ def place_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say where its index is, and whether it is trusted."""
     return click.option(
         "--store",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Where to keep the index; by default in FOLDER/.cmsearch.",
+        type=StorePath(),
+        envvar=STORE,
+        show_envvar=True,
+        metavar="DIR|URL",
+        help="Where to keep the index, also postgresql+psycopg://USER@HOST/DATABASE; by default in "
+        "FOLDER/.cmsearch.",
     )(trust_option(command))
 
 

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,15 @@ class Catalog:
         new_file(path, 0o600).close()
         with self._translated(), self._engine.connect() as connection:
             sqlite_copy.copy(connection, path, tell)
+
+    def stamp(self) -> tuple[int, datetime]:
+        """Its bytes, and the time of its last change."""
+        if self.url is None:
+            about = self.path.stat()
+            return about.st_size, datetime.fromtimestamp(about.st_mtime, UTC)
+        with self.connected() as connection:
+            found: tuple[int, datetime] = self._database.stamp(connection)
+            return found
 
     def root(self) -> str | None:
         """The folder that is indexed, as text that JSON can hold."""

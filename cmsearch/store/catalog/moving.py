@@ -31,11 +31,18 @@ def copy(catalog: Catalog, path: Path, tell: Tell = lambda done, total: None) ->
         return
     new_file(path, 0o600).close()
     with closing(Catalog(path)) as made:
-        move(catalog, made, tell)
+        move(catalog, made, tell=tell)
 
 
-def move(source: Catalog, target: Catalog, tell: Tell = lambda done, total: None) -> None:
+def move(
+    source: Catalog,
+    target: Catalog,
+    root: str | None = None,
+    tell: Tell = lambda done, total: None,
+) -> None:
     """Write the newest state of a catalog into one that has nothing yet, in one transaction.
+
+    It is of the folder `root`, if that is given.
 
     Says with `tell` how many rows are written, of how many.
     """
@@ -49,6 +56,8 @@ def move(source: Catalog, target: Catalog, tell: Tell = lambda done, total: None
                 tell(done, total)
         last = databases.own(reading).last_id(reading, schema.embeddings)
         writer.settle_numbers(last)
+        if root is not None:
+            writer.put_root(root)
 
 
 def _count(connection: sa.Connection, table: sa.Table) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,7 +38,7 @@ _MOMENT = sa.text(f"SELECT moment FROM {STATE}")
 _TURN = sa.text(
     "SELECT pg_advisory_xact_lock(hashtextextended('cmsearch ' || current_schema(), 0))"
 )
-_COMMITTED = sa.text(f"UPDATE {STATE} SET moment = moment + 1")
+_COMMITTED = sa.text(f"UPDATE {STATE} SET moment = moment + 1, changed = now()")
 _ITEMS = sa.text(
     "SELECT items.asset, items.digest, items.id FROM each_number(:assets) AS one"
     " JOIN each_text(:digests) AS other ON other.key = one.key"
@@ -58,7 +59,8 @@ _INVALID = sa.text(
 def shown(url: sa.URL) -> str:
     """A URL as it may be shown: without its password."""
     known = {name: value for name, value in url.query.items() if "password" not in name.lower()}
-    return url._replace(password=None, query=sa.util.immutabledict(known)).render_as_string()
+    query = sa.util.immutabledict(known)
+    return url._replace(password=None, query=query).render_as_string()
 
 
 def engine(url: sa.URL, *, read_only: bool, make: bool) -> sa.Engine:
@@ -169,7 +171,7 @@ def _make(connection: sa.Connection, url: sa.URL) -> None:
     schema.meta.create_all(connection, checkfirst=False)
     for statement in postgres_schema.AFTER:
         connection.exec_driver_sql(statement)
-    connection.exec_driver_sql(f"INSERT INTO {STATE} VALUES (1, {VERSION}, 1, 0, 0)")
+    connection.exec_driver_sql(f"INSERT INTO {STATE} VALUES (1, {VERSION}, 1, now(), 0, 0)")
 
 
 def pinned(
@@ -220,11 +222,13 @@ def free_bytes(connection: sa.Connection) -> int:
     return 0
 
 
-def size(connection: sa.Connection) -> int:
-    """The bytes of the tables with their indexes."""
+def stamp(connection: sa.Connection) -> tuple[int, datetime]:
+    """The bytes of the tables with their indexes, and the time of the last change."""
     names = ", ".join(f"'{name}'" for name in (*schema.meta.tables, "words", STATE))
     query = f"SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(ARRAY[{names}]) name"
-    return int(connection.exec_driver_sql(query).scalar() or 0)
+    size = int(connection.exec_driver_sql(query).scalar() or 0)
+    changed = connection.execute(sa.text(f"SELECT changed FROM {STATE}")).scalar_one()
+    return size, changed.astimezone(UTC)
 
 
 def last_id(connection: sa.Connection, table: sa.Table) -> int:

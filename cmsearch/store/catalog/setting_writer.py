@@ -33,6 +33,13 @@ class SettingWriter:
         """Keep the tokens of the last publications, whose files count as the catalog's own."""
         self._set(settings.SNAPSHOTS, json.dumps(list(tokens)))
 
+    def add_snapshot(self, token: str) -> None:
+        """Keep the token of a publication beside those of other machines."""
+        kept = schema.settings.c
+        query = sa.select(kept.value).where(kept.name == settings.SNAPSHOTS)
+        known = json.loads(self._connection.execute(query).scalar() or "[]")
+        self.put_snapshots([*known[1 - settings.MOST_SNAPSHOTS :], token])
+
     def put_index(self, name: str) -> None:
         """Keep the name of the index that searches the vectors."""
         self._set(settings.INDEX, name)

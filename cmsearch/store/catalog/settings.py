@@ -8,6 +8,8 @@ ROOT = "root"
 """The folder that is indexed."""
 SNAPSHOTS = "snapshots"
 """The tokens of the last publications, as a list in JSON."""
+MOST_SNAPSHOTS = 64
+"""Tokens that are kept of a catalog whose files several machines have."""
 TRANSCRIBER = "transcriber"
 """The name of what wrote speech down, or `none`."""
 INDEX = "vectors"
