@@ -31,6 +31,11 @@ def server() -> Any:
     return pgserver.get_server(place / "data", cleanup_mode="delete")
 
 
+def socket_folder() -> str:
+    """The folder of the server's socket."""
+    return str(sa.make_url(server().get_uri(driver="psycopg")).query["host"])
+
+
 def run(statement: str) -> None:
     """Run a statement outside of any transaction."""
     import psycopg

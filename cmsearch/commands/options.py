@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, time
 from functools import wraps
 from pathlib import Path
@@ -49,15 +49,17 @@ class StorePath(click.Path):
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Give a folder, which for a URL is one in the cache that stands for it."""
         if isinstance(value, str) and value.startswith("postgres") and "://" in value:
             from cmsearch.store.remote import place_of
 
             return place_of(value)
         return super().convert(value, param, ctx)
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        """Give the one index that a variable names: colons are of its URL."""
+        return [rv]
 
 
 STORE = "CMSEARCH_STORE"
@@ -81,12 +83,14 @@ def stores_option(command: Command) -> Callable[..., Any]:
     """The same for a command that takes several indexes as one: `store` is a list of them then."""
     return click.option(
         "--store",
-        type=click.Path(path_type=Path),
+        type=StorePath(),
+        envvar=STORE,
+        show_envvar=True,
         multiple=True,
         callback=_one_or_several,
-        metavar="DIR",
-        help="The index; by default the one in this folder or the nearest above it. Given again, "
-        "several are one.",
+        metavar="DIR|URL",
+        help="The index, also postgresql+psycopg://USER@HOST/DATABASE; by default the one in this "
+        "folder or the nearest above it. Given again, several are one.",
     )(trust_option(command))
 
 

@@ -181,8 +181,9 @@ def open(
     ['text', 'image']
     >>> engine.close()
 
-    `path` may be the URL of a server of PostgreSQL. `model`, if given, has to be the one that the store was made with. With `trust` the store of
-    another user is opened as one's own. Raises `StoreNotFoundError` and `StoreMismatchError`.
+    `path` may be the URL of a server of PostgreSQL. `model`, if given, has to be the one that the
+    store was made with. With `trust` the store of another user is opened as one's own. Raises
+    `StoreNotFoundError` and `StoreMismatchError`.
     """
     if not isinstance(model, str | None):
         raise QueryError(f"model is the name of one, not {type(model).__name__}.")

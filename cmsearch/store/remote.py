@@ -1,7 +1,8 @@
-"""Stores whose catalog is on a server: their URLs, and the folder in the cache that stands for each.
+"""Stores whose catalog is on a server: their URLs, and what stands for each in the cache.
 
-The folder has what is derived for this machine, and a file in place of a catalog with the URL but
-without its password. That of another place is refused: a store from elsewhere may name any server.
+A folder there has what is derived for this machine, and a file in place of a catalog with the URL
+but without its password. That of another place is refused: a store from elsewhere may name any
+server.
 """
 
 # Tested by tests/e2e/test_postgres.py

@@ -28,8 +28,8 @@ def copy(store: Path, to: Path, style: str) -> None:
 
     TO is a folder, which --store takes and which is of the same pictures; or if its name ends with
     .db, one file, which is to be put into a folder as catalog.db. Either may be on a server, as
-    postgresql+psycopg://USER@HOST/DATABASE; one that is copied to has nothing yet. Others may search and index
-    meanwhile: the copy is as the index was at one moment.
+    postgresql+psycopg://USER@HOST/DATABASE; one that is copied to has nothing yet. Others may
+    search and index meanwhile: the copy is as the index was at one moment.
 
     \b
     Example:

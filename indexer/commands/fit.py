@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cmsearch.commands.options import format_option, trust_option
+from cmsearch.commands.options import STORE, StorePath, format_option, trust_option
 from cmsearch.common.text import printable
 from cmsearch.learning.fit_adapter import Fit, Reranking, Wish
 from indexer.commands.options import device_option, folder_argument, progress

@@ -151,7 +151,9 @@ def print_report(report: Report) -> None:
     )
     click.echo(f"files: {counted(report, names) or 'none'}")
     print_unread(report.unread)
-    click.echo(f"index: {items or 'empty'}, with {report.model}, in {printable(name_of(report.store))}")
+    click.echo(
+        f"index: {items or 'empty'}, with {report.model}, in {printable(name_of(report.store))}"
+    )
     print_rates(report)
     if report.waiting:
         click.echo(

@@ -69,7 +69,7 @@ vectors_option = click.option(
     "--vectors",
     metavar="NAME",
     help="What the vectors are searched with: faiss, exact, an index that a package brings, or a "
-    "server as milvus://host:port/collection or qdrant://host:port/collection.",
+    "server as milvus://host:port/collection, and likewise qdrant:// and pgvector://.",
 )
 
 cluster_option = click.option(

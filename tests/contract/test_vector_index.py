@@ -19,6 +19,7 @@ from cmsearch.protocols import Numbers, VectorIndex
 from cmsearch.store.index.plugins import checked_address, empty_index, indexes
 from cmsearch.store.index.servers import connected
 from cmsearch.types import IdArray
+from tests import postgres
 from tests.milvus_servers import standalone
 from tests.oracle import Oracle, assert_exact, filled, ids, unit_vectors
 
@@ -33,6 +34,7 @@ every_server = pytest.mark.parametrize(
             for kind, one in LIBRARIES.items()
         ),
         pytest.param("milvus standalone", marks=pytest.mark.services),
+        pytest.param("pgvector", marks=pytest.mark.services),
     ],
     indirect=True,
 )
@@ -61,6 +63,10 @@ def name(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if kind == "milvus standalone":
         with standalone(place) as port:
             yield f"milvus://127.0.0.1:{port}/contract"
+    elif kind == "pgvector":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PGUSER", "postgres")
+            yield f"pgvector:{postgres.socket_folder()}"
     else:
         yield f"{kind}:{place}/own.db" if kind in LIBRARIES else kind
 

@@ -112,7 +112,7 @@ def subjects(
 def at(catalog: Catalog, paths: Iterable[str]) -> IdArray:
     """The ids of the assets at some paths."""
     query = sa.select(schema.assets.c.id)
-    query = query.where(schema.assets.c.path.in_(sa.select(valued(paths).c.value)))
+    query = query.where(schema.assets.c.path.in_(sa.select(valued(list(paths)).c.value)))
     return _ids(catalog, catalog.rows(query))
 
 

@@ -67,7 +67,7 @@ def _present(catalog: Catalog, space: int) -> Iterator[Any]:
 def last_embedding(catalog: Catalog) -> int:
     """The highest id that an embedding ever had."""
     with understood(catalog.path), catalog.connected() as connection:
-        return databases.own(connection).last_id(connection, schema.embeddings)
+        return int(databases.own(connection).last_id(connection, schema.embeddings))
 
 
 def tombstones(catalog: Catalog, since: int = 0, before: int | None = None) -> IdArray:

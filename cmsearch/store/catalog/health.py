@@ -20,7 +20,8 @@ from cmsearch.types import MAX_TOKENS, FloatArray
 def integrity(catalog: Catalog) -> list[str]:
     """What the database finds wrong with itself, at most 20 findings of a kind."""
     with catalog.connected() as connection:
-        return databases.own(connection).problems(connection)
+        found: list[str] = databases.own(connection).problems(connection)
+        return found
 
 
 def reindex(catalog: Catalog) -> None:
@@ -92,7 +93,7 @@ def words_agree(catalog: Catalog, tell: Callable[[int], object] = lambda items: 
     Says with `tell` how many items were looked at.
     """
     with catalog.reading(), catalog.connected() as connection:
-        return databases.words(connection).agree(connection, tell)
+        return bool(databases.words(connection).agree(connection, tell))
 
 
 def rebuild_words(catalog: Catalog) -> None:
@@ -110,4 +111,4 @@ def shrink(catalog: Catalog) -> None:
 def free_bytes(catalog: Catalog) -> int:
     """How many bytes of the catalog's file nothing is in."""
     with catalog.connected() as connection:
-        return databases.own(connection).free_bytes(connection)
+        return int(databases.own(connection).free_bytes(connection))

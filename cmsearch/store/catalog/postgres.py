@@ -123,7 +123,8 @@ def bring_up_to_date(
     found = _format(connection, url)  # another process may have been faster
     if found == 0:
         _make(connection, url)
-        adapt(connection.connection.driver_connection)  # it knew no vectors when it connected
+        driver: Any = connection.connection.driver_connection
+        adapt(driver)  # it knew no vectors when it connected
     for version in range(found or VERSION, VERSION):
         for statement in postgres_schema.MIGRATIONS[version]:
             connection.exec_driver_sql(statement)

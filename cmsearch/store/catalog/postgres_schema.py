@@ -34,7 +34,8 @@ AFTER = (
     "ALTER TABLE embeddings ALTER COLUMN vector SET STORAGE EXTERNAL,"
     " ALTER COLUMN tokens SET STORAGE EXTERNAL, ALTER COLUMN features SET STORAGE EXTERNAL",
     f"""CREATE TABLE {STATE} (id integer PRIMARY KEY CHECK (id = 1), format integer NOT NULL,
-    moment bigint NOT NULL, changed timestamptz NOT NULL, words_rows bigint NOT NULL, words_all bigint NOT NULL)""",
+    moment bigint NOT NULL, changed timestamptz NOT NULL,
+    words_rows bigint NOT NULL, words_all bigint NOT NULL)""",
     # The words are those that `terms` gives, so that nothing parses or stems them here.
     """CREATE TABLE words (rowid bigint PRIMARY KEY, text varchar COLLATE "C" NOT NULL,
     size integer GENERATED ALWAYS AS

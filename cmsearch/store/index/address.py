@@ -75,7 +75,8 @@ def _server(text: str, kind: str, encrypted: bool, rest: str) -> Address:
     if "@" in rest or "?" in rest or "#" in rest:
         raise QueryError(
             "An address of vectors has no user, password or parameters in it, since an index "
-            "remembers it: give the key in the environment, as MILVUS_TOKEN or QDRANT_API_KEY, "
+            "remembers it: give the key in the environment, as MILVUS_TOKEN, QDRANT_API_KEY or "
+            "PGPASSWORD, "
             f"and name the server as {kind}://host:port/collection."
         )
     place = _PLACE.fullmatch(rest)
@@ -91,6 +92,7 @@ def _server(text: str, kind: str, encrypted: bool, rest: str) -> Address:
 
 
 FORMS = (
-    "It is milvus://host:port/collection or qdrant://host:port/collection, with milvus+https or "
-    "qdrant+https where the server has TLS, or milvus:FILE.db or qdrant:FOLDER on this machine."
+    "It is milvus://host:port/collection, qdrant://host:port/collection or "
+    "pgvector://host:port/collection, with milvus+https or qdrant+https where the server has TLS, "
+    "or milvus:FILE.db, qdrant:FOLDER or pgvector:FOLDER-OF-A-SOCKET on this machine."
 )

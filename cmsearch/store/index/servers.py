@@ -18,6 +18,7 @@ servers = Registry(
     "cmsearch.vector_servers",
     {
         "milvus": "cmsearch.store.index.milvus:MilvusServer",
+        "pgvector": "cmsearch.store.index.pgvector:PgvectorServer",
         "qdrant": "cmsearch.store.index.qdrant:QdrantServer",
     },
 )
