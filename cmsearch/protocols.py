@@ -30,7 +30,7 @@ from cmsearch.types import (
 
 
 class Encoder(Protocol):
-    """Puts text and images, or text and sound, into one space.
+    """Puts text and images, or text and sound, or all of these and film, into one space.
 
     An encoder may be called from several threads.
     """
@@ -53,7 +53,7 @@ class Encoder(Protocol):
         """Bring a string (one piece of `split`) or an upright RGB picture into the model's form.
 
         Sound is samples `(n,)` from -1 to 1, mono, at the `rate` of its capabilities and no longer
-        than their `seconds`. It is called on a CPU thread.
+        than their `seconds`; film is a tuple of pictures. It is called on a CPU thread.
         """
         ...
 
@@ -68,6 +68,20 @@ class Banked(Protocol):
 
     def bank(self, modality: Modality) -> FloatArray:
         """The unit vectors `(m, dim)` of the bank; `(0, dim)` where it has none."""
+        ...
+
+
+@runtime_checkable
+class Joining(Protocol):
+    """An encoder whose model may take a picture and a text as one input."""
+
+    @property
+    def joins(self) -> bool:
+        """Whether it does."""
+        ...
+
+    def joined(self, picture: Any, text: str) -> FloatArray:
+        """Give the vector `(dim,)` of an upright RGB picture and a text that are asked together."""
         ...
 
 

@@ -82,7 +82,7 @@ class Worker:
         uncounted = Counter(0, lambda *event: None)
         with threads() as pool:
             read = ordered_map(partial(loaded, self._loader), files, pool, ahead=4 * size)
-            batches = batched(units(read, uncounted), size)
+            batches = batched(units(read, uncounted), self._encoder)
             found = ordered_map(partial(encoded, self._encoder), batches, pool, ahead=ahead)
             return [row for rows in found for row in rows]
 

@@ -56,7 +56,7 @@ def examine(
         return findings
     number, space = served
     sounds = store.catalog.sound_space()
-    damaged = _check_vectors(store, [served, *([sounds] if sounds else [])], tell)
+    damaged = _check_vectors(store, dict.fromkeys([served, sounds or served]), tell)
     findings += damaged
     findings += _check_items(store, number)
     findings += _check_files(store, number, space, tell)
@@ -138,7 +138,7 @@ def _check_paths(store: Store) -> Iterator[Finding]:
             yield Finding("paths", str(error))
 
 
-def _check_vectors(store: Store, spaces: Sequence[tuple[int, Space]], tell: Tell) -> list[Finding]:
+def _check_vectors(store: Store, spaces: Iterable[tuple[int, Space]], tell: Tell) -> list[Finding]:
     """Embeddings whose blobs have another length, or whose vector isn't a unit vector."""
     bad: list[int] = []
     for number, space in spaces:

@@ -10,20 +10,21 @@ import numpy as np
 
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
-from cmsearch.types import TOWER, Encoding, FloatArray, Modality, Role
-from indexer.prepare import PreparedItem
+from cmsearch.types import Encoding, FloatArray, Modality, Role
+from indexer.prepare import PreparedItem, tower
 
 
 def encode_items(encoder: Encoder, items: Sequence[PreparedItem]) -> Iterator[Encoding]:
     """An encoding for each item; a text longer than the model takes has a row for each piece, a
-    shot one for each of its pictures. A sound has its vector from the reading.
+    shot one for each of its pictures, unless the encoder takes film itself. A sound has its vector
+    from the reading.
     """
     if not items:
         return
     if items[0].part.modality is Modality.SOUND:
         yield from (Encoding(np.stack(item.inputs())) for item in items)
         return
-    modality = TOWER[items[0].part.modality]
+    modality = tower(encoder, items[0].part.modality)
     rows = [item.inputs() for item in items]
     flat = [row for own in rows for row in own]
     size = encoder.capabilities.batch_size

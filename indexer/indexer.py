@@ -52,11 +52,11 @@ class Indexer:
     `model` is a name as `cmsearch models` lists them; None or `auto` takes the store's own, or
     chooses one. `asr` names what writes speech down, as `--asr` does; None takes the store's own,
     or tiny.en; `sound` names a model of sound that isn't speech, as `--sound` does, and None takes
-    the store's own, or none; `vectors` names the index that the store is searched with from now on,
-    and None leaves it as it is; `ocr` says in which pictures text is read, as `--ocr` does:
-    `usual` takes what the store has, or auto if the extra is installed, as the command line does,
-    and None what the store has, or none; a `cluster` reads and encodes what can be read by itself.
-    Raises `StoreError`, `ModelError`, `QueryError`.
+    the store's own, or the model itself if it hears; `vectors` names the index that the store is
+    searched with from now on, None leaves it as it is; `ocr` says in which pictures text is read,
+    as `--ocr` does: `usual` takes what the store has, or auto with the extra, as the command line
+    does, None what the store has, or none; a `cluster` reads and encodes what can be read by
+    itself. Raises `StoreError`, `ModelError`, `QueryError`.
     """
 
     def __init__(
@@ -114,7 +114,8 @@ class Indexer:
             publication.choose_index(store.catalog, self._vectors)
             name = self._chosen(store.space)
             target = self._target(store, name, tell)
-            self._sounds.settle(store)
+            own = self._load(name, store, tell) if self._sounds.is_own else self._encoder
+            self._sounds.settle(store, own)
             seen = Seen(self.folder, scan, files, self._speech.outdated(store.catalog))
             found = compared(store, target, seen)
             self._speech.settle(store, scan.kinds)
@@ -218,7 +219,7 @@ class Indexer:
         """Load the models before there is a store, so that a mistake leaves none behind."""
         self._load(self._chosen(None), None, tell)
         self._speech.settle(None, kinds)
-        self._sounds.settle(None)
+        self._sounds.settle(None, self._encoder)
 
     def _chosen(self, space: Space | None, *, ask: bool = True) -> str:
         choice = choose(self._model, space, ask=ask)
@@ -257,7 +258,7 @@ class Indexer:
         counter = Counter(len(work), lambda *event: tell(Progress("index", *event)))
         speech, sounds = (
             self._speech.listener(store.catalog, work, counter.note),
-            self._sounds.listener(store.catalog, work, counter.note),
+            self._sounds.listener(store.catalog, work, counter.note, encoder),
         )
         loader = Loader(self.folder, encoder, subjects, speech, sounds)
         own = store.catalog.sound_space()
@@ -273,7 +274,7 @@ class Indexer:
                 sent, here = there.parted(some)
                 returned = there.rows(map(stages.given, sent), FILES * size, counter)
                 loaded = ordered_map(stages.read, here, pool, ahead=ahead)
-                batches = batched(units(loaded, counter), size)
+                batches = batched(units(loaded, counter), encoder)
                 encoded = ordered_map(stages.encode, batches, pool, ahead=workers)
                 rows = gathered(chain(returned, encoded))
                 for done, left_out in ordered_map(stages.write, rows, writing, ahead=1):

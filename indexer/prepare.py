@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from cmsearch.protocols import Encoder
-from cmsearch.types import Modality, Part
+from cmsearch.types import TOWER, Modality, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class PreparedItem:
     """An item that is to be encoded, and what its encoder takes of it.
 
     `part` is what was read, whose `content` is its text, or None: pictures are not kept. `inputs`
-    gives the pieces of a text, the picture or the pictures of a shot, as `Encoder.prepare` makes
-    them; of a sound, which is encoded while it is heard, its vector.
+    gives the pieces of a text, the picture, the pictures of a shot or the shot as one, as
+    `Encoder.prepare` makes them; of a sound, which is encoded while it is heard, its vector.
     """
 
     part: Part
@@ -39,12 +39,21 @@ def prepared(encoder: Encoder, part: Part, about: str | None, digest: str) -> Pr
         return PreparedItem(part, about, digest, partial(_of_text, encoder, content))
     kept = replace(part, content=None)
     if part.modality is Modality.VIDEO:
-        of_shot = partial(inputs, encoder, content, Modality.IMAGE)
+        is_whole = tower(encoder, part.modality) is Modality.VIDEO
+        contents = [content] if is_whole else content
+        of_shot = partial(inputs, encoder, contents, tower(encoder, part.modality))
         return PreparedItem(kept, about, digest, of_shot)
     rows = (
         [content] if part.modality is Modality.SOUND else inputs(encoder, [content], part.modality)
     )
     return PreparedItem(kept, about, digest, lambda: rows)
+
+
+def tower(encoder: Encoder, modality: Modality) -> Modality:
+    """As what an encoder takes items of a modality: a shot as film where it can, else by its
+    pictures.
+    """
+    return modality if modality in encoder.capabilities.modalities else TOWER[modality]
 
 
 def inputs(encoder: Encoder, contents: Iterable[Any], modality: Modality) -> list[Any]:

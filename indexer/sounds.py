@@ -14,6 +14,7 @@ from cmsearch.errors import MediaError, ModelError
 from cmsearch.media import audio
 from cmsearch.media.audio import listening
 from cmsearch.media.readers import names
+from cmsearch.models.encoders.adapted import Adapted
 from cmsearch.models.encodings import checked
 from cmsearch.models.loading import load_encoder
 from cmsearch.models.names import sound_name
@@ -29,6 +30,8 @@ from indexer.speech import is_heard
 
 NONE = "none"
 """In place of a model's name: sound that isn't speech is passed over."""
+OWN = "model"
+"""In place of a model's name: the index's own model hears."""
 SECONDS = 10.0
 """The length of a window, unless the model takes less."""
 LEAST = 1.0
@@ -42,58 +45,87 @@ HEARD_SHARE = 0.005
 class Sounds:
     """The model of the sounds of a folder, loaded when it is needed.
 
-    `asked` is a name as `--sound` takes it, or None for the one that the store has. Raises
-    `UnknownModelError` for a name that can't be one.
+    `asked` is a name as `--sound` takes it, or None for the one that the store has, or else the
+    index's own model where that takes sound. Raises `UnknownModelError` for a name that can't be
+    one.
     """
 
     def __init__(self, asked: str | None, device: str | None) -> None:
-        self._asked = asked if asked in (None, NONE) else sound_name(str(asked))
+        self._asked = asked if asked in (None, NONE, OWN) else sound_name(str(asked))
         self._device = device
         self._loaded: Encoder | None = None
 
-    def settle(self, store: Store | None) -> None:
-        """Let the store have the model that was asked for, if one was.
+    @property
+    def is_own(self) -> bool:
+        """Whether the index's own model is asked for by that."""
+        return self._asked == OWN
+
+    def settle(self, store: Store | None, own: Encoder | None = None) -> None:
+        """Let the store have the model that was asked for, or else its `own`, if that takes sound.
 
         With another model, or none, the sounds of the former one are deleted; recordings and films
         are read again by this run. Where there is no store yet, the model is only loaded, so that
         a mistake leaves none behind. Raises `ModelError`.
         """
-        if self._asked is None:
-            return
-        encoder = None if self._asked == NONE else self._load(self._asked)
+        if self._asked in (None, OWN):
+            encoder = self._hearing(store, own)
+            if encoder is None:
+                return
+        else:
+            encoder = None if self._asked == NONE else self._load(str(self._asked))
         if store is None:
             return
-        known = store.catalog.sound_space()
-        if (known and known[1]) == (encoder and encoder.space):
+        known, is_passed = store.catalog.sound_space(), store.catalog.passes_sound()
+        is_same = (known and known[1]) == (encoder and encoder.space)
+        if is_same and is_passed == (self._asked == NONE):
             return
         captions = None if encoder is None else background_captions.encoded(encoder)
         snapshot = store.snapshot()
         with store.catalog.writing() as writer:
             writer.drop_sounds(snapshot)
+            writer.pass_sound(is_passed=self._asked == NONE)
             if encoder is not None and captions is not None:
                 writer.put_sound_space(encoder.space, encoder.capabilities.runtime, captions)
                 writer.read_sounds()
+
+    def _hearing(self, store: Store | None, own: Encoder | None) -> Encoder | None:
+        """The index's own model, if it is to hear; None if it isn't, or isn't loaded.
+
+        It does where nothing else was ever asked for, and in place of a former one that did.
+        """
+        hears = own is not None and Modality.SOUND in own.capabilities.modalities
+        if self._asked == OWN and own is not None:
+            return _checked(own, model_name(own.space))
+        if store is None or not hears or isinstance(own, Adapted) or store.catalog.passes_sound():
+            return None
+        known = store.catalog.sound_space()
+        served = {one.space_id for one in store.catalog.generations()}
+        return own if known is None or known[0] in served else None
 
     def outdated(self, catalog: Catalog) -> frozenset[str]:
         """The kinds of files that `settle` lets be read again, before it is done, as far as names
         tell.
         """
         known = catalog.sound_space()
-        if self._asked in (None, NONE) or (known and model_name(known[1])) == self._asked:
+        if self._asked in (None, NONE, OWN) or (known and model_name(known[1])) == self._asked:
             return frozenset()
         return frozenset(names(*HEARD))
 
     def listener(
-        self, catalog: Catalog, files: Iterable[Found], note: Callable[[str], object]
+        self,
+        catalog: Catalog,
+        files: Iterable[Found],
+        note: Callable[[str], object],
+        own: Encoder | None = None,
     ) -> Callable[[Path, str], Iterable[Window]] | None:
         """What a `Loader` takes for what files sound like; None where that is passed over, or none
-        of them sounds. Raises `ModelError`.
+        of them sounds. It may be the index's `own` model. Raises `ModelError`.
         """
         found = catalog.sound_space()
         if found is None or not is_heard({file.kind for file in files}):
             return None
         space = found[1]
-        encoder = self._loaded
+        encoder = own if own is not None and own.space == space else self._loaded
         if encoder is None or encoder.space != space:
             name = model_name(space)
             encoder = load_encoder(name, device=self._device, space=space, download=True)
@@ -168,6 +200,6 @@ def _checked(encoder: Encoder, name: str) -> Encoder:
     if not {Modality.TEXT, Modality.SOUND} <= encoder.capabilities.modalities:
         raise ModelError(
             f"{name} takes no sound. Name a CLAP model, as --sound transformers:ORG/NAME or the "
-            "path of its folder."
+            "path of its folder; `model` is for an index whose own model hears."
         )
     return encoder

@@ -14,11 +14,11 @@ from cmsearch.store.catalog import files as indexed
 from cmsearch.store.catalog.rows import NewItem
 from cmsearch.store.catalog.writer import Writer
 from cmsearch.store.store import Store
-from cmsearch.types import TOWER, Asset, Encoding, Modality, Skipped
+from cmsearch.types import Asset, Encoding, Modality, Skipped
 from indexer import adopting
 from indexer.encode import encode_items
 from indexer.pipeline import Clock, Counter
-from indexer.prepare import PreparedItem
+from indexer.prepare import PreparedItem, tower
 from indexer.read import Loaded, Loader
 from indexer.scan import Found
 
@@ -40,7 +40,9 @@ class Unit:
 
 
 class Spaces(NamedTuple):
-    """The numbers of the spaces that items are encoded in: all but sounds, and these, if at all."""
+    """The numbers of the spaces that items are encoded in: all but sounds, and these, if at all,
+    which may be the same.
+    """
 
     own: int
     sounds: int | None = None
@@ -173,12 +175,13 @@ def units(files: Iterable[Loaded], counter: Counter) -> Iterator[Unit]:
             yield Unit(loaded, item, place == len(items) - 1)
 
 
-def batched(found: Iterable[Unit], size: int) -> Iterator[list[Unit]]:
-    """Units in batches of at most `size`, each for one tower, in order."""
+def batched(found: Iterable[Unit], encoder: Encoder) -> Iterator[list[Unit]]:
+    """Units in batches as large as an encoder likes, each for one tower of it, in order."""
+    size = encoder.capabilities.batch_size
     batch: list[Unit] = []
     modality: Modality | None = None
     for unit in found:
-        own = TOWER[unit.item.part.modality] if unit.item else modality
+        own = tower(encoder, unit.item.part.modality) if unit.item else modality
         if batch and (len(batch) >= size or (modality is not None and own is not modality)):
             yield batch
             batch = []

@@ -21,7 +21,8 @@ from cmsearch.commands.showing import SHOWN, Showing, check, show_options
     "images",
     metavar="FILE",
     multiple=True,
-    help="Search with this picture; - reads it from stdin. May be given again, and with TEXT.",
+    help="Search with this picture, or with a film or a recording where the model takes these; - "
+    "reads a picture from stdin. May be given again, and with TEXT.",
 )
 @click.option(
     "--not",

@@ -20,7 +20,7 @@ MOST = 1e6
 """The largest weight of a part."""
 MOST_NAMES = 100
 """Keywords, people or labels of a filter."""
-ASKED = (Modality.TEXT, Modality.IMAGE, Modality.SPEECH)
+ASKED = (Modality.TEXT, Modality.IMAGE, Modality.SPEECH, Modality.VIDEO, Modality.SOUND)
 
 _FILTER_TYPES: dict[str, Any] = {
     "path": str, "since": date, "until": date, "camera": str, "near": tuple, "has_caption": bool,
@@ -127,7 +127,9 @@ def _is_number(value: Any) -> bool:
 
 def _part(part: Any) -> QueryPart:
     if not isinstance(part, QueryPart) or part.modality not in ASKED:
-        raise QueryError(f"A query consists of texts, pictures and recordings, not of {part!r}.")
+        raise QueryError(
+            f"A query consists of texts, pictures, recordings and films, not of {part!r}."
+        )
     if not isinstance(part.weight, int | float) or not 0 < abs(part.weight) <= MOST:
         raise QueryError(f"A part's weight is a number other than 0, not {part.weight!r}.")
     return replace(part, modality=Modality(part.modality))

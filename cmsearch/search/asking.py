@@ -107,8 +107,10 @@ class Asking:
 
     @property
     def fuses(self) -> bool:
-        """Whether a picture and a text of a query are joined by a network, not by their sum."""
-        return bool(self._models.fuser(self.space).tensors)
+        """Whether a picture and a text of a query are joined by a network, or are one input of the
+        model, and not only summed.
+        """
+        return self._models.fuser(self.space).joins
 
     @property
     def reranks(self) -> frozenset[tuple[Modality, Modality]]:

@@ -266,8 +266,10 @@ def _learned(member: Member, wanted: Request) -> tuple[object, ...]:
 
 
 def _sounds_agree(member: Member, group: Sequence[Member]) -> bool:
+    """Whether sounds are in one space; that of the stores themselves, where their model hears."""
     spaces = {own.view.sounds.space for own in (member, *group) if own.view.sounds}
-    return len(spaces) <= 1
+    hearing = {own.view.space for own in (member, *group) if Modality.SOUND in own.view.indexes}
+    return len(spaces | hearing) <= 1
 
 
 def _encoded(encoder: Encoder, space: Space, content: tuple[Any, Any, Any]) -> _Asked:

@@ -179,6 +179,8 @@ def _part(part: QueryPart) -> _Part:
         from cmsearch.search.query.voice import understood as heard
 
         content = heard(content)
+    if part.modality in (Modality.SOUND, Modality.VIDEO):
+        raise QueryError("Hits are marked for texts and pictures, not for sounds or films.")
     if part.modality is not Modality.IMAGE:
         if not isinstance(content, str) or not content.split():
             raise QueryError("The text that is marked for is empty, or is no text.")

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from cmsearch.errors import CmsearchError, ModelError, QueryError, StoreError
 from cmsearch.models import adapters
+from cmsearch.models.encoders.adapted import Adapted
 from cmsearch.models.fusion_network import Tensors
 from cmsearch.models.loading import load_encoder, load_reranker, on_top
 from cmsearch.models.rerankers.learned import LearnedReranker, unpack
@@ -55,7 +56,11 @@ class Models:
             if self._without_sound == space and not is_needed:
                 return None
             try:
-                loaded = load_encoder(model_name(space), device=self._device, space=space)
+                base = self._encoder.base if isinstance(self._encoder, Adapted) else self._encoder
+                if base is not None and base.space == space:
+                    loaded = base
+                else:
+                    loaded = load_encoder(model_name(space), device=self._device, space=space)
             except CmsearchError as error:
                 if is_needed:
                     raise

@@ -172,8 +172,10 @@ class SharedSpace:
         return sum(len(own.view.indexes.get(modality, ())) for own in self._sources)
 
     def _as_sounds(self, queries: Sequence[ComposedQuery]) -> list[ComposedQuery | None]:
-        """Each query as it is asked of sounds; None where it isn't, or can't be."""
+        """Each query as sounds of another space are asked; None where it isn't, or can't be."""
         nobody = [None for _ in queries]
+        if self._size(Modality.SOUND):  # they are asked as all else is
+            return list(nobody)
         sounds = next((own.view.sounds for own in self._members if own.view.sounds), None)
         is_needed = self._request.target == Modality.SOUND
         if is_needed and not all(map(is_text, queries)):
@@ -220,7 +222,7 @@ class SharedSpace:
         if self._request.ranking.fusion == "sum" or not any(map(pair, queries)):
             return None
         fuser = self._models.fuser(self._space)
-        return fuser if fuser.tensors else None
+        return fuser if fuser.joins else None
 
     def _directions(
         self, queries: Sequence[QueryVector], modality: Modality

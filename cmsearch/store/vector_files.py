@@ -120,7 +120,7 @@ def _sources(store: Store, form: Form) -> Iterator[_Source]:
         order = [*_NAMES, *Modality]
         present = sorted(embeddings.modalities(catalog, served[0]), key=order.index)
         found += [(modality, served) for modality in present]
-    if sound:
+    if sound and sound != served:
         found.append((Modality.SOUND, sound))
     for modality, (number, space) in found:
         most = embeddings.count(catalog, number, modality)

@@ -64,8 +64,8 @@ class View:
     tables: Tables | None = None
     """What of the published rows is asked beside their vectors; None where nothing is published."""
     sounds: View | None = None
-    """A view of the sounds, if there are any, which have a space of their own: no vector of one is
-    compared with one of the other.
+    """A view of the sounds, if there are any that have a space of their own: no vector of one is
+    compared with one of the other. Sounds of the same space are in `indexes`.
     """
 
 
@@ -228,13 +228,15 @@ class Views:
         return background, basis
 
     def _sounds(self, version: int, news: _News, former: _Moment | None) -> tuple[View | None, int]:
-        """The sounds as they are now. They have no files beside the catalog: what is new is read
-        from there, and all of it when the store is opened.
+        """The sounds of another space as they are now. They have no files beside the catalog: what
+        is new is read from there, and all of it when the store is opened.
         """
         found = self._catalog.sound_space()
         if found is None:
             return None, 0
         number, space = found
+        if number == news.space:
+            return None, 0
         own = former.view.sounds if former else None
         if former is None or own is None or (own.space_id, own.space) != found:
             index = publication.make_index(self._catalog, space.dim)

@@ -61,7 +61,8 @@ TOWER: Mapping[Modality, Modality] = {
 }
 """The tower that encodes each modality: speech by its words, a shot by its pictures.
 
-Sound has a tower, and a space, of its own.
+Sound has a tower of its own, and a space, unless the model of an index takes sound. A model may
+take film too, and not only the pictures of a shot.
 """
 READ = tuple(one for one, tower in TOWER.items() if tower is Modality.TEXT)
 SEEN = tuple(one for one, tower in TOWER.items() if tower is Modality.IMAGE)
@@ -117,7 +118,7 @@ class Capabilities:
     """What an encoder can do and how it likes to be fed."""
 
     modalities: frozenset[Modality]
-    """The modalities that it encodes, of text, image and sound."""
+    """The modalities that it encodes, of text, image, sound and video."""
     image_size: int
     """Pixels of the square that an image is brought to; a decoder may shrink images to twice it."""
     rate: int = 0

@@ -45,7 +45,8 @@ asr_option = click.option(
 sound_option = click.option(
     "--sound",
     metavar="NAME",
-    help="What finds sound that isn't speech: transformers:ORG/NAME or /path of a CLAP; or none.",
+    help="What finds sound that isn't speech: transformers:ORG/NAME or /path of a CLAP; model, the "
+    "model of the index, which it is by itself if that hears; or none.",
 )
 
 ocr_option = click.option(

@@ -41,7 +41,7 @@ class Adapted:
     def encode(self, batch: Sequence[Any], modality: Modality, role: Role) -> Encoding:
         """Encode with the base, and map the vectors of pictures by the adapter."""
         found = self.base.encode(batch, modality, role)
-        if modality is not Modality.IMAGE:
+        if modality not in (Modality.IMAGE, Modality.VIDEO):
             return found
         read = len(self.adapter.weight)
         with_features = read > self.space.dim

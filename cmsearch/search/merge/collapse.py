@@ -42,10 +42,10 @@ class NearDuplicates:
         return items.hashes(self._catalog, [one.embedding for one in candidates])
 
     def vectors(self, view: View, candidates: Sequence[Candidate]) -> dict[int, FloatArray]:
-        """The vectors `(dim,)` by their embeddings; none of damaged ones, and of sounds, which are
-        of another space.
+        """The vectors `(dim,)` by their embeddings; none of damaged ones, and of sounds that are of
+        another space.
         """
-        own = (each.embedding for each in candidates if each.item.modality is not Modality.SOUND)
+        own = (each.embedding for each in candidates if each.item.modality in view.indexes)
         return items.vectors(self._catalog, own, view.space.dim)
 
     def film_ends(self, paths: Sequence[str]) -> dict[str, float]:
@@ -144,7 +144,7 @@ class Comparison:
         }
         for row, candidate in zip(rows, candidates, strict=True):
             vector = stored[candidate.store].get(candidate.embedding)
-            if vector is not None and candidate.item.modality is not Modality.SOUND:
+            if vector is not None:
                 row[self._columns[self._stores[candidate.store][1].space]] = vector
         return rows
 

@@ -197,11 +197,18 @@ def _width(cosines: LogOdds, added: LogOdds) -> float:
 
 def _weight(query: QueryVector, target: Modality) -> Weight:
     """What a cosine to items of a modality counts, by what the query is made of."""
-    tower = TOWER[target]
-    read, seen = (READ, SEEN) if tower is Modality.TEXT else (SEEN, ALIKE)
-    share = query.written
-    pairs = zip(read, seen, strict=True)
-    return Weight(*(share * one + (1 - share) * other for one, other in pairs))
+    looked_for = [(part, w) for part, w in zip(query.parts, query.weights, strict=True) if w > 0]
+    whole = sum(weight for _, weight in looked_for)
+    rows = [(weight / whole, _of_part(part.modality, target)) for part, weight in looked_for]
+    slope, middle = (sum(share * own[one] for share, own in rows) for one in (0, 1))
+    return Weight(slope, middle)
+
+
+def _of_part(asked: Modality, target: Modality) -> Weight:
+    """What a cosine of a query of one modality to items of another counts."""
+    if TOWER[asked] is not TOWER[target]:
+        return SEEN
+    return READ if TOWER[asked] is Modality.TEXT else ALIKE
 
 
 def _by_words(

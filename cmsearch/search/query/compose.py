@@ -60,7 +60,8 @@ def toward(
         return QueryVector(asked.parts[0].vector, asked.parts, (1.0,), (1.0,))
     scaled = scales(asked, background, target)
     fused, added = None, np.zeros_like(asked.parts[0].vector)
-    if join is not None and (places := pair(asked)) is not None:
+    places = None if join is None else pair(asked)
+    if join is not None and places and join.takes([asked.weights[place] for place in places]):
         fused, scaled, added = _joined(asked, scaled, places, join)
     total = added + _sum(scaled, asked.parts)
     norm = float(np.linalg.norm(total))

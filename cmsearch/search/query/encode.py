@@ -19,6 +19,7 @@ from cmsearch.common.kinds import PICTURES, FileKind
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
+from cmsearch.search.query.media import as_media, by_film, by_sound
 from cmsearch.types import (
     ComposedQuery,
     EncodedQuery,
@@ -58,11 +59,14 @@ def encode_queries(
     ((modality, content),) = pairs
     is_list = isinstance(content, Sequence) and not isinstance(content, str | bytes)
     asked = [_heard(_query(one, modality)) for one in (content if is_list else [content])]
+    asked = [as_media(encoder, one) for one in asked]
     parts = [part for one in asked for part in (*one.parts, *one.without)]
     contents = {kind: [one.content for one in parts if one.modality is kind] for kind in ASKED}
     encoded = {
         Modality.TEXT: iter(_encode_texts(encoder, contents[Modality.TEXT])),
         Modality.IMAGE: iter(_encode_pictures(encoder, contents[Modality.IMAGE])),
+        Modality.SOUND: (by_sound(encoder, one) for one in contents[Modality.SOUND]),
+        Modality.VIDEO: (by_film(encoder, one) for one in contents[Modality.VIDEO]),
     }
     return [
         ComposedQuery(
@@ -176,8 +180,9 @@ def _read(picture: Picture, size: int) -> tuple[PIL.Image.Image, str]:
     kind = kind_at(path)
     if kind is FileKind.FILM:
         raise MediaError(
-            f"{path} is a film, not a picture. Search with a picture, or with what a film "
-            "shows: `cmsearch more RANK` after a search that finds it."
+            f"{path} is a film, not a picture, and the model of this index takes no films. Search "
+            "with a picture, or with what a film shows: `cmsearch more RANK` after a search that "
+            "finds it."
         )
     if kind in PICTURES and not is_common(path):
         digest = _digest(path)

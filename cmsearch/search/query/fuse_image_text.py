@@ -10,7 +10,7 @@ import numpy as np
 
 from cmsearch.models.encodings import document_tokens
 from cmsearch.models.fusion_network import Fused, Fusions, Network, Parts, Tensors, parts, summed
-from cmsearch.protocols import Encoder
+from cmsearch.protocols import Encoder, Joining
 from cmsearch.store.catalog.blobs import pack_tokens, unpack_tokens
 from cmsearch.types import ComposedQuery, EncodedQuery, FloatArray, Modality
 
@@ -25,8 +25,19 @@ class ImageTextFuser:
         self.tensors = tensors
         self._encoder = encoder
 
+    @property
+    def joins(self) -> bool:
+        """Whether it does more than to add: by a network, or as one input of the model."""
+        return bool(self.tensors) or self._model() is not None
+
+    def takes(self, weights: Sequence[float]) -> bool:
+        """Whether it joins what has these weights: in one input each counts as it does."""
+        return bool(self.tensors) or len(set(weights)) == 1
+
     def __call__(self, both: Sequence[EncodedQuery], weights: Sequence[float]) -> Fused:
         """A picture and a text as one, with the positive `weights` that they have in a sum."""
+        if not self.tensors and (model := self._model()) is not None:
+            return _as_one(model, both, np.array(weights, np.float32) / sum(weights))
         image, text = map(self._parts, both)
         vectors, shares, added, by_image, by_text = self.fuse(image, text, weights)
         seen, read = (1 + int((side.weights > 0).sum()) for side in (image, text))
@@ -38,6 +49,11 @@ class ImageTextFuser:
             by_text[0, :read, :seen],
             bool(self.tensors),
         )
+
+    def _model(self) -> Joining | None:
+        """The model, if it takes a picture and a text as one input."""
+        encoder = self._encoder()
+        return encoder if isinstance(encoder, Joining) and encoder.joins else None
 
     def fuse(self, images: Parts, texts: Parts, weights: Sequence[float]) -> Fusions:
         """Pairs of pictures and texts of a store, with the same weights for all."""
@@ -60,6 +76,14 @@ class ImageTextFuser:
             if tokens is not None:
                 return tokens
         return np.zeros((0, len(part.vector)), np.float32), np.zeros(0, np.float32)
+
+
+def _as_one(model: Joining, both: Sequence[EncodedQuery], shares: FloatArray) -> Fused:
+    """A picture and a text as one input of a model, which says nothing of what attends to what."""
+    vector = model.joined(both[0].content, both[1].content)
+    beyond = vector - shares @ np.stack([one.vector for one in both])
+    whole = np.ones((1, 1), np.float32)
+    return Fused(vector, shares, float(np.linalg.norm(beyond)), whole, whole, is_trained=True)
 
 
 def pair(asked: ComposedQuery) -> tuple[int, int] | None:

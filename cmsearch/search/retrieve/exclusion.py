@@ -16,16 +16,16 @@ _FIRST = 64
 
 
 def excluded(store: Store, view: View, query: ComposedQuery) -> set[int]:
-    """The items that a query may not find: its own pictures, what it is to be without, and what it
-    leaves out. None of them speaks for another item either.
+    """The items that a query may not find: its own pictures, sounds and films, what it is to be
+    without, and what it leaves out. None of them speaks for another item either.
 
     What it is to be without is what is about one of `without`, and what shows or says the same
     picture. About it are items at least as near to it as the best hit of an ordinary query is (a
     relevance of 0.5), and those that have its words; without a background to judge by, only these.
     """
     about = set().union(*(_about(store, view, part) for part in query.without))
-    digests = {part.digest for part in query.parts if part.digest}
-    pictures = (items.pictures_with_digest(store.catalog, digest) for digest in digests)
+    digests = {(part.digest, part.modality) for part in query.parts if part.digest}
+    pictures = (items.with_digest(store.catalog, *own) for own in digests)
     return items.about_same(store.catalog, about).union(query.left_out, *pictures)
 
 

@@ -251,6 +251,10 @@ class Catalog:
         except (TypeError, ValueError) as error:
             raise StoreError(f"The catalog {self.path} describes its model wrongly.") from error
 
+    def passes_sound(self) -> bool:
+        """Whether sound is passed over, though the model of the index hears."""
+        return self._setting(settings.NO_SOUND) is not None
+
     def sound_space(self) -> tuple[int, Space] | None:
         """The space of the sounds, with its number; None where sound is passed over."""
         value = self._setting(settings.SOUND_SPACE)

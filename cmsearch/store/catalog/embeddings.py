@@ -37,13 +37,13 @@ def photo_count(catalog: Catalog, space: int) -> int:
 
 
 def modalities(catalog: Catalog, space: int, after: int = 0) -> list[Modality]:
-    """The modalities that a space has embeddings of, but for sound, whose space is its own.
+    """The modalities that a space has embeddings of; sounds may be in another one.
 
     With `after`, those of embeddings with an id above it.
     """
     values = _new(catalog, space, after) if after else _present(catalog, space)
     with understood(catalog.path):
-        return sorted(one for one in map(Modality, values) if one is not Modality.SOUND)
+        return sorted(map(Modality, values))
 
 
 def _new(catalog: Catalog, space: int, after: int) -> Iterator[Any]:

@@ -148,12 +148,12 @@ def pages_of(catalog: Catalog, space: int, paths: Iterable[str]) -> list[int]:
     return [int(row[1]) for row in rows]
 
 
-def pictures_with_digest(catalog: Catalog, digest: str) -> set[int]:
-    """The items that are pictures in files whose content has this digest."""
+def with_digest(catalog: Catalog, digest: str, modality: Modality) -> set[int]:
+    """The items of a modality in files whose content has this digest."""
     query = (
         sa.select(schema.items.c.id)
         .join(schema.assets, schema.items.c.asset == schema.assets.c.id)
-        .where(schema.assets.c.digest == digest, schema.items.c.modality == Modality.IMAGE)
+        .where(schema.assets.c.digest == digest, schema.items.c.modality == modality)
     )
     return {row[0] for row in catalog.rows(query)}
 

@@ -52,6 +52,13 @@ class SettingWriter:
         """Keep the name of what writes speech down, or `none`."""
         self._set(settings.TRANSCRIBER, name)
 
+    def pass_sound(self, *, is_passed: bool) -> None:
+        """Keep whether sound is passed over, though the model of the index hears."""
+        if is_passed:
+            self._set(settings.NO_SOUND, "1")
+        else:
+            self._forget(settings.NO_SOUND)
+
     def put_ocr(self, choice: str) -> None:
         """Keep which pictures text is read in: `auto`, `none` or `all`."""
         self._set(settings.OCR, choice)

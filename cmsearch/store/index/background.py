@@ -53,7 +53,7 @@ def background(content: Mapping[Modality, Rows], bank: Rows) -> Background:
         found[query] = {}
         for target, items in targets.items():
             own = unrelated(rows, items)
-            if query in (Modality.IMAGE, Modality.VIDEO):
+            if query in (Modality.IMAGE, Modality.SOUND, Modality.VIDEO):
                 own = _shrunk(own, len(rows.vectors), prior.get(TOWER[target]))
             if own is not None:
                 found[query][target] = own

@@ -186,8 +186,8 @@ def test_the_parser_gives_such_queries(engine: Engine) -> None:
         (query(("red", float("inf"))), "a number other than 0"),
         (query(("", 1)), "empty"),
         (query(("red", 1), ("red", -1)), "cancel"),
-        (Query((QueryPart("x", Modality.VIDEO),)), "texts, pictures and recordings"),
-        (Query(("red",)), "texts, pictures and recordings"),  # type: ignore[arg-type]
+        (Query((QueryPart("x", Modality.VIDEO),)), "takes no films"),
+        (Query(("red",)), "texts, pictures, recordings and films"),  # type: ignore[arg-type]
         (query(("red", 1), without=("",)), "empty"),
     ],
 )

@@ -18,18 +18,29 @@ import torch
 import transformers
 from PIL import Image
 
+import cmsearch
 from cmsearch.errors import (
+    MediaError,
     ModelError,
     ModelUnavailableError,
+    QueryError,
     StoreMismatchError,
     UnknownModelError,
 )
+from cmsearch.media.readers import make_reader
 from cmsearch.models.encoders.st import load
 from cmsearch.models.loading import load_encoder
 from cmsearch.models.names import at_dim, canonical_name
 from cmsearch.models.sentence_folders import with_dim
 from cmsearch.protocols import Encoder
-from cmsearch.types import FloatArray, Modality, Role
+from cmsearch.store.inventory import take_inventory
+from cmsearch.store.store import Store
+from cmsearch.types import FloatArray, Modality, Part, Query, QueryPart, Reading, Role
+from indexer import Indexer
+from indexer.doctor import examine
+from indexer.report import Report
+from indexer.sounds import heard
+from tests import sounds
 from tests.checkpoints import write_cross, write_gemma2
 from tests.commands import python
 from tests.conftest import checkpoint, shared
@@ -41,6 +52,7 @@ from tests.contract.test_encoder import (  # noqa: F401 - they are run here too
     test_threads_get_what_one_gets,
     test_vectors_are_unit_float32_rows_of_the_space,
 )
+from tests.films import film
 
 EVERYTHING = {Modality.TEXT, Modality.IMAGE, Modality.SOUND, Modality.VIDEO}
 RATE = 16_000
@@ -371,6 +383,129 @@ def test_sound_gives_what_transformers_gives(tiny_clap: Path) -> None:
     assert np.abs(own - unit(theirs)).max() < CLOSE
     with pytest.raises(ModelError, match="but no image"):
         encoder.prepare(pictures()[0], Modality.IMAGE)
+
+
+def run(media: Path, model: str, **options: Any) -> Report:
+    return Indexer(media, model=f"sentence-transformers:{model}", asr="none", **options).run()
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Path:
+    """A folder of all media, indexed by one model; and two recordings and films to ask with."""
+    place = tmp_path_factory.mktemp("st") / "media"
+    place.mkdir()
+    for number, picture in enumerate(pictures()):
+        picture.save(place / f"{number}.png")
+        (place / f"{number}.txt").write_text(f"a cat runs {number}\n")
+        shown = film((("red", "green", "blue")[number],), style="matroska")
+        (place / f"{number}.mkv").write_bytes(shown)
+        (place / f"{number}.wav").write_bytes(sounds.wav(sounds.noise(1 + number)))
+    run(place, str(folder))
+    return place
+
+
+def query_of(modality: Modality, place: Path) -> Query:
+    content = {
+        Modality.TEXT: "a cat",
+        Modality.IMAGE: place / "0.png",
+        Modality.SOUND: place / "0.wav",
+        Modality.VIDEO: place / "0.mkv",
+    }[modality]
+    return Query((QueryPart(content, modality),))
+
+
+@pytest.mark.parametrize("asked", sorted(EVERYTHING))
+def test_one_index_has_all_media_in_one_space(media: Path, asked: Modality) -> None:
+    with cmsearch.open(media) as engine:
+        view = engine.store.view()
+        assert view.sounds is None and set(view.indexes) == EVERYTHING
+        assert set(engine.modalities) == EVERYTHING
+        for target in EVERYTHING:
+            hits = engine.search(query_of(asked, media), target=target.value, k=9)
+            own = 0 if asked is Modality.TEXT or asked is not target else 1
+            assert len(hits) == 3 - own, (asked, target)
+            assert {hit.modality for hit in hits} == {target}
+        mixed = engine.search(query_of(asked, media), k=20)
+        assert len({hit.modality for hit in mixed}) >= 3
+        relevance = [hit.relevance for hit in mixed]
+        assert relevance == sorted(relevance, reverse=True)
+
+
+def test_stored_vectors_are_those_of_the_model(media: Path, encoder: Encoder) -> None:
+    with cmsearch.open(media) as engine:
+        assert engine.space == encoder.space
+        hits = engine.search("a cat", target="video", k=3) + engine.search(
+            "a cat", target="sound", k=3
+        )
+        text = encoded(encoder, Modality.TEXT, ["a cat"], Role.QUERY)[0]
+        reading = Reading(
+            encoder.capabilities.image_size,
+            sounds=lambda path: heard(path, encoder=encoder, note=lambda what: None),
+        )
+        for hit in hits:
+            reader = make_reader("video" if hit.path.suffix == ".mkv" else "audio")
+            (part,) = (
+                one
+                for one in reader.read(hit.path, reading)
+                if isinstance(one, Part) and one.modality is hit.modality
+            )
+            own = part.content
+            if hit.modality is Modality.VIDEO:
+                own = encoded(encoder, Modality.VIDEO, [own])[0]
+            assert hit.cosine == pytest.approx(float(own @ text), abs=2e-3)  # kept in 16 bits
+
+
+def test_pictures_recordings_and_films_are_asked_with_by_their_files(media: Path) -> None:
+    with cmsearch.open(media) as engine:
+        for name, target in (("1.wav", "sound"), ("1.mkv", "video")):
+            (hit, *_) = engine.search(image=media / name, target="image", k=1)
+            assert hit.modality is Modality.IMAGE
+            others = engine.search(image=media / name, target=target, k=9)
+            assert {hit.path.name for hit in others} == {f"{n}{name[1:]}" for n in (0, 2)}
+        (hit,) = engine.search(image=media / "1.png", target="sound", k=1)
+        assert hit.modality is Modality.SOUND
+        with pytest.raises(MediaError, match="can't be searched with"):
+            engine.search(Query((QueryPart(media / "1.png", Modality.SOUND),)))
+        with pytest.raises(QueryError, match="a path, not bytes"):
+            engine.search(Query((QueryPart(b"", Modality.SOUND),)))
+
+
+def test_sound_is_passed_over_when_told(media: Path, tmp_path: Path, folder: Path) -> None:
+    own = Path(shutil.copytree(media, tmp_path / "media"))
+    assert run(own, str(folder)).unchanged == 12
+    assert "sound" not in run(own, str(folder), sound="none").items
+    report = run(own, str(folder))  # it goes on so
+    assert (report.unchanged, report.items.get("sound")) == (12, None)
+    assert run(own, str(folder), sound="model").items["sound"] == 3
+    with Store(own / ".cmsearch") as store:
+        assert examine(store, samples=9) == []
+
+
+def test_a_shorter_model_takes_its_place_with_all_media(
+    media: Path, tmp_path: Path, folder: Path
+) -> None:
+    own = Path(shutil.copytree(media, tmp_path / "media"))
+    report = run(own, f"{folder}@8")
+    assert report.waiting == 0
+    with cmsearch.open(own) as engine:
+        assert engine.space.dim == 8
+        assert engine.sizes == dict.fromkeys(sorted(EVERYTHING, key=list(Modality).index), 3)
+        assert engine.store.view().sounds is None
+        assert take_inventory(engine.store).serving.dim == 8  # type: ignore[union-attr]
+
+
+def test_a_model_of_sound_stands_beside_one_of_pictures(
+    tmp_path: Path, tiny_clap: Path, fake_model: str
+) -> None:
+    (tmp_path / "a.wav").write_bytes(sounds.wav(sounds.noise(2)))
+    name = f"sentence-transformers:{tiny_clap}"
+    Indexer(tmp_path, model=fake_model, sound=name, asr="none").run()
+    with cmsearch.open(tmp_path) as engine:
+        (hit,) = engine.search("noise", target="sound")
+        assert hit.path.name == "a.wav"
+        assert take_inventory(engine.store).sound == name
+    with pytest.raises(ModelError, match="takes no pictures"):
+        Indexer(tmp_path, model=name, asr="none").run()
 
 
 def test_names_and_rows_cost_no_import() -> None:

@@ -201,8 +201,11 @@ def test_pictures_are_known_by_their_content(catalog: Catalog) -> None:
         text = writer.put_asset(asset("d.txt", digest="1"))
         writer.add_item(text, number, caption("a cat", AXES[1], "a.jpg"))
     found = {item.id: item.path for item in items.of_embeddings(catalog, range(1, 5)).values()}
-    assert {found[one] for one in items.pictures_with_digest(catalog, "1")} == {"a.jpg", "c.jpg"}
-    assert items.pictures_with_digest(catalog, "3") == set()
+    assert {found[one] for one in items.with_digest(catalog, "1", Modality.IMAGE)} == {
+        "a.jpg",
+        "c.jpg",
+    }
+    assert items.with_digest(catalog, "3", Modality.IMAGE) == set()
 
 
 def test_items_are_read_once_as_long_as_nothing_changes(catalog: Catalog) -> None:
