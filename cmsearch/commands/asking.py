@@ -62,7 +62,7 @@ _OPTIONS = (
         default="auto",
         show_default=True,
         help="A second look at the best: auto (what is measured to help), attention, learned or "
-        "learned:FILE, itm or itm:MODEL, none.",
+        "learned:FILE, itm or itm:MODEL, st:MODEL, none.",
     ),
     click.option(
         "--rerank-depth",

@@ -53,8 +53,9 @@ def load_encoder(
 
 
 def load_reranker(name: str, *, device: str | None = None, download: bool = False) -> Reranker:
-    """The reranker `itm` with its own model, or `itm:ORG/NAME` or `itm:PATH` with another one, or
-    `learned:FILE`, which `cmsearch fit --reranker --export FILE` wrote.
+    """The reranker `itm` with its own model, or `itm:ORG/NAME` or `itm:PATH` with another one,
+    `st:ORG/NAME` or `st:PATH` of a CrossEncoder, or `learned:FILE`, which `cmsearch fit --reranker
+    --export FILE` wrote.
 
     It runs on a `device` as torch names them or the best there is. Weights that aren't here are
     fetched only if `download` is true. Raises `ModelError`.

@@ -22,6 +22,7 @@ rerankers = Registry(
     {
         "itm": "cmsearch.models.rerankers.itm:load",
         "learned": "cmsearch.models.rerankers.learned:load",
+        "st": "cmsearch.models.rerankers.st:load",
     },
 )
 """Functions `load(model, *, device, download) -> Reranker`; for an empty `model` their own."""

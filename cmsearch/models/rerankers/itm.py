@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,17 +11,14 @@ from torch import Tensor
 
 from cmsearch.common import stopping
 from cmsearch.common.processors import threads
-from cmsearch.errors import MediaError, ModelError, QueryError, brief
-from cmsearch.media.readers import make_reader, names_by_suffix, parts
+from cmsearch.errors import ModelError, QueryError, brief
 from cmsearch.models.devices import best_device
 from cmsearch.models.hub import hub_name
 from cmsearch.models.rerankers.blip import Blip
-from cmsearch.protocols import Placed, Reader
-from cmsearch.types import Candidates, EncodedQuery, FloatArray, Item, Modality, Part, Reading
+from cmsearch.models.rerankers.pictures import Pictures
+from cmsearch.types import Candidates, EncodedQuery, FloatArray, Item, Modality
 
 DEFAULT_MODEL = "Salesforce/blip-itm-base-coco"
-
-log = logging.getLogger("cmsearch")
 
 
 def load(model: str, *, device: str | None = None, download: bool = False) -> ItmReranker:
@@ -48,7 +44,7 @@ class ItmReranker:
 
     def __init__(self, blip: Blip) -> None:
         self._blip = blip
-        self._readers = _readers_by_suffix()
+        self._pictures = Pictures(blip.image_size)
         started = time.perf_counter()
         blip.try_out()
         self._estimate = time.perf_counter() - started
@@ -128,29 +124,9 @@ class ItmReranker:
 
     def _read(self, item: Item, path: Path) -> Tensor | None:
         """The picture of an item, prepared; None if it can't be read."""
-        try:
-            reader = self._readers.get(path.suffix.lower())
-            if reader is None:
-                raise MediaError("no reader takes files of this kind")
-            if isinstance(reader, Placed) and item.locator:
-                size = 2 * self._blip.image_size
-                return self._blip.pixels(reader.picture(path, size, item.locator))
-            for part in parts(reader, path, Reading(self._blip.image_size)):
-                if isinstance(part, Part) and _is_of(part, item):
-                    return self._blip.pixels(part.content)
-            raise MediaError("the picture is no longer in the file")
-        except MediaError as error:
-            log.warning("%s is not reranked: %s.", path, error)
-            return None
+        picture = self._pictures.of(item, path)
+        return None if picture is None else self._blip.pixels(picture)
 
     def _note(self, direction: Modality, started: float, n: int) -> None:
         seconds = (time.perf_counter() - started) / n
         self._seconds[direction] = min(seconds, self._seconds.get(direction, seconds))
-
-
-def _is_of(part: Part, item: Item) -> bool:
-    return part.modality is item.modality and part.locator == item.locator
-
-
-def _readers_by_suffix() -> dict[str, Reader]:
-    return {suffix: make_reader(name) for suffix, name in names_by_suffix().items()}

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from cmsearch.search.rank.attention import of_tokens, query_tokens
 from cmsearch.search.rank.request import Column, Direction, StageRequest
-from cmsearch.search.rank.second_stage import is_learned
+from cmsearch.search.rank.second_stage import ALIKE, is_learned
 from cmsearch.search.rank.stages import StageSettings
 from cmsearch.types import Candidates, EncodedQuery, FloatArray
 
@@ -28,10 +28,12 @@ def model(request: StageRequest, candidates: Candidates) -> Column:
             return None
         if not direction.has_time(reranker.cost(len(candidates.items))):
             return None
-        if not is_learned(run.model):
-            return SHARE * reranker.score(part, candidates)
-        if (part.modality, candidates.items[0].modality) not in reranker.directions:
+        is_own = is_learned(run.model)
+        is_known = (part.modality, candidates.items[0].modality) in reranker.directions
+        if not is_known and (is_own or run.model.partition(":")[0] in ALIKE):
             return None
+        if not is_own:
+            return SHARE * reranker.score(part, candidates)
         return reranker.score(_tokened(direction, part), candidates)
 
     column = request.summed(direction.model, candidates, of_part)

@@ -14,6 +14,8 @@ FUSIONS = ("auto", "sum")
 DEPTH = 100
 MODEL_DEPTH = 32
 """Candidates that a model of its own looks at, unless told otherwise."""
+ALIKE = ("st",)
+"""Models that compare two texts, or two pictures, too. All read the files of pictures."""
 OWN = "learned"
 """The reranker that was learned from the index itself; `learned:FILE` is one of another."""
 
@@ -78,7 +80,7 @@ def stages(ranking: Ranking, table: Table, query: Modality, target: Modality) ->
     if ranking.rerank == "attention":
         return replace(plain, attention=measured.attention or UNMEASURED)
     if kind in rerankers:
-        is_own = target is TOWER[target] is not query  # models read the files of pictures
+        is_own = target is TOWER[target] and (target is not query or kind in ALIKE)
         return replace(plain, model=ranking.rerank if is_own else "")
     names = ", ".join([*RERANKERS, *sorted(rerankers.rows())])
     raise QueryError(f"There is no reranker {ranking.rerank!r}; it is one of {names}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,25 @@ from cmsearch.errors import (
 )
 from cmsearch.media.readers import make_reader
 from cmsearch.models.encoders.st import load
-from cmsearch.models.loading import load_encoder
+from cmsearch.models.loading import load_encoder, load_reranker
 from cmsearch.models.names import at_dim, canonical_name
 from cmsearch.models.sentence_folders import with_dim
-from cmsearch.protocols import Encoder
+from cmsearch.protocols import Encoder, Reranker
+from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.store.inventory import take_inventory
 from cmsearch.store.store import Store
-from cmsearch.types import FloatArray, Modality, Part, Query, QueryPart, Reading, Role
+from cmsearch.types import (
+    Candidates,
+    EncodedQuery,
+    FloatArray,
+    Item,
+    Modality,
+    Part,
+    Query,
+    QueryPart,
+    Reading,
+    Role,
+)
 from indexer import Indexer
 from indexer.doctor import examine
 from indexer.report import Report
@@ -506,6 +518,104 @@ def test_a_model_of_sound_stands_beside_one_of_pictures(
         assert take_inventory(engine.store).sound == name
     with pytest.raises(ModelError, match="takes no pictures"):
         Indexer(tmp_path, model=name, asr="none").run()
+
+
+@pytest.fixture(scope="module")
+def cross() -> Path:
+    return shared("tiny-cross", write_cross)
+
+
+def judged(reranker: Reranker, query: EncodedQuery, texts: Sequence[str | None]) -> FloatArray:
+    items = [
+        Item(n, f"{n}.txt", Modality.TEXT, "passage", text, None, "", str(n), None)
+        for n, text in enumerate(texts)
+    ]
+    none = np.zeros(0, np.float32)
+    paths = [Path(item.path) for item in items]
+    candidates = Candidates(items, none, paths, vectors=lambda: none, tokens=lambda: [])
+    return reranker.score(query, candidates)
+
+
+def test_texts_are_judged_as_by_the_library(cross: Path, tmp_path: Path) -> None:
+    from sentence_transformers import CrossEncoder
+
+    reranker = load_reranker(f"st:{cross}")
+    assert reranker.directions == {(Modality.TEXT, Modality.TEXT)}
+    pictures()[0].save(tmp_path / "a.png")
+    texts = ["a cat", "two dogs run", "http://127.0.0.1:9/a.png", str(tmp_path / "a.png"), "dog"]
+    query = EncodedQuery(Modality.TEXT, "a cat", np.zeros(2, np.float32))
+    own = judged(reranker, query, [*texts, None])
+    model = CrossEncoder(str(cross), device="cpu", local_files_only=True)
+    theirs = model.predict([("a cat", text) for text in texts], activation_fn=torch.nn.Sigmoid())
+    assert np.abs(own[:-1] - theirs).max() < CLOSE
+    assert own[-1] == 0
+    assert 0 < reranker.cost(1) < reranker.cost(10) < 60
+    with pytest.raises(QueryError, match="doesn't compare image with text"):
+        judged(reranker, EncodedQuery(Modality.IMAGE, None, query.vector), texts)
+
+
+def test_a_model_reranks_texts_within_the_budget(media: Path, cross: Path) -> None:
+    name = f"st:{cross}"
+    with cmsearch.open(media) as engine:
+        plain = engine.search("a cat", target="text", ranking=Ranking(rerank="none"))
+        judged = engine.search("a cat", target="text", ranking=Ranking(rerank=name))
+        assert {hit.text for hit in judged} == {hit.text for hit in plain}
+        assert all("st" in hit.stages for hit in judged)
+        assert not any("st" in hit.stages for hit in plain)
+        late = engine.search("a cat", target="text", ranking=Ranking(rerank=name, budget=0))
+        assert [hit.source for hit in late] == [hit.source for hit in plain]
+        seen = engine.search("a cat", target="image", ranking=Ranking(rerank=name))
+        assert seen and not any("st" in hit.stages for hit in seen)  # it reads texts alone
+
+
+def test_rerankers_that_are_none(cross: Path, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnknownModelError, match="Name a CrossEncoder model"):
+        load_reranker("st")
+    with pytest.raises(ModelUnavailableError, match=r"can't be loaded|incomplete"):
+        load_reranker(f"st:{folder}")
+    shutil.copytree(cross, tmp_path / "model")
+    config = json.loads((tmp_path / "model/config.json").read_text())
+    config |= {
+        "id2label": {str(n): str(n) for n in range(3)},
+        "label2id": {str(n): n for n in range(3)},
+    }
+    (tmp_path / "model/config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError):
+        load_reranker(f"st:{tmp_path / 'model'}")
+
+
+TEMPLATE = """{% for message in messages %}{% for part in message['content'] %}\
+{% if part['type'] == 'text' %}{{ part['text'] }}{% else %}<|{{ part['type'] }}|>{% endif %}\
+{% endfor %}{% endfor %}"""
+
+
+def test_a_picture_and_a_text_are_one_input_where_the_model_takes_both(
+    tmp_path: Path, folder: Path
+) -> None:
+    own = Path(shutil.copytree(folder, tmp_path / "model"))
+    (own / "chat_template.jinja").write_text(TEMPLATE)
+    (tmp_path / "media").mkdir()
+    for number, picture in enumerate(pictures()):
+        picture.save(tmp_path / "media" / f"{number}.png")
+    run(tmp_path / "media", str(own))
+    with cmsearch.open(tmp_path / "media") as engine:
+        assert engine.fuses and engine.encoder.capabilities.modalities == EVERYTHING
+        for modality in EVERYTHING:
+            found = encoded(engine.encoder, modality, contents(modality))
+            assert found.shape == (len(contents(modality)), 24)
+        fused = engine.transform(image=pictures()[0], text="a cat")
+        processor = transformers.AutoProcessor.from_pretrained(own)
+        inputs = processor(images=[[pictures()[0]]], text=["<|image|>a cat"], return_tensors="pt")
+        mask = inputs["attention_mask"]
+        known = {name: value for name, value in inputs.items() if not name.startswith("num_soft")}
+        model = transformers.EmbeddingGemma2Model.from_pretrained(own).eval()
+        with torch.no_grad():
+            states = model(**known).last_hidden_state
+        theirs = unit((states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True))[0]
+        assert np.abs(fused.vector - theirs).max() < CLOSE
+        asked = Query((QueryPart(pictures()[0], Modality.IMAGE), QueryPart("a cat")))
+        (hit,) = engine.search(asked, target="image", k=1, ranking=Ranking(match="picture"))
+        assert hit.modality is Modality.IMAGE
 
 
 def test_names_and_rows_cost_no_import() -> None:
