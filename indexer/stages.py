@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from cmsearch.errors import StoreUnavailableError
 from cmsearch.protocols import Encoder
 from cmsearch.store.catalog import files as indexed
 from cmsearch.store.catalog.rows import NewItem
@@ -28,6 +30,9 @@ MOST_BYTES = 2**26
 """Bytes of encodings that wait to be written."""
 SECONDS = 1.0
 """How long a row waits to be written, as long as others come."""
+WAITS = (1.0, 2.0, 4.0)
+"""Seconds between tries to write to a server that doesn't answer."""
+log = logging.getLogger("cmsearch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +115,21 @@ class IndexStages:
             return encoded(self._encoder, batch)
 
     def write(self, rows: list[Row]) -> tuple[int, list[Skipped]]:
-        """Write rows in one transaction; on the writing thread.
+        """Write rows in one transaction, again if a server was away; on the writing thread.
 
         Returns their number, and what was left out of the files that they close.
         """
+        for wait in (*WAITS, None):
+            try:
+                return self._write(rows)
+            except StoreUnavailableError as error:
+                if wait is None:
+                    raise
+                log.warning("%s It is tried again.", error)
+                time.sleep(wait)
+        raise AssertionError("the last try returns or raises")
+
+    def _write(self, rows: list[Row]) -> tuple[int, list[Skipped]]:
         with self._clock("write", len(rows)), self._catalog.writing() as writer:
             assets = {row.asset.path: row.asset for row in rows}
             numbers = writer.put_assets(list(assets.values()))

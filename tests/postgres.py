@@ -36,6 +36,13 @@ def socket_folder() -> str:
     return str(sa.make_url(server().get_uri(driver="psycopg")).query["host"])
 
 
+def restart() -> None:
+    """Stop the server in the middle of all that goes on, and start it again."""
+    one = server()
+    one.stop()
+    one.start()
+
+
 def run(statement: str) -> None:
     """Run a statement outside of any transaction."""
     import psycopg

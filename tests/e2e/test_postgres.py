@@ -1,0 +1,172 @@
+"""An index on a server of PostgreSQL: what a folder's index has, filled by several at once."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import cmsearch
+from cmsearch.store import copying, remote
+from cmsearch.store.catalog import files
+from cmsearch.store.store import CATALOG, DIRECTORY, Store
+from cmsearch.types import Filter
+from indexer import Indexer
+from indexer.doctor import examine
+from tests import kills, postgres
+from tests.processes import ROOT, Process
+
+WRITER = """
+import sys
+from tests.processes import know_fake
+from indexer import Indexer
+know_fake()
+Indexer(sys.argv[1], store=sys.argv[2], model="fake:colours").run()
+"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CMSEARCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def folder(cache: None, tmp_path: Path) -> Path:
+    return kills.write_folder(tmp_path / "folder", 24)
+
+
+def found(place: str | Path, query: str, **filters: Any) -> list[tuple[str, float]]:
+    """The hits of a query, each with its file, its text and its relevance."""
+    with cmsearch.open(place) as engine:
+        hits = engine.search(query, k=50, where=Filter(**filters))
+    return [(f"{hit.path.name} {hit.text or ''}", round(hit.relevance, 6)) for hit in hits]
+
+
+def content(place: str | Path) -> list[tuple[Any, ...]]:
+    """Every item of a store with its file, its vectors, and whether anything is noted of it."""
+    with Store(Path(remote.as_place(str(place)) if "://" in str(place) else place)) as store:
+        catalog = store.catalog
+        with catalog.connected() as connection:
+            rows = connection.execute(
+                sa.text(
+                    "SELECT assets.path, items.modality, items.kind, items.locator, items.digest,"
+                    " items.text, embeddings.part, embeddings.vector FROM items"
+                    " JOIN assets ON assets.id = items.asset"
+                    " JOIN embeddings ON embeddings.item = items.id"
+                )
+            ).fetchall()
+        return sorted(tuple(row) for row in rows)
+
+
+def test_it_answers_as_the_index_of_a_folder(
+    folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, own = postgres.empty(), folder / DIRECTORY
+    Indexer(folder, model=fake_model).run()
+    report = Indexer(folder, store=url, model=fake_model).run()
+    assert remote.name_of(report.store) == url
+    assert content(url) == content(own)
+    assert found(url, "red") == found(own, "red")
+    assert found(url, "a green thing", path="part1") == found(own, "a green thing", path="part1")
+    (folder / "part0" / "0000.png").unlink()
+    assert Indexer(folder, store=url).run().removed == Indexer(folder).run().removed == 1
+    assert found(url, "red") == found(own, "red")
+    with Store(Path(remote.as_place(url))) as store:
+        assert examine(store, samples=0) == []
+
+
+def test_it_is_copied_both_ways(folder: Path, fake_model: str, tmp_path: Path) -> None:
+    Indexer(folder, model=fake_model).run()
+    place = remote.place_of(postgres.empty())
+    with copying.open_original(folder) as store:
+        copying.copy_to_server(store, place)
+        with pytest.raises(cmsearch.StoreError, match="There is an index in postgresql"):
+            copying.copy_to_server(store, place)
+    with copying.open_original(place) as store:
+        copying.copy(store, tmp_path / "back")
+    assert content(tmp_path / "back") == content(place) == content(folder / DIRECTORY)
+    assert found(tmp_path / "back", "blue") == found(place, "blue")
+
+
+def test_a_place_of_a_server_counts_in_the_cache_alone(cache: None, tmp_path: Path) -> None:
+    strange = tmp_path / DIRECTORY
+    strange.mkdir()
+    (strange / CATALOG).write_text("postgresql+psycopg://me@elsewhere.example/db\n")
+    with pytest.raises(cmsearch.StoreError, match="names a server"):
+        Store(strange)
+
+
+def test_a_password_is_neither_kept_nor_shown(cache: None) -> None:
+    place = remote.place_of("postgresql://me:secret@host.example/db?sslpassword=hidden")
+    url = remote.url_at(place / CATALOG)
+    assert url is not None and url.password == "secret"
+    assert "secret" not in (place / CATALOG).read_text() + remote.name_of(place)
+    assert "hidden" not in (place / CATALOG).read_text() + remote.name_of(place)
+    assert remote.environment(place)["PGPASSWORD"] == "secret"
+
+
+def test_other_machines_keep_their_files(
+    folder: Path, fake_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has its own, and both see what the other writes."""
+    url = postgres.empty()
+    Indexer(folder, store=url, model=fake_model).run()
+    first = remote.place_of(url)
+    with Store(first) as store:
+        space = store.catalog.space()
+        assert space is not None and store.published(space[0]) is not None
+    with monkeypatch.context() as patch:
+        patch.setenv("CMSEARCH_CACHE", str(tmp_path / "other machine"))
+        hits = found(url, "red")
+        with Store(remote.place_of(url)) as store:
+            assert store.path != first and store.published(space[0]) is not None
+    with Store(first) as store:
+        assert store.published(space[0]) is not None
+    assert found(url, "red") == hits
+
+
+@pytest.mark.services
+def test_four_writers_of_which_one_is_killed_make_what_one_does(
+    folder: Path, fake_model: str
+) -> None:
+    url, own = postgres.empty(), folder / DIRECTORY
+    Indexer(folder, model=fake_model).run()
+    run = [sys.executable, "-c", WRITER, str(folder), url]
+    with ExitStack() as stack:
+        writers = [stack.enter_context(Process(run, cwd=ROOT)) for _ in range(4)]
+        with Store(remote.place_of(url), folder) as store:
+            while not files.counts(store.catalog):  # until somebody has written something
+                time.sleep(0.01)
+        writers[0].send_signal(signal.SIGKILL)
+        ends = [writer.wait(300) for writer in writers]
+    assert ends in ([-signal.SIGKILL, 0, 0, 0], [0, 0, 0, 0])
+    assert content(url) == content(own)
+    assert Indexer(folder, store=url).run().unchanged == Indexer(folder).run().unchanged
+
+
+@pytest.mark.services
+def test_a_server_that_is_stopped_loses_nothing(folder: Path, fake_model: str) -> None:
+    """One that comes back soon is waited for; after one that doesn't the next run goes on."""
+    url, own = postgres.empty(), folder / DIRECTORY
+    Indexer(folder, model=fake_model).run()
+    told = []
+
+    def restart(event: Any) -> None:
+        if event.stage == "index" and event.done >= 10 and not told:
+            told.append(event)
+            postgres.restart()
+
+    Indexer(folder, store=url, model=fake_model).run(restart)
+    assert told and content(url) == content(own)
+    with cmsearch.open(url) as engine:
+        before = [hit.path for hit in engine.search("red")]
+        postgres.restart()
+        assert [hit.path for hit in engine.search("red")] == before
