@@ -12,7 +12,7 @@ from pathlib import Path
 from cmsearch.common.processors import cpu_count, threads
 from cmsearch.errors import ModelError, StoreMismatchError
 from cmsearch.models import adapters
-from cmsearch.models.choices import choose
+from cmsearch.models.choices import choose, was_meant
 from cmsearch.models.encoders.adapted import Adapted
 from cmsearch.models.loading import load_encoder
 from cmsearch.protocols import Encoder
@@ -223,6 +223,8 @@ class Indexer:
 
     def _chosen(self, space: Space | None, *, ask: bool = True) -> str:
         choice = choose(self._model, space, ask=ask)
+        if was_meant(self._model, choice.name):
+            self._model = None  # the index's own, whatever the name stands for by now
         if choice.name != self._told:
             log.info("Model %s: %s.", choice.name, choice.reason)
             self._told = choice.name

@@ -66,6 +66,7 @@ def _model_fields(model: Any) -> dict[str, Any]:
         "short": known.short_name(model.name),
         "dim": model.dim,
         "megabytes": model.megabytes,
+        "parameters": round(model.parameters * 1e6),
         "recall_at_1": model.recall,
         "source": model.source,
         "languages": model.languages,
@@ -77,7 +78,8 @@ def _model_fields(model: Any) -> dict[str, Any]:
 def _print_models(rows: list[dict[str, Any]]) -> None:
     width = max(len(row["name"].removeprefix("open_clip:")) for row in rows)
     click.echo(
-        f"  {'MODEL':<{width}} {'SHORT':5} {'DIM':>5} {'MB':>5} {'R@1':>6}  LANGUAGES     LICENCE"
+        f"  {'MODEL':<{width}} {'SHORT':5} {'DIM':>5} {'MB':>5} {'PARAMS':>6} {'R@1':>6}  "
+        "LANGUAGES     LICENCE"
     )
     for row in rows:
         name = row["name"].removeprefix("open_clip:")
@@ -85,7 +87,8 @@ def _print_models(rows: list[dict[str, Any]]) -> None:
         recall = "-" if row["recall_at_1"] is None else f"{row['recall_at_1']}{row['source']}"
         here = "*" if row["cached"] else " "
         click.echo(
-            f"{here} {name:<{width}} {short:5} {row['dim']:>5} {row['megabytes']:>5} {recall:>6}  "
+            f"{here} {name:<{width}} {short:5} {row['dim']:>5} {row['megabytes']:>5} "
+            f"{row['parameters'] / 1e6:>5.0f}M {recall:>6}  "
             f"{row['languages']:12}  {row['licence']}"
         )
     click.echo("* on this machine")

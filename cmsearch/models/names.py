@@ -12,9 +12,11 @@ from cmsearch.models.plugins import encoders, transcribers
 from cmsearch.models.sentence_folders import with_dim
 
 SHORT_NAMES = {
-    "clip": "open_clip:ViT-B-32-256/datacomp_s34b_b86k",
+    "clip": "open_clip:ViT-B-16-SigLIP/webli",
     "best": "open_clip:ViT-B-16-SigLIP2/webli",
 }
+FORMER_NAMES = {"clip": ("open_clip:ViT-B-32-256/datacomp_s34b_b86k",)}
+"""What short names meant once: an index that was made so is kept current so."""
 _SCHEMES = ("hf-hub:", "local-dir:")
 ADAPTED = re.compile(r"(?s:(.+))\+([0-9a-f]{12})")
 _FILE = re.compile(r"(?s:(?:[/~.].*|[^/:]*)\.safetensors)")

@@ -193,8 +193,9 @@ def test_models_lists_what_is_published(tmp_path: Path) -> None:
     lines = called("models", "--format", "json").stdout.splitlines()
     rows = {row["name"]: row for row in map(json.loads, lines)}
     assert rows["lite"]["cached"] is True
-    clip = rows["open_clip:ViT-B-32-256/datacomp_s34b_b86k"]
-    assert (clip["short"], clip["dim"], clip["cached"]) == ("clip", 512, False)
+    clip = rows["open_clip:ViT-B-16-SigLIP/webli"]
+    assert (clip["short"], clip["dim"], clip["cached"]) == ("clip", 768, False)
+    assert clip["parameters"] == 203_200_000
     table = called("models").stdout
     assert "clip" in table and "Apache-2.0" in table and "open_clip, docs/" in table
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cmsearch.models import choices
-from cmsearch.models.names import canonical_name
+from cmsearch.models.names import FORMER_NAMES, SHORT_NAMES, canonical_name
 from cmsearch.types import Space
 from tests.commands import python
 from tests.servers import serving
@@ -79,6 +79,25 @@ def test_a_store_keeps_its_own_model_and_a_named_one_is_taken() -> None:
     space = Space("open_clip", "RN50/openai", "0", "r", 8)
     assert choices.choose("auto", space).name == "open_clip:RN50/openai"
     assert choices.choose("best", space).name == "open_clip:ViT-B-16-SigLIP2/webli"
+
+
+def test_a_short_name_stays_what_it_was_for_an_index_that_was_made_so() -> None:
+    (former,) = FORMER_NAMES["clip"]
+    space = Space("open_clip", former.removeprefix("open_clip:"), "0", "r", 512)
+    choice = choices.choose("clip", space)
+    assert choice.name == choices.choose(None, space).name == former
+    assert SHORT_NAMES["clip"].removeprefix("open_clip:") in choice.reason
+    other = Space("open_clip", "RN50/openai", "0", "r", 8)
+    assert choices.choose("clip", other).name == choices.choose("clip", None).name
+    assert choices.choose(SHORT_NAMES["clip"], space).name == SHORT_NAMES["clip"]
+    assert choices.choose(former, space).reason == "as asked"
+
+
+def test_models_are_listed_by_size_and_short_names_are_free() -> None:
+    sizes = [model.megabytes for model in choices.MODELS]
+    assert sizes == sorted(sizes)
+    chosen = [choices.find(name) for name in SHORT_NAMES.values()]
+    assert all(model and model.licence in ("MIT", "Apache-2.0") for model in chosen)
 
 
 def test_every_listed_model_is_one_that_open_clip_has() -> None:

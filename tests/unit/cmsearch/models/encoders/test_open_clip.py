@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from unicodedata import category
 
@@ -22,6 +23,7 @@ from cmsearch.errors import (
     StoreMismatchError,
     UnknownModelError,
 )
+from cmsearch.models.choices import MODELS, Model
 from cmsearch.models.encoders.open_clip import load
 from cmsearch.models.encoders.open_clip_export import OpenClipReference, _bpe, _options
 from cmsearch.models.encoders.towers import TowersEncoder
@@ -29,6 +31,7 @@ from cmsearch.models.encoders.towers_export import TorchRuntime
 from cmsearch.models.encoders.towers_onnx import clean
 from cmsearch.protocols import Encoder
 from cmsearch.types import Modality, Role
+from scripts.bench.model_rows import counted, differences
 from tests.commands import python
 from tests.conftest import write_clip
 
@@ -137,6 +140,7 @@ def test_an_exported_model_is_searched_with_neither_torch_nor_open_clip(tiny_cli
     space = load(f"local-dir:{tiny_clip}").space
     code = f"""
 import sys
+from cmsearch.models.choices import MODELS, Model
 from cmsearch.models.encoders.open_clip import load
 from cmsearch.types import Modality, Role, Space
 encoder = load({f"local-dir:{tiny_clip}"!r}, space={space!r})
@@ -170,6 +174,24 @@ def test_text_is_cleaned_as_open_clip_does(text: str, how: str) -> None:
 def test_weights_trained_with_quick_gelu_get_a_model_with_it() -> None:
     assert _options("ViT-B-32/openai")[1]["force_quick_gelu"] is True
     assert _options("ViT-B-32/laion2b_s34b_b79k")[1]["force_quick_gelu"] is False
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_the_row_of_a_model_says_what_the_model_is(model: Model, tmp_path: Path) -> None:
+    """Built without its numbers; `scripts/bench/model_rows.py` exports those that fit."""
+    assert differences(model, counted(model, tmp_path)) == []
+
+
+def test_a_row_that_says_something_else_is_noticed(tmp_path: Path) -> None:
+    (model,) = (one for one in MODELS if one.name == "open_clip:ViT-B-16/datacomp_xl_s13b_b90k")
+    found = counted(model, tmp_path)
+    others = (
+        replace(model, dim=768),
+        replace(model, parameters=150.0),
+        replace(model, megabytes=605),
+        replace(model, image_size=256),
+    )
+    assert all(len(differences(other, found)) == 1 for other in others)
 
 
 @pytest.mark.parametrize(
