@@ -9,7 +9,8 @@
     │   └── StoreUnavailableError    1   the server that has it doesn't answer
     ├── ModelError                   1   a model can't be used
     │   ├── UnknownModelError        2   no such name
-    │   └── ModelUnavailableError    1   its weights are not here, or not what they should be
+    │   ├── ModelUnavailableError    1   its weights are not here, or not what they should be
+    │   └── LicenceError             1   its licence forbids commerce, to which nobody agreed yet
     ├── MediaError                   1   a file can't be read
     ├── PluginError                  1   what another package adds can't be used
     └── QueryError                   2   a search, or a call, that can't be meant
@@ -66,6 +67,19 @@ class UnknownModelError(ModelError):
 
 class ModelUnavailableError(ModelError):
     """The model's weights are missing, damaged, or can't be fetched."""
+
+
+class LicenceError(ModelError):
+    """The model's weights would be fetched under a licence that has to be agreed to first."""
+
+    def __init__(self, model: str, licence: str) -> None:
+        self.statement = (
+            f"The weights of {model} are under the licence {licence}, which forbids commercial use."
+        )
+        super().__init__(
+            f"{self.statement} Nothing was fetched. If you use them within it, say so: with --yes, "
+            "or at a terminal, where it is asked."
+        )
 
 
 class MediaError(CmsearchError):

@@ -125,20 +125,21 @@ def announce(model: str, size: int) -> None:
     log.info("Fetching the weights of %s, %s.", model, told)
 
 
-def fetch_files(model: str, files: Sequence[str]) -> Path:
+def fetch_files(model: str, files: Sequence[str], one_of: Sequence[str] = ()) -> Path:
     """The folder with the files of a model of the hub that match the patterns, fetched if need be.
 
-    Raises `UnknownModelError`, `ModelUnavailableError`.
+    Of the names in `one_of` it gets the first that there is. Raises `UnknownModelError`,
+    `LicenceError`, `ModelUnavailableError`.
     """
-    from huggingface_hub.errors import RepositoryNotFoundError
-
     try:
-        return hub.fetch(model, files)
-    except RepositoryNotFoundError as error:
+        return hub.fetch(model, files, one_of)
+    except UnknownModelError as error:
         raise UnknownModelError(
             f"The model hub has no model {model!r}, or it isn't for everybody: then accept its "
             f"terms on its page and set HF_TOKEN. {_FOLDERS}"
         ) from error
+    except ModelError:
+        raise
     except Exception as error:  # the hub's client raises many kinds
         raise ModelUnavailableError(
             f"The model {model} can't be fetched: {brief(error)}"

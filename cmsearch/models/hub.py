@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
-from fnmatch import fnmatch
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from cmsearch.errors import UnknownModelError
+from cmsearch.errors import ModelError, UnknownModelError
 
-_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+_asking = threading.RLock()
+"""Held while something is fetched, and while nothing may be."""
+WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
 def is_cached(repository: str, file: str | None = None) -> bool:
@@ -25,7 +28,7 @@ def is_cached(repository: str, file: str | None = None) -> bool:
     """
     from huggingface_hub import try_to_load_from_cache
 
-    names = _WEIGHTS if file is None else (file,)
+    names = WEIGHTS if file is None else (file,)
     return any(isinstance(try_to_load_from_cache(repository, name), str) for name in names)
 
 
@@ -37,14 +40,39 @@ def cached_folder(repository: str, file: str) -> Path | None:
     return Path(found).parent if isinstance(found, str) else None
 
 
-def fetch(repository: str, files: Sequence[str]) -> Path:
+def fetch(repository: str, files: Sequence[str], one_of: Sequence[str] = ()) -> Path:
     """The folder with the files of a repository that match the patterns, fetched if need be.
 
-    Raises what the hub's client raises.
+    Of the names in `one_of` it gets the first that there is. Raises `LicenceError`,
+    `UnknownModelError`, `ModelUnavailableError`, and what the hub's client raises.
     """
-    from huggingface_hub import snapshot_download
+    from cmsearch.models import downloads, licences, offers
 
-    return Path(snapshot_download(repository, allow_patterns=list(files)))
+    with _asking:
+        offer = offers.offered(repository, (*files, *one_of))
+        there = {file.name for file in offer.files}
+        left = {name for name in one_of if name in there and name != _first(one_of, there)}
+        licences.check(repository, offer.licence)
+        kept = tuple(file for file in offer.files if file.name not in left)
+        return downloads.bring(replace(offer, files=kept))
+
+
+def _first(names: Sequence[str], there: Collection[str]) -> str | None:
+    return next((name for name in names if name in there), None)
+
+
+@contextmanager
+def nothing_asked() -> Iterator[None]:
+    """The hub's client and what uses it see what is here alone, for a while."""
+    from huggingface_hub import constants
+
+    with _asking:
+        before = constants.HF_HUB_OFFLINE
+        constants.HF_HUB_OFFLINE = True
+        try:
+            yield
+        finally:
+            constants.HF_HUB_OFFLINE = before
 
 
 def megabytes(repository: str, seconds: float, file: str | None = None) -> int | None:
@@ -52,13 +80,15 @@ def megabytes(repository: str, seconds: float, file: str | None = None) -> int |
 
     Honours `HF_HUB_OFFLINE` and `HF_ENDPOINT`.
     """
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub import get_hf_file_metadata
     from huggingface_hub.errors import HfHubHTTPError
 
+    from cmsearch.models.offers import url_of
+
     def ask() -> int:
-        for name in _WEIGHTS if file is None else (file,):
+        for name in WEIGHTS if file is None else (file,):
             try:
-                size = get_hf_file_metadata(hf_hub_url(repository, name), timeout=seconds).size
+                size = get_hf_file_metadata(url_of(repository, "main", name), timeout=seconds).size
             except HfHubHTTPError:  # an answer: the file isn't there, or isn't for everybody
                 continue
             return size or 0
@@ -69,19 +99,13 @@ def megabytes(repository: str, seconds: float, file: str | None = None) -> int |
 
 def megabytes_matching(repository: str, files: Sequence[str], seconds: float) -> int | None:
     """The size of the files that match the patterns, or 0 or None like `megabytes`."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    from cmsearch.models import offers, receiving
 
     def ask() -> int:
         try:
-            info = HfApi().model_info(repository, timeout=seconds, files_metadata=True)
-        except HfHubHTTPError:  # an answer: it isn't there, or isn't for everybody
+            return offers.offered(repository, files, seconds).size
+        except (ModelError, receiving.HubRefusalError):  # an answer, if not a good one
             return 0
-        return sum(
-            one.size or 0
-            for one in info.siblings or []
-            if any(fnmatch(one.rfilename, pattern) for pattern in files)
-        )
 
     return _answer(ask, seconds)
 

@@ -13,7 +13,13 @@ from cmsearch.commands.options import format_option
 from cmsearch.common.text import printable
 from cmsearch.types import Modality
 from indexer.commands.index import SHOWN
-from indexer.commands.options import device_option, folder_argument, place_option, progress
+from indexer.commands.options import (
+    device_option,
+    folder_argument,
+    place_option,
+    progress,
+    yes_option,
+)
 from indexer.importing.importer import Imported, Importer, Wanted, as_json
 from indexer.importing.sources import MODALITIES
 
@@ -27,6 +33,7 @@ from indexer.importing.sources import MODALITIES
     help="The model that the vectors are of, as `cmsearch models` lists them; an export and rclip "
     "say it themselves.",
 )
+@yes_option
 @device_option
 @click.option(
     "--was",

@@ -25,9 +25,6 @@ _JSON_SECONDS = 0.2
 folder_argument = click.argument(
     "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default="."
 )
-model_option = click.option(
-    "--model", metavar="NAME", help="As `cmsearch models` lists them, or auto."
-)
 dim_option = click.option(
     "--dim",
     type=click.IntRange(1),
@@ -58,6 +55,31 @@ ocr_option = click.option(
     help="Read text in the pictures that seem to have some, in none, or in all; by default as "
     "before, at first auto if the extra `ocr` is installed, else none.",
 )
+
+
+def _agree(context: click.Context, option: click.Parameter, value: bool) -> None:
+    if value:
+        from cmsearch.models.licences import agreed
+
+        context.with_resource(agreed())
+
+
+yes_option = click.option(
+    "--yes",
+    is_flag=True,
+    expose_value=False,
+    callback=_agree,
+    help="Fetch weights whose licence forbids commercial use without asking.",
+)
+
+
+def model_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say which model it takes, and that it may be fetched."""
+    return click.option(
+        "--model", metavar="NAME", help="As `cmsearch models` lists them, or auto."
+    )(yes_option(command))
+
+
 progress_option = click.option(
     "--progress",
     "shown",

@@ -14,7 +14,7 @@ from cmsearch.commands.options import format_option
 from cmsearch.errors import CmsearchError
 from cmsearch.types import Progress
 from indexer.commands.index import print_skipped
-from indexer.commands.options import device_option, folder_argument, progress
+from indexer.commands.options import device_option, folder_argument, progress, yes_option
 
 if TYPE_CHECKING:
     from cmsearch.learning.training.train import Outcome
@@ -117,6 +117,7 @@ _NONE: frozenset[str] = frozenset()
     help="Between checkpoints, at least.",
 )
 @click.option("--licence", metavar="TEXT", help="What the model's card says of its licence.")
+@yes_option
 @device_option
 @format_option
 def train(

@@ -106,7 +106,7 @@ def exported(model: Model, folder: Path) -> OnnxRuntime:
     """A row's model with random weights, exported; raises `ModelError` where it can't be."""
     text = write_configuration(model, folder)["text_cfg"]
     if "hf_tokenizer_name" in text:
-        _write_tokenizer(Path(text["hf_tokenizer_name"]), text)
+        _write_tokenizer(folder, text)  # where `local-dir:` looks for it
     torch.manual_seed(0)
     weights = {name: one.contiguous() for name, one in _built(folder, "cpu").state_dict().items()}
     save_file(weights, folder / "open_clip_model.safetensors")
@@ -194,8 +194,8 @@ def check(model: Model, largest: int) -> tuple[str, bool]:
         query = _seconds(runtime, Modality.TEXT, ["a cat on a red sofa"] * PICTURES)
     tokens = "tokens" if runtime.has_tokens else "no tokens"
     return (
-        f"exported in {took:.0f} s, {1e3 * picture:.0f} ms a picture, {1e3 * query:.0f} ms a query, "
-        f"{tokens}",
+        f"exported in {took:.0f} s, {1e3 * picture:.0f} ms a picture, "
+        f"{1e3 * query:.0f} ms a query, {tokens}",
         True,
     )
 

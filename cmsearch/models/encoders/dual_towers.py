@@ -16,7 +16,14 @@ from torch import nn
 
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
 from cmsearch.models import hub
-from cmsearch.models.checkpoints import HUB_SECONDS, Purpose, announce, checkpoint, size_to_fetch
+from cmsearch.models.checkpoints import (
+    HUB_SECONDS,
+    Purpose,
+    announce,
+    checkpoint,
+    fetch_files,
+    size_to_fetch,
+)
 from cmsearch.models.encoders import lite_export
 from cmsearch.models.encoders.dual_model import (
     TEXT_TYPES,
@@ -206,7 +213,8 @@ def _pretrained(name: str, spec: Mapping[str, Any]) -> nn.Module:
             name, True, lambda: hub.megabytes(repository, HUB_SECONDS, "model.safetensors"), IMAGE
         )
         announce(name, size)
-    with loading(name):
+        fetch_files(repository, ("config.json", "model.safetensors"))
+    with loading(name), hub.nothing_asked():
         tower: nn.Module = timm.create_model(
             name, pretrained=True, num_classes=0, **spec["options"]
         )

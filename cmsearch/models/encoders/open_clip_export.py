@@ -21,12 +21,10 @@ from torch import Tensor
 
 from cmsearch.common.files import create_file
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
-from cmsearch.models import hub
-from cmsearch.models.checkpoints import HUB_SECONDS, announce, size_to_fetch
 from cmsearch.models.encoders import towers_export
 from cmsearch.models.encoders.cells import cell_means, keep_places
+from cmsearch.models.encoders.open_clip_files import bring, loading
 from cmsearch.models.encoders.towers_export import AsIs, Pixels, Tower, digest
-from cmsearch.models.quiet import quiet
 from cmsearch.types import Modality, Space
 
 _SCHEMES = ("hf-hub:", "local-dir:")
@@ -44,13 +42,15 @@ class OpenClipReference:
     def __init__(self, model: str, *, download: bool) -> None:
         self.name = model
         self._path, options = _options(model)
-        _announce(model, self._path, options, download)
+        bring(model, self._path, options, download)
         try:
-            with quiet("", "huggingface_hub", "transformers"):
+            with loading(self._path):
                 self.model, self.preprocess = open_clip.create_model_from_pretrained(
                     self._path, **options, device="cpu", return_transform=True
                 )
                 self.tokenizer = open_clip.get_tokenizer(self._path)
+        except ModelError:
+            raise
         except Exception as error:  # open_clip and the hub's client raise many kinds
             raise ModelUnavailableError(
                 f"The model {model} can't be loaded: {brief(error)} `cmsearch models` lists what "
@@ -221,31 +221,6 @@ def _options(model: str) -> tuple[str, dict[str, Any]]:
     raise UnknownModelError(
         f"{architecture} has no weights {weights!r}, and there is no such file. It has: "
         f"{', '.join(tags) or 'none'}."
-    )
-
-
-def _hub(path: str, options: dict[str, Any]) -> tuple[str, str | None] | None:
-    """The hub's repository with the weights, and their file in it if open_clip names one.
-
-    None where they are files of this machine.
-    """
-    if path.startswith("hf-hub:"):
-        return path.removeprefix("hf-hub:"), None
-    config = open_clip.get_pretrained_cfg(path, options.get("pretrained", ""))
-    owner, _, rest = str(config.get("hf_hub", "") if config else "").partition("/")
-    name, _, file = rest.partition("/")
-    return (f"{owner}/{name}", file or None) if name else None
-
-
-def _announce(model: str, path: str, options: dict[str, Any], download: bool) -> None:
-    """Say how much will be fetched, if anything; raises `ModelUnavailableError` if it can't be."""
-    place = _hub(path, options)
-    if place is None or hub.is_cached(*place):
-        return
-    repository, file = place
-    announce(
-        model,
-        size_to_fetch(model, download, lambda: hub.megabytes(repository, HUB_SECONDS, file)),
     )
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 from contextlib import AbstractContextManager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -16,10 +14,9 @@ from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError
 from cmsearch.models.checkpoints import checkpoint
 from tests.checkpoints import write_checkpoint
 from tests.commands import python
-from tests.servers import serving
+from tests.lying_hub import Hub, running
 
 TYPES = ("clip", "siglip", "siglip2")
-COMMIT = "0" * 40
 FETCH = """
 import logging, sys
 from cmsearch.models.checkpoints import checkpoint
@@ -39,54 +36,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_checkpoint(tmp_path_factory.mktemp("clip"), "clip")
 
 
-def hub(folder: Path, asked: list[str]) -> AbstractContextManager[str]:
-    """A model hub that has a folder as `org/model` and nothing else; gives its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.do_GET()
-
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            names = sorted(one.name for one in folder.iterdir())
-            if path.startswith(("/api/models/org/model/revision", "/api/models/org/model/tree")):
-                entries = [self._entry(name) for name in names]
-                siblings = [{"rfilename": one["path"], "size": one["size"]} for one in entries]
-                info = {"id": "org/model", "sha": COMMIT, "siblings": siblings}
-                self._send(json.dumps(entries if "/tree/" in path else info).encode())
-            elif path == "/api/models/org/model":
-                siblings = [{"rfilename": n, "size": (folder / n).stat().st_size} for n in names]
-                self._send(json.dumps({"id": "org/model", "siblings": siblings}).encode())
-            elif path.startswith("/org/model/resolve/") and path.rpartition("/")[2] in names:
-                name = path.rpartition("/")[2]
-                asked.append(name)
-                self._send((folder / name).read_bytes())
-            else:
-                self._send(b"", 404)
-
-        def _entry(self, name: str) -> dict[str, object]:
-            data = (folder / name).read_bytes()
-            oid = hashlib.sha1(data).hexdigest()
-            return {"type": "file", "path": name, "size": len(data), "oid": oid}
-
-        def _send(self, data: bytes, status: int = 200) -> None:
-            self.send_response(status)
-            if status == 404:
-                self.send_header("X-Error-Code", "RepoNotFound")
-            self.send_header("ETag", f'"{hashlib.sha1(data).hexdigest()}"')
-            self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(data)
-
-    return serving(Handler)
+def hub(folder: Path) -> AbstractContextManager[Hub]:
+    """A model hub that has a folder as `org/model` and nothing else."""
+    return running(Hub({"org/model": {one.name: one.read_bytes() for one in folder.iterdir()}}))
 
 
 def fetched(home: Path, address: str, model: str = "org/model") -> str:
     """What a fresh process says that fetches a model, with the hub's cache in `home`."""
     settings = {"HF_HOME": str(home), "HF_HUB_OFFLINE": "0", "HF_ENDPOINT": address}
-    settings |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_XET": "1"}
     return python(f"import sys; sys.argv.append({model!r})\n{FETCH}", os.environ | settings)
 
 
@@ -95,15 +52,14 @@ def test_a_model_is_fetched_once_with_what_is_needed(tmp_path: Path, clip: Path)
     shutil.copytree(clip, published)
     for name in ("modeling_clip.py", "pytorch_model.bin", "README.md", "other.safetensors"):
         (published / name).write_bytes(b"not to be fetched")
-    asked: list[str] = []
-    with hub(published, asked) as address:
-        said = fetched(tmp_path / "home", address)
+    with hub(published) as one:
+        said = fetched(tmp_path / "home", one.address)
         size = sum(one.stat().st_size for one in clip.iterdir())
         assert f"Fetching the weights of org/model, {round(size / 1e6)} MB." in said
         assert said.splitlines()[-1].split() == sorted(one.name for one in clip.iterdir())
-        asked.clear()
-        assert "Fetching" not in fetched(tmp_path / "home", address)
-    assert asked == []
+        one.asked.clear()
+        assert "Fetching" not in fetched(tmp_path / "home", one.address)
+    assert one.asked == []
 
 
 def test_a_model_of_another_type_is_refused_before_its_weights_are_fetched(
@@ -112,17 +68,16 @@ def test_a_model_of_another_type_is_refused_before_its_weights_are_fetched(
     published = tmp_path / "published"
     shutil.copytree(clip, published)
     (published / "config.json").write_text('{"model_type": "bert"}')
-    asked: list[str] = []
-    with hub(published, asked) as address:
-        said = fetched(tmp_path / "home", address)
+    with hub(published) as one:
+        said = fetched(tmp_path / "home", one.address)
     assert said.startswith("ModelError org/model is a model of type 'bert'")
     assert "clip, siglip, siglip2" in said
-    assert set(asked) == {"config.json"}
+    assert one.fetched == {"config.json"}
 
 
 def test_a_name_that_the_hub_does_not_have(tmp_path: Path, clip: Path) -> None:
-    with hub(clip, []) as address:
-        said = fetched(tmp_path / "home", address, "org/modle")
+    with hub(clip) as one:
+        said = fetched(tmp_path / "home", one.address, "org/modle")
     assert said.startswith("UnknownModelError The model hub has no model 'org/modle'")
 
 
@@ -130,8 +85,8 @@ def test_a_model_on_the_hub_without_safe_weights(tmp_path: Path, clip: Path) -> 
     published = tmp_path / "published"
     shutil.copytree(clip, published)
     (published / "model.safetensors").rename(published / "pytorch_model.bin")
-    with hub(published, []) as address:
-        said = fetched(tmp_path / "home", address)
+    with hub(published) as one:
+        said = fetched(tmp_path / "home", one.address)
     assert "ModelUnavailableError org/model has no weights in model.safetensors" in said
 
 
