@@ -14,11 +14,12 @@ from importlib import import_module
 import click
 from click.shell_completion import CompletionItem
 
+from cmsearch.commands.agreeing import agreed_to
 from cmsearch.commands.printing import is_of_printing
 from cmsearch.commands.table import COMMANDS, GIVING_WAY, SUMMARIES
 from cmsearch.common.interruption import MESSAGE, attended, end_if_busy
 from cmsearch.common.version import __version__
-from cmsearch.errors import CmsearchError, LicenceError
+from cmsearch.errors import CmsearchError
 
 _ASKED = "_CMSEARCH_COMPLETE"
 """The environment variable in which a shell asks for what completes a line."""
@@ -88,7 +89,7 @@ def run() -> int:
 
         shells.register()
     try:
-        status = _answered()
+        status = agreed_to(lambda: cli(standalone_mode=False))
     except CmsearchError as error:
         return _failed(str(error), error.exit_code)
     except click.ClickException as error:
@@ -104,27 +105,6 @@ def run() -> int:
     except Exception as error:  # a mistake of ours, or something that no code foresaw
         return _failed(_unforeseen(error))
     return status if isinstance(status, int) else 0
-
-
-def _answered() -> object:
-    """What the command gives; run again where a licence is agreed to that it would fetch under."""
-    try:
-        return cli(standalone_mode=False)
-    except LicenceError as error:
-        if not _agrees(error):
-            raise
-    from cmsearch.models.licences import agreed
-
-    with agreed():
-        return cli(standalone_mode=False)
-
-
-def _agrees(error: LicenceError) -> bool:
-    """The answer of whoever sits at the terminal; nobody there agrees to nothing."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    click.echo(error.statement, err=True)
-    return click.confirm("Fetch them, for use within it?", default=False, err=True)
 
 
 def _flush() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from cmsearch.common.files import replace_file
+from cmsearch.common.files import give_name, replace_file
 from cmsearch.errors import ModelUnavailableError
 from cmsearch.models.fetching_bar import FetchingBar
 from cmsearch.models.offers import Offer, Remote, address
@@ -102,7 +102,7 @@ def _bring(offer: Offer, file: Remote, place: Path, bar: FetchingBar) -> None:
             f"{file.name} of {offer.repository} isn't what the model hub announced: its digest is "
             f"another. Nothing of it was kept. {ENDPOINT}"
         )
-    part.replace(place)
+    give_name(part, place)
 
 
 def _part(place: Path) -> Path:

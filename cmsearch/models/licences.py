@@ -1,5 +1,7 @@
 """Licences that forbid commerce, which somebody has to agree to before anything is fetched."""
 
+# Tested by tests/unit/cmsearch/models/test_downloads.py
+
 from __future__ import annotations
 
 import logging

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from cmsearch.common.files import sync
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
 
 SECONDS = 10.0
@@ -159,6 +160,7 @@ def _receive(url: str, part: Path, size: int, told: Callable[[int], object]) -> 
                     break
                 kept.write(chunk)
                 told(len(chunk))
+            sync(kept)
     if have > size:
         part.unlink()
         raise ModelUnavailableError(

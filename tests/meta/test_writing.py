@@ -31,6 +31,10 @@ EXCEPTIONS = {
     "cmsearch/commands/editing.py": {
         "readline.write_history_file(Path(own, _NAME))"  # in a folder of a random name
     },
+    "cmsearch/models/downloads.py": {  # in the hub's cache, as its client does
+        *("place.symlink_to(target)", "shutil.copyfile(blob, place)"),
+    },
+    "cmsearch/models/receiving.py": {"part.open('ab' if have else 'wb')"},  # to be gone on with
     "cmsearch/models/encoders/lite_export.py": {
         "np.save(file, normalize(image.classes, dim=1).numpy())"
     },
