@@ -50,13 +50,10 @@ def running(hub: Hub) -> Iterator[Hub]:
     """Serve a hub on a free port."""
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def do_HEAD(self) -> None:
             self.do_GET()
 
         def do_GET(self) -> None:
-            self.close_connection = True
             path = self.path.partition("?")[0].strip("/")
             token = self.headers.get("Authorization", "")
             hub.asked.append((path, self.headers.get("Range", ""), token))

@@ -176,9 +176,11 @@ def test_weights_trained_with_quick_gelu_get_a_model_with_it() -> None:
     assert _options("ViT-B-32/laion2b_s34b_b79k")[1]["force_quick_gelu"] is False
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+@pytest.mark.parametrize(
+    "model", [one for one in MODELS if one.megabytes < 1000], ids=lambda model: model.name
+)
 def test_the_row_of_a_model_says_what_the_model_is(model: Model, tmp_path: Path) -> None:
-    """Built without its numbers; `scripts/bench/model_rows.py` exports those that fit."""
+    """Built without its numbers; `scripts/bench/model_rows.py` has all, and exports what fits."""
     assert differences(model, counted(model, tmp_path)) == []
 
 
