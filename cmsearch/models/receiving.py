@@ -58,7 +58,7 @@ def opened(
     Raises `HubRefusalError`, `UnknownModelError` where there is no such repository or it isn't for
     everybody, `ModelUnavailableError` for a way that isn't taken, and what the hub's client raises.
     """
-    from huggingface_hub.utils import build_hf_headers, get_session
+    from huggingface_hub.utils import build_hf_headers, get_session  # type: ignore[attr-defined]
 
     own = urlsplit(url)
     sent = {**build_hf_headers(), "Accept-Encoding": "identity", **(headers or {})}
