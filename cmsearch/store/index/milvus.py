@@ -137,7 +137,7 @@ class MilvusCollection:
                 data=list(queries),
                 limit=k,
                 filter=expression(among),
-                search_params={"metric_type": "IP", "params": {"ef": max(2 * k, _LEAST_EF)}},
+                search_params={"metric_type": "IP", "params": {"ef": max(4 * k, _LEAST_EF)}},
                 consistency_level="Strong" if is_new else "Bounded",
                 timeout=_SECONDS,
             )

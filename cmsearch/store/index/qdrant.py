@@ -136,7 +136,7 @@ class QdrantCollection:
 
     def search(self, queries: FloatArray, k: int, among: Numbers | None = None) -> IdArray:
         """The nearest of the graph, which Qdrant leaves where a filter lets few pass."""
-        wanted, depth = condition(among), models.SearchParams(hnsw_ef=max(2 * k, _LEAST_EF))
+        wanted, depth = condition(among), models.SearchParams(hnsw_ef=max(4 * k, _LEAST_EF))
         requests = [
             models.QueryRequest(query=query, filter=wanted, params=depth, limit=k)
             for query in queries.tolist()

@@ -37,6 +37,8 @@ _LISTED = 2_000
 _RANGES = 32
 _MORE = 16
 """Candidates more than are wanted: a server may have some that this view doesn't."""
+_AMONG = 4
+"""How many times as many under a filter, which graphs lose some by."""
 _REMEMBERED = 4
 _NOBODY = "no index"
 """The mark of a collection that is no store's."""
@@ -155,7 +157,7 @@ class ServedIndex:
         """
         assert self._main is not None
         found = list[IdArray | None]([None] * len(queries))
-        depth = k + _MORE
+        depth = (k if wanted.mask is None else _AMONG * k) + _MORE
         if wanted.mask is not None and wanted.among is None:
             depth += int(k * len(self._main) / wanted.total)
         while depth <= MOST and (left := [n for n, rows in enumerate(found) if rows is None]):

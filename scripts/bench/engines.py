@@ -1,0 +1,193 @@
+"""What each index of vectors, and each server of them, finds and costs among the same vectors.
+
+    python -m scripts.bench.engines
+    python -m scripts.bench.engines --rows 10000 --filters 100 exact faiss "qdrant local"
+
+For texts of `worlds`: the recall of the ten nearest against comparing all, the time of one search,
+what lies here and on the server, and whether random filters let pass what they let pass, and find
+what comparing does. What isn't installed is passed over with a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cmsearch.errors import StoreError
+from cmsearch.protocols import Kept, VectorIndex
+from cmsearch.store.index import recall
+from cmsearch.store.index.exact import ExactIndex
+from cmsearch.store.index.faiss_index import FaissIndex
+from cmsearch.store.index.plugins import empty_index
+from cmsearch.store.index.rows import HeldRows
+from cmsearch.types import FloatArray, IdArray
+from scripts.bench.worlds import World
+from tests.milvus_servers import standalone
+
+K = 10
+DIM = 512
+_A_MINUTE = 60
+_NONE = np.empty(0, np.int64)
+
+
+class Made:
+    """An index, and the bytes that it takes here and on its server."""
+
+    def __init__(self, index: VectorIndex, here: int, server: Path | None = None) -> None:
+        self.index, self.here, self.server = index, here, server
+
+
+@contextmanager
+def exact(ids: IdArray, vectors: FloatArray, place: Path) -> Iterator[Made]:
+    """Every vector compared."""
+    made = ExactIndex(DIM).changed((ids, vectors), _NONE)
+    yield Made(made, _files(vectors))
+
+
+@contextmanager
+def faiss(ids: IdArray, vectors: FloatArray, place: Path) -> Iterator[Made]:
+    """Lists of codes, as a publication makes them."""
+    rows, index = HeldRows(vectors.astype(np.float16)), FaissIndex(DIM)
+    kept = index.built(rows, World().texts(128, 9))
+    parts = [] if kept is None else [Kept(kept, len(ids))]
+    made = index.opened(ids, rows, parts)
+    yield Made(made, _files(vectors) + (0 if kept is None else kept.nbytes))
+
+
+@contextmanager
+def milvus_lite(ids: IdArray, vectors: FloatArray, place: Path) -> Iterator[Made]:
+    """A file of milvus-lite."""
+    with _served(f"milvus:{place}/own.db", ids, vectors) as index:
+        yield Made(index, _files(vectors), place)
+
+
+@contextmanager
+def milvus_standalone(ids: IdArray, vectors: FloatArray, place: Path) -> Iterator[Made]:
+    """Milvus's own server."""
+    with (
+        standalone(place) as port,
+        _served(f"milvus://127.0.0.1:{port}/bench", ids, vectors) as index,
+    ):
+        yield Made(index, _files(vectors), place / "data")
+
+
+@contextmanager
+def qdrant_local(ids: IdArray, vectors: FloatArray, place: Path) -> Iterator[Made]:
+    """A folder of Qdrant's local mode."""
+    with _served(f"qdrant:{place}/own", ids, vectors) as index:
+        yield Made(index, _files(vectors), place)
+
+
+ENGINES: dict[str, Callable[..., Any]] = {
+    "exact": exact,
+    "faiss": faiss,
+    "milvus-lite": milvus_lite,
+    "milvus standalone": milvus_standalone,
+    "qdrant local": qdrant_local,
+}
+
+
+@contextmanager
+def _served(address: str, ids: IdArray, vectors: FloatArray) -> Iterator[VectorIndex]:
+    yield empty_index(address, DIM).changed((ids, vectors), _NONE)
+
+
+def _files(vectors: FloatArray) -> int:
+    """Bytes of the files of vectors and ids."""
+    return 2 * vectors.size + 8 * len(vectors)
+
+
+def measured(
+    name: str, laid: tuple[IdArray, FloatArray], queries: FloatArray, filters: list[IdArray]
+) -> str:
+    """A row of the table."""
+    ids, vectors = laid
+    truth = ExactIndex(DIM).changed(laid, _NONE)
+    with tempfile.TemporaryDirectory() as place:
+        start = time.perf_counter()
+        with ENGINES[name](ids, vectors, Path(place)) as made:
+            built = time.perf_counter() - start
+            found, took, walls = list[IdArray](), list[float](), list[float]()
+            made.index.search(queries[:1], K)
+            for query in queries:
+                cpu, wall = time.process_time(), time.perf_counter()
+                found.append(made.index.search(query[None], K)[1])
+                took.append(time.process_time() - cpu)
+                walls.append(time.perf_counter() - wall)
+            share = recall.share(np.concatenate(found), truth.search(queries, K)[1])
+            right = _filtered(made.index, truth, queries, filters)
+            there = sum(
+                one.stat().st_size
+                for one in (made.server or Path(place)).rglob("*")
+                if one.is_file()
+            )
+    return (
+        f"| {name} | {share:.4f} | {1e3 * np.median(walls):.1f} | {1e3 * np.median(took):.1f} | "
+        f"{built:.0f} | {made.here / 1e6:.0f} | {there / 1e6:.0f} | {right} |"
+    )
+
+
+def _filtered(
+    index: VectorIndex, truth: ExactIndex, queries: FloatArray, filters: list[IdArray]
+) -> str:
+    """How many filters found nothing else, and how many exactly what comparing all does."""
+    clean = same = 0
+    for number, allow in enumerate(filters):
+        query = queries[number % len(queries)][None]
+        own = index.search(query, K, allow=allow)[1]
+        right = truth.search(query, K, allow=allow)[1]
+        clean += bool(np.isin(own[own >= 0], allow).all() and (own >= 0).sum() == right.size)
+        same += set(own[0].tolist()) == set(right[0].tolist())
+    return f"{clean}, {same} of {len(filters)}"
+
+
+def random_filters(ids: IdArray, count: int) -> list[IdArray]:
+    """Runs of rows, scattered ones, and all but some, of all shares."""
+    random = np.random.default_rng(5)
+    filters = []
+    for number in range(count):
+        share = random.random() ** 3
+        if number % 3 == 0:
+            start = random.integers(0, len(ids))
+            filters.append(ids[start : start + 1 + int(share * len(ids))])
+        elif number % 3 == 1:
+            filters.append(ids[random.random(len(ids)) < share])
+        else:
+            filters.append(ids[random.random(len(ids)) >= share / 20])
+    return [one for one in filters if len(one)]
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", default=list(ENGINES), metavar="NAME")
+    parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--filters", type=int, default=1_000)
+    options = parser.parse_args()
+    world = World(DIM)
+    vectors = np.concatenate(list(world.photos(options.rows))).astype(np.float16).astype(np.float32)
+    ids = 2 * np.arange(1, len(vectors) + 1)
+    queries, filters = world.texts(options.queries), random_filters(ids, options.filters)
+    print(f"{len(ids)} vectors of {DIM} dimensions, {len(queries)} queries, for {K} hits")
+    print(
+        "| index | recall@10 | p50 ms | CPU ms here | to lay out, s | MB here | MB on the server | "
+        "filters: nothing else, the same |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for name in options.names:
+        try:
+            print(measured(name, (ids, vectors), queries, filters), flush=True)
+        except (ImportError, StoreError) as error:
+            print(f"| {name} | passed over: {error} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
