@@ -114,6 +114,8 @@ def measured(
         start = time.perf_counter()
         with ENGINES[name](ids, vectors, Path(place)) as made:
             built = time.perf_counter() - start
+            if made.server is not None:
+                time.sleep(_A_MINUTE)  # soon after it is written Milvus is read strongly
             found, took, walls = list[IdArray](), list[float](), list[float]()
             made.index.search(queries[:1], K)
             for query in queries:
@@ -123,11 +125,8 @@ def measured(
                 walls.append(time.perf_counter() - wall)
             share = recall.share(np.concatenate(found), truth.search(queries, K)[1])
             right = _filtered(made.index, truth, queries, filters)
-            there = sum(
-                one.stat().st_size
-                for one in (made.server or Path(place)).rglob("*")
-                if one.is_file()
-            )
+            parts = (made.server or Path(place)).rglob("*")
+            there = sum(one.stat().st_size for one in parts if one.is_file())
     return (
         f"| {name} | {share:.4f} | {1e3 * np.median(walls):.1f} | {1e3 * np.median(took):.1f} | "
         f"{built:.0f} | {made.here / 1e6:.0f} | {there / 1e6:.0f} | {right} |"
