@@ -24,6 +24,7 @@ from cmsearch.store.index.address import is_address
 from cmsearch.store.index.exact import ExactIndex
 from cmsearch.store.index.manifest import Manifest
 from cmsearch.store.index.rows import HalfArray, chunks
+from cmsearch.store.index.servers import connected
 from cmsearch.types import Background, FloatArray, IdArray, Modality, Progress, Space
 
 SAMPLE = 50_000
@@ -48,13 +49,15 @@ def index_name(catalog: Catalog) -> str:
 def choose_index(catalog: Catalog, name: str | None) -> None:
     """Let the store use the index `name` from now on, or the one that it has if that is here.
 
-    Raises `StoreError` for a store whose own isn't.
+    Raises `StoreError` for a store whose own isn't, and for a server that doesn't answer.
     """
     if name is None:
         make_index(catalog, 1)  # only to raise
         return
     if is_address(name):
-        contacts.remember(plugins.checked_address(name))
+        address = plugins.checked_address(name)
+        connected(address)  # only to raise, before much is indexed
+        contacts.remember(address)
     if name != index_name(catalog):
         with catalog.writing() as writer:
             writer.put_index(name)
@@ -191,7 +194,8 @@ def _serve(catalog: Catalog, place: Path, space: Space, manifest: Manifest) -> N
     """Bring the server up to date that the vectors are searched on, if they are on one."""
     name = index_name(catalog)
     if is_address(name):
-        served_vectors.bring_up(catalog, place, name, space, manifest)
+        own = instead(catalog, space.dim)
+        served_vectors.bring_up(catalog, place, name, space, manifest, own)
 
 
 def _background(

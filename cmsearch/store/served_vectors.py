@@ -84,11 +84,18 @@ def collection_name(address: Address, space: int, modality: Modality) -> str:
     return f"{address.collection}_{space}_{modality}"
 
 
-def bring_up(catalog: Catalog, place: Path, name: str, space: Space, manifest: Manifest) -> None:
+def bring_up(
+    catalog: Catalog,
+    place: Path,
+    name: str,
+    space: Space,
+    manifest: Manifest,
+    instead: snapshot.Instead,
+) -> None:
     """Send what a publication has and its collections lack, and delete there what is gone.
 
-    What was sent before isn't sent again. Raises `StoreError` without the server, which loses
-    nothing: the next time goes on where this one ended.
+    What was sent before isn't sent again; what is damaged in a file is had `instead`. Raises
+    `StoreError` without the server, which loses nothing: the next time goes on from there.
     """
     address = plugins.checked_address(name)
     if not contacts.may_contact(address):
@@ -111,7 +118,7 @@ def bring_up(catalog: Catalog, place: Path, name: str, space: Space, manifest: M
     digest = _digest(space)
     own = Mark(store, token, digest, manifest.last_embedding, manifest.snapshot)
     for (_, modality), (collection, mark) in collections.items():
-        ids, rows = snapshot.open_rows(place, manifest.of(modality))
+        ids, rows = snapshot.open_rows(place, manifest.of(modality), instead)
         _send(catalog, collection, mark, (ids, rows), own)
     _drop_others(catalog, address, store, {number for number, _ in collections})
 

@@ -41,8 +41,9 @@ _LEAST_EF = 200
 _AWAY = ("unavailable", "deadline", "timeout", "connect", "not ready", "channel", "not loaded")
 """Words of what Milvus says while it starts, stops or can't be reached."""
 
-# It prints a traceback of every request that fails, also of those that are made again.
-logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+# They print a traceback of every request that fails, also of those that are made again.
+for _name in ("pymilvus", "milvus_lite"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 
 class MilvusServer:

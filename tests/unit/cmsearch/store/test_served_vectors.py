@@ -16,6 +16,7 @@ from cmsearch.store import contacts, publication
 from cmsearch.store.catalog import items
 from cmsearch.store.copying import copy
 from cmsearch.store.index import patient, servers
+from cmsearch.store.index.address import parsed
 from cmsearch.store.index.served import ServedIndex
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Modality
@@ -290,3 +291,11 @@ def test_choosing_another_index_and_back_makes_the_collection_anew(store: Store)
     store.publish()
     assert held() == 35
     agrees(store)
+
+
+def test_a_server_that_does_not_answer_is_not_chosen(tmp_path: Path) -> None:
+    with Store(tmp_path / "b" / DIRECTORY, tmp_path / "b") as other:
+        with fake.away(), pytest.raises(StoreError, match="fake://nowhere didn't answer"):
+            publication.choose_index(other.catalog, "fake://nowhere/photos")
+        assert publication.index_name(other.catalog) == "faiss"
+    assert not contacts.may_contact(parsed("fake://nowhere/photos"))
