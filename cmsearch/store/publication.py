@@ -102,6 +102,13 @@ def laid_out_index(catalog: Catalog, served: tuple[int, Space], modality: Modali
     return served_vectors.index(catalog, name, served, modality)
 
 
+def tell_unserved(catalog: Catalog) -> None:
+    """Say that the server isn't contacted which a store names, if that is so."""
+    make_index(catalog, 1)  # only to raise
+    if is_address(index_name(catalog)):
+        served_vectors.tell_uncontacted(index_name(catalog))
+
+
 def published(
     catalog: Catalog, place: Path, space: int, known: Manifest | None = None
 ) -> Manifest | None:

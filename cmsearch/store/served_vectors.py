@@ -61,11 +61,6 @@ def index(
     """
     address, (number, space) = plugins.checked_address(name), served
     if not contacts.may_contact(address):
-        log.warning(
-            "This index says that its vectors are searched at %s, which isn't contacted, since "
-            "you didn't name it; they are compared here. %s",
-            *(address, contacts.how(address)),
-        )
         return plugins.empty_index(plugins.DEFAULT, space.dim)
     collection = connected(address)(collection_name(address, number, modality))
     mark = _own_mark(catalog, collection, address, space)
@@ -77,6 +72,17 @@ def index(
         )
         return plugins.empty_index(plugins.DEFAULT, space.dim)
     return ServedIndex(space.dim, collection, mark.last)
+
+
+def tell_uncontacted(name: str) -> None:
+    """Say that a server isn't contacted, if that is so."""
+    address = plugins.checked_address(name)
+    if not contacts.may_contact(address):
+        log.warning(
+            "This index says that its vectors are searched at %s, which isn't contacted, since "
+            "you didn't name it; they are compared here. %s",
+            *(address, contacts.how(address)),
+        )
 
 
 def collection_name(address: Address, space: int, modality: Modality) -> str:

@@ -276,6 +276,8 @@ class Views:
                 "catalog is used in their place; `cmsearch doctor --repair` makes them anew.",
                 self._path,
             )
+        if manifest is not None:
+            publication.tell_unserved(self._catalog)
         opened = {}
         for modality in {one.modality: None for one in manifest.indexes} if manifest else ():
             assert manifest is not None

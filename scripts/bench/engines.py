@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -104,12 +104,27 @@ def _files(vectors: FloatArray) -> int:
     return 2 * vectors.size + 8 * len(vectors)
 
 
-def measured(
-    name: str, laid: tuple[IdArray, FloatArray], queries: FloatArray, filters: list[IdArray]
-) -> str:
+class Asked(NamedTuple):
+    """What is asked, and what comparing all vectors finds."""
+
+    queries: FloatArray
+    nearest: IdArray
+    filters: list[tuple[IdArray, IdArray]]
+
+
+def asked(laid: tuple[IdArray, FloatArray], queries: FloatArray, filters: list[IdArray]) -> Asked:
+    """The truth."""
+    truth, found = ExactIndex(DIM).changed(laid, _NONE), []
+    for number, allow in enumerate(filters):
+        query = queries[number % len(queries)][None]
+        found.append((allow, truth.search(query, K, allow=allow)[1][0]))
+    return Asked(queries, truth.search(queries, K)[1], found)
+
+
+def measured(name: str, laid: tuple[IdArray, FloatArray], asked: Asked) -> str:
     """A row of the table."""
     ids, vectors = laid
-    truth = ExactIndex(DIM).changed(laid, _NONE)
+    queries = asked.queries
     with tempfile.TemporaryDirectory() as place:
         start = time.perf_counter()
         with ENGINES[name](ids, vectors, Path(place)) as made:
@@ -123,8 +138,8 @@ def measured(
                 found.append(made.index.search(query[None], K)[1])
                 took.append(time.process_time() - cpu)
                 walls.append(time.perf_counter() - wall)
-            share = recall.share(np.concatenate(found), truth.search(queries, K)[1])
-            right = _filtered(made.index, truth, queries, filters)
+            share = recall.share(np.concatenate(found), asked.nearest)
+            right = _filtered(made.index, asked)
             parts = (made.server or Path(place)).rglob("*")
             there = sum(one.stat().st_size for one in parts if one.is_file())
     return (
@@ -133,18 +148,15 @@ def measured(
     )
 
 
-def _filtered(
-    index: VectorIndex, truth: ExactIndex, queries: FloatArray, filters: list[IdArray]
-) -> str:
+def _filtered(index: VectorIndex, asked: Asked) -> str:
     """How many filters found nothing else, and how many exactly what comparing all does."""
     clean = same = 0
-    for number, allow in enumerate(filters):
-        query = queries[number % len(queries)][None]
-        own = index.search(query, K, allow=allow)[1]
-        right = truth.search(query, K, allow=allow)[1]
+    for number, (allow, right) in enumerate(asked.filters):
+        query = asked.queries[number % len(asked.queries)][None]
+        own = index.search(query, K, allow=allow)[1][0]
         clean += bool(np.isin(own[own >= 0], allow).all() and (own >= 0).sum() == right.size)
-        same += set(own[0].tolist()) == set(right[0].tolist())
-    return f"{clean}, {same} of {len(filters)}"
+        same += set(own.tolist()) == set(right.tolist())
+    return f"{clean}, {same} of {len(asked.filters)}"
 
 
 def random_filters(ids: IdArray, count: int) -> list[IdArray]:
@@ -181,9 +193,10 @@ def main() -> None:
         "filters: nothing else, the same |"
     )
     print("|---|---|---|---|---|---|---|---|")
+    wanted = asked((ids, vectors), queries, filters)
     for name in options.names:
         try:
-            print(measured(name, (ids, vectors), queries, filters), flush=True)
+            print(measured(name, (ids, vectors), wanted), flush=True)
         except (ImportError, StoreError) as error:
             print(f"| {name} | passed over: {error} |", flush=True)
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import grpc
 import numpy as np
 from pymilvus import DataType, MilvusClient, MilvusException
 
@@ -190,7 +191,8 @@ def understood(place: str) -> Iterator[None]:
     except (StoreError, ServerAwayError):
         raise
     except Exception as error:  # of gRPC, of milvus-lite, and pymilvus's own
-        said = " ".join(str(getattr(error, "message", error)).split())[:200]
+        told = error.details() if isinstance(error, grpc.Call) else getattr(error, "message", error)
+        said = " ".join(str(told).split())[:200]
         if _is_away(error, said):
             raise ServerAwayError(said) from error
         raise StoreError(

@@ -24,7 +24,7 @@ from cmsearch.protocols import (
     VectorRows,
 )
 from cmsearch.store.index.exact import ExactIndex
-from cmsearch.store.index.laid_out import LaidOut
+from cmsearch.store.index.laid_out import COMPARED, LaidOut
 from cmsearch.store.index.rows import HeldRows, nearest
 from cmsearch.types import FloatArray, IdArray
 
@@ -160,6 +160,8 @@ class ServedIndex:
         depth = (k if wanted.mask is None else _AMONG * k) + _MORE
         if wanted.mask is not None and wanted.among is None:
             depth += int(k * len(self._main) / wanted.total)
+        if wanted.mask is not None and _LISTED < wanted.total <= COMPARED:
+            depth = MOST + 1  # a graph loses some of them, and all are soon compared
         while depth <= MOST and (left := [n for n, rows in enumerate(found) if rows is None]):
             asked = self._collection.search(queries[left], depth, wanted.among)
             for number, ids in zip(left, asked, strict=True):

@@ -48,6 +48,7 @@ def test_filters_of_every_form(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     monkeypatch.setattr(served, "_LISTED", 40)
     monkeypatch.setattr(served, "_RANGES", 4)
+    monkeypatch.setattr(served, "COMPARED", 0)
     index, oracle = made(random)
     every = np.array(list(oracle.vectors), np.int64)
     some = {
@@ -63,11 +64,16 @@ def test_filters_of_every_form(monkeypatch: pytest.MonkeyPatch) -> None:
         assert {what for what, _ in fake.asked} == {form}
 
 
-def test_a_thousand_random_filters_find_what_all_compared_does() -> None:
+@pytest.mark.parametrize("compared", [0, 20_000])
+def test_a_thousand_random_filters_find_what_all_compared_does(
+    compared: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served, "COMPARED", compared)
+    monkeypatch.setattr(served, "_LISTED", 50)
     random = np.random.default_rng(1)
     index, oracle = made(random)
     every = np.array(list(oracle.vectors), np.int64)
-    for number in range(1_000):
+    for number in range(500):
         share = random.random() ** 2
         allow = every[random.random(len(every)) < share]
         if number % 3 == 0:
