@@ -113,12 +113,14 @@ class Asked(NamedTuple):
 
 
 def asked(laid: tuple[IdArray, FloatArray], queries: FloatArray, filters: list[IdArray]) -> Asked:
-    """The truth."""
-    truth, found = ExactIndex(DIM).changed(laid, _NONE), []
+    """The truth, by all scores at once."""
+    ids, vectors = laid
+    scores, found = queries @ vectors.T, []
     for number, allow in enumerate(filters):
-        query = queries[number % len(queries)][None]
-        found.append((allow, truth.search(query, K, allow=allow)[1][0]))
-    return Asked(queries, truth.search(queries, K)[1], found)
+        own = np.searchsorted(ids, allow)
+        best = np.argsort(-scores[number % len(queries)][own], kind="stable")[:K]
+        found.append((allow, allow[best]))
+    return Asked(queries, ids[np.argsort(-scores, axis=1, kind="stable")[:, :K]], found)
 
 
 def measured(name: str, laid: tuple[IdArray, FloatArray], asked: Asked) -> str:
