@@ -52,8 +52,9 @@ def _run(*arguments: object) -> None:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
+def serving(folder: Path, *options: str) -> Iterator[str]:
     command = [sys.executable, "-m", "cmsearch", "serve", str(folder), "--port", "0", "--no-open"]
+    command += options
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as service:
         assert service.stderr is not None
         told = (re.search(r"Answering at (http://\S+)", line) for line in service.stderr)

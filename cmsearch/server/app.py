@@ -28,6 +28,7 @@ from cmsearch.server import (
     saving,
     searching,
     sizes,
+    thumbnail_batches,
 )
 from cmsearch.server.agents.mounted import mount
 from cmsearch.server.answers import Answer
@@ -46,6 +47,7 @@ _PARTS: tuple[Any, ...] = (
     page,
     listing,
     sizes,
+    thumbnail_batches,
     saving,
     mapping,
     items,

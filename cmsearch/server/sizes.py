@@ -1,17 +1,22 @@
-"""The route that tells how large pictures are, so that a list of them can be laid out before."""
+"""The route that tells how large pictures are, and what they look like from afar, so that a list of
+them can be laid out before they come.
+"""
 
 # Tested by tests/e2e/server/test_sizes.py
 
 from __future__ import annotations
 
+from base64 import b64encode
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from cmsearch.errors import CmsearchError
+from cmsearch.media import phash
 from cmsearch.media.headers import read_size
 from cmsearch.server import context
 from cmsearch.server.located import picture_of
@@ -22,6 +27,8 @@ from cmsearch.types import Item
 router = APIRouter(prefix="/v1", tags=["items"])
 MOST = 1000
 """Items of one request."""
+FREQUENCIES = 6
+"""In each direction, of a preview: what a picture looks like behind frosted glass."""
 _KEPT = 50_000
 """Pictures whose size is remembered, as long as their files stay as they are."""
 
@@ -40,21 +47,30 @@ class Sizes(BaseModel):
     sizes: list[Annotated[list[int], Field(min_length=2, max_length=2)] | None] = Field(
         examples=[[[640, 480], None]]
     )
+    previews: list[str | None] = Field(
+        examples=[["AH8Q+A==", None]],
+        description="Of each its lowest frequencies, as docs/store.md has them of perceptual "
+        f"hashes: {FREQUENCIES} × {FREQUENCIES} int8 values in base64.",
+    )
 
 
-@router.post("/sizes", summary="How large the pictures of items are", response_model=Sizes)
+@router.post("/sizes", summary="How large the pictures of items are, and how they look", response_model=Sizes)
 async def sizes(request: Request, body: SizesBody) -> dict[str, Any]:
     """Widths and heights in pixels, upright; null for what has no picture, and where it isn't known
-    without decoding it, as of frames of films.
+    without decoding it, as of frames of films. What they look like comes from the index.
     """
     own = context.of(request)
     served = own.stores.get(body.store)
 
-    def found(_: Any) -> list[tuple[int, int] | None]:
-        known = items.numbered(served.engine.store.catalog, body.items)
-        return [_size(served, known[one]) if one in known else None for one in body.items]
+    def found(_: Any) -> dict[str, Any]:
+        catalog = served.engine.store.catalog
+        known, seen = items.numbered(catalog, body.items), items.hashes_of(catalog, body.items)
+        return {
+            "sizes": [_size(served, known[one]) if one in known else None for one in body.items],
+            "previews": [_preview(seen.get(one, b"")) for one in body.items],
+        }
 
-    return {"sizes": await own.work.run(request, found)}
+    return await own.work.run(request, found)
 
 
 def _size(served: Served, item: Item) -> tuple[int, int] | None:
@@ -72,3 +88,11 @@ def _size(served: Served, item: Item) -> tuple[int, int] | None:
 def _known(path: Path, changed: int, size: int) -> tuple[int, int] | None:
     """The size of a file's picture; the file is another one when it was changed."""
     return read_size(path)
+
+
+def _preview(found: bytes) -> str | None:
+    """The lowest frequencies of a perceptual hash."""
+    if len(found) != phash.BYTES:
+        return None
+    rows = np.frombuffer(found, np.uint8).reshape(phash.SIZE, phash.SIZE)
+    return b64encode(rows[:FREQUENCIES, :FREQUENCIES].tobytes()).decode()

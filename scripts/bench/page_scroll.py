@@ -1,9 +1,13 @@
 """How the page scrolls through many thumbnails: how long nothing is seen, and what the tab holds.
 
-    python -m scripts.bench.page_scroll [FOLDER] [--count 20000]
+    python -m scripts.bench.page_scroll [FOLDER] [--count 20000] [--cold]
 
-Makes a collection of drawn photographs where FOLDER has none. "Blank" is a screen on which no
-picture has been loaded; memory is that of all of the browser's processes but the first.
+Makes a collection of drawn photographs where FOLDER has none. Three things are told of the screens
+that are passed: how long none had a picture that was loaded; how long some had neither a picture
+nor what the index knows of one, drawn in its place, which is what "blank" means; and which share of
+the tiles that were seen had their pictures. `--cold` keeps no thumbnails, so that each is made from
+its file; without it those of the first screens have to be made unless somebody was there before.
+Memory is the unshared memory of the browser's processes that show pages.
 """
 
 from __future__ import annotations
@@ -27,20 +31,28 @@ from tests.chromium import found
 
 STEPS = 150
 WATCH = """() => {
-  window.seen = { longest: 0, since: null, frames: 0, slow: 0, last: performance.now(), tiles: 0 };
+  window.seen = { bare: 0, blank: 0, since: {}, frames: 0, slow: 0, last: performance.now(),
+                  tiles: 0, passed: 0, loaded: 0 };
   const look = (now) => {
     const own = window.seen;
     own.frames += 1;
     if (now - own.last > 50) own.slow += 1;
     own.last = now;
-    const pictures = [...document.querySelectorAll(".tile img")];
-    own.tiles = Math.max(own.tiles, document.querySelectorAll(".tile").length);
-    const isSeen = pictures.some((one) => {
+    const tiles = [...document.querySelectorAll(".tile")];
+    const seen = tiles.filter((one) => {
       const { top, bottom } = one.getBoundingClientRect();
-      return one.complete && one.naturalWidth && bottom > 0 && top < innerHeight;
+      return bottom > 150 && top < innerHeight;
     });
-    if (isSeen) own.since = null;
-    else own.longest = Math.max(own.longest, now - (own.since ??= now));
+    const isLoaded = (one) => one.querySelector(".there") !== null;
+    own.tiles = Math.max(own.tiles, tiles.length);
+    own.passed += seen.length;
+    own.loaded += seen.filter(isLoaded).length;
+    const isThere = { bare: seen.some(isLoaded),
+                      blank: seen.some((one) => isLoaded(one) || one.querySelector(".foreseen")) };
+    for (const [name, is] of Object.entries(isThere)) {
+      if (is) own.since[name] = null;
+      else own[name] = Math.max(own[name], now - (own.since[name] ??= now));
+    }
     requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
@@ -51,7 +63,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How the page scrolls through many thumbnails.")
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--cold", action="store_true", help="make each thumbnail anew")
     given = parser.parse_args()
+    options = ("--thumbnails-mb", "0") if given.cold else ()
     program = found()
     if program is None:
         raise SystemExit("There is no Chromium; install one, or name it by CHROMIUM.")
@@ -59,10 +73,10 @@ def main() -> None:
         folder = given.folder or Path(scratch, "photos")
         made(folder, given.count)
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        with serving(folder) as address:
+        with serving(folder, *options) as address:
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             page.goto(address)
-            page.wait_for_selector(".tile img")
+            page.wait_for_selector(".tile .there")
             told = {
                 "steady": scrolled(page, lambda step: 900),
                 "jumps": scrolled(page, lambda step: 60_000 if step % 10 == 0 else 900),
@@ -100,7 +114,9 @@ def scrolled(page: Page, length: Any) -> dict[str, Any]:
         page.wait_for_timeout(100)
     seen = page.evaluate("window.seen")
     return {
-        "longest without a picture, ms": round(seen["longest"]),
+        "longest blank, ms": round(seen["blank"]),
+        "longest without a loaded picture, ms": round(seen["bare"]),
+        "tiles with their pictures, %": round(100 * seen["loaded"] / max(1, seen["passed"])),
         "frames": seen["frames"],
         "frames over 50 ms": seen["slow"],
         "tiles at once": seen["tiles"],

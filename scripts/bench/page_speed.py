@@ -37,7 +37,7 @@ WATCH = """() => {
     requestAnimationFrame(() => requestAnimationFrame((now) => (own.tile = now)));
   }).observe(main, { subtree: true, childList: true, attributeFilter: ["title"] });
   main.addEventListener("load", (event) => {
-    if (told.put && event.target.matches(".tile img")) told.picture ||= event.timeStamp;
+    if (told.put && event.target.matches(".tile .there")) told.picture ||= event.timeStamp;
   }, true);
 }"""
 """The first change of the tiles after a key: searches for what was typed before are dropped."""

@@ -144,7 +144,7 @@ def main() -> None:
         for words, task in TASKS.items():
             page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB")
             page.goto(address)
-            page.locator(".tile img").first.wait_for()
+            page.locator(".tile .there").first.wait_for()
             hand = Hand(page, given.folder)
             try:
                 task(hand)

@@ -10,6 +10,7 @@ import { Grid } from "./grid.js";
 import { useAway } from "./head.js";
 import { html } from "./html.js";
 import { isWriting, useKeys } from "./keys.js";
+import { renew } from "./pictures.js";
 import { Loading, NO_RESULTS } from "./results.js";
 import { SearchBar, TARGETS } from "./search-bar.js";
 import { Status } from "./status.js";
@@ -169,6 +170,7 @@ async function update() {
     const job = await indexing.update(page.get().asked.store, (told) => page.set({ job: told }));
     say(indexing.wordsOf(job));
     if (!indexing.hasChanged(job)) return;
+    renew();
     page.set({ stores: await stores(), version: page.get().version + 1 });
     await loading.begin(page.get().asked);
   } catch (error) {
@@ -230,7 +232,7 @@ function App() {
   const [isAway, comeBack] = useAway();
   const results = shown(state);
   useTitle(state);
-  const need = useCallback((first, end) => loading.need(page.get().asked, first, end), []);
+  const need = useCallback((first, end, lead) => loading.need(page.get().asked, first, end, lead), []);
   useKeys({
     f: () => page.set({ hasFilters: !state.hasFilters }),
     "?": () => page.set({ sheet: "help" }),

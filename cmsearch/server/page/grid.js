@@ -4,13 +4,16 @@ import { html } from "./html.js";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/hooks.js";
 import { between, firstBelow, justified } from "./layout.js";
 import { isWriting, useKeys } from "./keys.js";
-import { look as lookAt } from "./pictures.js";
-import { Tile } from "./tile.js";
+import { aim, delay } from "./pictures.js";
+import { hasPicture, pixelsOf, Tile } from "./tile.js";
 import { dayInWords, t } from "./strings.js";
 
 const GAP = 4;
 const TITLE = 52;
 const STEP = 60; // pixels of scrolling after which it is looked what is near
+const LEAD = 800; // milliseconds of scrolling on that are prepared for
+const FAR = 8; // screens that are, at most
+const FASTEST = 15; // pixels a millisecond; more is a leap, after which nobody goes on likewise
 const SHAPES = { page: 3 / 4, passage: 8 / 5, shot: 16 / 9, subtitle: 16 / 9 };
 
 /** The width of a hit's picture over its height; a guess until it is known. */
@@ -18,12 +21,13 @@ const ratioOf = (hit) => (hit?.width && hit.height ? hit.width / hit.height : SH
 
 /**
  * A grid of `results` that never jumps: what is seen stays where it is when what is above becomes
- * known. `need(first, end)` is called with the places that are near the window.
+ * known. `need(first, end, lead)` is called with the places that are near the window, and how many will
+ * be passed soon.
  */
 export function Grid({ results, need, onOpen, selected, onSelect, active, onActive }) {
   const frame = useRef(null);
   const [width, setWidth] = useState(0);
-  const [view, setView] = useState({ top: 0, height: 900, isUp: false });
+  const [view, setView] = useState({ top: 0, height: 900, speed: 0 });
   const rowHeight = width < 600 ? 140 : 210;
 
   useLayoutEffect(() => {
@@ -42,31 +46,45 @@ export function Grid({ results, need, onOpen, selected, onSelect, active, onActi
 
   useEffect(() => {
     let waiting = 0;
+    let resting = 0;
+    let last = { top: 0, time: performance.now(), speed: 0 };
+    const see = (speed) => {
+      if (!frame.current) return;
+      const top = -frame.current.getBoundingClientRect().top;
+      setView((before) => (Math.abs(top - before.top) < STEP && before.height === innerHeight && speed ? before : { top, height: innerHeight, speed }));
+    };
     const look = () => {
-      waiting ||= requestAnimationFrame(() => {
+      waiting ||= requestAnimationFrame((time) => {
         waiting = 0;
-        if (!frame.current) return;
-        const top = -frame.current.getBoundingClientRect().top;
-        setView((before) => (Math.abs(top - before.top) < STEP && before.height === innerHeight
-          ? before : { top, height: innerHeight, isUp: top < before.top }));
+        const passed = Math.max(8, time - last.time);
+        const now = (scrollY - last.top) / passed;
+        last = { top: scrollY, time, speed: passed > 300 || Math.abs(now) > FASTEST ? 0 : 0.6 * last.speed + 0.4 * now };
+        see(last.speed);
       });
+      clearTimeout(resting);
+      resting = setTimeout(() => ((last.speed = 0), see(0)), 250);
     };
     look();
     addEventListener("scroll", look, { passive: true });
     addEventListener("resize", look);
     return () => {
       cancelAnimationFrame(waiting);
+      clearTimeout(resting);
       removeEventListener("scroll", look);
       removeEventListener("resize", look);
     };
   }, []);
 
-  const [above, below] = view.isUp ? [1.5, 1] : [1, 1.5]; // screens that are drawn beyond the window
+  const [above, below] = view.speed < 0 ? [1.5, 1] : [1, 1.5]; // screens that are drawn beyond the window
   const [first, end] = between(layout, view.top - above * view.height, view.top + (1 + below) * view.height);
-  lookAt(firstBelow(layout, view.top + (view.isUp ? 0.3 : 0.7) * view.height));
+  const passed = Math.max(-FAR * view.height, Math.min(FAR * view.height, LEAD * view.speed)); // pixels, soon
+  const [from, until] = passed < 0 ? [firstBelow(layout, view.top - above * view.height + passed), first] : [end, firstBelow(layout, view.top + (1 + below) * view.height + passed)];
   useEffect(() => {
-    need(first, end);
-  }, [first, end, results]);
+    need(first, end, passed < 0 ? from - first : until - end);
+    const next = [];
+    for (let i = from; i < until; i++) if (results.hits[i] && hasPicture(results.hits[i])) next.push({ hit: results.hits[i], pixels: pixelsOf(layout.w[i], layout.h[i]), place: i });
+    aim(firstBelow(layout, view.top + 0.5 * view.height + view.speed * delay), end - first, next);
+  }, [first, end, from, until, results]);
   useEffect(() => {
     if (active !== null && active < layout.count) show(frame.current, layout, active);
   }, [active]);

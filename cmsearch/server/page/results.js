@@ -5,7 +5,7 @@ import { isSearch } from "./asked.js";
 
 /** Below this relevance a hit is probably not about what was asked. */
 export const DOUBTFUL = 0.05;
-const PART = 200;
+const PART = 100;
 const AHEAD = 100; // hits that are asked for before they are reached
 const AT_ONCE = 2;
 const CALM = 400; // milliseconds after the first hits in which no more are asked for
@@ -61,8 +61,8 @@ export class Loading {
     }
   }
 
-  /** See that the places from `first` to `end` are there, or soon will be. */
-  async need(asked, first, end) {
+  /** See that the places from `first` to `end` are there, or soon will be; `lead` more are passed soon, before them where it is negative. */
+  async need(asked, first, end, lead = 0) {
     const { results, stop } = this;
     if (results.status === "loading") return; // what is there is of something else
     if (results.isSearch) {
@@ -71,7 +71,7 @@ export class Loading {
       this.later = setTimeout(() => this.more(stop.signal), Math.max(0, this.found + CALM - performance.now()));
       return;
     }
-    this.near = [first, end];
+    this.near = [first + Math.min(0, lead), end + Math.max(0, lead)];
     this.loadParts(asked, stop.signal);
   }
 
@@ -191,16 +191,16 @@ export class Loading {
 const known = new Map(); // sizes by store and item, of what was found before
 const MOST_KNOWN = 100_000;
 
-/** Give hits the sizes of their pictures, so that nothing moves when these come. */
+/** Give hits the sizes of their pictures, so that nothing moves when these come, and what they look like from afar. */
 export async function sized(hits, signal) {
   const key = (hit) => `${hit.item}/${hit.store}`;
   if (known.size > MOST_KNOWN) known.clear();
   const others = hits.filter((hit) => !known.has(key(hit)));
   if (others.length) {
-    const { sizes } = await ask("v1/sizes", { signal, body: { store: hits[0].store, items: others.map((hit) => hit.item) } });
-    others.forEach((hit, place) => known.set(key(hit), sizes[place] ?? []));
+    const { sizes, previews } = await ask("v1/sizes", { signal, body: { store: hits[0].store, items: others.map((hit) => hit.item) } });
+    others.forEach((hit, place) => known.set(key(hit), [...(sizes[place] ?? [undefined, undefined]), previews[place]]));
   }
-  for (const hit of hits) [hit.width, hit.height] = known.get(key(hit)) ?? [];
+  for (const hit of hits) [hit.width, hit.height, hit.preview] = known.get(key(hit)) ?? [];
 }
 
 /** What is about the query, and what probably isn't. */

@@ -2,8 +2,8 @@
 
 import { html } from "./html.js";
 import { useEffect, useLayoutEffect, useRef, useState } from "./vendor/hooks.js";
-import { thumbnail } from "./api.js";
-import { load } from "./pictures.js";
+import { picture } from "./pictures.js";
+import { preview } from "./preview.js";
 import { t } from "./strings.js";
 
 const FILMS = /\.(mp4|m4v|mov|webm|mkv|avi|ogv|mpe?g|gif|webp)$/i;
@@ -11,7 +11,8 @@ const FILMS = /\.(mp4|m4v|mov|webm|mkv|avi|ogv|mpe?g|gif|webp)$/i;
 /** Whether the file of a hit is a film. */
 export const isFilm = (hit) => FILMS.test(hit.path);
 
-const hasPicture = (hit) =>
+/** Whether there is a picture of a hit. */
+export const hasPicture = (hit) =>
   hit.page !== null || (hit.start === null ? hit.modality === "image" || ["caption", "ocr"].includes(hit.kind) : isFilm(hit));
 
 /** The name of a file, without its folder. */
@@ -45,7 +46,7 @@ export function Tile({ hit, place, x, y, w, h, isSelected, isActive, onOpen, onS
       onClick=${(event) => (event.ctrlKey || event.metaKey || event.shiftKey ? choose(event) : onOpen(place))}>
       ${noPicture
         ? html`<span class="tile-words"><b>${nameOf(hit)}</b><span dir="auto">${hit.text ?? ""}</span></span>`
-        : html`<${Picture} address=${thumbnail(hit, pixelsOf(w, h))} place=${place} fail=${() => setBare(true)} />`}
+        : html`<${Picture} hit=${hit} pixels=${pixelsOf(w, h)} place=${place} fail=${() => setBare(true)} />`}
       ${!noPicture && isText && html`<span class="tile-line"><span dir="auto">${hit.text}</span></span>`}
       ${badgeOf(hit) && html`<span class="tile-badge">${badgeOf(hit)}</span>`}
       ${hit.copies.length > 0 && html`<span class="tile-stack" title=${t("alike", hit.copies.length)}>${hit.copies.length + 1}</span>`}
@@ -56,12 +57,24 @@ export function Tile({ hit, place, x, y, w, h, isSelected, isActive, onOpen, onS
 }
 
 /** The pixels that a picture is asked for with: few steps, so that a change of width asks for none anew. */
-const pixelsOf = (w, h) => [320, 640, 1280].find((one) => one * 1.25 >= Math.max(w, h) * Math.min(devicePixelRatio, 2)) ?? 1280;
+export const pixelsOf = (w, h) => [320, 640, 1280].find((one) => one * 1.25 >= Math.max(w, h) * Math.min(devicePixelRatio, 2)) ?? 1280;
 
-function Picture({ address, place, fail }) {
-  const image = useRef(null);
-  useLayoutEffect(() => load(image.current, address, place), [address]);
-  return html`<img ref=${image} alt="" draggable=${false} decoding="async" onError=${fail} />`;
+/** A picture on a canvas, which lets go of it with the tile: browsers keep a thousand decoded images that were seen. */
+function Picture({ hit, pixels, place, fail }) {
+  const canvas = useRef(null);
+  useLayoutEffect(() => {
+    const own = canvas.current;
+    let isOver = false;
+    const show = (bitmap, name) => {
+      [own.width, own.height, own.className] = [bitmap.width, bitmap.height, `picture ${name}`];
+      own.getContext("bitmaprenderer").transferFromImageBitmap(bitmap);
+    };
+    if (hit.preview) show(preview(hit.preview), "foreseen");
+    const stop = picture(hit, pixels, place, (blob) =>
+      blob ? createImageBitmap(blob).then((made) => (isOver ? made.close() : show(made, "there")), () => isOver || fail()) : fail());
+    return () => (stop(), (isOver = true), (own.width = own.height = 0));
+  }, [hit.item, hit.store, pixels]);
+  return html`<canvas ref=${canvas} aria-hidden="true"></canvas>`;
 }
 
 const labelOf = (hit) => [nameOf(hit), hit.text?.slice(0, 200), hit.taken?.slice(0, 10)].filter(Boolean).join(", ");

@@ -140,6 +140,12 @@ HASHES = Prepared(
     .where(embeddings.c.id.in_(listed("ids")), is_hash(items.c.phash))
 )
 """The perceptual hashes of some embeddings' items."""
+ITEM_HASHES = Prepared(
+    sa.select(items.c.id, items.c.phash).where(
+        items.c.id.in_(listed("items")), is_hash(items.c.phash)
+    )
+)
+"""The perceptual hashes of some items."""
 VECTORS = Prepared(
     sa.select(embeddings.c.id, _vector).where(
         embeddings.c.id.in_(listed("ids")), is_vector(_vector, _dim)

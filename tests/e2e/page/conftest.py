@@ -76,7 +76,7 @@ def tab(context: BrowserContext) -> Iterator[Page]:
 def page(tab: Page, service: str) -> Page:
     """A tab that shows the page."""
     tab.goto(service)
-    tab.wait_for_selector(".tile img")
+    tab.wait_for_selector(".tile .there")
     return tab
 
 

@@ -52,7 +52,7 @@ def test_what_is_chosen_is_saved(page: Page, sample: Path) -> None:
 @pytest.mark.parametrize("shown", ["list", "search", "viewer", "keys"])
 def test_nothing_serious_is_found_by_axe(tab: Page, service: str, shown: str) -> None:
     tab.goto(service if shown == "list" else f"{service}/?q=a+cat")
-    tab.locator(".tile img" if shown == "list" else "button[title*='cat.jpg']").first.wait_for()
+    tab.locator(".tile .there" if shown == "list" else "button[title*='cat.jpg']").first.wait_for()
     if shown == "viewer":
         tab.locator("button[title*='cat.jpg']").first.click()
         tab.get_by_role("complementary", name="About it").wait_for()

@@ -106,7 +106,7 @@ def test_what_is_new_is_indexed_from_the_page_and_found(
     page: Page, service: str, folder: Path
 ) -> None:
     page.goto(f"{service}/?q=a+honey+bee")
-    page.locator(".tile img").first.wait_for()
+    page.locator(".tile .there").first.wait_for()
     expect(page.locator("button[title='bee.jpg']")).to_have_count(0)
     shutil.copy(PHOTOS / "honey_bee.jpg", folder / "bee.jpg")
     (folder / "<img src=x onerror=alert(1)>.jpg").write_bytes(b"no picture")

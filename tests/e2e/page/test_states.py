@@ -50,7 +50,7 @@ def test_outlines_stand_where_pictures_will_come(page: Page) -> None:
     while not held:
         page.wait_for_timeout(20)
     held[0].continue_()
-    page.locator(".tile img").first.wait_for()
+    page.locator(".tile .there").first.wait_for()
     expect(page.locator(".outlines")).to_have_count(0)
 
 
@@ -83,7 +83,7 @@ def test_the_place_is_kept_and_going_back_closes_the_viewer(page: Page) -> None:
 def test_a_phone_shows_results_and_filters_in_turn(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 700})
     page.reload()
-    page.locator(".tile img").first.wait_for()
+    page.locator(".tile .there").first.wait_for()
     filters = page.get_by_role("complementary", name="Filters")
     expect(filters).to_have_count(0)
     page.get_by_role("button", name="Filters").click()
