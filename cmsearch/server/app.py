@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from cmsearch.common.version import __version__
 from cmsearch.models.spaces import model_name
 from cmsearch.server import (
+    annotating,
     choosing,
     classifying,
     documents,
@@ -55,6 +56,7 @@ _PARTS: tuple[Any, ...] = (
     indexing,
     explaining,
     classifying,
+    annotating,
     marking,
     metrics,
     login,
