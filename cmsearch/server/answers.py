@@ -122,6 +122,10 @@ class HitPage(HitList):
         examples=[None], description="How many there are; null until the last page."
     )
     seconds: float
+    sizes: list[list[int] | None] | None = Field(
+        None, description="With `shapes` those of the hits' pictures, as `/v1/sizes` has them."
+    )
+    previews: list[str | None] | None = Field(None, description="With `shapes`, likewise.")
 
 
 class ExplainedWord(_Told):

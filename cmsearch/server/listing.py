@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cmsearch.search.listing import MOST
 from cmsearch.server import context
 from cmsearch.server.requests import Filters, filter_of
+from cmsearch.server.sizes import shapes_of
 from cmsearch.server.stores import hit_in
 
 router = APIRouter(prefix="/v1", tags=["items"])
@@ -25,6 +26,9 @@ class Part(Filters):
     order: Literal["newest", "oldest"] = "newest"
     offset: int = Field(0, ge=0, lt=2**31)
     limit: int = Field(100, ge=1, le=MOST)
+    shapes: bool = Field(
+        False, description="Whether `sizes` and `previews` are told too, as by `/v1/sizes`."
+    )
 
 
 class Picked(BaseModel):
@@ -52,7 +56,9 @@ async def listing(request: Request, part: Annotated[Part, Query()]) -> dict[str,
             offset=part.offset,
             limit=part.limit,
         )
+        numbers = [hit.item for hit in listed.hits]
         return {
+            **(shapes_of(served, numbers) if part.shapes else {}),
             "store": served.name,
             "total": listed.total,
             "offset": listed.offset,

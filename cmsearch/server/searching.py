@@ -30,6 +30,7 @@ from cmsearch.server.requests import (
     query_of,
     ranking_of,
 )
+from cmsearch.server.sizes import Shapes, shapes_of
 from cmsearch.server.stores import Served, hit_in
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -48,16 +49,16 @@ HITS: dict[int | str, dict[str, Any]] = {
     responses=HITS,
     openapi_extra={"requestBody": SEARCH_BODY},
 )
-async def search(request: Request) -> Answer:
+async def search(request: Request, shapes: Shapes = False) -> Answer:
     """A page of the hits of a search, the best first; the body is JSON, or a form with it and
     files. With the `cursor` of a page alone it is the page after that.
     """
     body, files = await sent(request, SearchBody)
     if body.cursor is None:
-        return await _first(request, body, files)
+        return await _first(request, body, files, shapes)
     if files or body.model_fields_set - {"cursor", "store"}:
         raise QueryError(ALONE)
-    return await _next(request, body.cursor, body.store)
+    return await _next(request, body.cursor, body.store, shapes)
 
 
 @router.get("/search", summary="Search by a text, as a link", responses=HITS)
@@ -79,7 +80,9 @@ def understood(served: Served, body: SearchBody, files: Files) -> Understood:
     return Understood(query, where, ()) if body.literal else served.engine.understand(query, where)
 
 
-async def _first(request: Request, body: SearchBody, files: Files) -> Answer:
+async def _first(
+    request: Request, body: SearchBody, files: Files, shapes: bool = False
+) -> Answer:
     own = context.of(request)
     served = own.stores.get(body.store)
     check_size(own, body.k)
@@ -93,20 +96,24 @@ async def _first(request: Request, body: SearchBody, files: Files) -> Answer:
             check()
             ranking = ranking_of(body.ranking)
             asked_for = PageRequest(encoded, body.target, where, ranking, body.k, applied)
+            page = own.pages.first(served.engine, asked_for)
+            check()
             # Written by the thread that found it: the one that answers everybody would take longer.
-            return Answer(told(served, own.pages.first(served.engine, asked_for), begun))
+            return Answer(told(served, page, begun, shapes))
 
         return await own.work.run(request, found)
 
 
-async def _next(request: Request, cursor: str, store: str | None) -> Answer:
+async def _next(
+    request: Request, cursor: str, store: str | None, shapes: bool = False
+) -> Answer:
     own = context.of(request)
     named = None if store is None else own.stores.get(store).engine
 
     def found(_: Check) -> Answer:
         begun = perf_counter()
         page = own.pages.next(cursor, named)
-        return Answer(told(own.stores.of(page.engine), page, begun))
+        return Answer(told(own.stores.of(page.engine), page, begun, shapes))
 
     return await own.work.run(request, found)
 
@@ -117,9 +124,10 @@ def check_size(own: context.Context, k: int) -> None:
         raise QueryError(f"k is at most {own.settings.most_hits}.")
 
 
-def told(served: Served, page: Page, begun: float) -> dict[str, Any]:
+def told(served: Served, page: Page, begun: float, shapes: bool = False) -> dict[str, Any]:
     """A page as it is answered, with the time since a search was `begun`."""
     return {
+        **(shapes_of(served, [hit.item for hit in page.hits]) if shapes else {}),
         "store": served.name,
         "hits": [hit_in(served, hit) for hit in page.hits],
         "applied": [applied_as_json(one) for one in page.request.applied],

@@ -7,12 +7,13 @@ them can be laid out before they come.
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from cmsearch.errors import CmsearchError
@@ -29,6 +30,9 @@ MOST = 1000
 """Items of one request."""
 FREQUENCIES = 6
 """In each direction, of a preview: what a picture looks like behind frosted glass."""
+Shapes = Annotated[
+    bool, Query(description="Whether `sizes` and `previews` are told too, as by `/v1/sizes`.")
+]
 _KEPT = 50_000
 """Pictures whose size is remembered, as long as their files stay as they are."""
 
@@ -62,15 +66,17 @@ async def sizes(request: Request, body: SizesBody) -> dict[str, Any]:
     own = context.of(request)
     served = own.stores.get(body.store)
 
-    def found(_: Any) -> dict[str, Any]:
-        catalog = served.engine.store.catalog
-        known, seen = items.numbered(catalog, body.items), items.hashes_of(catalog, body.items)
-        return {
-            "sizes": [_size(served, known[one]) if one in known else None for one in body.items],
-            "previews": [_preview(seen.get(one, b"")) for one in body.items],
-        }
+    return await own.work.run(request, lambda _: shapes_of(served, body.items))
 
-    return await own.work.run(request, found)
+
+def shapes_of(served: Served, numbers: Sequence[int]) -> dict[str, Any]:
+    """The `sizes` and the `previews` of items, in JSON's types."""
+    catalog = served.engine.store.catalog
+    known, seen = items.numbered(catalog, numbers), items.hashes_of(catalog, numbers)
+    return {
+        "sizes": [_size(served, known[one]) if one in known else None for one in numbers],
+        "previews": [_preview(seen.get(one, b"")) for one in numbers],
+    }
 
 
 def _size(served: Served, item: Item) -> tuple[int, int] | None:

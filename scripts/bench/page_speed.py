@@ -36,9 +36,10 @@ WATCH = """() => {
     own.put = true;
     requestAnimationFrame(() => requestAnimationFrame((now) => (own.tile = now)));
   }).observe(main, { subtree: true, childList: true, attributeFilter: ["title"] });
-  main.addEventListener("load", (event) => {
-    if (told.put && event.target.matches(".tile .there")) told.picture ||= event.timeStamp;
-  }, true);
+  new MutationObserver((changes) => {
+    const isThere = changes.some(({ target }) => target.matches(".there"));
+    if (told.put && isThere) told.picture ||= performance.now();
+  }).observe(main, { subtree: true, attributeFilter: ["class"] });
 }"""
 """The first change of the tiles after a key: searches for what was typed before are dropped."""
 

@@ -65,7 +65,7 @@ export const filtersOf = (asked) =>
 
 /** The first page of what is asked, or the one that a cursor leads to. */
 export function search(asked, { signal, cursor, size = 60, expand } = {}) {
-  return ask("v1/search", { signal, body: cursor ? { cursor } : bodyOf(asked, { k: size, ranking: expand ? { expand } : undefined }) });
+  return ask(`v1/search${expand ? "" : "?shapes=true"}`, { signal, body: cursor ? { cursor } : bodyOf(asked, { k: size, ranking: expand ? { expand } : undefined }) });
 }
 
 /** What there is to narrow by, of what is asked; of a list as many values as are wanted. */
@@ -103,4 +103,4 @@ function partOf(part, files) {
 /** A part of the files by their days. */
 export const listed = (asked, { signal, offset = 0, limit = 200 } = {}) =>
   ask(`v1/items?${parameters({ ...filtersOf(asked), store: asked.store, target: asked.target,
-    order: asked.order === "oldest" ? "oldest" : "newest", offset, limit })}`, { signal });
+    order: asked.order === "oldest" ? "oldest" : "newest", offset, limit, shapes: true })}`, { signal });

@@ -1,6 +1,6 @@
 // What was found: loaded part by part, in sections by relevance or by day.
 
-import { ask, facets, listed, search } from "./api.js";
+import { facets, listed, search } from "./api.js";
 import { isSearch } from "./asked.js";
 
 /** Below this relevance a hit is probably not about what was asked. */
@@ -90,13 +90,11 @@ export class Loading {
   }
 
   async find(asked, signal) {
-    const first = await search(asked, { signal });
-    await sized(first.hits, signal);
+    const first = shaped(await search(asked, { signal }));
     let { hits, cursor } = first;
     if (asked.order !== "relevance") {
       while (cursor && hits.length < MOST_BY_DAY) {
-        const next = await search(asked, { signal, cursor });
-        await sized(next.hits, signal);
+        const next = shaped(await search(asked, { signal, cursor }));
         hits = [...hits, ...next.hits];
         cursor = next.cursor;
       }
@@ -124,8 +122,7 @@ export class Loading {
     if (this.parts.has(cursor)) return;
     this.parts.add(cursor);
     try {
-      const next = await search(null, { signal, cursor });
-      await sized(next.hits, signal);
+      const next = shaped(await search(null, { signal, cursor }));
       if (signal.aborted) return;
       const all = [...hits, ...next.hits];
       this.change({ hits: all, cursor: next.cursor, total: next.total, sections: byRelevance(all) });
@@ -139,7 +136,7 @@ export class Loading {
       listed(asked, { signal, limit: PART }),
       facets(asked, { signal, limit: MOST_DAYS }),
     ]);
-    await sized(first.hits, signal);
+    shaped(first);
     if (signal.aborted) return;
     const hits = new Array(first.total);
     first.hits.forEach((hit, place) => (hits[place] = hit));
@@ -163,8 +160,7 @@ export class Loading {
     this.under.set(part, stop);
     try {
       const { hits } = this.results;
-      const found = await listed(asked, { signal: own, offset: part * PART, limit: PART });
-      await sized(found.hits, own);
+      const found = shaped(await listed(asked, { signal: own, offset: part * PART, limit: PART }));
       own.throwIfAborted();
       if (hits !== this.results.hits) return;
       found.hits.forEach((hit, place) => (hits[found.offset + place] = hit));
@@ -188,19 +184,13 @@ export class Loading {
   }
 }
 
-const known = new Map(); // sizes by store and item, of what was found before
-const MOST_KNOWN = 100_000;
-
-/** Give hits the sizes of their pictures, so that nothing moves when these come, and what they look like from afar. */
-export async function sized(hits, signal) {
-  const key = (hit) => `${hit.item}/${hit.store}`;
-  if (known.size > MOST_KNOWN) known.clear();
-  const others = hits.filter((hit) => !known.has(key(hit)));
-  if (others.length) {
-    const { sizes, previews } = await ask("v1/sizes", { signal, body: { store: hits[0].store, items: others.map((hit) => hit.item) } });
-    others.forEach((hit, place) => known.set(key(hit), [...(sizes[place] ?? [undefined, undefined]), previews[place]]));
-  }
-  for (const hit of hits) [hit.width, hit.height, hit.preview] = known.get(key(hit)) ?? [];
+/** An answer whose hits have the sizes of their pictures, so that nothing moves when these come, and what they look like from afar. */
+export function shaped(answer) {
+  answer.hits.forEach((hit, place) => {
+    [hit.width, hit.height] = answer.sizes[place] ?? [];
+    hit.preview = answer.previews[place];
+  });
+  return answer;
 }
 
 /** What is about the query, and what probably isn't. */

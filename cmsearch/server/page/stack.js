@@ -3,7 +3,7 @@
 import { useEffect, useState } from "./vendor/hooks.js";
 import { ask, thumbnail } from "./api.js";
 import { html } from "./html.js";
-import { sized } from "./results.js";
+import { shaped } from "./results.js";
 import { t } from "./strings.js";
 import { nameOf } from "./tile.js";
 
@@ -23,8 +23,9 @@ function useCopies(hit) {
     setCopies([]);
     const stop = new AbortController();
     const { signal } = stop;
-    ask("v1/picked", { signal, body: { store: hit.store, items: hit.copy_items.slice(0, 200) } })
-      .then(async ({ hits }) => (await sized(hits, signal), setCopies(hits)))
+    const own = { store: hit.store, items: hit.copy_items.slice(0, 200) };
+    ask("v1/picked", { signal, body: own })
+      .then(async ({ hits }) => setCopies(shaped({ hits, ...(await ask("v1/sizes", { signal, body: { ...own, items: hits.map((one) => one.item) } })) }).hits))
       .catch(() => {}); // the hit itself is seen without them
     return () => stop.abort();
   }, [hit.item]);
