@@ -95,7 +95,7 @@ def town_at(latitude: float, longitude: float) -> str | None:
 
 def _countries() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = _read("countries.json")
-    return found
+    return {code: {**one, "name": one["name"].strip()} for code, one in found.items()}
 
 
 def _states() -> list[dict[str, Any]]:

@@ -21,11 +21,12 @@ HOME = "/"
 _LONGEST = 2**16
 """Bytes of the form."""
 # With `no-referrer` a browser would say that the form comes from nowhere, which the guard refuses.
-_HEADERS = {"Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
+_HEADERS = {"Referrer-Policy": "same-origin", "Cache-Control": "no-store", "Vary": "Accept-Language"}
 _PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{lang}">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>cmsearch</title>
 <link rel="icon" href="/page/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/page/style.css">
@@ -34,13 +35,40 @@ _PAGE = """<!doctype html>
 <h1>cmsearch</h1>
 {said}
 <form method="post" action="/login">
-<label>The token of this service
+<label>{asked}
 <input type="password" name="token" autocomplete="current-password" required autofocus></label>
-<button class="plain main">Come in</button>
+<button class="plain main">{button}</button>
 </form>
 </main>
 </html>
 """
+_WORDS = {
+    "en": {
+        "asked": "The token of this service",
+        "button": "Come in",
+        "wrong": "That isn't the token of this service.",
+    },
+    "de": {
+        "asked": "Das Token dieses Dienstes",
+        "button": "Eintreten",
+        "wrong": "Das ist nicht das Token dieses Dienstes.",
+    },
+}
+
+
+def _page(request: Request, status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
+    """The form, in the language that the browser likes best of those that there are."""
+    liked = [one.strip()[:2].lower() for one in _liked(request)]
+    lang = next((one for one in liked if one in _WORDS), "en")
+    words = _WORDS[lang]
+    said = f"<p role=alert>{words['wrong']}</p>" if status is HTTPStatus.FORBIDDEN else ""
+    text = _PAGE.format(lang=lang, said=said, asked=words["asked"], button=words["button"])
+    return HTMLResponse(text, status, headers=_HEADERS)
+
+
+def _liked(request: Request) -> list[str]:
+    """The languages of a request, which browsers name in the order of their liking."""
+    return request.headers.get("accept-language", "").split(",")[:20]
 
 
 @router.get(PATH)
@@ -48,7 +76,7 @@ def page(request: Request) -> Any:
     """A form for the token."""
     if context.of(request).settings.token is None:
         return RedirectResponse(HOME, HTTPStatus.SEE_OTHER)
-    return HTMLResponse(_PAGE.format(said=""), headers=_HEADERS)
+    return _page(request)
 
 
 @router.post(PATH)
@@ -66,8 +94,7 @@ async def come_in(request: Request) -> Any:
     token = Token(own.settings.token)
     if not isinstance(shown, str) or not token.is_it(shown.strip()):
         own.attempts.note(address)
-        said = "<p role=alert>That isn't the token of this service.</p>"
-        return HTMLResponse(_PAGE.format(said=said), HTTPStatus.FORBIDDEN, headers=_HEADERS)
+        return _page(request, HTTPStatus.FORBIDDEN)
     answer = RedirectResponse(HOME, HTTPStatus.SEE_OTHER)
     answer.set_cookie(
         COOKIE,

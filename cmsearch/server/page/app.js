@@ -9,6 +9,8 @@ import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { useAway } from "./head.js";
 import { html } from "./html.js";
+import { inWords } from "./in-force.js";
+import { passed, searches } from "./kept.js";
 import { isWriting, useKeys } from "./keys.js";
 import { renew } from "./pictures.js";
 import { Loading, NO_RESULTS } from "./results.js";
@@ -18,6 +20,7 @@ import { nameOf } from "./tile.js";
 import { makeStore, useStore } from "./store.js";
 import { chosenLanguage, loadLanguage, t } from "./strings.js";
 
+const LOOKED = 2000; // milliseconds after which a search counts among those before
 const PAUSE = 60; // milliseconds between keys that are one word of a fast typist
 const page = makeStore({
   asked: askedOf(location.search),
@@ -29,6 +32,7 @@ const page = makeStore({
   open: null,
   hasFilters: innerWidth >= 1100 && matchMedia("(hover: hover)").matches,
   sheet: null,
+  about: [],
   note: null,
   job: null,
   version: 0,
@@ -191,10 +195,25 @@ function acts() {
     ...TARGETS.map((target) => [`${t("kind")}: ${t(target)}`, () => change({ target })]),
     ...(found.length > 1 ? found.map(({ name }) => [`${t("store")}: ${name}`, () => change({ store: name, filters: {} })]) : []),
     [t("update"), update],
+    [t("saved"), () => page.set({ sheet: "saved" })],
+    ...searches("saved").slice(0, 50).map(({ name, address }) => [`${t("saved")}: ${name}`, () => go(address)]),
     [t("map"), () => open(`v1/map?${parameters({ store: asked.store })}`, "_blank", "noopener")],
     [t("keyHelp"), () => page.set({ sheet: "help" })],
   ];
 }
+
+/** Ask what an address of the page asks, as one that was saved. */
+function go(address) {
+  const asked = askedOf(new URL(address, location.origin).search);
+  change({ ...asked, store: asked.store || page.get().stores[0]?.name || "" });
+}
+
+/** Propose labels and captions for results. */
+const annotate = (hits) => page.set({ sheet: "annotate", about: hits });
+
+/** What is asked in words. */
+const inShort = ({ query, parts, filters }) =>
+  [query.trim(), ...parts.map((part) => part.text ?? t("picture")), ...Object.values(filters).flat().map(inWords)].filter(Boolean).join(" · ").slice(0, 200);
 
 const shut = (sheet) => page.set((state) => (state.sheet === sheet ? { sheet: null } : {}));
 
@@ -232,9 +251,11 @@ function App() {
   const [isAway, comeBack] = useAway();
   const results = shown(state);
   useTitle(state);
+  usePassed(state);
   const need = useCallback((first, end, lead) => loading.need(page.get().asked, first, end, lead), []);
   useKeys({
     f: () => page.set({ hasFilters: !state.hasFilters }),
+    s: () => page.set({ sheet: "saved" }),
     "?": () => page.set({ sheet: "help" }),
     "Ctrl+k": { act: () => page.set({ sheet: "palette" }), evenWriting: true },
     Escape: { act: (event) => (isWriting(event) ? event.target.blur() : page.set(state.selected.size ? { selected: new Set() } : { active: null })), evenWriting: true },
@@ -242,12 +263,14 @@ function App() {
   const Help = useLater(state.sheet === "help", () => import("./sheet.js"), "Help");
   const Palette = useLater(state.sheet === "palette", () => import("./sheet.js"), "Palette");
   const Skipped = useLater(state.sheet === "skipped", () => import("./indexing.js"), "Skipped");
+  const Saved = useLater(state.sheet === "saved", () => import("./saved.js"), "Saved");
+  const Annotate = useLater(state.sheet === "annotate", () => import("./annotate.js"), "Annotate");
   const Selection = useLater(state.selected.size > 0, () => import("./selection.js"), "Selection");
   const chosen = state.selected.size ? chosenOf(state) : [];
   const Viewer = useLater(state.open !== null, () => import("./viewer.js"), "Viewer");
   return html`
     <header class=${`top ${isAway ? "away" : ""}`} onfocusin=${comeBack}>
-      <${SearchBar} asked=${state.asked} stores=${state.stores} change=${change} withFiles=${withFiles} say=${say}
+      <${SearchBar} asked=${state.asked} stores=${state.stores} change=${change} withFiles=${withFiles} say=${say} showSaved=${() => page.set({ sheet: "saved" })}
         hasFilters=${state.hasFilters} toggleFilters=${() => page.set({ hasFilters: !state.hasFilters })} />
       <${Status} asked=${state.asked} results=${state.results} change=${change} again=${again} job=${state.job} update=${update} stop=${stopUpdate}
         showSkipped=${() => page.set({ sheet: "skipped" })} />
@@ -261,16 +284,34 @@ function App() {
           onOpen=${openViewer} onSelect=${select} onActive=${(active) => page.set({ active })} />
       </main>
     </div>
-    ${Selection && chosen.length > 0 && html`<${Selection} chosen=${chosen} asked=${state.asked} change=${change} say=${say}
+    ${Selection && chosen.length > 0 && html`<${Selection} chosen=${chosen} asked=${state.asked} change=${change} say=${say} annotate=${annotate}
       drop=${() => page.set({ selected: new Set() })} />`}
     <div class="note" aria-live="polite">${state.note}</div>
     ${Help && state.sheet === "help" && html`<${Help} close=${() => shut("help")} />`}
     ${Palette && state.sheet === "palette" && html`<${Palette} acts=${acts()} close=${() => shut("palette")} />`}
     ${Skipped && state.sheet === "skipped" && html`<${Skipped} job=${state.job} close=${() => shut("skipped")} />`}
+    ${Saved && state.sheet === "saved" && html`<${Saved} here=${hereOf(state.asked)} go=${go} close=${() => shut("saved")} />`}
     ${isOver && html`<div class="drop" aria-hidden="true">${t("drop")}</div>`}
     ${Viewer && state.open !== null && html`<${Viewer} results=${state.results} place=${state.open} asked=${state.asked}
       go=${(place) => page.set({ open: place, active: place })} close=${shutViewer} change=${change}
-      selected=${state.selected} choose=${choose} />`}`;
+      selected=${state.selected} choose=${choose} annotate=${annotate} />`}
+    ${Annotate && state.sheet === "annotate" && html`<${Annotate} hits=${state.about} store=${state.asked.store} update=${update} close=${() => shut("annotate")} />`}`;
+}
+
+/** What is asked as a search that can be saved: nothing without a query or a filter, or of files that are nowhere else. */
+function hereOf(asked) {
+  const isKept = inShort(asked) && asked.parts.every((part) => !part.file);
+  return isKept ? { name: inShort(asked), address: addressOf(asked) } : null;
+}
+
+/** Note what was searched for once it was looked at for a while. */
+function usePassed({ asked, results }) {
+  useEffect(() => {
+    const here = hereOf(asked);
+    if (!here || results.status !== "ready") return undefined;
+    const waiting = setTimeout(() => passed(here.name, here.address), LOOKED);
+    return () => clearTimeout(waiting);
+  }, [asked, results.status]);
 }
 
 /** Ask once more, and stay where one is. */

@@ -88,7 +88,7 @@ function Facet({ title, counts, chosen, words, valueOf: own, choose }) {
     ${counts.filter((one, i) => isAll || i < SHOWN || chosen.includes(own(one))).map((one) => {
       const value = own(one);
       return html`<label key=${value}><input type="checkbox" checked=${chosen.includes(value)} onChange=${(event) => choose(value, event.target.checked)} />
-        <span dir="auto">${words(one)}</span><small>${number(one.count)}</small></label>`;
+        <span dir="auto" title=${words(one)}>${words(one)}</span><small>${number(one.count)}</small></label>`;
     })}
     ${counts.length > SHOWN && html`<button type="button" class="link" onClick=${() => setAll(!isAll)}>${t(isAll ? "fewer" : "all")}</button>`}
   </fieldset>`;

@@ -22,8 +22,7 @@ export function mark(slide, boxes) {
   render(html`<svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">${drawn}</svg>`, place);
 }
 
-/** Make the boxes of a slide as large as its picture is drawn. */
+/** Make what lies over the picture of a slide as large as this is drawn. */
 export function fit(slide, width, height) {
-  const place = slide.container.querySelector(":scope > .marks");
-  if (place) Object.assign(place.style, { width: `${width}px`, height: `${height}px` });
+  for (const place of slide.container.querySelectorAll(":scope > .marks, :scope > .heat")) Object.assign(place.style, { width: `${width}px`, height: `${height}px` });
 }

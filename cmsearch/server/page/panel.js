@@ -3,12 +3,13 @@
 import { useEffect, useState } from "./vendor/hooks.js";
 import { ask, media, parameters, pathOf } from "./api.js";
 import { isSearch } from "./asked.js";
+import { heatsOf } from "./heat.js";
 import { html } from "./html.js";
 import { dayInWords, number, t } from "./strings.js";
 import { clock, nameOf } from "./tile.js";
 
-/** What is known of a hit; `draw` shows a drawing in place of its picture, `light` marks a line of text in it. */
-export function Panel({ hit, asked, change, drawn, draw, lit, light, leave }) {
+/** What is known of a hit; `draw` lays heat over its picture, `light` marks a line of text in it. */
+export function Panel({ hit, asked, change, drawn, draw, lit, light, leave, annotate }) {
   const why = useWhy(hit, asked);
   const to = (some) => (leave(), change(some));
   const alike = (sign) => to({ parts: [...asked.parts, { item: hit.item, sign, weight: 1 }], order: "relevance" });
@@ -30,17 +31,15 @@ export function Panel({ hit, asked, change, drawn, draw, lit, light, leave }) {
     <div class="panel-acts">
       <button type="button" class="plain main" onClick=${() => alike("more")}>${t("moreLike")}</button>
       <button type="button" class="plain" onClick=${() => alike("less")}>${t("lessLike")}</button>
+      ${hit.width > 0 && html`<button type="button" class="plain" onClick=${() => annotate([hit])}>${t("annotateThese")}</button>`}
       <a class="plain" href=${media(hit)} download=${nameOf(hit)}>${t("download")}</a>
     </div>
     ${isSearch(asked) && hit.relevance > 0 && html`<section><h3>${t("why")}</h3>
       <p>${t("relevant", number(hit.relevance, { style: "percent" }))}</p>
       <${Evidence} stages=${hit.stages} />
       ${why?.caption && html`<p class="line" dir="auto">${why.caption}</p>`}
-      ${why?.words.length > 0 && html`<div class="words">${why.words.map((word, i) => {
-        const address = `v1/items/${hit.item}/explain.png?${parameters({ q: asked.query.trim(), store: hit.store, word: i })}`;
-        return html`<button key=${i} type="button" class="tag" aria-pressed=${drawn === address} dir="auto"
-          title=${t("where", word.word)} onClick=${() => draw(drawn === address ? null : address)}>${word.word}</button>`;
-      })}</div>`}
+      ${why?.words.length > 0 && html`<p class="hint">${t("heatHint")}</p><div class="words">${heatsOf(why).map((found, i) => html`<button key=${i} type="button" class="tag" aria-pressed=${drawn?.word === found.word}
+        dir="auto" title=${t("where", found.word)} onClick=${() => draw(drawn?.word === found.word ? null : found)}>${found.word}</button>`)}</div>`}
     </section>`}
   </aside>`;
 }

@@ -141,7 +141,7 @@ export class Loading {
     const hits = new Array(first.total);
     first.hits.forEach((hit, place) => (hits[place] = hit));
     this.parts.add(0);
-    const days = counted.days.counts.map(({ value, count }) => [value, count]);
+    const days = counted.days.counts.map(({ value, count }) => [value, count]).filter(([day]) => isWithin(day, asked.filters));
     if (asked.order !== "oldest") days.reverse();
     this.change({
       ...NO_RESULTS,
@@ -216,6 +216,9 @@ function daysOf(hits) {
   return [...days];
 }
 
+/** Whether a day passes the filter by days, without which days are counted. */
+const isWithin = (day, { since = "", until = "" }) => day >= since && (!until || day.slice(0, until.length) <= until);
+
 /** Sections of days; of months, or years, where there would be very many. What has no day is last. */
 function sectionsOf(days, total) {
   let sections = [];
@@ -229,6 +232,7 @@ function sectionsOf(days, total) {
     if (sections.length <= MOST_SECTIONS) break;
   }
   const known = sections.reduce((sum, one) => sum + one.count, 0);
+  if (known > total) return [{ title: null, count: total }]; // the filter says days in another way
   if (known < total) sections.push({ title: sections.length ? "undated" : null, count: total - known });
   return sections;
 }

@@ -15,6 +15,7 @@ const MARKS = { more: "+", less: "−", not: "NOT" };
 export const TARGETS = ["any", "image", "text", "video", "audio", "sound"];
 const PICTURE = "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M9 9.5a1 1 0 1 1-2 0 1 1 0 0 1 2 0";
 const CLEAR = "M7 7l10 10M17 7L7 17";
+const KEEP = "M7 4h10v16l-5-4-5 4z";
 const FILTER = "M4 6h16M7 12h10M10 18h4";
 
 /** A drawn sign of 24 pixels. */
@@ -22,7 +23,7 @@ export const Icon = ({ path }) =>
   html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${path} /></svg>`;
 
 /** The field, the chips, and what is searched in and for. */
-export function SearchBar({ asked, stores, change, withFiles, say, hasFilters, toggleFilters }) {
+export function SearchBar({ asked, stores, change, withFiles, say, showSaved, hasFilters, toggleFilters }) {
   const field = useRef(null);
   const files = useRef(null);
   const suggestions = useSuggestions(asked, change);
@@ -49,6 +50,7 @@ export function SearchBar({ asked, stores, change, withFiles, say, hasFilters, t
     </div>
     ${stores.length > 1 && html`<${Choice} label=${t("store")} value=${asked.store} values=${stores.map((one) => [one.name, one.name])} choose=${(value) => change({ store: value, filters: {} })} />`}
     <${Choice} label=${t("kind")} value=${asked.target} values=${targets.map((one) => [one, t(one)])} choose=${(target) => change({ target })} />
+    <button type="button" class="round keep" title=${t("saved")} aria-label=${t("saved")} onClick=${showSaved}><${Icon} path=${KEEP} /></button>
     <button type="button" class="round filter" title=${t("filters")} aria-label=${t("filters")} aria-pressed=${hasFilters} onClick=${toggleFilters}><${Icon} path=${FILTER} /></button>
   </form>`;
 }

@@ -7,7 +7,7 @@ import { html } from "./html.js";
 import { t } from "./strings.js";
 
 /** A bar of acts on the chosen results; `drop` chooses none. */
-export function Selection({ chosen, asked, change, drop, say }) {
+export function Selection({ chosen, asked, change, drop, say, annotate }) {
   const [isBusy, setBusy] = useState(false);
   const more = (sign) => change({
     parts: [...asked.parts, ...chosen.slice(0, 16 - asked.parts.length).map(({ item }) => ({ item, sign, weight: 1 }))],
@@ -39,6 +39,7 @@ export function Selection({ chosen, asked, change, drop, say }) {
     ${button(t("moreLikeThese"), () => more("more"))}
     ${canMark && button(t("right"), () => mark(true))}
     ${canMark && button(t("wrong"), () => mark(false))}
+    ${button(t("annotateThese"), () => annotate(chosen))}
     ${button(t("copyPaths"), copy)}
     <${Sent} action="v1/download" items=${items} store=${store} words=${t("zip")} />
     <${Sent} action="v1/sheet" items=${items} store=${store} title=${asked.query.trim()} words=${t("sheet")} />

@@ -6,7 +6,7 @@ import { t } from "./strings.js";
 
 const KEYS = [
   ["/", "keySearch"], ["↓ ↑ ← →", "keyMove"], ["Enter", "keyOpen"], ["Space", "keyChoose"], ["Shift+Space", "keyRange"],
-  ["v", "keySpeak"], ["f", "filters"], ["Esc", "keyBack"], ["i", "keyAbout"], ["PgUp PgDn", "keyPages"], ["Ctrl+K", "keyPalette"], ["?", "keyHelp"],
+  ["v", "keySpeak"], ["f", "filters"], ["s", "saved"], ["Esc", "keyBack"], ["i", "keyAbout"], ["PgUp PgDn", "keyPages"], ["Ctrl+K", "keyPalette"], ["?", "keyHelp"],
 ];
 
 /** The sheet of keys. */
@@ -14,7 +14,7 @@ export function Help({ close }) {
   const dialog = useModal();
   return html`<dialog class="sheet" ref=${dialog} onClose=${close} aria-label=${t("keys")}>
     <h2>${t("keys")}</h2>
-    <dl>${KEYS.map(([keys, words]) => html`<div class="row" key=${keys}><dt><kbd>${keys}</kbd></dt><dd>${t(words)}</dd></div>`)}</dl>
+    <dl>${KEYS.map(([keys, words]) => html`<div class="row" key=${keys}><dt><kbd>${t("kbd", keys)}</kbd></dt><dd>${t(words)}</dd></div>`)}</dl>
     <button type="button" class="plain" onClick=${() => dialog.current.close()}>${t("close")}</button>
   </dialog>`;
 }
@@ -26,6 +26,7 @@ export function Palette({ acts, close }) {
   const [at, setAt] = useState(0);
   const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
   const left = acts.filter(([name]) => words.every((one) => name.toLowerCase().includes(one)));
+  useEffect(() => document.getElementById(`act-${at}`)?.scrollIntoView({ block: "nearest" }), [at]);
   const run = (act) => (dialog.current.close(), act());
   const keys = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -38,7 +39,7 @@ export function Palette({ acts, close }) {
     <input type="text" value=${typed} placeholder=${t("paletteHint")} aria-label=${t("paletteHint")} role="combobox" aria-expanded="true"
       aria-controls="acts" aria-activedescendant=${left[at] ? `act-${at}` : undefined}
       onInput=${(event) => (setTyped(event.target.value), setAt(0))} onKeyDown=${keys} />
-    <ul id="acts" role="listbox" aria-label=${t("keyPalette")}>${left.slice(0, 12).map(([name, act], i) => html`<li key=${name} id=${`act-${i}`} role="option"
+    <ul id="acts" role="listbox" aria-label=${t("keyPalette")}>${left.map(([name, act], i) => html`<li key=${name} id=${`act-${i}`} role="option"
       aria-selected=${i === at} onClick=${() => run(act)} onMouseMove=${() => setAt(i)}>${name}</li>`)}</ul>
     ${left.length === 0 && html`<p class="palette-none" role="status">${t("noAct")}</p>`}
   </dialog>`;

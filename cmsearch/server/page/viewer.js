@@ -1,6 +1,7 @@
 // One result, large: a picture to zoom into, a film or a recording to play, a page to read.
 
 import { useEffect, useRef, useState } from "./vendor/hooks.js";
+import { heat, Legend } from "./heat.js";
 import { html } from "./html.js";
 import { mark } from "./marks.js";
 import { Pages, turned, useWords } from "./pages.js";
@@ -23,7 +24,7 @@ await Promise.all(["page/vendor/photoswipe.css", "page/viewer.css"].map((name) =
 })));
 
 /** The viewer at a place of the results; `go` turns to another place, `close` ends it. */
-export function Viewer({ results, place, asked, go, close, change, selected, choose }) {
+export function Viewer({ results, place, asked, go, close, change, selected, choose, annotate }) {
   const dialog = useRef(null);
   const stage = useRef(null);
   const swipe = useRef(null);
@@ -53,6 +54,12 @@ export function Viewer({ results, place, asked, go, close, change, selected, cho
     if (hit && swipe.current.currSlide?.index === place) mark(swipe.current.currSlide, boxesOf(hit, lit, words));
   }, [hit, lit, words]);
   useEffect(() => {
+    const slide = swipe.current.currSlide;
+    if (slide?.index !== place) return undefined;
+    heat(slide, drawn);
+    return () => heat(slide, null);
+  }, [hit, drawn]);
+  useEffect(() => {
     dispatchEvent(new Event("resize")); // the stage is larger or smaller
   }, [hasPanel, own?.copies.length > 0]);
 
@@ -81,10 +88,10 @@ export function Viewer({ results, place, asked, go, close, change, selected, cho
       ${button(t("close"), SHUT, () => dialog.current.close())}
     </div>
     <div class="stage" ref=${stage}>
-      ${drawn && html`<img class="drawn" src=${drawn} alt=${t("heat")} />`}
+      ${drawn && html`<${Legend} found=${drawn} />`}
     </div>
     ${own?.copies.length > 0 && html`<${Stack} key=${own.item} hit=${own} shown=${hit} selected=${selected} choose=${choose} show=${show} />`}
-    ${hasPanel && hit && html`<${Panel} key=${hit.item} hit=${hit} asked=${asked} change=${change} drawn=${drawn} draw=${setDrawn} lit=${lit} light=${setLit}
+    ${hasPanel && hit && html`<${Panel} key=${hit.item} hit=${hit} asked=${asked} change=${change} drawn=${drawn} draw=${setDrawn} lit=${lit} light=${setLit} annotate=${annotate}
       leave=${() => dialog.current.close()} />`}
   </dialog>`;
 }

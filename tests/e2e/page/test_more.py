@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from cmsearch.models.ocr import rapid
 from tests.commands import cmsearch
 from tests.documents import lines, pdf
-from tests.e2e.page.conftest import until
+from tests.e2e.page.conftest import check_axe, until
 from tests.e2e.server.conftest import answering
 from tests.processes import ROOT, started
 from tests.signs import sign
@@ -118,6 +118,7 @@ def test_what_is_new_is_indexed_from_the_page_and_found(
     sheet = page.get_by_role("dialog", name="1 file left out")
     expect(sheet).to_contain_text("<img src=x onerror=alert(1)>.jpg")
     expect(sheet).to_contain_text("not a picture")
+    check_axe(page)
     page.keyboard.press("Escape")
     expect(sheet).to_have_count(0)
 
@@ -137,6 +138,7 @@ def test_a_document_opens_at_its_page_with_the_words_marked(page: Page, service:
     assert outer["height"] / outer["width"] == pytest.approx(842 / 595, abs=0.02)
     assert (inner["x"] - outer["x"]) / outer["width"] == pytest.approx(72 / 595, abs=0.02)
     assert (inner["y"] - outer["y"]) / outer["height"] == pytest.approx(62 / 842, abs=0.02)
+    check_axe(page)
     pages.get_by_role("button", name="Next page").click()
     expect(pages).to_contain_text("Page 3 of 3")
     expect(words).to_have_count(0)
@@ -146,3 +148,25 @@ def test_a_document_opens_at_its_page_with_the_words_marked(page: Page, service:
     before = pages.get_by_role("button", name="Previous page")
     expect(before).to_have_attribute("aria-disabled", "true")
     expect(words).to_have_count(1)
+
+
+def test_labels_are_written_only_where_they_are_accepted(
+    page: Page, service: str, folder: Path
+) -> None:
+    page.goto(f"{service}/?q=a+tabby+cat")
+    page.locator("button[title='tabby_cat.jpg']").click()
+    page.get_by_role("button", name="Label …").click()
+    sheet = page.get_by_role("dialog", name="Labels and captions")
+    sheet.get_by_role("textbox").fill("cat, bicycle, <img src=x onerror=alert(1)>")
+    sheet.get_by_role("button", name="Propose").click()
+    cat = sheet.get_by_role("button", name="cat", exact=False).first
+    expect(cat).to_have_attribute("title", "Accept “cat”")
+    assert not list(folder.glob("*.xmp"))
+    cat.click()
+    expect(cat).to_have_attribute("aria-pressed", "true")
+    assert "<rdf:li>cat</rdf:li>" in (folder / "tabby_cat.jpg.xmp").read_text()
+    assert [one.name for one in folder.glob("*.xmp")] == ["tabby_cat.jpg.xmp"]
+    sheet.get_by_role("button", name="Bring up to date").click()
+    page.keyboard.press("Escape")
+    keywords = page.get_by_role("group", name="Keywords")
+    expect(keywords.get_by_role("checkbox", name="cat")).to_be_visible(timeout=60_000)

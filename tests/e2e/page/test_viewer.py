@@ -10,6 +10,10 @@ from playwright.sync_api import Page, expect
 from tests.e2e.page.conftest import until
 
 
+OPACITIES = """(one) => [...one.getContext("2d").getImageData(0, 0, one.width, one.height).data]
+  .filter((_, i) => i % 4 === 3)"""
+
+
 @pytest.fixture
 def page(tab: Page) -> Page:
     """A tab in which each test opens what it is about."""
@@ -29,13 +33,20 @@ def test_a_picture_says_why_and_what_each_word_looks_at(page: Page, service: str
     expect(panel).to_contain_text("likely to be what was meant")
     word = panel.get_by_role("button", name="bee")
     word.click()
-    drawn = page.locator(".drawn")
-    expect(drawn).to_be_visible()
-    assert drawn.evaluate("async (one) => (await one.decode(), one.naturalWidth)") > 100
-    word.click()
-    expect(drawn).to_have_count(0)
-    whole = page.locator(".pswp__img:not(.pswp__img--placeholder)").first
+    whole = page.locator(".pswp__item[aria-hidden=false] .pswp__img").last
     assert whole.evaluate("async (one) => (await one.decode(), one.naturalWidth)") == 640
+    heat = page.get_by_role("img", name="Where “bee” is seen")
+    assert heat.bounding_box() == whole.bounding_box()
+    seen = heat.evaluate(OPACITIES)
+    assert 0 < min(seen) < max(seen) < 200  # the picture is seen through it
+    expect(page.locator(".legend")).to_contain_text("bee")
+    page.get_by_role("button", name="Next").click()
+    expect(heat).to_have_count(0)
+    page.get_by_role("button", name="Previous").click()
+    word.click()
+    word.click()
+    expect(heat).to_have_count(0)
+    expect(page.locator(".legend")).to_have_count(0)
 
 
 def test_a_film_plays_from_the_moment_that_was_found(page: Page, service: str) -> None:

@@ -112,3 +112,19 @@ def test_without_a_token_nobody_is_asked(tmp_path: Path) -> None:
         client.post("/login", follow_redirects=False),
     ):
         assert answer.headers["location"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("liked", "lang", "button"),
+    [("de-DE,de;q=0.9,en;q=0.8", "de", "Eintreten"), ("fr, en;q=0.5", "en", "Come in"),
+     ("", "en", "Come in"), ('"><script>', "en", "Come in")],
+)  # fmt: skip
+def test_the_page_speaks_the_language_of_the_browser(
+    browser: httpx.Client, liked: str, lang: str, button: str
+) -> None:
+    shown = browser.get("/login", headers={"Accept-Language": liked})
+    assert f'<html lang="{lang}">' in shown.text and button in shown.text
+    assert "<script" not in shown.text
+    wrong = browser.post("/login", data={"token": "x"}, headers={"Accept-Language": liked})
+    assert wrong.status_code == 403
+    assert ("Das ist nicht" in wrong.text) == (lang == "de")

