@@ -21,7 +21,11 @@ HOME = "/"
 _LONGEST = 2**16
 """Bytes of the form."""
 # With `no-referrer` a browser would say that the form comes from nowhere, which the guard refuses.
-_HEADERS = {"Referrer-Policy": "same-origin", "Cache-Control": "no-store", "Vary": "Accept-Language"}
+_HEADERS = {
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Vary": "Accept-Language",
+}
 _PAGE = """<!doctype html>
 <html lang="{lang}">
 <meta charset="utf-8">

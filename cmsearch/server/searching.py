@@ -80,9 +80,7 @@ def understood(served: Served, body: SearchBody, files: Files) -> Understood:
     return Understood(query, where, ()) if body.literal else served.engine.understand(query, where)
 
 
-async def _first(
-    request: Request, body: SearchBody, files: Files, shapes: bool = False
-) -> Answer:
+async def _first(request: Request, body: SearchBody, files: Files, shapes: bool = False) -> Answer:
     own = context.of(request)
     served = own.stores.get(body.store)
     check_size(own, body.k)
@@ -104,9 +102,7 @@ async def _first(
         return await own.work.run(request, found)
 
 
-async def _next(
-    request: Request, cursor: str, store: str | None, shapes: bool = False
-) -> Answer:
+async def _next(request: Request, cursor: str, store: str | None, shapes: bool = False) -> Answer:
     own = context.of(request)
     named = None if store is None else own.stores.get(store).engine
 

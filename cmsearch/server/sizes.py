@@ -58,7 +58,7 @@ class Sizes(BaseModel):
     )
 
 
-@router.post("/sizes", summary="How large the pictures of items are, and how they look", response_model=Sizes)
+@router.post("/sizes", summary="How large pictures are, and how they look", response_model=Sizes)
 async def sizes(request: Request, body: SizesBody) -> dict[str, Any]:
     """Widths and heights in pixels, upright; null for what has no picture, and where it isn't known
     without decoding it, as of frames of films. What they look like comes from the index.

@@ -1,4 +1,4 @@
-"""What axe says of each view, light and dark: nothing serious, so that screen readers can tell it."""
+"""What axe says of each view, light and dark: nothing serious, so that all can be told."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 import pytest
+from PIL import ExifTags, Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.page.conftest import until
@@ -53,6 +54,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / FOLDER / name).write_bytes(jpeg(xmp=noted))
     rows = [{"image": f"{FOLDER}/{name}", "caption": f"a flower {IMAGE} {LINK}"} for name in NAMES]
     (root / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    noted_inside = Image.Exif()
+    noted_inside[ExifTags.Base.ImageDescription] = f"a lake {IMAGE}"
+    noted_inside[ExifTags.Base.Model] = SCRIPT
+    Image.new("RGB", (60, 40), "blue").save(root / "camera.jpg", exif=noted_inside)
+    Image.new("RGB", (60, 40), "green").save(root / "beside.jpg")
+    (root / "beside.txt").write_text(f"a meadow {SCRIPT}\n")
+    (root / "beside.jpg.xmp").write_bytes(packet(bag("dc:subject", escape(f"tag {IMAGE}"))))
     (root / "drawing.svg").write_text(SVG)
     (root / "page.html").write_text(HTML)
     (root / "notes.md").write_text(f"# {IMAGE}\n\n[a garden]({LINK}) of {SCRIPT} {MARKS}\n")
@@ -140,7 +148,8 @@ def test_what_is_noted_narrows_literally(tab: Page, name: str) -> None:
 @pytest.mark.parametrize(
     "search", ["q=" + quote(SCRIPT), "part=" + quote(f"more:1:text:{IMAGE}"), "order=%3Cscript%3E",
                "store=" + quote(SCRIPT), "for=" + quote(IMAGE), "path=" + quote(SCRIPT),
-               "since=" + quote(SCRIPT), "lang=../../x", "part=more:1:item:9007199254740993"]
+               "since=" + quote(SCRIPT), "lang=../../x", "part=more:1:item:9007199254740993",
+               "near=" + quote(IMAGE), f"q=a#{SCRIPT}", f"#{IMAGE}", "lang=" + quote(SCRIPT)]
 )  # fmt: skip
 def test_an_address_runs_nothing(tab: Page, search: str) -> None:
     tab.goto(f"{tab.url.partition('?')[0]}?{search}")
@@ -165,3 +174,34 @@ def test_drawings_and_pages_of_a_collection_are_only_saved(tab: Page) -> None:
     assert {kind for kind, _, _ in types} <= {"image/jpeg", "application/octet-stream"}
     assert {policy for _, policy, _ in types} == {"default-src 'none'; sandbox"}
     assert {how for kind, _, how in types if kind != "image/jpeg"} == {"attachment"}
+
+
+def test_what_is_noted_in_and_beside_a_picture_is_shown_as_text(tab: Page) -> None:
+    for query, name, said in (("a lake", "camera.jpg", IMAGE), ("a meadow", "beside.jpg", SCRIPT)):
+        tab.goto(f"{tab.url.partition('?')[0]}?q={quote(query)}")
+        tab.locator(f".tile-open[title^='{name}']").first.click()
+        panel = tab.get_by_role("complementary", name="About it")
+        expect(panel).to_contain_text(said)
+        assert tab.locator("#app script, #app .panel img").count() == 0
+        tab.keyboard.press("Escape")
+
+
+def test_suggestions_and_proposals_are_texts(tab: Page) -> None:
+    tab.goto(tab.url.partition("?")[0].partition("#")[0])
+    field = tab.get_by_role("searchbox")
+    for typed in ("<scr", "<img", "javascr", "tag <"):
+        field.fill("")
+        field.press_sequentially(typed, delay=20)
+        tab.get_by_role("option").first.wait_for()
+        assert tab.locator(".suggested script, .suggested img").count() == 0, typed
+    field.fill("")
+    tab.keyboard.press("Escape")
+    tab.get_by_role("checkbox", name="Choose beside.jpg").click()
+    tab.get_by_role("button", name="Label …").click()
+    sheet = tab.get_by_role("dialog", name="Labels and captions")
+    sheet.get_by_role("textbox").fill(f"{IMAGE}, {SCRIPT}, green")
+    sheet.get_by_role("button", name="Propose").click()
+    sheet.get_by_role("listitem").first.wait_for()
+    assert tab.locator("#app script, .proposed img[onerror]").count() == 0
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("Escape")

@@ -9,7 +9,6 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.page.conftest import until
 
-
 OPACITIES = """(one) => [...one.getContext("2d").getImageData(0, 0, one.width, one.height).data]
   .filter((_, i) => i % 4 === 3)"""
 

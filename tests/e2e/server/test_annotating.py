@@ -1,4 +1,4 @@
-"""Labels and captions over HTTP: proposed for pictures, and written only where they are accepted."""
+"""Labels and captions over HTTP: proposed for pictures, and written only if they are accepted."""
 
 from __future__ import annotations
 
