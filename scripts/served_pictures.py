@@ -33,7 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         folder = Path(place, "sample_data")
         shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns(".cmsearch"))
-        _run("index", folder, "--ocr", "none")
+        run("index", folder, "--ocr", "none")
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         with serving(folder) as address:
             page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en")  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ def main() -> None:
         browser.close()
 
 
-def _run(*arguments: object) -> None:
+def run(*arguments: object) -> None:
     subprocess.run([sys.executable, "-m", "cmsearch", *map(str, arguments)], check=True)
 
 

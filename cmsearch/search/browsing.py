@@ -13,7 +13,7 @@ from cmsearch.errors import QueryError
 from cmsearch.search.asking import DEFAULT, EVERYTHING, Asking, Encoded
 from cmsearch.search.facets import Counting
 from cmsearch.search.listing import MOST as MOST_LISTED
-from cmsearch.search.listing import Part, listed, picked
+from cmsearch.search.listing import MOST_HASHES, Part, hashes, listed, picked
 from cmsearch.search.merge.relevance import DOUBTFUL
 from cmsearch.search.pipeline import Search, check_ranking
 from cmsearch.search.rank.second_stage import Ranking
@@ -106,11 +106,24 @@ class Browsing(Asking):
         Raises `QueryError`.
         """
         where = self._checked(target, where)
-        if not isinstance(offset, int) or not 0 <= offset < 2**31:
-            raise QueryError(f"A list begins at 0 or later, not at {offset!r}.")
-        part = Part(newest, offset, min(checked_k(limit), MOST_LISTED))
+        part = Part(newest, _checked_offset(offset), min(checked_k(limit), MOST_LISTED))
         with self.store.reading() as view:
             return listed(self.store, self._counting, view, where, target, part)
+
+    def hashes(
+        self,
+        where: Filter = EVERYTHING,
+        *,
+        target: str = "any",
+        newest: bool = True,
+        offset: int = 0,
+        limit: int = MOST_HASHES,
+    ) -> list[bytes]:
+        """Give the perceptual hashes of the files of the same list; empty for one without."""
+        where = self._checked(target, where)
+        part = Part(newest, _checked_offset(offset), min(checked_k(limit), MOST_HASHES))
+        with self.store.reading() as view:
+            return hashes(self.store, self._counting, view, where, target, part)
 
     def picked(self, items: Sequence[int]) -> list[Hit]:
         """Give items by their numbers, as `Hit.item` has them, as hits without score and relevance;
@@ -135,3 +148,9 @@ class Browsing(Asking):
         most = min(checked_k(limit), MOST)
         with self.store.reading() as view:
             return self._suggesting.suggestions(view, prefix, most)
+
+
+def _checked_offset(offset: int) -> int:
+    if not isinstance(offset, int) or not 0 <= offset < 2**31:
+        raise QueryError(f"A list begins at 0 or later, not at {offset!r}.")
+    return offset

@@ -17,6 +17,8 @@ from cmsearch.types import Filter, Hit, IdArray, Item, Listing
 
 MOST = 1000
 """Files of one part of a list."""
+MOST_HASHES = 10_000
+"""Hashes of one part of a list."""
 
 
 class Part(NamedTuple):
@@ -37,13 +39,29 @@ def listed(
 
     Those without a time come last. Of each file its first item is given.
     """
+    total, chosen = _files(store, counting, view, where, target, part)
+    found = first_items.of_files(store.catalog, chosen)
+    return Listing(total, part.offset, tuple(_plain(store, found, chosen, part.offset + 1)))
+
+
+def hashes(
+    store: Store, counting: Counting, view: View, where: Filter, target: str, part: Part
+) -> list[bytes]:
+    """Of a part of the same list the perceptual hashes of the first items; empty without one."""
+    _, chosen = _files(store, counting, view, where, target, part)
+    known = first_items.hashes(store.catalog, chosen)
+    return [known.get(one, b"") for one in chosen]
+
+
+def _files(
+    store: Store, counting: Counting, view: View, where: Filter, target: str, part: Part
+) -> tuple[int, list[int]]:
+    """How many files a list has, and those of a part of it."""
     things = counting.things(view)
     order = things.newest if part.newest else things.oldest
     rows = order[counting.passing(view, where, target)[order]]
     ids, days = (one[rows].astype(np.int64) for one in (things.table.ids, things.table.days))
-    chosen = _exact(store, ids, days, part)
-    found = first_items.of_files(store.catalog, chosen)
-    return Listing(len(ids), part.offset, tuple(_plain(store, found, chosen, part.offset + 1)))
+    return len(ids), _exact(store, ids, days, part)
 
 
 def _exact(store: Store, ids: IdArray, days: IdArray, part: Part) -> list[int]:

@@ -4,30 +4,59 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from cmsearch.search.listing import MOST
+from cmsearch.search.listing import MOST, MOST_HASHES
 from cmsearch.server import context
 from cmsearch.server.requests import Filters, filter_of
-from cmsearch.server.sizes import shapes_of
+from cmsearch.server.sizes import FREQUENCIES, lowest, shapes_of
 from cmsearch.server.stores import hit_in
+from cmsearch.types import Filter
 
 router = APIRouter(prefix="/v1", tags=["items"])
 
 
-class Part(Filters):
-    """Which part of which files is wanted; the filters are those of a search."""
+class Files(Filters):
+    """Which files are wanted from which on; the filters are those of a search."""
 
     store: str | None = Field(None, max_length=255)
     target: str = Field("any", max_length=50, examples=["any", "image", "video"])
     order: Literal["newest", "oldest"] = "newest"
     offset: int = Field(0, ge=0, lt=2**31)
+
+    @property
+    def where(self) -> Filter:
+        """The filters."""
+        return filter_of(Filters(**{name: getattr(self, name) for name in Filters.model_fields}))
+
+
+class Part(Files):
+    """Which part of a list is wanted."""
+
     limit: int = Field(100, ge=1, le=MOST)
     shapes: bool = Field(
         False, description="Whether `sizes` and `previews` are told too, as by `/v1/sizes`."
+    )
+
+
+class Previewed(Files):
+    """Which part of a list is seen from afar."""
+
+    limit: int = Field(MOST_HASHES, ge=1, le=MOST_HASHES)
+
+
+class Previews(BaseModel):
+    """What the files of a part of a list look like from afar."""
+
+    store: str
+    offset: int
+    previews: str = Field(
+        description=f"Of each file {FREQUENCIES**2} bytes as one of `/v1/sizes`, or zeros, one "
+        "after the other, in base64."
     )
 
 
@@ -46,11 +75,10 @@ async def listing(request: Request, part: Annotated[Part, Query()]) -> dict[str,
     """
     own = context.of(request)
     served = own.stores.get(part.store)
-    given = {name: getattr(part, name) for name in Filters.model_fields}
 
     def found(_: Any) -> dict[str, Any]:
         listed = served.engine.listed(
-            filter_of(Filters(**given)),
+            part.where,
             target=part.target,
             newest=part.order == "newest",
             offset=part.offset,
@@ -64,6 +92,32 @@ async def listing(request: Request, part: Annotated[Part, Query()]) -> dict[str,
             "offset": listed.offset,
             "hits": [hit_in(served, hit) for hit in listed.hits],
         }
+
+    return await own.work.run(request, found)
+
+
+@router.get(
+    "/previews",
+    summary="What the files look like, by when they were taken",
+    response_model=Previews,
+)
+async def previews(request: Request, part: Annotated[Previewed, Query()]) -> dict[str, Any]:
+    """Of the list of `/v1/items` what its pictures look like from afar, thousands in an answer, so
+    that something can be drawn wherever somebody leaps to.
+    """
+    own = context.of(request)
+    served = own.stores.get(part.store)
+
+    def found(_: Any) -> dict[str, Any]:
+        hashes = served.engine.hashes(
+            part.where,
+            target=part.target,
+            newest=part.order == "newest",
+            offset=part.offset,
+            limit=part.limit,
+        )
+        packed = b64encode(b"".join(map(lowest, hashes))).decode()
+        return {"store": served.name, "offset": part.offset, "previews": packed}
 
     return await own.work.run(request, found)
 

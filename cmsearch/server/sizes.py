@@ -97,8 +97,12 @@ def _known(path: Path, changed: int, size: int) -> tuple[int, int] | None:
 
 
 def _preview(found: bytes) -> str | None:
-    """The lowest frequencies of a perceptual hash."""
+    return b64encode(lowest(found)).decode() if found else None
+
+
+def lowest(found: bytes) -> bytes:
+    """The lowest frequencies of a perceptual hash; zeros of an empty one."""
     if len(found) != phash.BYTES:
-        return None
+        return bytes(FREQUENCIES**2)
     rows = np.frombuffer(found, np.uint8).reshape(phash.SIZE, phash.SIZE)
-    return b64encode(rows[:FREQUENCIES, :FREQUENCIES].tobytes()).decode()
+    return rows[:FREQUENCIES, :FREQUENCIES].tobytes()

@@ -1,20 +1,27 @@
-"""Ten tasks as a person would do them on the page, with the clicks and the keys that each takes.
+"""Twelve tasks as a person would do them on the page, with the clicks and the keys that each takes.
 
-    python -m scripts.bench.page_tasks FOLDER
+    python -m scripts.bench.page_tasks [FOLDER]
 
-FOLDER is an indexed copy of `sample_data`. The table is that of docs/page.md.
+FOLDER is an indexed copy of `sample_data` with a `sign.png` of tests/signs.py, which is made where
+none is given. The table is that of docs/page.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from scripts.served_pictures import serving
+from scripts.page_pictures import SAMPLE
+from scripts.served_pictures import run, serving
 from tests.chromium import found
+from tests.signs import sign
+
+SIGN = ("GOLDEN HARBOUR", "quiet museum")
 
 
 class Hand:
@@ -61,6 +68,21 @@ def by_picture(hand: Hand) -> None:
 def without(hand: Hand) -> None:
     hand.type("flower - bee")
     hand.see("photos/")
+
+
+def without_at_all(hand: Hand) -> None:
+    hand.type("flower NOT bee")
+    hand.page.keyboard.press("Enter")
+    hand.keys += 1
+    hand.page.locator(".chip.not").wait_for()
+    hand.see("photos/")
+
+
+def line_in_picture(hand: Hand) -> None:
+    hand.type("golden harbour")
+    hand.click(hand.see("sign.png"))
+    hand.click(hand.named("button", SIGN[0]))
+    hand.page.locator(".marks .lit").wait_for()
 
 
 def of_a_day(hand: Hand) -> None:
@@ -120,7 +142,9 @@ def sent(hand: Hand) -> None:
 TASKS: dict[str, Callable[[Hand], None]] = {
     "find a photo by words": by_words,
     "find what is like a picture of yours": by_picture,
-    "leave something out": without,
+    "have less of something": without,
+    "leave something out altogether": without_at_all,
+    "find a text in a picture, and where it stands": line_in_picture,
     "see what is of a day": of_a_day,
     "see what is in a folder": of_a_folder,
     "find more like two of them": like_two,
@@ -132,27 +156,37 @@ TASKS: dict[str, Callable[[Hand], None]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Clicks and keys that ten tasks take.")
-    parser.add_argument("folder", type=Path)
+    parser = argparse.ArgumentParser(description="Clicks and keys that twelve tasks take.")
+    parser.add_argument("folder", nargs="?", type=Path)
     given = parser.parse_args()
     program = found()
     if program is None:
         raise SystemExit("There is no Chromium; install one, or name it by CHROMIUM.")
     print("| task | clicks | keys |\n| --- | ---: | ---: |")
-    with sync_playwright() as playwright, serving(given.folder) as address:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        for words, task in TASKS.items():
-            page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB")
-            page.goto(address)
-            page.locator(".tile .there").first.wait_for()
-            hand = Hand(page, given.folder)
-            try:
-                task(hand)
-                print(f"| {words} | {hand.clicks} | {hand.keys} |", flush=True)
-            except Exception as error:
-                print(f"| {words} | failed: {str(error).splitlines()[0]} | |", flush=True)
-            page.close()
-        browser.close()
+    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
+        folder = given.folder or made(Path(scratch, "sample_data"))
+        with serving(folder) as address:
+            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+            for words, task in TASKS.items():
+                page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB")
+                page.goto(address)
+                page.locator(".tile .there").first.wait_for()
+                hand = Hand(page, folder)
+                try:
+                    task(hand)
+                    print(f"| {words} | {hand.clicks} | {hand.keys} |", flush=True)
+                except Exception as error:
+                    print(f"| {words} | failed: {str(error).splitlines()[0]} | |", flush=True)
+                page.close()
+            browser.close()
+
+
+def made(folder: Path) -> Path:
+    """An indexed copy of the sample data with a sign in it."""
+    shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns(".cmsearch"))
+    sign(*SIGN).save(folder / "sign.png")
+    run("index", folder, "--ocr", "auto")
+    return folder
 
 
 if __name__ == "__main__":

@@ -100,7 +100,12 @@ function partOf(part, files) {
   return { ...own, weight: part.sign === "less" ? -part.weight : part.weight };
 }
 
+const listOf = (asked, more) =>
+  parameters({ ...filtersOf(asked), store: asked.store, target: asked.target, order: asked.order === "oldest" ? "oldest" : "newest", ...more });
+
 /** A part of the files by their days. */
-export const listed = (asked, { signal, offset = 0, limit = 200 } = {}) =>
-  ask(`v1/items?${parameters({ ...filtersOf(asked), store: asked.store, target: asked.target,
-    order: asked.order === "oldest" ? "oldest" : "newest", offset, limit, shapes: true })}`, { signal });
+export const listed = (asked, { signal, offset = 0, limit }) => ask(`v1/items?${listOf(asked, { offset, limit, shapes: true })}`, { signal });
+
+/** What the files of a part of that list look like from afar. */
+export const previews = async (asked, { signal, offset, limit }) =>
+  Int8Array.from(atob((await ask(`v1/previews?${listOf(asked, { offset, limit })}`, { signal })).previews), (one) => one.charCodeAt(0));

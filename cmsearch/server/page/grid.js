@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/
 import { between, firstBelow, justified } from "./layout.js";
 import { isWriting, useKeys } from "./keys.js";
 import { aim, delay } from "./pictures.js";
+import { BYTES } from "./preview.js";
 import { hasPicture, pixelsOf, Tile } from "./tile.js";
 import { dayInWords, t } from "./strings.js";
 
@@ -100,12 +101,18 @@ export function Grid({ results, need, onOpen, selected, onSelect, active, onActi
     <div role="list" aria-label=${t("results")}>${places.map(
       (i) => html`<${Tile}
         key=${results.hits[i]?.item ?? `place-${i}`}
-        hit=${results.hits[i]} place=${i}
+        hit=${results.hits[i]} foreseen=${results.hits[i] ? null : foreseenAt(results, i)} place=${i}
         x=${layout.x[i]} y=${layout.y[i]} w=${layout.w[i]} h=${layout.h[i]}
         isSelected=${selected.has(results.hits[i]?.item)} isActive=${i === active}
         onOpen=${onOpen} onSelect=${onSelect} />`,
     )}</div>
   </div>`;
+}
+
+/** What is known of a place from afar; null where nothing is. */
+function foreseenAt({ foreseen }, place) {
+  const found = foreseen?.subarray(place * BYTES, (place + 1) * BYTES);
+  return found?.some(Boolean) ? found : null;
 }
 
 /** The keys that move among the pictures, open and choose them. */

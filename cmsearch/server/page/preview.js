@@ -9,7 +9,10 @@ const GREY = [142, 138, 131];
 const OPACITY = 140;
 const drawing = new OffscreenCanvas(PIXELS, PIXELS).getContext("2d", { willReadFrequently: true });
 
-/** A small blurred picture of what the service gives as a preview, as a bitmap. */
+/** The bytes of a preview. */
+export const BYTES = SIDE ** 2;
+
+/** A small blurred picture of what the service gives as a preview, its bytes or these in base64, as a bitmap. */
 export function preview(seen) {
   drawing.canvas.width = PIXELS;
   const image = drawing.createImageData(PIXELS, PIXELS);
@@ -20,7 +23,7 @@ export function preview(seen) {
 
 /** How much brighter than its mean each pixel is. */
 function levels(seen) {
-  const values = Int8Array.from(atob(seen), (one) => one.charCodeAt(0));
+  const values = typeof seen === "string" ? Int8Array.from(atob(seen), (one) => one.charCodeAt(0)) : seen;
   const found = new Float32Array(PIXELS * PIXELS);
   for (let i = 1; i < values.length; i++) {
     const [down, right] = [Math.floor(i / SIDE), i % SIDE];

@@ -1,7 +1,8 @@
 // What was found: loaded part by part, in sections by relevance or by day.
 
-import { facets, listed, search } from "./api.js";
+import { facets, listed, previews, search } from "./api.js";
 import { isSearch } from "./asked.js";
+import { BYTES } from "./preview.js";
 
 /** Below this relevance a hit is probably not about what was asked. */
 export const DOUBTFUL = 0.05;
@@ -12,6 +13,8 @@ const CALM = 400; // milliseconds after the first hits in which no more are aske
 const MOST_BY_DAY = 1000;
 const MOST_SECTIONS = 400;
 const MOST_DAYS = 4000;
+const MOST_FORESEEN = 50_000; // files of a list that are seen from afar before they are reached
+const FORESEEN = 5000; // of one request
 
 export const NO_RESULTS = {
   status: "loading",
@@ -22,6 +25,7 @@ export const NO_RESULTS = {
   cursor: null,
   applied: [],
   doubtful: false,
+  foreseen: null, // what each place of a list looks like from afar, as far as that is known
   facets: null, // of what is listed; a search shows its hits before they are counted
   isStale: false,
   error: null,
@@ -151,6 +155,19 @@ export class Loading {
       sections: sectionsOf(counted.days.left_out ? [] : days, first.total),
       facets: counted,
     });
+    setTimeout(() => this.foresee(asked, first.total, signal).catch(() => {}), CALM); // it is seen without
+  }
+
+  /** Learn what all files of a list look like, so that nothing is blank wherever somebody leaps to. */
+  async foresee(asked, total, signal) {
+    const end = Math.min(total, MOST_FORESEEN);
+    const foreseen = new Int8Array(end * BYTES);
+    for (let offset = PART; offset < end; offset += FORESEEN) {
+      if (signal.aborted) return;
+      const found = await previews(asked, { signal, offset, limit: Math.min(FORESEEN, end - offset) });
+      foreseen.set(found.subarray(0, (end - offset) * BYTES), offset * BYTES);
+      if (!signal.aborted) this.change({ foreseen });
+    }
   }
 
   async loadPart(asked, part, signal) {

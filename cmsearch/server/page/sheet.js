@@ -5,7 +5,7 @@ import { html } from "./html.js";
 import { t } from "./strings.js";
 
 const KEYS = [
-  ["/", "keySearch"], ["↓ ↑ ← →", "keyMove"], ["Enter", "keyOpen"], ["Space", "keyChoose"], ["Shift+Space", "keyRange"],
+  ["/", "keySearch"], ["… NOT …", "keyNot"], ["↓ ↑ ← →", "keyMove"], ["Enter", "keyOpen"], ["Space", "keyChoose"], ["Shift+Space", "keyRange"],
   ["v", "keySpeak"], ["f", "filters"], ["s", "saved"], ["Esc", "keyBack"], ["i", "keyAbout"], ["PgUp PgDn", "keyPages"], ["Ctrl+K", "keyPalette"], ["?", "keyHelp"],
 ];
 

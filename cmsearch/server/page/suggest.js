@@ -9,6 +9,12 @@ const PAUSE = 180; // milliseconds after a key; the results come first
 const SHOWN = 7;
 const NAMES = { person: "people", keyword: "keywords", camera: "cameras", folder: "folders", place: "place", file: "file" };
 
+/** What is asked once what stands after `NOT` was made a part of its own, which is left out; null where there is none. */
+function without(asked) {
+  const [, query, text] = /^(.*?)\s*\b(?:NOT|OHNE)\s+(\S.*)$/s.exec(asked.query) ?? [];
+  return text ? { query: query.trim(), parts: [...asked.parts, { text: text.trim(), sign: "not", weight: 1 }] } : null;
+}
+
 /** What is asked once a suggestion was taken in place of what was typed. */
 function taken({ text, kind, start }, asked) {
   const query = asked.query.slice(0, start);
@@ -46,6 +52,7 @@ export function useSuggestions(asked, change) {
   const take = (one) => (close(), change({ ...taken(one, asked), literal: false }));
   const onKey = (event) => {
     if (event.key === "Enter" && isOpen && at >= 0) take(found[at]);
+    else if (event.key === "Enter" && without(asked)) (close(), change(without(asked)));
     else if (event.key === "Enter") return close();
     else if (event.key === "Escape" && isOpen) close();
     else if (event.key === "ArrowUp" && isOpen) setAt(Math.max(-1, at - 1));

@@ -26,15 +26,15 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-/** A picture that may be opened and chosen; grey while it isn't known. */
-export function Tile({ hit, place, x, y, w, h, isSelected, isActive, onOpen, onSelect }) {
+/** A picture that may be opened and chosen; while it isn't known what is `foreseen` of it, if anything. */
+export function Tile({ hit, foreseen, place, x, y, w, h, isSelected, isActive, onOpen, onSelect }) {
   const [isBare, setBare] = useState(false);
   const opener = useRef(null);
   useEffect(() => {
     if (isActive) opener.current?.focus({ preventScroll: true });
   }, [isActive, hit?.item]);
   const style = { transform: `translate(${x}px, ${y}px)`, width: `${w}px`, height: `${h}px` };
-  if (!hit) return html`<div class="tile waiting" role="listitem" aria-busy="true" style=${style}></div>`;
+  if (!hit) return html`<div class="tile waiting" role="listitem" aria-busy="true" style=${style}>${foreseen && html`<${Foreseen} seen=${foreseen} />`}</div>`;
   const isText = hit.text !== null && hit.modality !== "image";
   const noPicture = isBare || !hasPicture(hit);
   const choose = (event) => {
@@ -65,16 +65,24 @@ function Picture({ hit, pixels, place, fail }) {
   useLayoutEffect(() => {
     const own = canvas.current;
     let isOver = false;
-    const show = (bitmap, name) => {
-      [own.width, own.height, own.className] = [bitmap.width, bitmap.height, `picture ${name}`];
-      own.getContext("bitmaprenderer").transferFromImageBitmap(bitmap);
-    };
-    if (hit.preview) show(preview(hit.preview), "foreseen");
+    if (hit.preview) show(own, preview(hit.preview), "foreseen");
     const stop = picture(hit, pixels, place, (blob) =>
-      blob ? createImageBitmap(blob).then((made) => (isOver ? made.close() : show(made, "there")), () => isOver || fail()) : fail());
+      blob ? createImageBitmap(blob).then((made) => (isOver ? made.close() : show(own, made, "there")), () => isOver || fail()) : fail());
     return () => (stop(), (isOver = true), (own.width = own.height = 0));
   }, [hit.item, hit.store, pixels]);
   return html`<canvas ref=${canvas} aria-hidden="true"></canvas>`;
+}
+
+/** What is known of a picture before it is known whose it is. */
+function Foreseen({ seen }) {
+  const canvas = useRef(null);
+  useLayoutEffect(() => show(canvas.current, preview(seen), "foreseen"), []);
+  return html`<canvas ref=${canvas}></canvas>`;
+}
+
+function show(canvas, bitmap, name) {
+  [canvas.width, canvas.height, canvas.className] = [bitmap.width, bitmap.height, `picture ${name}`];
+  canvas.getContext("bitmaprenderer").transferFromImageBitmap(bitmap);
 }
 
 const labelOf = (hit) => [nameOf(hit), hit.text?.slice(0, 200), hit.taken?.slice(0, 10)].filter(Boolean).join(", ");

@@ -60,21 +60,24 @@ WITH_VECTORS = Prepared(
 )
 """The same of all embeddings of some items in a space, with their vectors, in order."""
 
+_is_first = items.c.id.in_(
+    sa.select(sa.func.min(_of.c.id))
+    .where(_of.c.asset.in_(listed("assets")), (_of.c.about + 0).is_(None))
+    .group_by(_of.c.asset)
+)
 FIRST_OF_FILES = Prepared(
     sa.select(items.c.asset, *_item)
     .join(assets, items.c.asset == assets.c.id)
     .join(_described, items.c.about == _described.c.id, isouter=True)
-    .where(
-        items.c.id.in_(
-            sa.select(sa.func.min(_of.c.id))
-            .where(_of.c.asset.in_(listed("assets")), (_of.c.about + 0).is_(None))
-            .group_by(_of.c.asset)
-        )
-    )
+    .where(_is_first)
 )
 """Of some files the first item that is about no other: the file, and what an item is made of. The
 sum keeps SQLite from reading all that is about nothing else by that index.
 """
+FIRST_HASHES = Prepared(
+    sa.select(items.c.asset, items.c.phash).where(_is_first, is_hash(items.c.phash))
+)
+"""Likewise the file, and the perceptual hash of that item."""
 
 _in_files = (
     sa.select(assets.c.path, embeddings.c.id, items.c.id)

@@ -30,7 +30,7 @@ def keyed(key: str, name: str) -> Callable[[Page], None]:
 
 def suggestions(page: Page) -> None:
     page.get_by_role("searchbox").press_sequentially("phot", delay=20)
-    page.get_by_role("option").first.wait_for()
+    page.get_by_role("listbox", name="Suggestions").get_by_role("option").first.wait_for()
     page.keyboard.press("ArrowDown")
 
 
@@ -77,7 +77,13 @@ def test_nothing_serious_is_found(page: Page, show: Callable[[Page], None]) -> N
     check_axe(page)
 
 
-@pytest.mark.parametrize("show", [filters, viewer])
+def panel(page: Page) -> None:
+    page.locator(".tile-open").first.click()
+    page.get_by_role("button", name="About it").click()
+    page.get_by_role("complementary", name="About it").wait_for()
+
+
+@pytest.mark.parametrize("show", [filters, panel])
 def test_nothing_serious_is_found_on_a_phone(page: Page, show: Callable[[Page], None]) -> None:
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     page.reload()
@@ -101,7 +107,7 @@ def test_nothing_serious_is_found_at_the_door(tab: Page, sample: Path) -> None:
         check_axe(tab)
 
 
-@pytest.mark.skipif(not find_spec("umap"), reason="the extra map isn't installed")
+@pytest.mark.skipif(not find_spec("openTSNE"), reason="the extra map isn't installed")
 def test_nothing_serious_is_found_on_the_map(tab: Page, service: str) -> None:
     tab.goto(f"{service}/v1/map?limit=20")
     tab.locator("canvas").first.wait_for()

@@ -51,3 +51,16 @@ def test_suggestions_become_filters_and_never_hinder(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".status .applied")).to_contain_text("Folders: photos")
     expect(field).to_have_value("cat")
+
+
+def test_what_stands_after_not_is_left_out(page: Page) -> None:
+    field = page.get_by_role("searchbox")
+    field.fill("a flower NOT a honey bee")
+    field.press("Enter")
+    expect(field).to_have_value("a flower")
+    chip = page.locator(".chip.not")
+    expect(chip).to_contain_text("a honey bee")
+    expect(page.locator("main[aria-busy=false] .tile").first).to_be_visible()
+    assert "part=not%3A1%3Atext%3Aa+honey+bee" in page.url
+    first = page.get_by_role("listitem").first.get_by_role("button").first
+    expect(first).not_to_have_attribute("title", "photos/honey_bee.jpg")

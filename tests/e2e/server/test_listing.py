@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
+
 import httpx
 
 
@@ -35,3 +37,17 @@ def test_items_are_given_as_hits_by_their_numbers(client: httpx.Client) -> None:
     for wrong in ({}, {"items": [0]}, {"items": [2**63]}, {"items": [1] * 1001}):
         answer = client.post("/v1/picked", json=wrong)
         assert answer.status_code in (400, 422), wrong
+
+
+def test_previews_are_those_of_the_list(client: httpx.Client) -> None:
+    asked: dict[str, str | bool | int] = {"order": "oldest", "path": "photos/*"}
+    whole = client.get("/v1/items", params={**asked, "shapes": True, "limit": 1000}).json()
+    expected = b"".join(b64decode(one or b64encode(bytes(36))) for one in whole["previews"])
+    found = client.get("/v1/previews", params=asked).json()
+    assert found["offset"] == 0
+    assert b64decode(found["previews"]) == expected
+    part = client.get("/v1/previews", params={**asked, "offset": 3, "limit": 2}).json()
+    assert b64decode(part["previews"]) == expected[3 * 36 : 5 * 36]
+    beyond = client.get("/v1/previews", params={**asked, "offset": 10**6}).json()
+    assert beyond["previews"] == ""
+    assert client.get("/v1/previews", params={"limit": 10_001}).status_code == 422

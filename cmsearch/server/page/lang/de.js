@@ -110,6 +110,7 @@ export default {
   way_sound: "Geräusch",
   keys: "Tasten",
   keySearch: "Schreiben, wonach gesucht wird",
+  keyNot: "Im Feld, mit Eingabe: ohne das, was folgt",
   keyMove: "Zwischen den Treffern gehen",
   keyOpen: "Öffnen",
   keyChoose: "Auswählen oder nicht",
@@ -167,7 +168,7 @@ export default {
   rename: "Umbenennen",
   noneSaved: "Eine gespeicherte Suche bleibt in diesem Browser. Ihre Adresse lässt sich auch verschicken.",
   before_: "Frühere Suchen",
-  kbd: (keys) => keys.replace("Shift", "Umschalt").replace("Space", "Leertaste").replace("Enter", "Eingabe").replace("PgUp PgDn", "Bild↑ Bild↓").replace("Ctrl", "Strg"),
+  kbd: (keys) => keys.replace("NOT", "OHNE").replace("Shift", "Umschalt").replace("Space", "Leertaste").replace("Enter", "Eingabe").replace("PgUp PgDn", "Bild↑ Bild↓").replace("Ctrl", "Strg"),
   forget: "Vergessen",
   cantKeep: "Dieser Browser behält nichts für diese Seite.",
 };

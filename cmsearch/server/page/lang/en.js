@@ -110,6 +110,7 @@ export default {
   way_sound: "Sound",
   keys: "Keys",
   keySearch: "Write what to search for",
+  keyNot: "In the field, with Enter: without what follows",
   keyMove: "Move among the results",
   keyOpen: "Open",
   keyChoose: "Choose, or not",
