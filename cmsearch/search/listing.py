@@ -11,6 +11,7 @@ import numpy as np
 from cmsearch.search.facets import Counting
 from cmsearch.search.hits import plain
 from cmsearch.store.catalog import first_items, items, notes
+from cmsearch.store.catalog import hashes as catalog_hashes
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import Filter, Hit, IdArray, Item, Listing
@@ -49,7 +50,7 @@ def hashes(
 ) -> list[bytes]:
     """Of a part of the same list the perceptual hashes of the first items; empty without one."""
     _, chosen = _files(store, counting, view, where, target, part)
-    known = first_items.hashes(store.catalog, chosen)
+    known = catalog_hashes.of_files(store.catalog, chosen)
     return [known.get(one, b"") for one in chosen]
 
 

@@ -22,7 +22,7 @@ from cmsearch.media.headers import read_size
 from cmsearch.server import context
 from cmsearch.server.located import picture_of
 from cmsearch.server.stores import Served
-from cmsearch.store.catalog import items
+from cmsearch.store.catalog import hashes, items
 from cmsearch.types import Item
 
 router = APIRouter(prefix="/v1", tags=["items"])
@@ -72,7 +72,7 @@ async def sizes(request: Request, body: SizesBody) -> dict[str, Any]:
 def shapes_of(served: Served, numbers: Sequence[int]) -> dict[str, Any]:
     """The `sizes` and the `previews` of items, in JSON's types."""
     catalog = served.engine.store.catalog
-    known, seen = items.numbered(catalog, numbers), items.hashes_of(catalog, numbers)
+    known, seen = items.numbered(catalog, numbers), hashes.of_items(catalog, numbers)
     return {
         "sizes": [_size(served, known[one]) if one in known else None for one in numbers],
         "previews": [_preview(seen.get(one, b"")) for one in numbers],

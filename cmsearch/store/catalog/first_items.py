@@ -30,11 +30,6 @@ def of_files(catalog: Catalog, assets: Iterable[int]) -> dict[int, Item]:
         return {row[0]: item_of_row(row) for row in rows}
 
 
-def hashes(catalog: Catalog, assets: Iterable[int]) -> dict[int, bytes]:
-    """The perceptual hash of the first item of each file, by its number; some have none."""
-    return dict(catalog.run(statements.FIRST_HASHES, assets=listing(assets)))
-
-
 def times(catalog: Catalog, assets: Iterable[int]) -> dict[int, str]:
     """When files were taken, as texts in the order of time; those of which nothing says are
     missing.

@@ -174,11 +174,6 @@ def hashes(catalog: Catalog, embeddings: Iterable[int]) -> dict[int, bytes]:
     return dict(catalog.run(statements.HASHES, ids=listing(set(embeddings))))
 
 
-def hashes_of(catalog: Catalog, numbers: Iterable[int]) -> dict[int, bytes]:
-    """By number the perceptual hash of items; those without one are missing."""
-    return dict(catalog.run(statements.ITEM_HASHES, items=listing(set(numbers))))
-
-
 def embeddings(
     catalog: Catalog, space: int, modality: Modality, dim: int, after: int = 0
 ) -> tuple[IdArray, FloatArray]:
