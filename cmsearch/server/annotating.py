@@ -125,7 +125,7 @@ async def accept(request: Request, body: AcceptBody) -> dict[str, Any]:
 def _proposed(served: Served, body: ProposeBody, check: Callable[[], None]) -> dict[str, Any]:
     files = _files(served, body.items)
     check()
-    limits = {} if body.least is None else {"least": body.least}
+    limits: dict[str, Any] = {} if body.least is None else {"least": body.least}
     pictures = list(dict.fromkeys(files.values()))
     if not pictures:
         raise NotThereError("None of these is a picture that is there. Search again.")

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query, Request
@@ -95,16 +95,17 @@ async def _frames(
     for number, one in enumerate(found):
         if one is None or one.data is not None:
             continue
-        place, key, _ = one
         try:
-            made = await own.work.run(
-                request, lambda _, place=place, key=key: own.thumbnails.made(place, pixels, key)
-            )
+            made = await own.work.run(request, _making(own.thumbnails, one, pixels))
         except (BusyError, LateError, LeftError):
             return
         except CmsearchError:
             made = b""
         yield _frame(number, made)
+
+
+def _making(thumbnails: Thumbnails, one: _Found, pixels: int) -> Callable[[object], bytes]:
+    return lambda _: thumbnails.made(one.place, pixels, one.key)
 
 
 def _frame(number: int, data: bytes) -> bytes:
