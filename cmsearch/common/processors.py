@@ -23,9 +23,24 @@ def give_way() -> None:
         os.nice(max(0, POLITE - os.nice(0)))
     with suppress(AttributeError, OSError):  # nobody is interrupted as this wakes
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    _share(os.getpid(), POLITE)
+
+
+def give_way_no_more(process: int) -> None:
+    """Let a process that gave way have as much as others again, as far as the system allows it: one
+    that is to end would take long to, where others are at work.
+    """
     with suppress(AttributeError, OSError):
-        if os.getsid(0) == os.getpid():
-            Path("/proc/self/autogroup").write_text(str(POLITE), encoding="ascii")
+        os.setpriority(os.PRIO_PROCESS, process, 0)
+    _share(process, 0)
+
+
+def _share(process: int, nice: int) -> None:
+    """Say how much a session leaves to others, if a process leads one."""
+    with suppress(AttributeError, OSError):
+        if os.getsid(process) == process:
+            group = Path(f"/proc/{process}/autogroup")
+            group.write_text(str(nice), encoding="ascii")
 
 
 def cpu_count() -> int:

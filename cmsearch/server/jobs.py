@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cmsearch.common.processors import give_way_no_more
 from cmsearch.common.text import native, printable
 from cmsearch.errors import CmsearchError
 from cmsearch.server.errors import NotThereError
@@ -273,6 +274,7 @@ def _line(served: Served, ocr: bool | None) -> Sequence[str | Path]:
 def _interrupt(process: Process | None) -> None:
     if process is None:
         return
+    give_way_no_more(process.pid)
     with suppress(ProcessLookupError):
         if os.name == "nt":
             process.terminate()

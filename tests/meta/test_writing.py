@@ -40,7 +40,7 @@ EXCEPTIONS = {
     },
     "cmsearch/models/gazetteer.py": {"np.save(content, array, allow_pickle=…)"},  # in memory
     "cmsearch/common/processors.py": {
-        "Path('/proc/self/autogroup').write_text(str(POLITE), encoding=…)"  # of no file
+        "group.write_text(str(nice), encoding=…)"  # of no file
     },
     "cmsearch/learning/training/saving.py": {"torch.save(whole, file)"},
     "cmsearch/store/making.py": {

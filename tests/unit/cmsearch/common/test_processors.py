@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from cmsearch.common.processors import POLITE, cpu_count, threads
+from cmsearch.common.processors import POLITE, cpu_count, give_way_no_more, threads
 
 
 def test_there_are_as_many_as_this_process_may_use() -> None:
@@ -69,3 +70,17 @@ def test_a_process_gives_way_with_its_threads(*, alone: bool) -> None:
     assert own == of_thread == max(before, POLITE)  # once, however often it is asked to
     if alone:
         assert group == POLITE
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="the system has no groups")
+def test_a_session_that_is_to_end_gives_way_no_more() -> None:
+    code = "from cmsearch.common.processors import give_way; give_way(); print(flush=True); input()"
+    line = [sys.executable, "-c", code]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(line, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
+        process.stdout.readline()
+        group = Path(f"/proc/{process.pid}/autogroup")
+        assert group.read_text().split()[-1] == str(POLITE)
+        while group.read_text().split()[-1] != "0":  # it may be changed ten times a second
+            give_way_no_more(process.pid)
+        process.communicate(b"\n", timeout=60)
