@@ -8,11 +8,12 @@ import os
 from collections import Counter as Numbers
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cmsearch.common.kinds import HEARD
@@ -110,14 +111,12 @@ def working(
         yield Working(None, ())
         return
     ray = _ray()
-    is_own = not ray.is_initialized()
-    if is_own:
-        _connect(ray, cluster.address, cluster.workers)
-    try:
+    with ExitStack() as stack:
+        if not ray.is_initialized():
+            scratch = TemporaryDirectory(prefix="cmsearch-", ignore_cleanup_errors=True)
+            _connect(ray, cluster, stack.enter_context(scratch))
+            stack.callback(ray.shutdown)
         yield Working(ray, _actors(ray, cluster, Recipe.of(folder, encoder, device)))
-    finally:
-        if is_own:
-            ray.shutdown()
 
 
 class Working:
@@ -202,14 +201,18 @@ def _ray() -> Any:
     return ray
 
 
-def _connect(ray: Any, address: str, workers: int | None) -> None:
+def _connect(ray: Any, cluster: Cluster, scratch: str) -> None:
+    """Start a cluster here, which keeps its files in `scratch`, or go to one that runs."""
+    address = cluster.address
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine takes its time
     quiet = {"include_dashboard": False, "log_to_driver": False, "configure_logging": False}
     try:
         if address == LOCAL:
-            ray.init(num_cpus=workers, **quiet)
+            os.environ.setdefault("RAY_AUTH_MODE", "token")  # it listens to the network
+            ray.init(num_cpus=cluster.workers, _temp_dir=scratch, **quiet)
         else:
             ray.init(address=address, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, ValueError, OSError, RuntimeError, TimeoutError) as error:
+    except Exception as error:  # Ray raises that itself
         raise CmsearchError(
             f"The cluster at {address} can't be reached: {_first_line(error)}. Name `local`, or "
             "`ray://HOST:PORT` of a cluster that runs."
