@@ -208,7 +208,6 @@ def _connect(ray: Any, cluster: Cluster, scratch: str) -> None:
     quiet = {"include_dashboard": False, "log_to_driver": False, "configure_logging": False}
     try:
         if address == LOCAL:
-            os.environ.setdefault("RAY_AUTH_MODE", "token")  # it listens to the network
             ray.init(num_cpus=cluster.workers, _temp_dir=scratch, **quiet)
         else:
             ray.init(address=address, log_to_driver=False, configure_logging=False)

@@ -132,7 +132,10 @@ def test_a_mistake_in_it_would_be_seen() -> None:
         PyCompose.from_yaml(composed().replace("  state:\n", "")).validate()
 
 
-def test_it_starts_the_commands_that_there_are() -> None:
+def test_it_starts_the_commands_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CMSEARCH_CACHE", str(tmp_path))  # a folder there stands for the database
     context = serve.make_context("serve", list(service("cmsearch")["command"]))
     assert context.params["port"] == 7433
     program, command = service("index")["entrypoint"]
