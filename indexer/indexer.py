@@ -5,26 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Container, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from math import inf
 from pathlib import Path
 
 from cmsearch.common.processors import cpu_count, threads
-from cmsearch.errors import ModelError, StoreMismatchError
 from cmsearch.models import adapters
 from cmsearch.models.choices import choose, was_meant
 from cmsearch.models.encoders.adapted import Adapted
-from cmsearch.models.loading import load_encoder
 from cmsearch.protocols import Encoder
 from cmsearch.search.own_models import load_own
 from cmsearch.search.query import background_captions
 from cmsearch.store import publication
 from cmsearch.store.catalog import files as indexed
-from cmsearch.store.generations import generation_of
 from cmsearch.store.index.plugins import checked_name
 from cmsearch.store.remote import as_place
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
-from cmsearch.types import Generation, Modality, Progress, Skipped, Space
+from cmsearch.types import Generation, Progress, Skipped, Space
+from indexer.asked import Asked
 from indexer.changes import Changes
 from indexer.cluster import FILES, Cluster, working
 from indexer.follow import Seen, compared, settled
@@ -56,7 +55,8 @@ class Indexer:
     searched with from now on, None leaves it as it is; `ocr` says in which pictures text is read,
     as `--ocr` does: `usual` takes what the store has, or auto with the extra, as the command line
     does, None what the store has, or none; a `cluster` reads and encodes what can be read by
-    itself. Raises `StoreError`, `ModelError`, `QueryError`.
+    itself; `precision` is what the model computes in: fp32, int8, or auto, which is int8 where that
+    pays; None is what the store has, or fp32. Raises `StoreError`, `ModelError`, `QueryError`.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class Indexer:
         vectors: str | None = None,
         ocr: str | None = None,
         cluster: Cluster | None = None,
+        precision: str | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.store = self.folder / DIRECTORY if store is None else Path(as_place(store))
-        self._model = model
-        self._device = device
+        self._asked = Asked(model, device, precision)
         self._speech = Speech(asr, device)
         self._sounds = Sounds(sound, device)
         self._vectors = vectors and checked_name(vectors)
@@ -160,7 +160,7 @@ class Indexer:
         ready = self._encoder if self._encoder and self._encoder.space == space else None
 
         def encoder() -> Encoder:
-            return ready or load_own(store, space, device=self._device, download=True)
+            return ready or load_own(store, space, device=self._asked.device, download=True)
 
         with self._clock("read text"):
             return self._texts.read(store, encoder, tell, seconds)
@@ -186,7 +186,7 @@ class Indexer:
             name = self._chosen(store.space, ask=False)
             outdated = self._sounds.outdated(store.catalog) | self._speech.outdated(store.catalog)
             seen = Seen(self.folder, scan, scan, outdated)
-            changes = compared(store, generation_of(store, name), seen).changes
+            changes = compared(store, self._asked.generation(store, name), seen).changes
             new = (*changes.added, *changes.changed)
             gone = {*changes.removed, *(file.path for file in changes.changed)}
             texts = self._texts.planned(self.folder, store, new, gone)
@@ -222,9 +222,9 @@ class Indexer:
         self._sounds.settle(None, self._encoder)
 
     def _chosen(self, space: Space | None, *, ask: bool = True) -> str:
-        choice = choose(self._model, space, ask=ask)
-        if was_meant(self._model, choice.name):
-            self._model = None  # the index's own, whatever the name stands for by now
+        choice = choose(self._asked.model, space, ask=ask)
+        if was_meant(self._asked.model, choice.name):
+            self._asked = replace(self._asked, model=None)  # the index's own, whatever it is called
         if choice.name != self._told:
             log.info("Model %s: %s.", choice.name, choice.reason)
             self._told = choice.name
@@ -237,8 +237,8 @@ class Indexer:
 
         A model that was asked for by name is loaded first: its weights may have changed.
         """
-        if self._model in (None, "auto"):
-            return generation_of(store, name)
+        if not self._asked.is_named:
+            return self._asked.generation(store, name)
         space = self._load(name, store, tell).space
         return next((one for one in store.catalog.generations() if one.space == space), None)
 
@@ -251,7 +251,7 @@ class Indexer:
     ) -> list[Skipped]:
         """Read, batch, encode and write what is new or changed; returns what was left out."""
         work = in_order((*changes.added, *changes.changed, *changes.lacking, *changes.unhashed))
-        target = generation_of(store, name)
+        target = self._asked.generation(store, name)
         is_ready = target is None or store.catalog.has_bank(target.space_id)
         if not work and is_ready:
             return []
@@ -269,7 +269,7 @@ class Indexer:
         stages = IndexStages(store, spaces, encoder, loader, self._clock, known)
         size, workers = encoder.capabilities.batch_size, encoder.capabilities.workers
         skipped: list[Skipped] = []
-        elsewhere = working(self._cluster, self.folder, encoder, self._device)
+        elsewhere = working(self._cluster, self.folder, encoder, self._asked.device)
         with elsewhere as there, threads() as pool, threads(1) as writing, counter:
             for some, is_long in in_turn(work):
                 ahead = 1 if is_long else 4 * size
@@ -321,32 +321,15 @@ class Indexer:
         return waiting
 
     def _load(self, name: str, store: Store | None, tell: Callable[[Progress], object]) -> Encoder:
-        """The model, as the store knows it.
-
-        One that was asked for by name may have other weights by now: that is a new generation.
-        """
-        is_asked = self._model not in (None, "auto")
-        asked = str(self._model) if is_asked else name
-        known = store and generation_of(store, name)
+        """The model, as the store knows it, loaded once."""
+        known = self._asked.generation(store, name) if store else None
         loaded = self._encoder
-        if loaded is not None and (is_asked or not known or known.space == loaded.space):
+        if loaded is not None and (
+            self._asked.is_named or not known or known.space == loaded.space
+        ):
             return loaded  # else another generation serves by now
         tell(Progress("load the model", 0, 1))
         with self._clock("load the model"):
-            try:
-                if store and known:
-                    loaded = load_own(store, known.space, device=self._device, download=True)
-                else:
-                    loaded = load_encoder(asked, device=self._device, download=True)
-            except StoreMismatchError:
-                if not is_asked:
-                    raise
-                loaded = load_encoder(asked, device=self._device, download=True)
+            self._encoder = loaded = self._asked.load(name, store, known)
         tell(Progress("load the model", 1, 1))
-        if Modality.IMAGE not in loaded.capabilities.modalities:
-            raise ModelError(
-                f"{asked} takes no pictures. If it is for sound, name it with --sound, beside the "
-                "model for all else."
-            )
-        self._encoder = loaded
         return loaded

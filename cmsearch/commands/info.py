@@ -89,6 +89,8 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
         ("items", _counts(found.items, {})),
         ("vectors", f"{_counts(found.vectors, VECTORS)}; searched with {printable(found.index)}"),
     ]
+    if serving is not None and serving.runtime != "onnxruntime":
+        rows.append(("runs in", printable(serving.runtime)))
     for modality, recall in found.recall.items():
         told = [f"{recall[k]:.1%} of the nearest {k}" for k in ("10", "100") if k in recall]
         if told:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 
 from cmsearch.errors import (
@@ -14,8 +16,10 @@ from cmsearch.errors import (
 from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter
 from cmsearch.models.encoders.adapted import Adapted, adapted
+from cmsearch.models.encoders.providers import for_torch
 from cmsearch.models.names import ADAPTED, canonical_name, transcriber_name
 from cmsearch.models.plugins import encoders, rerankers, transcribers
+from cmsearch.models.precision import AUTO, FP32
 from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder, Reranker, Transcriber
 from cmsearch.types import Space
@@ -27,11 +31,14 @@ def load_encoder(
     device: str | None = None,
     space: Space | None = None,
     download: bool = False,
+    precision: str | None = None,
 ) -> Encoder:
-    """The encoder for a model's name, on a `device` as torch names them or the best there is.
+    """The encoder for a model's name, on a `device` as torch names them, on that of a provider of
+    ONNX Runtime, or on the best there is.
 
-    `space` is the one it must have, where a store has it. Weights that aren't here are fetched
-    only if `download` is true. Raises `ModelError`, `StoreMismatchError`.
+    `space` is the one it must have, where a store has it; without it the `precision` is fp32, int8
+    or auto. Weights that aren't here are fetched only if `download` is true. Raises `ModelError`,
+    `StoreMismatchError`.
     """
     canonical = canonical_name(name)
     if ADAPTED.fullmatch(canonical):
@@ -43,7 +50,9 @@ def load_encoder(
     if encoder == "adapter":
         return _load_adapted(Path(model), device=device, space=space, download=download)
     load = encoders.load(encoder)
-    loaded: Encoder = load(model, device=device, space=space, download=download)
+    loaded: Encoder = load(
+        model, device=device, space=space, download=download, **_in(precision, canonical, load)
+    )
     if model_name(loaded.space) != canonical:
         raise ModelError(
             f"The encoder of {name} names its space {model_name(loaded.space)}; the two have to "
@@ -64,7 +73,8 @@ def load_reranker(name: str, *, device: str | None = None, download: bool = Fals
     if kind not in rerankers:
         known = ", ".join(sorted(rerankers.rows()))
         raise UnknownModelError(f"No model reranks by the name {name!r}; there is {known}.")
-    loaded: Reranker = rerankers.load(kind)(model.strip(), device=device, download=download)
+    load = rerankers.load(kind)
+    loaded: Reranker = load(model.strip(), device=for_torch(device), download=download)
     return loaded
 
 
@@ -78,13 +88,24 @@ def load_transcriber(
     canonical = transcriber_name(name)
     kind, _, model = canonical.partition(":")
     load = transcribers.load(kind)
-    loaded: Transcriber = load(model, device=device, download=download)
+    loaded: Transcriber = load(model, device=for_torch(device), download=download)
     if loaded.name != canonical:
         raise ModelError(
             f"The transcriber of {name} calls itself {loaded.name}, not {canonical}; the two have "
             "to be the same."
         )
     return loaded
+
+
+def _in(precision: str | None, name: str, load: Callable[..., Encoder]) -> dict[str, str]:
+    """The argument that says a precision; none where it is fp32, which every encoder has."""
+    if precision in (None, FP32):
+        return {}
+    if "precision" not in signature(load).parameters:
+        if precision == AUTO:
+            return {}
+        raise ModelError(f"{name} can't be had in {precision}: its encoder has no precisions.")
+    return {"precision": str(precision)}
 
 
 def on_top(adapter: Adapter, *, device: str | None = None, download: bool = False) -> Adapted:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cmsearch.errors import QueryError, StoreError
+from cmsearch.models.precision import precision_of
 from cmsearch.models.spaces import model_name
 from cmsearch.store.catalog import files, health
 from cmsearch.store.store import Store
@@ -127,7 +128,11 @@ def _chosen(known: Sequence[Listed], numbers: Sequence[int]) -> list[Listed]:
     return [by_number[number] for number in dict.fromkeys(numbers)]
 
 
-def generation_of(store: Store, model: str) -> Generation | None:
-    """The generation of a model: the one that is served, if it is of it, else the newest."""
+def generation_of(store: Store, model: str, precision: str | None = None) -> Generation | None:
+    """The generation of a model, in a precision if one is named: the one that is served, if it is
+    of it, else the newest.
+    """
     own = [one for one in store.catalog.generations() if model_name(one.space) == model]
+    if precision is not None:
+        own = [one for one in own if precision_of(one.space) == precision]
     return max(own, key=lambda one: (one.space == store.space, one.id), default=None)

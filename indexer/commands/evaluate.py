@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -18,7 +18,13 @@ from cmsearch.common.files import read_file
 from cmsearch.errors import QueryError
 from indexer.commands.eval_measuring import HELD_OUT, Wanted, measured_with
 from indexer.commands.eval_output import Measured, print_gains, print_json, print_tables
-from indexer.commands.options import device_option, folder_argument, model_option, progress
+from indexer.commands.options import (
+    device_option,
+    folder_argument,
+    model_option,
+    precision_option,
+    progress,
+)
 from indexer.indexer import Indexer
 
 _MAX_BYTES = 256 * 2**20  # of a file of queries
@@ -116,6 +122,7 @@ def _with(options: Sequence[Callable[..., Any]], command: Callable[..., Any]) ->
 @folder_argument
 @model_option
 @device_option
+@precision_option
 @click.option(
     "--store",
     type=click.Path(path_type=Path),
@@ -130,6 +137,7 @@ def evaluate(
     folder: Path,
     model: str | None,
     device: str | None,
+    precision: str | None,
     store: Path | None,
     style: str,
     **options: Any,
@@ -144,6 +152,7 @@ def evaluate(
       cmsearch eval ~/Pictures --ablate --keep
       cmsearch eval ~/Pictures --calibration --absurd nonsense.txt
       cmsearch eval ~/Pictures --model lite --compare clip
+      cmsearch eval ~/Pictures --model lite --precision int8
     """
     from cmsearch.search import engine as searcher
     from cmsearch.show import reliability
@@ -153,29 +162,28 @@ def evaluate(
     odd = _lines(wanted.absurd) if wanted.absurd else None
     if wanted.plot is not None:
         reliability.check_place(wanted.plot)
-    store = _own_store(folder, model, store)
+    making = _Making(model, device, precision)
+    store = _own_store(folder, making, store)
     if wanted.marks and store is None:
         raise click.UsageError("--marks measures the index that has them: leave out --model.")
     if wanted.keep and store is None:
         raise click.UsageError("--keep needs an index that stays: run `cmsearch index` first.")
-    with _evaluated_store(folder, model, device, store) as place, searcher.open(place) as engine:
+    with _evaluated_store(folder, making, store) as place, searcher.open(place) as engine:
         measured = measured_with(engine, wanted, odd)
     if wanted.plot is not None:
         reliability.write(wanted.plot, measured.panels())
     print_json(measured) if style == "json" else print_tables(measured)
     for other in wanted.compare:
-        _compare(folder, other, device, wanted, measured, style)
+        _compare(folder, making._replace(model=other), wanted, measured, style)
 
 
-def _compare(
-    folder: Path, model: str, device: str | None, wanted: Wanted, first: Measured, style: str
-) -> None:
+def _compare(folder: Path, making: _Making, wanted: Wanted, first: Measured, style: str) -> None:
     """Measure another model on the same pairs, and print what it gains."""
     from cmsearch.learning import ablation
     from cmsearch.search import engine as searcher
 
     plain = replace(wanted, ablate=False, keep=False, calibration=False)
-    with _evaluated_store(folder, model, device, None) as place, searcher.open(place) as engine:
+    with _evaluated_store(folder, making, None) as place, searcher.open(place) as engine:
         second = measured_with(engine, plain, None)
     name, before, after = second.name, first.compared(), second.compared()
     if [one.queries for one in after] != [one.queries for one in before]:
@@ -191,26 +199,33 @@ def _compare(
     print_gains(gains, "what it gains over the first model")
 
 
-def _own_store(folder: Path, model: str | None, store: Path | None) -> Path | None:
+class _Making(NamedTuple):
+    """How a store is made for this, where there is none."""
+
+    model: str | None
+    device: str | None
+    precision: str | None
+
+
+def _own_store(folder: Path, making: _Making, store: Path | None) -> Path | None:
     """The store that is there already: the one named, or the folder's own unless a model is."""
-    own = folder / ".cmsearch"
-    if store is None and model is None and own.is_dir():
+    own, is_made = folder / ".cmsearch", making.model is not None
+    # What the environment says of the precision is for models that are named.
+    if store is None and not is_made and own.is_dir():
         return own
-    if store is not None and model is not None:
+    if store is not None and is_made:
         raise QueryError("An index has its model already: give --store or --model, not both.")
     return store
 
 
 @contextmanager
-def _evaluated_store(
-    folder: Path, model: str | None, device: str | None, store: Path | None
-) -> Iterator[Path]:
+def _evaluated_store(folder: Path, making: _Making, store: Path | None) -> Iterator[Path]:
     """The store to measure, or where there is none one that is made and deleted."""
     if store is not None:
         yield store
         return
     with tempfile.TemporaryDirectory(prefix="cmsearch-eval-") as place, progress() as show:
-        Indexer(folder, store=place, model=model, device=device).run(show)
+        Indexer(folder, store=place, **making._asdict()).run(show)
         yield Path(place)
 
 

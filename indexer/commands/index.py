@@ -26,6 +26,7 @@ from indexer.commands.options import (
     model_option,
     ocr_option,
     place_option,
+    precision_option,
     progress,
     progress_option,
     sound_option,
@@ -54,6 +55,7 @@ _LONGEST = {
 @model_option
 @dim_option
 @device_option
+@precision_option
 @asr_option
 @sound_option
 @ocr_option
@@ -74,6 +76,7 @@ def index(
     model: str | None,
     dim: int | None,
     device: str | None,
+    precision: str | None,
     asr: str | None,
     sound: str | None,
     ocr: str,
@@ -98,6 +101,7 @@ def index(
       cmsearch index ~/Pictures --dry-run
       cmsearch index ~/Pictures --model clip
       cmsearch index ~/Pictures --model sentence-transformers:google/embeddinggemma-2 --dim 256
+      cmsearch index ~/Pictures --precision auto
       cmsearch index ~/Pictures --ocr auto
       cmsearch index ~/Recordings --asr small
       cmsearch index /mnt/photos --cluster ray://head:10001
@@ -115,6 +119,7 @@ def index(
         vectors=vectors,
         ocr=ocr,
         cluster=None if cluster is None else Cluster(cluster, workers),
+        precision=precision,
     )
     if dry_run:
         plan = indexer.plan()

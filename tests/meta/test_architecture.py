@@ -154,6 +154,26 @@ def test_only_the_command_line_prints_and_exits() -> None:
                     assert called not in ("print", "sys.exit", "exit", "click.echo"), path
 
 
+def test_sessions_are_opened_in_one_place_which_tells_onnx_runtime_to_be_silent() -> None:
+    """The variable that `import cmsearch` sets is too late where onnxruntime is there already."""
+    opens = {
+        name: calls
+        for name, path in MODULES.items()
+        if "onnxruntime.InferenceSession"
+        in (calls := [ast.unparse(node.func) for node in calls_of(path)])
+    }
+    assert {*opens} == {"cmsearch.models.encoders.onnx"}
+    (calls,) = opens.values()
+    silent = calls.index("onnxruntime.disable_telemetry_events")
+    assert silent < calls.index("onnxruntime.InferenceSession")
+
+
+def calls_of(path: Path) -> list[ast.Call]:
+    """The calls in a module, in the order of its lines."""
+    found = [one for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.Call)]
+    return sorted(found, key=lambda one: one.lineno)
+
+
 def test_the_command_line_knows_the_matches_of_the_engine() -> None:
     """It has a copy, since importing the engine would cost `--help` its speed."""
     from cmsearch.commands import asking

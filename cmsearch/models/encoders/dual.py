@@ -16,15 +16,23 @@ if TYPE_CHECKING:
 
 
 def load(
-    model: str, *, device: str | None = None, space: Space | None = None, download: bool = False
+    model: str,
+    *,
+    device: str | None = None,
+    space: Space | None = None,
+    download: bool = False,
+    precision: str | None = None,
 ) -> TowersEncoder:
     """The encoder in the file of a path, or in `model.safetensors` of a folder.
 
-    `device` is torch's name of one; None takes a GPU to index with where there is one. Where a
-    store's `space` was exported before, neither torch nor the file is needed. Raises
-    `ModelUnavailableError`, for `IMAGE+TEXT` too: two towers are no model before they are trained.
+    `device` is torch's name of one or that of a provider of ONNX Runtime; None takes a GPU to index
+    with where there is one. Where a store's `space` was exported before, neither torch nor the file
+    is needed. Raises `ModelUnavailableError`, for `IMAGE+TEXT` too: two towers are no model before
+    they are trained.
     """
-    return load_towers(_reference, model, device=device, space=space, download=download)
+    return load_towers(
+        _reference, model, device=device, space=space, download=download, precision=precision
+    )
 
 
 def _reference(model: str, download: bool) -> Reference:

@@ -56,6 +56,11 @@ class Export:
         self._whole: set[str] = set()
         self._lock = threading.Lock()
 
+    @property
+    def names(self) -> list[str]:
+        """The names of its files."""
+        return list(self._sums)
+
     def file(self, name: str) -> Path:
         """The path of a file, which is whole, and so are those that belong to it: `NAME.data`."""
         with self._lock:

@@ -22,10 +22,14 @@ from numpy.typing import NDArray
 
 from cmsearch.common.text import pieces
 from cmsearch.errors import StoreMismatchError, UnknownModelError
-from cmsearch.models.encoders.exports import export_key, published
-from cmsearch.models.encoders.lite_recipe import DIM, FIRST_WORD, IMAGE_SIZE, RECIPE, SPACE
+from cmsearch.models.encoders.exports import Export, export_key
+from cmsearch.models.encoders.forms import Exports, Form, form
+from cmsearch.models.encoders.lite_recipe import DIM, FIRST_WORD, IMAGE_SIZE, SPACE
 from cmsearch.models.encoders.onnx import Sessions, cpu_count
+from cmsearch.models.encoders.probes import PICTURES, SIZE, TEXTS, Batches, pictures, stacked
+from cmsearch.models.encoders.providers import for_onnx
 from cmsearch.models.encoders.words import PROMPT, WordTokens, heaviest
+from cmsearch.models.precision import in_fp32, wanted
 from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
 
 if TYPE_CHECKING:
@@ -49,18 +53,19 @@ class Words(NamedTuple):
 class LiteEncoder:
     """Text and images in 384 dimensions, with tokens and features, through ONNX Runtime."""
 
-    def __init__(self) -> None:
-        self._file = published(f"lite-{export_key(SPACE.weights, RECIPE, GRAPHS)}", _build).file
-        self._sessions = Sessions(self._file)
+    def __init__(self, form: Form) -> None:
+        self._file = form.file
+        self._sessions = Sessions(form.file, form.opened)
         self._lock = threading.Lock()
         self._tokenizer_: tokenizers.Tokenizer | None = None
         self._words = WordTokens(self._prompted, DIM)
-        self.space = SPACE
+        self.space = form.space
         self.capabilities = Capabilities(
             modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
             image_size=IMAGE_SIZE,
-            batch_size=4,
-            workers=cpu_count(),
+            batch_size=form.batch_size(4),
+            workers=form.workers,
+            runtime=form.runtime,
         )
 
     def split(self, text: str) -> list[str]:
@@ -158,17 +163,27 @@ class LiteEncoder:
 
 
 def load(
-    model: str, *, device: str | None = None, space: Space | None = None, download: bool = False
+    model: str,
+    *,
+    device: str | None = None,
+    space: Space | None = None,
+    download: bool = False,
+    precision: str | None = None,
 ) -> LiteEncoder:
-    """The encoder; `space`, if given, is the one that a store was made with."""
+    """The encoder; `space`, if given, is the one that a store was made with.
+
+    `device` is the name of a provider of ONNX Runtime; with that of a GPU of torch it runs on the
+    processor, where ONNX Runtime has no provider for it.
+    """
     if model:
         raise UnknownModelError(f"lite is one model and takes no name after it, such as {model!r}.")
-    if space is not None and space != SPACE:
+    if space is not None and in_fp32(space) != SPACE:
         raise StoreMismatchError(
             "The store was made with another version of lite. Index the folder again into a new "
             "store (--store DIR), or use the version of cmsearch that made it."
         )
-    return LiteEncoder()
+    exports = Exports(SPACE, _folder, _build, _batches)
+    return LiteEncoder(form(exports, wanted(precision, space), for_onnx(device, download)))
 
 
 def prepare_image(image: Any) -> NDArray[np.uint8]:
@@ -204,6 +219,23 @@ def _weight(word: tuple[int, ...]) -> float:
     vocabulary; it is as rare as the rarest of its pieces.
     """
     return log(max(*word, FIRST_WORD) - FIRST_WORD + 1) ** 2
+
+
+def _folder(space: Space) -> str:
+    """The name of the cached folder of the export for a space."""
+    return f"lite-{export_key(space.weights, space.recipe, GRAPHS)}"
+
+
+def _batches(export: Export) -> Batches:
+    """What an export is tried with."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(export.file("tokenizer.json")))
+    tokenizer.no_padding()
+    rows = [tokenizer.encode(text).ids for text in TEXTS]
+    images = [(prepare_image(one),) for one in pictures(PICTURES)]
+    texts = [pad(rows[at : at + SIZE]) for at in range(0, len(rows), SIZE)]
+    return {"image": stacked(images), "text": texts}
 
 
 def _build(folder: Path) -> None:

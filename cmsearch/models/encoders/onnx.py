@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import onnxruntime
     import torch
 
+CPU = "CPUExecutionProvider"
+"""ONNX Runtime's name of what computes on the processor, which is always there."""
+_GPU = 1
+"""ONNX Runtime's number of that kind of device; 0 is the processor, 2 an NPU."""
 _INLINE_BYTES = 1_500_000_000
 """Weights above this lie beside the graph, which a single file of 2 GB can't hold."""
 
@@ -62,21 +66,25 @@ def export(
 class Sessions:
     """ONNX graphs, each opened at its first use, safe from threads.
 
-    `file` gives the path of a file by its name, checked if it has to be.
+    `file` gives the path of a file by its name, checked if it has to be; `opened` opens a graph.
 
     Each call runs on one thread: an encoder is kept busy by several calls at once, which costs no
     synchronisation within an operator.
     """
 
-    def __init__(self, file: Callable[[str], Path]) -> None:
+    def __init__(
+        self,
+        file: Callable[[str], Path],
+        opened: Callable[[Path], onnxruntime.InferenceSession] | None = None,
+    ) -> None:
         self._file = file
+        self._opened = opened or session
         self._open: dict[str, onnxruntime.InferenceSession] = {}
         self._lock = threading.Lock()
 
     def run(self, name: str, *inputs: np.ndarray[Any, Any]) -> list[Any]:
         """The outputs of the graph `NAME.onnx` for its inputs in order."""
-        feeds: Mapping[str, Any] = {f"input_{i}": array for i, array in enumerate(inputs)}
-        return list(self.get(name).run(None, feeds))
+        return list(self.get(name).run(None, named(inputs)))
 
     def get(self, name: str) -> onnxruntime.InferenceSession:
         """The session of the graph `NAME.onnx`, opened at its first use."""
@@ -85,21 +93,49 @@ class Sessions:
                 with ThreadPoolExecutor(1) as checking:  # while the library is loaded
                     path = checking.submit(self._file, f"{name}.onnx")
                     import onnxruntime  # noqa: F401
-                self._open[name] = _session(path.result())
+                self._open[name] = self._opened(path.result())
             return self._open[name]
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def named(inputs: Sequence[np.ndarray[Any, Any]]) -> Mapping[str, Any]:
+    """The inputs of a graph by their names."""
+    return {f"input_{number}": array for number, array in enumerate(inputs)}
+
+
+def session(path: Path, provider: str = CPU) -> onnxruntime.InferenceSession:
+    """A graph that was exported, on what ONNX Runtime calls a provider; raises `ModelError`.
+
+    This is the one place that opens one.
+    """
     import onnxruntime
 
+    # Where onnxruntime was imported before cmsearch, the variable that cmsearch sets came too late.
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if provider == CPU:
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+    else:
+        options.enable_mem_pattern = False  # DirectML asks for that
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        if devices := _devices(provider):
+            options.add_provider_for_devices(devices, {})
+            return onnxruntime.InferenceSession(str(path), options)
+        return onnxruntime.InferenceSession(str(path), options, providers=[provider])
     except Exception as error:  # onnxruntime has no public base class for its errors
         raise ModelError(
             f"The exported model {path} can't be opened ({error}). Delete {path.parent} "
             "and index again: it is made anew."
         ) from error
+
+
+def _devices(provider: str) -> list[Any]:
+    """The devices of a provider that another package brings, a GPU if it has one, else nothing."""
+    import onnxruntime
+
+    if provider == CPU or not hasattr(onnxruntime, "get_ep_devices"):
+        return []
+    found = [one for one in onnxruntime.get_ep_devices() if one.ep_name == provider]
+    kinds = {int(one.device.type) for one in found}
+    return [one for one in found if int(one.device.type) == (_GPU if _GPU in kinds else min(kinds))]

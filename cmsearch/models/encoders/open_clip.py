@@ -16,14 +16,22 @@ if TYPE_CHECKING:
 
 
 def load(
-    model: str, *, device: str | None = None, space: Space | None = None, download: bool = False
+    model: str,
+    *,
+    device: str | None = None,
+    space: Space | None = None,
+    download: bool = False,
+    precision: str | None = None,
 ) -> TowersEncoder:
     """The encoder of `ARCHITECTURE/WEIGHTS`, `hf-hub:…` or `local-dir:…`.
 
-    `device` is torch's name of one; None takes a GPU to index with where there is one. Where a
-    store's `space` was exported before, neither torch nor the weights are needed.
+    `device` is torch's name of one or that of a provider of ONNX Runtime; None takes a GPU to index
+    with where there is one. Where a store's `space` was exported before, neither torch nor the
+    weights are needed.
     """
-    return load_towers(_reference, model, device=device, space=space, download=download)
+    return load_towers(
+        _reference, model, device=device, space=space, download=download, precision=precision
+    )
 
 
 def _reference(model: str, download: bool) -> Reference:

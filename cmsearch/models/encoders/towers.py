@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,9 +19,12 @@ import numpy as np
 from cmsearch.common.text import pieces
 from cmsearch.errors import ModelError, StoreMismatchError
 from cmsearch.models.encoders.exports import exported, published
+from cmsearch.models.encoders.forms import Exports, form
 from cmsearch.models.encoders.pixels import centre_crop
-from cmsearch.models.encoders.towers_onnx import OnnxRuntime, Runtime, folder_name
+from cmsearch.models.encoders.providers import DEVICES, for_onnx
+from cmsearch.models.encoders.towers_onnx import OnnxRuntime, Runtime, batches, folder_name
 from cmsearch.models.encoders.words import PROMPT, WordTokens, content_words, heaviest
+from cmsearch.models.precision import INT8, in_fp32, wanted
 from cmsearch.types import Encoding, FloatArray, Modality, Role, Space
 
 if TYPE_CHECKING:
@@ -120,33 +124,68 @@ def load_towers(
     device: str | None,
     space: Space | None,
     download: bool,
+    precision: str | None = None,
 ) -> TowersEncoder:
     """The encoder of a `model`, whose reference `open_reference(model, download)` opens.
 
     Where a store's `space` was exported before, the reference isn't opened, and torch not imported.
     """
-    if space is not None and device in (None, "cpu") and not (download and _has_gpu()):
-        found = exported(folder_name(space), lambda to: open_reference(model, download).export(to))
-        if found is not None:
-            return TowersEncoder(space, OnnxRuntime(found.file))
-    reference = open_reference(model, download)
-    from cmsearch.models.devices import best_device
-    from cmsearch.models.encoders.towers_export import TorchRuntime
+    asked = wanted(precision, space)
+    on_gpu = _names_gpu(device)
+    if on_gpu and asked == INT8:
+        raise ModelError(
+            f"{model} in int8 can't run on {device}: only ONNX Runtime computes in int8. Leave "
+            "--device away, or index with --precision fp32."
+        )
 
-    if space is not None and space != reference.space:
+    def build(folder: Path) -> None:
+        open_reference(model, download).export(folder)
+
+    is_here = space is not None and not on_gpu and exported(folder_name(space), build) is not None
+    if space is not None and is_here and (device or not download or not _takes_gpu(asked)):
+        exports = Exports(in_fp32(space), folder_name, build, batches)
+        return _in_onnx(exports, asked, for_onnx(device, download))
+    reference = open_reference(model, download)
+    if space is not None and in_fp32(space) != reference.space:
         raise StoreMismatchError(
             f"The weights of {model}, or how it is used, are not those that the index was made "
             "with. Index the folder again into a new store (--store DIR)."
         )
-    device = device or best_device()
-    if device != "cpu":
-        return TowersEncoder(reference.space, TorchRuntime(reference, device))
+    if on_gpu or (device is None and _takes_gpu(asked)):
+        return _in_torch(reference, device)
     try:
-        found = published(folder_name(reference.space), reference.export)
+        published(folder_name(reference.space), reference.export)
     except ModelError as error:
+        if asked == INT8:
+            raise
         log.warning("%s It runs in torch, which is slower.", error)
-        return TowersEncoder(reference.space, TorchRuntime(reference, device))
-    return TowersEncoder(reference.space, OnnxRuntime(found.file))
+        return _in_torch(reference, "cpu")
+    exports = Exports(reference.space, folder_name, reference.export, batches)
+    return _in_onnx(exports, asked, for_onnx(device, download))
+
+
+def _in_onnx(exports: Exports, precision: str, device: str | None) -> TowersEncoder:
+    own = form(exports, precision, device)
+    return TowersEncoder(own.space, OnnxRuntime(own.file, own))
+
+
+def _in_torch(reference: Reference, device: str | None) -> TowersEncoder:
+    from cmsearch.models.devices import best_device
+    from cmsearch.models.encoders.towers_export import TorchRuntime
+
+    return TowersEncoder(reference.space, TorchRuntime(reference, device or best_device()))
+
+
+def _names_gpu(device: str | None) -> bool:
+    """Whether a `--device` is one of torch: `cuda` is unless only ONNX Runtime has it."""
+    if device == "cuda":
+        return _has_gpu() or for_onnx(device, is_indexing=False) == "cpu"
+    return device is not None and device not in DEVICES
+
+
+def _takes_gpu(precision: str) -> bool:
+    """Whether a GPU is taken where no device is named: there is one, and int8 isn't asked for."""
+    return precision != INT8 and _has_gpu()
 
 
 def _has_gpu() -> bool:

@@ -8,7 +8,7 @@ import html
 import json
 import string
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.models.encoders.exports import export_key
+from cmsearch.models.encoders.exports import Export, export_key
+from cmsearch.models.encoders.forms import Form
 from cmsearch.models.encoders.onnx import Sessions, cpu_count
 from cmsearch.models.encoders.pixels import prepare_image
+from cmsearch.models.encoders.probes import PICTURES, TEXTS, Batches, pictures, stacked
 from cmsearch.types import Capabilities, FloatArray, Modality, Space
 
 if TYPE_CHECKING:
@@ -67,11 +69,12 @@ class Runtime(Protocol):
 class OnnxRuntime:
     """The exported towers of a folder, with the library's preprocessing written out.
 
-    `file` gives the path of a file in it by its name.
+    `file` gives the path of a file in it by its name; `form` says how they run, if not on the
+    processor in floats.
     """
 
-    def __init__(self, file: Callable[[str], Path]) -> None:
-        self._sessions = Sessions(file)
+    def __init__(self, file: Callable[[str], Path], form: Form | None = None) -> None:
+        self._sessions = Sessions(file, form and form.opened)
         self._file = file
         spec = json.loads(file("preprocessing.json").read_text())
         self._image: dict[str, Any] = spec["image"]
@@ -81,8 +84,9 @@ class OnnxRuntime:
         self.capabilities = Capabilities(
             modalities=frozenset({Modality.TEXT, Modality.IMAGE}),
             image_size=max(self._image["size"]),
-            batch_size=8,
-            workers=cpu_count(),
+            batch_size=form.batch_size(8) if form else 8,
+            workers=form.workers if form else cpu_count(),
+            runtime=form.runtime if form else "onnxruntime",
         )
 
     @cached_property
@@ -149,3 +153,17 @@ def clean(text: str, how: str) -> str:
 def folder_name(space: Space) -> str:
     """The name of the cached folder for a space."""
     return f"{space.encoder}-{export_key(space.model, space.weights, space.recipe, _FORMAT)}"
+
+
+def batches(export: Export) -> Batches:
+    """What exported towers are tried with."""
+    runtime = OnnxRuntime(export.file)
+    contents: dict[Modality, Iterable[Any]] = {
+        Modality.IMAGE: pictures(PICTURES),
+        Modality.TEXT: TEXTS,
+    }
+    return {
+        modality.value: stacked([runtime.prepare(one, modality) for one in some])
+        for modality, some in contents.items()
+        if f"{modality}.onnx" in export.names
+    }

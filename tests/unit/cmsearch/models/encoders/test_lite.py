@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 from cmsearch.errors import ModelUnavailableError, StoreMismatchError, UnknownModelError
 from cmsearch.models.encoders import lite
 from cmsearch.models.encoders.lite_recipe import RECIPE
+from cmsearch.models.precision import in_int8
 from cmsearch.store.catalog.blobs import pack_tokens
 from cmsearch.types import Modality, Role, Space
 
@@ -130,3 +132,19 @@ def test_another_space_is_refused() -> None:
         lite.load("", space=Space("lite", "", "other", RECIPE, 384))
     with pytest.raises(UnknownModelError):
         lite.load("large")
+
+
+def test_int8_is_near_fp32_on_photographs_and_texts(encoder, photos) -> None:  # type: ignore[no-untyped-def]
+    """The made pictures that calibrate it are none of these."""
+    small = lite.load("", precision="int8")
+    contents = {Modality.IMAGE: photos, Modality.TEXT: TEXTS}
+    for modality, some in contents.items():
+        batch = [encoder.prepare(one, modality) for one in some]
+        found, right = (
+            one.encode(batch, modality, Role.DOCUMENT).vectors for one in (small, encoder)
+        )
+        assert (found * right).sum(1).mean() >= 0.99
+    assert small.space == in_int8(encoder.space)
+    assert lite.load("", space=small.space).space == small.space
+    with pytest.raises(StoreMismatchError):
+        lite.load("", space=replace(small.space, recipe="other int8-v1"))
