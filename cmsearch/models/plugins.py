@@ -16,7 +16,7 @@ encoders = Registry(
         "transformers": "cmsearch.models.encoders.transformers:load",
     },
 )
-"""Functions `load(model, *, device, space, download) -> Encoder`; if they like, with `precision`."""
+"""Functions `load(model, *, device, space, download) -> Encoder`, with `precision` if they like."""
 rerankers = Registry(
     "cmsearch.rerankers",
     {
