@@ -163,6 +163,8 @@ def answer(
     found = by_daemon(query, options, seen) or _here(query, options, seen)
     _keep(found, query, options, seen)
     tell(found.hits, query, options, showing, found.why)
+    if found.advice:
+        click.echo(printable(found.advice), err=True)
     if len(query.parts) == 1 and (hint := path_hint(query.parts[0].content)):
         click.echo(hint, err=True)
     if found.is_summed:

@@ -27,12 +27,15 @@ _LARGEST = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The hits in some stores, why there are none, and whether picture and text are only summed."""
+    """The hits in some stores, why there are none, whether picture and text were only summed, and a
+    line about the language of the query.
+    """
 
     stores: Sequence[Path]
     hits: Sequence[Hit]
     why: str = ""
     is_summed: bool = False
+    advice: str = ""
 
 
 def found_by(
@@ -43,11 +46,12 @@ def found_by(
 ) -> Found:
     """What an engine finds with a command's options, without the hits `seen`."""
     from cmsearch.commands.nothing import why_none
+    from cmsearch.search.query.languages import advice
 
     hits = hits_of(engine, query, options, seen)
     is_summed = _asks_for_both(query, options) and not engine.fuses
     why = "" if hits else why_none(engine, query, options, seen)
-    return Found(engine.stores, hits, why, is_summed)
+    return Found(engine.stores, hits, why, is_summed, advice(query.parts, engine.spaces))
 
 
 def hits_of(
@@ -129,14 +133,14 @@ def answered(engine: Engine, request: Mapping[str, Any]) -> dict[str, Any]:
         "hits": list(map(hit_as_json, found.hits)),
         "why": found.why,
         "is_summed": found.is_summed,
+        "advice": found.advice,
     }
 
 
 def _found(fields: Mapping[str, Any]) -> Found:
     hits = list(map(hit_from_json, fields["hits"]))
-    return Found(
-        list(map(Path, fields["stores"])), hits, str(fields["why"]), bool(fields["is_summed"])
-    )
+    summed, said = bool(fields["is_summed"]), str(fields["advice"])
+    return Found(list(map(Path, fields["stores"])), hits, str(fields["why"]), summed, said)
 
 
 def _request(

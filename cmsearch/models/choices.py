@@ -133,6 +133,12 @@ def find(name: str) -> Model | None:
     return next((model for model in MODELS if model.name == name), None)
 
 
+def for_many_languages() -> Model:
+    """The smallest model for many languages, of those with a short name if there is one."""
+    found = [model for model in MODELS if model.languages == "multilingual"]
+    return min(found, key=lambda one: (one.name not in SHORT_NAMES.values(), one.megabytes))
+
+
 def card(name: str) -> dict[str, Any]:
     """What a trained `dual:` model says of its data, recall and licence.
 

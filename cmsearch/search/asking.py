@@ -82,6 +82,11 @@ class Asking:
         return (self.store.path,)
 
     @property
+    def spaces(self) -> tuple[Space, ...]:
+        """The space of what is seen and read; none of an empty store."""
+        return () if self.store.space is None else (self.store.space,)
+
+    @property
     def space(self) -> Space:
         """The space that the store serves now."""
         return self.store.view().space

@@ -76,6 +76,11 @@ class FederatedEngine:
         return tuple(own.store.path for own in self.engines)
 
     @property
+    def spaces(self) -> tuple[Space, ...]:
+        """The spaces of what is seen and read."""
+        return tuple(space for own in self.engines for space in own.spaces)
+
+    @property
     def modalities(self) -> tuple[Modality, ...]:
         """The modalities that the stores have items of."""
         return tuple(self.sizes)

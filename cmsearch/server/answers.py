@@ -111,6 +111,11 @@ class HitPage(HitList):
     """A page of the hits of a search."""
 
     applied: list[AppliedWords]
+    advice: str = Field(
+        examples=[""],
+        description="That the query is in a language that the model wasn't made for, and which "
+        "model was; else empty.",
+    )
     doubtful: bool = Field(
         examples=[False], description="Whether no hit of the page is likely what was meant."
     )

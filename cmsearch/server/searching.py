@@ -14,6 +14,7 @@ from fastapi import APIRouter, Query, Request
 from cmsearch.errors import QueryError
 from cmsearch.search.merge.relevance import DOUBTFUL
 from cmsearch.search.pages import Page, PageRequest
+from cmsearch.search.query.languages import advice
 from cmsearch.search.query.understanding import Understood
 from cmsearch.search.wire import applied_as_json
 from cmsearch.server import context
@@ -127,6 +128,7 @@ def told(served: Served, page: Page, begun: float, shapes: bool = False) -> dict
         "store": served.name,
         "hits": [hit_in(served, hit) for hit in page.hits],
         "applied": [applied_as_json(one) for one in page.request.applied],
+        "advice": advice(page.request.query.query.parts, served.engine.spaces),
         "doubtful": all(hit.relevance < DOUBTFUL for hit in page.hits),
         "cursor": page.cursor,
         "offset": page.offset,

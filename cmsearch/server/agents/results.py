@@ -107,6 +107,7 @@ class SearchResult(Result):
     could_mean: list[Choice] = Field(
         [], description="Words that may be places where something was taken, with what to give."
     )
+    advice: str = Field("", description="The query is in a language the model wasn't made for.")
     doubtful: bool = Field(False, description="No hit is likely what was meant.")
     offset: int = Field(0, description="How many hits came on the pages before.")
     files: int | None = Field(None, description="How many files of the target pass the filters.")

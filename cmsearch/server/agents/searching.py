@@ -12,6 +12,7 @@ from mcp.types import CallToolResult
 from cmsearch.search.merge.relevance import DOUBTFUL
 from cmsearch.search.pages import Page, PageRequest, Pages
 from cmsearch.search.query.grammar import parse
+from cmsearch.search.query.languages import advice
 from cmsearch.search.query.understanding import Understood
 from cmsearch.server.agents.answers import answered
 from cmsearch.server.agents.arguments import (
@@ -131,6 +132,7 @@ def _told(served: Served, page: Page) -> SearchResult:
         store=served.name,
         hits=entries(served, list(page.hits)),
         applied=[understood(one) for one in asked.applied],
+        advice=advice(asked.query.query.parts, served.engine.spaces),
         doubtful=all(hit.relevance < DOUBTFUL for hit in page.hits),
         offset=page.offset,
         files=served.engine.listed(asked.where, target=asked.target, limit=1).total,

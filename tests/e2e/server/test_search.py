@@ -37,6 +37,7 @@ def test_hits_are_those_of_the_engine(client: httpx.Client, engine: Engine) -> N
     linked = client.get("/v1/search", params={"q": "a cat", "target": "image", "k": 3}).json()
     assert linked["hits"] == expected
     assert linked["doubtful"] is False
+    assert linked["advice"] == ""
 
 
 def test_a_query_has_the_grammar_of_the_command_line(client: httpx.Client, engine: Engine) -> None:
