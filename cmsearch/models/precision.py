@@ -3,6 +3,8 @@
 It is part of a space's recipe, so that vectors of two precisions never meet.
 """
 
+# Tested by tests/unit/cmsearch/models/encoders/test_providers.py
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -54,8 +54,8 @@ def test_no_caption_and_no_place_is_taken_for_another_language(name: str) -> Non
     assert [line for line in lines if language_of(line)] == []
 
 
-def test_a_search_says_which_model_was_made_for_the_language(indexed_sample: Path) -> None:
-    with cmsearch.open(indexed_sample) as engine:
+def test_a_search_says_which_model_was_made_for_the_language(sample: Path) -> None:
+    with cmsearch.open(sample) as engine:
         german = Query((QueryPart("ein Hund und eine Katze"),))
         told = found_by(engine, german, {"k": 1}).advice
         assert "seems to be German" in told and "--model best" in told and "lite was" in told
