@@ -102,7 +102,7 @@ def language_of(text: str) -> str | None:
     if len(words) < 2:
         return None
     weights = _weights()
-    sums: Counter[str] = Counter()
+    sums: dict[str, float] = {}
     telling: set[str] = set()
     for at, word in enumerate(words):
         own = weights.get(word.lower(), {})
@@ -113,7 +113,7 @@ def language_of(text: str) -> str | None:
         for language, weight in own.items():
             if not word.islower():  # a name, or the first word of all
                 weight = 0.0 if at else min(weight, 1.0)
-            sums[language] += weight
+            sums[language] = sums.get(language, 0.0) + weight
             if weight >= 1.0:
                 telling.add(language)
     found = sorted(((weight, one) for one, weight in sums.items() if one in telling), reverse=True)
