@@ -65,7 +65,9 @@ def info(store: Path | list[Path] | None, style: str) -> None:
 
 
 def _fields(found: Inventory) -> dict[str, Any]:
-    fields = asdict(found) | {"store": str(found.store), "folder": str(found.folder)}
+    from cmsearch.store.remote import name_of
+
+    fields = asdict(found) | {"store": name_of(found.store), "folder": str(found.folder)}
     serving = fields.pop("serving")
     names = ("model", "dim", "runtime")
     own = {name: serving and serving[name] for name in names}
@@ -73,13 +75,15 @@ def _fields(found: Inventory) -> dict[str, Any]:
 
 
 def _rows(found: Inventory) -> list[tuple[str, str]]:
+    from cmsearch.store.remote import name_of
+
     serving = found.serving
     sizes = f"{_megabytes(found.catalog_bytes)} and {_megabytes(found.derived_bytes)} derived"
     model = "none yet"
     if serving is not None:
         model = f"{printable(serving.model)}, {serving.dim} dimensions, generation {serving.id}"
         model += f" of {found.generations}" if found.generations > 1 else ""
-    store = f"{printable(str(found.store))}, {sizes}"
+    store = f"{printable(name_of(found.store))}, {sizes}"
     skipped = f"; {found.skipped} skipped" if found.skipped else ""
     rows = [
         ("folder", printable(str(found.folder))),

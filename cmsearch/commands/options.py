@@ -16,6 +16,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 TRUST = "cmsearch.store.trust"
 DAEMON = "cmsearch.server.daemon"
 """What is noted of the options `--trust` and `--daemon`, in the context of the command."""
+ON_SERVER = "cmsearch.store.remote"
+"""The same of an index on a server: a daemon may know another password, or none."""
 
 
 def trust_option(command: Command) -> Callable[..., Any]:
@@ -54,6 +56,8 @@ class StorePath(click.Path):
         if isinstance(value, str) and value.startswith("postgres") and "://" in value:
             from cmsearch.store.remote import place_of
 
+            if ctx is not None:
+                ctx.meta[ON_SERVER] = True
             return place_of(value)
         return super().convert(value, param, ctx)
 

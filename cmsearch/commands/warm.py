@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from cmsearch.commands.options import DAEMON, TRUST
+from cmsearch.commands.options import DAEMON, ON_SERVER, TRUST
 from cmsearch.search.wire import part_as_json, part_from_json
 from cmsearch.types import Modality, QueryPart
 
@@ -33,7 +33,7 @@ def asked(
     context = click.get_current_context(silent=True)
     told = context.meta if context else {}
     wish = told.get(DAEMON)
-    if context is None or wish is False or told.get(TRUST):
+    if context is None or wish is False or told.get(TRUST) or told.get(ON_SERVER):
         return None
     from cmsearch.server.asking import ask, may_ask
 

@@ -15,12 +15,13 @@ import sqlalchemy as sa
 import cmsearch
 from cmsearch.store import copying, remote
 from cmsearch.store.catalog import files
+from cmsearch.store.catalog import postgres as database
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Filter
 from indexer import Indexer
 from indexer.doctor import examine
 from tests import kills, postgres
-from tests.processes import ROOT, Process
+from tests.processes import ROOT, Process, faked
 
 WRITER = """
 import sys
@@ -81,6 +82,23 @@ def test_it_answers_as_the_index_of_a_folder(
     assert found(url, "red") == found(own, "red")
     with Store(Path(remote.as_place(url))) as store:
         assert examine(store, samples=0) == []
+
+
+def test_commands_take_its_url_and_never_show_a_password(
+    folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.empty()
+    secret = url.replace("postgres@", "postgres:secret@")
+    told = faked("index", folder, "--model", fake_model, "--store", secret)
+    monkeypatch.setenv("CMSEARCH_STORE", secret)
+    shown = [told, faked("search", "red"), faked("info"), faked("doctor", "--samples", "0")]
+    assert b"0000.png" in shown[1].stdout
+    assert url.encode() in shown[0].stdout and url.encode() in shown[2].stdout
+    assert not any(b"secret" in one.stdout + one.stderr for one in shown)
+    monkeypatch.setenv("CMSEARCH_STORE", "postgresql://me:secret@127.0.0.1:9/db")
+    monkeypatch.setattr(database, "WAITS", (0.01,))
+    away = faked("search", "red", status=1)
+    assert b"doesn't answer" in away.stderr and b"secret" not in away.stderr
 
 
 def test_it_is_copied_both_ways(folder: Path, fake_model: str, tmp_path: Path) -> None:
