@@ -11,6 +11,7 @@ what comparing does. What isn't installed is passed over with a line.
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from cmsearch.store.index.plugins import empty_index
 from cmsearch.store.index.rows import HeldRows
 from cmsearch.types import FloatArray, IdArray
 from scripts.bench.worlds import World
+from tests import postgres
 from tests.milvus_servers import standalone
 
 K = 10
@@ -85,11 +87,21 @@ def qdrant_local(ids: IdArray, vectors: FloatArray, place: Path) -> Iterator[Mad
         yield Made(index, _files(vectors), place)
 
 
+@contextmanager
+def pgvector(ids: IdArray, vectors: FloatArray, place: Path) -> Iterator[Made]:
+    """PostgreSQL with pgvector, by the folder of its socket."""
+    os.environ.setdefault("PGUSER", "postgres")
+    folder = Path(postgres.socket_folder())
+    with _served(f"pgvector:{folder}", ids, vectors) as index:
+        yield Made(index, _files(vectors), folder / "base")
+
+
 ENGINES: dict[str, Callable[..., Any]] = {
     "exact": exact,
     "faiss": faiss,
     "milvus-lite": milvus_lite,
     "milvus standalone": milvus_standalone,
+    "pgvector": pgvector,
     "qdrant local": qdrant_local,
 }
 
@@ -131,7 +143,7 @@ def measured(name: str, laid: tuple[IdArray, FloatArray], asked: Asked) -> str:
         start = time.perf_counter()
         with ENGINES[name](ids, vectors, Path(place)) as made:
             built = time.perf_counter() - start
-            if made.server is not None:
+            if made.server is not None and name != "pgvector":
                 time.sleep(_A_MINUTE)  # soon after it is written Milvus is read strongly
             found, took, walls = list[IdArray](), list[float](), list[float]()
             made.index.search(queries[:1], K)
