@@ -41,9 +41,7 @@ _CONFIGURATIONS = (
 )
 """What decides how contents become vectors, besides the weights."""
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "model-*-of-*.safetensors")
-_FILES = tuple(
-    f"{place}{name}" for place in ("", "*/", "*/*/") for name in (*_CONFIGURATIONS, *_WEIGHTS)
-)
+_BESIDE = tuple(f"{place}{name}" for place in ("", "*/", "*/*/") for name in _CONFIGURATIONS)
 _MODULES = frozenset(
     {
         *("CLIPModel", "Dense", "Dropout", "LayerNorm", "LogitScore", "Normalize", "Pooling"),
@@ -90,11 +88,15 @@ def folder_of(model: str, *, download: bool, purpose: Purpose) -> Path:
     folder = _cached(model)
     if folder is None or not _has_weights(folder):
         size = size_to_fetch(
-            model, download, lambda: hub.megabytes_matching(model, _FILES, HUB_SECONDS), purpose
+            model,
+            download,
+            lambda: hub.megabytes_matching(model, (*_BESIDE, *_WEIGHTS), HUB_SECONDS),
+            purpose,
         )
-        _check_code(model, fetch_files(model, _configurations()))  # before any weights
+        beside = fetch_files(model, _BESIDE)
+        _check_code(model, beside)  # before any weights
         announce(model, size)
-        folder = fetch_files(model, _FILES)
+        folder = fetch_files(model, (*_BESIDE, *wanted_weights(beside)))
     check(model, folder)
     return folder
 
@@ -116,6 +118,16 @@ def check(model: str, folder: Path) -> None:
             f"{model} has no weights in model.safetensors, the only format that is read, or not "
             "all of them."
         )
+
+
+def wanted_weights(folder: Path) -> tuple[str, ...]:
+    """The patterns of the weights of a model and its modules, whose configurations are in a folder;
+    what else a repository holds isn't fetched.
+    """
+    places = (place.relative_to(folder).as_posix() for place in _places(folder))
+    return tuple(
+        name if place == "." else f"{place}/{name}" for place in places for name in _WEIGHTS
+    )
 
 
 def weights_digest(folder: Path) -> str:
@@ -142,10 +154,6 @@ def settings(folder: Path, name: str) -> Any:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelUnavailableError(f"{path} can't be read: {error}.") from error
-
-
-def _configurations() -> tuple[str, ...]:
-    return tuple(f"{place}{name}" for place in ("", "*/", "*/*/") for name in _CONFIGURATIONS)
 
 
 def _cached(model: str) -> Path | None:

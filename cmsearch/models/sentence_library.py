@@ -133,7 +133,9 @@ def _translated(model: str, device: str, error: Exception) -> ModelError:
             f"{model} can't run by {device}: {brief(error)} Install what that needs, pip install "
             f"'sentence-transformers[{device}]', or leave --device out."
         )
-    if isinstance(error, RuntimeError | AssertionError) and "CUDA" in str(error):
+    told = str(error).lower()
+    of_device = any(word in told for word in ("cuda", "device", "nvidia"))
+    if isinstance(error, RuntimeError | AssertionError) and of_device:
         return ModelError(f"The device {device!r} can't be used: {brief(error)}")
     return ModelUnavailableError(
         f"The model {model} can't be loaded: {brief(error)} It has to be as save_pretrained of "

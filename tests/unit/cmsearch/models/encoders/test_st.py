@@ -31,7 +31,7 @@ from cmsearch.media.readers import make_reader
 from cmsearch.models.encoders.st import load
 from cmsearch.models.loading import load_encoder, load_reranker
 from cmsearch.models.names import at_dim, canonical_name
-from cmsearch.models.sentence_folders import with_dim
+from cmsearch.models.sentence_folders import wanted_weights, with_dim
 from cmsearch.protocols import Encoder, Reranker
 from cmsearch.search.rank.second_stage import Ranking
 from cmsearch.store.inventory import take_inventory
@@ -354,6 +354,20 @@ def test_the_library_is_needed(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(ModelUnavailableError, match=r"pip install 'cmsearch\[st\]'"):
         load(str(folder))
+
+
+def test_devices_that_are_none_are_told(folder: Path) -> None:
+    with pytest.raises(ModelError, match="device 'abacus' can't be used"):
+        load(str(folder), device="abacus")
+
+
+def test_weights_of_modules_alone_are_fetched(tmp_path: Path, folder: Path) -> None:
+    """A repository may hold those of each step of a training too."""
+    shutil.copytree(folder, tmp_path / "model")
+    write_modules(tmp_path / "model")
+    wanted = wanted_weights(tmp_path / "model")
+    assert {"model.safetensors", "1_Pooling/model.safetensors"} < set(wanted)
+    assert not any(one.startswith(("*", "/", ".")) for one in wanted)
 
 
 @pytest.mark.parametrize("device", ["onnx", "openvino"])
