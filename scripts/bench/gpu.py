@@ -5,9 +5,9 @@
 
 Each shape runs as the indexer runs it (`TorchRuntime.encode`: batches are stacked on the processor,
 brought to the device, and their vectors back), and as the tower alone on pictures that are there.
-The card's limit is what it gets of the product of two large matrices in half precision, measured in the
-same run, by the operations of a picture, which torch counts. Random weights take as long as trained
-ones, and nothing is fetched.
+The limit is what the card gets of the product of two large matrices in half precision, measured in
+the same run, by the operations of a picture, which torch counts. Random weights take as long as
+trained ones, and nothing is fetched.
 """
 
 from __future__ import annotations
