@@ -21,6 +21,7 @@ from cmsearch.errors import (
     StoreMismatchError,
     UnknownModelError,
 )
+from cmsearch.models import names
 from cmsearch.models.plugins import encoders
 from cmsearch.store.catalog import embeddings, items
 from cmsearch.store.store import Store
@@ -81,6 +82,28 @@ def test_nothing_is_read_or_loaded_when_nothing_changed(
     report = Indexer(folder).run()
     assert (report.unchanged, report.added, report.changed) == (5, 0, 0)
     assert embedding_ids(folder) == before
+
+
+def test_an_index_keeps_the_model_that_a_short_name_stood_for(
+    folder: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its name and digest; the new one is asked for by its own name."""
+    monkeypatch.setitem(names.SHORT_NAMES, "clip", fake_model)
+    run(folder, "clip")
+    before = embedding_ids(folder)
+    monkeypatch.setitem(names.SHORT_NAMES, "clip", "fake:shades")
+    monkeypatch.setitem(names.FORMER_NAMES, "clip", (fake_model,))
+    write_picture(folder / "white.png", "white")
+    for model in ("clip", "auto"):
+        report = run(folder, model)
+        assert (report.model, report.reencoded) == (fake_model, 0)
+    with Store(folder / ".cmsearch") as store:
+        assert store.space == fakes.SPACE
+    assert before < embedding_ids(folder)
+    with cmsearch.open(folder) as engine:
+        assert engine.search("red", target="image")[0].path.name == "red.png"
+    assert run(folder, "fake:shades").model == "fake:shades"
+    assert run(folder, "clip").model == "fake:shades"
 
 
 def test_only_what_changed_is_encoded(folder: Path, fake_model: str) -> None:
