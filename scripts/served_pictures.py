@@ -42,7 +42,7 @@ def main() -> None:
             page.emulate_media(color_scheme="dark")
             page.goto(f"{address}/?q={WHY}")
             page.locator(".tile-open").first.click()
-            page.get_by_role("button", name="bee", exact=True).wait_for()
+            page.get_by_role("button", name="bee", exact=True).click()
             _save(page, target / "viewer.jpg")
         browser.close()
 
