@@ -38,6 +38,7 @@ def main() -> None:
         with serving(folder) as address:
             page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en")  # type: ignore[arg-type]
             page.goto(f"{address}/?q={QUERY}")
+            page.locator("aside.filters legend").first.wait_for()
             _save(page, target / "page.jpg")
             page.emulate_media(color_scheme="dark")
             page.goto(f"{address}/?q={WHY}")

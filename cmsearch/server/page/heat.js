@@ -10,11 +10,12 @@ const PIXELS = 60;
 const COLOURS = [[37, 11, 76], [106, 22, 104], [180, 43, 95], [233, 98, 58], [250, 171, 60], [246, 240, 151]];
 const UNSEEN = [14, 13, 12, 150]; // outside of what the model sees
 
-/** The regions of the words of an explanation, and the share that stands for the most. */
+/** Of the words of an explanation the shares of the regions, and the highest of each. */
 export function heatsOf({ words, crop }) {
-  const shares = words.map((word) => Object.values(word.attention).slice(0, SIDE ** 2));
-  const most = Math.max(1e-6, ...shares.flat());
-  return words.map(({ word }, i) => ({ word, shares: shares[i], most, crop }));
+  return words.map(({ word, attention }) => {
+    const shares = Object.values(attention).slice(0, SIDE ** 2);
+    return { word, shares, most: Math.max(1e-6, ...shares), crop };
+  });
 }
 
 /** Lay the heat of a word over the picture of a slide, or take it away. */
