@@ -114,8 +114,9 @@ def working(
     with ExitStack() as stack:
         if not ray.is_initialized():
             scratch = TemporaryDirectory(prefix="cmsearch-", ignore_cleanup_errors=True)
-            _connect(ray, cluster, stack.enter_context(scratch))
-            stack.callback(ray.shutdown)
+            place = stack.enter_context(scratch)
+            stack.callback(ray.shutdown)  # of what has started, too
+            _connect(ray, cluster, place)
         yield Working(ray, _actors(ray, cluster, Recipe.of(folder, encoder, device)))
 
 
@@ -193,7 +194,9 @@ class Working:
 
 
 def _ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # or it reports to its maker
+    # Read as it is imported: or it reports to its maker, and gives a busy machine half a minute.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
     try:
         import ray
     except ImportError as error:
@@ -204,7 +207,6 @@ def _ray() -> Any:
 def _connect(ray: Any, cluster: Cluster, scratch: str) -> None:
     """Start a cluster here, which keeps its files in `scratch`, or go to one that runs."""
     address = cluster.address
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine takes its time
     quiet = {"include_dashboard": False, "log_to_driver": False, "configure_logging": False}
     try:
         if address == LOCAL:
