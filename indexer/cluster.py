@@ -194,9 +194,7 @@ class Working:
 
 
 def _ray() -> Any:
-    # Read as it is imported: or it reports to its maker, and gives a busy machine half a minute.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # or it reports to its maker
     try:
         import ray
     except ImportError as error:
