@@ -63,6 +63,7 @@ SOURCES = {
     "d": "docs/encoders.md: on another, smaller set; there is no figure for COCO's test images",
     "e": "facebookresearch/perception_models, README.md: its own evaluation, likewise",
     "f": "arXiv 2507.22062: other measures than this one",
+    "g": "docs/encoders.md: texts, pictures, sound and film in one space; no figure was seen",
 }
 
 _APPLE = "Apple AMLR: research only"
@@ -105,6 +106,8 @@ MODELS = (
           50.9, "e", "timm/PE-Core-B-16"),
     Model("open_clip:PE-Core-L-14-336/meta", 1024, 336, 2685, 671.1, "Apache-2.0", "en",
           57.1, "e", "timm/PE-Core-L-14-336"),
+    Model("sentence-transformers:google/embeddinggemma-2", 768, 803, 2977, 744.4, "Apache-2.0",
+          "multilingual", None, "g", "google/embeddinggemma-2"),
     Model("open_clip:ViT-SO400M-14-SigLIP-384/webli", 1152, 384, 3510, 878.0, "Apache-2.0", "en",
           54.2, "a", "timm/ViT-SO400M-14-SigLIP-384"),
     Model("open_clip:ViT-L-16-SigLIP2-256/webli", 1024, 256, 3526, 881.5, "Apache-2.0",
@@ -155,7 +158,8 @@ def card(name: str) -> dict[str, Any]:
 
 def is_here(model: Model) -> bool:
     """Whether the weights are on this machine."""
-    return not model.hub or hub.is_cached(model.hub)
+    file = None if model.name.startswith("open_clip:") else "model.safetensors"
+    return not model.hub or hub.is_cached(model.hub, file)
 
 
 def all_names() -> list[str]:

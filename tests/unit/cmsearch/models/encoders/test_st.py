@@ -28,6 +28,7 @@ from cmsearch.errors import (
     UnknownModelError,
 )
 from cmsearch.media.readers import make_reader
+from cmsearch.models import choices
 from cmsearch.models.encoders.st import load
 from cmsearch.models.loading import load_encoder, load_reranker
 from cmsearch.models.names import at_dim, canonical_name
@@ -630,6 +631,20 @@ def test_a_picture_and_a_text_are_one_input_where_the_model_takes_both(
         asked = Query((QueryPart(pictures()[0], Modality.IMAGE), QueryPart("a cat")))
         (hit,) = engine.search(asked, target="image", k=1, ranking=Ranking(match="picture"))
         assert hit.modality is Modality.IMAGE
+
+
+def test_the_row_of_the_largest_is_what_its_classes_make() -> None:
+    row = choices.find("sentence-transformers:google/embeddinggemma-2")
+    config = transformers.EmbeddingGemma2Config(
+        vision_config={"model_type": "gemma4_vision"}, audio_config={"model_type": "gemma4_audio"}
+    )
+    with torch.device("meta"):
+        count = sum(one.numel() for one in transformers.EmbeddingGemma2Model(config).parameters())
+    assert row is not None
+    assert (row.dim, row.parameters) == (config.text_config.embedding_dim, round(count / 1e6, 1))
+    assert row.megabytes == round(4 * count / 1e6)
+    size = transformers.Gemma4ImageProcessor().max_soft_tokens ** 0.5 * 16 * 3
+    assert row.image_size == round(size)
 
 
 def test_names_and_rows_cost_no_import() -> None:
