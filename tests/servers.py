@@ -14,7 +14,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     silent = type("Silent", (handler,), {"log_message": lambda *arguments: None})
     server = ThreadingHTTPServer(("127.0.0.1", 0), silent)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
