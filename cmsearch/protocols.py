@@ -222,6 +222,10 @@ class VectorCollection(Protocol):
         """
         ...
 
+    def count(self) -> int:
+        """How many vectors a search looks at now, without the mark's."""
+        ...
+
     def ids(self, start: int, end: int) -> IdArray:
         """The ids from `start` up to `end`, without this, in order."""
         ...

@@ -66,6 +66,10 @@ class FakeCollection:
         if mark is not None:
             marks.append(mark)
 
+    def count(self) -> int:
+        _answer("count", self.name)
+        return len(collections[self.name][0])
+
     def ids(self, start: int, end: int) -> IdArray:
         _answer("ids", self.name)
         return np.array(sorted(one for one in collections[self.name][0] if start <= one < end), int)

@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,13 +21,14 @@ import numpy as np
 
 from cmsearch.errors import StoreError
 from cmsearch.models.spaces import described
-from cmsearch.protocols import VectorCollection, VectorIndex, VectorRows
+from cmsearch.protocols import ServerAwayError, VectorCollection, VectorIndex, VectorRows
 from cmsearch.store import contacts
 from cmsearch.store.catalog import embeddings
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import plugins, snapshot
 from cmsearch.store.index.address import Address
 from cmsearch.store.index.manifest import Manifest
+from cmsearch.store.index.patient import tried
 from cmsearch.store.index.served import ServedIndex, fill
 from cmsearch.store.index.servers import connected
 from cmsearch.types import IdArray, Modality, Space
@@ -41,7 +43,7 @@ log = logging.getLogger("cmsearch")
 @dataclass(frozen=True, slots=True)
 class Mark:
     """What a collection says of itself: it has all rows of a space up to the embedding `last`, as
-    the publication `snapshot` of a `store` had them.
+    the publication `snapshot` of a `store` had them, which are so many.
     """
 
     store: str
@@ -49,6 +51,7 @@ class Mark:
     space: str
     last: int
     snapshot: int
+    rows: int
 
 
 def index(
@@ -64,10 +67,10 @@ def index(
         return plugins.empty_index(plugins.DEFAULT, space.dim)
     collection = connected(address)(collection_name(address, number, modality))
     mark = _own_mark(catalog, collection, address, space)
-    if mark is None:
+    if mark is None or collection.count() < mark.rows:
         log.warning(
-            "The %s vectors at %s aren't those of this catalog. They are compared here in their "
-            "place; the next `cmsearch index` sends them.",
+            "The %s vectors at %s aren't, or not yet, all of this catalog's. They are compared "
+            "here in their place; `cmsearch index` sends what lacks.",
             *(modality, address),
         )
         return plugins.empty_index(plugins.DEFAULT, space.dim)
@@ -113,7 +116,10 @@ def bring_up(
     collections = {}
     for one in dict.fromkeys((files.space, files.modality) for files in manifest.indexes):
         collection = connected(address)(collection_name(address, *one))
-        collections[one] = collection, _own_mark(catalog, collection, address, space)
+        mark = _own_mark(catalog, collection, address, space)
+        if mark is not None and collection.count() < mark.rows:
+            mark = replace(mark, snapshot=-1)  # some are lost: all are compared
+        collections[one] = collection, mark
     marks = [mark for _, mark in collections.values() if mark is not None]
     is_due = any(mark is None or _is_behind(mark, manifest) for _, mark in collections.values())
     if not is_due:
@@ -122,10 +128,12 @@ def bring_up(
     with catalog.writing() as writer:
         writer.put_served_vectors([store, *{mark.token for mark in marks}, token])
     digest = _digest(space)
-    own = Mark(store, token, digest, manifest.last_embedding, manifest.snapshot)
+    own = Mark(store, token, digest, manifest.last_embedding, manifest.snapshot, 0)
     for (_, modality), (collection, mark) in collections.items():
         ids, rows = snapshot.open_rows(place, manifest.of(modality), instead)
-        _send(catalog, collection, mark, (ids, rows), own)
+        whole = replace(own, rows=_send(catalog, collection, mark, (ids, rows), own))
+        tried(partial(_check, collection, whole), address.place)
+        _mark_as(collection, whole, rows.size[1])
     _drop_others(catalog, address, store, {number for number, _ in collections})
 
 
@@ -139,16 +147,15 @@ def _send(
     mark: Mark | None,
     laid: tuple[IdArray, VectorRows],
     own: Mark,
-) -> None:
-    """Bring one collection to the state of its `own` new mark."""
+) -> int:
+    """Bring one collection to the state of its `own` new mark; returns how many rows that has."""
     ids, rows = laid
     dead = embeddings.tombstones(catalog)
     alive = np.flatnonzero(~np.isin(ids, dead))
     empty = np.empty((0, rows.size[1]), np.float32)
     if mark is None:
         collection.begin(rows.size[1])
-        begun = replace(own, last=0)
-        collection.write(_NONE, empty, _NONE, json.dumps(asdict(begun)))
+        _mark_as(collection, replace(own, last=0), rows.size[1])
         fill(collection, laid, alive)
     else:
         if mark.snapshot < own.snapshot - 1:  # of the publications between some dead are forgotten
@@ -157,7 +164,18 @@ def _send(
             gone = embeddings.tombstones(catalog, since=mark.snapshot)
             collection.write(_NONE, empty, gone)
         fill(collection, laid, alive[ids[alive] > mark.last])
-    collection.write(_NONE, empty, _NONE, json.dumps(asdict(own)))
+    return len(alive)
+
+
+def _mark_as(collection: VectorCollection, mark: Mark, dim: int) -> None:
+    collection.write(_NONE, np.empty((0, dim), np.float32), _NONE, json.dumps(asdict(mark)))
+
+
+def _check(collection: VectorCollection, own: Mark) -> None:
+    """Raise `ServerAwayError` while searches there don't look at all that was sent."""
+    count = collection.count()
+    if count < own.rows:
+        raise ServerAwayError(f"it searches {count} of {own.rows} vectors yet")
 
 
 def _compare(
@@ -217,7 +235,7 @@ def _read(said: str) -> Mark | None:
     try:
         values = json.loads(said)
         mark = Mark(**values)
-        texts, numbers = (mark.store, mark.token, mark.space), (mark.last, mark.snapshot)
+        texts, numbers = (mark.store, mark.token, mark.space), (mark.last, mark.snapshot, mark.rows)
     except (ValueError, TypeError, RecursionError):
         return None
     is_one = all(isinstance(one, str) for one in texts) and all(type(one) is int for one in numbers)

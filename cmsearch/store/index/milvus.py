@@ -38,7 +38,7 @@ differ.
 """
 _LONGEST_MARK = 2_000
 _GRAPH = {"M": 16, "efConstruction": 200}
-_LEAST_EF = 200
+_LEAST_EF = 500
 _AWAY = ("unavailable", "deadline", "timeout", "connect", "not ready", "channel", "not loaded")
 """Words of what Milvus says while it starts, stops or can't be reached."""
 
@@ -120,6 +120,12 @@ class MilvusCollection:
                 self._client.upsert(self._name, [row], timeout=_SECONDS)
                 self._client.flush(self._name, timeout=6 * _SECONDS)
 
+    def count(self) -> int:
+        """The rows of the segments that are loaded: after a flush some are not for a moment."""
+        with understood(self._server.place):
+            rows = self._query("id > 0", ["count(*)"], self._consistency())
+        return int(rows[0]["count(*)"])
+
     def ids(self, start: int, end: int) -> IdArray:
         """The ids from `start` up to `end`, some after the other."""
         found = []
@@ -132,7 +138,6 @@ class MilvusCollection:
 
     def search(self, queries: FloatArray, k: int, among: Numbers | None = None) -> IdArray:
         """The nearest of the graph."""
-        is_new = time.time() - self._written < _STALENESS
         with understood(self._server.place):
             hits = self._client.search(
                 self._name,
@@ -140,7 +145,7 @@ class MilvusCollection:
                 limit=k,
                 filter=expression(among),
                 search_params={"metric_type": "IP", "params": {"ef": max(4 * k, _LEAST_EF)}},
-                consistency_level="Strong" if is_new else "Bounded",
+                consistency_level=self._consistency(),
                 timeout=_SECONDS,
             )
         found = np.full((len(queries), max(map(len, hits), default=0)), -1, np.int64)
@@ -153,6 +158,9 @@ class MilvusCollection:
         with understood(self._server.place):
             if self._client.has_collection(self._name, timeout=_SECONDS):
                 self._client.drop_collection(self._name, timeout=_SECONDS)
+
+    def _consistency(self) -> str:
+        return "Strong" if time.time() - self._written < _STALENESS else "Bounded"
 
     def _query(
         self, what: str, fields: list[str], consistency: str = "Strong", **more: int

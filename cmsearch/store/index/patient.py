@@ -39,6 +39,10 @@ class Patient:
         """Put, delete, and mark."""
         self._tried(lambda: self._inner.write(ids, vectors, gone, mark))
 
+    def count(self) -> int:
+        """How many vectors a search looks at."""
+        return self._tried(self._inner.count)
+
     def ids(self, start: int, end: int) -> IdArray:
         """The ids from one up to another."""
         return self._tried(lambda: self._inner.ids(start, end))

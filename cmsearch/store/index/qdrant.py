@@ -33,7 +33,7 @@ _WINDOW = 10_000
 _NUMBER = "number"
 """The payload that has the id, for ranges of ids."""
 _GRAPH = models.HnswConfigDiff(m=16, ef_construct=200)
-_LEAST_EF = 200
+_LEAST_EF = 500
 _REFUSED = (400, 401, 403, 404, 409, 422)
 
 
@@ -116,6 +116,12 @@ class QdrantCollection:
             if mark is not None:
                 point = models.PointStruct(id=0, vector=[0.0] * self._dim(), payload={"mark": mark})
                 self._client.upsert(self._name, [point], wait=True)
+
+    def count(self) -> int:
+        """All points but that of the mark."""
+        wanted = models.Filter(must=[_between(1, 2**62)])
+        with self._asking():
+            return int(self._client.count(self._name, wanted, exact=True).count)
 
     def ids(self, start: int, end: int) -> IdArray:
         """The ids from `start` up to `end`, some after the other."""

@@ -87,7 +87,7 @@ def test_what_is_published_is_sent_once(store: Store) -> None:
     agrees(store)
     fake.asked.clear()
     store.publish()
-    assert {what for what, _ in fake.asked} - {"connect"} == {"mark"}
+    assert {what for what, _ in fake.asked} - {"connect", "count"} == {"mark"}
     fill(store, 30, 40)
     agrees(store)
     assert held() == 30  # what is new waits for a publication, and is found before
@@ -235,7 +235,7 @@ def test_a_stale_collection_is_not_used_and_made_anew(
     rows[3] = -rows[3]
     with Store(store.path) as opened:
         assert not isinstance(opened.view().indexes[Modality.IMAGE], ServedIndex)
-    assert "aren't those of this catalog" in caplog.text
+    assert "all of this catalog's" in caplog.text
     store.publish()
     agrees(store)
 
@@ -299,3 +299,15 @@ def test_a_server_that_does_not_answer_is_not_chosen(tmp_path: Path) -> None:
             publication.choose_index(other.catalog, "fake://nowhere/photos")
         assert publication.index_name(other.catalog) == "faiss"
     assert not contacts.may_contact(parsed("fake://nowhere/photos"))
+
+
+def test_rows_that_a_server_lost_or_has_not_loaded_are_compared_here(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.publish()
+    del fake.collections[IMAGES][0][5]
+    agrees_somehow(store)
+    assert "aren't, or not yet, all of this catalog's" in caplog.text
+    store.publish()
+    assert held() == 30
+    agrees(store)
