@@ -1,4 +1,4 @@
-"""Milvus's own server is cut off, stopped and started while a store is written and searched."""
+"""Milvus's own server is cut off while a store is written and searched."""
 
 from __future__ import annotations
 
@@ -116,26 +116,3 @@ def test_cut_off_while_it_is_searched(store: Store, cable: Proxy) -> None:
             assert time.monotonic() - began < 60
             cable.mend()
             np.testing.assert_array_equal(index.search(QUERIES, 10)[1], before)
-
-
-def test_stopped_and_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CMSEARCH_CONFIG", str(tmp_path / "settings"))
-    monkeypatch.setenv(patient.VARIABLE, "2")
-    monkeypatch.setattr(publication, "_FEW", 0)
-    place = tmp_path / "server"
-    with Store(tmp_path / "a" / DIRECTORY, tmp_path / "a") as store:
-        serve(store.catalog, DIM)
-        fill(store, 0, 5_000)
-        with standalone(place) as port:
-            publication.choose_index(store.catalog, f"milvus://127.0.0.1:{port}/photos")
-            store.publish()
-            agrees(store)
-        with pytest.raises(StoreError, match="didn't answer"):
-            agrees(store)
-        fill(store, 5_000, 5_500)
-        with pytest.raises(StoreError, match="Nothing is lost"):
-            store.publish()
-        with standalone(place, port):
-            agrees(store)
-            store.publish()
-            agrees(store)
