@@ -43,6 +43,10 @@ CALLS = (
     cmsearch.Engine.embed,
     cmsearch.Engine.transform,
     cmsearch.Engine.explain,
+    cmsearch.Engine.mark,
+    cmsearch.Engine.marks,
+    cmsearch.Engine.count_marks,
+    cmsearch.Engine.forget_missing_marks,
     indexer.Indexer,
     indexer.Indexer.run,
 )
