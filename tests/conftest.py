@@ -68,13 +68,15 @@ long and would come last.
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden outputs anew")
     parser.addoption("--services", action="store_true", help="run what needs servers too")
+    parser.addoption("--long", action="store_true", help="run what takes long too")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--services") and "services" not in config.getoption("-m"):
-        left_out = [item for item in items if item.get_closest_marker("services")]
-        items[:] = [item for item in items if item not in set(left_out)]
-        config.hook.pytest_deselected(items=left_out)
+    for marker in ("services", "long"):
+        if not config.getoption(f"--{marker}") and marker not in config.getoption("-m"):
+            left_out = {item for item in items if item.get_closest_marker(marker)}
+            items[:] = [item for item in items if item not in left_out]
+            config.hook.pytest_deselected(items=list(left_out))
     places = {ROOT / "tests" / name: place for place, name in enumerate(_FIRST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
 

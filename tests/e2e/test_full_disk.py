@@ -30,7 +30,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path / "disk"
 
 
-@pytest.mark.parametrize("left", [0, 60, 150, 420])
+@pytest.mark.parametrize(
+    "left", [0, 150, *(pytest.param(one, marks=pytest.mark.long) for one in (60, 420))]
+)
 @pytest.mark.usefixtures("fake_model")
 def test_a_full_disk_is_a_message_and_the_next_run_completes(
     disk: Path, tmp_path: Path, left: int

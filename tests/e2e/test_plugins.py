@@ -151,7 +151,7 @@ def test_a_foreign_reranker_has_its_say(plugged: Plugged, folder: Path) -> None:
     )
     first = json.loads(named[1].splitlines()[0])
     assert first["source"] == "sea.toy" and first["stages"]["named"] > 0
-    assert none[0] == 2 and "attention, none, itm, learned, named." in none[2]
+    assert none[0] == 2 and "attention, none, itm, learned, named, st." in none[2]
 
 
 def test_commands_know_a_foreign_encoder(plugged: Plugged, folder: Path) -> None:
@@ -183,7 +183,11 @@ def test_a_foreign_index_is_chosen_kept_and_searched_with(plugged: Plugged, tmp_
         ["info", *at],
         ["info", *at[:2]],
     )
-    assert odd[0] == 2 and "There is no index 'odd'" in odd[2] and "exact, faiss, plain." in odd[2]
+    assert (
+        odd[0] == 2
+        and "There is no index 'odd'" in odd[2]
+        and "exact, faiss, plain, or an address." in odd[2]
+    )
     assert made[0] == 0, made
     assert sources(text[1])[0] == "blue.png" and len(sources(text[1])) == 3
     assert sources(filtered[1]) == ["red.png"]

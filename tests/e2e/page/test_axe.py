@@ -69,9 +69,22 @@ def filters(page: Page) -> None:
 
 @pytest.mark.parametrize(
     "show",
-    [suggestions, chips, viewer, heat, labels, keyed("?", "Keys"), keyed("s", "Saved searches"),
-     keyed("Control+k", "Everything that can be done")],
-)  # fmt: skip
+    [
+        suggestions,
+        viewer,
+        *(
+            pytest.param(show, marks=pytest.mark.long)
+            for show in (
+                chips,
+                heat,
+                labels,
+                keyed("?", "Keys"),
+                keyed("s", "Saved searches"),
+                keyed("Control+k", "Everything that can be done"),
+            )
+        ),
+    ],
+)
 def test_nothing_serious_is_found(page: Page, show: Callable[[Page], None]) -> None:
     show(page)
     check_axe(page)
@@ -107,6 +120,7 @@ def test_nothing_serious_is_found_at_the_door(tab: Page, sample: Path) -> None:
         check_axe(tab)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not find_spec("openTSNE"), reason="the extra map isn't installed")
 def test_nothing_serious_is_found_on_the_map(tab: Page, service: str) -> None:
     tab.goto(f"{service}/v1/map?limit=20")

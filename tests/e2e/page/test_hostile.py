@@ -132,7 +132,13 @@ def test_a_search_shows_captions_and_texts_as_text(tab: Page, query: str) -> Non
     tab.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize("name", ["people", "keywords", "labels", "folders"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "people",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("keywords", "labels", "folders")),
+    ],
+)
 def test_what_is_noted_narrows_literally(tab: Page, name: str) -> None:
     tab.goto(tab.url.partition("?")[0])
     title = {"people": "People", "keywords": "Keywords", "labels": "Labels", "folders": "Folders"}

@@ -28,6 +28,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "download": {"items": "1"},
     "sheet": {"items": "1"},
     "start": {},
+    "propose": {"items": [1], "labels": ["red", "green"]},
+    "accept": {"item": 1, "labels": ["red"]},
 }
 """What is sent with the operations that want something."""
 VALUES: dict[str, Any] = {"q": "red", "number": 1, "job": ""}

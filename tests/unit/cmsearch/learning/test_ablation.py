@@ -189,6 +189,7 @@ def test_eval_keeps_what_gained_and_says_so(few: Path, tmp_path: Path) -> None:
     assert failed.returncode == 2 and "has no query" in failed.stderr
 
 
+@pytest.mark.long
 def test_eval_prints_gains_calibration_and_comparisons(few: Path) -> None:
     given = ["--ablate", "--calibration", "--compare", "lite", "--format", "json"]
     done = called("eval", few, *given)

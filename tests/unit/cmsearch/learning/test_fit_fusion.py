@@ -110,6 +110,7 @@ def test_what_beats_the_sum_and_each_part_is_kept(
     assert adapters.read(tmp_path / "a.safetensors").fusion.keys() == shapes(24, 64).keys()
 
 
+@pytest.mark.long
 def test_what_shuffled_captions_teach_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

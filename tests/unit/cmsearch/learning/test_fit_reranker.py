@@ -148,6 +148,7 @@ def test_it_explains_itself(folder: Path) -> None:
         assert "learned" in engine.explain(ASKED, folder / "000.png").stages
 
 
+@pytest.mark.long
 def test_shuffled_captions_are_refused(tmp_path: Path, fake_model: str) -> None:
     folder = write_spots(tmp_path / "photos", shuffled=True)
     Indexer(folder, model=fake_model).run()

@@ -61,7 +61,8 @@ def test_nothing_is_made_of_such_files(elsewhere: Path, action: str) -> None:
         answer = httpx.post(f"{address}/v1/{action}", data={"items": "1"})
         assert answer.status_code == 403 and "--trust" in answer.json()["detail"]
         assert httpx.get(f"{address}/v1/map").status_code in (403, 503)  # 503: the extra is missing
-        assert httpx.post(f"{address}/v1/sizes", json={"items": [1]}).json() == {"sizes": [None]}
+        told = httpx.post(f"{address}/v1/sizes", json={"items": [1]}).json()
+        assert told == {"sizes": [None], "previews": [None]}
 
 
 def test_it_is_once_the_user_trusts_it(elsewhere: Path, tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def test_a_small_model_equals_open_clip(tiny_clip: Path) -> None:
     assert worst_difference(encoder, f"local-dir:{tiny_clip}") < 1e-4
 
 
+@pytest.mark.long
 def test_vit_b_32_in_full_width_equals_open_clip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,6 +145,7 @@ def rewritten(folder: Path, to: Path, name: str, **changes: Any) -> Path:
     return to
 
 
+@pytest.mark.long
 def test_masks_and_padding_on_the_left_are_as_the_tokenizer_says(
     tmp_path: Path, folders: dict[str, Path]
 ) -> None:
