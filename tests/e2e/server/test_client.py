@@ -32,7 +32,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "accept": {"item": 1, "labels": ["red"]},
 }
 """What is sent with the operations that want something."""
-VALUES: dict[str, Any] = {"q": "red", "number": 1, "job": ""}
+VALUES: dict[str, Any] = {"q": "red", "number": 1, "items": "1", "job": ""}
 REFUSED = {"words": 422}
 """Operations that the items of this store refuse: it has no document."""
 LATER = ("events", "told", "stop")
