@@ -10,13 +10,14 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.chromium import found
 from tests.commands import called
 from tests.conftest import ROOT, indexed_sample, shared
 from tests.e2e.server.conftest import serving_within
 
+expect.set_options(timeout=30_000)  # a busy machine is no failure
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 

@@ -6,9 +6,11 @@ from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
 from playwright.sync_api import Page, expect
 
 
+@pytest.mark.long
 def test_a_search_by_keys_alone(page: Page) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.page.conftest import until
@@ -17,6 +18,7 @@ def opened(page: Page) -> Locator:
     return page.get_by_role("dialog", name="Saved searches")
 
 
+@pytest.mark.long
 def test_a_search_is_saved_renamed_asked_again_and_forgotten(page: Page, service: str) -> None:
     page.goto(f"{service}/?q=a+cat&for=image")
     page.locator("button[title*='cat.jpg']").first.wait_for()
