@@ -4,28 +4,21 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.protocols import FormerRows, Kept, VectorRows
 from cmsearch.store.index import ivf, recall
-from cmsearch.store.index.exact import ExactIndex
 from cmsearch.store.index.laid_out import LaidOut, Wanted
-from cmsearch.store.index.rows import HeldRows
+from cmsearch.store.index.layers import Layers, first_rows
 from cmsearch.types import FloatArray, IdArray
 
 EXACT_LIMIT = 20_000
 """Vectors up to which a query is compared with every one."""
 _GROWTH = 1.5
 """By as much a store may grow before the centroids of its lists are learned anew."""
-_REMEMBERED = 4
-"""Filters whose rows are remembered, by the array that gave their ids."""
-
-_Scope = tuple[Wanted, ExactIndex]
-"""What a search may find among the rows that are laid out, and among what came after them."""
 
 
 class FaissIndex:
@@ -36,48 +29,23 @@ class FaissIndex:
     Changed copies share what is.
     """
 
-    def __init__(
-        self,
-        dim: int,
-        *,
-        main: LaidOut | None = None,
-        alive: NDArray[np.bool_] | None = None,
-        delta: ExactIndex | None = None,
-    ) -> None:
-        """Without `alive` all that is in `main` is."""
+    def __init__(self, dim: int, layers: Layers[Wanted] | None = None) -> None:
         self._dim = dim
-        self._main = main
-        self._alive = alive
-        count = 0 if main is None else len(main)
-        self._shown = count if alive is None else int(alive.sum())
-        self._delta = ExactIndex(dim) if delta is None else delta
-        self._all: _Scope | None = None
-        self._filters: tuple[tuple[weakref.ref[IdArray], _Scope], ...] = ()
+        self._layers = Layers(dim, LaidOut.wanted) if layers is None else layers
 
     def __len__(self) -> int:
-        return self._shown + len(self._delta)
+        return len(self._layers)
 
     def changed(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray) -> FaissIndex:
         """Give one with vectors under their ids, and without the ids to delete."""
-        if self._main is None:
-            return self._begun(upserts, deletes)
-        alive, hidden = self._alive, self._main.places(np.concatenate([deletes, upserts[0]]))
-        if len(hidden):
-            alive = np.ones(len(self._main), bool) if alive is None else alive.copy()
-            alive[hidden] = False
-        delta = self._delta.changed(upserts, deletes)
-        if alive is self._alive and delta is self._delta:
-            return self
-        return FaissIndex(self._dim, main=self._main, alive=alive, delta=delta)
+        if self._layers.main is None:
+            first = first_rows(upserts, deletes)
+            return self if first is None else self._laid(LaidOut(*first))
+        layers = self._layers.changed(upserts, deletes)
+        return self if layers is self._layers else FaissIndex(self._dim, layers)
 
-    def _begun(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray) -> FaissIndex:
-        """One in which the first vectors that it is given are laid out."""
-        order = np.argsort(upserts[0])
-        order = order[~np.isin(upserts[0][order], deletes)]
-        if not len(order):
-            return self
-        rows = HeldRows(upserts[1][order].astype(np.float16))
-        return FaissIndex(self._dim, main=LaidOut(upserts[0][order], rows))
+    def _laid(self, main: LaidOut) -> FaissIndex:
+        return FaissIndex(self._dim, self._layers.laid(main))
 
     def built(
         self, rows: VectorRows, queries: FloatArray, former: FormerRows | None = None
@@ -112,50 +80,19 @@ class FaissIndex:
             if sum(one.rows for one in kept) != rows.size[0]:
                 raise ValueError("it is of other vectors")
             searcher = ivf.Searcher(_unpacked(kept, rows.size[1]))
-        return FaissIndex(self._dim, main=LaidOut(ids, rows, searcher))
+        return self._laid(LaidOut(ids, rows, searcher))
 
     def search(
         self, queries: FloatArray, k: int, *, allow: IdArray | None = None
     ) -> tuple[FloatArray, IdArray]:
         """Give the best scores and ids for each query."""
-        wanted, delta = self._scope(allow)
-        newer = delta.search(queries, k)
-        if self._main is None or not wanted.total:
-            return newer
-        shape = len(queries), min(k, wanted.total)
-        scores, ids = np.full(shape, -np.inf, np.float32), np.full(shape, -1, np.int64)
-        for number, query in enumerate(np.asarray(queries, np.float32)):
-            own, rows = self._main.nearest(query, shape[1], wanted)
-            scores[number, : len(own)], ids[number, : len(own)] = own, self._main.ids[rows]
-        if not newer[0].shape[1]:
-            return scores, ids
-        scores, ids = np.concatenate([scores, newer[0]], 1), np.concatenate([ids, newer[1]], 1)
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(scores, best, 1), np.take_along_axis(ids, best, 1)
+        return self._layers.search(queries, k, allow, _nearest)
 
-    def _scope(self, allow: IdArray | None) -> _Scope:
-        """What may be found with the ids to `allow`; that of an array is remembered with it."""
-        if allow is None:
-            self._all = self._all or (self._wanted(None), self._delta)
-            return self._all
-        for known, scope in self._filters:
-            if known() is allow:
-                return scope
-        scope = self._wanted(allow), self._delta.among(allow)
-        kept = [one for one in self._filters if one[0]() is not None][1 - _REMEMBERED :]
-        self._filters = (*kept, (weakref.ref(allow), scope))
-        return scope
 
-    def _wanted(self, allow: IdArray | None) -> Wanted:
-        if self._main is None:
-            return Wanted(0, None, None, None)
-        mask = self._alive
-        if allow is not None:
-            mask = np.zeros(len(self._main), bool)
-            mask[self._main.places(allow)] = True
-            if self._alive is not None:
-                mask &= self._alive
-        return self._main.wanted(mask)
+def _nearest(
+    main: LaidOut, queries: FloatArray, k: int, wanted: Wanted
+) -> Iterator[tuple[FloatArray, IdArray]]:
+    return (main.nearest(query, k, wanted) for query in queries)
 
 
 def _unpacked(parts: Sequence[Kept], dim: int) -> ivf.Lists:

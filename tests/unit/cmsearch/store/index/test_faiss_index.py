@@ -97,18 +97,18 @@ def test_copies_share_what_is_large(flat: Filled) -> None:
     none, one = np.empty((0, DIM), np.float32), unit_vectors(np.random.default_rng(0), 1, DIM)
     added = flat.index.changed((ids(5000), one), ids())
     hidden = added.changed((ids(), none), ids(10))
-    assert flat.index._main is added._main is hidden._main
-    assert flat.index._alive is added._alive
+    assert flat.index._layers.main is added._layers.main is hidden._layers.main
+    assert flat.index._layers.alive is added._layers.alive
     assert added.changed((ids(), none), ids(9999)) is added
-    assert hidden._delta is added._delta
+    assert hidden._layers.delta is added._layers.delta
     assert len(flat.index) == 500 and len(added) == 501 and len(hidden) == 500
 
 
 def test_the_first_vectors_are_laid_out() -> None:
     rows = unit_vectors(np.random.default_rng(0), 3, DIM)
     index = FaissIndex(DIM).changed((ids(9, 3, 7), rows), ids(7))
-    assert index._main is not None
-    assert len(index._main) == len(index) == 2
+    assert index._layers.main is not None
+    assert len(index._layers.main) == len(index) == 2
     assert index.search(rows, 1)[1][[0, 1], 0].tolist() == [9, 3]
 
 
@@ -194,7 +194,7 @@ def test_a_filter_that_lets_the_near_pass_goes_through_fewer_lists(coded: Filled
     """And one that doesn't through as many as there are rows of it, up to twice those of a search
     without one.
     """
-    main, query = coded.index._main, coded.queries[0]
+    main, query = coded.index._layers.main, coded.queries[0]
     assert main is not None and main.searcher is not None
     turned, places = main.searcher.turned(query[None])[0], np.arange(COUNT)
     order = main.searcher.nearest_lists(turned)
@@ -214,11 +214,11 @@ def test_a_filter_that_lets_the_near_pass_goes_through_fewer_lists(coded: Filled
 
 def test_a_filter_is_worked_out_once_for_its_array(coded: Filled) -> None:
     allow = np.arange(10, 10 + 3 * COUNT, 6)
-    scope = coded.index._scope(allow)
-    assert coded.index._scope(allow) is scope
-    assert coded.index._scope(allow.copy()) is not scope
+    scope = coded.index._layers._scope(allow)
+    assert coded.index._layers._scope(allow) is scope
+    assert coded.index._layers._scope(allow.copy()) is not scope
     coded.sync((ids(), np.empty((0, DIM), np.float32)), ids(10))
-    assert coded.index._scope(allow) is not scope
+    assert coded.index._layers._scope(allow) is not scope
 
 
 def test_many_more_rows_have_centroids_of_their_own(
