@@ -88,9 +88,9 @@ addEventListener("scroll", () => {
   keeping = setTimeout(keepTop, 250);
 }, { passive: true });
 
-/** What the address asks, of the first store unless it names one. */
-function askedHere() {
-  const asked = askedOf(location.search);
+/** What an address asks, of the first store unless it names one. */
+function askedHere(search = location.search) {
+  const asked = askedOf(search);
   const { stores: found } = page.get();
   return { ...asked, store: found.some((one) => one.name === asked.store) ? asked.store : found[0]?.name ?? "" };
 }
@@ -140,9 +140,10 @@ function useFiles() {
 
 function select(place, isRange) {
   const { selected, results } = page.get();
+  if (results.status === "loading") return; // what is there is of something else
   const next = new Set(selected);
   const item = results.hits[place]?.item;
-  const from = isRange && select.last !== undefined ? select.last : place;
+  const from = isRange && selected.size ? select.last ?? place : place;
   const isOn = isRange || !next.has(item);
   for (let i = Math.min(from, place); i <= Math.max(from, place); i++) {
     const one = results.hits[i]?.item;
@@ -203,10 +204,7 @@ function acts() {
 }
 
 /** Ask what an address of the page asks, as one that was saved. */
-function go(address) {
-  const asked = askedOf(new URL(address, location.origin).search);
-  change({ ...asked, store: asked.store || page.get().stores[0]?.name || "" });
-}
+const go = (address) => change(askedHere(new URL(address, location.origin).search));
 
 /** Propose labels and captions for results. */
 const annotate = (hits) => page.set({ sheet: "annotate", about: hits });
@@ -253,7 +251,7 @@ function App() {
   useTitle(state);
   usePassed(state);
   const need = useCallback((first, end, lead) => loading.need(page.get().asked, first, end, lead), []);
-  useKeys({
+  useKeys(state.sheet !== null ? {} : { // what is typed while a sheet is brought is for nothing else
     f: () => page.set({ hasFilters: !state.hasFilters }),
     s: () => page.set({ sheet: "saved" }),
     "?": () => page.set({ sheet: "help" }),

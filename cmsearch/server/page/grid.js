@@ -90,9 +90,7 @@ export function Grid({ results, need, onOpen, selected, onSelect, active, onActi
     if (active !== null && active < layout.count) show(frame.current, layout, active);
   }, [active]);
 
-  const at = useRef(active); // keys may come sooner than what the last one did is drawn
-  at.current = active;
-  useKeys(keysOf({ layout, at, onActive, onOpen, onSelect }));
+  useKeys(keysOf({ layout, active, onActive, onOpen, onSelect }));
 
   const places = [];
   for (let i = first; i < end; i++) places.push(i);
@@ -118,23 +116,23 @@ function foreseenAt({ foreseen }, place) {
 }
 
 /** The keys that move among the pictures, open and choose them. */
-function keysOf({ layout, at, onActive, onOpen, onSelect }) {
-  const to = (place) => {
-    if (!layout.count) return false;
-    at.current = Math.max(0, Math.min(layout.count - 1, place));
-    return onActive(at.current);
+function keysOf({ layout, active, onActive, onOpen, onSelect }) {
+  const to = (place) => (layout.count ? onActive(Math.max(0, Math.min(layout.count - 1, place))) : false);
+  const start = active ?? -1;
+  const needs = (act) => (event) => (active === null || event.target.tagName === "INPUT" ? false : act(event));
+  const down = (event) => {
+    if (layout.count && isWriting(event)) event.target.blur(); // the next key isn't for the field
+    return to(active === null || isWriting(event) ? 0 : nextRow(layout, active, 1));
   };
-  const needs = (act) => (event) => (at.current === null || event.target.tagName === "INPUT" ? false : act(event));
-  const down = (event) => to(at.current === null || isWriting(event) ? 0 : nextRow(layout, at.current, 1));
   return {
-    ArrowRight: () => to((at.current ?? -1) + 1),
-    ArrowLeft: needs(() => to(at.current - 1)),
+    ArrowRight: () => to(start + 1),
+    ArrowLeft: needs(() => to(start - 1)),
     ArrowDown: { act: down, evenWriting: true },
-    ArrowUp: needs(() => to(nextRow(layout, at.current, -1))),
+    ArrowUp: needs(() => to(nextRow(layout, active, -1))),
     Home: () => to(0),
     End: () => to(layout.count - 1),
-    Enter: needs(() => onOpen(at.current)),
-    " ": needs((event) => onSelect(at.current, event.shiftKey)),
+    Enter: needs(() => onOpen(active)),
+    " ": needs((event) => onSelect(active, event.shiftKey)),
   };
 }
 

@@ -8,12 +8,11 @@ const WRITING = /^(INPUT|TEXTAREA|SELECT)$/;
 export const isWriting = ({ target }) =>
   WRITING.test(target.tagName) && !/^(checkbox|range|button)$/.test(target.type);
 
-/** Call the act of a key, such as `f` or `Ctrl+k`, while `isOn`; each gets the event. */
-export function useKeys(acts, isOn = true) {
+/** Call the act of a key, such as `f` or `Ctrl+k`; each gets the event. */
+export function useKeys(acts) {
   const own = useRef(acts);
   own.current = acts;
   useEffect(() => {
-    if (!isOn) return undefined;
     const press = (event) => {
       const act = own.current[(event.ctrlKey || event.metaKey ? "Ctrl+" : "") + event.key];
       if (!act || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
@@ -23,5 +22,5 @@ export function useKeys(acts, isOn = true) {
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
-  }, [isOn]);
+  }, []);
 }

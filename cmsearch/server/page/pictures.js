@@ -90,10 +90,17 @@ function end(batch) {
     if (wanted.get(one.key) !== one) continue;
     if (!one.shows.size) wanted.delete(one.key);
     else if (isOver) Object.assign(one, { isAsked: false, tries: 0 });
-    else if (one.tries >= TRIES || batch.isRefused) put(one, null);
+    else if (batch.isRefused) put(one, null);
+    else if (one.tries >= TRIES) giveUp(one);
     else setTimeout(() => ((one.isAsked = false), begin()), PAUSE * one.tries);
   }
   begin();
+}
+
+/** Show none for now: the service may be away, and is asked again when the picture is drawn anew. */
+function giveUp(one) {
+  wanted.delete(one.key);
+  for (const show of one.shows) show(null);
 }
 
 async function load(batch) {

@@ -1,6 +1,6 @@
 // The sheet of saved searches, and of those before: each is an address, kept by the browser under a name.
 
-import { useState } from "./vendor/hooks.js";
+import { useRef, useState } from "./vendor/hooks.js";
 import { html } from "./html.js";
 import { searches, write } from "./kept.js";
 import { useModal } from "./sheet.js";
@@ -47,15 +47,19 @@ const Link = ({ one, leave }) => html`<a href=${one.address} dir="auto" onClick=
 
 function One({ one, leave, rename, remove }) {
   const [typed, setTyped] = useState(null);
-  const end = (event) => {
-    event?.preventDefault();
-    if (typed?.trim()) rename(typed.trim().slice(0, LONGEST));
+  const isOver = useRef(false); // a field that is taken away tells that it is left, too
+  const begin = () => ((isOver.current = false), setTyped(one.name));
+  const end = (event, isMeant = true) => {
+    event.preventDefault();
+    if (isOver.current) return;
+    isOver.current = true;
+    if (isMeant && typed.trim()) rename(typed.trim().slice(0, LONGEST));
     setTyped(null);
   };
   if (typed !== null)
     return html`<li><form onSubmit=${end}><input type="text" dir="auto" maxlength=${LONGEST} value=${typed} aria-label=${t("nameOfSearch")} ref=${(own) => own?.focus()} onInput=${(event) => setTyped(event.target.value)}
-      onKeyDown=${(event) => event.key === "Escape" && (event.preventDefault(), event.stopPropagation(), setTyped(null))} onBlur=${end} /></form></li>`;
+      onKeyDown=${(event) => event.key === "Escape" && (event.stopPropagation(), end(event, false))} onBlur=${end} /></form></li>`;
   return html`<li><${Link} one=${one} leave=${leave} />
-    <button type="button" class="link" aria-label=${`${t("rename")}: ${one.name}`} onClick=${() => setTyped(one.name)}>${t("rename")}</button>
+    <button type="button" class="link" aria-label=${`${t("rename")}: ${one.name}`} onClick=${begin}>${t("rename")}</button>
     <button type="button" class="chip-away" title=${t("remove", one.name)} aria-label=${t("remove", one.name)} onClick=${remove}>×</button></li>`;
 }

@@ -1,6 +1,6 @@
 // What the keys do, and a palette of everything that the page can.
 
-import { useEffect, useRef, useState } from "./vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "./vendor/hooks.js";
 import { html } from "./html.js";
 import { t } from "./strings.js";
 
@@ -48,7 +48,7 @@ export function Palette({ acts, close }) {
 /** A reference to a `dialog` that opens as it is drawn. */
 export function useModal() {
   const dialog = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     dialog.current.showModal();
   }, []);
   return dialog;

@@ -30,7 +30,7 @@ export function clock(seconds) {
 export function Tile({ hit, foreseen, place, x, y, w, h, isSelected, isActive, onOpen, onSelect }) {
   const [isBare, setBare] = useState(false);
   const opener = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (isActive) opener.current?.focus({ preventScroll: true });
   }, [isActive, hit?.item]);
   const style = { transform: `translate(${x}px, ${y}px)`, width: `${w}px`, height: `${h}px` };

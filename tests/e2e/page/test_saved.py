@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.page.conftest import until
@@ -18,7 +17,6 @@ def opened(page: Page) -> Locator:
     return page.get_by_role("dialog", name="Saved searches")
 
 
-@pytest.mark.long
 def test_a_search_is_saved_renamed_asked_again_and_forgotten(page: Page, service: str) -> None:
     page.goto(f"{service}/?q=a+cat&for=image")
     page.locator("button[title*='cat.jpg']").first.wait_for()
@@ -38,8 +36,9 @@ def test_a_search_is_saved_renamed_asked_again_and_forgotten(page: Page, service
     expect(page.get_by_role("combobox", name="Kind")).to_have_value("image")
     page.keyboard.press("Escape")
     page.keyboard.press("Control+k")
-    page.keyboard.type("saved all cats")
     palette = page.get_by_role("dialog", name="Everything that can be done")
+    palette.wait_for()
+    page.keyboard.type("saved all cats")
     expect(palette.get_by_role("option")).to_have_text("Saved searches: All cats")
     page.keyboard.press("Escape")
     sheet = opened(page)
