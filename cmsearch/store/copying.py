@@ -15,6 +15,7 @@ from cmsearch.errors import StoreError
 from cmsearch.store import publication, remote
 from cmsearch.store.catalog import files, moving
 from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.writer import Writer
 from cmsearch.store.index import plugins, snapshot
 from cmsearch.store.index.address import is_address
 from cmsearch.store.index.manifest import DERIVED, Manifest, sealed
@@ -97,6 +98,8 @@ def copy_to_server(store: Store, to: Path, tell: Tell = lambda event: None) -> C
         moving.move(
             store.catalog, catalog, root, lambda done, total: tell(Progress("copy", done, total))
         )
+        with catalog.writing() as writer:
+            _leave_server(catalog, writer)
         count = sum(files.counts(catalog).values())
         return Copied(to, store.root.resolve(), count, catalog.stamp()[0])
     finally:
@@ -138,9 +141,7 @@ def _fill(store: Store, folder: Path, is_file: bool, tell: Tell) -> int:
             writer.put_root(storable(str(store.root.resolve())))
             if is_file:
                 writer.put_snapshots([])
-            if is_address(publication.index_name(catalog)):  # what lies there is the original's
-                writer.put_index(plugins.DEFAULT)
-                writer.put_served_vectors([])
+            _leave_server(catalog, writer)
         if not is_file:
             _lay_out(catalog, folder, store.path, tell)
         count = sum(files.counts(catalog).values())
@@ -148,6 +149,13 @@ def _fill(store: Store, folder: Path, is_file: bool, tell: Tell) -> int:
         catalog.close()
     give_name(made, folder / CATALOG)
     return count
+
+
+def _leave_server(catalog: Catalog, writer: Writer) -> None:
+    """Let a copy know of no server of vectors: what lies there is the original's."""
+    writer.put_served_vectors([])
+    if is_address(publication.index_name(catalog)):
+        writer.put_index(plugins.DEFAULT)
 
 
 def _lay_out(catalog: Catalog, folder: Path, original: Path, tell: Tell) -> None:

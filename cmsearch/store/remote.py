@@ -73,7 +73,7 @@ def url_at(catalog: Path) -> sa.URL | None:
     if not found.startswith(_MARK):
         return None
     place, text = catalog.parent.resolve(), found.decode("utf-8", "replace").strip()
-    if place != _place(text).resolve():
+    if place != _place(text):
         raise StoreError(
             f"{catalog} is no catalog: it names a server, {text[:200]!r}, which only --store does. "
             "If the index is to be on it, name that URL."
@@ -130,4 +130,4 @@ def _place(text: str) -> Path:
     from cmsearch.models.encoders.exports import cache_dir
 
     digest = hashlib.sha256(text.encode()).hexdigest()[:24]
-    return (cache_dir() / "servers" / digest).absolute()
+    return (cache_dir() / "servers" / digest).resolve()

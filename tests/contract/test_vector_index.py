@@ -92,6 +92,19 @@ def test_a_server_agrees_with_the_oracle(
     agrees_with_the_oracle(name, steps, allow, k, seed)
 
 
+@every_server
+def test_a_collection_counts_its_vectors(name: str) -> None:
+    address = checked_address(name)
+    collection = connected(address)(address.collection)
+    collection.begin(DIM)
+    vectors, none = np.eye(4, DIM, dtype=np.float32), np.empty((0, DIM), np.float32)
+    collection.write(ids(1, 2, 5, 9), vectors, ids())
+    collection.write(ids(), none, ids(5), "somebody's")
+    assert collection.count() == 3
+    assert collection.mark() == "somebody's"
+    collection.drop()
+
+
 def agrees_with_the_oracle(
     name: str, steps: list[Step], allow: IdArray | None, k: int, seed: int
 ) -> None:

@@ -18,7 +18,7 @@ from cmsearch.store.catalog.catalog import Catalog
 Tell = Callable[[int, int], object]
 _TABLES = tuple(schema.meta.sorted_tables)
 _ON_A_PAGE = 2_000
-_OWN = (settings.SNAPSHOTS,)
+_OWN = (settings.SNAPSHOTS, settings.SERVED)
 """Settings that are of a place, and not of what is in it."""
 
 
@@ -60,19 +60,22 @@ def move(
             writer.put_root(root)
 
 
+def _rows(table: sa.Table) -> sa.Select[Any]:
+    """All rows of a table that are brought."""
+    (key,) = table.primary_key.columns
+    query = sa.select(table)
+    return query.where(key.not_in(_OWN)) if table is schema.settings else query
+
+
 def _count(connection: sa.Connection, table: sa.Table) -> int:
-    return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+    query = sa.select(sa.func.count()).select_from(_rows(table).subquery())
+    return int(connection.execute(query).scalar_one())
 
 
 def _pages(connection: sa.Connection, table: sa.Table) -> Iterator[Sequence[dict[str, Any]]]:
-    """All rows of a table in the order of its key, some after the other."""
+    """Those rows in the order of the key, some after the other."""
     (key,) = table.primary_key.columns
-    query = sa.select(table).order_by(key).limit(_ON_A_PAGE)
-    if table is schema.settings:
-        query = query.where(key.not_in(_OWN))
-    found = [dict(row) for row in connection.execute(query).mappings()]
-    while found:
+    query = rest = _rows(table).order_by(key).limit(_ON_A_PAGE)
+    while found := [dict(row) for row in connection.execute(rest).mappings()]:
         yield found
-        after = found[-1][key.name]
-        rows = connection.execute(query.where(key > after)).mappings()
-        found = [dict(row) for row in rows]
+        rest = query.where(key > found[-1][key.name])

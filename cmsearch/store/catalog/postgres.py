@@ -28,6 +28,7 @@ from cmsearch.store.catalog import postgres_schema, schema
 from cmsearch.store.catalog.postgres_schema import STATE
 from cmsearch.store.catalog.prepared import listing
 from cmsearch.store.catalog.sqlite_versions import VERSION
+from cmsearch.store.remote import shown
 
 WAITS = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Seconds between tries to reach a server."""
@@ -54,13 +55,6 @@ _INVALID = sa.text(
     "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indrelid"
     " WHERE relnamespace = current_schema()::regnamespace AND NOT indisvalid LIMIT 20"
 )
-
-
-def shown(url: sa.URL) -> str:
-    """A URL as it may be shown: without its password."""
-    known = {name: value for name, value in url.query.items() if "password" not in name.lower()}
-    query = sa.util.immutabledict(known)
-    return url._replace(password=None, query=query).render_as_string()
 
 
 def engine(url: sa.URL, *, read_only: bool, make: bool) -> sa.Engine:

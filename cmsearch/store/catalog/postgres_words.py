@@ -29,7 +29,6 @@ _EMPTY = sa.text(f"DELETE FROM words WHERE rowid IN (SELECT items.id FROM items 
 _SOME = sa.text(f"{_MADE_FROM} WHERE items.id IN (SELECT value FROM each_number(:items))")
 _AFTER = sa.text(f"{_MADE_FROM} WHERE items.id > :after ORDER BY items.id LIMIT :most")
 _NAMED_BY = sa.text(f"{_MADE_FROM} WHERE {_OF_ASSET}")
-_DELETE = sa.text("DELETE FROM words WHERE rowid IN (SELECT value FROM each_number(:rows))")
 _MATCHING = "FROM words WHERE found @@ CAST(:words AS tsquery)"
 _COUNT = sa.text(f"SELECT count(*) {_MATCHING}")
 _COUNT_THINGS = sa.text(
@@ -82,11 +81,6 @@ def refill_named(connection: sa.Connection, asset: int) -> None:
     """Bring the words of what is in an asset or said of it, with its path's, up to date."""
     connection.execute(_EMPTY, {"asset": asset})
     _fill(connection, connection.execute(_NAMED_BY, {"asset": asset}))
-
-
-def delete(connection: sa.Connection, items: Iterable[int]) -> None:
-    """Delete the words of items."""
-    connection.execute(_DELETE, {"rows": listing(items)})
 
 
 def count(connection: sa.Connection, groups: Groups) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import sqlalchemy as sa
 
-from cmsearch.store.catalog import schema
 from cmsearch.store.catalog.prepared import Prepared, listing
 
 # What a caption says of a picture, or is written in it, leads to it, which has the words of its
@@ -122,11 +121,6 @@ def refill_named(connection: sa.Connection, asset: int) -> None:
     """Bring the words of what is in an asset or said of it, with its path's, up to date."""
     for statement in _RENAME:
         statement.rows(connection, asset=asset)
-
-
-def delete(connection: sa.Connection, items: Sequence[int]) -> None:
-    """Delete the words of items."""
-    connection.execute(sa.delete(schema.words).where(schema.words.c.rowid.in_(items)))
 
 
 def count(connection: sa.Connection, groups: Groups) -> int:

@@ -334,7 +334,7 @@ class Writer(SettingWriter):
     def _delete_items(self, numbers: Sequence[int], snapshot: int) -> None:
         for chunk in chunks(numbers):
             self._delete_embeddings(schema.embeddings.c.item.in_(chunk), snapshot)
-            databases.words(self._connection).delete(self._connection, chunk)
+            self._connection.execute(sa.delete(schema.words).where(schema.words.c.rowid.in_(chunk)))
             self._delete(schema.items, schema.items.c.id.in_(chunk))
 
     def _delete_embeddings(self, gone: sa.ColumnElement[bool], snapshot: int) -> None:

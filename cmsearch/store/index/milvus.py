@@ -23,7 +23,7 @@ import numpy as np
 from pymilvus import DataType, MilvusClient, MilvusException
 
 from cmsearch.errors import StoreError
-from cmsearch.protocols import Numbers, ServerAwayError
+from cmsearch.protocols import Numbers, ServerAwayError, VectorCollection
 from cmsearch.store.index.address import Address
 from cmsearch.types import FloatArray, IdArray
 
@@ -61,7 +61,7 @@ class MilvusServer:
         self.place = address.place
         self._closing = weakref.finalize(self, _close, self.client, address.path)
 
-    def collection(self, name: str) -> MilvusCollection:
+    def collection(self, name: str) -> VectorCollection:
         """The collection of a name, which need not be there."""
         return MilvusCollection(self, name)
 

@@ -21,7 +21,7 @@ import psycopg
 from psycopg import errors, sql
 
 from cmsearch.errors import StoreError
-from cmsearch.protocols import Numbers, ServerAwayError
+from cmsearch.protocols import Numbers, ServerAwayError, VectorCollection
 from cmsearch.store.catalog.postgres_types import BinaryCursor, Half, adapt
 from cmsearch.store.index.address import Address
 from cmsearch.types import FloatArray, IdArray
@@ -46,7 +46,7 @@ class PgvectorServer:
             driver.execute("CREATE EXTENSION IF NOT EXISTS vector")
             adapt(driver)
 
-    def collection(self, name: str) -> PgvectorCollection:
+    def collection(self, name: str) -> VectorCollection:
         """The collection of a name, which need not be there."""
         return PgvectorCollection(self, name)
 
@@ -137,6 +137,12 @@ class PgvectorCollection:
                 if self._has_rows(driver):  # at once for all of them takes half as long
                     self._make_graph(driver)
                 self._run(driver, "COMMENT ON TABLE {table} IS {mark}", mark=mark)
+
+    def count(self) -> int:
+        """All rows of the table."""
+        with self._server.asking() as driver:
+            ((found,),) = self._run(driver, "SELECT count(*) FROM {table}").fetchall()
+        return int(found)
 
     def ids(self, start: int, end: int) -> IdArray:
         """The ids from `start` up to `end`."""

@@ -22,7 +22,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from cmsearch.errors import StoreError
-from cmsearch.protocols import Numbers, ServerAwayError
+from cmsearch.protocols import Numbers, ServerAwayError, VectorCollection
 from cmsearch.store.index.address import Address
 from cmsearch.types import FloatArray, IdArray
 
@@ -56,7 +56,7 @@ class QdrantServer:
                 )
         self._closing = weakref.finalize(self, self.client.close)
 
-    def collection(self, name: str) -> QdrantCollection:
+    def collection(self, name: str) -> VectorCollection:
         """The collection of a name, which need not be there."""
         return QdrantCollection(self, name)
 
