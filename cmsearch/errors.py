@@ -102,4 +102,5 @@ class CursorError(QueryError):
 
 def brief(error: BaseException) -> str:
     """The first line of an error's message, as a sentence."""
-    return str(error).strip().split("\n")[0][:300].rstrip(".") + "."
+    said = str(error).strip() or type(error).__name__
+    return said.split("\n")[0][:300].rstrip(".") + "."

@@ -18,7 +18,7 @@ from typing import Any
 
 from cmsearch.common.kinds import HEARD
 from cmsearch.common.processors import threads
-from cmsearch.errors import CmsearchError
+from cmsearch.errors import CmsearchError, brief
 from cmsearch.media.readers import make_reader, may_be_table, names
 from cmsearch.models import adapters
 from cmsearch.models.encoders.adapted import Adapted
@@ -72,10 +72,6 @@ class Worker:
     def __init__(self, recipe: Recipe) -> None:
         self._encoder = recipe.encoder()
         self._loader = Loader(recipe.folder, self._encoder, ())
-
-    def pid(self) -> int:
-        """The number of its process."""
-        return os.getpid()
 
     def rows(self, files: Sequence[Given]) -> list[Row]:
         """What is to be written of some files, in their order."""
@@ -184,7 +180,7 @@ class Working:
             raise error.as_instanceof_cause() from error
         except errors.RayError as error:
             if not isinstance(error, errors.RayActorError | errors.WorkerCrashedError):
-                raise CmsearchError(f"The cluster can't go on: {_first_line(error)}.") from error
+                raise CmsearchError(f"The cluster can't go on: {brief(error)}") from error
         if len(portion) == 1:
             return [failed(portion[0].file, ENDED)]
         actor = self._actors[place]
@@ -213,7 +209,7 @@ def _connect(ray: Any, cluster: Cluster, scratch: str) -> None:
             ray.init(address=address, log_to_driver=False, configure_logging=False)
     except Exception as error:  # Ray raises that itself
         raise CmsearchError(
-            f"The cluster at {address} can't be reached: {_first_line(error)}. Name `local`, or "
+            f"The cluster at {address} can't be reached: {brief(error)} Name `local`, or "
             "`ray://HOST:PORT` of a cluster that runs."
         ) from error
 
@@ -226,7 +222,3 @@ def _actors(ray: Any, cluster: Cluster, recipe: Recipe) -> list[Any]:
     device = {"num_gpus": 1} if cards else {"num_cpus": 1}
     kind = ray.remote(**device, max_restarts=-1, max_task_retries=RETRIES)(cluster.kind)
     return [kind.remote(recipe) for _ in range(cluster.workers or usual)]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

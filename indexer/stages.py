@@ -119,15 +119,13 @@ class IndexStages:
 
         Returns their number, and what was left out of the files that they close.
         """
-        for wait in (*WAITS, None):
+        for wait in WAITS:
             try:
                 return self._write(rows)
             except StoreUnavailableError as error:
-                if wait is None:
-                    raise
                 log.warning("%s It is tried again.", error)
                 time.sleep(wait)
-        raise AssertionError("the last try returns or raises")
+        return self._write(rows)
 
     def _write(self, rows: list[Row]) -> tuple[int, list[Skipped]]:
         with self._clock("write", len(rows)), self._catalog.writing() as writer:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from itertools import cycle, product
 from typing import Any
 
 from cmsearch.errors import ModelError
@@ -39,15 +39,16 @@ class Rate:
 
 def ways() -> list[tuple[str, str]]:
     """The devices and precisions that there are here: int8 is for the processor."""
-    there = [name for name, one in providers.DEVICES.items() if one in providers.here().available]
-    return [("cpu", FP32), ("cpu", INT8), *product([one for one in there if one != "cpu"], [FP32])]
+    available = providers.here().available
+    others = [name for name, one in providers.DEVICES.items() if name != "cpu" and one in available]
+    return [("cpu", FP32), ("cpu", INT8), *((name, FP32) for name in others)]
 
 
 def rates(
     names: Sequence[str], tell: Callable[[str, int, int], object], seconds: float = SECONDS
 ) -> Iterator[Rate]:
     """Measure each model in each way for so many seconds a rate; nothing is fetched."""
-    work = [(canonical_name(name), *way) for name in names for way in ways()]
+    work = [(canonical_name(name), *way) for name, way in product(names, ways())]
     for done, (name, device, precision) in enumerate(work):
         tell("measure", done, len(work))
         try:
@@ -83,7 +84,7 @@ def _images(encoder: Encoder, seconds: float) -> float:
 
 def _queries(encoder: Encoder, seconds: float) -> float:
     """Texts a second, one after the other, as people ask."""
-    texts = iter(TEXTS * 10_000)
+    texts = cycle(TEXTS)
 
     def encode() -> int:
         prepared: Any = encoder.prepare(next(texts), Modality.TEXT)

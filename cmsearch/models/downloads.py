@@ -91,12 +91,15 @@ def _bring(offer: Offer, file: Remote, place: Path, bar: FetchingBar) -> None:
     was_begun = part.is_file()
     if was_begun and part.stat().st_size > file.size:
         part.unlink()
-    receive(address(offer, file), part, file.size, bar.advance)
-    if was_begun and not is_whole(part, file.size, file.digest):
+    url = address(offer, file)
+    receive(url, part, file.size, bar.advance)
+    is_right = is_whole(part, file.size, file.digest)
+    if was_begun and not is_right:
         part.unlink()  # what was here before may be what is wrong
         bar.advance(-file.size)
-        receive(address(offer, file), part, file.size, bar.advance)
-    if not is_whole(part, file.size, file.digest):
+        receive(url, part, file.size, bar.advance)
+        is_right = is_whole(part, file.size, file.digest)
+    if not is_right:
         part.unlink()
         raise ModelUnavailableError(
             f"{file.name} of {offer.repository} isn't what the model hub announced: its digest is "

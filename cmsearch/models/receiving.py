@@ -178,6 +178,4 @@ def is_whole(part: Path, size: int, digest: str) -> bool:
         found = hashlib.sha1(usedforsecurity=False)
         found.update(f"blob {size}\0".encode())
     with part.open("rb") as kept:
-        while block := kept.read(2**20):
-            found.update(block)
-    return found.hexdigest() == digest
+        return hashlib.file_digest(kept, lambda: found).hexdigest() == digest

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,12 @@ def cache_dir() -> Path:
 
 def export_key(*identity: str) -> str:
     """A digest of what an export depends on: `identity` and the versions of what makes it."""
-    versions = [f"{name}={version(name)}" for name in _EXPORTERS]
-    return hashlib.sha256(json.dumps([*identity, *versions]).encode()).hexdigest()[:20]
+    return hashlib.sha256(json.dumps([*identity, *_versions()]).encode()).hexdigest()[:20]
+
+
+@cache
+def _versions() -> list[str]:
+    return [f"{name}={version(name)}" for name in _EXPORTERS]
 
 
 class Export:

@@ -41,15 +41,15 @@ def bring(model: str, path: str, options: dict[str, Any], download: bool) -> Non
     if place is None:
         return
     repository, file = place
-    wanted = [one for one in _parts(path) if not _has(*one)]
-    if hub.is_cached(repository, file) and not wanted:
+    weights = hub.WEIGHTS if file is None else (f"{Path(file).stem}.safetensors", file)
+    has_weights = any(hub.is_cached(repository, one) for one in weights)
+    if has_weights and all(_has(*one) for one in _parts(path)):
         return
     size = size_to_fetch(model, download, lambda: hub.megabytes(repository, HUB_SECONDS, file))
     announce(model, size)
     if path.startswith(_HUB):
         fetch_files(repository, (_CONFIG,))
         _check(path)
-    weights = hub.WEIGHTS if file is None else (f"{Path(file).stem}.safetensors", file)
     fetch_files(repository, (_CONFIG,), weights)
     for other, names in _parts(path):
         fetch_files(other, names)
