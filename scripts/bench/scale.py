@@ -120,7 +120,7 @@ def search(place: Path, rows: int) -> dict[str, Any]:
             for k in (10, 100, 1000):
                 found[f"{name} k={k} ms p50 / p99"] = costs(index, queries, k)
         found["peak MB"] = memory.peak
-    main = index._main  # type: ignore[attr-defined]
+    main = index._layers.main  # type: ignore[attr-defined]
     if main.searcher is not None:
         found["depths"] = [tuple(one) for one in main.searcher.lists.depths]
     _, mapped = snapshot.open_rows(place, manifest.indexes)
