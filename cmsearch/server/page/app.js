@@ -251,7 +251,7 @@ function App() {
   useTitle(state);
   usePassed(state);
   const need = useCallback((first, end, lead) => loading.need(page.get().asked, first, end, lead), []);
-  useKeys(state.sheet !== null ? {} : { // what is typed while a sheet is brought is for nothing else
+  useKeys({
     f: () => page.set({ hasFilters: !state.hasFilters }),
     s: () => page.set({ sheet: "saved" }),
     "?": () => page.set({ sheet: "help" }),
