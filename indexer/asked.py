@@ -59,7 +59,7 @@ class Asked:
         return loaded
 
     def _anew(self, asked: str) -> Encoder:
-        if self.precision is not None and (adapted := ADAPTED.fullmatch(asked)):
+        if self.precision not in (None, AUTO) and (adapted := ADAPTED.fullmatch(asked)):
             raise ModelError(
                 f"The adapter of {asked} was learned in another precision than {self.precision}. "
                 f"Index with --model {adapted[1]} --precision {self.precision}, and learn it again "

@@ -19,7 +19,7 @@ from cmsearch.models.encoders.adapted import Adapted, adapted
 from cmsearch.models.encoders.providers import for_torch
 from cmsearch.models.names import ADAPTED, canonical_name, transcriber_name
 from cmsearch.models.plugins import encoders, rerankers, transcribers
-from cmsearch.models.precision import AUTO, FP32
+from cmsearch.models.precision import AUTO, FP32, precision_of
 from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder, Reranker, Transcriber
 from cmsearch.types import Space
@@ -37,8 +37,8 @@ def load_encoder(
     ONNX Runtime, or on the best there is.
 
     `space` is the one it must have, where a store has it; without it the `precision` is fp32, int8
-    or auto. Weights that aren't here are fetched only if `download` is true. Raises `ModelError`,
-    `StoreMismatchError`.
+    or auto; an adapter has that in which it was learned, and no other. Weights that aren't here are
+    fetched only if `download` is true. Raises `ModelError`, `StoreMismatchError`.
     """
     canonical = canonical_name(name)
     if ADAPTED.fullmatch(canonical):
@@ -48,7 +48,8 @@ def load_encoder(
         )
     encoder, _, model = canonical.partition(":")
     if encoder == "adapter":
-        return _load_adapted(Path(model), device=device, space=space, download=download)
+        adapter = _read_adapter(Path(model), space, precision)
+        return on_top(adapter, device=device, download=download)
     load = encoders.load(encoder)
     loaded: Encoder = load(
         model, device=device, space=space, download=download, **_in(precision, canonical, load)
@@ -116,14 +117,22 @@ def on_top(adapter: Adapter, *, device: str | None = None, download: bool = Fals
     return adapted(load_encoder(name, device=device, space=base, download=download), adapter)
 
 
-def _load_adapted(
-    path: Path, *, device: str | None, space: Space | None, download: bool
-) -> Adapted:
-    """The encoder of an adapter in a file; `space`, if given, is the one it must have."""
+def _read_adapter(path: Path, space: Space | None, precision: str | None) -> Adapter:
+    """The adapter in a file; its space is `space`, if that is given, and else of the `precision`.
+
+    Raises `ModelError` and `StoreMismatchError`.
+    """
     adapter = adapters.read(path)
     if space not in (None, adapter.space):
         raise StoreMismatchError(f"{path} is another adapter than the one that was asked for.")
-    return on_top(adapter, device=device, download=download)
+    learned = precision_of(adapter.space)
+    if space is None and precision not in (None, AUTO, learned):
+        raise ModelError(
+            f"The adapter {path} was learned in {learned}, not in {precision}. Leave out "
+            f"--precision, or take --model {model_name(adapter.base)} --precision {precision} and "
+            "learn it again with `cmsearch fit`."
+        )
+    return adapter
 
 
 def resolved(name: str) -> str:

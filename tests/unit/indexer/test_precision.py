@@ -8,6 +8,8 @@ import pytest
 
 import cmsearch
 from cmsearch.errors import ModelError
+from cmsearch.models import adapters
+from cmsearch.models.loading import load_encoder
 from cmsearch.models.precision import precision_of
 from cmsearch.store.store import Store
 from cmsearch.types import Generation
@@ -59,3 +61,18 @@ def test_an_encoder_without_precisions_says_so(folder: Path, fake_model: str) ->
     assert not (folder / ".cmsearch").exists()
     Indexer(folder, model=fake_model, precision="auto").run()
     assert precision_of(serving(folder)[0].space) == "fp32"
+
+
+def test_an_adapter_has_the_precision_that_it_was_learned_in(folder: Path, tmp_path: Path) -> None:
+    base = load_encoder("lite").space
+    path = tmp_path / "mine.safetensors"
+    adapters.write(path, adapters.pack(adapters.unmoving(base, base.dim)))
+    with pytest.raises(ModelError, match="learned in fp32, not in int8") as raised:
+        Indexer(folder, model=str(path), precision="int8").run()
+    assert "--model lite --precision int8" in str(raised.value)
+    assert not (folder / ".cmsearch").exists()
+    for precision in ("auto", "fp32"):
+        Indexer(folder, model=str(path), precision=precision).run()
+        assert precision_of(serving(folder)[0].space) == "fp32" and serving(folder)[1] == 1
+    with pytest.raises(ModelError, match="learned in fp32, not in int8"):
+        Indexer(folder, model=str(path), precision="int8").run()
