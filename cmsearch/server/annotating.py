@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,18 +16,17 @@ from cmsearch.annotate.annotation import Annotation, Described, Labelled, descri
 from cmsearch.annotate.sidecars import Sidecars
 from cmsearch.common import locators
 from cmsearch.common.kinds import PICTURES
-from cmsearch.errors import CmsearchError, MediaError, QueryError, StoreReadOnlyError
+from cmsearch.errors import MediaError, QueryError, StoreReadOnlyError
 from cmsearch.media.readers import kind_at
 from cmsearch.server import context
 from cmsearch.server.errors import NotThereError
-from cmsearch.server.located import file_of, is_within, item_of
+from cmsearch.server.located import Folder, file_of, files_of, item_of
+from cmsearch.server.requests import Number
 from cmsearch.server.stores import Served
-from cmsearch.store.catalog import items
 
 router = APIRouter(prefix="/v1", tags=["annotate"])
 MOST = 100
 """Pictures, and labels, of one request."""
-Number = Annotated[int, Field(ge=1, lt=2**63)]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Caption = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
@@ -77,7 +75,7 @@ class AcceptBody(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"item": 12, "labels": ["cat"]}]}
     )
     store: str | None = Field(None, max_length=255)
-    item: Number = Field(description="The `item` of a hit.")
+    item: Number
     source: str | None = Field(
         None, max_length=10_000, description="Its `source`: an item that isn't it is refused."
     )
@@ -123,7 +121,8 @@ async def accept(request: Request, body: AcceptBody) -> dict[str, Any]:
 
 
 def _proposed(served: Served, body: ProposeBody, check: Callable[[], None]) -> dict[str, Any]:
-    files = _files(served, body.items)
+    found_at = files_of(served, body.items)
+    files = {item.id: path for item, path in found_at if kind_at(path) in PICTURES}
     check()
     limits: dict[str, Any] = {} if body.least is None else {"least": body.least}
     pictures = list(dict.fromkeys(files.values()))
@@ -147,17 +146,6 @@ def _proposed(served: Served, body: ProposeBody, check: Callable[[], None]) -> d
     return {"store": served.name, "proposals": proposals}
 
 
-def _files(served: Served, numbers: Sequence[int]) -> dict[int, Path]:
-    """The pictures of items that are there, by number."""
-    served.check_trusted()
-    known = items.numbered(served.engine.store.catalog, numbers)
-    found: dict[int, Path] = {}
-    for number in numbers:
-        with suppress(KeyError, CmsearchError):  # deleted meanwhile
-            found[number] = file_of(served, known[number])
-    return {number: path for number, path in found.items() if kind_at(path) in PICTURES}
-
-
 def _accepted(served: Served, body: AcceptBody) -> dict[str, Any]:
     if not body.labels and body.caption is None:
         raise QueryError("Give `labels` or a `caption` to write.")
@@ -174,7 +162,7 @@ def _accepted(served: Served, body: AcceptBody) -> dict[str, Any]:
         raise QueryError(f"{path.name} is no picture; labels are written beside pictures alone.")
     writer = Sidecars("xmp")
     target = writer.target(path)
-    if not is_within(served, target.parent):
+    if not Folder(served).holds(target.parent):
         raise MediaError(f"{path.name} lies outside of the folder {served.root}.")
     outcome = writer.write(_annotation(path, body))
     if outcome == "failed":

@@ -18,7 +18,7 @@ from cmsearch.server import context
 from cmsearch.server.answers import Classified
 from cmsearch.server.bodies import described, sent
 from cmsearch.server.located import located
-from cmsearch.server.requests import Files
+from cmsearch.server.requests import Files, Number
 from cmsearch.server.stores import Served
 
 router = APIRouter(prefix="/v1", tags=["classify"])
@@ -60,7 +60,7 @@ class ClassifyBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": _EXAMPLES})
     store: str | None = Field(None, max_length=255)
-    item: int | None = Field(None, ge=1, le=2**63 - 1, description="The `item` of a hit.")
+    item: Number | None = None
     choices: Choices | None = Field(
         None, description="A list of choices, or an object of choices with prompts of their own."
     )

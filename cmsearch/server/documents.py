@@ -13,7 +13,7 @@ from cmsearch.common.function_words import FUNCTION_WORDS
 from cmsearch.errors import MediaError
 from cmsearch.media import pdf
 from cmsearch.server import context
-from cmsearch.server.items import Number, Store
+from cmsearch.server.items import Own, Store
 from cmsearch.server.located import file_of, item_of
 from cmsearch.server.stores import Served
 from cmsearch.store.catalog.terms import forms, terms
@@ -27,7 +27,7 @@ _PAGE = Query(ge=1, le=pdf.MAX_PAGES, description="Another page of its document 
 @router.get("/{number}/words", summary="Where words stand on a page of a PDF file")
 async def words(
     request: Request,
-    number: Number,
+    number: Own,
     store: Store = None,
     q: Annotated[str, Query(max_length=10_000, description="The words that are sought.")] = "",
     page: Annotated[int | None, _PAGE] = None,

@@ -17,7 +17,7 @@ from cmsearch.server import context
 from cmsearch.server.answers import Explained
 from cmsearch.server.bodies import sent
 from cmsearch.server.explanations import drawn, explained
-from cmsearch.server.items import Number
+from cmsearch.server.items import Own
 from cmsearch.server.requests import LONGEST, Files, FilteredLink, SearchBody, ranking_of
 from cmsearch.server.searching import SEARCH_BODY, understood
 from cmsearch.server.stores import Served
@@ -83,7 +83,7 @@ _DRAWING: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/{number}/explain", summary="Why an item was found by a text", responses=_BOTH)
-async def explain(request: Request, response: Response, number: Number, link: Link) -> Any:
+async def explain(request: Request, response: Response, number: Own, link: Link) -> Any:
     """The evidence of each way, and what each word of the text looks at in the picture.
 
     Items that are about a picture, such as its captions and the text in it, are explained by it, a
@@ -105,7 +105,7 @@ async def explain(request: Request, response: Response, number: Number, link: Li
     response_class=Response,
     responses=_DRAWING,
 )
-async def explain_drawn(request: Request, number: Number, link: Link) -> Response:
+async def explain_drawn(request: Request, number: Own, link: Link) -> Response:
     """The picture under the attention of all words, beside the heaviest; or under that of one."""
     return await _drawing(request, number, link.body, (), link.word)
 
@@ -117,7 +117,7 @@ async def explain_drawn(request: Request, number: Number, link: Link) -> Respons
     openapi_extra={"requestBody": SEARCH_BODY},
 )
 async def explain_search(
-    request: Request, response: Response, number: Number, word: Word = None
+    request: Request, response: Response, number: Own, word: Word = None
 ) -> Any:
     """The same for the body of a search of one text, or of one text and one picture.
 

@@ -24,6 +24,7 @@ from cmsearch.media.pdf import MAX_PAGES
 from cmsearch.search.pages import PageRequest
 from cmsearch.server import context
 from cmsearch.server.located import file_of, item_of, like, located
+from cmsearch.server.requests import Number
 from cmsearch.server.searching import HITS, Check, check_size, told
 from cmsearch.server.stores import Served
 from cmsearch.server.thumbnails import Thumbnails, key_of
@@ -38,12 +39,13 @@ SHOWN = frozenset(
      "video/ogg", "application/pdf"}
 )  # fmt: skip
 """What a browser is given as what it is; all else is only saved, so that none of it runs."""
-Number = Annotated[int, InPath(ge=1, le=2**63 - 1, description="The `item` of a hit.")]
+Own = Annotated[Number, InPath()]
+"""The number in an address."""
 Store = Annotated[str | None, Query(max_length=255)]
 
 
 @router.get("/{number}", summary="What an item is")
-def item(request: Request, number: Number, store: Store = None) -> dict[str, Any]:
+def item(request: Request, number: Own, store: Store = None) -> dict[str, Any]:
     """The kind of an item, its text, its place, and what its file is called."""
     served = context.of(request).stores.get(store)
     own = item_of(served, number)
@@ -68,7 +70,7 @@ def item(request: Request, number: Number, store: Store = None) -> dict[str, Any
 @router.get("/{number}/similar", summary="What is like an item", responses=HITS)
 async def similar(
     request: Request,
-    number: Number,
+    number: Own,
     store: Store = None,
     target: Annotated[
         str | None, Query(max_length=50, description="By default `image`; of a text `any`.")
@@ -104,7 +106,7 @@ async def similar(
 )
 async def small(
     request: Request,
-    number: Number,
+    number: Own,
     store: Store = None,
     size: Annotated[int, Query(ge=16, le=SIZES[-1])] = 320,
     page: Annotated[
@@ -137,7 +139,7 @@ _BYTES = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}
         416: {"description": "It has no such range."},
     },
 )
-def media(request: Request, number: Number, store: Store = None) -> FileResponse:
+def media(request: Request, number: Own, store: Store = None) -> FileResponse:
     """The file itself, or the ranges of it that are asked for; it is never changed."""
     served = context.of(request).stores.get(store)
     path = file_of(served, item_of(served, number))

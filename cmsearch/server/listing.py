@@ -12,10 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cmsearch.search.listing import MOST, MOST_HASHES
 from cmsearch.server import context
-from cmsearch.server.requests import Filters, filter_of
+from cmsearch.server.requests import Filters, Number, filter_of
 from cmsearch.server.sizes import FREQUENCIES, lowest, shapes_of
 from cmsearch.server.stores import hit_in
-from cmsearch.types import Filter
 
 router = APIRouter(prefix="/v1", tags=["items"])
 
@@ -29,9 +28,10 @@ class Files(Filters):
     offset: int = Field(0, ge=0, lt=2**31)
 
     @property
-    def where(self) -> Filter:
-        """The filters."""
-        return filter_of(Filters(**{name: getattr(self, name) for name in Filters.model_fields}))
+    def asked(self) -> dict[str, Any]:
+        """What the engine is asked, but for the `limit`. Raises `QueryError`."""
+        own = {"target": self.target, "newest": self.order == "newest", "offset": self.offset}
+        return {"where": filter_of(self), **own}
 
 
 class Part(Files):
@@ -65,7 +65,7 @@ class Picked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     store: str | None = Field(None, max_length=255)
-    items: list[Annotated[int, Field(ge=1, lt=2**63)]] = Field(max_length=MOST, examples=[[1, 2]])
+    items: list[Number] = Field(max_length=MOST, examples=[[1, 2]])
 
 
 @router.get("/items", summary="The files, by when they were taken")
@@ -77,13 +77,7 @@ async def listing(request: Request, part: Annotated[Part, Query()]) -> dict[str,
     served = own.stores.get(part.store)
 
     def found(_: Any) -> dict[str, Any]:
-        listed = served.engine.listed(
-            part.where,
-            target=part.target,
-            newest=part.order == "newest",
-            offset=part.offset,
-            limit=part.limit,
-        )
+        listed = served.engine.listed(**part.asked, limit=part.limit)
         numbers = [hit.item for hit in listed.hits]
         return {
             **(shapes_of(served, numbers) if part.shapes else {}),
@@ -109,13 +103,7 @@ async def previews(request: Request, part: Annotated[Previewed, Query()]) -> dic
     served = own.stores.get(part.store)
 
     def found(_: Any) -> dict[str, Any]:
-        hashes = served.engine.hashes(
-            part.where,
-            target=part.target,
-            newest=part.order == "newest",
-            offset=part.offset,
-            limit=part.limit,
-        )
+        hashes = served.engine.hashes(**part.asked, limit=part.limit)
         packed = b64encode(b"".join(map(lowest, hashes))).decode()
         return {"store": served.name, "offset": part.offset, "previews": packed}
 

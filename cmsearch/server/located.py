@@ -8,10 +8,12 @@ Whoever asks names an item by its number; where its file is comes from the catal
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cmsearch.common import locators
-from cmsearch.errors import MediaError
+from cmsearch.errors import CmsearchError, MediaError
 from cmsearch.media.thumbnails import shown_at
 from cmsearch.search.query import feedback
 from cmsearch.server.errors import NotThereError
@@ -19,6 +21,46 @@ from cmsearch.server.stores import Served
 from cmsearch.store.catalog import items
 from cmsearch.store.catalog.given import described, items_now
 from cmsearch.types import Item, Modality, Place, Query
+
+
+class Folder:
+    """The folder of a store during one request, in which the files of many items are found: what
+    it is through all links is looked up once.
+    """
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._root = os.path.realpath(served.root).rstrip(os.sep) + os.sep
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path leads to what is in the folder, if it is there, through all links."""
+        return (os.path.realpath(path) + os.sep).startswith(self._root)
+
+    def file_of(self, item: Item) -> Path:
+        """The file of what an item is of: its own, or that of the picture that it describes.
+
+        Raises `NotThereError` for one that isn't there, or leads out of the folder, and
+        `NotTrustedError` where that may be any folder.
+        """
+        self._served.check_trusted()
+        path = self._served.engine.store.absolute(item.about or item.path)
+        try:
+            is_own = self.holds(path) and path.is_file()
+        except OSError:
+            is_own = False
+        if not is_own:
+            raise NotThereError(
+                f"The file of item {item.id} isn't there any more. Index the folder again."
+            )
+        return path
+
+    def picture_of(self, item: Item) -> Place:
+        """Where the picture of an item is. Raises as `file_of`, and `MediaError` if it has none."""
+        page, span = locators.page(item.locator), locators.span(item.locator)
+        found = shown_at(self.file_of(item), item.modality, item.kind, page=page, span=span)
+        if found is None:
+            raise MediaError(f"Item {item.id} has no picture: it is a {item.kind}.")
+        return found
 
 
 def item_of(served: Served, number: int) -> Item:
@@ -32,41 +74,24 @@ def item_of(served: Served, number: int) -> Item:
 
 
 def file_of(served: Served, item: Item) -> Path:
-    """The file of what an item is of: its own, or that of the picture that it describes.
+    """The file of an item. Raises as `Folder.file_of`."""
+    return Folder(served).file_of(item)
 
-    Raises `NotThereError` for one that isn't there, or leads out of the store's folder, and
-    `NotTrustedError` where that may be any folder.
-    """
+
+def files_of(served: Served, numbers: Sequence[int]) -> list[tuple[Item, Path]]:
+    """The items of numbers whose files are there, each with its file. Raises `NotTrustedError`."""
     served.check_trusted()
-    path = served.engine.store.absolute(item.about or item.path)
-    try:
-        is_own = is_within(served, path) and path.is_file()
-    except OSError:
-        is_own = False
-    if not is_own:
-        raise NotThereError(
-            f"The file of item {item.id} isn't there any more. Index the folder again."
-        )
-    return path
-
-
-def is_within(served: Served, path: Path) -> bool:
-    """Whether a path leads to what is in the store's folder, if it is there, through all links."""
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(served.root))
+    known = items.numbered(served.engine.store.catalog, numbers)
+    folder, found = Folder(served), []
+    for item in (known[number] for number in dict.fromkeys(numbers) if number in known):
+        with suppress(CmsearchError):  # deleted meanwhile
+            found.append((item, folder.file_of(item)))
+    return found
 
 
 def located(served: Served, number: int) -> Place:
     """Where the picture of an item is. Raises `NotThereError`, and `MediaError` if it has none."""
-    return picture_of(served, item_of(served, number))
-
-
-def picture_of(served: Served, item: Item) -> Place:
-    """Likewise of an item that is known."""
-    page, span = locators.page(item.locator), locators.span(item.locator)
-    found = shown_at(file_of(served, item), item.modality, item.kind, page=page, span=span)
-    if found is None:
-        raise MediaError(f"Item {item.id} has no picture: it is a {item.kind}.")
-    return found
+    return Folder(served).picture_of(item_of(served, number))
 
 
 def like(served: Served, item: Item, target: str | None = None) -> tuple[Query, str]:
@@ -75,7 +100,7 @@ def like(served: Served, item: Item, target: str | None = None) -> tuple[Query, 
 
     Raises as `located` does.
     """
-    part = feedback.like(item, lambda: picture_of(served, item))
+    part = feedback.like(item, lambda: Folder(served).picture_of(item))
     wanted = target or ("image" if part.modality is Modality.IMAGE else "any")
     own, catalog = {item.id}, served.engine.store.catalog
     if wanted == "any":

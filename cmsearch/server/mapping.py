@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from cmsearch.server import context
 from cmsearch.server.errors import NotThereError
 from cmsearch.server.items import SIZES, Store
-from cmsearch.server.located import is_within
+from cmsearch.server.located import Folder
 from cmsearch.server.stores import Served
 from cmsearch.show.html_pages import policy_of
 from cmsearch.show.map_layout import check_extra
@@ -64,7 +64,8 @@ def _within(served: Served, found: Collection) -> Collection:
     """A collection without the pictures that lie outside the store's folder. Raises `NotThereError`
     where these are all.
     """
-    rows = [row for row, path in enumerate(found.paths) if is_within(served, found.root / path)]
+    folder = Folder(served)
+    rows = [row for row, path in enumerate(found.paths) if folder.holds(found.root / path)]
     if not rows:
         raise NotThereError(f"No picture of {served.name} lies in its folder.")
     return replace(

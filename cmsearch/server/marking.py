@@ -16,7 +16,7 @@ from cmsearch.server import context
 from cmsearch.server.bodies import described, sent
 from cmsearch.server.errors import NotThereError
 from cmsearch.server.located import item_of
-from cmsearch.server.requests import LONGEST, Files, Part, SearchBody
+from cmsearch.server.requests import LONGEST, Files, Number, Part, SearchBody
 from cmsearch.server.searching import understood
 from cmsearch.server.stores import Served
 
@@ -41,7 +41,7 @@ class MarkBody(BaseModel):
     without: list[Part] = Field([], max_length=16)
     literal: bool = Field(False, description="No words are taken as days or places.")
     target: str = Field("any", max_length=50, examples=_TARGET)
-    item: int = Field(ge=1, le=2**63 - 1, description="The `item` of a hit.")
+    item: Number
     source: str | None = Field(
         None, max_length=10_000, description="Its `source`: an item that isn't it is refused."
     )

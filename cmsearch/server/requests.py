@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,9 @@ from cmsearch.types import Filter, Modality, Place, Query, QueryPart
 T = TypeVar("T")
 LONGEST = 10_000
 """Characters of a text that is searched for."""
+Number = Annotated[int, Field(ge=1, le=2**63 - 1, description="The `item` of a hit.")]
+NUMBERS = r"^[0-9]{1,18}(,[0-9]{1,18})*$"
+"""Several numbers of items as a text."""
 ALONE = "A cursor goes on with its own search: send it alone, or with the `store`."
 
 
@@ -30,7 +33,7 @@ class Part(_Body):
     """A part of a query: a text, a picture that the store has, or one of the files sent along."""
 
     text: str | None = Field(None, max_length=LONGEST)
-    item: int | None = Field(None, ge=1, le=2**63 - 1, description="The `item` of a hit.")
+    item: Number | None = None
     file: int | None = Field(None, ge=0, le=15, description="Which of the files sent, from 0.")
     weight: float = Field(1.0, ge=-100, le=100)
     literal: bool = Field(False, description="No word of the text is taken as a day or a place.")
@@ -159,8 +162,9 @@ def _part(part: Part, files: Files, located: Located) -> QueryPart:
 
 
 def filter_of(filters: Filters) -> Filter:
-    """The filter of a body. Raises `QueryError` for what can't be meant."""
-    given: dict[str, Any] = filters.model_dump(exclude={"since", "until", "near", "rating"})
+    """The filter of a body, or of a link. Raises `QueryError` for what can't be meant."""
+    written = {"since", "until", "near", "rating"}
+    given: dict[str, Any] = filters.model_dump(include=Filters.model_fields.keys() - written)
     made = where(given)
     return Filter(
         **{name: getattr(made, name) for name in given},

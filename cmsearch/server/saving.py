@@ -9,7 +9,6 @@ import re
 import stat
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,19 +18,18 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from cmsearch.common.files import open_file
-from cmsearch.errors import CmsearchError, QueryError
+from cmsearch.errors import QueryError
 from cmsearch.server import context
-from cmsearch.server.located import file_of, is_within
+from cmsearch.server.located import Folder, files_of
+from cmsearch.server.requests import NUMBERS
 from cmsearch.server.stores import Served
 from cmsearch.show.contact_sheet import contact_sheet
-from cmsearch.store.catalog import items
 
 router = APIRouter(prefix="/v1", tags=["items"])
 MOST = 1000
 """Items of one archive or sheet."""
 _CHUNK = 2**20
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
-_NUMBERS = r"^[0-9]{1,19}(,[0-9]{1,19})*$"
 
 
 class Chosen(BaseModel):
@@ -39,14 +37,14 @@ class Chosen(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     store: str | None = Field(None, max_length=255)
-    items: str = Field(pattern=_NUMBERS, max_length=20 * MOST, examples=["12,30"])
+    items: str = Field(pattern=NUMBERS, max_length=19 * MOST, examples=["12,30"])
     title: str = Field("", max_length=1000, description="What the sheet is headed with.")
 
     @property
     def numbers(self) -> list[int]:
         """Their numbers, each once. Raises `QueryError` for too many."""
         found = list(dict.fromkeys(map(int, self.items.split(","))))
-        if len(found) > MOST or max(found) >= 2**63:
+        if len(found) > MOST:
             raise QueryError(f"At most {MOST} items are given as one, by the numbers of hits.")
         return found
 
@@ -81,7 +79,8 @@ async def sheet(request: Request, chosen: Annotated[Chosen, Form()]) -> Response
 
     def made(_: Any) -> str:
         served.check_trusted()
-        hits = [hit for hit in served.engine.picked(numbers) if is_within(served, hit.path)]
+        folder = Folder(served)
+        hits = [hit for hit in served.engine.picked(numbers) if folder.holds(hit.path)]
         return contact_sheet(chosen.title or served.name, hits, folder=served.root)
 
     page = await own.work.run(request, made)
@@ -97,12 +96,7 @@ def _saved_as(name: str) -> dict[str, str]:
 
 def _files(served: Served, numbers: Sequence[int]) -> list[tuple[str, Path]]:
     """The files of items that are there, with their paths in the folder. Raises `QueryError`."""
-    served.check_trusted()
-    found: dict[str, Path] = {}
-    known = items.numbered(served.engine.store.catalog, numbers)
-    for item in (known[number] for number in numbers if number in known):
-        with suppress(CmsearchError):  # deleted meanwhile
-            found[item.about or item.path] = file_of(served, item)
+    found = {item.about or item.path: path for item, path in files_of(served, numbers)}
     if not found:
         raise QueryError("None of these files is there any more. Search again.")
     return list(found.items())

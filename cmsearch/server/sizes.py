@@ -20,7 +20,8 @@ from cmsearch.errors import CmsearchError
 from cmsearch.media import phash
 from cmsearch.media.headers import read_size
 from cmsearch.server import context
-from cmsearch.server.located import picture_of
+from cmsearch.server.located import Folder
+from cmsearch.server.requests import Number
 from cmsearch.server.stores import Served
 from cmsearch.store.catalog import hashes, items
 from cmsearch.types import Item
@@ -42,7 +43,7 @@ class SizesBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     store: str | None = Field(None, max_length=255)
-    items: list[int] = Field(max_length=MOST, examples=[[1, 2]])
+    items: list[Number] = Field(max_length=MOST, examples=[[1, 2]])
 
 
 class Sizes(BaseModel):
@@ -71,17 +72,17 @@ async def sizes(request: Request, body: SizesBody) -> dict[str, Any]:
 
 def shapes_of(served: Served, numbers: Sequence[int]) -> dict[str, Any]:
     """The `sizes` and the `previews` of items, in JSON's types."""
-    catalog = served.engine.store.catalog
+    catalog, folder = served.engine.store.catalog, Folder(served)
     known, seen = items.numbered(catalog, numbers), hashes.of_items(catalog, numbers)
     return {
-        "sizes": [_size(served, known[one]) if one in known else None for one in numbers],
+        "sizes": [_size(folder, known[one]) if one in known else None for one in numbers],
         "previews": [_preview(seen.get(one, b"")) for one in numbers],
     }
 
 
-def _size(served: Served, item: Item) -> tuple[int, int] | None:
+def _size(folder: Folder, item: Item) -> tuple[int, int] | None:
     try:
-        place = picture_of(served, item)
+        place = folder.picture_of(item)
         if place.locator:
             return None
         about = place.path.stat()

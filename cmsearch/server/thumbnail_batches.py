@@ -17,7 +17,8 @@ from cmsearch.server import context
 from cmsearch.server.context import Context
 from cmsearch.server.errors import BusyError, LateError, LeftError
 from cmsearch.server.items import SIZES, Store
-from cmsearch.server.located import picture_of
+from cmsearch.server.located import Folder
+from cmsearch.server.requests import NUMBERS
 from cmsearch.server.stores import Served
 from cmsearch.server.thumbnails import Thumbnails, key_of
 from cmsearch.store.catalog import items as catalog_items
@@ -28,7 +29,6 @@ MOST = 100
 """Pictures of one answer."""
 TYPE = "application/vnd.cmsearch.thumbnails"
 _HEAD = struct.Struct(">II")
-_NUMBERS = r"^[0-9]{1,18}(,[0-9]{1,18})*$"
 
 
 class _Found(NamedTuple):
@@ -47,7 +47,7 @@ class _Found(NamedTuple):
 )
 async def several(
     request: Request,
-    items: Annotated[str, Query(pattern=_NUMBERS, max_length=19 * MOST, examples=["12,30"])],
+    items: Annotated[str, Query(pattern=NUMBERS, max_length=19 * MOST, examples=["12,30"])],
     store: Store = None,
     size: Annotated[int, Query(ge=16, le=SIZES[-1])] = 320,
 ) -> StreamingResponse:
@@ -70,16 +70,16 @@ async def several(
 def _found(
     served: Served, numbers: Sequence[int], pixels: int, thumbnails: Thumbnails
 ) -> list[_Found | None]:
-    known = catalog_items.numbered(served.engine.store.catalog, numbers)
+    known, folder = catalog_items.numbered(served.engine.store.catalog, numbers), Folder(served)
     return [
-        None if number not in known else _one(served, known[number], pixels, thumbnails)
+        None if number not in known else _one(folder, known[number], pixels, thumbnails)
         for number in numbers
     ]
 
 
-def _one(served: Served, item: Item, pixels: int, thumbnails: Thumbnails) -> _Found | None:
+def _one(folder: Folder, item: Item, pixels: int, thumbnails: Thumbnails) -> _Found | None:
     try:
-        place = picture_of(served, item)
+        place = folder.picture_of(item)
         key = key_of(place, pixels)
     except CmsearchError:
         return None

@@ -1,6 +1,7 @@
 // What the page asks of the service. Errors have the service's own words.
 
 import { FILTERS } from "./asked.js";
+import { bytesOf } from "./preview.js";
 import { t } from "./strings.js";
 
 /** An answer that says what went wrong. */
@@ -108,4 +109,4 @@ export const listed = (asked, { signal, offset = 0, limit }) => ask(`v1/items?${
 
 /** What the files of a part of that list look like from afar. */
 export const previews = async (asked, { signal, offset, limit }) =>
-  Int8Array.from(atob((await ask(`v1/previews?${listOf(asked, { offset, limit })}`, { signal })).previews), (one) => one.charCodeAt(0));
+  bytesOf((await ask(`v1/previews?${listOf(asked, { offset, limit })}`, { signal })).previews);

@@ -9,8 +9,11 @@ const GREY = [142, 138, 131];
 const OPACITY = 140;
 const drawing = new OffscreenCanvas(PIXELS, PIXELS).getContext("2d", { willReadFrequently: true });
 
-/** The bytes of a preview. */
+/** How many bytes a preview has. */
 export const BYTES = SIDE ** 2;
+
+/** The bytes of previews in base64. */
+export const bytesOf = (packed) => Int8Array.from(atob(packed), (one) => one.charCodeAt(0));
 
 /** A small blurred picture of what the service gives as a preview, its bytes or these in base64, as a bitmap. */
 export function preview(seen) {
@@ -23,7 +26,7 @@ export function preview(seen) {
 
 /** How much brighter than its mean each pixel is. */
 function levels(seen) {
-  const values = typeof seen === "string" ? Int8Array.from(atob(seen), (one) => one.charCodeAt(0)) : seen;
+  const values = typeof seen === "string" ? bytesOf(seen) : seen;
   const found = new Float32Array(PIXELS * PIXELS);
   for (let i = 1; i < values.length; i++) {
     const [down, right] = [Math.floor(i / SIDE), i % SIDE];

@@ -45,3 +45,4 @@ def test_too_many_are_a_problem(client: httpx.Client) -> None:
     answer = client.post("/v1/sizes", json={"items": list(range(1001))})
     assert answer.status_code == 422
     assert client.post("/v1/sizes", json={"items": [1], "more": 1}).status_code == 422
+    assert client.post("/v1/sizes", json={"items": [2**63]}).status_code == 422
