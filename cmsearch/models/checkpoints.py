@@ -62,7 +62,7 @@ def checkpoint(
                 "folder that save_pretrained of transformers wrote."
             )
     else:
-        cached = _cached(model)
+        cached = cached_folder(model, "config.json")
         if cached is None or _lacking(cached, purpose):
             return _fetched(model, types, download, purpose)
         folder = cached
@@ -81,11 +81,15 @@ def model_type(folder: Path) -> str:
         ) from error
 
 
-def _cached(model: str) -> Path | None:
+def cached_folder(model: str, *files: str) -> Path | None:
+    """The folder of a model of the hub in its cache here, if one of the `files` is in it.
+
+    Raises `UnknownModelError` for what can't be a name there.
+    """
     from huggingface_hub.errors import HFValidationError
 
     try:
-        return hub.cached_folder(model, "config.json")
+        return next(filter(None, (hub.cached_folder(model, file) for file in files)), None)
     except HFValidationError as error:
         raise UnknownModelError(
             f"{model!r} can't be a name on the model hub: {str(error).rstrip('.')}. {_FOLDERS}"

@@ -16,7 +16,7 @@ from cmsearch.common.files import give_name, replace_file
 from cmsearch.errors import ModelUnavailableError
 from cmsearch.models.fetching_bar import FetchingBar
 from cmsearch.models.offers import Offer, Remote, address
-from cmsearch.models.receiving import ENDPOINT, is_whole, receive
+from cmsearch.models.receiving import ENDPOINT, is_whole, receive, size_of
 
 log = logging.getLogger("cmsearch")
 
@@ -55,8 +55,8 @@ def bring(offer: Offer) -> Path:
 
 
 def _check_room(repository: str, folder: Path, files: Sequence[Remote]) -> None:
-    parts = [(_part(folder / "blobs" / one.digest), one.size) for one in files]
-    needed = sum(size - (part.stat().st_size if part.is_file() else 0) for part, size in parts)
+    parts = {_part(folder / "blobs" / one.digest): one.size for one in files}
+    needed = sum(size - size_of(part) for part, size in parts.items())
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ModelUnavailableError(
@@ -89,7 +89,7 @@ def _bring(offer: Offer, file: Remote, place: Path, bar: FetchingBar) -> None:
         return
     part = _part(place)
     was_begun = part.is_file()
-    if was_begun and part.stat().st_size > file.size:
+    if size_of(part) > file.size:
         part.unlink()
     url = address(offer, file)
     receive(url, part, file.size, bar.advance)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -50,15 +50,11 @@ def fetch(repository: str, files: Sequence[str], one_of: Sequence[str] = ()) -> 
 
     with _asking:
         offer = offers.offered(repository, (*files, *one_of))
-        there = {file.name for file in offer.files}
-        left = {name for name in one_of if name in there and name != _first(one_of, there)}
         licences.check(repository, offer.licence)
+        there = {file.name for file in offer.files}
+        left = [name for name in one_of if name in there][1:]
         kept = tuple(file for file in offer.files if file.name not in left)
         return downloads.bring(replace(offer, files=kept))
-
-
-def _first(names: Sequence[str], there: Collection[str]) -> str | None:
-    return next((name for name in names if name in there), None)
 
 
 @contextmanager

@@ -128,24 +128,21 @@ def receive(url: str, part: Path, size: int, told: Callable[[int], object]) -> N
 
     Raises `ModelUnavailableError` where the hub can't be had, or sends more; what came is kept.
     """
-
-    def here() -> int:
-        return part.stat().st_size if part.is_file() else 0
-
-    told(here())
+    told(size_of(part))
     try:
-        patiently(lambda: _receive(url, part, size, told), here)
+        patiently(lambda: _receive(url, part, size, told), lambda: size_of(part))
     except ModelError:
         raise
     except Exception as error:
         raise ModelUnavailableError(
-            f"{url.rpartition('/')[2]} can't be fetched: {brief(error)} {here() / 1e6:,.1f} of "
-            f"{size / 1e6:,.1f} MB are here, and the next try goes on from there."
+            f"{url.rpartition('/')[2]} can't be fetched: {brief(error)} "
+            f"{size_of(part) / 1e6:,.1f} of {size / 1e6:,.1f} MB are here, and the next try goes "
+            "on from there."
         ) from error
 
 
 def _receive(url: str, part: Path, size: int, told: Callable[[int], object]) -> None:
-    have = part.stat().st_size if part.is_file() else 0
+    have = size_of(part)
     if have == size and have:
         return
     with opened(url, {"Range": f"bytes={have}-"} if have else {}) as response:
@@ -169,6 +166,11 @@ def _receive(url: str, part: Path, size: int, told: Callable[[int], object]) -> 
         )
     if have < size:
         raise OSError(f"it ended after {have} of {size} bytes")
+
+
+def size_of(part: Path) -> int:
+    """The bytes that are here of a file; 0 if it isn't."""
+    return part.stat().st_size if part.is_file() else 0
 
 
 def is_whole(part: Path, size: int, digest: str) -> bool:

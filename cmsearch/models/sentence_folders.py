@@ -22,6 +22,7 @@ from cmsearch.models.checkpoints import (
     HUB_SECONDS,
     Purpose,
     announce,
+    cached_folder,
     fetch_files,
     size_to_fetch,
 )
@@ -83,9 +84,9 @@ def folder_of(model: str, *, download: bool, purpose: Purpose) -> Path:
                 "has to be a folder that save_pretrained of sentence-transformers or of "
                 "transformers wrote."
             )
-        check(model, place)
+        _check(model, place)
         return place
-    folder = _cached(model)
+    folder = cached_folder(model, "modules.json", "config.json")
     if folder is None or not _has_weights(folder):
         size = size_to_fetch(
             model,
@@ -97,11 +98,11 @@ def folder_of(model: str, *, download: bool, purpose: Purpose) -> Path:
         _check_code(model, beside)  # before any weights
         announce(model, size)
         folder = fetch_files(model, (*_BESIDE, *wanted_weights(beside)))
-    check(model, folder)
+    _check(model, folder)
     return folder
 
 
-def check(model: str, folder: Path) -> None:
+def _check(model: str, folder: Path) -> None:
     """Raise `ModelError` for a folder whose model needs code of its own, and
     `ModelUnavailableError` where weights are in other formats than safetensors, or missing.
     """
@@ -140,7 +141,7 @@ def recipe_digest(folder: Path) -> str:
     return _digest(folder, _CONFIGURATIONS)[:12]
 
 
-def settings(folder: Path, name: str) -> Any:
+def _settings(folder: Path, name: str) -> Any:
     """The content of a JSON file of a model; an empty dictionary where there is none.
 
     Raises `ModelUnavailableError` for one that is none.
@@ -156,19 +157,6 @@ def settings(folder: Path, name: str) -> Any:
         raise ModelUnavailableError(f"{path} can't be read: {error}.") from error
 
 
-def _cached(model: str) -> Path | None:
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        found = hub.cached_folder(model, "modules.json")
-        return found or hub.cached_folder(model, "config.json")
-    except HFValidationError as error:
-        raise UnknownModelError(
-            f"{model!r} can't be a name on the model hub: {str(error).rstrip('.')}. A folder is "
-            "named by a path that begins with /, ./ or ~/."
-        ) from error
-
-
 def _check_code(model: str, folder: Path) -> None:
     """Raise `ModelError` for what names code that is neither the library's nor transformers'."""
     for name in _named_modules(folder):
@@ -181,12 +169,12 @@ def _check_code(model: str, folder: Path) -> None:
                 f"of {', '.join(sorted(_MODULES))}."
             )
     for place in _places(folder):
-        config = settings(place, "config.json")
+        config = _settings(place, "config.json")
         if isinstance(config, dict) and config.get("auto_map"):
-            check_native(model, str(config.get("model_type")), config["auto_map"])
+            _check_native(model, str(config.get("model_type")), config["auto_map"])
 
 
-def check_native(model: str, kind: str, code: Any) -> None:
+def _check_native(model: str, kind: str, code: Any) -> None:
     """Raise `ModelError` for a model with code of its own, unless transformers knows its type."""
     from transformers import CONFIG_MAPPING
 
@@ -203,11 +191,11 @@ _REMOTE = (
 
 def _named_modules(folder: Path) -> Iterator[str]:
     """The classes that a model's configuration names as its parts."""
-    listed = settings(folder, "modules.json") or []
+    listed = _settings(folder, "modules.json") or []
     router = [
         name
         for place in _places(folder)
-        for name in dict(settings(place, "router_config.json").get("types", {})).values()
+        for name in dict(_settings(place, "router_config.json").get("types", {})).values()
     ]
     try:
         yield from (str(module["type"]) for module in listed)
@@ -218,7 +206,7 @@ def _named_modules(folder: Path) -> Iterator[str]:
 
 def _places(folder: Path) -> list[Path]:
     """The folder of a model and those of its modules, in order; none outside of it."""
-    listed = settings(folder, "modules.json") or []
+    listed = _settings(folder, "modules.json") or []
     found = {folder: None}
     for module in listed if isinstance(listed, list) else []:
         place = str(module.get("path", "")) if isinstance(module, dict) else ""
@@ -226,7 +214,7 @@ def _places(folder: Path) -> list[Path]:
         if Path(place).is_absolute() or ".." in Path(place).parts:
             raise ModelUnavailableError(f"{folder} names a module at {place!r}, outside of it.")
         found[inner] = None
-        router = settings(inner, "router_config.json")
+        router = _settings(inner, "router_config.json")
         for name in dict(router.get("types", {})) if isinstance(router, dict) else {}:
             if ".." in Path(str(name)).parts or Path(str(name)).is_absolute():
                 raise ModelUnavailableError(f"{folder} names a module at {name!r}, outside of it.")
@@ -236,7 +224,7 @@ def _places(folder: Path) -> list[Path]:
 
 def _has_weights(folder: Path) -> bool:
     """Whether there are weights, and of those in parts all."""
-    index = settings(folder, "model.safetensors.index.json")
+    index = _settings(folder, "model.safetensors.index.json")
     if not index:
         return any(any(place.glob("*.safetensors")) for place in _places(folder))
     parts = set(dict(index.get("weight_map", {})).values())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,8 @@ def load(kind: str, model: str, folder: Path, device: str, spare: str | None = N
         ).eval()
 
 
-@contextmanager
-def silent() -> Iterator[None]:
-    """No warnings and records of the libraries while they compute."""
-    with quiet("sentence_transformers", "transformers"):
-        yield
+silent = partial(quiet, "sentence_transformers", "transformers")
+"""No warnings and records of the libraries while they compute."""
 
 
 def _library() -> Any:
@@ -65,7 +63,7 @@ def _library() -> Any:
         found = version("sentence-transformers")
         if int(found.partition(".")[0]) < _OLDEST:
             raise ModelUnavailableError(_NEEDED.format(f"version {found} is here"))
-        with quiet("sentence_transformers", "transformers"):
+        with silent():
             import sentence_transformers
     except (PackageNotFoundError, ImportError, ValueError) as error:
         raise ModelUnavailableError(_NEEDED.format("it can't be imported")) from error

@@ -26,18 +26,15 @@ from typing import Any
 import numpy as np
 
 import cmsearch
-from cmsearch import Ranking
 from cmsearch.store.store import DIRECTORY, Store
 from indexer import Indexer
-from scripts.bench.scale_store import WorldEncoder
+from scripts.bench.scale_store import WAYS, WorldEncoder
 
 DATA = Path(__file__).with_suffix(".json")
 ROOT = Path(__file__).parents[2]
 PAGE, PLOT = ROOT / "docs" / "scaling.md", ROOT / "docs" / "images" / "capacity.svg"
 BEGIN, END = "<!-- made by scripts/bench/capacity.py -->", "<!-- end -->"
 TARGETS = {"10 million": 10**7, "1 billion": 10**9, "100 billion": 10**11}
-PLAIN = Ranking(rerank="none", correct=False, match="picture", fold=False)
-WAYS = {"plain": PLAIN, "default": Ranking()}
 QUERIES = 100
 PICTURES, SIDE = 200, 1000
 

@@ -27,10 +27,8 @@ from cmsearch.store.catalog import schema, sqlite_words
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.store import DIRECTORY, Store
 from scripts.bench import big_store
-from scripts.bench.scale_store import WorldEncoder
+from scripts.bench.scale_store import WAYS, WorldEncoder
 
-PLAIN = Ranking(rerank="none", correct=False, match="picture", fold=False)
-WAYS = {"plain": PLAIN, "default": Ranking()}
 AT = 10
 _PAGE = 5_000
 

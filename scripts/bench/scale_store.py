@@ -28,6 +28,7 @@ from scripts.bench import big_store
 from scripts.bench.worlds import World
 
 PLAIN = Ranking(rerank="none", correct=False, match="picture", fold=False)
+WAYS = {"plain": PLAIN, "default": Ranking()}
 SHARES = (0.0001, 0.001, 0.01, 0.04, 0.1, 0.5)
 """Of the days that pass a filter."""
 AFTER = 8

@@ -127,6 +127,11 @@ class GpuMemory(Memory):
         self._cuda.empty_cache()
 
 
+def memory_of(device: str) -> Memory:
+    """The memory that a device of torch computes in."""
+    return GpuMemory(device) if device.startswith("cuda") else Memory()
+
+
 def is_short(error: BaseException) -> bool:
     """Whether memory ran out."""
     told = str(error).lower()

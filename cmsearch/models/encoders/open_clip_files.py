@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +43,19 @@ def bring(model: str, path: str, options: dict[str, Any], download: bool) -> Non
         return
     repository, file = place
     weights = hub.WEIGHTS if file is None else (f"{Path(file).stem}.safetensors", file)
-    has_weights = any(hub.is_cached(repository, one) for one in weights)
-    if has_weights and all(_has(*one) for one in _parts(path)):
-        return
-    size = size_to_fetch(model, download, lambda: hub.megabytes(repository, HUB_SECONDS, file))
-    announce(model, size)
-    if path.startswith(_HUB):
-        fetch_files(repository, (_CONFIG,))
-        _check(path)
-    fetch_files(repository, (_CONFIG,), weights)
+    if not any(hub.is_cached(repository, one) for one in weights):
+        size = size_to_fetch(model, download, lambda: hub.megabytes(repository, HUB_SECONDS, file))
+        announce(model, size)
+        if path.startswith(_HUB):
+            fetch_files(repository, (_CONFIG,))
+            _check(path)
+        fetch_files(repository, (_CONFIG,), weights)
     for other, names in _parts(path):
-        fetch_files(other, names)
+        if not _has(other, names):
+            size_to_fetch(
+                model, download, partial(hub.megabytes_matching, other, names, HUB_SECONDS)
+            )
+            fetch_files(other, names)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from cmsearch.errors import ModelError, brief
 from cmsearch.models import sentence_library
 from cmsearch.models.devices import best_device
 from cmsearch.models.encoders import st_inputs
-from cmsearch.models.encoders.batches import GpuMemory, Memory, Room, is_short
+from cmsearch.models.encoders.batches import Room, is_short, memory_of
 from cmsearch.models.sentence_folders import recipe_digest, weights_digest
 from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
 
@@ -47,8 +47,7 @@ class SentenceEncoder:
             "SentenceTransformer", name, folder, device, spare=_POOLER
         )
         self._lock = threading.Lock()  # the tokenizers' padding is a state that threads would share
-        on_gpu = device.startswith("cuda")
-        self._room = Room(_MANY if on_gpu else _FEW, GpuMemory(device) if on_gpu else Memory())
+        self._room = Room(_batch_size(device), memory_of(device))
         self._form = st_inputs.form(self._model)
         self._processing = st_inputs.processing(self._model)
         self._counting = copy.deepcopy(self._model.tokenizer)
@@ -167,7 +166,7 @@ class SentenceEncoder:
             image_size=self._form.image_size,
             rate=self._form.rate,
             seconds=self._form.seconds,
-            batch_size=_MANY if device.startswith("cuda") else _FEW,
+            batch_size=_batch_size(device),
             workers=1,
             runtime=f"sentence-transformers {backend}",
         )
@@ -209,6 +208,10 @@ class SentenceEncoder:
                 )
             around = max(around, int(found["input_ids"].shape[1]) - own)
         return max(most - around, 1)
+
+
+def _batch_size(device: str) -> int:
+    return _MANY if device.startswith("cuda") else _FEW
 
 
 def _listed(some: Sequence[Any]) -> list[Any]:

@@ -62,7 +62,7 @@ class CrossReranker:
     def __init__(self, name: str, folder: Path, device: str | None) -> None:
         from cmsearch.models import sentence_library
         from cmsearch.models.devices import best_device
-        from cmsearch.models.encoders.batches import GpuMemory, Memory, Room
+        from cmsearch.models.encoders.batches import Room, memory_of
 
         device = device or best_device()
         self._name = name
@@ -75,8 +75,7 @@ class CrossReranker:
         known = {one for one, other in _NAMES.items() if self._model.supports(other)}
         self.directions = frozenset((one, other) for one in known for other in known)
         self._is_worded = known == {Modality.TEXT} and not self._model.supports("message")
-        on_gpu = device.startswith("cuda")
-        self._room: Room = Room(_BATCH, GpuMemory(device) if on_gpu else Memory())
+        self._room: Room = Room(_BATCH, memory_of(device))
         self._pictures = Pictures(_PICTURE_SIZE)
         self._lock = threading.Lock()
         self._seconds: dict[Modality, float] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,21 @@ def test_no_code_of_a_pickle_is_run(hub: Hub, tmp_path: Path, name: str) -> None
     with pytest.raises(ModelUnavailableError, match="can't be loaded"):
         OpenClipReference(MODEL, download=True)
     assert not (tmp_path / "evil").exists()
+
+
+def test_a_tokenizer_that_is_missing_is_fetched_without_the_weights(hub: Hub) -> None:
+    configured(hub, hf_tokenizer_name="org/words")
+    hub.repositories["org/words"] = {"tokenizer.json": b"{}"}
+    open_clip_files.bring(MODEL, MODEL, {}, download=True)
+    words = Path(constants.HF_HUB_CACHE) / "models--org--words"
+    shutil.rmtree(words)
+    hub.asked.clear()
+    with pytest.raises(ModelUnavailableError, match="cmsearch index"):
+        open_clip_files.bring(MODEL, MODEL, {}, download=False)
+    assert hub.asked == []
+    open_clip_files.bring(MODEL, MODEL, {}, download=True)
+    assert list(words.glob("snapshots/*/tokenizer.json"))
+    assert not any("org/tiny" in path for path, _, _ in hub.asked)
 
 
 def test_what_is_needed_of_other_repositories_is_known() -> None:
