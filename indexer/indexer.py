@@ -30,7 +30,7 @@ from indexer.follow import Seen, compared, settled
 from indexer.parts import Unclear
 from indexer.pipeline import Clock, Counter, ordered_map
 from indexer.read import Loader
-from indexer.report import Plan, Report, by_path, count_read, paths
+from indexer.report import Plan, Report, planned, reported
 from indexer.scan import Found, Scan, in_order, in_turn
 from indexer.sounds import Sounds
 from indexer.speech import Speech
@@ -113,32 +113,17 @@ class Indexer:
             store.check_root(self.folder)
             publication.choose_index(store.catalog, self._vectors)
             name = self._chosen(store.space)
-            target = self._target(store, name, tell)
-            own = self._load(name, store, tell) if self._sounds.is_own else self._encoder
-            self._sounds.settle(store, own)
-            seen = Seen(self.folder, scan, files, self._speech.outdated(store.catalog))
-            found = compared(store, target, seen)
-            self._speech.settle(store, scan.kinds)
-            changes = settled(store, seen, found)
-            skipped = by_path(scan.skipped) + self._index(store, name, changes, tell)
+            changes = self._followed(store, name, scan, files, tell)
+            skipped = self._index(store, name, changes, tell)
             waiting = self._switch(store, name, tell)
             with self._clock("publish"):
                 tell(Progress("publish", 0, 1))
                 store.publish()
                 tell(Progress("publish", 1, 1))
             unreadable, texts_left = self._read_texts(store, tell, text_seconds)
-            skipped += unreadable
-            return Report(
-                model=name,
-                store=store.path,
-                added=count_read(changes.added, skipped),
-                changed=count_read(changes.changed, skipped),
-                reencoded=count_read(changes.lacking, skipped),
-                unchanged=changes.unchanged,
-                moved=len(changes.moved),
-                removed=len(changes.removed),
-                skipped=(*skipped, *changes.skipped),
-                unread=scan.unread,
+            report = reported(name, store.path, scan, changes, [*skipped, *unreadable])
+            return replace(
+                report,
                 waiting=waiting,
                 texts_waiting=texts_left,
                 items=indexed.counts(store.catalog),
@@ -146,8 +131,24 @@ class Indexer:
                 cpu=dict(self._clock.cpu),
                 rates=self._clock.rates(cpu_count()),
                 bound=self._clock.bound(cpu_count()),
-                is_whole=scan.changed is None,
             )
+
+    def _followed(
+        self,
+        store: Store,
+        name: str,
+        scan: Scan,
+        files: Iterable[Found],
+        tell: Callable[[Progress], object],
+    ) -> Changes:
+        """What is to be read, after the catalog has followed what was moved or is gone."""
+        target = self._target(store, name, tell)
+        own = self._load(name, store, tell) if self._sounds.is_own else self._encoder
+        self._sounds.settle(store, own)
+        seen = Seen(self.folder, scan, files, self._speech.outdated(store.catalog))
+        found = compared(store, target, seen)
+        self._speech.settle(store, scan.kinds)
+        return settled(store, seen, found)
 
     def _read_texts(
         self, store: Store, tell: Callable[[Progress], object], seconds: float
@@ -169,42 +170,19 @@ class Indexer:
         """Say what `run` would do, as far as files tell without being read through or encoded."""
         scan = Scan(self.folder)
         if not (self.store / CATALOG).exists():
-            name, files = self._chosen(None, ask=False), list(scan)
-            texts = self._texts.planned(self.folder, None, files, ())
-            return Plan(
-                name,
-                self.store,
-                paths(files),
-                skipped=tuple(by_path(scan.skipped)),
-                unread=scan.unread,
-                texts=texts.files,
-                text_pages=texts.pages,
-                text_seconds=texts.seconds,
-            )
+            name, new = self._chosen(None, ask=False), list(scan)
+            texts = self._texts.planned(self.folder, None, new, ())
+            return planned(name, self.store, scan, Changes(new, (), 0, (), ()), texts)
         with Store(self.store) as store:
             store.check_root(self.folder)
             name = self._chosen(store.space, ask=False)
             outdated = self._sounds.outdated(store.catalog) | self._speech.outdated(store.catalog)
             seen = Seen(self.folder, scan, scan, outdated)
             changes = compared(store, self._asked.generation(store, name), seen).changes
-            new = (*changes.added, *changes.changed)
+            new = [*changes.added, *changes.changed]
             gone = {*changes.removed, *(file.path for file in changes.changed)}
             texts = self._texts.planned(self.folder, store, new, gone)
-            return Plan(
-                name,
-                store.path,
-                added=paths(changes.added),
-                changed=paths(changes.changed),
-                reencoded=paths(changes.lacking),
-                removed=tuple(changes.removed),
-                moved=tuple((old, file.path) for old, file in changes.moved.items()),
-                unchanged=changes.unchanged,
-                skipped=(*by_path(scan.skipped), *changes.skipped),
-                unread=scan.unread,
-                texts=texts.files,
-                text_pages=texts.pages,
-                text_seconds=texts.seconds,
-            )
+            return planned(name, store.path, scan, changes, texts)
 
     def _scanned(self, changed: Collection[str] | None) -> tuple[Scan, Iterable[Found]]:
         """A scan of the folder and its files, all unless those near what changed are enough."""

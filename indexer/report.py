@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cmsearch.types import Skipped
-from indexer.scan import Found, in_order
+from indexer.changes import Changes
+from indexer.scan import Found, Scan, in_order
+from indexer.text_estimates import Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,11 @@ class Report:
     """How many files have a suffix that nothing here reads, the most frequent first; "" stands for
     none.
     """
-    waiting: int
+    waiting: int = 0
     """Files that this model couldn't read and still has to encode before it can serve."""
-    items: dict[str, int]
+    items: dict[str, int] = field(default_factory=dict)
     """How many items of each kind the store has now."""
-    seconds: dict[str, float]
+    seconds: dict[str, float] = field(default_factory=dict)
     """The wall time of each stage; that of `read` and `encode` is added up over threads."""
     cpu: dict[str, float] = field(default_factory=dict)
     """The processor time of each stage, on the threads that it runs on itself."""
@@ -92,17 +94,56 @@ class Plan:
     """About how long that takes."""
 
 
-def by_path(skipped: Iterable[Skipped]) -> list[Skipped]:
+def reported(
+    name: str, place: Path, scan: Scan, changes: Changes, left_out: Sequence[Skipped]
+) -> Report:
+    """What a run with a model did to the files, those that it left out of what is new included."""
+    skipped = [*_by_path(scan.skipped), *left_out]
+    return Report(
+        model=name,
+        store=place,
+        added=_count_read(changes.added, skipped),
+        changed=_count_read(changes.changed, skipped),
+        reencoded=_count_read(changes.lacking, skipped),
+        unchanged=changes.unchanged,
+        moved=len(changes.moved),
+        removed=len(changes.removed),
+        skipped=(*skipped, *changes.skipped),
+        unread=scan.unread,
+        is_whole=scan.changed is None,
+    )
+
+
+def planned(name: str, place: Path, scan: Scan, changes: Changes, texts: Expected) -> Plan:
+    """What a run with a model would do to the files, and the text that it would look for."""
+    return Plan(
+        name,
+        place,
+        added=_paths(changes.added),
+        changed=_paths(changes.changed),
+        reencoded=_paths(changes.lacking),
+        removed=tuple(changes.removed),
+        moved=tuple((old, file.path) for old, file in changes.moved.items()),
+        unchanged=changes.unchanged,
+        skipped=(*_by_path(scan.skipped), *changes.skipped),
+        unread=scan.unread,
+        texts=texts.files,
+        text_pages=texts.pages,
+        text_seconds=texts.seconds,
+    )
+
+
+def _by_path(skipped: Iterable[Skipped]) -> list[Skipped]:
     """What was left out, in the order of paths."""
     return sorted(skipped, key=lambda one: one.path)
 
 
-def count_read(files: Sequence[Found], skipped: Sequence[Skipped]) -> int:
+def _count_read(files: Sequence[Found], skipped: Sequence[Skipped]) -> int:
     """How many of the files could be read, if perhaps not every line of them."""
     failed = {one.path for one in skipped if not one.locator}
     return sum(file.path not in failed for file in files)
 
 
-def paths(files: Sequence[Found]) -> tuple[str, ...]:
+def _paths(files: Sequence[Found]) -> tuple[str, ...]:
     """The paths of files in the order in which they are read."""
     return tuple(file.path for file in in_order(files))

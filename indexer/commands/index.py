@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -71,24 +72,7 @@ _LONGEST = {
 )
 @progress_option
 @format_option
-def index(
-    folder: Path,
-    model: str | None,
-    dim: int | None,
-    device: str | None,
-    precision: str | None,
-    asr: str | None,
-    sound: str | None,
-    ocr: str,
-    vectors: str | None,
-    cluster: str | None,
-    workers: int | None,
-    store: Path | None,
-    dry_run: bool,
-    complete: bool,
-    shown: str,
-    style: str,
-) -> int:
+def index(folder: Path, dry_run: bool, complete: bool, shown: str, style: str, **asked: Any) -> int:
     """Index a folder of pictures, films, recordings and documents, or bring its index up to date.
 
     A model that the index wasn't made with encodes everything anew beside what there is, which
@@ -107,20 +91,7 @@ def index(
       cmsearch index /mnt/photos --cluster ray://head:10001
       cmsearch index ~/Recordings --sound transformers:laion/clap-htsat-unfused
     """
-    if workers is not None and cluster is None:
-        raise click.UsageError("--workers are those of a cluster: name one with --cluster.")
-    indexer = Indexer(
-        folder,
-        store=store,
-        model=at_dim(model, dim),
-        device=device,
-        asr=asr,
-        sound=sound,
-        vectors=vectors,
-        ocr=ocr,
-        cluster=None if cluster is None else Cluster(cluster, workers),
-        precision=precision,
-    )
+    indexer = _indexer(folder, **asked)
     if dry_run:
         plan = indexer.plan()
         print_plan(plan) if style == "table" else print_json(plan)
@@ -130,10 +101,26 @@ def index(
         if complete:
             from indexer.completing import forget_bare
 
-            for _ in forget_bare(indexer.store, device):
+            for _ in forget_bare(indexer.store, asked["device"]):
                 report = _with(report, indexer.run(show))
     print_report(report) if style == "table" else print_json(report)
     return 3 if report.skipped else 0
+
+
+def _indexer(
+    folder: Path,
+    *,
+    model: str | None,
+    dim: int | None,
+    cluster: str | None,
+    workers: int | None,
+    **asked: Any,
+) -> Indexer:
+    """What was asked for; the rest of it is as `Indexer` takes it."""
+    if workers is not None and cluster is None:
+        raise click.UsageError("--workers are those of a cluster: name one with --cluster.")
+    machines = None if cluster is None else Cluster(cluster, workers)
+    return Indexer(folder, model=at_dim(model, dim), cluster=machines, **asked)
 
 
 def _with(report: Report, later: Report) -> Report:

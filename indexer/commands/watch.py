@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -46,18 +47,7 @@ from indexer.watch import follow
 )
 @click.option("--poll", is_flag=True, help="For folders, as on some networks, without events.")
 @format_option
-def watch(
-    folder: Path,
-    model: str | None,
-    device: str | None,
-    asr: str | None,
-    sound: str | None,
-    ocr: str,
-    store: Path | None,
-    rescan: float,
-    poll: bool,
-    style: str,
-) -> None:
+def watch(folder: Path, rescan: float, poll: bool, style: str, **asked: Any) -> None:
     """Index a folder and keep its index current until it is interrupted.
 
     Prints a line, or with --format json the report, for each run that changed something.
@@ -66,9 +56,7 @@ def watch(
     Example:
       cmsearch watch ~/Pictures
     """
-    indexer = Indexer(
-        folder, store=store, model=model, device=device, asr=asr, sound=sound, ocr=ocr
-    )
+    indexer = Indexer(folder, **asked)
     known: set[Skipped] = set()
     try:
         with progress() as show:
