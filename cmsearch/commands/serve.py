@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,18 @@ FEWEST = 16
 _LONGEST = 4096
 _WAITING = 2048
 """Connections that may wait to be accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What was asked of a service: where and for whom it answers, and what it keeps and opens."""
+
+    host: str
+    port: int
+    names: Sequence[str]
+    token_file: Path | None
+    thumbnails_mb: int
+    stays_closed: bool
 
 
 @click.command()
@@ -66,17 +78,7 @@ _WAITING = 2048
 @click.option("--no-open", "stays_closed", is_flag=True, help="Don't open the page in a browser.")
 @click.option("--device", metavar="NAME", help="Where the model runs: cpu, cuda.")
 @trust_option
-def serve(
-    places: Sequence[Path],
-    host: str,
-    port: int,
-    names: Sequence[str],
-    token_file: Path | None,
-    thumbnails_mb: int,
-    device: str | None,
-    *,
-    stays_closed: bool,
-) -> None:
+def serve(places: Sequence[Path], device: str | None, **wished: Any) -> None:
     """Show a page to search in, and answer programs and other machines over HTTP.
 
     The index of this folder, or of each FOLDER, is served under the folder's name. Only this
@@ -96,27 +98,32 @@ def serve(
         from cmsearch.server.stores import open_stores
     except ImportError as error:
         raise PluginError(MISSING) from error
-    guarded = _settings(host, names, token_file)
-    settings = replace(guarded, thumbnails=thumbnails_mb * 2**20)
+    wish = _Wish(**wished)
+    settings = _settings(wish)
     meeting = None if device else _meeting_place()
     with lending() as engines:
         stores = open_stores(places or [Path()], device)
         for start, one in zip(places or [Path()], stores.all, strict=True):
             engines.lend(start.absolute(), one.engine)
         server = _server(make_app(stores, settings))
-        sock = _listening(host, port)
+        sock = _listening(wish.host, wish.port)
         for one in stores.all:
             click.echo(f"{one.name}: {one.root}", err=True)
         with _answering_commands(meeting, engines):
-            name = f"[{host}]" if ":" in host else host
-            address = f"http://{name}:{sock.getsockname()[1]}"
-            click.echo(f"Answering at {address} until Ctrl-C.", err=True)
-            if not stays_closed and _has_window():
-                click.launch(address)
+            _tell(wish, sock.getsockname()[1])
             # Before uvicorn sees to it, and after: what comes after this line is to be done, too.
             signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
             server.run(sockets=[sock])
     gc.freeze()  # the process ends, and has a second's worth of objects to look through in vain
+
+
+def _tell(wish: _Wish, port: int) -> None:
+    """Say where it answers, and open the page there."""
+    name = f"[{wish.host}]" if ":" in wish.host else wish.host
+    address = f"http://{name}:{port}"
+    click.echo(f"Answering at {address} until Ctrl-C.", err=True)
+    if not wish.stays_closed and _has_window():
+        click.launch(address)
 
 
 def _server(app: Any) -> Any:
@@ -187,16 +194,16 @@ def _listening(host: str, port: int) -> Any:
     return sock
 
 
-def _settings(host: str, names: Sequence[str], token_file: Path | None) -> Settings:
-    """The guards of a service at an address."""
+def _settings(wish: _Wish) -> Settings:
+    """The guards of a service at an address, and its bounds."""
     from cmsearch.server.settings import LOOPBACK, Settings
 
-    is_open = not _is_loopback(host)
-    hosts = LOOPBACK | {host.lower(), *(name.lower() for name in names)}
+    is_open = not _is_loopback(wish.host)
+    hosts = LOOPBACK | {name.lower() for name in (wish.host, *wish.names)}
     if is_open:
         own = socket.gethostname().lower()
         hosts |= {own, own.partition(".")[0], f"{own.partition('.')[0]}.local"}
-    token = None if token_file is None else _read(token_file)
+    token = None if wish.token_file is None else _read(wish.token_file)
     if token is None and is_open:
         token = secrets.token_urlsafe(32)
         click.echo(f"The token that each request has to show: {token}", err=True)
@@ -207,7 +214,11 @@ def _settings(host: str, names: Sequence[str], token_file: Path | None) -> Setti
             err=True,
         )
     return Settings(
-        token=token, hosts=hosts, addresses=is_open, workers=max(2, 2 * (os.cpu_count() or 1))
+        token=token,
+        hosts=hosts,
+        addresses=is_open,
+        workers=max(2, 2 * (os.cpu_count() or 1)),
+        thumbnails=wish.thumbnails_mb * 2**20,
     )
 
 
