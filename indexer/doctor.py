@@ -73,7 +73,7 @@ def repair(store: Store, findings: Sequence[Finding]) -> None:
     of its item, since only whole items are encoded. Raises `StoreError` for what can't be made
     anew, before anything is deleted.
     """
-    with store.locked():
+    with store.alone():
         if any(one.check == "catalog" for one in findings):
             health.reindex(store.catalog)
             if health.integrity(store.catalog):

@@ -15,7 +15,6 @@ from cmsearch.store import publication
 from cmsearch.store.catalog import embeddings, health
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.index import segments
-from cmsearch.store.index.manifest import Manifest
 from cmsearch.store.store import Store
 from cmsearch.types import Progress
 
@@ -85,10 +84,11 @@ def compact(store: Store, tell: Callable[[Progress], object] = lambda event: Non
 
     Searches go on meanwhile. Raises `StoreLockedError` where another process is writing.
     """
-    with store.locked():
+    with store.alone(), store.publishing():
         before, size = apart(store), _bytes(store)
-        if before.is_any():
+        if before.is_any() or _are_kept_for_others(store):
             _merge(store, tell)
+            store.send()
         if _FREE * health.free_bytes(store.catalog) > store.catalog.stamp()[0]:
             try:
                 health.shrink(store.catalog)
@@ -105,13 +105,18 @@ def compact(store: Store, tell: Callable[[Progress], object] = lambda event: Non
         )
 
 
-def _merge(store: Store, tell: Callable[[Progress], object]) -> Manifest | None:
+def _are_kept_for_others(store: Store) -> bool:
+    """Whether it is noted what was deleted for other machines, which may have files with that."""
+    return store.is_remote and embeddings.tombstone_count(store.catalog) > 0
+
+
+def _merge(store: Store, tell: Callable[[Progress], object]) -> None:
     served = store.catalog.space()
     if served is None:
-        return None
+        return
     former = store.published(served[0])
     written = publication.counting("compact", store.catalog, served[0], tell)
-    return publication.write(store.catalog, store.path, served, former, whole=True, tell=written)
+    publication.write(store.catalog, store.path, served, former, whole=True, tell=written)
 
 
 def _bytes(store: Store) -> int:

@@ -71,7 +71,7 @@ def switch(store: Store, number: int | None = None) -> Listed:
 
     Raises `QueryError` where there is no such generation, or it was never whole.
     """
-    with store.locked():
+    with store.alone():
         known = listed(store)
         former = [one for one in known if one.state == "served before"]
         if number is None:
@@ -107,10 +107,14 @@ def prunable(store: Store, numbers: Sequence[int] = ()) -> list[Listed]:
 
 
 def delete(store: Store, chosen: Sequence[Listed]) -> None:
-    """Delete generations with their vectors, and give their room back to the disk."""
-    with store.locked():
+    """Delete generations with their vectors, and give their room back to the disk.
+
+    Raises `QueryError` for one that serves by now, or is gone.
+    """
+    with store.alone():
+        own = prunable(store, [one.id for one in chosen]) if chosen else []
         with store.catalog.writing() as writer:
-            for one in chosen:
+            for one in own:
                 writer.delete_generation(one.id, one.space_id)
         try:
             health.shrink(store.catalog)

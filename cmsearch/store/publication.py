@@ -138,8 +138,17 @@ def publish(catalog: Catalog, place: Path) -> None:
     former = published(catalog, place, found[0])
     if former is None or _is_due(catalog, place, former, found[0]):
         write(catalog, place, found, former)
-    else:
-        _serve(catalog, place, found[1], former)
+
+
+def send(catalog: Catalog, place: Path) -> None:
+    """Bring the server up to date that the vectors are searched on, if they are on one, by what is
+    published in a place. Raises `StoreError` without it.
+    """
+    found, name = catalog.space(), index_name(catalog)
+    manifest = published(catalog, place, found[0]) if found and is_address(name) else None
+    if found is not None and manifest is not None:
+        own = instead(catalog, found[1].dim)
+        served_vectors.bring_up(catalog, place, name, found[1], manifest, own)
 
 
 def write(
@@ -158,6 +167,7 @@ def write(
     Says with `tell` how many rows were written, some after the other.
     """
     number, space = served
+    serial = _serial(catalog, place)
     tokens = [former.token] if former else catalog.snapshots()[-1:]  # what serves meanwhile
     if former is not None and not snapshot.seem_whole(place, former):
         former = None
@@ -175,7 +185,7 @@ def write(
         content[number, modality] = own._replace(pages=_told(own.pages, tell))
     changes = asset_rows.last_change(catalog)
     assets = tables.assets(catalog, place, None if whole else former)
-    serial, token = manifests.next_snapshot(place), uuid4().hex
+    token = uuid4().hex
     is_shared = catalog.url is not None and not whole
     is_served = is_address(index_name(catalog))
     index = ExactIndex(space.dim) if is_served else make_index(catalog, space.dim)
@@ -193,16 +203,17 @@ def write(
     with catalog.writing() as writer:
         writer.forget_tombstones(gone[~segments.are_in(place, manifest, gone)].tolist())
         writer.forget_changes(former.changes if former else changes)
-    _serve(catalog, place, space, manifest)
     return manifest
 
 
-def _serve(catalog: Catalog, place: Path, space: Space, manifest: Manifest) -> None:
-    """Bring the server up to date that the vectors are searched on, if they are on one."""
-    name = index_name(catalog)
-    if is_address(name):
-        own = instead(catalog, space.dim)
-        served_vectors.bring_up(catalog, place, name, space, manifest, own)
+def _serial(catalog: Catalog, place: Path) -> int:
+    """The number of a publication, above those before and those of what was deleted before it.
+
+    On a server it is the next moment of the catalog, which all machines count alike.
+    """
+    with catalog.reading() as moment:
+        known = moment if catalog.url is not None else embeddings.last_deletion(catalog)
+        return max(manifests.next_snapshot(place), known + 1)
 
 
 def _background(

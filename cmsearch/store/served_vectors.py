@@ -113,31 +113,50 @@ def bring_up(
             *(address, contacts.how(address)),
         )
         return
-    collections = {}
+    collections = _collections(catalog, address, space, manifest)
+    due = {
+        one: (collection, mark)
+        for one, (collection, mark) in collections.items()
+        if mark is None or _is_behind(catalog, mark, manifest)
+    }
+    if not due:
+        return
+    own = _next_mark(catalog, space, manifest, [mark for _, mark in collections.values() if mark])
+    for (_, modality), (collection, mark) in due.items():
+        ids, rows = snapshot.open_rows(place, manifest.of(modality), instead)
+        whole = replace(own, rows=_send(catalog, collection, mark, (ids, rows), own))
+        tried(partial(_check, collection, whole), address.place)
+        _mark_as(collection, whole, rows.size[1])
+    _drop_others(catalog, address, own.store, {number for number, _ in collections})
+
+
+def _collections(
+    catalog: Catalog, address: Address, space: Space, manifest: Manifest
+) -> dict[tuple[int, Modality], tuple[VectorCollection, Mark | None]]:
+    """The collections of a publication, with what they say of themselves if they are of use."""
+    found = {}
     for one in dict.fromkeys((files.space, files.modality) for files in manifest.indexes):
         collection = connected(address)(collection_name(address, *one))
         mark = _own_mark(catalog, collection, address, space)
         if mark is not None and collection.count() < mark.rows:
             mark = replace(mark, snapshot=-1)  # some are lost: all are compared
-        collections[one] = collection, mark
-    marks = [mark for _, mark in collections.values() if mark is not None]
-    is_due = any(mark is None or _is_behind(mark, manifest) for _, mark in collections.values())
-    if not is_due:
-        return
+        found[one] = collection, mark
+    return found
+
+
+def _next_mark(catalog: Catalog, space: Space, manifest: Manifest, known: list[Mark]) -> Mark:
+    """The mark of what is about to be sent, which the catalog knows from now on beside others."""
     store, token = (catalog.served_vectors() or [uuid4().hex])[0], uuid4().hex
     with catalog.writing() as writer:
-        writer.put_served_vectors([store, *{mark.token for mark in marks}, token])
+        writer.put_served_vectors([store, *{mark.token for mark in known}, token])
     digest = _digest(space)
-    own = Mark(store, token, digest, manifest.last_embedding, manifest.snapshot, 0)
-    for (_, modality), (collection, mark) in collections.items():
-        ids, rows = snapshot.open_rows(place, manifest.of(modality), instead)
-        whole = replace(own, rows=_send(catalog, collection, mark, (ids, rows), own))
-        tried(partial(_check, collection, whole), address.place)
-        _mark_as(collection, whole, rows.size[1])
-    _drop_others(catalog, address, store, {number for number, _ in collections})
+    return Mark(store, token, digest, manifest.last_embedding, manifest.snapshot, 0)
 
 
-def _is_behind(mark: Mark, manifest: Manifest) -> bool:
+def _is_behind(catalog: Catalog, mark: Mark, manifest: Manifest) -> bool:
+    """Whether a collection lacks a publication; where several machines publish it may be past."""
+    if catalog.url is not None:
+        return mark.snapshot < manifest.snapshot
     return (mark.last, mark.snapshot) != (manifest.last_embedding, manifest.snapshot)
 
 
@@ -152,18 +171,20 @@ def _send(
     ids, rows = laid
     dead = embeddings.tombstones(catalog)
     alive = np.flatnonzero(~np.isin(ids, dead))
-    empty = np.empty((0, rows.size[1]), np.float32)
+    empty, is_shared = np.empty((0, rows.size[1]), np.float32), catalog.url is not None
     if mark is None:
         collection.begin(rows.size[1])
         _mark_as(collection, replace(own, last=0), rows.size[1])
         fill(collection, laid, alive)
     else:
-        if mark.snapshot < own.snapshot - 1:  # of the publications between some dead are forgotten
-            _compare(collection, laid, alive, mark.last)
+        if mark.snapshot < (0 if is_shared else own.snapshot - 1):
+            _compare(collection, laid, alive, mark.last)  # some dead between are forgotten
         else:
             gone = embeddings.tombstones(catalog, since=mark.snapshot)
             collection.write(_NONE, empty, gone)
         fill(collection, laid, alive[ids[alive] > mark.last])
+        if is_shared and collection.count() > len(alive):  # who compacted didn't tell the server
+            _compare(collection, laid, alive, own.last)
     return len(alive)
 
 

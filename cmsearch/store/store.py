@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from cmsearch.common.text import native, storable
 from cmsearch.errors import (
@@ -15,6 +17,7 @@ from cmsearch.errors import (
     StoreReadOnlyError,
 )
 from cmsearch.store import locating, making, publication, remote, trust
+from cmsearch.store.catalog import postgres_locks
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.lock import lock
@@ -124,17 +127,32 @@ class Store:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Be the only writer; raises `StoreLockedError` where another process is.
+        """Be a writer: of a folder the only one, on a server one of any number, which come in turn,
+        each transaction by itself. Raises `StoreLockedError` where another process doesn't let one.
 
-        The operating system frees the lock of a process that has died. On a server writers come in
-        turn, each transaction by itself.
+        The lock of a process that has died is freed by the operating system, or by the server.
         """
+        with self._held(postgres_locks.beside_others):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only writer, on a server too; raises `StoreLockedError` where another one is."""
+        with self._held(postgres_locks.alone):
+            yield
+
+    @contextmanager
+    def _held(self, on_server: Callable[[sa.URL], AbstractContextManager[None]]) -> Iterator[None]:
         if self.read_only:
             raise StoreReadOnlyError(self.path, self.strange)
-        if self.is_remote:
+        url = self.catalog.url
+        with lock(self._place, timeout=0) if url is None else on_server(url):
             yield
-            return
-        with lock(self._place, timeout=0):
+
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Be the one that writes the derived files, which a folder's writer is already."""
+        with lock(self._place, timeout=_PUBLISHING) if self.is_remote else nullcontext():
             yield
 
     def view(self) -> View:
@@ -167,11 +185,21 @@ class Store:
         return publication.published(self.catalog, self._place, space)
 
     def publish(self) -> None:
-        """Lay the catalog's vectors out in files, unless few rows changed since the last time."""
-        if not self.is_remote:
-            publication.publish(self.catalog, self._place)
-            return
-        with lock(self._place, timeout=_PUBLISHING), self.catalog.reading():
+        """Lay the catalog's vectors out in files, unless few rows changed since the last time, and
+        bring the server up to date that they are searched on, if they are on one.
+        """
+        with self.publishing():
+            self._lay_out()
+            self.send()
+
+    def send(self) -> None:
+        """Bring the server up to date that the vectors are searched on, if they are on one."""
+        url = self.catalog.url  # where other machines may be at it
+        with nullcontext() if url is None else postgres_locks.sending(url):
+            publication.send(self.catalog, self._place)
+
+    def _lay_out(self) -> None:
+        with self.catalog.reading() if self.is_remote else nullcontext():
             publication.publish(self.catalog, self._place)
 
     def _fetch(self) -> None:
@@ -181,7 +209,8 @@ class Store:
         if served is None or self.published(served[0]) is not None:
             return
         try:
-            self.publish()
+            with self.publishing():
+                self._lay_out()
         except StoreReadOnlyError as error:
             log.warning("The vectors are read from the server at each start: %s", error)
 

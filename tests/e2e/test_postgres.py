@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +16,16 @@ import pytest
 import sqlalchemy as sa
 
 import cmsearch
-from cmsearch.store import copying, remote
-from cmsearch.store.catalog import files
+from cmsearch.store import compaction, copying, publication, remote
+from cmsearch.store.catalog import embeddings, files, items, postgres_locks
 from cmsearch.store.catalog import postgres as database
+from cmsearch.store.index import servers
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Filter
 from indexer import Indexer
 from indexer.doctor import examine
-from tests import kills, postgres
+from tests import kills, postgres, vector_servers
+from tests.builders import write_picture
 from tests.processes import ROOT, Process, faked
 
 WRITER = """
@@ -42,6 +47,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture
 def folder(cache: None, tmp_path: Path) -> Path:
     return kills.write_folder(tmp_path / "folder", 24)
+
+
+@pytest.fixture
+def vector_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server of vectors, which any change is sent to."""
+    monkeypatch.setitem(servers.servers._rows, "fake", "tests.vector_servers:FakeServer")  # type: ignore[index]
+    monkeypatch.setenv("CMSEARCH_CONFIG", str(tmp_path / "settings"))
+    monkeypatch.setattr(publication, "_FEW", 0)
+    yield "fake://db/photos"
+    vector_servers.collections.clear()
+    vector_servers.asked.clear()
 
 
 def found(place: str | Path, query: str, **filters: Any) -> list[tuple[str, float]]:
@@ -149,6 +165,90 @@ def test_other_machines_keep_their_files(
     with Store(first) as store:
         assert store.published(space[0]) is not None
     assert found(url, "red") == hits
+
+
+def test_a_server_of_vectors_has_what_any_machine_published(
+    folder: Path, fake_model: str, vector_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each machine counts publications of its own, and all of them write the same collections."""
+    url, own = postgres.empty(), folder / DIRECTORY
+    Indexer(folder, model=fake_model).run()
+    for number, cache in enumerate(("one", "another", "one")):
+        monkeypatch.setenv("CMSEARCH_CACHE", str(folder.parent / cache))
+        (folder / "part0" / f"{3 * number:04}.png").unlink()
+        write_picture(folder / f"new{number}.png", "red", (9, 9 + number))
+        Indexer(folder, store=url, model=fake_model, vectors=vector_server).run()
+        Indexer(folder).run()
+        assert sent(url) == {"image", "text"}
+        assert found(url, "red") == found(own, "red")
+    assert [what for what, _ in vector_servers.asked].count("begin") == 2  # one each
+    with compacted(url) as store:
+        assert len(embeddings.tombstones(store.catalog)) == 0
+    assert sent(url) == {"image", "text"}
+    monkeypatch.setenv("CMSEARCH_CACHE", str(folder.parent / "another"))
+    assert found(url, "red") == found(own, "red")
+
+
+@contextmanager
+def compacted(url: str) -> Iterator[Store]:
+    with Store(remote.place_of(url)) as store:
+        compaction.compact(store)
+        yield store
+
+
+def sent(url: str) -> set[str]:
+    """The modalities of which the server of vectors has exactly what the catalog has."""
+    with Store(remote.place_of(url)) as store:
+        ((number, space),) = [store.catalog.space() or (0, None)]
+        assert space is not None
+        return {
+            str(one)
+            for one in embeddings.modalities(store.catalog, number)
+            if sorted(vector_servers.collections[f"photos_{number}_{one}"][0])
+            == items.embeddings(store.catalog, number, one, space.dim, 0)[0].tolist()
+        }
+
+
+def test_who_sends_vectors_waits_for_another_machine(
+    folder: Path, fake_model: str, vector_server: str
+) -> None:
+    url = postgres.empty()
+    Indexer(folder, store=url, model=fake_model).run()
+    with Store(remote.place_of(url)) as store:
+        publication.choose_index(store.catalog, vector_server)
+        with postgres_locks.sending(sa.make_url(url)):
+            thread = threading.Thread(target=store.publish)
+            thread.start()
+            thread.join(0.2)
+            assert thread.is_alive() and not vector_servers.collections
+        thread.join()
+    assert sent(url) == {"image", "text"}
+
+
+def test_a_command_that_has_to_be_alone_says_who_writes(folder: Path, fake_model: str) -> None:
+    url = postgres.empty()
+    for model in (fake_model, kills.NEW):
+        Indexer(folder, store=url, model=model).run()
+    place = remote.place_of(url)
+    one_alone = (
+        ["doctor", "--repair", "--samples", "0"], ["rollback"], ["prune", "--yes"], ["compact"],
+    )  # fmt: skip
+    with Store(place) as store:
+        with store.locked():
+            with Store(place) as other, other.locked():
+                assert not Indexer(folder, store=url).run().added
+            next(place.glob("manifest-*.json")).unlink()  # for the doctor to mend
+            for line in one_alone:
+                told = faked(*line, "--store", url, status=1)
+                assert f"is being written by process {os.getpid()} on ".encode() in told.stderr
+        with store.alone():
+            for line in (["index", folder], *one_alone):
+                told = faked(*line, "--store", url, status=1)
+                assert f"is being written by process {os.getpid()} on ".encode() in told.stderr
+    for line in one_alone:
+        faked(*line, "--store", url)
+    with Store(place) as store:
+        assert examine(store, samples=0) == []
 
 
 @pytest.mark.services

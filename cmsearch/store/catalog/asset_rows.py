@@ -58,7 +58,7 @@ def some(catalog: Catalog, ids: IdArray) -> Sequence[Any]:
 
 
 def _is_in(ids: IdArray) -> sa.ColumnElement[bool]:
-    return schema.assets.c.id.in_(sa.select(valued(ids.tolist()).c.value))
+    return schema.assets.c.id.in_(sa.select(valued(ids.tolist(), int).c.value))
 
 
 def last_change(catalog: Catalog) -> int:
@@ -112,7 +112,7 @@ def subjects(
 def at(catalog: Catalog, paths: Iterable[str]) -> IdArray:
     """The ids of the assets at some paths."""
     query = sa.select(schema.assets.c.id)
-    query = query.where(schema.assets.c.path.in_(sa.select(valued(list(paths)).c.value)))
+    query = query.where(schema.assets.c.path.in_(sa.select(valued(list(paths), str).c.value)))
     return _ids(catalog, catalog.rows(query))
 
 
@@ -132,7 +132,7 @@ def _names(
     asked: Callable[[sa.ColumnElement[str]], sa.ColumnElement[bool]],
 ) -> Iterator[int]:
     for start in range(0, len(names), _NAMES):
-        table = valued(names[start : start + _NAMES])
+        table = valued(names[start : start + _NAMES], str)
         query = sa.select(table.c.key).where(asked(table.c.value))
         yield from (start + int(row[0]) for row in catalog.rows(query))
 

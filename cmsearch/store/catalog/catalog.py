@@ -314,8 +314,7 @@ class Catalog:
             self._settle_journal()
         self._wrote = True
         with self._translated(), self._engine.begin() as connection:
-            self._database.take_turn(connection)
-            writer = Writer(connection)
+            writer = Writer(connection, self._database.take_turn(connection))
             yield writer
             writer.finish()
 

@@ -88,6 +88,11 @@ def tombstone_count(catalog: Catalog, since: int = 0) -> int:
     return int(catalog.scalar(query.where(schema.tombstones.c.snapshot >= since)))
 
 
+def last_deletion(catalog: Catalog) -> int:
+    """The highest number of a publication after which something was deleted; 0 before any."""
+    return int(catalog.scalar(sa.select(sa.func.max(schema.tombstones.c.snapshot))) or 0)
+
+
 def with_digest(catalog: Catalog, space: int, digest: str) -> IdArray:
     """The embeddings of the items of assets whose content has this digest."""
     query = (

@@ -39,7 +39,7 @@ _MOMENT = sa.text(f"SELECT moment FROM {STATE}")
 _TURN = sa.text(
     "SELECT pg_advisory_xact_lock(hashtextextended('cmsearch ' || current_schema(), 0))"
 )
-_COMMITTED = sa.text(f"UPDATE {STATE} SET moment = moment + 1, changed = now()")
+_COMMITTED = sa.text(f"UPDATE {STATE} SET moment = moment + 1, changed = now() RETURNING moment")
 _ITEMS = sa.text(
     "SELECT items.asset, items.digest, items.id FROM each_number(:assets) AS one"
     " JOIN each_text(:digests) AS other ON other.key = one.key"
@@ -166,7 +166,10 @@ def _make(connection: sa.Connection, url: sa.URL) -> None:
     schema.meta.create_all(connection, checkfirst=False)
     for statement in postgres_schema.AFTER:
         connection.exec_driver_sql(statement)
-    connection.exec_driver_sql(f"INSERT INTO {STATE} VALUES (1, {VERSION}, 1, now(), 0, 0)")
+    # Moments begin above those of a catalog that was here before, which some machine has files of.
+    connection.exec_driver_sql(
+        f"INSERT INTO {STATE} VALUES (1, {VERSION}, extract(epoch FROM now())::bigint, now(), 0, 0)"
+    )
 
 
 def pinned(
@@ -182,10 +185,12 @@ def begin_writing(connection: sa.Connection) -> None:
     """Nothing is to be done: whoever writes is in turn."""
 
 
-def take_turn(connection: sa.Connection) -> None:
-    """Wait until nobody else writes, and note that something is committed."""
+def take_turn(connection: sa.Connection) -> int:
+    """Wait until nobody else writes, and note that something is committed; gives the moment that
+    this makes, as `data_version` counts them.
+    """
     connection.execute(_TURN)
-    connection.execute(_COMMITTED)
+    return int(connection.execute(_COMMITTED).scalar_one())
 
 
 def data_version(connection: sa.Connection) -> int:

@@ -73,9 +73,10 @@ def listing(values: Iterable[int] | Iterable[str]) -> str:
     return json.dumps(list(values))
 
 
-def valued(values: Sequence[int] | Sequence[str]) -> sa.TableValuedAlias:
+def valued(
+    values: Sequence[int] | Sequence[str], kind: type[int] | type[str]
+) -> sa.TableValuedAlias:
     """Values as a table for a statement that is compiled each time: their places, the values."""
-    kind = int if len(values) and isinstance(values[0], int) else str
     rows = _each(sa.literal(listing(values)), kind)
     found: sa.TableValuedAlias = rows.table_valued(
         sa.column("key", sa.Integer), sa.column("value", sa.String)

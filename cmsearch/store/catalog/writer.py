@@ -42,8 +42,10 @@ _INSERT = {table.name: sa.insert(table) for table in schema.meta.tables.values()
 class Writer(SettingWriter):
     """What can be done to a catalog within one transaction."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, moment: int = 0) -> None:
+        """In a database that several machines write, `moment` is the number of the transaction."""
         super().__init__(connection)
+        self._moment = moment
         self._changed: set[int] = set()
 
     def finish(self) -> None:
@@ -338,7 +340,8 @@ class Writer(SettingWriter):
             self._delete(schema.items, schema.items.c.id.in_(chunk))
 
     def _delete_embeddings(self, gone: sa.ColumnElement[bool], snapshot: int) -> None:
-        query = sa.select(schema.embeddings.c.id, sa.literal(snapshot)).where(gone)
+        number = max(snapshot, self._moment)  # publications of one machine are nothing to others
+        query = sa.select(schema.embeddings.c.id, sa.literal(number)).where(gone)
         self._connection.execute(
             sa.insert(schema.tombstones).from_select(["embedding", "snapshot"], query)
         )

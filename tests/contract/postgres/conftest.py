@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from cmsearch.store.catalog.catalog import Catalog
 from tests import builders, postgres
 
 OF_FILES = {
@@ -38,5 +41,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _on_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(builders.OPENING, "open", postgres.catalog)
+def _on_the_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Opens catalogs there, and closes them, which tests leave to the collector of garbage."""
+    with ExitStack() as stack:
+
+        def opened(path: Path) -> Catalog:
+            catalog = postgres.catalog(path)
+            stack.callback(catalog.close)
+            return catalog
+
+        monkeypatch.setitem(builders.OPENING, "open", opened)
+        yield

@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cmsearch
-from cmsearch.store.catalog import embeddings, files, fulltext, health, items, moving, schema
+from cmsearch.store.catalog import (
+    asset_rows,
+    embeddings,
+    files,
+    fulltext,
+    health,
+    items,
+    moving,
+    schema,
+)
 from cmsearch.store.catalog import postgres as database
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.postgres_constructs import pattern
@@ -114,6 +123,13 @@ def test_words_find_what_those_of_a_file_do(catalog: Catalog, folder: Path, text
     first, scope = Catalog(folder), fulltext.Scope(1, Modality.IMAGE)
     assert fulltext.match(catalog, text, 9, scope) == fulltext.match(first, text, 9, scope)
     first.close()
+
+
+def test_no_assets_are_asked_for_as_some_are(catalog: Catalog) -> None:
+    some = asset_rows.some(catalog, np.array([1]))
+    assert [row[0] for row in some] == [1]
+    assert not asset_rows.some(catalog, np.empty(0, np.int64))
+    assert not len(asset_rows.at(catalog, []))
 
 
 def test_a_zero_in_a_text_is_replaced(catalog: Catalog) -> None:
