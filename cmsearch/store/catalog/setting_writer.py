@@ -20,10 +20,13 @@ PUT_SETTING = upsert(schema.settings)
 
 
 class SettingWriter:
-    """What can be done to a catalog's settings within one transaction."""
+    """What can be done to a catalog's settings within one transaction.
 
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
+    In a database that several machines write, `moment` is the number of the transaction, else 0.
+    """
+
+    def __init__(self, connection: sa.Connection, moment: int = 0) -> None:
+        self._connection, self._moment = connection, moment
 
     def put_root(self, root: str) -> None:
         """Keep the folder that is indexed, as text that JSON can hold."""

@@ -43,9 +43,7 @@ class Writer(SettingWriter):
     """What can be done to a catalog within one transaction."""
 
     def __init__(self, connection: sa.Connection, moment: int = 0) -> None:
-        """In a database that several machines write, `moment` is the number of the transaction."""
-        super().__init__(connection)
-        self._moment = moment
+        super().__init__(connection, moment)
         self._changed: set[int] = set()
 
     def finish(self) -> None:
@@ -342,9 +340,8 @@ class Writer(SettingWriter):
     def _delete_embeddings(self, gone: sa.ColumnElement[bool], snapshot: int) -> None:
         number = max(snapshot, self._moment)  # publications of one machine are nothing to others
         query = sa.select(schema.embeddings.c.id, sa.literal(number)).where(gone)
-        self._connection.execute(
-            sa.insert(schema.tombstones).from_select(["embedding", "snapshot"], query)
-        )
+        put = sa.insert(schema.tombstones).from_select(["embedding", "snapshot"], query)
+        self._connection.execute(put)
         self._delete(schema.embeddings, gone)
 
     def _insert(self, table: Table, row: dict[str, Any]) -> int:
