@@ -26,7 +26,9 @@ from cmsearch.server.settings import Settings
 from cmsearch.server.tokens import Token
 
 log = logging.getLogger("cmsearch.server")
-OPEN = frozenset({"/healthz", "/readyz", LOGIN, "/page/style.css", "/page/icon.svg"})
+OPEN = frozenset(
+    {"/healthz", "/readyz", LOGIN, "/page/colours.css", "/page/style.css", "/page/icon.svg"}
+)
 """What is answered without a token: it says nothing of what is here."""
 HEADERS = {
     "Content-Security-Policy": (

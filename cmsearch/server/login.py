@@ -33,6 +33,7 @@ _PAGE = """<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>cmsearch</title>
 <link rel="icon" href="/page/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/page/colours.css">
 <link rel="stylesheet" href="/page/style.css">
 <main class="login">
 <img src="/page/icon.svg" alt="" width="48" height="48">

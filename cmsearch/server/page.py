@@ -32,18 +32,26 @@ def _files(folder: Traversable, prefix: str = "") -> dict[str, _File]:
     for entry in folder.iterdir():
         if entry.is_dir():
             found |= _files(entry, f"{prefix}{entry.name}/")
-            continue
-        data = entry.read_bytes()
-        suffix = entry.name[entry.name.rfind(".") :]
-        kind = _TYPES.get(suffix) or mimetypes.guess_type(entry.name)[0]
-        tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-        packed = gzip.compress(data, 9, mtime=0)
-        found[prefix + entry.name] = _File(data, packed, kind or "text/plain", tag)
+        else:
+            found[prefix + entry.name] = _file(entry)
     return found
 
 
-FILES = _files(resources.files("cmsearch.server") / "page")
-"""All files of the page; only these are given, so that no path leads anywhere."""
+def _file(entry: Traversable) -> _File:
+    data = entry.read_bytes()
+    suffix = entry.name[entry.name.rfind(".") :]
+    kind = _TYPES.get(suffix) or mimetypes.guess_type(entry.name)[0]
+    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    return _File(data, gzip.compress(data, 9, mtime=0), kind or "text/plain", tag)
+
+
+FILES = {
+    **_files(resources.files("cmsearch.server") / "page"),
+    "colours.css": _file(resources.files("cmsearch.show") / "pages" / "colours.css"),
+}
+"""All files of the page; only these are given, so that no path leads anywhere. Its colours are
+those of the pages that are written to files.
+"""
 
 
 @router.get("/")

@@ -46,7 +46,7 @@ def policy_of(name: str) -> str:
 
 
 def _style(name: str) -> str:
-    return f"{_text('page.css')}{_text(f'{name}.css')}"
+    return "".join(map(_text, ("colours.css", "page.css", f"{name}.css")))
 
 
 def write_page(path: Path, page: str) -> None:

@@ -3,6 +3,7 @@
 import { useEffect, useState } from "./vendor/hooks.js";
 import { ask, facets, thumbnail } from "./api.js";
 import { NOTHING } from "./asked.js";
+import { Name } from "./bidi.js";
 import { html } from "./html.js";
 import { read, write } from "./kept.js";
 import { useModal } from "./sheet.js";
@@ -102,7 +103,7 @@ function Proposed({ hit, found, written, isBusy, accept }) {
     title=${outcome(text) ? t(`outcome_${outcome(text)}`) : t("accept", text)} onClick=${() => outcome(text) ?? accept(some)}>${outcome(text) ? "✓ " : ""}${text}
     ${confidence !== null && html` <small>${number(confidence, { style: "percent" })}</small>`}</button>`;
   return html`<li><img src=${thumbnail(hit, 160)} alt="" /><div>
-    <b dir="auto">${nameOf(hit)}</b>
+    <b><${Name} of=${nameOf(hit)} /></b>
     <div>${found?.labels.map((label) => one(label, { labels: [label.text] }, "tag"))}</div>
     ${found?.captions.map((caption) => one(caption, { caption: caption.text }, "line"))}
     ${!(found?.labels.length || found?.captions.length) && html`<small>${t("noProposal")}</small>`}

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "./vendor/hooks.js";
 import { facets as counted, literally } from "./api.js";
+import { Name } from "./bidi.js";
 import { html } from "./html.js";
 import { call, inWords } from "./in-force.js";
 import { dayInWords, number, t } from "./strings.js";
@@ -36,7 +37,7 @@ export function Filters({ asked, change, known, isReady, close }) {
     ${FACETS.map(([facet, name, isList]) => {
       const chosen = [asked.filters[name] ?? []].flat();
       return html`<${Facet} key=${facet} title=${t(facet)} counts=${withChosen(facet, facets[facet].counts, chosen)}
-        chosen=${chosen} words=${(one) => one.value} valueOf=${(one) => one.own ?? valueOf(facet, one)}
+        chosen=${chosen} words=${(one) => one.value} isPath=${facet === "folders"} valueOf=${(one) => one.own ?? valueOf(facet, one)}
         choose=${(value, isOn) => put(name, chosenThen(asked.filters[name], value, isOn, isList))} />`;
     })}
   </aside>`;
@@ -81,14 +82,14 @@ function useFacets(asked, known, isReady) {
   return facets;
 }
 
-function Facet({ title, counts, chosen, words, valueOf: own, choose }) {
+function Facet({ title, counts, chosen, words, isPath, valueOf: own, choose }) {
   const [isAll, setAll] = useState(false);
   if (!counts.length) return null;
   return html`<fieldset class="facet"><legend>${title}</legend>
     ${counts.filter((one, i) => isAll || i < SHOWN || chosen.includes(own(one))).map((one) => {
       const value = own(one);
       return html`<label key=${value}><input type="checkbox" checked=${chosen.includes(value)} onChange=${(event) => choose(value, event.target.checked)} />
-        <span dir="auto" title=${words(one)}>${words(one)}</span><small>${number(one.count)}</small></label>`;
+        <span dir="auto" title=${words(one)}>${isPath ? html`<${Name} of=${words(one)} />` : words(one)}</span><small>${number(one.count)}</small></label>`;
     })}
     ${counts.length > SHOWN && html`<button type="button" class="link" onClick=${() => setAll(!isAll)}>${t(isAll ? "fewer" : "all")}</button>`}
   </fieldset>`;

@@ -1,5 +1,6 @@
 // The filters that are in force, each of which can be taken back.
 
+import { isolated } from "./bidi.js";
 import { html } from "./html.js";
 import { dayInWords, t } from "./strings.js";
 
@@ -18,7 +19,7 @@ export function InForce({ filters, change }) {
   const chips = Object.keys(TITLES).flatMap((name) => [filters[name] ?? []].flat().map((value) => {
     const left = Array.isArray(filters[name]) ? filters[name].filter((one) => one !== value) : [];
     const take = () => change({ filters: left.length ? { ...filters, [name]: left } : without(name) });
-    return [`${t(TITLES[name])}: ${inWords(value)}`, take];
+    return [`${t(TITLES[name])}: ${isolated(inWords(value))}`, take];
   }));
   const { since, until } = filters;
   if (since || until) {

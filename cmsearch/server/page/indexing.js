@@ -1,6 +1,7 @@
 // Bringing an index up to date from the page: how far it is, and what was left out.
 
 import { ask } from "./api.js";
+import { Name } from "./bidi.js";
 import { html } from "./html.js";
 import { useModal } from "./sheet.js";
 import { number, t } from "./strings.js";
@@ -62,7 +63,7 @@ export function Skipped({ job, close }) {
   const more = (job.counts?.skipped ?? 0) - job.skipped.length;
   return html`<dialog class="sheet" ref=${dialog} onClose=${close} aria-label=${t("leftOut", job.leftOut)}>
     <h2>${t("leftOut", job.leftOut)}</h2>
-    <dl class="skipped" tabindex="0">${job.skipped.map(({ path, reason, locator }, i) => html`<div key=${i}><dt dir="auto">${path}${locator && ` (${locator})`}</dt><dd dir="auto">${reason}</dd></div>`)}
+    <dl class="skipped" tabindex="0">${job.skipped.map(({ path, reason, locator }, i) => html`<div key=${i}><dt><${Name} of=${path} />${locator && ` (${locator})`}</dt><dd dir="auto">${reason}</dd></div>`)}
       ${more > 0 && html`<p>${t("andMore", number(more))}</p>`}</dl>
     <button type="button" class="plain" onClick=${() => dialog.current.close()}>${t("close")}</button>
   </dialog>`;

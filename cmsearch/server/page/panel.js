@@ -3,6 +3,7 @@
 import { useEffect, useState } from "./vendor/hooks.js";
 import { ask, media, parameters, pathOf } from "./api.js";
 import { isSearch } from "./asked.js";
+import { Name } from "./bidi.js";
 import { heatsOf } from "./heat.js";
 import { html } from "./html.js";
 import { dayInWords, number, t } from "./strings.js";
@@ -17,7 +18,7 @@ export function Panel({ hit, asked, change, drawn, draw, lit, light, leave, anno
   return html`<aside class="panel" aria-label=${t("about")}>
     ${hit.text && hit.start === null && hit.kind !== "passage" && html`<p class="panel-text" dir="auto">${hit.text}</p>`}
     <dl>
-      <${Row} name=${t("file")}><span class="panel-path">${pathOf(hit)}</span></${Row}>
+      <${Row} name=${t("file")}><span class="panel-path"><${Name} of=${pathOf(hit)} /></span></${Row}>
       ${hit.taken && html`<${Row} name=${t("taken")}>${timeOf(hit)}</${Row}>`}
       ${hit.start !== null && html`<${Row} name=${t("at")}>${clock(hit.start)}${hit.end === null ? "" : ` – ${clock(hit.end)}`}</${Row}>`}
       ${hit.town && html`<${Row} name=${t("place")}>${hit.town}</${Row}>`}
@@ -36,10 +37,10 @@ export function Panel({ hit, asked, change, drawn, draw, lit, light, leave, anno
     </div>
     ${isSearch(asked) && hit.relevance > 0 && html`<section><h3>${t("why")}</h3>
       <p>${t("relevant", number(hit.relevance, { style: "percent" }))}</p>
-      <${Evidence} stages=${hit.stages} />
+      <${Evidence} hit=${hit} />
       ${why?.caption && html`<p class="line" dir="auto">${why.caption}</p>`}
-      ${why?.words.length > 0 && html`<p class="hint">${t("heatHint")}</p><div class="words">${heatsOf(why).map((found, i) => html`<button key=${i} type="button" class="tag" aria-pressed=${drawn?.word === found.word}
-        dir="auto" title=${t("where", found.word)} onClick=${() => draw(drawn?.word === found.word ? null : found)}>${found.word}</button>`)}</div>`}
+      ${why?.words.length > 0 && html`<p class="hint">${t("heatHint")}</p><div class="words" dir="auto">${heatsOf(why).map((found, i) => html`<button key=${i} type="button" class="tag" aria-pressed=${drawn?.word === found.word}
+        title=${t("where", found.word)} onClick=${() => draw(drawn?.word === found.word ? null : found)}>${found.word}</button>`)}</div>`}
     </section>`}
   </aside>`;
 }
@@ -49,10 +50,10 @@ const Row = ({ name, children }) => html`<div class="row"><dt>${name}</dt><dd>${
 const timeOf = (hit) => [dayInWords(hit.taken.slice(0, 10)), hit.taken.slice(11, 16), hit.taken_zone].filter(Boolean).join(" ");
 
 /** The evidence of each way as bars to the right, for it, and to the left, against it. */
-function Evidence({ stages }) {
-  const own = Object.entries(stages).filter(([name]) => name !== "prior");
+function Evidence({ hit }) {
+  const own = Object.entries(hit.stages).filter(([name]) => name !== "prior");
   const most = Math.max(1, ...own.map(([, value]) => Math.abs(value)));
-  return html`<ul class="evidence">${own.map(([name, value]) => html`<li key=${name}><span>${t(`way_${name}`)}</span>
+  return html`<ul class="evidence">${own.map(([name, value]) => html`<li key=${name}><span>${t(`way_${name === "picture" ? hit.modality : name}`)}</span>
     <span class=${`amount ${value < 0 ? "against" : ""}`}><i style=${{ width: `${(50 * Math.abs(value)) / most}%` }}></i></span>
     <small>${number(value, { maximumFractionDigits: 1, signDisplay: "always" })}</small></li>`)}</ul>`;
 }

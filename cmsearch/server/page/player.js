@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "./vendor/hooks.js";
 import { literally, media, pathOf, search, thumbnail } from "./api.js";
 import { isSearch } from "./asked.js";
+import { Name } from "./bidi.js";
 import { html } from "./html.js";
 import { t } from "./strings.js";
 import { clock, isFilm, nameOf } from "./tile.js";
@@ -68,5 +69,5 @@ function apart(moments) {
 }
 
 function Text({ hit }) {
-  return html`<article class="passage" dir="auto"><h2>${nameOf(hit)}${hit.page === null ? "" : `, ${t("pageNumber", hit.page)}`}</h2><p>${hit.text}</p></article>`;
+  return html`<article class="passage"><h2><${Name} of=${nameOf(hit)} />${hit.page === null ? "" : `, ${t("pageNumber", hit.page)}`}</h2><p dir="auto">${hit.text}</p></article>`;
 }

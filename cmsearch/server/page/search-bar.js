@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "./vendor/hooks.js";
 import { thumbnail } from "./api.js";
 import { NOTHING } from "./asked.js";
+import { Name } from "./bidi.js";
 import { html } from "./html.js";
 import { useKeys } from "./keys.js";
 import { Speak } from "./speak.js";
@@ -70,7 +71,7 @@ function Chip({ part, store, put }) {
   const turn = () => put({ sign: SIGNS[(SIGNS.indexOf(part.sign) + 1) % SIGNS.length] });
   return html`<span class=${`chip ${part.sign}`}>
     <button type="button" class="chip-sign" title=${t(part.sign)} aria-label=${t("sign", name, t(part.sign))} onClick=${turn}>${MARKS[part.sign]}</button>
-    ${address ? html`<img src=${address} alt=${name} />` : html`<span class="chip-text" dir="auto">${name}</span>`}
+    ${address ? html`<img src=${address} alt=${name} />` : html`<span class="chip-text" dir="auto">${part.file ? html`<${Name} of=${name} />` : name}</span>`}
     ${part.sign !== "not" && html`<input type="range" min="0.25" max="3" step="0.25" value=${part.weight} title=${`× ${part.weight}`} aria-label=${t("weight", name)} onChange=${(event) => put({ weight: Number(event.target.value) })} />`}
     <button type="button" class="chip-away" aria-label=${t("remove", name)} onClick=${() => put(null)}>×</button>
   </span>`;

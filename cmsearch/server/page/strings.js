@@ -1,5 +1,7 @@
 // The words of the page in the language of the browser: one file each in `lang`.
 
+import { isolated } from "./bidi.js";
+
 const LANGUAGES = ["en", "de"];
 let words = {};
 
@@ -16,11 +18,11 @@ export async function loadLanguage(name) {
   document.documentElement.lang = name;
 }
 
-/** The words for a name; those with a number in them are functions of it. */
+/** The words for a name; those with a number or a word in them are functions of it. */
 export function t(name, ...values) {
   const found = words[name];
   if (found === undefined) return name;
-  return typeof found === "function" ? found(...values) : found;
+  return typeof found === "function" ? found(...values.map((one) => (typeof one === "string" ? isolated(one) : one))) : found;
 }
 
 /** A number as the language writes it. */

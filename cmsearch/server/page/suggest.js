@@ -2,12 +2,15 @@
 
 import { useEffect, useState } from "./vendor/hooks.js";
 import { ask, literally, parameters } from "./api.js";
+import { Name } from "./bidi.js";
 import { html } from "./html.js";
 import { number, t } from "./strings.js";
 
 const PAUSE = 180; // milliseconds after a key; the results come first
 const SHOWN = 7;
 const NAMES = { person: "people", keyword: "keywords", camera: "cameras", folder: "folders", place: "place", file: "file" };
+
+const PATHS = new Set(["folder", "file"]);
 
 /** What is asked once what stands after `NOT` was made a part of its own, which is left out; null where there is none. */
 function without(asked) {
@@ -65,7 +68,7 @@ export function useSuggestions(asked, change) {
   const list = isOpen && html`<ul class="suggested" id="suggested" role="listbox" aria-label=${t("suggestions")}>
     ${found.map((one, i) => html`<li key=${`${one.kind} ${one.text}`} id=${`suggested-${i}`} role="option" aria-selected=${i === at}
       onMouseDown=${(event) => event.preventDefault()} onClick=${() => take(one)}>
-      <span dir="auto">${one.text}</span><small>${t(NAMES[one.kind])}${one.count > 1 ? ` · ${number(one.count)}` : ""}</small></li>`)}
+      <span dir="auto">${PATHS.has(one.kind) ? html`<${Name} of=${one.text} />` : one.text}</span><small>${t(NAMES[one.kind])}${one.count > 1 ? ` · ${number(one.count)}` : ""}</small></li>`)}
   </ul>`;
   const attributes = isOpen
     ? { "aria-autocomplete": "list", "aria-controls": "suggested", "aria-activedescendant": at >= 0 ? `suggested-${at}` : undefined }

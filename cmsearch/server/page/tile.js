@@ -1,5 +1,6 @@
 // One picture of a grid: what it is of, what is written in it, and how many are like it.
 
+import { Name } from "./bidi.js";
 import { html } from "./html.js";
 import { useEffect, useLayoutEffect, useRef, useState } from "./vendor/hooks.js";
 import { picture } from "./pictures.js";
@@ -45,7 +46,7 @@ export function Tile({ hit, foreseen, place, x, y, w, h, isSelected, isActive, o
     <button class="tile-open" type="button" ref=${opener} title=${hit.source} aria-label=${labelOf(hit)}
       onClick=${(event) => (event.ctrlKey || event.metaKey || event.shiftKey ? choose(event) : onOpen(place))}>
       ${noPicture
-        ? html`<span class="tile-words"><b>${nameOf(hit)}</b><span dir="auto">${hit.text ?? ""}</span></span>`
+        ? html`<span class="tile-words"><b><${Name} of=${nameOf(hit)} /></b><span dir="auto">${hit.text ?? ""}</span></span>`
         : html`<${Picture} hit=${hit} pixels=${pixelsOf(w, h)} place=${place} fail=${() => setBare(true)} />`}
       ${!noPicture && isText && html`<span class="tile-line"><span dir="auto">${hit.text}</span></span>`}
       ${badgeOf(hit) && html`<span class="tile-badge">${badgeOf(hit)}</span>`}

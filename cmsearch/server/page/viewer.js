@@ -1,6 +1,7 @@
 // One result, large: a picture to zoom into, a film or a recording to play, a page to read.
 
 import { useEffect, useRef, useState } from "./vendor/hooks.js";
+import { Name } from "./bidi.js";
 import { heat, Legend } from "./heat.js";
 import { html } from "./html.js";
 import { mark } from "./marks.js";
@@ -80,7 +81,7 @@ export function Viewer({ results, place, asked, go, close, change, selected, cho
   return html`<dialog class=${`viewer ${hasPanel ? "with-panel" : ""}`} ref=${dialog} aria-label=${hit ? nameOf(hit) : t("results")}
       onClose=${close} onKeyDown=${onKey}>
     <div class="viewer-top">
-      <span class="viewer-name" dir="auto">${hit && nameOf(hit)}</span>
+      <span class="viewer-name">${hit && html`<${Name} of=${nameOf(hit)} />`}</span>
       ${pages > 1 && html`<${Pages} page=${hit.page} pages=${pages} turn=${turnTo} />`}
       ${button(t("before"), BACK, () => turn(-1), { "aria-disabled": place === 0 })}
       ${button(t("after"), ON, () => turn(1), { "aria-disabled": place >= results.hits.length - 1 })}

@@ -335,6 +335,7 @@ function enlarge(picture) {
   }
   $("captions").replaceChildren(...data.captions[picture].map((text) => {
     const line = document.createElement("li");
+    line.dir = "auto";
     line.textContent = text;
     return line;
   }));

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import re
@@ -12,6 +11,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from cmsearch.search.merge.relevance import DOUBTFUL
+from cmsearch.server.page import FILES
 
 ROOT = Path(__file__).parents[3] / "cmsearch" / "server" / "page"
 FIRST = 60 * 1024
@@ -29,10 +29,18 @@ def loaded_first(name: str, seen: set[str]) -> set[str]:
 
 
 def test_what_the_page_loads_first_is_small() -> None:
-    names = loaded_first("app.js", {"index.html", "style.css", "icon.svg", "lang/de.js"})
+    first = {"index.html", "colours.css", "style.css", "icon.svg", "lang/de.js"}
+    names = loaded_first("app.js", first)
     assert len(names) > 10
-    size = sum(len(gzip.compress((ROOT / name).read_bytes(), 9)) for name in names)
-    assert size < FIRST
+    assert sum(len(FILES[name].packed) for name in names) < FIRST
+
+
+def test_the_window_has_the_colour_of_the_paper() -> None:
+    colours = FILES["colours.css"].data.decode()
+    index = FILES["index.html"].data.decode()
+    assert re.findall(r'theme-color" content="(#\w+)"', index) == re.findall(
+        r"--paper: (#\w+);", colours
+    )
 
 
 def test_libraries_are_what_the_list_says() -> None:

@@ -93,7 +93,6 @@ export default {
   why: "Warum es gefunden wurde",
   relevant: (share) => `zu ${share} wahrscheinlich das Gemeinte`,
   where: (word) => `Wo „${word}“ zu sehen ist`,
-  way_picture: "Bild",
   way_attention: "Aufmerksamkeit",
   way_hubness: "Seltenheit",
   way_learned: "Gelerntes",

@@ -93,7 +93,6 @@ export default {
   why: "Why it was found",
   relevant: (share) => `${share} likely to be what was meant`,
   where: (word) => `Where “${word}” is seen`,
-  way_picture: "Picture",
   way_attention: "Attention",
   way_hubness: "Rarity",
   way_learned: "Learned",
