@@ -5,18 +5,20 @@
 Every row is built on torch's meta device, which holds no numbers, and its dimension, picture size,
 parameters and megabytes are compared with the row. Then those of at most `--largest` MB are built
 with random weights, one at a time, and exported to ONNX as indexing does it, which compares the
-export with open_clip; the processor time of a picture and of a query is told. `--count` leaves that
-out. After `--seconds` no more are begun. Tokenizers that only the hub has are stood in for by a
-small one.
+export with open_clip; told are the largest difference of a component from open_clip's, the
+processor time of a picture and of a query, and the most memory that the process has had. `--count`
+leaves that out. After `--seconds` no more are begun. Tokenizers that only the hub has are stood in
+for by a small one. Memory is given back best by a process for each of the large rows.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,12 +32,20 @@ from safetensors.torch import save_file
 from cmsearch.errors import CmsearchError
 from cmsearch.models.choices import MODELS, Model
 from cmsearch.models.encoders.open_clip_export import OpenClipReference
+from cmsearch.models.encoders.towers_export import outputs, stacked
 from cmsearch.models.encoders.towers_onnx import OnnxRuntime
 from cmsearch.models.quiet import quiet
 from cmsearch.types import Modality
 
 PICTURES = 4
 """As many as are encoded to measure the time of one."""
+CONTENTS = {
+    Modality.IMAGE: Image.fromarray(
+        np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    ),
+    Modality.TEXT: "a cat on a red sofa",
+}
+"""What is encoded."""
 _XLM = {
     "model_type": "xlm-roberta",
     "vocab_size": 250002,
@@ -102,8 +112,11 @@ def write_configuration(model: Model, folder: Path) -> dict[str, Any]:
     return config
 
 
-def exported(model: Model, folder: Path) -> OnnxRuntime:
-    """A row's model with random weights, exported; raises `ModelError` where it can't be."""
+def exported(model: Model, folder: Path) -> tuple[OnnxRuntime, float]:
+    """A row's model with random weights, exported, and how far it is from open_clip's at most.
+
+    Raises `ModelError` where it can't be exported.
+    """
     text = write_configuration(model, folder)["text_cfg"]
     if "hf_tokenizer_name" in text:
         _write_tokenizer(folder, text)  # where `local-dir:` looks for it
@@ -115,7 +128,19 @@ def exported(model: Model, folder: Path) -> OnnxRuntime:
     towers = folder / "towers"
     towers.mkdir()
     reference.export(towers)
-    return OnnxRuntime(towers.joinpath)
+    runtime = OnnxRuntime(towers.joinpath)
+    return runtime, max(_distance(reference, runtime, one) for one in CONTENTS)
+
+
+@torch.inference_mode()
+def _distance(reference: OpenClipReference, runtime: OnnxRuntime, modality: Modality) -> float:
+    """The largest difference of a component of a vector or a token from the reference's."""
+    content = CONTENTS[modality]
+    own = runtime.encode([runtime.prepare(content, modality)], modality)
+    theirs = outputs(reference.features(stacked([reference.prepare(content, modality)]), modality))
+    return max(
+        float(np.abs(one - other.numpy()).max()) for one, other in zip(own, theirs, strict=True)
+    )
 
 
 def _built(folder: Path, device: str) -> Any:
@@ -164,13 +189,19 @@ def _write_tokenizer(folder: Path, text: dict[str, Any]) -> None:
     ).save_pretrained(folder)
 
 
-def _seconds(runtime: OnnxRuntime, modality: Modality, contents: Sequence[Any]) -> float:
-    """The processor time of one content, after a first batch."""
-    batch = [runtime.prepare(one, modality) for one in contents]
-    runtime.encode(batch[:1], modality)
+def _seconds(runtime: OnnxRuntime, modality: Modality) -> float:
+    """The processor time of one content, after one."""
+    contents = [CONTENTS[modality]] * PICTURES
+    runtime.encode([runtime.prepare(contents[0], modality)], modality)
     start = time.process_time()
     runtime.encode([runtime.prepare(one, modality) for one in contents], modality)
     return (time.process_time() - start) / len(contents)
+
+
+def _most_memory() -> float:
+    """The most memory in GB that this process has had, files that it maps included."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (1e9 if sys.platform == "darwin" else 1e6)
 
 
 def check(model: Model, largest: int) -> tuple[str, bool]:
@@ -185,17 +216,15 @@ def check(model: Model, largest: int) -> tuple[str, bool]:
             return "counted, on the meta device alone", True
         start = time.process_time()
         try:
-            runtime = exported(model, folder)
+            runtime, distance = exported(model, folder)
         except CmsearchError as error:
             return f"counted; NOT EXPORTED: {error}", False
         took = time.process_time() - start
-        pixels = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-        picture = _seconds(runtime, Modality.IMAGE, [Image.fromarray(pixels)] * PICTURES)
-        query = _seconds(runtime, Modality.TEXT, ["a cat on a red sofa"] * PICTURES)
+        picture, query = (1e3 * _seconds(runtime, one) for one in CONTENTS)
     tokens = "tokens" if runtime.has_tokens else "no tokens"
     return (
-        f"exported in {took:.0f} s, {1e3 * picture:.0f} ms a picture, "
-        f"{1e3 * query:.0f} ms a query, {tokens}",
+        f"exported in {took:.0f} s, {distance:.1g} from open_clip, {picture:.0f} ms a picture, "
+        f"{query:.0f} ms a query, {tokens}, {_most_memory():.1f} GB of memory",
         True,
     )
 

@@ -62,6 +62,8 @@ class Form:
         if "image" in given:
             yield {**given, "image": given["image"].resize((self.image_size, self.image_size))}
         frames = given["video"]["array"] if "video" in given else []
+        if len(frames) == 1:  # of one picture some make no film
+            yield {"video": _film([*frames, *frames])}
         while len(frames) > 1:
             frames = frames[::2]
             yield {"video": _film(frames)}

@@ -126,7 +126,8 @@ class SentenceEncoder:
 
     def _alone(self, one: Any, role: Role) -> FloatArray:
         """The vector `(1, dim)` of one content, or of what is nearest to it that the library takes:
-        a picture as a square, a film with half as many pictures. Raises `ModelError`.
+        a picture as a square, a film with half as many pictures or its only one twice. Raises
+        `ModelError`.
         """
         told: Exception | None = None
         for given in self._form.nearest(one):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,7 @@ class CrossReranker:
     def __init__(self, name: str, folder: Path, device: str | None) -> None:
         from cmsearch.models import sentence_library
         from cmsearch.models.devices import best_device
+        from cmsearch.models.encoders import st_inputs
         from cmsearch.models.encoders.batches import Room, memory_of
 
         device = device or best_device()
@@ -74,7 +76,12 @@ class CrossReranker:
             )
         known = {one for one, other in _NAMES.items() if self._model.supports(other)}
         self.directions = frozenset((one, other) for one in known for other in known)
-        self._is_worded = known == {Modality.TEXT} and not self._model.supports("message")
+        talks = self._model.supports("message")
+        self._is_worded = known == {Modality.TEXT} and not talks
+        form = st_inputs.form(self._model)
+        # What is judged could else end its turn, and answer in the place of the model.
+        marks = {*form.marks, *(self._model.tokenizer.all_special_tokens if talks else ())}
+        self._form = replace(form, marks=tuple(sorted(marks)))
         self._room: Room = Room(_BATCH, memory_of(device))
         self._pictures = Pictures(_PICTURE_SIZE)
         self._lock = threading.Lock()
@@ -132,13 +139,12 @@ class CrossReranker:
         return self._pictures.of(item, path) if item.modality is Modality.IMAGE else item.text
 
     def _pair(self, one: Any, other: Any) -> tuple[Any, Any]:
-        """A pair as the library takes it: named by what it is, lest a text be taken for the address
-        of a picture; a model of words alone takes two texts as they are.
-        """
+        """A pair as the library takes it; a model of words alone takes two texts as they are."""
         if self._is_worded:
             return one, other
         first, second = (
-            {"text" if isinstance(each, str) else "image": each} for each in (one, other)
+            self._form.given(each, Modality.TEXT if isinstance(each, str) else Modality.IMAGE)
+            for each in (one, other)
         )
         return first, second
 

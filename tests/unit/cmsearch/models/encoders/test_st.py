@@ -30,6 +30,7 @@ from cmsearch.errors import (
 from cmsearch.media.readers import make_reader
 from cmsearch.models import choices
 from cmsearch.models.encoders.st import load
+from cmsearch.models.encoders.st_inputs import Form
 from cmsearch.models.loading import load_encoder, load_reranker
 from cmsearch.models.names import at_dim, canonical_name
 from cmsearch.models.sentence_folders import wanted_weights, with_dim
@@ -215,6 +216,13 @@ def test_odd_media_have_vectors(encoder: Encoder, modality: Modality, some: list
     assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(len(some)), abs=1e-5)
     alone = np.concatenate([encoded(encoder, modality, [one]) for one in some])
     assert np.abs(found - alone).max() < 1e-5
+
+
+def test_what_is_nearest_to_a_film_has_fewer_pictures_or_the_only_one_twice() -> None:
+    taken = Form((Modality.VIDEO,), image_size=64, rate=0, seconds=0.0, marks=())
+    for count, tried in ((1, [1, 2]), (2, [2, 1]), (5, [5, 3, 2, 1])):
+        given = taken.given(tuple(pictures(count)), Modality.VIDEO)
+        assert [len(one["video"]["array"]) for one in taken.nearest(given)] == tried
 
 
 def test_queries_and_documents_have_their_prompts(tmp_path: Path, folder: Path) -> None:
