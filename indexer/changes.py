@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from cmsearch.common.digest import file_digest
 from cmsearch.common.kinds import FileKind
-from cmsearch.common.text import native
 from cmsearch.media.readers import kind_of, make_reader
 from cmsearch.store.catalog.skipped_lines import is_of_lines, named
 from cmsearch.types import STALE, Asset, Skipped
 from indexer.scan import Found
+from indexer.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _joined(
         row = next(rest, None)
 
 
-def find_moved(folder: Path, changes: Changes, assets: Mapping[str, Asset]) -> dict[str, Found]:
+def find_moved(source: Source, changes: Changes, assets: Mapping[str, Asset]) -> dict[str, Found]:
     """The added files whose content is that of one that is gone, by the path that it had.
 
     Only files of the size and kind of one that is gone are read.
@@ -116,7 +116,7 @@ def find_moved(folder: Path, changes: Changes, assets: Mapping[str, Asset]) -> d
     moved: dict[str, Found] = {}
     for file in changes.added:
         if (file.size, file.kind) in sizes:
-            paths = gone.get((file.size, file.kind, _digest(folder / native(file.path))))
+            paths = gone.get((file.size, file.kind, _digest(source, file.path)))
             if paths:
                 moved[paths.pop(0)] = file
     return moved
@@ -143,8 +143,9 @@ def was_read(error: str | None) -> bool:
     return error is None or is_of_lines(error)
 
 
-def _digest(path: Path) -> str | None:
+def _digest(source: Source, path: str) -> str | None:
     try:
-        return file_digest(path)
+        with source.here(path) as place:
+            return file_digest(place)
     except OSError:  # it will be reported when it is read
         return None

@@ -25,10 +25,12 @@ from cmsearch.models.encoders.adapted import Adapted
 from cmsearch.models.loading import load_encoder, on_top
 from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder
+from cmsearch.store.object_places import folder_of, url_of
 from cmsearch.types import Space
 from indexer.pipeline import Counter, ordered_map
 from indexer.read import Loader
 from indexer.scan import Found
+from indexer.sources import opened
 from indexer.stages import Given, Row, batched, encoded, failed, loaded, units
 
 LOCAL = "local"
@@ -44,9 +46,11 @@ ENDED = "ended the process that read it, each time that it was tried"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a worker makes its loader and its encoder of: the folder as its machine sees it too."""
+    """What a worker makes its loader and its encoder of: the folder as its machine sees it too, or
+    its URL.
+    """
 
-    folder: Path
+    folder: str
     space: Space
     adapter: bytes | None
     device: str | None
@@ -55,7 +59,7 @@ class Recipe:
     def of(cls, folder: Path, encoder: Encoder, device: str | None) -> Recipe:
         """What gives the same encoder elsewhere."""
         own = adapters.pack(encoder.adapter) if isinstance(encoder, Adapted) else None
-        return cls(folder.resolve(), encoder.space, own, device)
+        return cls(url_of(folder) or str(folder.resolve()), encoder.space, own, device)
 
     def encoder(self) -> Encoder:
         """The encoder; weights are fetched where they aren't on the machine."""
@@ -71,17 +75,24 @@ class Worker:
 
     def __init__(self, recipe: Recipe) -> None:
         self._encoder = recipe.encoder()
-        self._loader = Loader(recipe.folder, self._encoder, ())
+        self._source = ExitStack()  # until the process ends
+        source = self._source.enter_context(opened(folder_of(recipe.folder)))
+        self._loader = Loader(source, self._encoder, ())
 
     def rows(self, files: Sequence[Given]) -> list[Row]:
         """What is to be written of some files, in their order."""
         size, ahead = self._encoder.capabilities.batch_size, self._encoder.capabilities.workers
         uncounted = Counter(0, lambda *event: None)
         with threads() as pool:
-            read = ordered_map(partial(loaded, self._loader), files, pool, ahead=4 * size)
+            begun = map(self._begun, files)
+            read = ordered_map(partial(loaded, self._loader), begun, pool, ahead=4 * size)
             batches = batched(units(read, uncounted), self._encoder)
             found = ordered_map(partial(encoded, self._encoder), batches, pool, ahead=ahead)
             return [row for rows in found for row in rows]
+
+    def _begun(self, given: Given) -> Given:
+        self._loader.begin(given.file)
+        return given
 
 
 @dataclass(frozen=True, slots=True)

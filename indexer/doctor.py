@@ -15,11 +15,13 @@ from cmsearch.store.catalog import embeddings, health, items
 from cmsearch.store.catalog import files as indexed
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.index import snapshot
+from cmsearch.store.object_places import address_of
 from cmsearch.store.publication import counting
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray, IdArray, Modality, Progress, Space
 from indexer.indexer import Indexer
 from indexer.samples import Finding, check_samples
+from indexer.sources import opened
 
 Tell = Callable[[Progress], object]
 """Is told how far a stage is."""
@@ -99,13 +101,17 @@ def _all_pieces(store: Store, findings: Sequence[Finding]) -> list[int]:
     found = health.siblings(
         store.catalog, [number for one in findings for number in one.embeddings]
     )
-    for path in sorted(set(found.values())):
-        if not store.absolute(path).is_file():
-            raise StoreError(
-                f"{store.absolute(path)} is not there, and its vectors can't be made anew without "
-                "it. Mount its drive and run the command again; if the file was deleted, run "
-                "`cmsearch index` first."
-            )
+    with opened(store.root) as source:
+        for path in sorted(set(found.values())):
+            store.check(path)
+            try:
+                source.status(path)
+            except OSError as error:
+                raise StoreError(
+                    f"{address_of(store.absolute(path))} is not there, and its vectors can't be "
+                    "made anew without it. Mount its drive and run the command again; if the file "
+                    "was deleted, run `cmsearch index` first."
+                ) from error
     return sorted(found)
 
 
@@ -116,8 +122,8 @@ def encode_missing(store: Store, device: str | None = None) -> None:
     """
     if not store.has_own_media:
         raise StoreError(
-            f"What is missing has to be encoded again: `cmsearch index {store.root} --store "
-            f"{store.path}`, if that is the folder that it is of."
+            "What is missing has to be encoded again: `cmsearch index "
+            f"{address_of(store.root)} --store {store.path}`, if that is the folder that it is of."
         )
     Indexer(store.root, store=store.path, device=device).run()
 

@@ -6,27 +6,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from cmsearch.common.kinds import SUBJECTS
-from cmsearch.common.text import native
 from cmsearch.errors import StoreError
 from cmsearch.store.catalog import files as indexed
 from cmsearch.store.catalog import notes
 from cmsearch.store.catalog.skipped_lines import named
+from cmsearch.store.object_places import address_of
 from cmsearch.store.store import Store
 from cmsearch.types import Asset, Generation
 from indexer.changes import Changes, compare, find_moved, is_below, moved_asset, was_read
 from indexer.scan import Found, Scan, of_kinds
+from indexer.sources import Source
 
 
 class Seen(NamedTuple):
-    """What is compared with the catalog: the files of a folder, as a scan of it finds them, and the
+    """What is compared with the catalog: the files of a source, as a scan of it finds them, and the
     kinds of files that are to be read again.
     """
 
-    folder: Path
+    source: Source
     scan: Scan
     files: Iterable[Found]
     outdated: frozenset[str] = frozenset()
@@ -65,15 +65,16 @@ def compared(store: Store, target: Generation | None, seen: Seen) -> Compared:
         return Compared(changes, {}, lacking)
     if _are_all_gone(store, seen, changes):
         raise StoreError(
-            f"None of the {indexed.count(catalog)} files that were indexed is in {seen.folder} any "
-            "more. If its drive is not mounted, mount it and run the command again; if they were "
-            f"deleted, delete the index too: {store.path}."
+            f"None of the {indexed.count(catalog)} files that were indexed is in "
+            f"{address_of(seen.source.folder)} any more. If its drive is not mounted, mount it "
+            "and run the command again; if they were deleted, delete the index too: "
+            f"{store.path}."
         )
     gone = {
         path: replace(asset, mtime_ns=None) if asset.kind in seen.outdated else asset
         for path, asset in indexed.assets_at(catalog, changes.removed).items()
     }
-    moved = find_moved(seen.folder, changes, gone)
+    moved = find_moved(seen.source, changes, gone)
     places = {file.path for file in moved.values()}
     changes = replace(
         changes,
@@ -108,7 +109,7 @@ def settled(store: Store, seen: Seen, found: Compared) -> Changes:
     known = {file.path for file in (*changes.added, *changed)}
     hidden = {one.path.rstrip("/") for one in seen.scan.skipped}
     assets = indexed.assets_at(store.catalog, again - known)
-    read = [file for file in present(seen.folder, assets) if not is_below(file.path, hidden)]
+    read = [file for file in present(seen.source, assets) if not is_below(file.path, hidden)]
     paths, late = {file.path for file in read}, {file.path for file in lacking}
     counted = paths - late
     if seen.scan.changed is not None:
@@ -166,11 +167,11 @@ def _follow(store: Store, found: Compared) -> frozenset[str]:
     return frozenset(again.difference(changes.removed))
 
 
-def present(folder: Path, assets: Mapping[str, Asset]) -> Iterator[Found]:
+def present(source: Source, assets: Mapping[str, Asset]) -> Iterator[Found]:
     """The files of some assets as they are now, if they are there."""
     for path, asset in sorted(assets.items()):
         try:
-            status = (folder / native(path)).stat()
+            size, mtime_ns = source.status(path)
         except OSError:  # it is for the next run to say
             continue
-        yield Found(path, asset.kind, status.st_size, status.st_mtime_ns, asset.about)
+        yield Found(path, asset.kind, size, mtime_ns, asset.about)

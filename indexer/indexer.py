@@ -11,6 +11,7 @@ from math import inf
 from pathlib import Path
 
 from cmsearch.common.processors import cpu_count, threads
+from cmsearch.errors import QueryError
 from cmsearch.models import adapters
 from cmsearch.models.choices import choose, was_meant
 from cmsearch.models.encoders.adapted import Adapted
@@ -20,6 +21,7 @@ from cmsearch.search.query import background_captions
 from cmsearch.store import publication
 from cmsearch.store.catalog import files as indexed
 from cmsearch.store.index.plugins import checked_name
+from cmsearch.store.object_places import folder_of, url_of
 from cmsearch.store.remote import as_place
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Generation, Progress, Skipped, Space
@@ -33,6 +35,7 @@ from indexer.read import Loader
 from indexer.report import Plan, Report, planned, reported
 from indexer.scan import Found, Scan, in_order, in_turn
 from indexer.sounds import Sounds
+from indexer.sources import Folder, Source, opened
 from indexer.speech import Speech
 from indexer.stages import IndexStages, Spaces, batched, gathered, units
 from indexer.subjects import FolderSubjects
@@ -73,8 +76,8 @@ class Indexer:
         cluster: Cluster | None = None,
         precision: str | None = None,
     ) -> None:
-        self.folder = Path(folder)
-        self.store = self.folder / DIRECTORY if store is None else Path(as_place(store))
+        self.folder = folder_of(folder)
+        self.store = _beside(self.folder) if store is None else Path(as_place(store))
         self._asked = Asked(model, device, precision)
         self._speech = Speech(asr, device)
         self._sounds = Sounds(sound, device)
@@ -82,6 +85,7 @@ class Indexer:
         self._texts = Texts(ocr)
         self._cluster = cluster
         self._clock = Clock()
+        self._source: Source = Folder(self.folder)
         self._encoder: Encoder | None = None
         self._told = ""
 
@@ -109,7 +113,8 @@ class Indexer:
         if not (self.store / CATALOG).exists():
             files = list(files)
             self._try(scan.kinds, tell)
-        with Store(self.store, self.folder) as store, store.locked():
+        made = Store(self.store, self.folder)
+        with made as store, store.locked(), opened(self.folder) as self._source:
             store.check_root(self.folder)
             publication.choose_index(store.catalog, self._vectors)
             name = self._chosen(store.space)
@@ -145,7 +150,7 @@ class Indexer:
         target = self._target(store, name, tell)
         own = self._load(name, store, tell) if self._sounds.is_own else self._encoder
         self._sounds.settle(store, own)
-        seen = Seen(self.folder, scan, files, self._speech.outdated(store.catalog))
+        seen = Seen(self._source, scan, files, self._speech.outdated(store.catalog))
         found = compared(store, target, seen)
         self._speech.settle(store, scan.kinds)
         return settled(store, seen, found)
@@ -173,11 +178,11 @@ class Indexer:
             name, new = self._chosen(None, ask=False), list(scan)
             texts = self._texts.planned(self.folder, None, new, ())
             return planned(name, self.store, scan, Changes(new, (), 0, (), ()), texts)
-        with Store(self.store) as store:
+        with Store(self.store) as store, opened(self.folder) as source:
             store.check_root(self.folder)
             name = self._chosen(store.space, ask=False)
             outdated = self._sounds.outdated(store.catalog) | self._speech.outdated(store.catalog)
-            seen = Seen(self.folder, scan, scan, outdated)
+            seen = Seen(source, scan, scan, outdated)
             changes = compared(store, self._asked.generation(store, name), seen).changes
             new = [*changes.added, *changes.changed]
             gone = {*changes.removed, *(file.path for file in changes.changed)}
@@ -240,7 +245,7 @@ class Indexer:
             self._speech.listener(store.catalog, work, counter.note),
             self._sounds.listener(store.catalog, work, counter.note, encoder),
         )
-        loader = Loader(self.folder, encoder, subjects, speech, sounds)
+        loader = Loader(self._source, encoder, subjects, speech, sounds)
         own = store.catalog.sound_space()
         spaces = Spaces(space, own[0] if own else None)
         known = {file.path for file in work} - {file.path for file in changes.added}
@@ -253,7 +258,7 @@ class Indexer:
                 ahead = 1 if is_long else 4 * size
                 sent, here = there.parted(some)
                 returned = there.rows(map(stages.given, sent), FILES * size, counter)
-                loaded = ordered_map(stages.read, here, pool, ahead=ahead)
+                loaded = ordered_map(stages.read, map(loader.begin, here), pool, ahead=ahead)
                 batches = batched(units(loaded, counter), encoder)
                 encoded = ordered_map(stages.encode, batches, pool, ahead=workers)
                 rows = gathered(chain(returned, encoded))
@@ -311,3 +316,14 @@ class Indexer:
             self._encoder = loaded = self._asked.load(name, store, known)
         tell(Progress("load the model", 1, 1))
         return loaded
+
+
+def _beside(folder: Path) -> Path:
+    """Where the index of a folder is if nobody says. Raises `QueryError` for object storage."""
+    url = url_of(folder)
+    if url is not None:
+        raise QueryError(
+            f"Nothing is written to object storage. Say where the index of {url} is to be kept, "
+            "with --store DIR."
+        )
+    return folder / DIRECTORY

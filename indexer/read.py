@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +11,6 @@ from typing import TypeVar
 from cmsearch.common.digest import content_digest, file_digest
 from cmsearch.common.files import larger_than
 from cmsearch.common.kinds import ANEW, FileKind, is_placed
-from cmsearch.common.text import native
 from cmsearch.errors import MediaError
 from cmsearch.media.named_times import completed
 from cmsearch.media.phash import phash
@@ -30,6 +30,7 @@ from cmsearch.types import (
 )
 from indexer.prepare import PreparedItem, prepared
 from indexer.scan import Found
+from indexer.sources import Folder, Source
 from indexer.subjects import Names, Subjects, subject_kinds
 
 MAX_CONTENT = 30_000
@@ -74,7 +75,7 @@ class Loaded:
 
 
 class Loader:
-    """Reads files of a folder for an encoder; `subjects` are the paths that captions may name.
+    """Reads files of a source for an encoder; `subjects` are the paths that captions may name.
 
     `speech` gives what is said in the file at a path, and `sounds` what it sounds like; both get
     the digest of the file too.
@@ -82,28 +83,41 @@ class Loader:
 
     def __init__(
         self,
-        folder: Path,
+        source: Source | Path,
         encoder: Encoder,
         subjects: Collection[str],
         speech: Callable[[Path, str], Iterable[Segment]] | None = None,
         sounds: Callable[[Path, str], Iterable[Window]] | None = None,
     ) -> None:
-        self._folder = folder
+        self._source = Folder(source) if isinstance(source, Path) else source
         self._encoder = encoder
         self._speech = speech
         self._sounds = sounds
-        self._subjects = Subjects(folder, subjects)
+        self._subjects = Subjects(self._source.folder, subjects)
+
+    def begin(self, file: Found) -> Found:
+        """Let a file come here that is to be read soon, if it isn't too large."""
+        if _too_large(file, file.size) is None:
+            self._source.begin(file.path)
+        return file
 
     def load(self, file: Found, known: frozenset[str]) -> Loaded:
         """Read `file`; items whose digest is `known` are in the catalog and aren't prepared."""
-        path, reader = self._folder / native(file.path), make_reader(file.kind)
-        try:
-            if isinstance(reader, Sized) and path.stat().st_size > reader.max_bytes:
-                return Loaded(file, None, error=_too_large(reader))
-            digest = file_digest(path)
-        except OSError as error:
-            return Loaded(file, None, error=f"can't be read: {error.strerror}", final=False)
-        loaded, names = Loaded(file, digest), Names(self._subjects, file)
+        with ExitStack() as held:
+            try:
+                error = _too_large(file, file.size)
+                if error is None:
+                    path = held.enter_context(self._source.here(file.path))
+                    error = _too_large(file, path.stat().st_size)
+                if error is not None:
+                    return Loaded(file, None, error=error)
+                digest = file_digest(path)
+            except OSError as error:
+                return Loaded(file, None, error=f"can't be read: {error.strerror}", final=False)
+            return self._loaded(path, Loaded(file, digest), known)
+
+    def _loaded(self, path: Path, loaded: Loaded, known: frozenset[str]) -> Loaded:
+        file, digest, names = loaded.file, loaded.digest, Names(self._subjects, loaded.file)
         try:
             loaded = self._read(path, loaded, known, names)
         except MediaError as error:
@@ -142,10 +156,13 @@ class Loader:
         return Reading(size, _of(self._speech, digest), _of(self._sounds, digest), names)
 
 
-def _too_large(reader: Sized) -> str:
-    """That a file is larger than its reader reads, and what can be done about one that is written
-    by a program beside a picture.
+def _too_large(file: Found, size: int) -> str | None:
+    """That a file of this size is larger than its reader reads, if it is, and what can be done
+    about one that is written by a program beside a picture.
     """
+    reader = make_reader(file.kind)
+    if not isinstance(reader, Sized) or size <= reader.max_bytes:
+        return None
     is_beside = getattr(reader, "kind", None) is FileKind.SIDECAR
     said = larger_than(reader.max_bytes)
     return f"{said}, which notes of a picture never are; {ANEW}" if is_beside else said

@@ -19,6 +19,7 @@ from indexer.follow import present
 from indexer.prepare import PreparedItem
 from indexer.read import Loaded, Loader
 from indexer.scan import Found
+from indexer.sources import Source, opened
 from indexer.subjects import FolderSubjects
 
 CLOSE = 0.995
@@ -49,24 +50,24 @@ def check_samples(
     tell: Callable[[int], object],
 ) -> Iterator[Finding]:
     """Read and encode some files again that look as they did, and compare what they give."""
-    number, space = served
-    files = list(islice(_unchanged(store, count), count))
-    if not files:
-        return
-    encoder = load_own(store, space, device=device)
-    subjects = FolderSubjects(store.catalog, ())
-    loader = Loader(store.root, encoder, subjects, lambda path, digest: _known(store, digest))
-    for done, (file, asset) in enumerate(files):
-        tell(done)
-        loaded = loader.load(file, frozenset())
-        if loaded.digest is None:
-            yield Finding("samples", f"{file.path} {loaded.error}")
-        elif loaded.digest != asset.digest:
-            what = "has other content than was indexed, though its size and time are as they were"
-            yield Finding("samples", f"{file.path} {what}", again=(file.path,))
-        elif asset.error is None:
-            stored = health.item_vectors(store.catalog, file.path, number, space.dim)
-            yield from _other_vectors(encoder, loaded, stored)
+    with opened(store.root) as source:
+        files = list(islice(_unchanged(store, source, count), count))
+        if not files:
+            return
+        encoder = load_own(store, served[1], device=device)
+        subjects = FolderSubjects(store.catalog, ())
+        loader = Loader(source, encoder, subjects, lambda path, digest: _known(store, digest))
+        for done, (file, asset) in enumerate(files):
+            tell(done)
+            loaded = loader.load(file, frozenset())
+            if loaded.digest is None:
+                yield Finding("samples", f"{file.path} {loaded.error}")
+            elif loaded.digest != asset.digest:
+                what = "has other content than was indexed, though its size and time are as they"
+                yield Finding("samples", f"{file.path} {what} were", again=(file.path,))
+            elif asset.error is None:
+                stored = health.item_vectors(store.catalog, file.path, served[0], served[1].dim)
+                yield from _other_vectors(encoder, loaded, stored)
 
 
 def _other_vectors(
@@ -89,13 +90,13 @@ def _known(store: Store, digest: str) -> list[Segment]:
     return indexed.transcript(store.catalog, digest) or []
 
 
-def _unchanged(store: Store, count: int) -> Iterator[tuple[Found, Asset]]:
+def _unchanged(store: Store, source: Source, count: int) -> Iterator[tuple[Found, Asset]]:
     """Files, by chance, whose size and time are as they were when they were indexed, and that were
     read. Without the folder there are none.
     """
     assets = indexed.some(store.catalog, max(_TRIED, _TRIED // 50 * count))
     for path, asset in assets.items():
-        for file in present(store.root, {path: asset}):
+        for file in present(source, {path: asset}):
             if (file.size, file.mtime_ns) == (asset.size, asset.mtime_ns):
                 yield file, asset
 

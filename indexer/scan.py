@@ -7,15 +7,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cmsearch.common.files import open_file
 from cmsearch.common.kinds import HEARD, PICTURES, FileKind
-from cmsearch.common.text import caseless, native
+from cmsearch.common.text import caseless
 from cmsearch.media.readers import is_long, make_reader, may_be_table, names, names_by_suffix
 from cmsearch.types import Skipped
 from indexer.beside import JSON, XMP, subjects_beside
-from indexer.parts import parts
+from indexer.object_walk import ObjectWalk, walk_of
+from indexer.parts import Unclear, parts
 from indexer.pipeline import Clock
-from indexer.walk import Listed, Walk, suffix
+from indexer.walk import Listed, suffix
 
 SIDECAR = "sidecar"
 """The reader of texts beside what they are about; others are told by suffixes."""
@@ -72,7 +72,7 @@ class Scan:
         self.kinds: set[str] = set()
         self.count = 0
         with self._clock("scan"):
-            self._walk = Walk(folder, self._kinds)
+            self._walk = walk_of(folder, self._kinds)
         self.skipped = self._walk.skipped
 
     def __iter__(self) -> Iterator[Found]:
@@ -88,6 +88,8 @@ class Scan:
     def _folders(self) -> Iterator[Listed]:
         if self.changed is None:
             return self._walk.real()
+        if isinstance(self._walk, ObjectWalk):
+            raise Unclear
         return parts(self._folder, self._walk, self.changed)
 
     @property
@@ -133,7 +135,7 @@ class Scan:
     def _is_read(self, file: Found) -> bool:
         """Whether it can be read here; notes it where it can't."""
         may_be_code = suffix(file.path).lower() == _STREAM
-        if may_be_code and not _is_stream(self._folder / native(file.path)):
+        if may_be_code and not self._is_stream(file.path):
             self._walk.unread[_STREAM] += 1
             return False
         if file.kind in self._missing:
@@ -143,26 +145,25 @@ class Scan:
             return False
         return True
 
+    def _is_stream(self, path: str) -> bool:
+        """Whether it is a stream of MPEG, and no TypeScript: its packets of 188 bytes begin with a
+        `G`, or four bytes later. What can't be read is seen to by its reader.
+        """
+        try:
+            head = self._walk.head(path, 4 + 2 * 192 + 1)
+        except OSError:
+            return True
+        return any(
+            head[start : start + 2 * size + 1 : size] == b"GGG"
+            for start, size in ((0, 188), (4, 192))
+        )
+
 
 def scan(folder: Path) -> Scanned:
     """All that is in a folder at once; raises `StoreNotFoundError`."""
     found = Scan(folder)
     files = in_order(found)
     return Scanned(files, sorted(found.skipped, key=lambda one: one.path), found.unread)
-
-
-def _is_stream(path: Path) -> bool:
-    """Whether it is a stream of MPEG, and no TypeScript: its packets of 188 bytes begin with a `G`,
-    or four bytes later. What can't be read is seen to by its reader.
-    """
-    try:
-        with open_file(path) as file:
-            head = file.read(4 + 2 * 192 + 1)
-    except OSError:
-        return True
-    return any(
-        head[start : start + 2 * size + 1 : size] == b"GGG" for start, size in ((0, 188), (4, 192))
-    )
 
 
 def in_order(files: Iterable[Found]) -> list[Found]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from cmsearch.store.catalog import readings
 from cmsearch.store.catalog.readings import ReadFile
 from cmsearch.store.store import Store
 from cmsearch.types import Skipped, TextLine
+from indexer.sources import Source
 
 PDF = "pdf"
 """The kind of documents of which pages without text are read as pictures."""
@@ -52,12 +54,27 @@ class ReadUnit(NamedTuple):
     is_whole: bool
 
 
-def pages(store: Store, files: Iterable[ReadFile]) -> Iterator[Unit]:
-    """The pages of documents that are still to be read, in order."""
+def pictures(source: Source, files: Iterable[ReadFile]) -> Iterator[Unit]:
+    """The pictures among files, each of which is on its way here."""
     for file in files:
-        left = unread_pages(store, file)
-        yield from (Unit(file, page, page == left[-1]) for page in left)
-        if not left:
+        if file.kind != PDF:
+            source.begin(file.path)
+            yield Unit(file)
+
+
+def pages(store: Store, source: Source, files: Iterable[ReadFile]) -> Iterator[Unit]:
+    """The pages of the documents among files that are still to be read, in order.
+
+    A document stays here while its pages are read.
+    """
+    for file in files:
+        left = unread_pages(store, file) if file.kind == PDF else []
+        if left:
+            with ExitStack() as held:
+                with suppress(OSError):  # whoever reads a page says so
+                    held.enter_context(source.here(file.path))
+                yield from (Unit(file, page, page == left[-1]) for page in left)
+        elif file.kind == PDF:
             yield Unit(file)
 
 
@@ -73,8 +90,10 @@ def unread_pages(store: Store, file: ReadFile) -> list[int]:
 class UnitReader:
     """Reads units of a store; threads may share it."""
 
-    def __init__(self, store: Store, model: rapid.TextModel, *, every: bool) -> None:
-        self._store = store
+    def __init__(
+        self, store: Store, source: Source, model: rapid.TextModel, *, every: bool
+    ) -> None:
+        self._store, self._source = store, source
         self._model = model
         self._every = every
         self._digests: dict[_Stamp, str] = {}
@@ -82,11 +101,12 @@ class UnitReader:
     def __call__(self, unit: Unit) -> ReadUnit:
         """What is written in a unit, as long as its file is the one that was indexed."""
         file = unit.file
-        path = self._store.absolute(file.path)
+        self._store.check(file.path)
         try:
-            if not self._is_indexed(unit, path):
-                return ReadUnit(unit, None, [], False)
-            found, left_out = self._read(unit, path)
+            with self._source.here(file.path) as path:
+                if not self._is_indexed(unit, path):
+                    return ReadUnit(unit, None, [], False)
+                found, left_out = self._read(unit, path)
         except OSError as error:
             reason = f"its text can't be read: {error.strerror}"
             return ReadUnit(unit, None, [Skipped(file.path, reason)], False)

@@ -28,8 +28,9 @@ from indexer.encode import encode_items
 from indexer.pipeline import Counter, ordered_map
 from indexer.prepare import prepared
 from indexer.scan import Found
+from indexer.sources import opened
 from indexer.text_estimates import Expected, expected, new_scanned, scanned
-from indexer.text_units import PDF, ReadUnit, Unit, UnitReader, pages
+from indexer.text_units import PDF, ReadUnit, Unit, UnitReader, pages, pictures
 
 AT_ONCE = 32
 """Pictures that are written at once, or those of so many seconds:"""
@@ -147,13 +148,12 @@ def _read(
 
     No more pages are begun than there are processors: those are lost if it is interrupted.
     """
-    reader = UnitReader(store, rapid.load(), every=every)
     keeping = _Keeping(store, every=every)
-    pictures = (Unit(file) for file in files if file.kind != PDF)
-    documents = pages(store, [file for file in files if file.kind == PDF])
-    with threads() as pool:
+    with opened(store.root) as source, threads() as pool:
+        reader = UnitReader(store, source, rapid.load(), every=every)
+        documents = pages(store, source, files)
         for units, ahead in (
-            (pictures, 2 * cpu_count()),
+            (pictures(source, files), 2 * cpu_count()),
             (_counted(documents, counter), cpu_count() - 1),
         ):
             found = ordered_map(reader, _in_time(units, end), pool, ahead=ahead)

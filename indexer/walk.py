@@ -16,7 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from cmsearch.common.files import read_file
+from cmsearch.common.files import open_file, read_file
 from cmsearch.common.text import native, storable
 from cmsearch.errors import StoreNotFoundError
 from cmsearch.store.filesystem import is_of_system, system_folders
@@ -34,7 +34,7 @@ _CLUTTER = frozenset({"desktop.ini", "ehthumbs.db", "icon\r", "thumbs.db"})
 _BESIDE = frozenset({".aae", ".xmp"})
 """What programs note beside pictures, cmsearch among them."""
 _SUFFIX = re.compile(r"\.[\w+~-]{1,12}", re.ASCII)
-_MAX_RULES = 2**20  # bytes
+MAX_RULES = 2**20  # bytes
 _ODD = {
     stat.S_IFBLK: "a device",
     stat.S_IFCHR: "a device",
@@ -130,6 +130,11 @@ class Walk:
             yield from self._below()
         self._folders.clear()
 
+    def head(self, path: str, size: int) -> bytes:
+        """The first bytes of a file; raises `OSError`."""
+        with open_file(self._folder / native(path)) as file:
+            return file.read(size)
+
     def _at(self, path: str) -> _Place | None:
         """A folder, as a walk from the first one finds it."""
         folder = self._root
@@ -139,7 +144,7 @@ class Walk:
             status = os.lstat(place)
             if stat.S_ISLNK(status.st_mode):
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), place)
-            is_passed = not _is_visible(name) or is_ignored(name, True, own.rules)
+            is_passed = not is_visible(name) or is_ignored(name, True, own.rules)
             if is_passed or place in self._system or _is_store_at(folder.place):
                 return None
             folder = _Place(place, f"{folder.path}{name}/", within(own.rules, name))
@@ -178,14 +183,14 @@ class Walk:
         with os.scandir(folder.place) as listed:
             entries = sorted(listed, key=attrgetter("name"))
         names = {entry.name for entry in entries}
-        if _is_store(names):
+        if is_store(names):
             return None
         self._inside[folder.place] = None
         folder = self._with_rules(folder, is_ruled=IGNORE_FILE in names)
         self._inside[folder.place] = folder
         found, below, links = Listed(folder.path, [], {}), len(self._folders), len(self._new_links)
         for entry in entries:
-            if _is_visible(entry.name):
+            if is_visible(entry.name):
                 self._see(entry, folder, found)
         own_folders = sorted(self._folders[below:], key=attrgetter("path"), reverse=True)
         self._folders[below:] = own_folders
@@ -280,9 +285,8 @@ class Walk:
 
     def _pass_over(self, entry: os.DirEntry[str], rules: Ruled) -> None:
         """Count a file that nothing here reads, unless it is only about others, or left out."""
-        found = _SUFFIX.fullmatch(suffix(entry.name))
-        end = found[0].lower() if found else ""
-        if entry.name.lower() in _CLUTTER or end in _BESIDE or not entry.is_file():
+        end = unread_end(entry.name)
+        if end is None or not entry.is_file():
             return
         with suppress(ValueError):  # a name that rules can't be compared with
             if rules and is_ignored(storable(entry.name), False, rules):
@@ -290,7 +294,7 @@ class Walk:
         self.unread[end] += 1
 
     def _skip(self, path: str, reason: str) -> None:
-        self.skipped.append(Skipped(_valid(path), _valid(reason)))
+        self.skipped.append(Skipped(valid(path), valid(reason)))
 
     def _kind(self, name: str) -> str | None:
         end = suffix(name)
@@ -319,28 +323,38 @@ def _depth(place: _Place) -> tuple[int, list[str]]:
     return len(parts), parts
 
 
-def _valid(text: str) -> str:
+def valid(text: str) -> str:
     """`text` with question marks for what is no Unicode."""
     return text.encode("utf-8", "replace").decode()
 
 
-def _is_visible(name: str) -> bool:
+def unread_end(name: str) -> str | None:
+    """What a name that nothing reads ends with, in small letters, as it is counted; None for one
+    that is only about others.
+    """
+    found = _SUFFIX.fullmatch(suffix(name))
+    end = found[0].lower() if found else ""
+    return None if name.lower() in _CLUTTER or end in _BESIDE else end
+
+
+def is_visible(name: str) -> bool:
+    """Whether a file or a folder of this name may be looked at."""
     return name[0] != "." and name not in ALWAYS_IGNORED
 
 
-def _is_store(names: set[str]) -> bool:
+def is_store(names: set[str]) -> bool:
     """Whether a folder with these files is a store: the lock or a manifest is beside a catalog."""
     return CATALOG in names and any(name == LOCK or name.startswith("manifest-") for name in names)
 
 
 def _is_store_at(place: str) -> bool:
     has_catalog = os.path.lexists(Path(place) / CATALOG)
-    return has_catalog and _is_store({path.name for path in Path(place).iterdir()})
+    return has_catalog and is_store({path.name for path in Path(place).iterdir()})
 
 
 def _rules(folder: Path) -> Rules | None:
     try:
-        return Rules(read_file(folder / IGNORE_FILE, _MAX_RULES))
+        return Rules(read_file(folder / IGNORE_FILE, MAX_RULES))
     except FileNotFoundError:
         return None
     except ValueError as error:

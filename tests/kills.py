@@ -176,8 +176,15 @@ def moments(count: int, seed: int) -> list[float]:
 
 
 def content(folder: Path) -> dict[str, Any]:
-    """All that a store holds and answers, without the numbers of rows, which may differ."""
-    with Store(folder / DIRECTORY) as store:
+    """All that the store of a folder holds and answers, without the numbers of rows, which may
+    differ.
+    """
+    return content_at(folder / DIRECTORY)
+
+
+def content_at(place: Path) -> dict[str, Any]:
+    """The same of a store that lies anywhere."""
+    with Store(place) as store:
         catalog = store.catalog
         generations = catalog.generations()
         return {
@@ -187,7 +194,7 @@ def content(folder: Path) -> dict[str, Any]:
                 model_name(one.space): _items(store, one.space_id, one.space.dim)
                 for one in generations
             },
-            "answers": answers(folder),
+            "answers": answers(place),
         }
 
 
@@ -195,7 +202,7 @@ def answers(folder: Path) -> dict[str, Any]:
     with cmsearch.open(folder) as engine:
         return {
             f"{text} for {target}": [
-                (hit.score, hit.source, str(hit.path.relative_to(folder.resolve())), hit.text)
+                (hit.score, hit.source, str(hit.path.relative_to(engine.store.root)), hit.text)
                 for hit in engine.search(text, target=target, k=50)
             ]
             for text in QUERIES

@@ -15,6 +15,7 @@ from cmsearch.commands.bars import stage_bars
 from cmsearch.commands.options import store_option
 from cmsearch.commands.paths import shown
 from cmsearch.common.text import json_line
+from cmsearch.store.object_places import address_of
 
 if TYPE_CHECKING:
     from cmsearch.search.merge.duplicate_groups import Copy, Group
@@ -72,7 +73,7 @@ def duplicates(path: Path | None, store: Path | None, style: str) -> None:
 def _print_paths(groups: Sequence[Group], end: bytes) -> None:
     for group in groups:
         for copy in group.others:
-            click.echo(os.fsencode(copy.path) + end, nl=False)
+            click.echo(os.fsencode(address_of(copy.path)) + end, nl=False)
 
 
 def _json(group: Group) -> bytes:
@@ -82,7 +83,7 @@ def _json(group: Group) -> bytes:
 
 
 def _fields(copy: Copy) -> dict[str, Any]:
-    fields = {"path": str(copy.path), "bytes": copy.bytes}
+    fields = {"path": address_of(copy.path), "bytes": copy.bytes}
     fields |= {"width": copy.width, "height": copy.height}
     return fields | ({"reason": copy.reason} if copy.reason else {})
 

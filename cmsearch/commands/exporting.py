@@ -13,6 +13,7 @@ from cmsearch.commands.places import unwritable
 from cmsearch.common.files import create_file, creating, open_file
 from cmsearch.errors import CmsearchError, QueryError
 from cmsearch.search.wire import as_json
+from cmsearch.store.object_places import address_of
 from cmsearch.types import Hit
 
 KINDS = (
@@ -38,7 +39,7 @@ def export(hits: Sequence[Hit], title: str, place: str) -> str:
         case ".jsonl":
             _write(path, [as_json(hit) for hit in ranked])
         case ".txt":
-            _write(path, [os.fsencode(one) for one in paths])
+            _write(path, [os.fsencode(address_of(one)) for one in paths])
         case _:
             raise QueryError(f"What is {path} to be? {KINDS}")
     return f"Written to {path}."

@@ -65,9 +65,10 @@ def info(store: Path | list[Path] | None, style: str) -> None:
 
 
 def _fields(found: Inventory) -> dict[str, Any]:
+    from cmsearch.store.object_places import address_of
     from cmsearch.store.remote import name_of
 
-    fields = asdict(found) | {"store": name_of(found.store), "folder": str(found.folder)}
+    fields = asdict(found) | {"store": name_of(found.store), "folder": address_of(found.folder)}
     serving = fields.pop("serving")
     names = ("model", "dim", "runtime")
     own = {name: serving and serving[name] for name in names}
@@ -75,6 +76,7 @@ def _fields(found: Inventory) -> dict[str, Any]:
 
 
 def _rows(found: Inventory) -> list[tuple[str, str]]:
+    from cmsearch.store.object_places import address_of
     from cmsearch.store.remote import name_of
 
     serving = found.serving
@@ -86,7 +88,7 @@ def _rows(found: Inventory) -> list[tuple[str, str]]:
     store = f"{printable(name_of(found.store))}, {sizes}"
     skipped = f"; {found.skipped} skipped" if found.skipped else ""
     rows = [
-        ("folder", printable(str(found.folder))),
+        ("folder", printable(address_of(found.folder))),
         ("index", f"{store}, changed {found.changed[:16].replace('T', ' ')} UTC"),
         ("model", model),
         ("files", _counts(found.files, FILES) + skipped),

@@ -22,6 +22,7 @@ import click
 from cmsearch.commands.options import StorePath, trust_option
 from cmsearch.common.files import read_file
 from cmsearch.errors import CmsearchError, PluginError
+from cmsearch.store.object_places import address_of
 
 if TYPE_CHECKING:
     from cmsearch.server.engines import Engines
@@ -108,7 +109,7 @@ def serve(places: Sequence[Path], device: str | None, **wished: Any) -> None:
         server = _server(make_app(stores, settings))
         sock = _listening(wish.host, wish.port)
         for one in stores.all:
-            click.echo(f"{one.name}: {one.root}", err=True)
+            click.echo(f"{one.name}: {address_of(one.root)}", err=True)
         with _answering_commands(meeting, engines):
             _tell(wish, sock.getsockname()[1])
             # Before uvicorn sees to it, and after: what comes after this line is to be done, too.

@@ -19,6 +19,7 @@ from cmsearch.common.locators import clock
 from cmsearch.common.text import printable
 from cmsearch.search.wire import as_json
 from cmsearch.store.locating import DIRECTORY
+from cmsearch.store.object_places import address_of
 from cmsearch.types import Hit, Modality
 
 TEXT_WIDTH = 60
@@ -167,7 +168,7 @@ def _cut_out(hits: Sequence[Hit], folder: Path) -> None:
 def _lines(hits: Sequence[Hit], showing: Showing, apart: bool) -> Iterator[str | bytes]:
     if showing.style in ("paths", "paths0"):
         end = b"\0" if showing.style == "paths0" else b""
-        for path in dict.fromkeys(os.fsencode(hit.path) for hit in hits):
+        for path in dict.fromkeys(os.fsencode(address_of(hit.path)) for hit in hits):
             yield path + end
     elif showing.style == "json":
         yield from map(as_json, hits)

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from cmsearch.common.text import storable
 from cmsearch.errors import QueryError
 from cmsearch.learning.examples import Source, examples, source
 from cmsearch.learning.fit_adapter import MARKED, keep
@@ -79,7 +78,7 @@ def by_folds(engine: Engine, images: Collection[str]) -> Iterator[tuple[Engine, 
     with tempfile.TemporaryDirectory(prefix="cmsearch-eval-") as folder:
         place = Path(folder)
         moving.copy(engine.store.catalog, place / CATALOG)
-        _settle(place, engine.store.root)
+        _settle(place, engine.store.origin)
         with Store(place) as store:
             own = source(store)
             for adapter, paths in _adapters(own, images):
@@ -87,11 +86,11 @@ def by_folds(engine: Engine, images: Collection[str]) -> Iterator[tuple[Engine, 
                 yield Engine(store), paths
 
 
-def _settle(place: Path, root: Path) -> None:
+def _settle(place: Path, origin: str) -> None:
     """Let a copied catalog be that of a folder."""
     catalog = Catalog(place / CATALOG)
     with catalog.writing() as writer:
-        writer.put_root(storable(str(root.resolve())))
+        writer.put_root(origin)
         writer.put_snapshots([])
     catalog.close()
 

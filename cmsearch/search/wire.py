@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cmsearch.common.text import json_line, native, storable
 from cmsearch.search.regions import REGIONS
+from cmsearch.store.object_places import address_of, path_at
 from cmsearch.types import (
     Applied,
     Facet,
@@ -53,10 +54,10 @@ def hit_as_json(hit: Hit) -> dict[str, Any]:
     return {
         **fields,
         **notes,
-        "path": os.fsdecode(hit.path),
+        "path": address_of(hit.path),
         "store": hit.store and os.fsdecode(hit.store),
         "taken": hit.taken and hit.taken.isoformat(" "),
-        "copies": [os.fsdecode(path) for path in hit.copies],
+        "copies": [address_of(path) for path in hit.copies],
         "stages": dict(hit.stages),
         "applied": [applied_as_json(one) for one in hit.applied],
         "lines": [line_as_json(line) for line in hit.lines],
@@ -92,7 +93,7 @@ def mark_as_json(mark: Mark) -> dict[str, Any]:
         "query": mark.query,
         "target": mark.target,
         "right": mark.right,
-        "path": os.fsdecode(mark.path),
+        "path": address_of(mark.path),
         "source": mark.source,
         "kind": mark.kind,
         "locator": mark.locator,
@@ -133,7 +134,7 @@ def explanation_as_json(found: Explanation) -> dict[str, Any]:
     """
     return {
         "query": found.query,
-        "path": str(found.path),
+        "path": address_of(found.path),
         "locator": found.locator,
         "pictures": found.pictures,
         "rank": found.rank,
@@ -208,7 +209,7 @@ def hit_from_json(fields: Mapping[str, Any]) -> Hit:
     return Hit(
         rank=int(fields["rank"]),
         score=float(fields["score"]),
-        path=Path(fields["path"]),
+        path=path_at(fields["path"]),
         source=str(fields["source"]),
         modality=Modality(fields["modality"]),
         kind=str(fields["kind"]),
@@ -216,7 +217,7 @@ def hit_from_json(fields: Mapping[str, Any]) -> Hit:
         taken=_optional(datetime.fromisoformat, fields["taken"]),
         stages={str(name): float(value) for name, value in fields["stages"].items()},
         relevance=_optional(float, fields["relevance"]) or 0.0,
-        copies=tuple(map(Path, fields["copies"])),
+        copies=tuple(map(path_at, fields["copies"])),
         start=_optional(float, fields["start"]),
         end=_optional(float, fields["end"]),
         page=_optional(int, fields["page"]),

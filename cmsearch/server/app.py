@@ -41,6 +41,7 @@ from cmsearch.server.settings import Settings
 from cmsearch.server.stores import Stores
 from cmsearch.server.thumbnails import cached
 from cmsearch.server.working import Work
+from cmsearch.store.object_places import address_of
 
 _PARTS: tuple[Any, ...] = (
     searching,
@@ -107,7 +108,7 @@ def _stores(request: Request) -> dict[str, Any]:
         "stores": [
             {
                 "name": one.name,
-                "folder": str(one.root),
+                "folder": address_of(one.root),
                 "model": model_name(one.engine.space),
                 "dimension": one.engine.space.dim,
                 "modalities": list(one.engine.modalities),

@@ -8,7 +8,6 @@ A request names an item by its number; where its file is comes from the catalog 
 from __future__ import annotations
 
 import mimetypes
-import os
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -28,6 +27,7 @@ from cmsearch.server.requests import Number
 from cmsearch.server.searching import HITS, Check, check_size, told
 from cmsearch.server.stores import Served
 from cmsearch.server.thumbnails import Thumbnails, key_of
+from cmsearch.store.object_places import address_of
 from cmsearch.types import Place
 
 router = APIRouter(prefix="/v1/items", tags=["items"])
@@ -54,7 +54,7 @@ def item(request: Request, number: Own, store: Store = None) -> dict[str, Any]:
     return {
         "item": own.id,
         "store": served.name,
-        "path": os.fsdecode(path),
+        "path": address_of(path),
         "source": locators.source(own.path, own.locator),
         "kind": own.kind,
         "modality": own.modality,

@@ -29,6 +29,7 @@ from cmsearch.errors import CmsearchError
 from cmsearch.server.errors import NotThereError
 from cmsearch.server.stores import Served
 from cmsearch.store import remote
+from cmsearch.store.object_places import url_of
 
 KEPT = 100
 """Jobs that are remembered after their end."""
@@ -265,9 +266,10 @@ def _check(served: Served) -> None:
 
 def _line(served: Served, ocr: bool | None) -> Sequence[str | Path]:
     texts = () if ocr is None else ("--ocr", "auto" if ocr else "none")
+    folder = url_of(served.root) or served.root.absolute()
     return (
         *(sys.executable, "-m", "cmsearch", "index", "--progress", "json", "--format", "json"),
-        *(*texts, "--store", served.engine.store.path.absolute(), "--", served.root.absolute()),
+        *(*texts, "--store", served.engine.store.path.absolute(), "--", folder),
     )
 
 

@@ -15,6 +15,7 @@ from cmsearch.search.engine import Engine
 from cmsearch.search.wire import hit_as_json
 from cmsearch.server.batching import Batching
 from cmsearch.server.errors import NotThereError, NotTrustedError
+from cmsearch.store.object_places import address_of
 from cmsearch.types import Hit
 
 
@@ -37,8 +38,9 @@ class Served:
         """Raise `NotTrustedError` for a store that only says which folder it is of."""
         if not self.has_own_media:
             raise NotTrustedError(
-                f"No file is read for {self.name}: this index only says that it is of {self.root}. "
-                "If you trust who made it, start this again with --trust, which is remembered."
+                f"No file is read for {self.name}: this index only says that it is of "
+                f"{address_of(self.root)}. If you trust who made it, start this again with "
+                "--trust, which is remembered."
             )
 
 

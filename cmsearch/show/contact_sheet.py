@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from cmsearch.common import locators
 from cmsearch.common.text import printable
@@ -14,6 +15,7 @@ from cmsearch.media.thumbnails import Thumbnail, each, place, read, webp
 from cmsearch.show.html_pages import check_place, data_uri, link, render, write_page
 from cmsearch.show.marks import marked
 from cmsearch.show.noted import noted
+from cmsearch.store.object_places import address_of, url_of
 from cmsearch.types import Hit, Place, TextLine
 
 SIZES = ((60, 960), (300, 640), (1000, 400), (4000, 240))
@@ -98,8 +100,8 @@ def _card(hit: Hit, made: Thumbnail | MediaError | None, folder: Path) -> Card:
         rank=hit.rank,
         kind=printable(hit.kind),
         name=printable(_name(hit)),
-        path=printable(str(hit.path)),
-        href=link(hit.path, folder) + _fragment(hit),
+        path=printable(address_of(hit.path)),
+        href=_address(hit.path, folder) + _fragment(hit),
         source=printable(hit.source),
         text=None if hit.text is None else printable(hit.text),
         taken=f"{hit.taken:%Y-%m-%d %H:%M}" if hit.taken else None,
@@ -119,6 +121,11 @@ def _name(hit: Hit) -> str:
     if hit.page is not None:
         return f"{hit.path.name}, page {hit.page}"
     return hit.path.name if hit.start is None else f"{hit.path.name}, {locators.clock(hit.start)}"
+
+
+def _address(path: Path, folder: Path) -> str:
+    url = url_of(path)
+    return link(path, folder) if url is None else quote(url, safe=":/")
 
 
 def _fragment(hit: Hit) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from cmsearch.common.arguments import checked_path
 from cmsearch.common.files import create_file, creating, folder_beside, give_name, open_file
-from cmsearch.common.text import storable
 from cmsearch.errors import StoreError
 from cmsearch.store import publication, remote
 from cmsearch.store.catalog import files, moving
@@ -94,9 +93,11 @@ def copy_to_server(store: Store, to: Path, tell: Tell = lambda event: None) -> C
             raise StoreError(
                 f"There is an index in {remote.name_of(to)} already. Name another database."
             )
-        root = storable(str(store.root.resolve()))
         moving.move(
-            store.catalog, catalog, root, lambda done, total: tell(Progress("copy", done, total))
+            store.catalog,
+            catalog,
+            store.origin,
+            lambda done, total: tell(Progress("copy", done, total)),
         )
         with catalog.writing() as writer:
             _leave_server(catalog, writer)
@@ -138,7 +139,7 @@ def _fill(store: Store, folder: Path, is_file: bool, tell: Tell) -> int:
     catalog = Catalog(made)
     try:
         with catalog.writing() as writer:
-            writer.put_root(storable(str(store.root.resolve())))
+            writer.put_root(store.origin)
             if is_file:
                 writer.put_snapshots([])
             _leave_server(catalog, writer)

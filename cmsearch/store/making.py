@@ -8,12 +8,12 @@ import os
 from pathlib import Path
 
 from cmsearch.common.files import new_file, unused
-from cmsearch.common.text import storable
 from cmsearch.errors import StoreError, StoreReadOnlyError
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.sqlite_journals import BESIDE
 from cmsearch.store.locating import CATALOG
 from cmsearch.store.lock import lock
+from cmsearch.store.object_places import recorded
 
 
 def make(path: Path, root: Path) -> None:
@@ -34,7 +34,7 @@ def make(path: Path, root: Path) -> None:
         new_file(beside).close()
         catalog = Catalog(beside)
         with catalog.writing() as writer:
-            writer.put_root(storable(str(root.resolve())))
+            writer.put_root(recorded(root))
         catalog.close()
         # To another catalog those of one that was deleted alone do harm.
         _delete(*(path / f"{CATALOG}{end}" for end in BESIDE))

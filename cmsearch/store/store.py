@@ -21,6 +21,7 @@ from cmsearch.store.catalog import postgres_locks
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.lock import lock
+from cmsearch.store.object_places import address_of, is_url, path_at, recorded, url_of
 from cmsearch.store.view import View, Views
 from cmsearch.types import Space
 
@@ -34,8 +35,9 @@ _PUBLISHING = 600.0  # seconds that another process of this machine may take for
 class Store:
     """An open store. Reading is safe from threads; `close` it, or use it in a `with` block.
 
-    One that `is_beside` lies in the folder that it is of; any other only says which that is. One of
-    another user is only read, unless it is `trusted`; `strange` says why, see `trust.admit`.
+    One that `is_beside` lies in the folder that it is of; any other only says which that is, by its
+    `url` where it is in object storage. One of another user is only read, unless it is `trusted`;
+    `strange` says why, see `trust.admit`.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class Store:
         make = url is not None and root is not None
         self.catalog = Catalog(path / CATALOG, read_only=self.read_only, make=make, url=url)
         self._place = path.resolve()  # the process may go to another folder
-        self.is_beside = self._place.name == DIRECTORY
+        noted = self.catalog.root()
+        self.url = None if noted is None else url_of(path_at(native(noted)))
+        self.is_beside = self._place.name == DIRECTORY and self.url is None
         self.root = self._place.parent if self.is_beside else self._recorded_root(root)
         self._views = Views(self.catalog, self._place, path)
         self._is_fetched = not self.is_remote
@@ -73,11 +77,16 @@ class Store:
         return found and found[1]
 
     @property
+    def origin(self) -> str:
+        """What a catalog notes of the folder that it is of: its URL, or where it is now."""
+        return self.url or recorded(self.root)
+
+    @property
     def has_own_media(self) -> bool:
         """Whether the files that it is of are read for its sake: they lie around it, or the user
         trusts it. Any other may come from somebody else, and name any folder as its own.
         """
-        is_named = self.is_remote and remote.own_root() is not None
+        is_named = (self.is_remote or self.url is not None) and remote.own_root() is not None
         return self.is_beside or is_named or self._trusted or trust.is_trusted(self._place)
 
     @property
@@ -97,10 +106,10 @@ class Store:
 
     def check_root(self, folder: Path) -> None:
         """Raise `StoreMismatchError` if the store is of another folder."""
-        if self.root.resolve() != folder.resolve():
+        if self.origin != recorded(folder):
             raise StoreMismatchError(
-                f"{self.path} is the index of {self.root}, not of {folder}. Name another place "
-                "with --store DIR."
+                f"{self.path} is the index of {self.url or self.root}, not of "
+                f"{address_of(folder)}. Name another place with --store DIR."
             )
 
     def absolute(self, path: str) -> Path:
@@ -221,16 +230,16 @@ class Store:
             writer.put_served_vectors(self.catalog.served_vectors()[:1])
 
     def _recorded_root(self, new: Path | None) -> Path:
-        if self.is_remote and (own := remote.own_root()) is not None:
-            return own
         root = self.catalog.root()
+        if (self.is_remote or is_url(root)) and (own := remote.own_root()) is not None:
+            return own
         if root is None and new is not None and self.is_remote:
-            root = storable(str(new.resolve()))
+            root = recorded(new)
             with self.catalog.writing() as writer:
                 writer.put_root(root)
         if root is None:
             raise StoreError(f"The store {self.path} doesn't say which folder it is of.")
-        return Path(native(root))
+        return path_at(native(root))
 
 
 def open_at(start: Path, *, trusted: bool = False) -> Store:

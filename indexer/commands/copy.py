@@ -14,6 +14,7 @@ from cmsearch.common.text import printable
 from cmsearch.store.copying import copy as make
 from cmsearch.store.copying import copy_to_server, open_original
 from cmsearch.store.locating import CATALOG
+from cmsearch.store.object_places import address_of
 from cmsearch.store.remote import name_of, url_at
 from indexer.commands.options import progress
 
@@ -42,10 +43,10 @@ def copy(store: Path, to: Path, style: str) -> None:
         done = copy_to_server(opened, to, show) if is_server else make(opened, to, show)
     copied = name_of(done.copy) if is_server else str(done.copy)
     if style == "json":
-        fields = {"copy": copied, "folder": str(done.folder)}
+        fields = {"copy": copied, "folder": address_of(done.folder)}
         click.echo(json.dumps({**fields, "items": done.items, "bytes": done.bytes}))
         return
     click.echo(
         f"copied to {printable(copied)}: {done.items} items of "
-        f"{printable(str(done.folder))}, {done.bytes / 1e6:.1f} MB"
+        f"{printable(address_of(done.folder))}, {done.bytes / 1e6:.1f} MB"
     )

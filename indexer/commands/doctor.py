@@ -16,6 +16,7 @@ from cmsearch.commands.options import format_option, store_option
 from cmsearch.common.text import printable
 from cmsearch.errors import StoreError
 from cmsearch.store.catalog import marks, notes
+from cmsearch.store.object_places import address_of
 from cmsearch.store.store import Store, open_at
 from indexer.commands.index import print_skipped
 from indexer.commands.options import device_option
@@ -72,8 +73,8 @@ def doctor(
         if samples and not opened.has_own_media:
             click.echo(
                 "No file is encoded again: this index only says that it is of "
-                f"{printable(str(opened.root))}. If you trust who made it, run the command again "
-                "with --trust, which is remembered.",
+                f"{printable(address_of(opened.root))}. If you trust who made it, run the command "
+                "again with --trust, which is remembered.",
                 err=True,
             )
         _print_unread(opened)

@@ -23,7 +23,6 @@ from indexer.commands.options import (
     cluster_option,
     device_option,
     dim_option,
-    folder_argument,
     model_option,
     ocr_option,
     place_option,
@@ -31,6 +30,7 @@ from indexer.commands.options import (
     progress,
     progress_option,
     sound_option,
+    source_argument,
     vectors_option,
     workers_option,
 )
@@ -52,7 +52,7 @@ _LONGEST = {
 
 
 @click.command()
-@folder_argument
+@source_argument
 @model_option
 @dim_option
 @device_option
@@ -75,6 +75,7 @@ _LONGEST = {
 def index(folder: Path, dry_run: bool, complete: bool, shown: str, style: str, **asked: Any) -> int:
     """Index a folder of pictures, films, recordings and documents, or bring its index up to date.
 
+    A folder may be one of object storage (extra `objects`), whose index is kept where --store says.
     A model that the index wasn't made with encodes everything anew beside what there is, which
     serves until that is done. With another --asr or --sound recordings and films are heard again.
     Ends with the exit code 3 if some files had to be skipped.
@@ -89,6 +90,7 @@ def index(folder: Path, dry_run: bool, complete: bool, shown: str, style: str, *
       cmsearch index ~/Pictures --ocr auto
       cmsearch index ~/Recordings --asr small
       cmsearch index /mnt/photos --cluster ray://head:10001
+      cmsearch index s3://bucket/photos --store ~/photos-index
       cmsearch index ~/Recordings --sound transformers:laion/clap-htsat-unfused
     """
     indexer = _indexer(folder, **asked)

@@ -26,6 +26,25 @@ _JSON_SECONDS = 0.2
 folder_argument = click.argument(
     "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default="."
 )
+
+
+class Folder(click.Path):
+    """A folder, or one of object storage by its URL, which is what `folder_of` makes of it."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Give the folder, or what stands for that of a URL."""
+        from cmsearch.store.object_places import folder_of, is_url, url_of
+
+        folder = folder_of(value) if is_url(value) else value
+        is_here = not isinstance(folder, Path) or url_of(folder) is None
+        return super().convert(folder, param, ctx) if is_here else folder
+
+
+watched_argument = click.argument("folder", type=Folder(), metavar="[FOLDER]", default=".")
+source_argument = click.argument("folder", type=Folder(), metavar="[FOLDER|URL]", default=".")
 dim_option = click.option(
     "--dim",
     type=click.IntRange(1),

@@ -12,17 +12,18 @@ import click
 
 from cmsearch.commands.options import format_option
 from cmsearch.errors import CmsearchError
+from cmsearch.store.object_places import url_of
 from cmsearch.types import Skipped
 from indexer.commands.index import counted, print_json, print_skipped
 from indexer.commands.options import (
     asr_option,
     device_option,
-    folder_argument,
     model_option,
     ocr_option,
     place_option,
     progress,
     sound_option,
+    watched_argument,
 )
 from indexer.indexer import Indexer
 from indexer.report import Report
@@ -30,7 +31,7 @@ from indexer.watch import follow
 
 
 @click.command()
-@folder_argument
+@watched_argument
 @model_option
 @device_option
 @asr_option
@@ -56,6 +57,11 @@ def watch(folder: Path, rescan: float, poll: bool, style: str, **asked: Any) -> 
     Example:
       cmsearch watch ~/Pictures
     """
+    if (url := url_of(folder)) is not None:
+        raise click.UsageError(
+            f"{url} tells nobody of its changes. Run `cmsearch index {url} --store DIR` from time "
+            "to time: what is as it was isn't read again."
+        )
     indexer = Indexer(folder, **asked)
     known: set[Skipped] = set()
     try:

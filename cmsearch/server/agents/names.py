@@ -14,6 +14,7 @@ from cmsearch.server.errors import NotThereError
 from cmsearch.server.located import item_of
 from cmsearch.server.stores import Served, Stores
 from cmsearch.store.catalog import file_items, files
+from cmsearch.store.object_places import address_of
 from cmsearch.types import Item, Modality
 
 MOST = 20
@@ -41,7 +42,7 @@ def store_of(stores: Stores, name: str) -> Served:
         return found[0]
     if not found:
         return stores.get(name)  # which says what there is
-    told = [Candidate(value=one.name, name=plain(str(one.root))) for one in found[:MOST]]
+    told = [Candidate(value=one.name, name=plain(address_of(one.root))) for one in found[:MOST]]
     raise AmbiguousError(Choice(argument="store", given=name, candidates=told))
 
 

@@ -32,6 +32,7 @@ from cmsearch.server.located import item_of, located
 from cmsearch.server.stores import Served, Stores
 from cmsearch.show.numbered_sheet import numbered_sheet
 from cmsearch.store.catalog import file_items
+from cmsearch.store.object_places import address_of
 from cmsearch.types import Item, Place
 
 NONE: Items = []
@@ -60,7 +61,7 @@ class Seeing:
         """
         served = store_of(self._opened(), store)
         own = item_named(served, item)
-        result = ItemResult(entry=_told(served, own), folder=plain(str(served.root), 4096))
+        result = ItemResult(entry=_told(served, own), folder=plain(address_of(served.root), 4096))
         try:
             place = located(served, own.id)
             picture = read(place.path, size, place.locator)

@@ -20,6 +20,7 @@ from cmsearch.common.text import native, printable
 from cmsearch.server.stores import Served
 from cmsearch.store.catalog import file_items, notes
 from cmsearch.store.catalog.notes import Described
+from cmsearch.store.object_places import address_of
 from cmsearch.types import Applied, Hit, Item, Notes, TextLine
 
 LONGEST = 600
@@ -220,7 +221,7 @@ def _town(noted: Described) -> str | None:
 
 
 def _shown(path: Path) -> str:
-    return plain(os.fsdecode(path), 4096)
+    return plain(address_of(path), 4096)
 
 
 def _name(served: Served, path: Path) -> str:

@@ -14,6 +14,7 @@ from cmsearch.store.catalog.skipped_lines import noted
 from cmsearch.types import Asset, Skipped
 from indexer.changes import Changes, compare, find_moved
 from indexer.scan import Found
+from indexer.sources import Folder
 from tests.builders import asset
 
 
@@ -122,4 +123,4 @@ def test_a_file_whose_lines_were_left_out_is_known_again_when_it_moved(tmp_path:
     error = noted([Skipped("old.csv", "no caption", "2")])
     old = asset("old.csv", "captions", error=error, digest=content_digest(b"x"))
     changes = compare([moved], assets(old))
-    assert find_moved(tmp_path, changes, {"old.csv": old}) == {"old.csv": moved}
+    assert find_moved(Folder(tmp_path), changes, {"old.csv": old}) == {"old.csv": moved}

@@ -31,7 +31,7 @@ class Knowing(Worker):
     def __init__(self, recipe: Recipe) -> None:
         know_fake()
         super().__init__(recipe)
-        self._folder = recipe.folder
+        self._folder = Path(recipe.folder)
 
     def rows(self, files: Sequence[Given]) -> list[Row]:
         """What is to be written of some files."""
