@@ -31,12 +31,22 @@ settings.register_profile(
 )
 settings.load_profile("cmsearch")
 
+# What the caller's shell says to commands, terminals and servers is none of theirs.
+_TOLD = ("CACHE", "COCO159", "EXAMPLES", "MILVUS_PYTHON", "TESTS")
+_SAID = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "SUDO_UID")
+_SAID += ("QDRANT_API_KEY", "MILVUS_TOKEN")
+for _name in list(os.environ):
+    _own = _name.removeprefix("CMSEARCH_")
+    if _name in _SAID or (_own != _name and _own not in _TOLD):
+        del os.environ[_name]
+
 # Set before any library reads them. Exported models are kept between runs if the caller says where.
 # What is set by default is set for the processes that share the tests too: they start later.
 _scratch = tempfile.mkdtemp(prefix="cmsearch-tests-")
 os.environ.setdefault("CMSEARCH_TESTS", str(Path(_scratch, "shared")))
 os.environ.setdefault("CMSEARCH_CACHE", str(Path(_scratch, "cache")))
 os.environ["CMSEARCH_STATE"] = str(Path(_scratch, "state"))
+os.environ["CMSEARCH_CONFIG"] = str(Path(_scratch, "config"))
 os.environ["HF_HOME"] = str(Path(_scratch, "hub"))
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["CMSEARCH_DAEMON"] = "0"  # no command asks a service that another test runs
@@ -52,6 +62,7 @@ _FIRST = (
     "unit/cmsearch/models/encoders/test_lite.py",
     "unit/cmsearch/models/encoders/test_open_clip.py",
     "unit/cmsearch/models/encoders/test_transformers.py",
+    "e2e/page/test_axe.py",
     "unit/indexer/test_texts.py",
     "unit/indexer/test_speech.py",
     "unit/indexer/test_doctor.py",
@@ -60,8 +71,9 @@ _FIRST = (
     "unit/indexer/test_sounds.py",
     "unit/cmsearch/commands/test_search.py",
 )
-"""One exports `lite`, which most others want, and meanwhile the next ones don't. The others are
-long and would come last.
+"""One exports `lite`, which most others want, and meanwhile the next ones don't. Then one indexes
+the samples, which the pages' others want, while the next ones don't. The rest are long and would
+come last.
 """
 
 

@@ -65,6 +65,12 @@ class Traced:
             os.killpg(self._process.pid, signal.SIGKILL)  # strace alone would leave the command
         self._process.__exit__(*error)
 
+    def line(self) -> str:
+        """What it says next."""
+        assert self._process.stdout is not None
+        said: str = self._process.stdout.readline()
+        return said
+
     def interrupt(self) -> None:
         """As Ctrl-C does."""
         os.killpg(self._process.pid, signal.SIGINT)

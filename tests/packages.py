@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -22,30 +23,33 @@ version = "1.0"
 [tool.setuptools]
 py-modules = ["{name}"]
 """
+_BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
 
 
 def built(source: Path, folder: Path) -> Path:
-    """Build the wheel of a project in `source`, into a folder; nothing is fetched for it."""
-    command = [
-        *(sys.executable, "-m", "pip", "wheel", str(source), "--no-deps", "--quiet"),
-        *("--no-build-isolation", "--disable-pip-version-check", "--wheel-dir", str(folder)),
-    ]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    """Build the wheel of a project in `source`, into a folder, by the call that PEP 517 has for it;
+    nothing is fetched, and pip itself, which would make the same call, isn't started.
+    """
+    command = [sys.executable, "-c", _BUILD, str(folder)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=300)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
 
+def unpacked(wheel: Path, target: Path) -> Path:
+    """Install a wheel into a folder: one of Python alone lies there as it does in its archive."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(target)
+    return target
+
+
 def installed(folder: Path, code: Path, group: str, point: str, attribute: str) -> Path:
     """Install one module as a package with an entry point; returns what to put on the path."""
-    source, target = folder / "source", folder / "site"
+    source = folder / "source"
     source.mkdir(parents=True)
     name = code.stem
     (source / code.name).write_text(code.read_text())
     (source / "pyproject.toml").write_text(
         _PROJECT.format(name=name, group=group, point=point, attribute=attribute)
     )
-    wheel = built(source, folder)
-    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--no-index"]
-    options = ["--disable-pip-version-check", "--target", str(target), str(wheel)]
-    subprocess.run([*command, *options], check=True, capture_output=True, timeout=300)
-    return target
+    return unpacked(built(source, folder), folder / "site")

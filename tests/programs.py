@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -41,8 +42,9 @@ class Programs:
 
     def add(self, name: str, script: str) -> None:
         """A program that runs a script of Python."""
-        program = self.folder / name
-        program.write_text(f"#!{sys.executable}\n{script}")
+        program, own = self.folder / name, self.folder / f"{name}.py"
+        own.write_text(script)  # the first line of a program has no place for any path
+        program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(own)])} "$@"\n')
         program.chmod(0o755)
 
     @property

@@ -43,7 +43,8 @@ def ran(*line: object) -> None:
 def unit(tmp_path: Path) -> Path:
     """The unit with a program that is there."""
     own = tmp_path / UNIT.name
-    own.write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={sys.executable}", UNIT.read_text()))
+    start = f'ExecStart="{sys.executable}"'
+    own.write_text(re.sub(r"(?m)^ExecStart=\S+", lambda _: start, UNIT.read_text()))
     return own
 
 

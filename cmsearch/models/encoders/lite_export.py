@@ -35,6 +35,19 @@ from cmsearch.models.encoders.onnx import export
 TOKENIZER_DIGEST = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
 
+class Bounded(nn.Module):
+    """Values from 0 to 6, as `nn.ReLU6` gives them, but by an operator that ONNX has: that one is
+    taken apart by the exporter and put together again, which takes as long as all else.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Give the values between the bounds."""
+        return values.clamp(0, 6)
+
+
 class ImageTower(nn.Module):
     """Pictures `(n, 260, 260, 3)` of bytes to vectors, tokens `(n, 10, dim)` and features."""
 
@@ -42,7 +55,9 @@ class ImageTower(nn.Module):
 
     def __init__(self, classes: Tensor) -> None:
         super().__init__()
-        self.backbone = timm.create_model("tf_efficientnet_lite2", exportable=True)
+        self.backbone = timm.create_model(
+            "tf_efficientnet_lite2", exportable=True, act_layer=Bounded
+        )
         load_vision(self.backbone)
         self.register_buffer("classes", classes)
 

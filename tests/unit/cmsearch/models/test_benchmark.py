@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
+import pytest
 from click.testing import CliRunner
 
 from cmsearch.commands.models import models
@@ -21,7 +23,8 @@ def test_each_way_has_its_rates(fake_model: str) -> None:
     assert told[0][1] == 0 and told[-1][1] == told[-1][2] == len(benchmark.ways())
 
 
-def test_the_command_prints_them(fake_model: str) -> None:
+def test_the_command_prints_them(fake_model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "rates", partial(benchmark.rates, seconds=0.01))
     found = CliRunner().invoke(models, ["--bench", fake_model, "--format", "json"])
     rows = [json.loads(line) for line in found.stdout.splitlines()]
     assert rows[0]["images"] > 0 and rows[1]["error"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cmsearch.errors import ModelError
-from cmsearch.models.encoders import providers
+from cmsearch.models.encoders import providers, timing
 from cmsearch.models.encoders.exports import Export, published
 from cmsearch.models.encoders.forms import form
 from cmsearch.models.encoders.onnx import CPU, Sessions, session
@@ -19,6 +19,12 @@ from cmsearch.models.precision import AUTO, FP32, INT8, in_fp32, in_int8, precis
 from tests.graphs import EXPORTS, SPACE, Provided, batches, machine, write_graphs
 
 CUDA, DML, OPENVINO = (DEVICES[name] for name in ("cuda", "directml", "openvino"))
+
+
+@pytest.fixture(autouse=True)
+def _brief_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of what a model is worth: what is slow here is so by far."""
+    monkeypatch.setattr(timing, "SECONDS", 0.03)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -127,11 +126,9 @@ def test_rows_above_the_mark_wait_here() -> None:
 
 def test_a_server_that_is_away_for_a_moment_is_waited_for() -> None:
     index, oracle = made(np.random.default_rng(5))
-    with fake.away():
-        began = time.monotonic()
-        with pytest.raises(StoreError, match=r"fake://db didn't answer.*Nothing is lost"):
-            index.search(unit_vectors(np.random.default_rng(0), 1, DIM), 3)
-        assert time.monotonic() - began < 5
+    said = r"fake://db didn't answer for 0\.3 s.*Nothing is lost"
+    with fake.away(), pytest.raises(StoreError, match=said):
+        index.search(unit_vectors(np.random.default_rng(0), 1, DIM), 3)
     assert len(fake.asked) > 4
     assert_exact(index, oracle, unit_vectors(np.random.default_rng(0), 1, DIM), 3)
 
