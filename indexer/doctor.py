@@ -81,7 +81,7 @@ def repair(store: Store, findings: Sequence[Finding]) -> None:
             if health.integrity(store.catalog):
                 raise StoreError(
                     f"The catalog {store.catalog.path} is damaged beyond repair. Restore a copy of "
-                    f"{store.path}, or move it away and run `cmsearch index` again."
+                    f"{store.name}, or move it away and run `cmsearch index` again."
                 )
         if any(one.check == "words" for one in findings):
             health.rebuild_words(store.catalog)
@@ -123,7 +123,7 @@ def encode_missing(store: Store, device: str | None = None) -> None:
     if not store.has_own_media:
         raise StoreError(
             "What is missing has to be encoded again: `cmsearch index "
-            f"{address_of(store.root)} --store {store.path}`, if that is the folder that it is of."
+            f"{address_of(store.root)} --store {store.name}`, if that is the folder that it is of."
         )
     Indexer(store.root, store=store.path, device=device).run()
 

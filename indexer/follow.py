@@ -68,7 +68,7 @@ def compared(store: Store, target: Generation | None, seen: Seen) -> Compared:
             f"None of the {indexed.count(catalog)} files that were indexed is in "
             f"{address_of(seen.source.folder)} any more. If its drive is not mounted, mount it "
             "and run the command again; if they were deleted, delete the index too: "
-            f"{store.path}."
+            f"{store.name}."
         )
     gone = {
         path: replace(asset, mtime_ns=None) if asset.kind in seen.outdated else asset

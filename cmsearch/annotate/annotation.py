@@ -159,7 +159,7 @@ def _chosen(
         own = _under(store.names_of(one), by_path)
         if not own and where == EVERYTHING:
             raise QueryError(
-                f"{one} is no picture, and no folder with pictures, in the index {store.path}. "
+                f"{one} is no picture, and no folder with pictures, in the index {store.name}. "
                 "Run `cmsearch index` first, or name another."
             )
         kept |= own
@@ -212,7 +212,7 @@ class _Captions:
         )
         if not len(self._allowed):
             raise QueryError(
-                f"There is no caption in the index {store.path} to describe pictures with. Give "
+                f"There is no caption in the index {store.name} to describe pictures with. Give "
                 "labels with --labels FILE, or index captions."
             )
         _, self._pictures = items.photos(catalog, view.space_id, self._dim, SAMPLE)

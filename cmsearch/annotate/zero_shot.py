@@ -108,7 +108,7 @@ class Labeller:
         self._store, self._view, self._encoder = store, view, encoder
         _, self._pictures = items.photos(store.catalog, view.space_id, self.dim, SAMPLE)
         if not len(self._pictures):
-            raise QueryError(f"There is no picture in {store.path} to compare the labels with.")
+            raise QueryError(f"There is no picture in {store.name} to compare the labels with.")
         templates = (*TEMPLATES, f"{_escaped(context)} {{}}") if context.strip() else TEMPLATES
         self._prompts = [
             one.prompts or tuple(template.format(one.name) for template in templates)

@@ -109,7 +109,7 @@ class Source:
                 raise ValueError
         except ValueError as error:
             raise StoreError(
-                f"Vectors or features of pictures in {self.store.path} are damaged. Mend them with "
+                f"Vectors or features of pictures in {self.store.name} are damaged. Mend them with "
                 "`cmsearch doctor --repair`."
             ) from error
         return found
@@ -119,7 +119,7 @@ def source(store: Store) -> Source:
     """The space that a store serves, to learn in. Raises `StoreError`."""
     served = store.catalog.space()
     if served is None:
-        raise StoreError(f"Nothing is indexed in {store.path} yet. Run `cmsearch index FOLDER`.")
+        raise StoreError(f"Nothing is indexed in {store.name} yet. Run `cmsearch index FOLDER`.")
     number, space = served
     lacking = len(files.lacking(store.catalog, number))
     if lacking:
@@ -130,12 +130,12 @@ def source(store: Store) -> Source:
         return Source(store, number, space, width if width <= adapters.MAX_INPUTS else 0)
     if 0 in {width, *sizes}:
         raise StoreError(
-            f"Pictures in {store.path} were imported and lack what its adapter reads. `cmsearch "
+            f"Pictures in {store.name} were imported and lack what its adapter reads. `cmsearch "
             "index --complete` encodes them."
         )
     if not space.dim <= width <= adapters.MAX_INPUTS:
         raise StoreError(
-            f"What the adapter of {store.path} reads is damaged. Go back with `cmsearch rollback`."
+            f"What the adapter of {store.name} reads is damaged. Go back with `cmsearch rollback`."
         )
     return Source(store, number, space, width)
 
@@ -252,7 +252,7 @@ def _telling(rows: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
 def _check_enough(store: Store, pictures: set[int]) -> None:
     if len(pictures) < LEAST:
         raise QueryError(
-            f"{len(pictures)} pictures in {store.path} have captions that tell them apart; at "
+            f"{len(pictures)} pictures in {store.name} have captions that tell them apart; at "
             f"least {LEAST} are needed to learn from. Add captions, mark hits as right with "
             "`cmsearch mark`, or take the names of folders with --use-folders."
         )
@@ -296,7 +296,7 @@ def _vectors(source: Source, texts: Mapping[str, int], encoded: Texts | None) ->
         found[[row for row, _ in named]] = encoded([text for _, text in named])
     if not are_unit(found).all():
         raise StoreError(
-            f"Vectors of captions in {source.store.path} are damaged. Mend them with `cmsearch "
+            f"Vectors of captions in {source.store.name} are damaged. Mend them with `cmsearch "
             "doctor --repair`."
         )
     return found

@@ -260,7 +260,7 @@ def keep(
         known = {one.space: one for one in store.catalog.generations()}
         if files.lacking(store.catalog, known[adapter.space].space_id):
             raise StoreError(
-                f"Pieces of items in {store.path} are missing. Mend it with `cmsearch doctor "
+                f"Pieces of items in {store.name} are missing. Mend it with `cmsearch doctor "
                 "--repair`, and fit again."
             )
     with store.catalog.writing() as writer:

@@ -91,7 +91,7 @@ def evaluate_marks(engine: Engine) -> list[MarkedFigures]:
     rows = list(_rows(engine, asked))
     if len(rows) < LEAST:
         raise QueryError(
-            f"{len(rows)} queries of {engine.store.path} have a hit marked right that is in the "
+            f"{len(rows)} queries of {engine.store.name} have a hit marked right that is in the "
             f"index now; at least {LEAST} are needed to say anything of others. Search, and mark "
             "hits with `cmsearch mark`."
         )

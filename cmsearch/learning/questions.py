@@ -123,7 +123,7 @@ def held_out(engine: Engine, how: str, share: float = 1.0, seed: int = 0) -> Que
     if not asked:
         wanted = "two captions of a picture" if captions.of and how == KEEP_ONE else "captions"
         raise QueryError(
-            f"{engine.store.path} has no {wanted} to measure with. Name some with --captions FILE."
+            f"{engine.store.name} has no {wanted} to measure with. Name some with --captions FILE."
         )
     return _questions(captions, asked, kept, share)
 

@@ -60,7 +60,7 @@ class Asking:
     def __init__(self, store: stores.Store, *, device: str | None = None) -> None:
         if store.space is None:
             raise StoreError(
-                f"Nothing is indexed in {store.path} yet. Run `cmsearch index FOLDER`."
+                f"Nothing is indexed in {store.name} yet. Run `cmsearch index FOLDER`."
             )
         self.store = store
         self._models = Models(store, device)

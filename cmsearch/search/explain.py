@@ -273,7 +273,7 @@ def _photo(store: Store, view: View, path: Path) -> _Subject:
     asset = next((assets[name] for name in names if name in assets), None)
     if asset is None:
         raise QueryError(
-            f"{path} is not in the index {store.path}. Name a picture that is, or run "
+            f"{path} is not in the index {store.name}. Name a picture that is, or run "
             "`cmsearch index` first."
         )
     if asset.error is not None:
@@ -290,7 +290,7 @@ def _item(store: Store, view: View, number: int) -> _Subject:
     """The item of a number; of one that is about a picture, or was read in it, that picture."""
     item = items.numbered(store.catalog, [number]).get(number)
     if item is None:
-        raise QueryError(f"There is no item {number} in {store.path}; it may have been deleted.")
+        raise QueryError(f"There is no item {number} in {store.name}; it may have been deleted.")
     name = item.about or item.path
     images = items.images_at(store.catalog, view.space_id, [name])
     if name in images:

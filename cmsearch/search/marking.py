@@ -156,7 +156,7 @@ def _which(query: Any, target: Any) -> marks.Which:
 
 def _read_only(store: Store) -> str:
     return (
-        f"Marks are kept in the index, and {store.path} can't be written. Copy it with `cmsearch "
+        f"Marks are kept in the index, and {store.name} can't be written. Copy it with `cmsearch "
         "copy`, and mark there."
     )
 

@@ -122,7 +122,7 @@ def own_fusion(store: Store, space: Space) -> Tensors:
 
 def own_adapter(store: Store, space: Space) -> adapters.Adapter:
     """The adapter of one of a store's spaces; raises `StoreError` where it isn't there whole."""
-    name = f"The adapter of {model_name(space)} in {store.path}"
+    name = f"The adapter of {model_name(space)} in {store.name}"
     content = store.catalog.adapter(space.adapter or "")
     if content is None:
         raise StoreError(f"{name} is missing. Go back with `cmsearch rollback`, or fit again.")
@@ -148,9 +148,9 @@ def own_reranker(store: Store, view: View) -> LearnedReranker | None:
     try:
         learned = unpack(content or b"", "It")
     except ModelError as error:
-        raise StoreError(f"The reranker of {store.path} is damaged: {error}. {advice}") from error
+        raise StoreError(f"The reranker of {store.name} is damaged: {error}. {advice}") from error
     if learned.space != view.space or learned.digest != digest:
-        raise StoreError(f"The reranker of {store.path} is not the one it was. {advice}")
+        raise StoreError(f"The reranker of {store.name} is not the one it was. {advice}")
     return LearnedReranker(learned)
 
 

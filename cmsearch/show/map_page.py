@@ -76,7 +76,7 @@ def gather(store: Store, limit: int = MOST) -> Collection:
         served = catalog.space()
         total = embeddings.photo_count(catalog, served[0]) if served else 0
         if served is None or not total:
-            raise StoreError(f"No picture is indexed in {store.path}. Run `cmsearch index FOLDER`.")
+            raise StoreError(f"No picture is indexed in {store.name}. Run `cmsearch index FOLDER`.")
         ids, vectors = items.photos(catalog, served[0], served[1].dim, limit)
         photos = items.of_embeddings(catalog, ids.tolist())
         captions = pairs.captions_at(catalog, sorted({photo.path for photo in photos.values()}))

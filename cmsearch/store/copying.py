@@ -72,7 +72,7 @@ def copy(store: Store, to: Path, tell: Tell = lambda event: None) -> Copied:
             size = sum(path.stat().st_size for path in folder.iterdir())
             give_name(folder / CATALOG if is_file else folder, to)
     except StoreError as error:  # of the unfinished copy, which has no name that anybody knows
-        raise StoreError(f"{store.path} can't be copied to {to}. {error}") from error
+        raise StoreError(f"{store.name} can't be copied to {to}. {error}") from error
     except FileExistsError as error:
         raise _taken(to) from error
     except OSError as error:

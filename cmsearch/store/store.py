@@ -90,6 +90,11 @@ class Store:
         return self.is_beside or is_named or self._trusted or trust.is_trusted(self._place)
 
     @property
+    def name(self) -> str:
+        """What it is called: its directory, or the URL of the server that has its catalog."""
+        return remote.name_of(self.path)
+
+    @property
     def is_remote(self) -> bool:
         """Whether its catalog is on a server."""
         return self.catalog.url is not None
@@ -108,7 +113,7 @@ class Store:
         """Raise `StoreMismatchError` if the store is of another folder."""
         if self.origin != recorded(folder):
             raise StoreMismatchError(
-                f"{self.path} is the index of {self.url or self.root}, not of "
+                f"{self.name} is the index of {self.url or self.root}, not of "
                 f"{address_of(folder)}. Name another place with --store DIR."
             )
 
@@ -121,7 +126,7 @@ class Store:
         """Raise `StoreError` for a path that leaves the root."""
         relative = native(path)
         if relative.startswith("/") or ".." in relative.split("/"):
-            raise StoreError(f"The store {self.path} names a file outside its folder: {path!r}.")
+            raise StoreError(f"The store {self.name} names a file outside its folder: {path!r}.")
 
     def names_of(self, path: str | Path) -> list[str]:
         """What the catalog may call a file or folder: as it was named, or with links followed."""
@@ -238,7 +243,7 @@ class Store:
             with self.catalog.writing() as writer:
                 writer.put_root(root)
         if root is None:
-            raise StoreError(f"The store {self.path} doesn't say which folder it is of.")
+            raise StoreError(f"The store {self.name} doesn't say which folder it is of.")
         return path_at(native(root))
 
 

@@ -87,7 +87,7 @@ def export(
         if not sources:
             wanted = " or ".join(form.modalities)
             raise StoreError(
-                f"There is no vector {f'of {wanted} ' if wanted else ''}in {store.path} to export. "
+                f"There is no vector {f'of {wanted} ' if wanted else ''}in {store.name} to export. "
                 "`cmsearch info` says what is in it."
             )
         with creating_folder(folder) as building:

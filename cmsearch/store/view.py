@@ -16,7 +16,7 @@ import numpy as np
 
 from cmsearch.errors import StoreError
 from cmsearch.protocols import VectorIndex
-from cmsearch.store import publication
+from cmsearch.store import publication, remote
 from cmsearch.store.catalog import embeddings, items
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
@@ -145,7 +145,8 @@ class Views:
         found = self._catalog.space()
         if found is None:
             raise StoreError(
-                f"Nothing is indexed in {self._path} yet. Run `cmsearch index FOLDER`."
+                f"Nothing is indexed in {remote.name_of(self._path)} yet. Run `cmsearch index "
+                "FOLDER`."
             )
         number, space = found
         name = publication.index_name(self._catalog)

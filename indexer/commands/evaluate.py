@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from cmsearch.commands.options import format_option, trust_option
+from cmsearch.commands.options import StorePath, format_option, trust_option
 from cmsearch.common.files import read_file
 from cmsearch.errors import QueryError
 from indexer.commands.eval_measuring import HELD_OUT, Wanted, measured_with
@@ -125,8 +125,8 @@ def _with(options: Sequence[Callable[..., Any]], command: Callable[..., Any]) ->
 @precision_option
 @click.option(
     "--store",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
+    type=StorePath(),
+    metavar="DIR|URL",
     help="The index to measure; by default the folder's own, or else one made for this.",
 )
 @trust_option

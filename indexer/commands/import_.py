@@ -11,6 +11,7 @@ import click
 
 from cmsearch.commands.options import format_option
 from cmsearch.common.text import printable
+from cmsearch.store.remote import name_of
 from cmsearch.types import Modality
 from indexer.commands.index import SHOWN
 from indexer.commands.options import (
@@ -112,7 +113,7 @@ def print_imported(done: Imported) -> None:
     items = ", ".join(
         f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(done.items.items())
     )
-    place = printable(str(done.store))
+    place = printable(name_of(done.store))
     click.echo(f"index: {items or 'empty'}, with {printable(done.model)}, in {place}")
     if not done.serves:
         click.echo(

@@ -133,7 +133,7 @@ def _with(report: Report, later: Report) -> Report:
 
 def print_json(done: Report | Plan) -> None:
     """Write a report as one JSON object on one line."""
-    click.echo(json.dumps({**asdict(done), "store": str(done.store)}))
+    click.echo(json.dumps({**asdict(done), "store": name_of(done.store)}))
 
 
 def print_report(report: Report) -> None:

@@ -14,6 +14,7 @@ from cmsearch.models.loading import load_encoder
 from cmsearch.models.spaces import model_name
 from cmsearch.protocols import Encoder
 from cmsearch.search.query import background_captions
+from cmsearch.store import remote
 from cmsearch.store.catalog import files as indexed
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Modality, Progress, Skipped
@@ -112,7 +113,7 @@ class Importer:
         wanted: Wanted | None = None,
     ) -> None:
         self.folder = Path(folder)
-        self.store = self.folder / DIRECTORY if store is None else Path(store)
+        self.store = self.folder / DIRECTORY if store is None else Path(remote.as_place(store))
         self._place = Path(source)
         self._wanted = wanted or Wanted()
         self._landing = Landing(Places(self.folder, self._wanted.was))
@@ -246,7 +247,7 @@ class Importer:
 
 def as_json(done: Imported) -> dict[str, object]:
     """What was done, as values of JSON."""
-    return {**asdict(done), "store": str(done.store)}
+    return {**asdict(done), "store": remote.name_of(done.store)}
 
 
 def _enter(store: Store, encoder: Encoder) -> int:

@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 import cmsearch
+from cmsearch.commands.table import COMMANDS
 from cmsearch.store import compaction, copying, publication, remote
 from cmsearch.store.catalog import embeddings, files, items, postgres_locks
 from cmsearch.store.catalog import postgres as database
@@ -24,6 +25,7 @@ from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Filter
 from indexer import Indexer
 from indexer.doctor import examine
+from scripts.bench import random_filters
 from tests import kills, postgres, vector_servers
 from tests.builders import write_picture
 from tests.processes import ROOT, Process, faked
@@ -117,6 +119,45 @@ def test_commands_take_its_url_and_never_show_a_password(
     assert b"doesn't answer" in away.stderr and b"secret" not in away.stderr
 
 
+@pytest.mark.services
+def test_every_command_takes_its_url(
+    cache: None, fake_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = kills.write_folder(tmp_path / "pictures", 40)
+    for number, path in enumerate(sorted(folder.rglob("*.png"))):  # enough to learn from
+        path.with_suffix(".txt").write_text(f"thing {number} of its own, {number} times\n")
+    url, picture = postgres.empty(), folder / "part0" / "0000.png"
+    for model in (kills.NEW, fake_model):
+        told = [faked("index", folder, "--model", model, "--store", url, "--format", "json")]
+    lines: list[tuple[object, ...]] = [
+        *(("info",), ("generations",), ("search", "red"), ("again",), ("more", 1), ("duplicates",)),
+        *(("mark", 1, "--right"), ("marks",), ("similar", picture), ("explain", "red", picture)),
+        *(("annotate", "--format", "table"), ("map", tmp_path / "map.html"), ("shell",)),
+        ("classify", picture, "--choices", "red, green"),
+        ("eval", folder, "--store", url),
+        ("export", url, tmp_path / "vectors", "--metadata", "jsonl"),
+        ("import", tmp_path / "vectors", folder, "--model", fake_model),
+        *(
+            ("fit", folder, "--force"),
+            ("copy", url, tmp_path / "copy"),
+            ("copy", tmp_path / "copy", postgres.empty()),
+        ),
+        *(("doctor", "--repair", "--samples", 0), ("compact",), ("rollback",), ("prune", "--yes")),
+    ]
+    monkeypatch.setenv("CMSEARCH_STORE", url)
+    monkeypatch.setenv("CMSEARCH_ROOT", str(folder))
+    told += [faked(*line, cwd=tmp_path) for line in lines]
+    place = os.environ["CMSEARCH_CACHE"].encode()
+    assert not [one.args for one in told if place in one.stdout + one.stderr]
+    assert {str(line[0]) for line in lines} | WITHOUT_URL == COMMANDS.keys() - {"index"}
+
+
+WITHOUT_URL = {"completion", "daemon", "models", "speak", "train", "transcribe"} | {
+    "mcp", "serve", "watch"
+}  # fmt: skip
+"""Commands that know of no index, and those that run until they are interrupted."""
+
+
 def test_it_is_copied_both_ways(folder: Path, fake_model: str, tmp_path: Path) -> None:
     Indexer(folder, model=fake_model).run()
     place = remote.place_of(postgres.empty())
@@ -207,6 +248,19 @@ def sent(url: str) -> set[str]:
             if sorted(vector_servers.collections[f"photos_{number}_{one}"][0])
             == items.embeddings(store.catalog, number, one, space.dim, 0)[0].tolist()
         }
+
+
+@pytest.mark.parametrize("rows", [120, pytest.param(2_000, marks=pytest.mark.services)])
+def test_random_filters_pass_the_same_in_both(
+    cache: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    place, (before, after) = random_filters.both(tmp_path / "photos", rows, count=rows // 3, dim=32)
+    assert (before.differing, after.differing) == (0, 0)
+    assert before.passed and after.passed
+    monkeypatch.setenv("CMSEARCH_CONFIG", str(tmp_path / "settings"))
+    monkeypatch.setenv("PGUSER", "postgres")
+    by_server = random_filters.by_pgvector(place, 20)
+    assert by_server.clean == by_server.searches and by_server.recall > 0.9
 
 
 def test_who_sends_vectors_waits_for_another_machine(

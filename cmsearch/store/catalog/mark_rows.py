@@ -24,10 +24,15 @@ _COLUMNS = (
     _marks.id, _marks.query, _marks.target, _marks.path, _marks.file, _marks.kind, _marks.locator,
     _marks.item, _marks.verdict, _marks.day,
 )  # fmt: skip
-_WANTED = (
-    sa.or_(given("query").is_(None), _marks.query == given("query")),
-    sa.or_(given("target").is_(None), _marks.target == given("target")),
-)
+
+
+def _is_wanted(name: str) -> sa.ColumnElement[bool]:
+    """Whether a column is as is given, where anything is; PostgreSQL wants a value's type said."""
+    wanted = sa.cast(given(name), schema.marks.c[name].type)
+    return sa.or_(wanted.is_(None), schema.marks.c[name] == wanted)
+
+
+_WANTED = _is_wanted("query"), _is_wanted("target")
 SOME = Prepared(
     sa.select(*_COLUMNS)
     .where(*_WANTED)

@@ -19,11 +19,13 @@ from cmsearch.store.catalog import (
     fulltext,
     health,
     items,
+    marks,
     moving,
     schema,
 )
 from cmsearch.store.catalog import postgres as database
 from cmsearch.store.catalog.catalog import Catalog
+from cmsearch.store.catalog.mark_rows import Kept
 from cmsearch.store.catalog.postgres_constructs import pattern
 from cmsearch.types import Filter, Modality, Noted, Notes
 from tests import postgres
@@ -130,6 +132,16 @@ def test_no_assets_are_asked_for_as_some_are(catalog: Catalog) -> None:
     assert [row[0] for row in some] == [1]
     assert not asset_rows.some(catalog, np.empty(0, np.int64))
     assert not len(asset_rows.at(catalog, []))
+
+
+def test_marks_are_counted_and_found_by_any_of_query_and_target(catalog: Catalog) -> None:
+    mark = Kept("a dog", "image", "B.jpg", "B.jpg", "photo", "", "b", 1, "2026-01-02")
+    with catalog.writing() as writer:
+        assert writer.put_mark(mark, 1) == 0
+    for which in (marks.EVERY, marks.Which("a dog"), marks.Which(target="image")):
+        assert [one.mark for one in marks.located(catalog, which)] == [mark]
+        assert marks.count(catalog, which) == 1
+    assert marks.count(catalog, marks.Which("a cat", "image")) == 0
 
 
 def test_a_zero_in_a_text_is_replaced(catalog: Catalog) -> None:
