@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,11 @@ from indexer.watch import follow
 from tests.builders import write_files, write_picture
 from tests.processes import Process, started
 
-PATIENCE = 25.0
+PATIENCE = 120.0
+TICK_MS = 100
+"""Within this process, where it is a fifth of what it is elsewhere."""
+TICKS = 16
+"""A run that causes another one does so within three."""
 MODEL = "fake:colours"
 
 
@@ -79,6 +84,26 @@ def test_the_store_follows_the_folder(tmp_path: Path, options: tuple[str, ...]) 
     assert "added" in stdout and "moved" in stdout and "changed" in stdout
 
 
+@pytest.fixture
+def ticks(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """An event that comes about after some ticks of a watch, during which nothing else may."""
+    stop, events = threading.Event(), watch._events
+
+    def counted(*arguments: Any) -> Iterator[set[str]]:
+        for number, changes in enumerate(events(*arguments)):
+            yield changes
+            if number == TICKS:
+                stop.set()
+
+    monkeypatch.setattr(watch, "_events", counted)
+    return stop
+
+
+@pytest.fixture(autouse=True)
+def _short_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_TICK_MS", TICK_MS)
+
+
 def test_a_failing_run_is_tried_again(
     tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,12 +152,14 @@ def ended(seconds: float) -> threading.Event:
 
 
 @pytest.mark.parametrize("place", [DIRECTORY, "below/index"])
-def test_the_writes_of_a_run_cause_no_other(tmp_path: Path, fake_model: str, place: str) -> None:
+def test_the_writes_of_a_run_cause_no_other(
+    tmp_path: Path, fake_model: str, place: str, ticks: threading.Event
+) -> None:
     """Wherever the store is kept; a second run may follow the folder that the first one made."""
     write_picture(tmp_path / "first.png")
     (tmp_path / "below").mkdir()
     indexer = Indexer(tmp_path, store=tmp_path / place, model=fake_model)
-    assert 1 <= sum(1 for _ in follow(indexer, rescan=600, stop=ended(4))) <= 2
+    assert 1 <= sum(1 for _ in follow(indexer, rescan=600, stop=ticks)) <= 2
 
 
 def test_searches_without_pause_hold_no_run_up(tmp_path: Path, fake_model: str) -> None:
@@ -157,12 +184,12 @@ def search_until(stop: threading.Event, folder: Path) -> None:
             engine.search("red")
 
 
-def test_searches_cause_no_run(tmp_path: Path, fake_model: str) -> None:
+def test_searches_cause_no_run(tmp_path: Path, fake_model: str, ticks: threading.Event) -> None:
     write_picture(tmp_path / "first.png")
     place = tmp_path / "index"
     Indexer(tmp_path, store=place, model=fake_model).run()
     done = 0
-    for _ in follow(Indexer(tmp_path, store=place), rescan=600, stop=ended(4)):
+    for _ in follow(Indexer(tmp_path, store=place), rescan=600, stop=ticks):
         done += 1
         with cmsearch.open(place) as engine:
             engine.search("red")

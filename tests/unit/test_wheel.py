@@ -6,10 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
-from tests.packages import ROOT, built
+from tests.packages import ROOT, built, unpacked
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -34,10 +33,7 @@ def test_it_has_every_module_and_file(tmp_path: Path) -> None:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    wheel = built(source, tmp_path)
-    installed = tmp_path / "installed"
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(installed)
+    installed = unpacked(built(source, tmp_path), tmp_path / "installed")
     packages = [ROOT / "cmsearch", ROOT / "indexer"]
     files = [path for package in packages for path in sorted(package.rglob("*"))]
     ours = {path.relative_to(ROOT) for path in files if path.suffix in (".py", *NOT_CODE)}

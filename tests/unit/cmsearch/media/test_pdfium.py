@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from cmsearch.common import workers
 from cmsearch.errors import MediaError
-from cmsearch.media import pdf_worker, pdfium
+from cmsearch.media import pdfium
 from tests.documents import bomb, filled, lines, numbered, pdf, stream
 from tests.processes import Process
 
@@ -125,16 +124,14 @@ def test_a_file_has_its_time_too(path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_process_that_has_nothing_to_do_ends() -> None:
     code = "from cmsearch.media import pdf_worker; pdf_worker.REST = 0.2; pdf_worker.main()"
     with Process([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
-        assert process.wait(20) == workers.IDLE
+        assert process.wait(300) == workers.IDLE
 
 
 def test_a_process_ends_with_the_one_that_it_is_for() -> None:
-    code = "from cmsearch.media import pdf_worker; pdf_worker.main()"
-    started = time.monotonic()
+    code = "from cmsearch.media import pdf_worker; pdf_worker.REST = 600; pdf_worker.main()"
     with Process([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
-        process.communicate(timeout=20)
+        process.communicate(timeout=300)
     assert process.returncode == 0
-    assert time.monotonic() - started < pdf_worker.REST
 
 
 def test_a_process_that_breaks_is_a_reason(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
