@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.util import find_spec
 
 import httpx
 import pytest
 
 from cmsearch.show.html_pages import policy_of
 
-pytest.importorskip("openTSNE")
+pytestmark = pytest.mark.skipif(not find_spec("openTSNE"), reason="the extra map isn't installed")
 
 
 def test_a_map_runs_its_own_script_alone_and_leads_to_pictures(client: httpx.Client) -> None:

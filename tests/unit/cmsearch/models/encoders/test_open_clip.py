@@ -100,10 +100,14 @@ def test_an_unknown_device_is_an_error(tiny_clip: Path) -> None:
         load(f"local-dir:{tiny_clip}", device="warp9")
 
 
-def test_a_checkpoint_file_is_loaded_by_its_path(tmp_path: Path) -> None:
-    model = open_clip.create_model("RN50")
+def test_a_checkpoint_file_is_loaded_by_its_path(
+    tmp_path: Path, tiny_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = json.loads((tiny_clip / "open_clip_config.json").read_text())["model_cfg"]
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "tiny", config)
+    model = open_clip.create_model("tiny")
     torch.save(model.state_dict(), tmp_path / "weights.pt")
-    reference = OpenClipReference(f"RN50/{tmp_path / 'weights.pt'}", download=False)
+    reference = OpenClipReference(f"tiny/{tmp_path / 'weights.pt'}", download=False)
     assert torch.equal(reference.model.visual.conv1.weight, model.visual.conv1.weight)
 
 
