@@ -9,54 +9,32 @@ from __future__ import annotations
 
 import os
 
-from cmsearch.common.files import read_file, replace_file
-from cmsearch.errors import CmsearchError
+from cmsearch.store import user_lists
 from cmsearch.store.index.address import Address
-from cmsearch.store.trust import folder
 
 VARIABLE = "CMSEARCH_SERVERS"
 _LIST = "servers"
-_LARGEST = 2**20
 
 
 def may_contact(address: Address) -> bool:
     """Whether the user named a server, here or with any collection, or just this file."""
-    named = {*os.environ.get(VARIABLE, "").split(), *_listed()}
+    named = {*os.environ.get(VARIABLE, "").split(), *user_lists.lines(_LIST)}
     return bool(named & {str(address), address.place})
 
 
 def remember(address: Address) -> None:
-    """Let a server be contacted from now on, since the user names it."""
-    if may_contact(address):
-        return
-    path, kept = folder() / _LIST, _kept()
-    if kept and not kept.endswith("\n"):
-        kept += "\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, os.fsencode(f"{kept}{address}\n"))
-    except OSError as error:
-        raise CmsearchError(
-            f"{address} can't be remembered in {path}: {error.strerror}. Name it in the "
-            f"environment variable {VARIABLE}, or another folder for settings in CMSEARCH_CONFIG."
-        ) from error
+    """Let a server be contacted from now on, since the user names it; raises `CmsearchError`."""
+    if not may_contact(address):
+        otherwise = (
+            f"Name it in the environment variable {VARIABLE}, or another folder for settings in "
+            "CMSEARCH_CONFIG."
+        )
+        user_lists.add(_LIST, str(address), otherwise)
 
 
 def how(address: Address) -> str:
     """What to do for a server to be contacted, as a sentence."""
     return (
         f"If you know it, name it in the environment variable {VARIABLE}, or put the line "
-        f"{address} into {folder() / _LIST}."
+        f"{address} into {user_lists.folder() / _LIST}."
     )
-
-
-def _listed() -> set[str]:
-    lines = (line.strip() for line in _kept().split("\n"))
-    return {line for line in lines if line and not line.startswith("#")}
-
-
-def _kept() -> str:
-    try:
-        return os.fsdecode(read_file(folder() / _LIST, _LARGEST))
-    except OSError:
-        return ""

@@ -14,16 +14,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from cmsearch.common.files import read_file, replace_file
-from cmsearch.errors import CmsearchError, StoreError
+from cmsearch.errors import StoreError
+from cmsearch.store import user_lists
 from cmsearch.store.catalog.sqlite_journals import BESIDE, check_journal
 
 _LIST = "trusted"
-_LARGEST = 2**20
 _KINDS = {
     stat.S_IFLNK: "a link", stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a folder",
     stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
 }  # fmt: skip
+_ELSEWHERE = "Name another folder for settings in the environment variable CMSEARCH_CONFIG."
 _remembering: ContextVar[bool] = ContextVar("_remembering", default=False)
 
 
@@ -120,13 +120,13 @@ def owner(number: int) -> str:
 def is_trusted(place: Path) -> bool:
     """Whether the user's list has a store or its folder; one more if the user says so now."""
     real = place.resolve()
-    for line in _listed():
+    for line in user_lists.lines(_LIST):
         if line == "*" or Path(line) in (real, real.parent):
             return True
         if line.endswith("/*") and real.is_relative_to(line[:-2]):
             return True
     if _remembering.get():
-        _remember(real)
+        user_lists.add(_LIST, str(real), _ELSEWHERE)
         return True
     return False
 
@@ -139,13 +139,6 @@ def remembering() -> Iterator[None]:
         yield
     finally:
         _remembering.reset(token)
-
-
-def folder() -> Path:
-    """Where the user's own settings are."""
-    import platformdirs
-
-    return Path(os.environ.get("CMSEARCH_CONFIG") or platformdirs.user_config_dir("cmsearch"))
 
 
 HOW = (
@@ -196,31 +189,3 @@ def _check_alone(path: Path, found: os.stat_result) -> None:
             f"{path} is also another file (a hard link), which would be written with it. Delete "
             f"{path.name} if you don't know why."
         )
-
-
-def _listed() -> list[str]:
-    lines = (line.strip() for line in _list().split("\n"))
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-def _list() -> str:
-    try:
-        return os.fsdecode(read_file(folder() / _LIST, _LARGEST))
-    except OSError:
-        return ""
-
-
-def _remember(place: Path) -> None:
-    path, kept = folder() / _LIST, _list()
-    if kept and not kept.endswith("\n"):
-        kept += "\n"
-    try:
-        if "\n" in str(place) or str(place).strip() != str(place):
-            raise OSError(0, "its name has a line break, or a blank at an end")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, os.fsencode(f"{kept}{place}\n"))
-    except OSError as error:
-        raise CmsearchError(
-            f"{place} can't be remembered in {path}: {error.strerror}. Name another folder for "
-            "settings in the environment variable CMSEARCH_CONFIG."
-        ) from error

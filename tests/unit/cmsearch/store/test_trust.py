@@ -15,7 +15,7 @@ import pytest
 import cmsearch
 from cmsearch.errors import StoreError, StoreLockedError, StoreReadOnlyError
 from cmsearch.models.plugins import encoders
-from cmsearch.store import trust
+from cmsearch.store import trust, user_lists
 from cmsearch.store.catalog import files
 from cmsearch.store.lock import LOCK
 from cmsearch.store.store import CATALOG, DIRECTORY, Store, open_at
@@ -90,7 +90,7 @@ def test_another_users_store_is_not_written_unless_it_is_trusted(folder: Path) -
         Indexer(folder).run()
     with trust.remembering():
         assert Indexer(folder).run().added == 1
-    assert trust.folder().joinpath("trusted").read_text() == f"{place.resolve()}\n"
+    assert user_lists.folder().joinpath("trusted").read_text() == f"{place.resolve()}\n"
     given_away(folder)
     assert Indexer(folder).run().unchanged == 3  # from now on
 
@@ -106,16 +106,16 @@ def test_another_users_store_that_is_being_written_is_refused_until_it_is_truste
     with pytest.raises(StoreError, match=rf"{CATALOG}{end} lies beside.*--trust"):
         found(folder)
     assert found(folder, trust=True) == 2
-    assert not trust.folder().exists()  # in Python it is for once
+    assert not user_lists.folder().exists()  # in Python it is for once
 
 
 @needs_root
 @pytest.mark.parametrize("line", ["*", "# all\n\n  {place}", "{folder}", "{above}/*"])
 def test_the_users_list_trusts_stores_folders_and_all(folder: Path, line: str) -> None:
     place = given_away(folder)
-    trust.folder().mkdir()
+    user_lists.folder().mkdir()
     text = line.format(place=place, folder=folder, above=folder.parent)
-    trust.folder().joinpath("trusted").write_text(text)
+    user_lists.folder().joinpath("trusted").write_text(text)
     with Store(place) as store:
         assert not store.read_only
 
@@ -124,9 +124,9 @@ def test_the_users_list_trusts_stores_folders_and_all(folder: Path, line: str) -
 @pytest.mark.parametrize("line", ["{folder}/x", "{above}", "photos", "/*x", "**", "{folder}x"])
 def test_nothing_else_in_the_list_does(folder: Path, line: str) -> None:
     place = given_away(folder)
-    trust.folder().mkdir()
+    user_lists.folder().mkdir()
     text = line.format(folder=folder, above=folder.parent)
-    trust.folder().joinpath("trusted").write_text(text)
+    user_lists.folder().joinpath("trusted").write_text(text)
     with Store(place) as store:
         assert store.read_only
 
@@ -134,19 +134,19 @@ def test_nothing_else_in_the_list_does(folder: Path, line: str) -> None:
 @needs_root
 def test_one_more_is_added_to_the_list_as_it_is(folder: Path) -> None:
     place = given_away(folder)
-    trust.folder().mkdir()
-    trust.folder().joinpath("trusted").write_text("# mine\n/mnt/nas/*")
+    user_lists.folder().mkdir()
+    user_lists.folder().joinpath("trusted").write_text("# mine\n/mnt/nas/*")
     done = faked("info", "--store", folder, "--trust")
     assert b"photos" in done.stdout
-    kept = trust.folder().joinpath("trusted").read_text()
+    kept = user_lists.folder().joinpath("trusted").read_text()
     assert kept == f"# mine\n/mnt/nas/*\n{place.resolve()}\n"
     faked("info", "--store", folder, "--trust")
-    assert trust.folder().joinpath("trusted").read_text() == kept
+    assert user_lists.folder().joinpath("trusted").read_text() == kept
 
 
 def test_ones_own_store_is_not_remembered(folder: Path) -> None:
     faked("info", "--store", folder, "--trust")
-    assert not trust.folder().exists()
+    assert not user_lists.folder().exists()
 
 
 @needs_root
