@@ -14,17 +14,16 @@ import numpy as np
 
 from cmsearch.errors import QueryError, StoreError
 from cmsearch.protocols import VectorIndex
-from cmsearch.store import contacts, served_vectors, tables
+from cmsearch.store import tables
 from cmsearch.store.catalog import asset_rows, embeddings, items, pairs
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
 from cmsearch.store.index import manifest as manifests
 from cmsearch.store.index import plugins, segments, snapshot
-from cmsearch.store.index.address import is_address
+from cmsearch.store.index.address import Address, is_address
 from cmsearch.store.index.exact import ExactIndex
 from cmsearch.store.index.manifest import Manifest
 from cmsearch.store.index.rows import HalfArray, chunks
-from cmsearch.store.index.servers import connected
 from cmsearch.types import Background, FloatArray, IdArray, Modality, Progress, Space
 
 SAMPLE = 50_000
@@ -46,6 +45,23 @@ def index_name(catalog: Catalog) -> str:
     return catalog.index() or plugins.DEFAULT
 
 
+def server(catalog: Catalog) -> Address | None:
+    """Where a store's vectors are searched, if that is on a server.
+
+    Raises `StoreError` for what is no address of a kind that is here.
+    """
+    name = index_name(catalog)
+    if not is_address(name):
+        return None
+    try:
+        return plugins.checked_address(name)
+    except QueryError as error:
+        raise StoreError(
+            f"The index {catalog.path.parent} says where its vectors are searched: {error} Choose "
+            f"another with `cmsearch index FOLDER --vectors {plugins.DEFAULT}`."
+        ) from error
+
+
 def choose_index(catalog: Catalog, name: str | None) -> None:
     """Let the store use the index `name` from now on, or the one that it has if that is here.
 
@@ -55,6 +71,9 @@ def choose_index(catalog: Catalog, name: str | None) -> None:
         make_index(catalog, 1)  # only to raise
         return
     if is_address(name):
+        from cmsearch.store import contacts
+        from cmsearch.store.index.servers import connected
+
         address = plugins.checked_address(name)
         connected(address)  # only to raise, before much is indexed
         contacts.remember(address)
@@ -69,10 +88,7 @@ def make_index(catalog: Catalog, dim: int) -> VectorIndex:
 
     Where vectors are on a server it is the one of what isn't there.
     """
-    name = index_name(catalog)
-    if is_address(name):
-        _check_address(catalog, name)
-        name = plugins.DEFAULT
+    name = index_name(catalog) if server(catalog) is None else plugins.DEFAULT
     try:
         return plugins.empty_index(name, dim)
     except (KeyError, ImportError) as error:
@@ -84,29 +100,17 @@ def make_index(catalog: Catalog, dim: int) -> VectorIndex:
         ) from error
 
 
-def _check_address(catalog: Catalog, name: str) -> None:
-    try:
-        plugins.checked_address(name)
-    except QueryError as error:
-        raise StoreError(
-            f"The index {catalog.path.parent} says where its vectors are searched: {error} Choose "
-            f"another with `cmsearch index FOLDER --vectors {plugins.DEFAULT}`."
-        ) from error
+def laid_out(catalog: Catalog, served: tuple[int, Space]) -> Callable[[Modality], VectorIndex]:
+    """What gives an empty index of a modality, to be opened with published rows.
 
+    Says it if the server isn't contacted which the store names. Raises `StoreError`.
+    """
+    address, dim = server(catalog), served[1].dim
+    if address is None:
+        return lambda modality: make_index(catalog, dim)
+    from cmsearch.store import served_vectors  # others needn't wait for it
 
-def laid_out_index(catalog: Catalog, served: tuple[int, Space], modality: Modality) -> VectorIndex:
-    """An empty index to be opened with published rows; raises `StoreError`."""
-    local, name = make_index(catalog, served[1].dim), index_name(catalog)
-    if not is_address(name):
-        return local
-    return served_vectors.index(catalog, name, served, modality)
-
-
-def tell_unserved(catalog: Catalog) -> None:
-    """Say that the server isn't contacted which a store names, if that is so."""
-    make_index(catalog, 1)  # only to raise
-    if is_address(index_name(catalog)):
-        served_vectors.tell_uncontacted(index_name(catalog))
+    return served_vectors.laid_out(catalog, address, served)
 
 
 def published(
@@ -144,11 +148,13 @@ def send(catalog: Catalog, place: Path) -> None:
     """Bring the server up to date that the vectors are searched on, if they are on one, by what is
     published in a place. Raises `StoreError` without it.
     """
-    found, name = catalog.space(), index_name(catalog)
-    manifest = published(catalog, place, found[0]) if found and is_address(name) else None
-    if found is not None and manifest is not None:
+    found, address = catalog.space(), server(catalog)
+    manifest = published(catalog, place, found[0]) if found and address else None
+    if found is not None and address is not None and manifest is not None:
+        from cmsearch.store import served_vectors
+
         own = instead(catalog, found[1].dim)
-        served_vectors.bring_up(catalog, place, name, found[1], manifest, own)
+        served_vectors.bring_up(catalog, place, address, found[1], manifest, own)
 
 
 def write(
@@ -187,8 +193,8 @@ def write(
     assets = tables.assets(catalog, place, None if whole else former)
     token = uuid4().hex
     is_shared = catalog.url is not None and not whole
-    is_served = is_address(index_name(catalog))
-    index = ExactIndex(space.dim) if is_served else make_index(catalog, space.dim)
+    is_local = server(catalog) is None
+    index = make_index(catalog, space.dim) if is_local else ExactIndex(space.dim)
     with catalog.writing() as writer:
         if is_shared:
             writer.add_snapshot(token)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -54,17 +55,29 @@ class Mark:
     rows: int
 
 
-def index(
-    catalog: Catalog, name: str, served: tuple[int, Space], modality: Modality
-) -> VectorIndex:
-    """The index of a modality, to be opened with the rows beside the catalog.
+def laid_out(
+    catalog: Catalog, address: Address, served: tuple[int, Space]
+) -> Callable[[Modality], VectorIndex]:
+    """What gives the index of a modality, to be opened with the rows beside the catalog.
 
-    Where the server is none that the user named, or has nothing of this catalog, all rows are
-    compared here. Raises `StoreError` without the server, and for a collection of another store.
+    Where the server is none that the user named, which is told, or has nothing of this catalog, all
+    rows are compared here. Raises `StoreError` without the server, and for a collection of another
+    store.
     """
-    address, (number, space) = plugins.checked_address(name), served
-    if not contacts.may_contact(address):
-        return plugins.empty_index(plugins.DEFAULT, space.dim)
+    if contacts.may_contact(address):
+        return partial(_index, catalog, address, served)
+    log.warning(
+        "This index says that its vectors are searched at %s, which isn't contacted, since "
+        "you didn't name it; they are compared here. %s",
+        *(address, contacts.how(address)),
+    )
+    return lambda modality: plugins.empty_index(plugins.DEFAULT, served[1].dim)
+
+
+def _index(
+    catalog: Catalog, address: Address, served: tuple[int, Space], modality: Modality
+) -> VectorIndex:
+    number, space = served
     collection = connected(address)(collection_name(address, number, modality))
     mark = _own_mark(catalog, collection, address, space)
     if mark is None or collection.count() < mark.rows:
@@ -77,17 +90,6 @@ def index(
     return ServedIndex(space.dim, collection, mark.last)
 
 
-def tell_uncontacted(name: str) -> None:
-    """Say that a server isn't contacted, if that is so."""
-    address = plugins.checked_address(name)
-    if not contacts.may_contact(address):
-        log.warning(
-            "This index says that its vectors are searched at %s, which isn't contacted, since "
-            "you didn't name it; they are compared here. %s",
-            *(address, contacts.how(address)),
-        )
-
-
 def collection_name(address: Address, space: int, modality: Modality) -> str:
     """What the collection of a space's modality is called."""
     return f"{address.collection}_{space}_{modality}"
@@ -96,7 +98,7 @@ def collection_name(address: Address, space: int, modality: Modality) -> str:
 def bring_up(
     catalog: Catalog,
     place: Path,
-    name: str,
+    address: Address,
     space: Space,
     manifest: Manifest,
     instead: snapshot.Instead,
@@ -106,7 +108,6 @@ def bring_up(
     What was sent before isn't sent again; what is damaged in a file is had `instead`. Raises
     `StoreError` without the server, which loses nothing: the next time goes on from there.
     """
-    address = plugins.checked_address(name)
     if not contacts.may_contact(address):
         log.warning(
             "The vectors at %s aren't brought up to date, since you didn't name that server. %s",

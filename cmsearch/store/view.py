@@ -277,22 +277,19 @@ class Views:
                 "catalog is used in their place; `cmsearch doctor --repair` makes them anew.",
                 self._path,
             )
-        if manifest is not None:
-            publication.tell_unserved(self._catalog)
-        opened = {}
-        for modality in {one.modality: None for one in manifest.indexes} if manifest else ():
-            assert manifest is not None
-            index = self._open(manifest, modality, served)
+        if manifest is None:
+            return {}
+        empty, opened = publication.laid_out(self._catalog, served), {}
+        for modality in dict.fromkeys(one.modality for one in manifest.indexes):
+            index = self._open(manifest, modality, empty(modality), served[1].dim)
             if index is not None:
                 opened[modality] = index
         return opened
 
     def _open(
-        self, manifest: Manifest, modality: Modality, served: tuple[int, Space]
+        self, manifest: Manifest, modality: Modality, empty: VectorIndex, dim: int
     ) -> VectorIndex | None:
         """The index of a modality, without what it kept if that is damaged; None without files."""
-        dim = served[1].dim
-        empty = publication.laid_out_index(self._catalog, served, modality)
         instead, told = publication.instead(self._catalog, dim), None
         files = manifest.of(modality)
         bare = [replace(one, kept=None) for one in files]
