@@ -26,12 +26,12 @@ from cmsearch.protocols import Kept, VectorIndex
 from cmsearch.store.index import recall
 from cmsearch.store.index.exact import ExactIndex
 from cmsearch.store.index.faiss_index import FaissIndex
-from cmsearch.store.index.plugins import empty_index
 from cmsearch.store.index.rows import HeldRows
 from cmsearch.types import FloatArray, IdArray
 from scripts.bench.worlds import World
 from tests import postgres
 from tests.milvus_servers import standalone
+from tests.served_indexes import laid_out_first
 
 K = 10
 DIM = 512
@@ -108,7 +108,7 @@ ENGINES: dict[str, Callable[..., Any]] = {
 
 @contextmanager
 def _served(address: str, ids: IdArray, vectors: FloatArray) -> Iterator[VectorIndex]:
-    yield empty_index(address, DIM).changed((ids, vectors), _NONE)
+    yield laid_out_first(address, DIM).changed((ids, vectors), _NONE)
 
 
 def _files(vectors: FloatArray) -> int:

@@ -16,12 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmsearch.protocols import Numbers, VectorIndex
+from cmsearch.store.index.address import is_address
 from cmsearch.store.index.plugins import checked_address, empty_index, indexes
 from cmsearch.store.index.servers import connected
 from cmsearch.types import IdArray
 from tests import postgres
 from tests.milvus_servers import standalone
 from tests.oracle import Oracle, assert_exact, filled, ids, unit_vectors
+from tests.served_indexes import laid_out_first
 
 DIM = 6
 NONE = np.empty((0, DIM), np.float32)
@@ -72,7 +74,7 @@ def name(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def make(name: str) -> VectorIndex:
-    return empty_index(name, DIM)
+    return laid_out_first(name, DIM) if is_address(name) else empty_index(name, DIM)
 
 
 @pytest.mark.parametrize("name", sorted(indexes.rows()), indirect=True)

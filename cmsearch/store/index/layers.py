@@ -69,11 +69,12 @@ class Layers(Generic[Wanted]):
 
     def changed(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray) -> Layers[Wanted]:
         """Those with vectors under their ids, and without the ids to delete; itself if it is so."""
-        assert self.main is not None
-        alive, hidden = self.alive, self.main.places(np.concatenate([deletes, upserts[0]]))
-        if len(hidden):
-            alive = np.ones(len(self.main), bool) if alive is None else alive.copy()
-            alive[hidden] = False
+        alive = self.alive
+        if self.main is not None:
+            hidden = self.main.places(np.concatenate([deletes, upserts[0]]))
+            if len(hidden):
+                alive = np.ones(len(self.main), bool) if alive is None else alive.copy()
+                alive[hidden] = False
         delta = self.delta.changed(upserts, deletes)
         if alive is self.alive and delta is self.delta:
             return self

@@ -8,7 +8,6 @@ from cmsearch.errors import QueryError
 from cmsearch.protocols import VectorIndex
 from cmsearch.registry import Registry
 from cmsearch.store.index.address import FORMS, Address, is_address, parsed
-from cmsearch.store.index.servers import servers
 
 DEFAULT = "faiss"
 indexes = Registry(
@@ -28,6 +27,8 @@ def checked_name(name: str) -> str:
     """
     if is_address(name):
         return str(checked_address(name))
+    from cmsearch.store.index.servers import servers  # seldom needed
+
     if name in servers:
         raise QueryError(f"{name} is searched on a server, or in a file. {FORMS}")
     if name not in indexes:
@@ -40,6 +41,8 @@ def checked_name(name: str) -> str:
 
 def checked_address(text: str) -> Address:
     """What an address of a kind of server that is here says; raises `QueryError`."""
+    from cmsearch.store.index.servers import servers
+
     address = parsed(text)
     if address.kind not in servers:
         known = ", ".join(sorted(servers.rows()))
@@ -48,17 +51,6 @@ def checked_address(text: str) -> Address:
 
 
 def empty_index(name: str, dim: int) -> VectorIndex:
-    """An empty index for vectors `(n, dim)`; raises `KeyError` for a name that isn't here.
-
-    One with an address lays the first vectors that it is given into a collection that is no
-    index's.
-    """
-    if is_address(name):
-        from cmsearch.store.index.served import ServedIndex
-        from cmsearch.store.index.servers import connected
-
-        address = checked_address(name)
-        served: VectorIndex = ServedIndex(dim, connected(address)(address.collection))
-        return served
+    """An empty index for vectors `(n, dim)`; raises `KeyError` for a name that isn't here."""
     made: VectorIndex = indexes.load(name)(dim)
     return made

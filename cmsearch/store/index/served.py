@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cmsearch.errors import StoreError
 from cmsearch.protocols import (
     FormerRows,
     Kept,
@@ -24,8 +23,8 @@ from cmsearch.protocols import (
 )
 from cmsearch.store.index.exact import ExactIndex
 from cmsearch.store.index.laid_out import COMPARED, LaidOut
-from cmsearch.store.index.layers import Layers, first_rows
-from cmsearch.store.index.rows import HeldRows, nearest
+from cmsearch.store.index.layers import Layers
+from cmsearch.store.index.rows import nearest
 from cmsearch.types import FloatArray, IdArray
 
 MOST = 10_000
@@ -39,8 +38,6 @@ _MORE = 16
 """Candidates more than are wanted: a server may have some that this view doesn't."""
 _AMONG = 4
 """How many times as many under a filter, which graphs lose some by."""
-_NOBODY = "no index"
-"""The mark of a collection that is no store's."""
 
 
 class _Wanted(NamedTuple):
@@ -56,7 +53,7 @@ class ServedIndex:
     """Rows that lie on a server, and a small exact index of what came after them.
 
     What is deleted is hidden here. Changed copies share what is on the server, which none of them
-    writes; the first vectors that an index of no store is given are laid out there.
+    writes. One that wasn't opened has all that it is given here.
     """
 
     def __init__(
@@ -75,25 +72,10 @@ class ServedIndex:
 
     def changed(self, upserts: tuple[IdArray, FloatArray], deletes: IdArray) -> ServedIndex:
         """Give one with vectors under their ids, and without the ids to delete."""
-        if self._layers.main is None:
-            first = first_rows(upserts, deletes)
-            return self if first is None else self._begun(*first)
         layers = self._layers.changed(upserts, deletes)
         if layers is self._layers:
             return self
         return ServedIndex(self._dim, self._collection, self._last, layers)
-
-    def _begun(self, ids: IdArray, rows: HeldRows) -> ServedIndex:
-        """One whose first vectors are laid out in a collection that is no index's."""
-        if self._collection.mark() not in (None, _NOBODY):
-            raise StoreError("The collection has vectors of somebody's. Name another one.")
-        none = np.empty(0, np.int64)
-        self._collection.begin(self._dim)
-        self._collection.write(none, np.empty((0, self._dim), np.float32), none, _NOBODY)
-        fill(self._collection, (ids, rows), np.arange(len(ids)))
-        self._collection.write(none, np.empty((0, self._dim), np.float32), none, _NOBODY)
-        layers = self._layers.laid(LaidOut(ids, rows))
-        return ServedIndex(self._dim, self._collection, int(ids[-1]), layers)
 
     def built(
         self, rows: VectorRows, queries: FloatArray, former: FormerRows | None = None

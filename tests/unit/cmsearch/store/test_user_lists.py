@@ -35,7 +35,7 @@ def test_comments_and_an_end_without_a_line_break_stay(settings: Path) -> None:
 
 @pytest.mark.parametrize("line", ["two\nlines", " blank before", "blank after "])
 def test_what_would_be_read_as_something_else_is_refused(settings: Path, line: str) -> None:
-    with pytest.raises(CmsearchError, match="can't be remembered.*Do this"):
+    with pytest.raises(CmsearchError, match=r"can't be remembered.*Do this"):
         user_lists.add("some", line, "Do this.")
     assert not settings.exists()
 

@@ -12,12 +12,12 @@ from cmsearch.errors import StoreError
 from cmsearch.protocols import Numbers
 from cmsearch.store.index import patient, served, servers
 from cmsearch.store.index.address import parsed
-from cmsearch.store.index.plugins import empty_index
 from cmsearch.store.index.rows import HeldRows
 from cmsearch.store.index.served import ServedIndex, said
 from cmsearch.types import IdArray
 from tests import vector_servers as fake
 from tests.oracle import Oracle, assert_exact, filled, ids, unit_vectors
+from tests.served_indexes import laid_out_first
 
 DIM = 6
 COUNT = 400
@@ -38,7 +38,7 @@ def made(random: np.random.Generator, count: int = COUNT) -> tuple[ServedIndex, 
     """An index of rows under every third id, all on the server."""
     oracle, vectors = Oracle(), unit_vectors(random, count, DIM)
     own = filled(oracle, range(3, 3 * count + 3, 3), vectors)
-    index = empty_index(ADDRESS, DIM).changed((own, vectors), ids())
+    index = laid_out_first(ADDRESS, DIM).changed((own, vectors), ids())
     assert isinstance(index, ServedIndex)
     return index, oracle
 
@@ -133,12 +133,13 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for() -> None:
     assert_exact(index, oracle, unit_vectors(np.random.default_rng(0), 1, DIM), 3)
 
 
-def test_a_collection_of_somebody_is_left_as_it_is() -> None:
-    for marks in ([], ["{}"], ["mine"]):
-        fake.collections["rows"] = {1: np.ones(DIM, np.float32)}, marks
-        with pytest.raises(StoreError, match="Name another one"):
-            made(np.random.default_rng(6))
-        assert list(fake.collections["rows"][0]) == [1]
+def test_one_that_was_not_opened_has_all_here() -> None:
+    random = np.random.default_rng(6)
+    index, oracle = ServedIndex(DIM, fake.FakeCollection("rows")), Oracle()
+    vectors = unit_vectors(random, 20, DIM)
+    own = filled(oracle, range(1, 21), vectors)
+    assert_exact(index.changed((own, vectors), ids()), oracle, unit_vectors(random, 3, DIM), 5)
+    assert not fake.asked
 
 
 def test_there_is_one_connection_while_it_is_used() -> None:
@@ -153,7 +154,7 @@ def test_there_is_one_connection_while_it_is_used() -> None:
 def test_a_kind_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(servers.servers._rows, "none", "nowhere_at_all:Server")  # type: ignore[index]
     with pytest.raises(StoreError, match=r"pip install 'cmsearch\[none\]'"):
-        empty_index("none://db/a", DIM)
+        servers.connected(parsed("none://db/a"))
 
 
 @pytest.mark.parametrize(
