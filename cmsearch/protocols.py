@@ -222,6 +222,14 @@ class VectorCollection(Protocol):
         """
         ...
 
+    def settle(self) -> int:
+        """Have all that was written laid out as searches look at it, a graph for example.
+
+        Gives of how many vectors that isn't done yet, by which a search may pass: it is asked
+        again until there are none, and what is begun goes on meanwhile.
+        """
+        ...
+
     def count(self) -> int:
         """How many vectors a search looks at now, without the mark's."""
         ...

@@ -35,6 +35,7 @@ class _Empty:
         none, empty = np.empty(0, np.int64), np.empty((0, self._dim), np.float32)
         self._collection.begin(self._dim)
         fill(self._collection, (ids, rows), np.arange(len(ids)))
+        self._collection.settle()
         self._collection.write(none, empty, none, "a test's")
         return ServedIndex(self._dim, self._collection, int(ids[-1])).opened(ids, rows, [])
 

@@ -15,6 +15,8 @@ collections: dict[str, tuple[dict[int, FloatArray], list[str]]] = {}
 """Rows and the marks of each collection, whoever is connected."""
 asked: list[tuple[str, str]] = []
 """What was done with which collection."""
+unsettled: list[int] = []
+"""What is not laid out yet, each time that it is asked."""
 _away = [0, False]
 
 
@@ -65,6 +67,10 @@ class FakeCollection:
             rows.pop(number, None)
         if mark is not None:
             marks.append(mark)
+
+    def settle(self) -> int:
+        _answer("settle", self.name)
+        return unsettled.pop(0) if unsettled else 0
 
     def count(self) -> int:
         _answer("count", self.name)

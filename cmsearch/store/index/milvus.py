@@ -39,6 +39,8 @@ differ.
 _LONGEST_MARK = 2_000
 _GRAPH = {"M": 16, "efConstruction": 200}
 _LEAST_EF = 500
+_GRAPHLESS = 1_024
+"""Rows from which on Milvus makes a graph of a segment; it compares those of smaller ones."""
 _AWAY = ("unavailable", "deadline", "timeout", "connect", "not ready", "channel", "not loaded")
 """Words of what Milvus says while it starts, stops or can't be reached."""
 
@@ -71,7 +73,7 @@ class MilvusCollection:
 
     def __init__(self, server: MilvusServer, name: str) -> None:
         self._server, self._client, self._name = server, server.client, name
-        self._written = time.time()
+        self._written, self._is_flushed = time.time(), False
 
     def mark(self) -> str | None:
         """What the row 0 says; an older one is right too, so only for none it is asked strongly."""
@@ -106,6 +108,7 @@ class MilvusCollection:
         """Upsert rows, delete others, and put the mark when both are seen by everybody."""
         pairs = zip(ids.tolist(), vectors, strict=True)
         rows = [{"id": number, "vector": vector, "mark": ""} for number, vector in pairs]
+        self._is_flushed = False
         with understood(self._server.place):
             if rows:
                 self._client.upsert(self._name, rows, timeout=_SECONDS)
@@ -118,7 +121,26 @@ class MilvusCollection:
                 said = f"{int(time.time())} {mark}"
                 row = {"id": 0, "vector": np.zeros(dim, np.float32), "mark": said}
                 self._client.upsert(self._name, [row], timeout=_SECONDS)
+
+    def settle(self) -> int:
+        """Flush, and give the rows of segments that aren't loaded with their graphs.
+
+        A segment that is loaded before its graph is made is searched by coarse lists of Milvus's
+        own (`interimIndex`), which miss half of what is near.
+        """
+        with understood(self._server.place):
+            if not self._is_flushed:  # Milvus flushes a collection every ten seconds at most
                 self._client.flush(self._name, timeout=6 * _SECONDS)
+                self._is_flushed = True
+            if self._server.is_local:
+                return 0
+            flushed = self._client.list_persistent_segments(self._name, timeout=_SECONDS)
+            loaded = self._client.list_loaded_segments(self._name, timeout=_SECONDS)
+        coarse = {
+            one.segment_id for one in loaded if one.num_rows >= _GRAPHLESS and not one.index_id
+        }
+        ready = {one.segment_id for one in loaded} - coarse
+        return sum(one.num_rows for one in flushed if one.segment_id not in ready)
 
     def count(self) -> int:
         """The rows of the segments that are loaded: after a flush some are not for a moment."""

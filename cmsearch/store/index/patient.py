@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -16,7 +17,13 @@ from cmsearch.types import FloatArray, IdArray
 VARIABLE = "CMSEARCH_SERVER_WAIT"
 _SECONDS = 10.0
 _FIRST, _LONGEST = 0.1, 2.0
+_STANDSTILL = 600.0
+"""Seconds for which what is laid out may get no further."""
+_WORD = 5.0
+"""Seconds after which somebody who waits is told for what."""
 _Result = TypeVar("_Result")
+
+log = logging.getLogger("cmsearch")
 
 
 class Patient:
@@ -38,6 +45,30 @@ class Patient:
     ) -> None:
         """Put, delete, and mark."""
         self._tried(lambda: self._inner.write(ids, vectors, gone, mark))
+
+    def settle(self) -> int:
+        """Wait until all that was written is laid out; raises `StoreError` at a standstill."""
+        began, told, least = time.monotonic(), False, 2**63
+        progressed, pause = began, _FIRST
+        while left := self._tried(self._inner.settle):
+            now = time.monotonic()
+            if left < least:
+                least, progressed = left, now
+            elif now - progressed > _STANDSTILL:
+                raise StoreError(
+                    f"The server of vectors {self._place} hasn't laid out {left} vectors, and got "
+                    f"no further for {_STANDSTILL:g} s: look whether it lacks memory or disk. "
+                    "Nothing is lost, and they are compared here meanwhile; run `cmsearch index` "
+                    "again when it is done."
+                )
+            if now - began > _WORD and not told:
+                log.warning(
+                    "Waiting until %s has laid out %d vectors for searches.", self._place, left
+                )
+                told = True
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST)
+        return 0
 
     def count(self) -> int:
         """How many vectors a search looks at."""

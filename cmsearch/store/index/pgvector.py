@@ -1,7 +1,7 @@
 """Collections of vectors in PostgreSQL with pgvector, by psycopg: a table each.
 
 The mark of whose a collection is is the comment of its table. Vectors are float16 there, as they
-are in the catalog. A graph (HNSW) is made when the first mark is written, after the rows, and is
+are in the catalog. A graph (HNSW) is made when the first rows are written, after them, and is
 looked through further where a filter leaves too few (`hnsw.iterative_scan`). The user, the database
 and the password are those of libpq: PGUSER, PGDATABASE, PGPASSWORD, a service or a file of these.
 """
@@ -134,9 +134,14 @@ class PgvectorCollection:
             if len(gone):
                 self._run(driver, "DELETE FROM {table} WHERE id = ANY(%s)", [gone.tolist()])
             if mark is not None:
-                if self._has_rows(driver):  # at once for all of them takes half as long
-                    self._make_graph(driver)
                 self._run(driver, "COMMENT ON TABLE {table} IS {mark}", mark=mark)
+
+    def settle(self) -> int:
+        """Make the graph if there is none: at once for all rows takes half as long."""
+        with self._server.asking() as driver:
+            if self._has_rows(driver):
+                self._make_graph(driver)
+        return 0
 
     def count(self) -> int:
         """All rows of the table."""
