@@ -33,12 +33,15 @@ server.stop()
 
 
 @contextmanager
-def standalone(folder: Path, port: int | None = None) -> Iterator[int]:
+def standalone(folder: Path) -> Iterator[int]:
     """The port of a server that keeps all in a folder, and ends with the block.
 
-    There is one at a time on a machine: a port of the etcd in it is always the same.
+    There is one at a time on a machine: a port of the etcd in it is always the same. A server that
+    is started again in a folder has another port, since the package takes the next one of its own
+    accord while an old connection holds one. It answers half a minute later, when its etcd has
+    forgotten the former one, which the package kills.
     """
-    port = port or _free_port()
+    port = _free_port()
     command = [str(_python()), "-c", _PROGRAM, str(folder), str(port)]
     with (
         FileLock(Path(tempfile.gettempdir()) / "cmsearch-milvus-server.lock"),

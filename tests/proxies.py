@@ -12,7 +12,7 @@ class Proxy:
     """Listens on a port of its own; while it `is_cut` no connection lives."""
 
     def __init__(self, port: int) -> None:
-        self._to = port
+        self.leads_to = port
         self._ends = set[socket.socket]()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
@@ -51,7 +51,7 @@ class Proxy:
                 near.close()
                 continue
             try:
-                far = socket.create_connection(("127.0.0.1", self._to))
+                far = socket.create_connection(("127.0.0.1", self.leads_to))
             except OSError:
                 near.close()
                 continue

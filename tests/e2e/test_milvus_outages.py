@@ -1,4 +1,4 @@
-"""Milvus's own server is cut off while a store is written and searched."""
+"""Milvus's own server is cut off, and started again, while a store is written and searched."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from cmsearch.errors import StoreError
 from cmsearch.store import publication
 from cmsearch.store.catalog import items
 from cmsearch.store.index import patient
+from cmsearch.store.index.address import parsed
+from cmsearch.store.index.milvus import MilvusServer
 from cmsearch.store.index.served import ServedIndex
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Modality
 from tests.builders import photo, put, remove, serve
 from tests.milvus_servers import standalone
 from tests.oracle import unit_vectors
-from tests.proxies import Proxy, proxy
+from tests.proxies import Proxy
 
 pytestmark = pytest.mark.services
 DIM = 64
@@ -28,17 +30,34 @@ ROWS = unit_vectors(np.random.default_rng(0), 7_000, DIM)
 QUERIES = unit_vectors(np.random.default_rng(1), 5, DIM)
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("milvus")
+class Server:
+    """Milvus in a folder, behind a proxy that stays while the server is started again."""
+
+    def __init__(self, place: Path) -> None:
+        self._place, self._running = place, ExitStack()
+        self.cable = Proxy(self._running.enter_context(standalone(place)))
+
+    def stop(self) -> None:
+        self.cable.cut()
+        self._running.close()
+
+    def start(self) -> None:
+        self.cable.leads_to = self._running.enter_context(standalone(self._place))
+        self.cable.mend()
 
 
 @pytest.fixture(scope="module")
-def cable(place: Path) -> Iterator[Proxy]:
-    """The only way to the server, which can be stopped behind it."""
-    with ExitStack() as stack:
-        port = stack.enter_context(standalone(place))
-        yield stack.enter_context(proxy(port))
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("milvus"))
+    yield made
+    made.stop()
+    made.cable.close()
+
+
+@pytest.fixture
+def cable(server: Server) -> Proxy:
+    """The only way to the server."""
+    return server.cable
 
 
 @pytest.fixture
@@ -49,11 +68,14 @@ def store(cable: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     cable.mend()
     with Store(tmp_path / "a" / DIRECTORY, tmp_path / "a") as opened:
         serve(opened.catalog, DIM)
-        name = f"milvus://127.0.0.1:{cable.port}/{tmp_path.name.replace('-', '_')}"
-        publication.choose_index(opened.catalog, name)
+        publication.choose_index(opened.catalog, address(cable, tmp_path))
         fill(opened, 0, 5_000)
         yield opened
     cable.mend()
+
+
+def address(cable: Proxy, folder: Path) -> str:
+    return f"milvus://127.0.0.1:{cable.port}/{folder.name.replace('-', '_')}"
 
 
 def fill(store: Store, start: int, end: int) -> None:
@@ -116,3 +138,34 @@ def test_cut_off_while_it_is_searched(store: Store, cable: Proxy) -> None:
             assert time.monotonic() - began < 60
             cable.mend()
             np.testing.assert_array_equal(index.search(QUERIES, 10)[1], before)
+
+
+def test_a_publication_is_searched_by_graphs_as_soon_as_it_is_there(
+    store: Store, cable: Proxy, tmp_path: Path
+) -> None:
+    for count in (5_000, 7_000):
+        fill(store, 5_000, count)
+        store.publish()
+        client = MilvusServer(parsed(address(cable, tmp_path))).client
+        loaded = client.list_loaded_segments(f"{tmp_path.name.replace('-', '_')}_1_image")
+        assert sum(one.num_rows for one in loaded if one.index_id) >= count
+        agrees(store)
+
+
+def test_the_server_is_started_again_on_its_folder(
+    store: Store, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.publish()
+    agrees(store)
+    fill(store, 5_000, 7_000)
+    remove(store.catalog, "0.jpg", snapshot=store.snapshot())
+    server.stop()
+    with pytest.raises(StoreError, match="Nothing is lost"):
+        store.publish()
+    with Store(store.path) as opened, pytest.raises(StoreError, match="didn't answer"):
+        opened.view()
+    server.start()
+    monkeypatch.setenv(patient.VARIABLE, "120")
+    agrees(store)
+    store.publish()
+    agrees(store)

@@ -25,6 +25,7 @@ from pymilvus import DataType, MilvusClient, MilvusException
 from cmsearch.errors import StoreError
 from cmsearch.protocols import Numbers, ServerAwayError, VectorCollection
 from cmsearch.store.index.address import Address
+from cmsearch.store.index.answers import brief, padded
 from cmsearch.types import FloatArray, IdArray
 
 PORT = 19530
@@ -136,11 +137,10 @@ class MilvusCollection:
                 return 0
             flushed = self._client.list_persistent_segments(self._name, timeout=_SECONDS)
             loaded = self._client.list_loaded_segments(self._name, timeout=_SECONDS)
-        coarse = {
-            one.segment_id for one in loaded if one.num_rows >= _GRAPHLESS and not one.index_id
-        }
+        coarse = {one.segment_id for one in loaded if not one.index_id}
         ready = {one.segment_id for one in loaded} - coarse
-        return sum(one.num_rows for one in flushed if one.segment_id not in ready)
+        large = (one for one in flushed if one.num_rows >= _GRAPHLESS)
+        return sum(one.num_rows for one in large if one.segment_id not in ready)
 
     def count(self) -> int:
         """The rows of the segments that are loaded: after a flush some are not for a moment."""
@@ -170,10 +170,7 @@ class MilvusCollection:
                 consistency_level=self._consistency(),
                 timeout=_SECONDS,
             )
-        found = np.full((len(queries), max(map(len, hits), default=0)), -1, np.int64)
-        for row, own in zip(found, hits, strict=True):
-            row[: len(own)] = [hit["id"] for hit in own]
-        return found
+        return padded([[hit["id"] for hit in own] for own in hits])
 
     def drop(self) -> None:
         """Delete it, if it is there."""
@@ -222,7 +219,7 @@ def understood(place: str) -> Iterator[None]:
         raise
     except Exception as error:  # of gRPC, of milvus-lite, and pymilvus's own
         told = error.details() if isinstance(error, grpc.Call) else getattr(error, "message", error)
-        said = " ".join(str(told).split())[:200]
+        said = brief(told)
         if _is_away(error, said):
             raise ServerAwayError(said) from error
         raise StoreError(

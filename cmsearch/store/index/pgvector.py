@@ -24,6 +24,7 @@ from cmsearch.errors import StoreError
 from cmsearch.protocols import Numbers, ServerAwayError, VectorCollection
 from cmsearch.store.catalog.postgres_types import BinaryCursor, Half, adapt
 from cmsearch.store.index.address import Address
+from cmsearch.store.index.answers import brief, padded
 from cmsearch.types import FloatArray, IdArray
 
 _CONNECTING = 5  # seconds
@@ -76,13 +77,13 @@ class PgvectorServer:
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if "authentication" in str(error) or "does not exist" in str(error):
                 raise self._refused(error) from error
-            raise ServerAwayError(_said(error)) from error
+            raise ServerAwayError(brief(error)) from error
         except (psycopg.Error, ValueError) as error:
             raise self._refused(error) from error
 
     def _refused(self, error: Exception) -> StoreError:
         return StoreError(
-            f"The server of vectors {self.place} refuses what it is asked: {_said(error)}. Its "
+            f"The server of vectors {self.place} refuses what it is asked: {brief(error)}. Its "
             "user, database and password are those of PGUSER, PGDATABASE and PGPASSWORD."
         )
 
@@ -169,10 +170,7 @@ class PgvectorCollection:
             for row in queries.astype("<f2"):
                 asked = [*values, Half(row.tobytes()), k]
                 found.append([hit[0] for hit in self._run(driver, query, asked)])
-        hits = np.full((len(queries), max(map(len, found), default=0)), -1, np.int64)
-        for place, own in zip(hits, found, strict=True):
-            place[: len(own)] = own
-        return hits
+        return padded(found)
 
     def drop(self) -> None:
         """Delete the table, if it is there."""
@@ -223,7 +221,3 @@ def _condition(among: Numbers | None) -> tuple[str, list[Any]]:
         return f"EXISTS (SELECT 1 FROM {rows} WHERE {within})", [first, last]
     test = "id = ANY(%s::bigint[])" if among.kind == "in" else "id <> ALL(%s::bigint[])"
     return test, [among.ids.tolist()]
-
-
-def _said(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__

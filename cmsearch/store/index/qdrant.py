@@ -24,6 +24,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 from cmsearch.errors import StoreError
 from cmsearch.protocols import Numbers, ServerAwayError, VectorCollection
 from cmsearch.store.index.address import Address
+from cmsearch.store.index.answers import brief, padded
 from cmsearch.types import FloatArray, IdArray
 
 PORT = 6333
@@ -153,11 +154,7 @@ class QdrantCollection:
         ]
         with self._asking():
             answers = self._client.query_batch_points(self._name, requests)
-        hits = [[int(point.id) for point in answer.points] for answer in answers]
-        found = np.full((len(queries), max(map(len, hits), default=0)), -1, np.int64)
-        for row, own in zip(found, hits, strict=True):
-            row[: len(own)] = own
-        return found
+        return padded([[int(point.id) for point in answer.points] for answer in answers])
 
     def drop(self) -> None:
         """Delete it, if it is there."""
@@ -197,21 +194,17 @@ def understood(place: str) -> Iterator[None]:
     try:
         yield
     except (ResponseHandlingException, ResourceExhaustedResponse) as error:
-        raise ServerAwayError(_said(error)) from error
+        raise ServerAwayError(brief(error)) from error
     except UnexpectedResponse as error:
         if error.status_code not in _REFUSED:
-            raise ServerAwayError(_said(error)) from error
+            raise ServerAwayError(brief(error)) from error
         raise _refused(place, error) from error
     except (RuntimeError, ValueError, TypeError, KeyError, OSError) as error:
         raise _refused(place, error) from error
 
 
-def _said(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
-
-
 def _refused(place: str, error: Exception) -> StoreError:
     return StoreError(
-        f"The server of vectors {place} refuses what it is asked: {_said(error)}. If it wants a "
+        f"The server of vectors {place} refuses what it is asked: {brief(error)}. If it wants a "
         "key, give it in QDRANT_API_KEY; if another process uses the folder, wait until it ends."
     )

@@ -41,6 +41,7 @@ def _server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     fake.collections.clear()
     fake.asked.clear()
+    fake.unsettled.clear()
 
 
 @pytest.fixture
@@ -154,6 +155,30 @@ def agrees_somehow(store: Store) -> None:
     with Store(store.path) as opened:
         index = opened.view().indexes[Modality.IMAGE]
         assert index.search(ROWS[3:4], 1)[1].tolist() == [[5]]
+
+
+def test_what_is_not_laid_out_yet_is_waited_for_and_compared_here(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(patient, "_WORD", 0.0)
+    fake.unsettled[:] = [30, 30, 10]
+    store.publish()
+    assert "Waiting until fake://db has laid out 30 vectors" in caplog.text
+    assert [what for what, name in fake.asked if name == IMAGES].count("settle") == 4
+    agrees(store)
+    fill(store, 30, 40)
+    monkeypatch.setattr(patient, "_STANDSTILL", 0.3)
+    fake.unsettled[:] = [10, 9] + 99 * [8]
+    with pytest.raises(StoreError, match=r"fake://db hasn't laid out 8 vectors.*Nothing is lost"):
+        store.publish()
+    assert held() == 40
+    marks = fake.collections[IMAGES][1]
+    assert json.loads(marks[-1])["rows"] == 30
+    agrees(store)
+    fake.unsettled.clear()
+    store.publish()
+    assert json.loads(marks[-1])["rows"] == 40
+    agrees(store)
 
 
 def test_searching_without_the_server_is_a_clear_error_and_goes_on_with_it(store: Store) -> None:
