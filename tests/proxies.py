@@ -56,6 +56,8 @@ class Proxy:
                 near.close()
                 continue
             self._ends |= {near, far}
+            if self.is_cut:  # since it was accepted
+                self.cut()
             for pair in ((near, far), (far, near)):
                 threading.Thread(target=self._copy, args=(*pair, far), daemon=True).start()
 

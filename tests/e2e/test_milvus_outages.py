@@ -146,8 +146,8 @@ def test_a_publication_is_searched_by_graphs_as_soon_as_it_is_there(
     for count in (5_000, 7_000):
         fill(store, 5_000, count)
         store.publish()
-        client = MilvusServer(parsed(address(cable, tmp_path))).client
-        loaded = client.list_loaded_segments(f"{tmp_path.name.replace('-', '_')}_1_image")
+        own = MilvusServer(parsed(address(cable, tmp_path)))
+        loaded = own.client.list_loaded_segments(f"{tmp_path.name.replace('-', '_')}_1_image")
         assert sum(one.num_rows for one in loaded if one.index_id) >= count
         agrees(store)
 

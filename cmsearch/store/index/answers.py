@@ -20,6 +20,7 @@ def padded(found: Sequence[Sequence[int]]) -> IdArray:
 
 
 def brief(error: object) -> str:
-    """What an error says, on one short line that a sentence can end with."""
+    """What an error says, on one short line that a sentence can end with, and a terminal show."""
     said = " ".join(str(error).split())[:_LONGEST].rstrip(".")
-    return said or type(error).__name__
+    shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in said)
+    return shown or type(error).__name__

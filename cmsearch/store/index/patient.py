@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from cmsearch.errors import StoreError
 from cmsearch.protocols import Numbers, ServerAwayError, VectorCollection
+from cmsearch.store.index.answers import brief
 from cmsearch.types import FloatArray, IdArray
 
 VARIABLE = "CMSEARCH_SERVER_WAIT"
@@ -21,6 +22,10 @@ _STANDSTILL = 600.0
 """Seconds for which what is laid out may get no further."""
 _WORD = 5.0
 """Seconds after which somebody who waits is told for what."""
+_NONSENSE = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError,
+)  # fmt: skip
+"""What drivers and their libraries raise of answers in no form that they know."""
 _Result = TypeVar("_Result")
 
 log = logging.getLogger("cmsearch")
@@ -80,7 +85,7 @@ class Patient:
 
     def search(self, queries: FloatArray, k: int, among: Numbers | None = None) -> IdArray:
         """The candidates for queries."""
-        return self._tried(lambda: self._inner.search(queries, k, among))
+        return self._tried(lambda: _whole(self._inner.search(queries, k, among), len(queries)))
 
     def drop(self) -> None:
         """Delete it."""
@@ -93,7 +98,8 @@ class Patient:
 def tried(call: Callable[[], _Result], place: str) -> _Result:
     """What a call gives, made again with longer and longer breaks while its server is away.
 
-    Raises `StoreError` after `CMSEARCH_SERVER_WAIT` seconds, 10 without it.
+    Raises `StoreError` after `CMSEARCH_SERVER_WAIT` seconds, 10 without it, and at once for an
+    answer that isn't understood.
     """
     seconds = _wait()
     end, pause = time.monotonic() + seconds, _FIRST
@@ -108,8 +114,21 @@ def tried(call: Callable[[], _Result], place: str) -> _Result:
                     "and run the command again; another index is chosen with `cmsearch index "
                     "FOLDER --vectors faiss`."
                 ) from error
+        except _NONSENSE as error:
+            raise StoreError(
+                f"The server of vectors {place} answers what isn't understood "
+                f"({type(error).__name__}: {brief(error)}). Look whether it is a server of this "
+                "kind, and its version; another index is chosen with `cmsearch index FOLDER "
+                "--vectors faiss`."
+            ) from error
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST)
+
+
+def _whole(found: IdArray, queries: int) -> IdArray:
+    if found.ndim != 2 or len(found) != queries:
+        raise ValueError(f"{len(found)} lists of hits for {queries} queries")
+    return found
 
 
 def _wait() -> float:

@@ -10,10 +10,12 @@ and the password are those of libpq: PGUSER, PGDATABASE, PGPASSWORD, a service o
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,9 @@ from cmsearch.store.index.answers import brief, padded
 from cmsearch.types import FloatArray, IdArray
 
 _CONNECTING = 5  # seconds
+_SECONDS = 10.0
+"""How long one request may take."""
+_FOR_A_GRAPH = 86_400.0
 _MOST_DIM = 4_000  # of a graph of float16
 _GRAPH = "m = 24, ef_construction = 128"
 _LEAST_EF, _MOST_EF = 400, 1_000
@@ -52,7 +57,7 @@ class PgvectorServer:
         return PgvectorCollection(self, name)
 
     @contextmanager
-    def asking(self) -> Iterator[psycopg.Connection[Any]]:
+    def asking(self, seconds: float = _SECONDS) -> Iterator[psycopg.Connection[Any]]:
         """The connection in a transaction of its own, made anew if it was lost."""
         with self._lock, self._understood():
             driver = self._driver
@@ -65,7 +70,7 @@ class PgvectorServer:
                 )
                 weakref.finalize(self, driver.close)
                 adapt(driver)
-            with driver.transaction():
+            with _bounded(driver, seconds), driver.transaction():
                 yield driver
 
     @contextmanager
@@ -139,7 +144,7 @@ class PgvectorCollection:
 
     def settle(self) -> int:
         """Make the graph if there is none: at once for all rows takes half as long."""
-        with self._server.asking() as driver:
+        with self._server.asking(_FOR_A_GRAPH) as driver:
             if self._has_rows(driver):
                 self._make_graph(driver)
         return 0
@@ -208,6 +213,29 @@ class PgvectorCollection:
             mark=sql.Literal(mark),
             name=sql.Literal(self._quoted),
         )
+
+
+@contextmanager
+def _bounded(driver: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
+    """Hang up on a server that takes so long: libpq itself waits for ever."""
+    is_late = threading.Event()
+
+    def hang_up() -> None:
+        is_late.set()
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(driver.fileno())) as one:
+            one.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if is_late.is_set():
+            raise ServerAwayError(f"a request took {seconds:g} s") from error
+        raise
+    finally:
+        timer.cancel()
 
 
 def _condition(among: Numbers | None) -> tuple[str, list[Any]]:

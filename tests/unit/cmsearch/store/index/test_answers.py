@@ -15,5 +15,6 @@ def test_rows_are_as_long_as_the_longest() -> None:
 
 def test_an_error_is_one_short_line() -> None:
     assert brief(ValueError("no\n  such\tthing.")) == "no such thing"
+    assert brief("\x1b[2J\0 no") == "\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER} no"
     assert brief(ValueError()) == "ValueError"
     assert len(brief(ValueError("x" * 999))) == 200
