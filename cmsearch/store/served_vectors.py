@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -35,6 +36,7 @@ from cmsearch.types import IdArray, Modality, Space
 
 _WINDOW = 100_000
 """Ids whose rows are looked for together where it isn't known which of them a server has."""
+_SEEN, _PAUSE = 10.0, 0.2
 _NONE = np.empty(0, np.int64)
 
 log = logging.getLogger("cmsearch")
@@ -122,11 +124,14 @@ def bring_up(
     if not due:
         return
     own = _next_mark(catalog, space, manifest, [mark for _, mark in collections.values() if mark])
+    written = []
     for (_, modality), (collection, mark) in due.items():
         ids, rows = snapshot.open_rows(place, manifest.of(modality), instead)
         whole = replace(own, rows=_send(catalog, collection, mark, (ids, rows), own))
         collection.settle()
         _mark_as(collection, whole, rows.size[1])
+        written.append((collection, whole))
+    _await(written)
     _drop_others(catalog, address, own.store, {number for number, _ in collections})
 
 
@@ -190,6 +195,20 @@ def _send(
 
 def _mark_as(collection: VectorCollection, mark: Mark, dim: int) -> None:
     collection.write(_NONE, np.empty((0, dim), np.float32), _NONE, json.dumps(asdict(mark)))
+
+
+def _await(written: list[tuple[VectorCollection, Mark]]) -> None:
+    """Wait some seconds until searches see marks: an older one is right too, but has them compare
+    here what came after it.
+    """
+    end = time.monotonic() + _SEEN
+    for collection, mark in written:
+        while _is_older(_mark(collection), mark) and time.monotonic() < end:
+            time.sleep(_PAUSE)
+
+
+def _is_older(seen: Mark | None, mark: Mark) -> bool:
+    return seen is None or (seen.snapshot, seen.last) < (mark.snapshot, mark.last)
 
 
 def _compare(

@@ -8,6 +8,10 @@ import numpy as np
 
 from cmsearch.types import IdArray
 
+NOT_UNDERSTOOD = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError,
+)  # fmt: skip
+"""What drivers and their libraries raise of answers in no form that they know."""
 _LONGEST = 200
 
 

@@ -25,7 +25,7 @@ from pymilvus import DataType, MilvusClient, MilvusException
 from cmsearch.errors import StoreError
 from cmsearch.protocols import Numbers, ServerAwayError, VectorCollection
 from cmsearch.store.index.address import Address
-from cmsearch.store.index.answers import brief, padded
+from cmsearch.store.index.answers import NOT_UNDERSTOOD, brief, padded
 from cmsearch.types import FloatArray, IdArray
 
 PORT = 19530
@@ -212,10 +212,10 @@ def expression(among: Numbers | None) -> str:
 
 @contextmanager
 def understood(place: str) -> Iterator[None]:
-    """Translate errors of pymilvus: of a server that is away, and all others."""
+    """Translate errors of pymilvus: of a server that is away, and that refuses something."""
     try:
         yield
-    except (StoreError, ServerAwayError):
+    except (StoreError, ServerAwayError, *NOT_UNDERSTOOD):
         raise
     except Exception as error:  # of gRPC, of milvus-lite, and pymilvus's own
         told = error.details() if isinstance(error, grpc.Call) else getattr(error, "message", error)
@@ -233,7 +233,7 @@ def _is_away(error: Exception, said: str) -> bool:
     if "lock" in name or "auth" in said.lower():
         return False
     is_told = any(word in said.lower() for word in _AWAY)
-    return is_told or not isinstance(error, (MilvusException, ValueError, TypeError, KeyError))
+    return is_told or not isinstance(error, MilvusException)
 
 
 def _close(client: Any, path: str) -> None:

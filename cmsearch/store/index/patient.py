@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from cmsearch.errors import StoreError
 from cmsearch.protocols import Numbers, ServerAwayError, VectorCollection
-from cmsearch.store.index.answers import brief
+from cmsearch.store.index.answers import NOT_UNDERSTOOD, brief
 from cmsearch.types import FloatArray, IdArray
 
 VARIABLE = "CMSEARCH_SERVER_WAIT"
@@ -22,10 +22,6 @@ _STANDSTILL = 600.0
 """Seconds for which what is laid out may get no further."""
 _WORD = 5.0
 """Seconds after which somebody who waits is told for what."""
-_NONSENSE = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError,
-)  # fmt: skip
-"""What drivers and their libraries raise of answers in no form that they know."""
 _Result = TypeVar("_Result")
 
 log = logging.getLogger("cmsearch")
@@ -114,7 +110,7 @@ def tried(call: Callable[[], _Result], place: str) -> _Result:
                     "and run the command again; another index is chosen with `cmsearch index "
                     "FOLDER --vectors faiss`."
                 ) from error
-        except _NONSENSE as error:
+        except NOT_UNDERSTOOD as error:
             raise StoreError(
                 f"The server of vectors {place} answers what isn't understood "
                 f"({type(error).__name__}: {brief(error)}). Look whether it is a server of this "

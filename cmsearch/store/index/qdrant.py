@@ -24,7 +24,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 from cmsearch.errors import StoreError
 from cmsearch.protocols import Numbers, ServerAwayError, VectorCollection
 from cmsearch.store.index.address import Address
-from cmsearch.store.index.answers import brief, padded
+from cmsearch.store.index.answers import NOT_UNDERSTOOD, brief, padded
 from cmsearch.types import FloatArray, IdArray
 
 PORT = 6333
@@ -190,16 +190,18 @@ def _between(first: int, last: int) -> models.FieldCondition:
 
 @contextmanager
 def understood(place: str) -> Iterator[None]:
-    """Translate errors of qdrant-client: of a server that is away, and all others."""
+    """Translate errors of qdrant-client: of a server that is away, and that refuses something."""
     try:
         yield
     except (ResponseHandlingException, ResourceExhaustedResponse) as error:
+        if isinstance(getattr(error, "source", None), NOT_UNDERSTOOD):
+            raise ValueError(brief(error)) from error
         raise ServerAwayError(brief(error)) from error
     except UnexpectedResponse as error:
         if error.status_code not in _REFUSED:
             raise ServerAwayError(brief(error)) from error
         raise _refused(place, error) from error
-    except (RuntimeError, ValueError, TypeError, KeyError, OSError) as error:
+    except (RuntimeError, OSError) as error:
         raise _refused(place, error) from error
 
 
