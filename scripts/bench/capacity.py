@@ -4,8 +4,8 @@
     python -m scripts.bench.capacity index                      measures indexing with `lite`
     python -m scripts.bench.capacity page                       makes docs/scaling.md's tables anew
 
-What is measured goes into scripts/bench/capacity.json, by backend and number of items; what other
-programs measured of PostgreSQL, Milvus and Qdrant is filled in there by hand. `null` is what nobody
+What is measured goes into scripts/bench/capacity.json, by backend and number of items; Milvus and
+Qdrant by `scripts.bench.engines --save`, PostgreSQL by hand. `null` is what nobody
 has measured; it shows as such, and nothing is computed from it.
 """
 
@@ -285,8 +285,11 @@ def page(text: str, data: dict[str, Any]) -> str:
     return f"{before}{BEGIN}\n\n{tables(data)}\n\n{END}{rest.split(END, 1)[1]}"
 
 
-def _write(data: dict[str, Any]) -> None:
+def write(data: dict[str, Any]) -> None:
+    """Keep what was measured, and make the page anew."""
     DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), data), encoding="utf-8")
+    PLOT.write_text(drawn(data), encoding="utf-8")
 
 
 def main() -> None:
@@ -309,13 +312,10 @@ def main() -> None:
             own = json.loads(done.stdout)
             rest = [old for old in data["searches"] if old["items"] != own["items"]]
             data["searches"] = sorted([*rest, own], key=lambda row: row["items"])
-        _write(data)
     elif asked.act == "index":
         with tempfile.TemporaryDirectory() as folder:
             data["indexing"] = indexed(Path(folder))
-        _write(data)
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), data), encoding="utf-8")
-    PLOT.write_text(drawn(data), encoding="utf-8")
+    write(data)
 
 
 if __name__ == "__main__":

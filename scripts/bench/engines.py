@@ -2,10 +2,11 @@
 
     python -m scripts.bench.engines
     python -m scripts.bench.engines --rows 10000 --filters 100 exact faiss "qdrant local"
+    python -m scripts.bench.engines --save      puts those of servers into docs/scaling.md, too
 
 For texts of `worlds`: the recall of the ten nearest against comparing all, the time of one search,
-what lies here and on the server, and whether random filters let pass what they let pass, and find
-what comparing does. What isn't installed is passed over with a line.
+what lies here, on the server and in memory, and whether random filters let pass what they let pass,
+and find what comparing does. What isn't installed is passed over with a line.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 
 from cmsearch.errors import StoreError
 from cmsearch.protocols import Kept, VectorIndex
 from cmsearch.store.index import recall
+from cmsearch.store.index.address import LOCAL_NAME
 from cmsearch.store.index.exact import ExactIndex
 from cmsearch.store.index.faiss_index import FaissIndex
 from cmsearch.store.index.rows import HeldRows
 from cmsearch.types import FloatArray, IdArray
+from scripts.bench import capacity
 from scripts.bench.worlds import World
 from tests import postgres
 from tests.milvus_servers import standalone
@@ -39,35 +43,65 @@ _A_MINUTE = 60
 _NONE = np.empty(0, np.int64)
 
 
-class Made:
-    """An index, and the bytes that it takes here and on its server."""
+SAVED = {
+    "milvus standalone": "Milvus standalone",
+    "milvus-lite": "milvus-lite",
+    "qdrant local": "Qdrant's local mode",
+}
+"""What the rows of servers are called in `capacity.json`."""
 
-    def __init__(self, index: VectorIndex, here: int, server: Path | None = None) -> None:
+
+class Made:
+    """An index, the bytes of its files here and on its server, and what it was to lay it out."""
+
+    def __init__(
+        self,
+        index: VectorIndex,
+        here: int,
+        before: tuple[float, int],
+        server: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.index, self.here, self.server = index, here, server
+        self.built, self.before = time.perf_counter() - before[0], before[1]
+
+
+class Row(NamedTuple):
+    """What was measured of an index."""
+
+    recall: float
+    p50: float
+    cpu: float
+    built: float
+    here: int
+    there: int
+    memory: int
+    filters: str
 
 
 @contextmanager
 def exact(ids: IdArray, vectors: FloatArray, place: Path) -> Iterator[Made]:
     """Every vector compared."""
+    before = _now()
     made = ExactIndex(DIM).changed((ids, vectors), _NONE)
-    yield Made(made, _files(vectors))
+    yield Made(made, _files(vectors), before)
 
 
 @contextmanager
 def faiss(ids: IdArray, vectors: FloatArray, place: Path) -> Iterator[Made]:
     """Lists of codes, as a publication makes them."""
-    rows, index = HeldRows(vectors.astype(np.float16)), FaissIndex(DIM)
+    rows, index, before = HeldRows(vectors.astype(np.float16)), FaissIndex(DIM), _now()
     kept = index.built(rows, World().texts(128, 9))
     parts = [] if kept is None else [Kept(kept, len(ids))]
     made = index.opened(ids, rows, parts)
-    yield Made(made, _files(vectors) + (0 if kept is None else kept.nbytes))
+    yield Made(made, _files(vectors) + (0 if kept is None else kept.nbytes), before)
 
 
 @contextmanager
 def milvus_lite(ids: IdArray, vectors: FloatArray, place: Path) -> Iterator[Made]:
     """A file of milvus-lite."""
-    with _served(f"milvus:{place}/own.db", ids, vectors) as index:
-        yield Made(index, _files(vectors), place)
+    with _served(f"milvus:{place}/own.db", ids, vectors) as made:
+        made.server = lambda: _lying(place)
+        yield made
 
 
 @contextmanager
@@ -75,16 +109,19 @@ def milvus_standalone(ids: IdArray, vectors: FloatArray, place: Path) -> Iterato
     """Milvus's own server."""
     with (
         standalone(place) as port,
-        _served(f"milvus://127.0.0.1:{port}/bench", ids, vectors) as index,
+        _served(f"milvus://127.0.0.1:{port}/bench", ids, vectors) as made,
     ):
-        yield Made(index, _files(vectors), place / "data")
+        time.sleep(_A_MINUTE)  # soon after it is written it is read strongly
+        made.server = lambda: _lying(place / "data")
+        yield made
 
 
 @contextmanager
 def qdrant_local(ids: IdArray, vectors: FloatArray, place: Path) -> Iterator[Made]:
     """A folder of Qdrant's local mode."""
-    with _served(f"qdrant:{place}/own", ids, vectors) as index:
-        yield Made(index, _files(vectors), place)
+    with _served(f"qdrant:{place}/own", ids, vectors) as made:
+        made.server = lambda: _lying(place)
+        yield made
 
 
 @contextmanager
@@ -92,8 +129,9 @@ def pgvector(ids: IdArray, vectors: FloatArray, place: Path) -> Iterator[Made]:
     """PostgreSQL with pgvector, by the folder of its socket."""
     os.environ.setdefault("PGUSER", "postgres")
     folder = Path(postgres.socket_folder())
-    with _served(f"pgvector:{folder}", ids, vectors) as index:
-        yield Made(index, _files(vectors), folder / "base")
+    with _served(f"pgvector:{folder}", ids, vectors) as made:
+        made.server = lambda: _in_table(folder)
+        yield made
 
 
 ENGINES: dict[str, Callable[..., Any]] = {
@@ -107,8 +145,33 @@ ENGINES: dict[str, Callable[..., Any]] = {
 
 
 @contextmanager
-def _served(address: str, ids: IdArray, vectors: FloatArray) -> Iterator[VectorIndex]:
-    yield laid_out_first(address, DIM).changed((ids, vectors), _NONE)
+def _served(address: str, ids: IdArray, vectors: FloatArray) -> Iterator[Made]:
+    before = _now()
+    index = laid_out_first(address, DIM).changed((ids, vectors), _NONE)
+    yield Made(index, _files(vectors), before)
+
+
+def _now() -> tuple[float, int]:
+    return time.perf_counter(), _memory()
+
+
+def _memory() -> int:
+    """Bytes that only this process and those that it started have."""
+    own = psutil.Process()
+    return sum(one.memory_full_info().uss for one in (own, *own.children(recursive=True)))
+
+
+def _lying(place: Path) -> int:
+    return sum(one.stat().st_size for one in place.rglob("*") if one.is_file())
+
+
+def _in_table(folder: Path) -> int:
+    import psycopg
+
+    with psycopg.connect(host=str(folder), dbname="postgres") as driver:
+        query = "SELECT pg_total_relation_size(%s::regclass)"
+        ((size,),) = driver.execute(query, [LOCAL_NAME]).fetchall()
+    return int(size)
 
 
 def _files(vectors: FloatArray) -> int:
@@ -135,31 +198,47 @@ def asked(laid: tuple[IdArray, FloatArray], queries: FloatArray, filters: list[I
     return Asked(queries, ids[np.argsort(-scores, axis=1, kind="stable")[:, :K]], found)
 
 
-def measured(name: str, laid: tuple[IdArray, FloatArray], asked: Asked) -> str:
-    """A row of the table."""
+def measured(name: str, laid: tuple[IdArray, FloatArray], asked: Asked) -> Row:
+    """What an index finds and takes."""
     ids, vectors = laid
     queries = asked.queries
-    with tempfile.TemporaryDirectory() as place:
-        start = time.perf_counter()
-        with ENGINES[name](ids, vectors, Path(place)) as made:
-            built = time.perf_counter() - start
-            if made.server is not None and name != "pgvector":
-                time.sleep(_A_MINUTE)  # soon after it is written Milvus is read strongly
-            found, took, walls = list[IdArray](), list[float](), list[float]()
-            made.index.search(queries[:1], K)
-            for query in queries:
-                cpu, wall = time.process_time(), time.perf_counter()
-                found.append(made.index.search(query[None], K)[1])
-                took.append(time.process_time() - cpu)
-                walls.append(time.perf_counter() - wall)
-            share = recall.share(np.concatenate(found), asked.nearest)
-            right = _filtered(made.index, asked)
-            parts = (made.server or Path(place)).rglob("*")
-            there = sum(one.stat().st_size for one in parts if one.is_file())
+    found, took, walls = list[IdArray](), list[float](), list[float]()
+    with (
+        tempfile.TemporaryDirectory() as place,
+        ENGINES[name](ids, vectors, Path(place)) as made,
+    ):
+        made.index.search(queries[:1], K)
+        for query in queries:
+            cpu, wall = time.process_time(), time.perf_counter()
+            found.append(made.index.search(query[None], K)[1])
+            took.append(time.process_time() - cpu)
+            walls.append(time.perf_counter() - wall)
+        share = recall.share(np.concatenate(found), asked.nearest)
+        right = _filtered(made.index, asked)
+        sizes = made.here, made.server(), _memory() - made.before
+    times = 1e3 * float(np.median(walls)), 1e3 * float(np.median(took))
+    return Row(share, *times, made.built, *sizes, right)
+
+
+def shown(name: str, row: Row) -> str:
+    """A row of the table."""
+    sizes = " | ".join(f"{one / 1e6:.0f}" for one in (row.here, row.there, row.memory))
     return (
-        f"| {name} | {share:.4f} | {1e3 * np.median(walls):.1f} | {1e3 * np.median(took):.1f} | "
-        f"{built:.0f} | {made.here / 1e6:.0f} | {there / 1e6:.0f} | {right} |"
+        f"| {name} | {row.recall:.4f} | {row.p50:.1f} | {row.cpu:.1f} | {row.built:.0f} | {sizes} "
+        f"| {row.filters} |"
     )
+
+
+def save(name: str, row: Row, count: int) -> None:
+    """Put what is known of a server into the page about scaling."""
+    data = capacity.read()
+    data["backends"][SAVED[name]] = {
+        "disk bytes": round((row.here + row.there) / count),
+        "memory bytes": round(row.memory / count),
+        "search": f"{row.p50:.1f} of vectors alone; {row.recall:.4f}",
+        "at": f"{count:,} vectors",
+    }
+    capacity.write(data)
 
 
 def _filtered(index: VectorIndex, asked: Asked) -> str:
@@ -196,6 +275,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--filters", type=int, default=1_000)
+    parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     world = World(DIM)
     vectors = np.concatenate(list(world.photos(options.rows))).astype(np.float16).astype(np.float32)
@@ -204,13 +284,16 @@ def main() -> None:
     print(f"{len(ids)} vectors of {DIM} dimensions, {len(queries)} queries, for {K} hits")
     print(
         "| index | recall@10 | p50 ms | CPU ms here | to lay out, s | MB here | MB on the server | "
-        "filters: nothing else, the same |"
+        "MB of memory | filters: nothing else, the same |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|")
     wanted = asked((ids, vectors), queries, filters)
     for name in options.names:
         try:
-            print(measured(name, (ids, vectors), wanted), flush=True)
+            row = measured(name, (ids, vectors), wanted)
+            print(shown(name, row), flush=True)
+            if options.save and name in SAVED:
+                save(name, row, len(ids))
         except (ImportError, StoreError) as error:
             print(f"| {name} | passed over: {error} |", flush=True)
 
