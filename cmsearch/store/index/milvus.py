@@ -37,6 +37,8 @@ _STALENESS = 60.0
 """Seconds after which a bounded search sees all that was there: Milvus's own bound is 5, and clocks
 differ.
 """
+_MARK = "id in [0]"
+"""The row of the mark: `id == 0` would have milvus-lite look at each row."""
 _LONGEST_MARK = 2_000
 _GRAPH = {"M": 16, "efConstruction": 200}
 _LEAST_EF = 500
@@ -82,7 +84,7 @@ class MilvusCollection:
             if not self._client.has_collection(self._name, timeout=_SECONDS):
                 return None
             self._client.load_collection(self._name, timeout=_SECONDS)
-            rows = self._query("id == 0", ["mark"], "Bounded") or self._query("id == 0", ["mark"])
+            rows = self._query(_MARK, ["mark"], "Bounded") or self._query(_MARK, ["mark"])
             if not rows and not self._query("id >= 0", ["id"], limit=1):
                 return None
         written, _, mark = str(rows[0]["mark"] if rows else "").partition(" ")
@@ -117,7 +119,7 @@ class MilvusCollection:
                 some = gone[start : start + _WINDOW].tolist()
                 self._client.delete(self._name, ids=some, timeout=_SECONDS)
             if mark is not None:
-                self._query("id == 0", ["mark"])  # it waits for what was written before
+                self._query(_MARK, ["mark"])  # it waits for what was written before
                 dim = self._dim()
                 said = f"{int(time.time())} {mark}"
                 row = {"id": 0, "vector": np.zeros(dim, np.float32), "mark": said}
@@ -145,8 +147,8 @@ class MilvusCollection:
     def count(self) -> int:
         """The rows of the segments that are loaded: after a flush some are not for a moment."""
         with understood(self._server.place):
-            rows = self._query("id > 0", ["count(*)"], self._consistency())
-        return int(rows[0]["count(*)"])
+            rows = self._query("", ["count(*)"], self._consistency())
+            return int(rows[0]["count(*)"]) - len(self._query(_MARK, ["id"], self._consistency()))
 
     def ids(self, start: int, end: int) -> IdArray:
         """The ids from `start` up to `end`, some after the other."""
