@@ -53,9 +53,9 @@ class StorePath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Give a folder, which for a URL is one in the cache that stands for it."""
-        if isinstance(value, str) and value.startswith("postgres") and "://" in value:
-            from cmsearch.store.remote import place_of
+        from cmsearch.store.remote import is_url, place_of
 
+        if is_url(value):
             if ctx is not None:
                 ctx.meta[ON_SERVER] = True
             return place_of(value)
@@ -70,38 +70,39 @@ STORE = "CMSEARCH_STORE"
 """The variable that names the index where no option does."""
 
 
-def store_option(command: Command) -> Callable[..., Any]:
-    """Give a command the options that say which index it is about, and whether it is trusted."""
-    return click.option(
-        "--store",
-        type=StorePath(),
-        envvar=STORE,
-        show_envvar=True,
-        metavar="DIR|URL",
-        help="The index, also postgresql+psycopg://USER@HOST/DATABASE; by default the one in this "
-        "folder or the nearest above it.",
-    )(trust_option(command))
+def option_of_store(told: str, **more: Any) -> Callable[[Command], Callable[..., Any]]:
+    """The option `--store`, told so, with that which trusts the index, as a decorator."""
 
+    def given(command: Command) -> Callable[..., Any]:
+        return click.option(
+            "--store",
+            type=StorePath(),
+            envvar=STORE,
+            show_envvar=True,
+            metavar="DIR|URL",
+            help=told,
+            **more,
+        )(trust_option(command))
 
-def stores_option(command: Command) -> Callable[..., Any]:
-    """The same for a command that takes several indexes as one: `store` is a list of them then."""
-    return click.option(
-        "--store",
-        type=StorePath(),
-        envvar=STORE,
-        show_envvar=True,
-        multiple=True,
-        callback=_one_or_several,
-        metavar="DIR|URL",
-        help="The index, also postgresql+psycopg://USER@HOST/DATABASE; by default the one in this "
-        "folder or the nearest above it. Given again, several are one.",
-    )(trust_option(command))
+    return given
 
 
 def _one_or_several(
     _: click.Context, __: click.Parameter, value: tuple[Path, ...]
 ) -> Path | list[Path] | None:
     return list(value) if len(value) > 1 else next(iter(value), None)
+
+
+_INDEX = (
+    "The index, also postgresql+psycopg://USER@HOST/DATABASE; by default the one in this folder or "
+    "the nearest above it."
+)
+store_option = option_of_store(_INDEX)
+"""Which index a command is about, and whether it is trusted."""
+stores_option = option_of_store(
+    f"{_INDEX} Given again, several are one.", multiple=True, callback=_one_or_several
+)
+"""The same for a command that takes several indexes as one: `store` is a list of them then."""
 
 
 def daemon_option(command: Command) -> Callable[..., Any]:

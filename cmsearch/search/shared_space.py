@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cmsearch.common import stopping
 from cmsearch.common.kinds import KINDS, wants
 from cmsearch.errors import QueryError
-from cmsearch.protocols import Reranker
+from cmsearch.protocols import Encoder, Reranker
 from cmsearch.search.direction import ranked
 from cmsearch.search.hybrid import file_names
 from cmsearch.search.merge.collapse import NearDuplicates
@@ -173,19 +173,21 @@ class SharedSpace:
 
     def _as_sounds(self, queries: Sequence[ComposedQuery]) -> list[ComposedQuery | None]:
         """Each query as sounds of another space are asked; None where it isn't, or can't be."""
-        nobody = [None for _ in queries]
+        encoder = self._sound_encoder(queries)
+        return [None for _ in queries] if encoder is None else as_sounds(queries, encoder)
+
+    def _sound_encoder(self, queries: Sequence[ComposedQuery]) -> Encoder | None:
+        """What encodes texts for sounds of another space, if any of these are asked so."""
         if self._size(Modality.SOUND):  # they are asked as all else is
-            return list(nobody)
+            return None
         sounds = next((own.view.sounds for own in self._members if own.view.sounds), None)
         is_needed = self._request.target == Modality.SOUND
         if is_needed and not all(map(is_text, queries)):
             raise QueryError("Sounds are found by texts, written or said, and not by pictures.")
-        if sounds is None or not self._request.wants(Modality.SOUND):
-            return list(nobody)
-        if not any(map(is_text, queries)):
-            return list(nobody)
-        encoder = self._models.sound_encoder(sounds.space, is_needed=is_needed)
-        return list(nobody) if encoder is None else as_sounds(queries, encoder)
+        is_wanted = self._request.wants(Modality.SOUND) and any(map(is_text, queries))
+        if sounds is None or not is_wanted:
+            return None
+        return self._models.sound_encoder(sounds.space, is_needed=is_needed)
 
     def _named(
         self, asked: Asked, query: Mapping[Modality, QueryVector]
@@ -201,8 +203,9 @@ class SharedSpace:
             paths = file_names.among(name, files.paths_with(source.store.catalog, name.stem))
             number, where = len(paths), member.where
             wanted = NearestRequest(Modality.IMAGE, number, request.kind, where, [out])
-            found += file_names.find_by_name(source, paths, query, wanted)
-        return [(file_names.distance(name, own.item.path), own) for own in found]
+            candidates = file_names.find_by_name(source, list(paths), query, wanted)
+            found += [(paths[own.item.path], own) for own in candidates]
+        return found
 
     def _vectors(
         self, asked: Asked, searched: Sequence[Modality], fuser: ImageTextFuser | None

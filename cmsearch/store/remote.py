@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 ROOT = "CMSEARCH_ROOT"
 """The variable that says where the indexed folder is on this machine."""
-_SCHEMES = ("postgresql://", "postgresql+psycopg://", "postgres://")
 _MARK = b"postgresql"
 _LONGEST = 4096
 _DRIVER = "postgresql+psycopg"
@@ -31,8 +30,8 @@ _passwords: dict[Path, str] = {}
 
 
 def is_url(text: Any) -> bool:
-    """Whether a text names a server and not a folder."""
-    return isinstance(text, str) and text.startswith(_SCHEMES)
+    """Whether a text names a server and not a folder, if perhaps one that no index is on."""
+    return isinstance(text, str) and text.startswith("postgres") and "://" in text
 
 
 def place_of(text: str) -> Path:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
-from cmsearch.commands.options import StorePath, format_option, trust_option
+from cmsearch.commands.options import format_option, option_of_store
 from cmsearch.common.files import read_file
 from cmsearch.errors import QueryError
 from indexer.commands.eval_measuring import HELD_OUT, Wanted, measured_with
@@ -123,13 +124,9 @@ def _with(options: Sequence[Callable[..., Any]], command: Callable[..., Any]) ->
 @model_option
 @device_option
 @precision_option
-@click.option(
-    "--store",
-    type=StorePath(),
-    metavar="DIR|URL",
-    help="The index to measure; by default the folder's own, or else one made for this.",
+@option_of_store(
+    "The index to measure; by default the folder's own; else, and with --model, one made for this."
 )
-@trust_option
 @_asking
 @_measuring
 @format_option
@@ -210,9 +207,13 @@ class _Making(NamedTuple):
 def _own_store(folder: Path, making: _Making, store: Path | None) -> Path | None:
     """The store that is there already: the one named, or the folder's own unless a model is."""
     own, is_made = folder / ".cmsearch", making.model is not None
-    # What the environment says of the precision is for models that are named.
+    # What the environment says of the precision is for models that are named, and what it says of
+    # the index for where none is.
     if store is None and not is_made and own.is_dir():
         return own
+    source = click.get_current_context().get_parameter_source("store")
+    if is_made and source is ParameterSource.ENVIRONMENT:
+        return None
     if store is not None and is_made:
         raise QueryError("An index has its model already: give --store or --model, not both.")
     return store

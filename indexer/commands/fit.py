@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cmsearch.commands.options import STORE, StorePath, format_option, trust_option
+from cmsearch.commands.options import format_option, option_of_store
 from cmsearch.common.text import printable
 from cmsearch.learning.fit_adapter import Fit, Reranking, Wish
 from indexer.commands.options import device_option, folder_argument, progress
@@ -23,15 +23,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @folder_argument
-@click.option(
-    "--store",
-    type=StorePath(),
-    envvar=STORE,
-    show_envvar=True,
-    metavar="DIR|URL",
-    help="The index; by default that of FOLDER or the nearest above it.",
-)
-@trust_option
+@option_of_store("The index; by default that of FOLDER or the nearest above it.")
 @click.option(
     "--use-folders", is_flag=True, help="Let a folder's name be the caption of what has none."
 )

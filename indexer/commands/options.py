@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from cmsearch.commands.options import STORE, StorePath, trust_option
+from cmsearch.commands.options import option_of_store
 from cmsearch.common.text import json_line, printable
 from cmsearch.models.ocr.choices import CHOICES, USUAL
 from cmsearch.models.precision import CHOICES as CHOICES_OF_PRECISION
@@ -137,19 +137,10 @@ workers_option = click.option(
     metavar="N",
     help="How many workers a cluster has; by default one for each graphics card or machine.",
 )
-
-
-def place_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say where its index is, and whether it is trusted."""
-    return click.option(
-        "--store",
-        type=StorePath(),
-        envvar=STORE,
-        show_envvar=True,
-        metavar="DIR|URL",
-        help="Where to keep the index, also postgresql+psycopg://USER@HOST/DATABASE; by default in "
-        "FOLDER/.cmsearch.",
-    )(trust_option(command))
+place_option = option_of_store(
+    "Where to keep the index, also postgresql+psycopg://USER@HOST/DATABASE; by default in "
+    "FOLDER/.cmsearch."
+)
 
 
 @contextmanager

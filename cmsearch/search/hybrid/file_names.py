@@ -54,8 +54,9 @@ def parsed(path: str) -> Name:
     return Name(stem, suffix[1] if suffix else "", tuple(folder for folder in folders if folder))
 
 
-def among(name: Name, paths: Iterable[str]) -> list[str]:
-    """Those paths that are of this name, at most `MOST`, those with its suffix first.
+def among(name: Name, paths: Iterable[str]) -> dict[str, tuple[bool, int]]:
+    """Those paths that are of this name, at most `MOST`, each with what orders it: those with its
+    suffix, and with most of its folders, come first.
 
     Of the folders, those must agree that both have, from the last one on.
     """
@@ -65,15 +66,9 @@ def among(name: Name, paths: Iterable[str]) -> list[str]:
         both = min(len(own.folders), len(name.folders))
         agrees = own.folders[len(own.folders) - both :] == name.folders[len(name.folders) - both :]
         if own.stem == name.stem and agrees:
-            ranked.append((*distance(name, path), path))
-    return [path for *_, path in sorted(ranked)][:MOST]
-
-
-def distance(name: Name, path: str) -> tuple[bool, int]:
-    """What orders the paths of a name: those with its suffix and most of its folders first."""
-    own = parsed(path)
-    is_other = bool(name.suffix) and own.suffix != name.suffix
-    return is_other, -min(len(own.folders), len(name.folders))
+            is_other = bool(name.suffix) and own.suffix != name.suffix
+            ranked.append(((is_other, -both), path))
+    return {path: distance for distance, path in sorted(ranked)[:MOST]}
 
 
 def find_by_name(

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -48,25 +48,28 @@ def _as_media(encoder: Encoder, part: QueryPart) -> QueryPart:
 
 def by_sound(encoder: Encoder, recording: Any) -> EncodedQuery:
     """A recording, or the sound of a film, by how it sounds; raises `QueryError`, `MediaError`."""
-    _check(encoder, Modality.SOUND)
-    path = _path(recording)
-    try:
-        vector = _mean(encoder, list(_windows(encoder, path)), Modality.SOUND)
-    except MediaError as error:
-        raise MediaError(f"{path} can't be searched with: {str(error).rstrip('.')}.") from error
-    return EncodedQuery(Modality.SOUND, recording, vector, digest=_digest(path))
+    return _asked_with(encoder, recording, Modality.SOUND, _windows)
 
 
 def by_film(encoder: Encoder, film: Any) -> EncodedQuery:
     """A film by what it shows from its beginning to its end; raises `QueryError`, `MediaError`."""
-    _check(encoder, Modality.VIDEO)
-    path = _path(film)
+    return _asked_with(encoder, film, Modality.VIDEO, _film)
+
+
+def _asked_with(
+    encoder: Encoder,
+    content: Any,
+    modality: Modality,
+    read: Callable[[Encoder, Path], Iterable[Any]],
+) -> EncodedQuery:
+    """A file by the mean of what is read of it."""
+    _check(encoder, modality)
+    path = _path(content)
     try:
-        frames = _frames(encoder, path)
+        vector = _mean(encoder, list(read(encoder, path)), modality)
     except MediaError as error:
         raise MediaError(f"{path} can't be searched with: {str(error).rstrip('.')}.") from error
-    vector = _mean(encoder, [frames], Modality.VIDEO)
-    return EncodedQuery(Modality.VIDEO, film, vector, digest=_digest(path))
+    return EncodedQuery(modality, content, vector, digest=_digest(path))
 
 
 def _windows(encoder: Encoder, path: Path) -> Iterator[FloatArray]:
@@ -82,8 +85,8 @@ def _windows(encoder: Encoder, path: Path) -> Iterator[FloatArray]:
         )
 
 
-def _frames(encoder: Encoder, path: Path) -> tuple[Any, ...]:
-    """The pictures that stand for the shots of a film."""
+def _film(encoder: Encoder, path: Path) -> list[tuple[Any, ...]]:
+    """A film as the pictures that stand for its shots."""
     from cmsearch.media.readers import make_reader, parts
 
     reader = make_reader("video")
@@ -98,7 +101,7 @@ def _frames(encoder: Encoder, path: Path) -> tuple[Any, ...]:
     ]
     if not found:
         raise MediaError("nothing of it can be shown")
-    return tuple(found)
+    return [tuple(found)]
 
 
 def _mean(encoder: Encoder, contents: Sequence[Any], modality: Modality) -> FloatArray:

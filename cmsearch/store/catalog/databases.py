@@ -9,13 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cmsearch.store.catalog import sqlite, sqlite_words
-from cmsearch.store.catalog.sqlite_run import NAME
+from cmsearch.store.catalog import sqlite, sqlite_run, sqlite_words
 
 
 def own(connection: sa.Connection) -> ModuleType:
     """What only its database can do: `sqlite`, or a module with functions of the same names."""
-    if connection.dialect.name == NAME:
+    if sqlite_run.runs(connection):
         return sqlite
     from cmsearch.store.catalog import postgres
 
@@ -24,7 +23,7 @@ def own(connection: sa.Connection) -> ModuleType:
 
 def words(connection: sa.Connection) -> ModuleType:
     """Its index of words: `sqlite_words`, or a module with functions of the same names."""
-    if connection.dialect.name == NAME:
+    if sqlite_run.runs(connection):
         return sqlite_words
     from cmsearch.store.catalog import postgres_words
 

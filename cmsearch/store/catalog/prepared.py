@@ -32,7 +32,7 @@ class Prepared:
 
     def rows(self, connection: sa.Connection, **values: Any) -> list[Any]:
         """All rows as tuples, with values for what is `given`."""
-        if connection.dialect.name == sqlite_run.NAME:
+        if sqlite_run.runs(connection):
             text, known = self._compiled
             return sqlite_run.rows(connection, text, {**known, **values})
         result = connection.execute(self._other, values)
@@ -40,7 +40,7 @@ class Prepared:
 
     def many(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run it for each of many rows of values, of which one without an id is to get one."""
-        if connection.dialect.name == sqlite_run.NAME:
+        if sqlite_run.runs(connection):
             sqlite_run.many(connection, self._compiled[0], rows)
         elif rows:
             is_new = "id" in rows[0] and rows[0]["id"] is None

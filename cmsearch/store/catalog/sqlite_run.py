@@ -12,9 +12,12 @@ from sqlalchemy.dialects.sqlite import dialect
 
 from cmsearch.store.catalog import budget
 
-NAME = "sqlite"
-"""The name of its dialect."""
 _DIALECT = dialect(paramstyle="named")
+
+
+def runs(connection: sa.Connection) -> bool:
+    """Whether a connection is to SQLite, and not to another database."""
+    return bool(connection.dialect.name == _DIALECT.name)
 
 
 def compiled(query: Any) -> tuple[str, dict[str, Any]]:
