@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from cmsearch.common.files import check_no_link, read_file, replace_file
+from cmsearch.common.files import check_no_link, replace_file
 from cmsearch.errors import ModelUnavailableError, brief
 from cmsearch.models import fusion_network, spaces, tensorfile
 from cmsearch.types import FloatArray, Space
@@ -132,11 +132,7 @@ def unpack(data: bytes, name: str) -> Adapter:
 
 def read(path: Path) -> Adapter:
     """The adapter in a file; raises `ModelUnavailableError`."""
-    try:
-        data = read_file(path, MAX_BYTES)
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise ModelUnavailableError(f"The adapter {path} can't be read: {error}.") from error
-    return unpack(data, str(path))
+    return unpack(tensorfile.read(path, MAX_BYTES, "adapter"), str(path))
 
 
 def write(path: Path, data: bytes) -> None:

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cmsearch.common.files import read_file
+from cmsearch.errors import ModelUnavailableError
 
 Tensors = Mapping[str, NDArray[np.float32]]
 
@@ -23,6 +27,16 @@ def pack(tensors: Tensors, form: str, about: Mapping[str, Any]) -> bytes:
 
     data: bytes = save(dict(tensors), metadata={form: json.dumps(about, sort_keys=True)})
     return data
+
+
+def read(path: Path, most: int, called: str) -> bytes:
+    """The bytes of a file of at most so many; raises `ModelUnavailableError`, which says what it
+    is `called`.
+    """
+    try:
+        return read_file(path, most)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise ModelUnavailableError(f"The {called} {path} can't be read: {error}.") from error
 
 
 def unpack(data: bytes, form: str) -> tuple[dict[str, NDArray[Any]], Any]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, gelu, normalize
 
+from cmsearch.learning.training.one_thread import one_thread
 from cmsearch.models.fusion_network import EPSILON, HEADS, WIDTH, Parts
 from cmsearch.types import FloatArray, IdArray
 
@@ -136,7 +136,7 @@ def train(
     hard negatives; and of a picture and one of its captions, another of its captions among those of
     the batch, and the other way.
     """
-    with _one_thread(), torch.random.fork_rng(devices=[]):
+    with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         lesson = _Lesson(material, rows, seed)
         dim = material.pictures.vectors.shape[1]
@@ -159,19 +159,6 @@ def train(
             schedule.step()
             tell(step + 1)
     return net.tensors()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """So small a network isn't faster on several, and on a busy machine they wait for each other;
-    and the sums, so the numbers, are the same on any.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Lesson:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cmsearch.learning.training.crossing import DROPOUT, HEADS, LAYERS, WIDTH, Crossing
+from cmsearch.learning.training.one_thread import one_thread
 from cmsearch.types import FloatArray, IdArray, Modality
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
@@ -108,22 +108,9 @@ def train(
     The same numbers for the same lists and settings on the same machine. `tell` hears how many
     steps of how many are done.
     """
-    with torch.random.fork_rng(devices=[]), _one_thread():
+    with torch.random.fork_rng(devices=[]), one_thread():
         torch.manual_seed(settings.seed)
         return _Training(data, learned, chosen, settings).run(tell)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch compute on one: for such small matrices others wait longer than they help, and
-    sums would depend on how many there are.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _Training:

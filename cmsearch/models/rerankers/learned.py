@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from cmsearch.common.files import read_file
 from cmsearch.errors import ModelError, ModelUnavailableError, UnknownModelError, brief
 from cmsearch.models import spaces, tensorfile
 from cmsearch.models.rerankers.crossing import PLACES, Numbers, Tokens, judged, layers, stacked
@@ -164,11 +163,7 @@ def unpack(data: bytes, name: str) -> Learned:
 
 def read(path: Path) -> Learned:
     """The reranker in a file; raises `ModelUnavailableError`."""
-    try:
-        data = read_file(path, MAX_BYTES)
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise ModelUnavailableError(f"The reranker {path} can't be read: {error}.") from error
-    return unpack(data, str(path))
+    return unpack(tensorfile.read(path, MAX_BYTES, "reranker"), str(path))
 
 
 def _check(found: Learned) -> None:

@@ -19,8 +19,7 @@ from cmsearch.store.catalog.columns import PAGE
 from cmsearch.store.catalog.databases import words as own
 from cmsearch.store.catalog.filters import conditions, is_near
 from cmsearch.store.catalog.prepared import Prepared, given, listed, listing
-from cmsearch.store.catalog.sqlite_words import LEAST
-from cmsearch.store.catalog.terms import forms, terms
+from cmsearch.store.catalog.terms import LEAST, forms, terms
 from cmsearch.store.catalog.word_counts import WordCounts, counted
 from cmsearch.types import Filter, Modality
 

@@ -10,11 +10,6 @@ GROUPS = (
     "SELECT folded, string_agg(DISTINCT about::text, ',') FROM notes WHERE kind = :kind{}"
     " GROUP BY 1 ORDER BY 1"
 )
-MOST_FREQUENT = (
-    "SELECT folded, count(DISTINCT about) FROM notes"
-    " WHERE kind IN (SELECT value FROM each_text(:kinds)){} GROUP BY 1 ORDER BY 2 DESC, 1"
-    " LIMIT :most"
-)
 SPELLED = sa.text(
     "SELECT asked.value, (SELECT notes.value FROM notes"
     " WHERE notes.kind = :kind AND notes.folded = asked.value ORDER BY id LIMIT 1)"

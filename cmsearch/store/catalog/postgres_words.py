@@ -5,15 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
 
 import sqlalchemy as sa
 
 from cmsearch.store.catalog.postgres_schema import STATE
 from cmsearch.store.catalog.prepared import listing
-from cmsearch.store.catalog.terms import path_words, text_words
+from cmsearch.store.catalog.terms import LEAST, path_words, text_words
 
-LEAST = -(2**63)
-"""Before all rows."""
 _MADE_FROM = """
     SELECT items.id, items.text, items.kind, assets.path,
         (SELECT array_agg(notes.value) FROM notes WHERE notes.about = assets.id
@@ -72,9 +72,8 @@ def fill_items(connection: sa.Connection, items: Iterable[int]) -> None:
 
 def fill_after(connection: sa.Connection, item: int) -> None:
     """Add the words of all items of higher numbers, none of which has any yet."""
-    while rows := connection.execute(_AFTER, {"after": item, "most": _PAGE}).fetchall():
+    for rows in _pages(connection, _AFTER, item):
         _fill(connection, rows)
-        item = int(rows[-1][0])
 
 
 def refill_named(connection: sa.Connection, asset: int) -> None:
@@ -143,26 +142,22 @@ def sizes(connection: sa.Connection) -> tuple[int, int]:
 
 def agree(connection: sa.Connection, tell: Callable[[int], object] = lambda items: None) -> bool:
     """Whether the table has the words of every item, and no others."""
-    held = _pages(connection, _HELD)
-    for done, (number, wanted) in enumerate(_made(connection), 1):
-        if next(held, None) != (number, wanted):
+    held = chain.from_iterable(_pages(connection, _HELD))
+    made = chain.from_iterable(_pages(connection, _AFTER))
+    for done, (number, *made_from) in enumerate(made, 1):
+        if next(held, None) != (number, _words(*made_from)):
             return False
         if done % _PAGE == 0:
             tell(done)
     return next(held, None) is None
 
 
-def _pages(connection: sa.Connection, query: sa.TextClause) -> Iterator[tuple[int, str]]:
-    after = LEAST
+def _pages(
+    connection: sa.Connection, query: sa.TextClause, after: int = LEAST
+) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows that a query gives in the order of their numbers, a page after the other."""
     while rows := connection.execute(query, {"after": after, "most": _PAGE}).fetchall():
-        yield from ((int(row[0]), str(row[1])) for row in rows)
-        after = int(rows[-1][0])
-
-
-def _made(connection: sa.Connection) -> Iterator[tuple[int, str]]:
-    after = LEAST
-    while rows := connection.execute(_AFTER, {"after": after, "most": _PAGE}).fetchall():
-        yield from ((int(row[0]), _words(*row[1:])) for row in rows)
+        yield [tuple(row) for row in rows]
         after = int(rows[-1][0])
 
 

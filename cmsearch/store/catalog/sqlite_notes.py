@@ -13,31 +13,28 @@ import sqlalchemy as sa
 from cmsearch.store.catalog import postgres_notes
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.columns import text_of
-from cmsearch.store.catalog.prepared import Prepared, listing
-from cmsearch.store.catalog.schema import understood
+from cmsearch.store.catalog.prepared import Prepared, given, listed, listing
+from cmsearch.store.catalog.schema import notes, understood
 from cmsearch.types import IdArray
 
-_FIRST = (
-    " AND NOT EXISTS (SELECT 1 FROM notes AS earlier WHERE earlier.about = notes.about"
+_IS_FIRST = (
+    "NOT EXISTS (SELECT 1 FROM notes AS earlier WHERE earlier.about = notes.about"
     " AND earlier.kind = notes.kind AND earlier.rank < notes.rank)"
 )
 _GROUPS = "SELECT folded, group_concat(DISTINCT about) FROM notes WHERE kind = :kind{} GROUP BY 1"
 _ALL, _COUNTING = (
     Prepared(sa.text(_GROUPS.format(first)), sa.text(postgres_notes.GROUPS.format(first)))
-    for first in ("", _FIRST)
+    for first in ("", f" AND {_IS_FIRST}")
 )
-_MOST_FREQUENT = (
-    "SELECT folded, count(DISTINCT about) FROM notes"
-    " WHERE kind IN (SELECT value FROM json_each(:kinds)){} GROUP BY 1 ORDER BY 2 DESC, 1"
-    " LIMIT :most"
+_abouts = sa.func.count(notes.c.about.distinct())
+_frequent = (
+    sa.select(notes.c.folded, _abouts)
+    .where(notes.c.kind.in_(listed("kinds", str)))
+    .group_by(notes.c.folded)
+    .order_by(_abouts.desc(), notes.c.folded)
+    .limit(given("most"))
 )
-_FREQUENT, _FREQUENT_FIRST = (
-    Prepared(
-        sa.text(_MOST_FREQUENT.format(first)),
-        sa.text(postgres_notes.MOST_FREQUENT.format(first)),
-    )
-    for first in ("", _FIRST)
-)
+_FREQUENT, _FREQUENT_FIRST = Prepared(_frequent), Prepared(_frequent.where(sa.text(_IS_FIRST)))
 _SPELLED = Prepared(
     sa.text(
         "SELECT asked.value, (SELECT notes.value FROM notes"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import sqlalchemy as sa
 
 from cmsearch.store.catalog.prepared import Prepared, listing
+from cmsearch.store.catalog.terms import LEAST
 
 # What a caption says of a picture, or is written in it, leads to it, which has the words of its
 # path itself.
@@ -92,8 +93,6 @@ _LOOKED, _LOOKED_ROWS = 2_000, 500
 _HELD = "SELECT rowid, text FROM words"
 _LONGEST_RECORD = 18
 _TOLD = 10_000
-LEAST = -(2**63)
-"""Before all rows."""
 _DAMAGES = ("malformed", "no such table", "vtable constructor failed")
 
 Groups = Sequence[Sequence[str]]

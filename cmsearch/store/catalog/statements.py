@@ -88,22 +88,19 @@ _in_files = (
 )
 PHOTOS = Prepared(_in_files.where(is_photo(items)))
 """In files at some paths the embeddings of photos in a space, in order: path, id, item."""
-PHOTOS_OF = Prepared(
-    sa.select(_of.c.id, items.c.id)
-    .join(items, (items.c.asset == _of.c.about) & is_photo(items))
-    .where(_of.c.id.in_(listed("items")))
-    .where(sa.exists().where(embeddings.c.item == items.c.id, _in_space))
-    .order_by(items.c.id)
+PHOTOS_OF, PHOTOS_WITH = (
+    Prepared(
+        sa.select(_of.c.id, items.c.id)
+        .join(items, (items.c.asset == asset) & is_photo(items))
+        .where(_of.c.id.in_(listed("items")))
+        .where(sa.exists().where(embeddings.c.item == items.c.id, _in_space))
+        .order_by(items.c.id)
+    )
+    for asset in (_of.c.about, _of.c.asset)
 )
-"""The photos in a space that items of some numbers describe, in order: the item, the photo's."""
-PHOTOS_WITH = Prepared(
-    sa.select(_of.c.id, items.c.id)
-    .join(items, (items.c.asset == _of.c.asset) & is_photo(items))
-    .where(_of.c.id.in_(listed("items")))
-    .where(sa.exists().where(embeddings.c.item == items.c.id, _in_space))
-    .order_by(items.c.id)
-)
-"""The photos in a space that stand in the files of items of some numbers, likewise."""
+"""The photos in a space that items of some numbers describe, and those that stand in the files of
+such items, in order: the item, the photo's.
+"""
 PAGES = Prepared(_in_files.where(items.c.kind == PAGE))
 """The same of pages."""
 

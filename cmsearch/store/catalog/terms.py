@@ -8,6 +8,8 @@ from itertools import pairwise
 
 LONGEST = 100
 """Characters of a word that count."""
+LEAST = -(2**63)
+"""Before the numbers of all rows that have words."""
 
 _SUFFIX = re.compile(r"(?<=[^/])\.[^./]+$")
 _ASCII_WORD = re.compile("[a-z0-9]+")

@@ -26,7 +26,7 @@ from cmsearch.store.catalog import (
     reading_rows,
     schema,
     settings,
-    sqlite_words,
+    terms,
 )
 from cmsearch.store.catalog.batches import NewRow
 from cmsearch.store.catalog.constructs import At, upsert
@@ -316,7 +316,7 @@ class Writer(SettingWriter):
             if "id" in table.c:
                 last = last_embedding if table is schema.embeddings else 0
                 own.count_on(self._connection, table, last)
-        databases.words(self._connection).fill_after(self._connection, sqlite_words.LEAST)
+        databases.words(self._connection).fill_after(self._connection, terms.LEAST)
 
     def rebuild_words(self) -> None:
         """Make the words of all items anew; the first that may be done in a transaction."""
