@@ -109,10 +109,11 @@ def run() -> int:
 
 def _flush() -> None:
     """Print what is left; where nothing can be printed, which was said, it goes nowhere."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    for number, stream in enumerate((sys.stdout, sys.stderr), 1):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def _check_streams() -> None:

@@ -29,8 +29,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def in_shell(arguments: list[str], redirection: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     line = ["sh", "-c", f'"$@" {redirection}', "sh", *command(*arguments)]
+    env = environment()
+    env.pop("PYTHONUNBUFFERED", None)  # what is printed waits for its flush, as on any machine
     return subprocess.run(
-        line, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=120, check=False
+        line, cwd=cwd, env=env, capture_output=True, text=True, timeout=120, check=False
     )
 
 
