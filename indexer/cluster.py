@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from cmsearch.common.kinds import HEARD
 from cmsearch.common.processors import threads
@@ -41,6 +41,9 @@ AHEAD = 2
 """Portions that wait for each worker, or are done and wait for their turn."""
 RETRIES = 3
 """Times at most that a portion is tried again when the worker that had it has ended."""
+PATIENCE = 10.0
+"""Seconds after which machines are asked for whose workers gave nothing."""
+GONE = "The cluster can't go on: all machines with a worker have left. What was written stays."
 ENDED = "ended the process that read it, each time that it was tried"
 
 
@@ -90,6 +93,10 @@ class Worker:
             found = ordered_map(partial(encoded, self._encoder), batches, pool, ahead=ahead)
             return [row for rows in found for row in rows]
 
+    def machine(self) -> str:
+        """The machine that it is on."""
+        return str(_ray().get_runtime_context().get_node_id())
+
     def _begun(self, given: Given) -> Given:
         self._loader.begin(given.file)
         return given
@@ -127,11 +134,22 @@ def working(
         yield Working(ray, _actors(ray, cluster, Recipe.of(folder, encoder, device)))
 
 
+class _Sent(NamedTuple):
+    """A portion of files on its way: to the worker at a place, by its actor of that time."""
+
+    place: int
+    actor: Any
+    portion: tuple[Given, ...]
+    result: Any
+
+
 class Working:
     """The workers of a cluster while they work."""
 
     def __init__(self, ray: Any, actors: Sequence[Any]) -> None:
-        self._ray, self._actors = ray, actors
+        self._ray, self._actors = ray, list(actors)
+        self._machines: list[Any] = []
+        self._first: set[str] = set()
 
     def parted(self, files: Sequence[Found]) -> tuple[list[Found], list[Found]]:
         """The files that go to the workers, if there are any, and those that stay here.
@@ -155,49 +173,78 @@ class Working:
         they turn out to hold is counted.
 
         A portion whose worker ends is tried again by another process in its place; what ends each
-        of these is tried file by file, and left out at last, with the reason.
+        of these is tried file by file, and left out at last, with the reason. What a machine had
+        that has left is done by the others.
         """
-        waiting: deque[tuple[int, tuple[Given, ...], Any]] = deque()
+        if self._actors and not self._machines:
+            self._machines = [actor.machine.remote() for actor in self._actors]
+            self._first = self._alive()
+        waiting: deque[_Sent] = deque()
         held: Numbers[int] = Numbers(dict.fromkeys(range(len(self._actors)), 0))
         rest = iter(files)
         while portion := tuple(islice(rest, size)):
             place = min(held, key=held.__getitem__)
             held[place] += 1
-            waiting.append((place, portion, self._actors[place].rows.remote(portion)))
+            waiting.append(self._sent(place, portion))
             if len(waiting) > AHEAD * len(self._actors):
-                yield self._done(held, counter, *waiting.popleft())
+                yield self._done(held, counter, waiting.popleft())
         while waiting:
-            yield self._done(held, counter, *waiting.popleft())
+            yield self._done(held, counter, waiting.popleft())
 
-    def _done(
-        self,
-        held: Numbers[int],
-        counter: Counter,
-        place: int,
-        portion: tuple[Given, ...],
-        waited_for: Any,
-    ) -> list[Row]:
-        rows = self._got(place, portion, waited_for)
-        held[place] -= 1
-        counter.found(len(rows) - len(portion))
+    def _sent(self, place: int, portion: tuple[Given, ...]) -> _Sent:
+        actor = self._actors[place]
+        return _Sent(place, actor, portion, actor.rows.remote(portion))
+
+    def _done(self, held: Numbers[int], counter: Counter, sent: _Sent) -> list[Row]:
+        rows = self._got(sent)
+        held[sent.place] -= 1
+        counter.found(len(rows) - len(sent.portion))
         return rows
 
-    def _got(self, place: int, portion: tuple[Given, ...], waited_for: Any) -> list[Row]:
+    def _got(self, sent: _Sent) -> list[Row]:
         errors = self._ray.exceptions
         try:
-            found: list[Row] = self._ray.get(waited_for)
+            while not self._ray.wait([sent.result], timeout=PATIENCE)[0]:
+                self._leave_those_gone()
+            found: list[Row] = self._ray.get(sent.result)
             return found
         except errors.RayTaskError as error:
             raise error.as_instanceof_cause() from error
         except errors.RayError as error:
             if not isinstance(error, errors.RayActorError | errors.WorkerCrashedError):
                 raise CmsearchError(f"The cluster can't go on: {brief(error)}") from error
-        if len(portion) == 1:
-            return [failed(portion[0].file, ENDED)]
-        actor = self._actors[place]
+        if sent.actor is not self._actors[sent.place]:  # its machine left
+            return self._got(self._sent(sent.place, sent.portion))
+        if len(sent.portion) == 1:
+            return [failed(sent.portion[0].file, ENDED)]
         # One after the other: what waits for a worker that ends is tried once more as well.
-        each = (self._got(place, (own,), actor.rows.remote((own,))) for own in portion)
+        each = (self._got(self._sent(sent.place, (own,))) for own in sent.portion)
         return [row for rows in each for row in rows]
+
+    def _alive(self) -> set[str]:
+        return {str(node["NodeID"]) for node in self._ray.nodes() if node["Alive"]}
+
+    def _leave_those_gone(self) -> None:
+        """Let others stand for the workers of machines that have left: elsewhere there may be no
+        room for them to be started anew.
+        """
+        alive = self._alive()
+        if self._first <= alive:
+            return
+        asked = list(dict.fromkeys(self._machines))
+        known, _ = self._ray.wait(asked, num_returns=len(asked), timeout=0)
+        stay = [
+            place
+            for place, machine in enumerate(self._machines)
+            if machine in known and self._ray.get(machine) in alive
+        ]
+        if not stay:
+            raise CmsearchError(GONE)
+        for place in {*range(len(self._actors))}.difference(stay):
+            other = stay[place % len(stay)]
+            self._ray.kill(self._actors[place], no_restart=True)
+            self._actors[place], self._machines[place] = self._actors[other], self._machines[other]
+        self._first &= alive
 
 
 def _ray() -> Any:
@@ -226,10 +273,20 @@ def _connect(ray: Any, cluster: Cluster, scratch: str) -> None:
 
 
 def _actors(ray: Any, cluster: Cluster, recipe: Recipe) -> list[Any]:
-    """The workers, one for each graphics card of the cluster, or else for each machine."""
+    """The workers, one for each graphics card of the cluster, or else for each machine.
+
+    They are spread: each takes all processors of its machine.
+    """
     there = ray.cluster_resources()
     cards = int(there.get("GPU", 0))
     usual = cards or sum(1 for node in ray.nodes() if node.get("Alive", True))
+    wanted, room = cluster.workers or usual, cards or int(there.get("CPU", 0))
+    if wanted > room:
+        raise CmsearchError(
+            f"The cluster has room for {room} workers, not for {wanted}: one for each graphics "
+            "card, or else for each processor. Name fewer with --workers."
+        )
     device = {"num_gpus": 1} if cards else {"num_cpus": 1}
-    kind = ray.remote(**device, max_restarts=-1, max_task_retries=RETRIES)(cluster.kind)
-    return [kind.remote(recipe) for _ in range(cluster.workers or usual)]
+    lasting = {"max_restarts": -1, "max_task_retries": RETRIES, "scheduling_strategy": "SPREAD"}
+    kind = ray.remote(**device, **lasting)(cluster.kind)
+    return [kind.remote(recipe) for _ in range(wanted)]

@@ -20,6 +20,7 @@ from cmsearch.server.errors import NotThereError
 from cmsearch.server.stores import Served
 from cmsearch.store.catalog import items
 from cmsearch.store.catalog.given import described, items_now
+from cmsearch.store.object_places import check_here
 from cmsearch.types import Item, Modality, Place, Query
 
 
@@ -49,6 +50,7 @@ class Folder:
         except OSError:
             is_own = False
         if not is_own:
+            check_here(path)
             raise NotThereError(
                 f"The file of item {item.id} isn't there any more. Index the folder again."
             )

@@ -23,6 +23,7 @@ from cmsearch.common.text import printable
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.media.thumbnails import each, read
 from cmsearch.show.marks import marked
+from cmsearch.store.object_places import check_here
 from cmsearch.types import Place, TextLine
 
 COLUMNS, ROWS = 24, 8
@@ -144,7 +145,7 @@ def previews(
     wanted = [None if shown is Protocol.NONE else place for place in places]
     size = max(columns * cell[0], rows * cell[1])
     images = each(
-        lambda place: read(place.path, size, place.locator),
+        lambda place: _picture(place, size),
         [place for place in wanted if place is not None],
     )
     for place, own in zip(wanted, chain(lines, repeat(())), strict=False):
@@ -277,3 +278,8 @@ def _xterm() -> Image.Image:
     image = Image.new("P", (1, 1))
     image.putpalette([value for colour in colours + colours[:16] for value in colour])
     return image
+
+
+def _picture(place: Place, size: int) -> Image.Image:
+    check_here(place.path)
+    return read(place.path, size, place.locator)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cmsearch.errors import CmsearchError, MediaError
 from cmsearch.media.readers import kind_at
+from cmsearch.store.object_places import check_here
 
 PATIENCE = 3.0
 """Seconds in which the system says that it has no viewer; one that still runs is shown."""
@@ -26,6 +27,7 @@ def open_in_viewer(path: Path) -> None:
     `click.launch` doesn't do: on Linux it is content with any start of `xdg-open`, or waits until
     the viewer is closed.
     """
+    check_here(path)
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a zero byte

@@ -79,7 +79,7 @@ class Objects:
         """The first bytes of an object, of which it may have fewer."""
         with _told():
             found: bytes = self._files.cat_file(self._at(path), start=0, end=size)
-        return found
+        return found[:size]
 
     def fetch(self, path: str, to: Path) -> None:
         """Bring an object to a place in a folder that is made for it, or neither."""

@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 
 import cmsearch
+from cmsearch.errors import MediaError
+from cmsearch.server.errors import NotTrustedError
+from cmsearch.server.located import Folder
+from cmsearch.server.stores import open_stores
+from cmsearch.store.catalog import items
 from cmsearch.store.object_places import home
 from cmsearch.store.objects import Objects
 from cmsearch.store.store import DIRECTORY, Store
+from cmsearch.types import UNKNOWN_CAPTURE
 from indexer.doctor import examine
 from tests.builders import write_files, write_picture
 from tests.kills import content_at
@@ -63,7 +69,9 @@ def index(storage: Storage, store: Path, *more: object, status: int = 0) -> dict
 def without_times(content: dict[str, Any]) -> dict[str, Any]:
     """What a store holds, but for when its files were changed."""
     assets = content["assets"].items()
-    return content | {"assets": {path: replace(own, mtime_ns=0) for path, own in assets}}
+    return content | {
+        "assets": {path: replace(own, mtime_ns=0, capture=UNKNOWN_CAPTURE) for path, own in assets}
+    }
 
 
 def test_it_is_the_index_of_the_folder_and_hits_are_urls(
@@ -185,6 +193,27 @@ def test_a_mounted_bucket_is_shown_from_there(
         assert hit.path == folder / hit.source
         assert engine.store.has_own_media
     assert index(storage, store)["unchanged"] == len(COLOURS) + 3  # it is still of its bucket
+
+
+def test_what_needs_files_says_that_they_are_to_be_mounted(
+    storage: Storage, folder: Path, tmp_path: Path
+) -> None:
+    storage.put_all(folder, "photos/")
+    store, sheet = tmp_path / "store", tmp_path / "hits.html"
+    index(storage, store)
+    faked("search", "red", "--store", store, "--html", sheet)
+    page = sheet.read_text()
+    assert f"{storage.url}/photos/trip%200/red.png" in page and "data:image/webp" not in page
+    assert "red.png is not on this machine. Mount the bucket" in page
+    assert "CMSEARCH_ROOT" in errors("search", "red", "--store", store, "--open", status=1)
+    with open_stores([store]) as opened:
+        (served,) = opened.all
+        assert served.name == "photos"
+        own = next(iter(items.numbered(served.engine.store.catalog, [1]).values()))
+        with pytest.raises(NotTrustedError, match=f"is of {storage.url}/photos"):
+            Folder(served).file_of(own)
+        with pytest.raises(MediaError, match="Mount the bucket"):
+            Folder(replace(served, has_own_media=True)).file_of(own)
 
 
 def test_what_can_t_be_done_is_said(

@@ -5,24 +5,43 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from cmsearch.errors import CmsearchError
 from cmsearch.media.readers import kind_at
-from cmsearch.store.store import DIRECTORY
+from cmsearch.store.catalog import files as indexed
+from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
 from indexer.cluster import ENDED, EXTRA, Cluster, Recipe, Worker, Working, working
 from indexer.scan import Found, Scan
 from indexer.stages import Given, Row
 from tests.builders import write_files, write_picture
 from tests.fakes import SPACE, FakeEncoder
-from tests.kills import content
-from tests.processes import know_fake
+from tests.kills import content, content_at
+from tests.object_storage import new_bucket, serving
+from tests.processes import Process, environment, know_fake
 
 PICTURES = 40
+MANY = 400
+LOG = "CMSEARCH_TEST_LOG"
+_RUN = """
+import sys
+from indexer import Indexer
+from indexer.cluster import Cluster
+from tests.processes import know_fake
+from tests.unit.indexer.test_cluster import Noting
+know_fake()
+Indexer(sys.argv[1], model="fake:colours", ocr="none", cluster=Cluster("local", 2, Noting)).run()
+"""
 
 
 class Knowing(Worker):
@@ -42,6 +61,26 @@ class Knowing(Worker):
         if any("poison" in own.file.path for own in files):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().rows(files)
+
+
+class Alone(Worker):
+    """A worker that knows the encoder of tests."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        know_fake()
+        super().__init__(recipe)
+
+
+class Noting(Alone):
+    """A worker that takes its time, and notes in LOG what it has done."""
+
+    def rows(self, files: Sequence[Given]) -> list[Row]:
+        """What is to be written of some files."""
+        found = super().rows(files)
+        time.sleep(0.3)
+        with Path(os.environ[LOG]).open("a") as log:
+            log.writelines(f"{own.file.path}\n" for own in files)
+        return found
 
 
 def _fill(folder: Path) -> Path:
@@ -121,6 +160,134 @@ def test_the_store_is_that_of_one_process_though_a_worker_ends(
     for name in ("assets", "served", "items"):  # the background was published without that picture
         assert found[name] == expected[name]
     assert not (two / DIRECTORY / "killed").exists()
+
+
+def _fill_much(folder: Path) -> Path:
+    for number in range(MANY):
+        colour = f"rgb({number % 256},{number * 7 % 256},{number * 37 % 256})"
+        write_picture(folder / f"{number % 4}" / f"{number:03}.png", colour)
+    return folder
+
+
+def _waited(done: Callable[[], object], seconds: float = 300.0) -> None:
+    """Wait until it is so: no test of how soon, but none is to wait for ever."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _written(folder: Path) -> set[str]:
+    """The files of which all is in the catalog."""
+    place = folder / DIRECTORY
+    if not (place / CATALOG).exists():
+        return set()
+    with Store(place) as store:
+        found = indexed.assets(store.catalog).values()
+        return {asset.path for asset in found if asset.mtime_ns is not None}
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(LOG, str(tmp_path / "log"))
+    (tmp_path / "log").touch()
+    return tmp_path / "log"
+
+
+@pytest.mark.services
+@pytest.mark.filterwarnings("ignore")
+def test_a_driver_that_is_killed_loses_nothing_and_nothing_written_is_done_again(
+    tmp_path: Path, fake_model: str, workers: Cluster, log: Path
+) -> None:
+    one, two = _fill_much(tmp_path / "one"), tmp_path / "two"
+    shutil.copytree(one, two)
+    Indexer(one, model=fake_model, ocr="none").run()
+    with Process([sys.executable, "-c", _RUN, str(two)], env=environment()) as driver:
+        _waited(lambda: len(_written(two)) >= MANY // 8)
+        started = psutil.Process(driver.pid).children(recursive=True)
+        driver.kill()
+        driver.wait()
+    written = _written(two)
+    assert MANY // 8 <= len(written) < MANY
+    _waited(lambda: not any(own.is_running() for own in started))  # Ray's own end with the driver
+    log.write_text("")
+    report = Indexer(two, model=fake_model, ocr="none", cluster=replace(workers, kind=Noting)).run()
+    again = log.read_text().splitlines()
+    assert written.isdisjoint(again)
+    assert sorted(again) == sorted({*again}) and len(again) == MANY - len(written)
+    assert report.unchanged == len(written) and not report.skipped
+    assert content(two) == content(one)
+
+
+@pytest.mark.services
+@pytest.mark.filterwarnings("ignore")
+def test_what_a_machine_had_that_leaves_is_done_by_the_others(
+    tmp_path: Path, fake_model: str, workers: Cluster, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where no machine has room for its worker."""
+    machines = pytest.importorskip("ray.cluster_utils")
+    monkeypatch.setattr("indexer.cluster.PATIENCE", 1.0)
+    one, two = _fill_much(tmp_path / "one"), tmp_path / "two"
+    shutil.copytree(one, two)
+    Indexer(one, model=fake_model, ocr="none").run()
+    nodes = machines.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        leaving = nodes.add_node(num_cpus=1)
+        nodes.wait_for_nodes()
+        ends = threading.Thread(target=_leave, args=(nodes, leaving, log))
+        ends.start()
+        cluster = Cluster(nodes.address, 2, Noting)
+        report = Indexer(two, model=fake_model, ocr="none", cluster=cluster).run()
+        ends.join()
+        assert leaving not in nodes.worker_nodes
+    finally:
+        ray = __import__("ray")
+        ray.shutdown()
+        nodes.shutdown()
+    assert report.added == MANY and not report.skipped
+    assert content(two) == content(one)
+
+
+def _leave(nodes: Any, leaving: Any, log: Path) -> None:
+    """End a machine when some files are done."""
+    _waited(lambda: len(log.read_text().splitlines()) >= MANY // 8)
+    nodes.remove_node(leaving, allow_graceful=False)
+
+
+@pytest.mark.services
+@pytest.mark.filterwarnings("ignore")
+def test_a_bucket_is_read_by_the_workers(
+    tmp_path: Path, fake_model: str, workers: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CMSEARCH_CACHE", str(tmp_path / "cache"))
+    folder = _fill(tmp_path / "folder")
+    with serving():
+        bucket = new_bucket()
+        bucket.put_all(folder)
+        stores = [tmp_path / "one", tmp_path / "two"]
+        Indexer(bucket.url, store=stores[0], model=fake_model, ocr="none").run()
+        cluster = replace(workers, kind=Alone)
+        report = Indexer(
+            bucket.url, store=stores[1], model=fake_model, ocr="none", cluster=cluster
+        ).run()
+    assert report.added == PICTURES + 2 and not report.skipped
+    assert content_at(stores[1]) == content_at(stores[0])
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.services
+@pytest.mark.filterwarnings("ignore")
+def test_more_workers_than_there_is_room_for_are_an_error(
+    tmp_path: Path, fake_model: str, workers: Cluster
+) -> None:
+    machines = pytest.importorskip("ray.cluster_utils")
+    _fill(tmp_path)
+    nodes = machines.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        with pytest.raises(CmsearchError, match="room for 1 workers, not for 2"):
+            Indexer(tmp_path, model=fake_model, cluster=Cluster(nodes.address, 2)).run()
+    finally:
+        nodes.shutdown()
 
 
 @pytest.mark.services
