@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter as Numbers
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,6 +44,8 @@ RETRIES = 3
 """Times at most that a portion is tried again when the worker that had it has ended."""
 PATIENCE = 10.0
 """Seconds after which machines are asked for whose workers gave nothing."""
+AGAIN = 1.0
+"""Seconds between questions after a worker that has ended."""
 GONE = "The cluster can't go on: all machines with a worker have left. What was written stays."
 ENDED = "ended the process that read it, each time that it was tried"
 
@@ -213,13 +216,43 @@ class Working:
         except errors.RayError as error:
             if not isinstance(error, errors.RayActorError | errors.WorkerCrashedError):
                 raise CmsearchError(f"The cluster can't go on: {brief(error)}") from error
-        if sent.actor is not self._actors[sent.place]:  # its machine left
+        if sent.actor is not self._actors[sent.place] or self._has_lost(sent.place):
             return self._got(self._sent(sent.place, sent.portion))
         if len(sent.portion) == 1:
             return [failed(sent.portion[0].file, ENDED)]
         # One after the other: what waits for a worker that ends is tried once more as well.
         each = (self._got(self._sent(sent.place, (own,))) for own in sent.portion)
         return [row for rows in each for row in rows]
+
+    def _has_lost(self, place: int) -> bool:
+        """Whether a worker that has ended did so with its machine, and not by what it read; known
+        when there is one in its place, here or elsewhere.
+        """
+        errors = self._ray.exceptions
+        former, actor = self._machines[place], self._actors[place]
+        asked = actor.machine.remote()
+        while actor is self._actors[place]:
+            try:
+                if self._ray.wait([asked], timeout=AGAIN)[0]:
+                    self._ray.get(asked)
+                    self._machines[place] = asked
+                    return self._machine(former) not in self._alive()
+            except errors.ActorDiedError as error:  # for good
+                raise CmsearchError(f"The cluster can't go on: {brief(error)}") from error
+            except (
+                errors.RayActorError
+            ):  # not yet: whether its machine is there isn't known so soon
+                time.sleep(AGAIN)
+                asked = actor.machine.remote()
+            self._leave_those_gone()
+        return True
+
+    def _machine(self, asked: Any) -> str | None:
+        """What a worker said of its machine, if it has."""
+        try:
+            return str(self._ray.get(asked, timeout=0))
+        except self._ray.exceptions.RayError:
+            return None
 
     def _alive(self) -> set[str]:
         return {str(node["NodeID"]) for node in self._ray.nodes() if node["Alive"]}
@@ -231,12 +264,8 @@ class Working:
         alive = self._alive()
         if self._first <= alive:
             return
-        asked = list(dict.fromkeys(self._machines))
-        known, _ = self._ray.wait(asked, num_returns=len(asked), timeout=0)
         stay = [
-            place
-            for place, machine in enumerate(self._machines)
-            if machine in known and self._ray.get(machine) in alive
+            place for place, asked in enumerate(self._machines) if self._machine(asked) in alive
         ]
         if not stay:
             raise CmsearchError(GONE)

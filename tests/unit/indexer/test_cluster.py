@@ -251,7 +251,8 @@ def test_what_a_machine_had_that_leaves_is_done_by_the_others(
 def _leave(nodes: Any, leaving: Any, log: Path) -> None:
     """End a machine when some files are done."""
     _waited(lambda: len(log.read_text().splitlines()) >= MANY // 8)
-    nodes.remove_node(leaving, allow_graceful=False)
+    leaving.kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
+    nodes.worker_nodes.discard(leaving)
 
 
 @pytest.mark.services
