@@ -8,7 +8,7 @@ import os
 import time
 from collections import Counter as Numbers
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -46,7 +46,7 @@ PATIENCE = 10.0
 """Seconds after which machines are asked for whose workers gave nothing."""
 AGAIN = 1.0
 """Seconds between questions after a worker that has ended."""
-GONE = "The cluster can't go on: all machines with a worker have left. What was written stays."
+GONE = "All machines with a worker have left. What was written stays."
 ENDED = "ended the process that read it, each time that it was tried"
 
 
@@ -238,7 +238,8 @@ class Working:
                     self._machines[place] = asked
                     return self._machine(former) not in self._alive()
             except errors.ActorDiedError as error:  # for good
-                raise CmsearchError(f"The cluster can't go on: {brief(error)}") from error
+                self._give_up({place}, brief(error))
+                break
             except (
                 errors.RayActorError
             ):  # not yet: whether its machine is there isn't known so soon
@@ -258,22 +259,30 @@ class Working:
         return {str(node["NodeID"]) for node in self._ray.nodes() if node["Alive"]}
 
     def _leave_those_gone(self) -> None:
-        """Let others stand for the workers of machines that have left: elsewhere there may be no
-        room for them to be started anew.
+        """Give up the workers of machines that have left, and those that nobody has heard of since:
+        elsewhere there may be no room for them to be started anew.
         """
         alive = self._alive()
         if self._first <= alive:
             return
-        stay = [
-            place for place, asked in enumerate(self._machines) if self._machine(asked) in alive
-        ]
+        machines = [self._machine(asked) for asked in self._machines]
+        gone = {place for place, own in enumerate(machines) if own is not None and own not in alive}
+        unheard = {place for place, own in enumerate(machines) if own is None}
+        if len(gone) + len(unheard) < len(machines):
+            self._first &= alive
+            gone |= unheard
+        self._give_up(gone, GONE)
+
+    def _give_up(self, places: Collection[int], why: str) -> None:
+        """Let others stand for the workers at some places. Raises `CmsearchError` without any."""
+        lost = [self._actors[place] for place in places]
+        stay = [place for place, own in enumerate(self._actors) if own not in lost]
         if not stay:
-            raise CmsearchError(GONE)
+            raise CmsearchError(f"The cluster can't go on: {why}")
         for place in {*range(len(self._actors))}.difference(stay):
             other = stay[place % len(stay)]
             self._ray.kill(self._actors[place], no_restart=True)
             self._actors[place], self._machines[place] = self._actors[other], self._machines[other]
-        self._first &= alive
 
 
 def _ray() -> Any:
