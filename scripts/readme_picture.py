@@ -88,7 +88,7 @@ def _draw_row(sheet: Image.Image, top: int, row: Row, hits: list[cmsearch.Hit]) 
 
 
 def _draw_hit(sheet: Image.Image, corner: tuple[int, int], hit: cmsearch.Hit) -> None:
-    """The photograph, or the caption on a card, with its rank, its place and its score below."""
+    """The photograph, or the caption on a card, with its rank, its place and its relevance below."""
     draw = ImageDraw.Draw(sheet)
     left, top = corner
     if hit.text is None:
@@ -103,7 +103,7 @@ def _draw_hit(sheet: Image.Image, corner: tuple[int, int], hit: cmsearch.Hit) ->
     place = hit.path.stem if hit.text is None else Path(hit.source).name
     draw.text((left, top), f"{hit.rank}", GREY, _font(13))
     draw.text((left + 14, top), place, INK, _font(13))
-    draw.text((left + THUMB[0], top), f"{hit.score:.2f}", GREY, _font(13), "ra")
+    draw.text((left + THUMB[0], top), f"{hit.relevance:.0%}", GREY, _font(13), "ra")
 
 
 def _draw_arrow(draw: ImageDraw.ImageDraw, left: int, middle: int) -> None:

@@ -23,6 +23,10 @@ from tests.chromium import found
 
 WHY = "a honey bee on a flower"
 SIZE = {"width": 1280, "height": 800}
+_WAITED_FOR = """document.querySelector(
+  ".tile canvas:not(.there), .pswp__item[aria-hidden=false] .pswp__img--placeholder"
+) !== null"""
+"""Whether something is still seen blurred, until it comes."""
 
 
 def main() -> None:
@@ -65,6 +69,8 @@ def serving(folder: Path, *options: str) -> Iterator[str]:
 
 def _save(page: Page, path: Path) -> None:
     page.wait_for_load_state("networkidle")
+    while page.evaluate(_WAITED_FOR):
+        page.wait_for_timeout(100)
     page.wait_for_timeout(400)
     save(page.screenshot(), path)
 

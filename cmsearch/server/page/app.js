@@ -268,6 +268,7 @@ function App() {
   const Viewer = useLater(state.open !== null, () => import("./viewer.js"), "Viewer");
   return html`
     <header class=${`top ${isAway ? "away" : ""}`} onfocusin=${comeBack}>
+      <h1 class="unseen">cmsearch</h1>
       <${SearchBar} asked=${state.asked} stores=${state.stores} change=${change} withFiles=${withFiles} say=${say} showSaved=${() => page.set({ sheet: "saved" })}
         hasFilters=${state.hasFilters} toggleFilters=${() => page.set({ hasFilters: !state.hasFilters })} />
       <${Status} asked=${state.asked} results=${state.results} change=${change} again=${again} job=${state.job} update=${update} stop=${stopUpdate}

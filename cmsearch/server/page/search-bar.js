@@ -11,7 +11,6 @@ import { t } from "./strings.js";
 import { useSuggestions } from "./suggest.js";
 
 const SIGNS = ["more", "less", "not"];
-const MARKS = { more: "+", less: "−", not: "NOT" };
 /** What a search can be for. */
 export const TARGETS = ["any", "image", "text", "video", "audio", "sound"];
 const PICTURE = "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M9 9.5a1 1 0 1 1-2 0 1 1 0 0 1 2 0";
@@ -42,10 +41,12 @@ export function SearchBar({ asked, stores, change, withFiles, say, showSaved, ha
         ...${suggestions.attributes}
         onInput=${(event) => (suggestions.typed(), change({ query: event.target.value, literal: false }, { now: false }))}
         onKeyDown=${(event) => !suggestions.onKey(event) && event.key === "Backspace" && !event.target.value && asked.parts.length && put(asked.parts.length - 1, null)} />
-      ${(asked.query || asked.parts.length > 0) && html`<button type="button" class="round clear" title=${t("clear")} aria-label=${t("clear")}
-        onClick=${() => (change({ query: "", parts: [], literal: false }), field.current.focus())}><${Icon} path=${CLEAR} /></button>`}
-      <button type="button" class="round" title=${t("addPicture")} aria-label=${t("addPicture")} onClick=${() => files.current.click()}><${Icon} path=${PICTURE} /></button>
-      ${navigator.mediaDevices && html`<${Speak} give=${withFiles} say=${say} />`}
+      <span class="field-acts">
+        ${(asked.query || asked.parts.length > 0) && html`<button type="button" class="round clear" title=${t("clear")} aria-label=${t("clear")}
+          onClick=${() => (change({ query: "", parts: [], literal: false }), field.current.focus())}><${Icon} path=${CLEAR} /></button>`}
+        <button type="button" class="round" title=${t("addPicture")} aria-label=${t("addPicture")} onClick=${() => files.current.click()}><${Icon} path=${PICTURE} /></button>
+        ${navigator.mediaDevices && html`<${Speak} give=${withFiles} say=${say} />`}
+      </span>
       <input ref=${files} type="file" accept="image/*,audio/*" multiple hidden onChange=${(event) => (withFiles(event.target.files), (event.target.value = ""))} />
       ${suggestions.list}
     </div>
@@ -70,7 +71,7 @@ function Chip({ part, store, put }) {
   const name = part.text ?? part.file?.name ?? t("picture");
   const turn = () => put({ sign: SIGNS[(SIGNS.indexOf(part.sign) + 1) % SIGNS.length] });
   return html`<span class=${`chip ${part.sign}`}>
-    <button type="button" class="chip-sign" title=${t(part.sign)} aria-label=${t("sign", name, t(part.sign))} onClick=${turn}>${MARKS[part.sign]}</button>
+    <button type="button" class="chip-sign" title=${t(part.sign)} aria-label=${t("sign", name, t(part.sign))} onClick=${turn}>${t(`sign_${part.sign}`)}</button>
     ${address ? html`<img src=${address} alt=${name} />` : html`<span class="chip-text" dir="auto">${part.file ? html`<${Name} of=${name} />` : name}</span>`}
     ${part.sign !== "not" && html`<input type="range" min="0.25" max="3" step="0.25" value=${part.weight} title=${`× ${part.weight}`} aria-label=${t("weight", name)} onChange=${(event) => put({ weight: Number(event.target.value) })} />`}
     <button type="button" class="chip-away" aria-label=${t("remove", name)} onClick=${() => put(null)}>×</button>

@@ -1,6 +1,6 @@
 // The line that says how much was found, what was understood, and what went wrong.
 
-import { useEffect, useState } from "./vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "./vendor/hooks.js";
 import { isSearch } from "./asked.js";
 import { html } from "./html.js";
 import { InForce } from "./in-force.js";
@@ -40,11 +40,16 @@ function Indexed({ job, update, stop, showSkipped }) {
   const isRunning = job?.state === "running";
   const { done = 0, total = 0 } = job?.progress ?? {};
   const skipped = isRunning ? 0 : job?.leftOut ?? 0;
+  const button = useRef(null);
+  const hadFocus = button.current !== null && document.activeElement === button.current;
+  useLayoutEffect(() => {
+    if (hadFocus) button.current.focus(); // the other button is gone, and the focus with it
+  }, [isRunning]);
   return html`${isRunning && html`<span class="job"><progress aria-label=${t("updating")} max=${total || undefined} value=${total ? done : undefined}></progress>
       ${t("updating")}${total ? ` ${t("ofAll", done, total)}` : ""}
-      <button type="button" class="link" onClick=${stop}>${t("stop")}</button></span>`}
+      <button type="button" class="link" ref=${button} onClick=${stop}>${t("stop")}</button></span>`}
     ${skipped > 0 && html`<button type="button" class="link" onClick=${showSkipped}>${t("leftOut", skipped)}</button>`}
-    ${!isRunning && html`<button type="button" class="round update" title=${t("update")} aria-label=${t("update")} onClick=${update}><${Icon} path=${AGAIN} /></button>`}`;
+    ${!isRunning && html`<button type="button" class="round update" ref=${button} title=${t("update")} aria-label=${t("update")} onClick=${update}><${Icon} path=${AGAIN} /></button>`}`;
 }
 
 /** What screen readers are told when it has stayed the same for a while. */

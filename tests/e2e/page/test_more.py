@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from cmsearch.models.ocr import rapid
 from tests.commands import cmsearch
@@ -110,10 +110,21 @@ def test_what_is_new_is_indexed_from_the_page_and_found(
     expect(page.locator("button[title='bee.jpg']")).to_have_count(0)
     shutil.copy(PHOTOS / "honey_bee.jpg", folder / "bee.jpg")
     (folder / "<img src=x onerror=alert(1)>.jpg").write_bytes(b"no picture")
-    page.get_by_role("button", name="Bring up to date").click()
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    held: list[Route] = []
+    page.route("**/v1/index/*/events", lambda route: held.append(route))
+    page.get_by_role("button", name="Bring up to date").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Stop")).to_be_focused()
+    expect(page.get_by_role("progressbar", name="Indexing")).to_be_visible()
+    check_axe(page)
+    page.set_viewport_size({"width": 390, "height": 800})
+    check_axe(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 1280, "height": 800})
+    held[0].continue_()
     first = page.get_by_role("listitem").first.get_by_role("button").first
-    expect(first).to_have_attribute("title", "bee.jpg", timeout=60_000)
+    expect(first).to_have_attribute("title", "bee.jpg", timeout=180_000)
+    expect(page.get_by_role("button", name="Bring up to date")).to_be_focused()
     page.get_by_role("button", name="1 file left out").click()
     sheet = page.get_by_role("dialog", name="1 file left out")
     expect(sheet).to_contain_text("<img src=x onerror=alert(1)>.jpg")
