@@ -88,7 +88,7 @@ def _draw_row(sheet: Image.Image, top: int, row: Row, hits: list[cmsearch.Hit]) 
 
 
 def _draw_hit(sheet: Image.Image, corner: tuple[int, int], hit: cmsearch.Hit) -> None:
-    """The photograph, or the caption on a card, with its rank, its place and its relevance below."""
+    """The photograph, or the caption on a card, with its rank, its place and its relevance."""
     draw = ImageDraw.Draw(sheet)
     left, top = corner
     if hit.text is None:
