@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -149,7 +150,9 @@ def test_preview_says_where_it_shows_nothing(folder: Path, monkeypatch: pytest.M
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems don't ask for xdg-open")
 def test_open_shows_the_first_hit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opener = folder.parent / "bin" / "xdg-open"
-    write_files(folder.parent, {"bin/xdg-open": f'#!/bin/sh\necho "$1" > {folder.parent}/opened\n'})
+    write_files(
+        folder.parent, {"bin/xdg-open": f'#!/bin/sh\necho "$1" > "{folder.parent}/opened"\n'}
+    )
     opener.chmod(0o755)
     monkeypatch.setenv("PATH", f"{opener.parent}{os.pathsep}{os.environ['PATH']}")
     assert called("search", "red", "--for", "image", "--open").returncode == 0
@@ -233,7 +236,7 @@ def test_the_path_of_a_file_as_a_text_gets_a_hint(folder: Path) -> None:
     write_files(folder, {"a memo.ogg": "x", "c d.JPG": "x"})
     for text, option in (
         ("green.png", "--image green.png"),
-        (folder / "reds" / "a.png", f"--image {folder / 'reds' / 'a.png'}"),
+        (folder / "reds" / "a.png", f"--image {shlex.quote(str(folder / 'reds' / 'a.png'))}"),
         ("c d.JPG", "--image 'c d.JPG'"),
         ("a memo.ogg", "--voice 'a memo.ogg'"),
     ):

@@ -147,7 +147,7 @@ def test_the_store_that_is_named_counts(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert asked(monkeypatch, "bash", "cmsearch search --label r") == [""]
-    line = f"cmsearch search --store {folder} --label r"
+    line = f"cmsearch search --store ../{folder.parent.name}/photos --label r"
     assert asked(monkeypatch, "bash", line) == ["plain,Red"]
     monkeypatch.setenv("HOME", str(folder.parent))
     assert asked(monkeypatch, "bash", "cmsearch search --store ~/photos --label r") == ["plain,Red"]
