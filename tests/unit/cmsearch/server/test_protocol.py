@@ -33,16 +33,25 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 @pytest.fixture(scope="module")
 def place() -> Iterator[tuple[str, int]]:
     """Where a service that waits for nobody answers."""
+    with serving(Impatient) as place:
+        yield place
+
+
+@contextlib.contextmanager
+def serving(own: type[protocol.Protocol]) -> Iterator[tuple[str, int]]:
+    """Where a service of a protocol answers."""
     import uvicorn
 
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", http=Impatient)
+    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", http=own)
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
-    yield listener.getsockname()
-    server.should_exit = True
-    thread.join(30)
+    try:
+        yield listener.getsockname()
+    finally:
+        server.should_exit = True
+        thread.join(30)
 
 
 def connected(place: tuple[str, int]) -> socket.socket:
@@ -96,12 +105,10 @@ def test_an_answer_that_nobody_reads_is_given_up(place: tuple[str, int]) -> None
         assert size < LARGE
 
 
-def test_more_connections_than_there_may_be_are_closed(
-    place: tuple[str, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    time.sleep(0.1)  # those of the other tests have gone
+def test_more_connections_than_there_may_be_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "MOST", 3)
     with contextlib.ExitStack() as stack:
+        place = stack.enter_context(serving(protocol.Protocol))
         held = [stack.enter_context(connected(place)) for _ in range(5)]
         for one in held:
             with contextlib.suppress(ConnectionError):
