@@ -14,18 +14,17 @@ import numpy as np
 
 from cmsearch.common.numbers import are_unit
 from cmsearch.errors import QueryError, StoreError
-from cmsearch.learning.attended import Attended
 from cmsearch.learning.ridge import Pairs
 from cmsearch.models import adapters
-from cmsearch.search.rank.attention import Tokens
-from cmsearch.search.rank.stages import defaults
 from cmsearch.store.catalog import files, items, pairs
 from cmsearch.store.store import Store
-from cmsearch.types import FloatArray, IdArray, Modality, Space
+from cmsearch.types import FloatArray, IdArray, Space
 
 LEAST = 30
 """Pictures with captions; fewer say nothing of others."""
 LEAST_GROUPS = 10
+NO_LINKS: IdArray = np.zeros((0, 2), np.int64)
+"""No pairs of rows of pictures and of texts."""
 MOST = 50_000
 """Pictures that are learned from; of more, some are chosen by chance."""
 _ROWS = 2000
@@ -39,11 +38,13 @@ class Examples:
     """Pairs, with the embeddings that their rows are of: of pictures `(n,)`, of texts `(t,)`.
 
     A text that is no caption in the store has the embedding 0, and is among `others` by its row.
+    `wrong (w, 2)` are rows of pictures and of texts that were marked wrong for each other.
     """
 
     pairs: Pairs
     pictures: IdArray
     texts: IdArray
+    wrong: IdArray
     others: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -64,11 +65,12 @@ LIMITS = Limits()
 @dataclass(frozen=True, slots=True)
 class More:
     """What is learned from besides captions: pairs of a picture's path and a text that it was
-    marked right for, and the names of `folders`; and what encodes these texts.
+    marked right for, or `wrong`, and the names of `folders`; and what encodes these texts.
     """
 
     encoded: Texts
     marked: Sequence[tuple[str, str]] = ()
+    wrong: Sequence[tuple[str, str]] = ()
     folders: bool = False
 
 
@@ -142,15 +144,17 @@ def source(store: Store) -> Source:
 
 def examples(source: Source, more: More | None = None, limits: Limits = LIMITS) -> Examples:
     """The pictures of a store with their captions, and with what there is `more`: the names of
-    folders stand for the captions of pictures that have no text else.
+    folders stand for the captions of pictures that have no text else. What was marked wrong is no
+    pair, whatever a caption says.
 
     Raises `QueryError` where there are too few.
     """
     found = [row for row in pairs.captioned(source.store.catalog, source.number) if row[2].strip()]
+    wrong = set(_marked(source, more.wrong)) if more else set()
     if more is not None:
-        found += _marked(source, more.marked)
+        found += [(one, 0, text) for one, text in _marked(source, more.marked)]
         found += _named(source, {row[0] for row in found}) if more.folders else []
-    kept = _telling(found)
+    kept = _telling([row for row in found if (row[0], row[2]) not in wrong])
     _check_enough(source.store, {row[0] for row in kept})
     chosen = _some(sorted({row[0] for row in kept}), limits.pictures)
     kept = [row for row in kept if row[0] in chosen]
@@ -159,8 +163,7 @@ def examples(source: Source, more: More | None = None, limits: Limits = LIMITS) 
     for _, embedding, text in kept:
         texts.setdefault(text, embedding)
     pictures = np.array(sorted(chosen), np.int64)
-    row_of, column_of = ({one: row for row, one in enumerate(rows)} for rows in (pictures, texts))
-    links = np.array(sorted({(row_of[one], column_of[text]) for one, _, text in kept}), np.int64)
+    links = _links(pictures, texts, {(one, text) for one, _, text in kept})
     encoded = None if more is None else more.encoded
     inputs, vectors = _read(source, chosen), _vectors(source, texts, encoded)
     linked = Pairs(inputs, vectors, links, limits.shared)
@@ -170,57 +173,30 @@ def examples(source: Source, more: More | None = None, limits: Limits = LIMITS) 
             f"groups; {LEAST_GROUPS} are needed to learn from some and to measure with others."
         )
     others = {row: text for row, (text, number) in enumerate(texts.items()) if not number}
-    return Examples(linked, pictures, np.array(list(texts.values()), np.int64), others)
+    ids = np.array(list(texts.values()), np.int64)
+    return Examples(linked, pictures, ids, _links(pictures, texts, wrong), others)
 
 
-def second_stage(
-    source: Source,
-    found: Examples,
-    kept: str | None,
-    prompt: Callable[[], FloatArray] | None,
-    others: Mapping[int, Tokens] | None = None,
-) -> Attended | None:
-    """The attention that runs by default when a text asks for pictures, if it does, where a space
-    has `kept` these stages.
-
-    `prompt` gives the vector of the prompt that words stand in; without it nothing is taken off
-    words and texts. `others` are the tokens of texts by their rows that are no captions; without
-    them there is no attention where there are such.
-    """
-    known = others or {}
-    run = defaults(source.space.encoder, kept).get((Modality.TEXT, Modality.IMAGE))
-    if run is None or run.attention is None or found.others.keys() - known.keys():
-        return None
-    settings = run.attention
-
-    def pictures(rows: IdArray) -> list[Tokens]:
-        return _tokens(source, found.pictures[rows])
-
-    def texts(rows: IdArray) -> list[Tokens]:
-        own = [row for row in rows.tolist() if row not in known]
-        kept_ones = iter(_tokens(source, found.texts[own]))
-        return [known[row] if row in known else next(kept_ones) for row in rows.tolist()]
-
-    if prompt is None:
-        return Attended(settings, texts, pictures)
-    off = np.zeros(source.space.dim, np.float32)
-    if settings.prompt:
-        off = settings.prompt * prompt()
-
-    def centred(rows: IdArray) -> list[Tokens]:
-        return [(vectors - off, weights) for vectors, weights in texts(rows)]
-
-    bank = source.store.catalog.bank(source.number, source.space.dim)
-    return Attended(settings, centred, pictures, bank.sum(0) / max(len(bank), 1))
-
-
-def _marked(source: Source, marked: Sequence[tuple[str, str]]) -> list[tuple[int, int, str]]:
-    """The pictures that were marked right for a text, each with that."""
+def _marked(source: Source, marked: Sequence[tuple[str, str]]) -> list[tuple[int, str]]:
+    """The pictures that were marked for a text, each with that."""
     if not marked:
         return []
     rows = pairs.pictures(source.store.catalog, source.number)
     at = {path: embedding for embedding, path, *_ in rows}
-    return [(at[path], 0, text) for path, text in marked if path in at]
+    return [(at[path], text) for path, text in marked if path in at]
+
+
+def _links(pictures: IdArray, texts: Mapping[str, int], linked: set[tuple[int, str]]) -> IdArray:
+    """Pairs of a picture's row and a text's `(l, 2)`, of those that have both, in order."""
+    row_of, column_of = (
+        {one: row for row, one in enumerate(rows)} for rows in (pictures.tolist(), texts)
+    )
+    found = sorted(
+        (row_of[one], column_of[text])
+        for one, text in linked
+        if one in row_of and text in column_of
+    )
+    return np.array(found, np.int64).reshape(-1, 2)
 
 
 def _named(source: Source, captioned: set[int]) -> list[tuple[int, int, str]]:
@@ -300,11 +276,6 @@ def _vectors(source: Source, texts: Mapping[str, int], encoded: Texts | None) ->
             "doctor --repair`."
         )
     return found
-
-
-def _tokens(source: Source, ids: IdArray) -> list[Tokens]:
-    found = items.contents(source.store.catalog, ids.tolist(), source.space.dim)
-    return [found[one][1] for one in ids.tolist()]
 
 
 def _halves(blobs: Sequence[bytes], width: int) -> FloatArray:

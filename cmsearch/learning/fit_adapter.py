@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cmsearch.errors import StoreError
-from cmsearch.learning.examples import Examples, More, Source, Texts, examples, second_stage, source
+from cmsearch.learning.examples import More, Source, examples, source
 from cmsearch.learning.heldout import Comparison, Learned, learn
-from cmsearch.learning.marked import right_pairs
+from cmsearch.learning.marked import marked_pairs
+from cmsearch.learning.stored_tokens import second_stage
+from cmsearch.learning.text_encoder import TextEncoder
 from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter
 from cmsearch.models.encoders.words import PROMPT
-from cmsearch.models.loading import load_encoder
 from cmsearch.models.spaces import model_name
-from cmsearch.search.query import encode
-from cmsearch.search.rank.attention import Tokens
 from cmsearch.search.rank.stages import StageSettings, defaults, pack
 from cmsearch.store.catalog import files
 from cmsearch.store.store import Store
-from cmsearch.types import EncodedQuery, Modality, Progress
+from cmsearch.types import Modality, Progress
 
 Tell = Callable[[Progress], object]
 MARKED = "texts that pictures were marked right for"
@@ -108,6 +105,14 @@ class Reranking:
     """Whether searches use it now."""
     exported: Path | None
     """The file that it was written to; None if none was asked for."""
+    marked: int = 0
+    """How many pairs of a picture and a text that it was marked right for are among these."""
+    wrong: int = 0
+    """How many pairs that were marked wrong it was taught to put below right ones."""
+    passed_over: int = 0
+    """How many of these it wasn't: nothing is right for their texts, or their pictures are none of
+    those that it was learned from.
+    """
 
 
 def fit(store: Store, wish: Wish, *, device: str | None = None, tell: Tell) -> Fit:
@@ -126,18 +131,17 @@ def fit(store: Store, wish: Wish, *, device: str | None = None, tell: Tell) -> F
 def _fit(store: Store, wish: Wish, device: str | None, tell: Tell) -> Fit:
     own = source(store)
     tell(Progress("read", 0, 1))
-    marked, wrong = right_pairs(store)
-    encoded = _encoding(own, device)
-    found = examples(own, More(_stacked(encoded), marked, wish.use_folders))
+    marked, texts = marked_pairs(store), TextEncoder(own.base, device)
+    found = examples(own, More(texts.vectors, marked.right, folders=wish.use_folders))
     tell(Progress("read", 1, 1))
-    others = None if wish.use_folders else _other_tokens(encoded, found)
+    others = None if wish.use_folders else texts.tokens(found.others)
     learned = learn(
         found.pairs,
-        second_stage(own, found, _stages(own), lambda: _stacked(encoded)([PROMPT])[0], others),
+        second_stage(own, found, _stages(own), lambda: texts.vectors([PROMPT])[0], others),
         lambda done, total: tell(Progress("learn", done, total)),
     )
     counts = (len(found.pictures), len(found.texts))
-    card = _card(learned, counts, wish, is_marked=bool(marked))
+    card = _card(learned, counts, wish, is_marked=bool(marked.right))
     choice = learned.choice
     adapter = Adapter(own.base, learned.line.weight, learned.line.bias, choice.share, card)
     kept = not wish.dry_run and (learned.is_better or wish.force)
@@ -157,39 +161,9 @@ def _fit(store: Store, wish: Wish, device: str | None, tell: Tell) -> Fit:
         kept,
         generation,
         exported,
-        len(marked),
-        wrong,
+        len(marked.right),
+        len(marked.wrong),
     )
-
-
-def _encoding(own: Source, device: str | None) -> Callable[[Sequence[str]], list[EncodedQuery]]:
-    """Encodes texts with the store's encoder; adapters leave texts as they are."""
-
-    def encoded(texts: Sequence[str]) -> list[EncodedQuery]:
-        encoder = load_encoder(model_name(own.base), device=device, space=own.base)
-        found, _ = encode.encode_queries(encoder, list(texts), None)
-        return [query.parts[0] for query in found]
-
-    return encoded
-
-
-def _stacked(encoded: Callable[[Sequence[str]], list[EncodedQuery]]) -> Texts:
-    """The vectors alone of what encodes texts."""
-    return lambda texts: np.stack([one.vector for one in encoded(texts)])
-
-
-def _other_tokens(
-    encoded: Callable[[Sequence[str]], list[EncodedQuery]], found: Examples
-) -> dict[int, Tokens]:
-    """By their rows the tokens of texts that are no captions, where the encoder gives some."""
-    if not found.others:
-        return {}
-    rows = zip(found.others, encoded(list(found.others.values())), strict=True)
-    return {
-        row: (one.tokens, one.weights)
-        for row, one in rows
-        if one.tokens is not None and one.weights is not None
-    }
 
 
 def _card(
@@ -199,7 +173,7 @@ def _card(
     return {
         "data": learned_from(counts)
         + (", names of folders among them" if wish.use_folders else "")
-        + (f", {MARKED} among them" if is_marked else ""),
+        + told_of_marks(is_marked=is_marked),
         "held out": [asdict(one) for one in learned.comparisons],
         "licence": licence(wish),
         "strength": learned.choice.strength,
@@ -210,6 +184,11 @@ def _card(
 def learned_from(counts: tuple[int, int]) -> str:
     """What a card says of that many pictures and captions."""
     return f"{counts[0]} pictures with {counts[1]} captions of one index"
+
+
+def told_of_marks(*, is_marked: bool) -> str:
+    """What a card says behind that where marks were learned from."""
+    return f", {MARKED} among them" if is_marked else ""
 
 
 def licence(wish: Wish) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cmsearch.learning.examples import Examples, Limits, Source, examples, second_stage, source
+from cmsearch.learning.examples import Examples, Limits, Source, examples, source
 from cmsearch.learning.fit_adapter import Tell, Wish, keep, learned_from, licence
 from cmsearch.learning.fusion_questions import BESIDE, Trial
 from cmsearch.learning.heldout import Comparison, is_better
 from cmsearch.learning.ridge import FEW
+from cmsearch.learning.stored_tokens import second_stage
 from cmsearch.learning.training.fusion import STEPS, Material, train
 from cmsearch.models import adapters
 from cmsearch.models.adapters import Adapter

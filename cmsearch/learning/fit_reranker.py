@@ -7,9 +7,17 @@ from dataclasses import asdict
 
 import numpy as np
 
-from cmsearch.learning.examples import Limits, Source, examples, source
-from cmsearch.learning.fit_adapter import Reranking, Tell, Wish, learned_from, licence
+from cmsearch.learning.examples import NO_LINKS, Limits, More, Source, examples, source
+from cmsearch.learning.fit_adapter import (
+    Reranking,
+    Tell,
+    Wish,
+    learned_from,
+    licence,
+    told_of_marks,
+)
 from cmsearch.learning.heldout import Comparison, Tally, is_better
+from cmsearch.learning.marked import marked_pairs
 from cmsearch.learning.ranked_lists import OTHER, Ranker, material
 from cmsearch.learning.ridge import (
     FEW,
@@ -22,6 +30,7 @@ from cmsearch.learning.ridge import (
     Pairs,
     held,
 )
+from cmsearch.learning.text_encoder import TextEncoder
 from cmsearch.learning.training.reranker import (
     SHARES,
     Lists,
@@ -51,17 +60,17 @@ WAYS = {Modality.TEXT: "text→image", Modality.IMAGE: "image→text"}
 """The directions by the modality of their queries."""
 
 
-def fit_reranker(store: Store, wish: Wish, *, tell: Tell) -> Reranking:
-    """Learn from the captions in a store to put what a search finds in a better order, and let
-    searches do so by default if that is better.
+def fit_reranker(store: Store, wish: Wish, *, device: str | None = None, tell: Tell) -> Reranking:
+    """Learn from the captions and marks in a store to put what a search finds in a better order,
+    and let searches do so by default if that is better.
 
     No file is read. Raises `QueryError` where there are too few captions, or an encoder without
-    tokens, and `StoreError`.
+    tokens, `StoreError`, and `ModelError` where marked queries have to be encoded.
     """
     if wish.dry_run:
-        return _fit(store, wish, tell)
+        return _fit(store, wish, device, tell)
     with store.locked():
-        return _fit(store, wish, tell)
+        return _fit(store, wish, device, tell)
 
 
 def forget_reranker(store: Store) -> bool:
@@ -81,11 +90,14 @@ def source_number(store: Store) -> int:
     return 0 if served is None else served[0]
 
 
-def _fit(store: Store, wish: Wish, tell: Tell) -> Reranking:
+def _fit(store: Store, wish: Wish, device: str | None, tell: Tell) -> Reranking:
     own = source(store)
     tell(Progress("read", 0, 1))
-    found = examples(own, limits=Limits(MOST, EACH))
-    lesson = Lesson(own, found.pairs, material(own, found))
+    marked, texts = marked_pairs(store), TextEncoder(own.base, device)
+    more = More(texts.vectors, marked.right, marked.wrong)
+    found = examples(own, more, Limits(MOST, EACH))
+    tokens = material(own, found, texts.tokens(found.others))
+    lesson = Lesson(own, found.pairs, tokens, found.wrong)
     tell(Progress("read", 1, 1))
     comparisons = _measured(lesson, tell)
     trained = lesson.train(None, tell, lesson.folds)
@@ -93,7 +105,8 @@ def _fit(store: Store, wish: Wish, tell: Tell) -> Reranking:
     scales = _scales(trained, comparisons, wish)
     counts = len(found.pictures), len(found.texts)
     card = {
-        "data": learned_from(counts),
+        "data": learned_from(counts)
+        + told_of_marks(is_marked=bool(marked.right or len(found.wrong))),
         "held out": [asdict(one) for one in comparisons],
         "licence": licence(wish),
     }
@@ -116,6 +129,9 @@ def _fit(store: Store, wish: Wish, tell: Tell) -> Reranking:
         better,
         kept,
         exported,
+        len(marked.right),
+        len(found.wrong),
+        len(marked.wrong) - len(found.wrong),
     )
 
 
@@ -136,13 +152,15 @@ def _scales(trained: Trained, comparisons: Sequence[Comparison], wish: Wish) -> 
 class Lesson:
     """What is learned from, divided by chance into `FOLDS` parts."""
 
-    def __init__(self, own: Source, pairs: Pairs, tokens: Material) -> None:
+    def __init__(
+        self, own: Source, pairs: Pairs, tokens: Material, wrong: IdArray = NO_LINKS
+    ) -> None:
         kept = own.store.catalog.stages(own.number)
         self.pairs = pairs
         self.data = Tensors(tokens)
         self.folds = FOLDS if len(pairs.inputs) < FEW else _FOLDS_OF_MANY
         self._table = defaults(own.space.encoder, kept)
-        self._tokens = tokens
+        self._tokens, self._wrong = tokens, wrong
         self._adapter = None if own.space.adapter is None else own_adapter(own.store, own.space)
         self._learner = Learner(pairs, Design(pairs.inputs, pairs.dim), seed=0)
 
@@ -185,7 +203,7 @@ class Lesson:
                 line = self._learner.line(sorted(left), strength)
                 (moved,) = self._learner.adapted(part.pictures, line, [self._adapter.share])
                 vectors[part.pictures] = moved
-        return Ranker(self.pairs, vectors, self._tokens, self._table)
+        return Ranker(self.pairs, vectors, self._tokens, self._table, self._wrong)
 
 
 def _measured(lesson: Lesson, tell: Tell) -> tuple[Comparison, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,19 +104,24 @@ def evaluate_marks(engine: Engine) -> list[MarkedFigures]:
     return figures
 
 
-def right_pairs(store: Store) -> tuple[list[tuple[str, str]], int]:
-    """Pairs of a picture's path and a text that it was marked right for; and how many pictures
-    were marked wrong for one.
+class MarkedPairs(NamedTuple):
+    """Pairs of a picture's path and a text: those marked right, and those marked wrong."""
 
-    Queries of more than a text make none.
+    right: list[tuple[str, str]]
+    wrong: list[tuple[str, str]]
+
+
+def marked_pairs(store: Store) -> MarkedPairs:
+    """The pictures of a store with the texts that they were marked for, each pair once.
+
+    Queries of more than a text make none. What one mark says is right is not wrong.
     """
-    pairs, wrong = dict[tuple[str, str], None](), 0
+    right, wrong = dict[tuple[str, str], None](), dict[tuple[str, str], None]()
     for one in marked_queries(Marking(store).marks()):
-        if (text := _text(one.query)) is None:
-            continue
-        pairs |= dict.fromkeys((_path(store, mark), text) for mark in _pictures(one.right))
-        wrong += sum(1 for _ in _pictures(one.wrong))
-    return list(pairs), wrong
+        if (text := _text(one.query)) is not None:
+            for pairs, marks in ((right, one.right), (wrong, one.wrong)):
+                pairs |= dict.fromkeys((_path(store, mark), text) for mark in _pictures(marks))
+    return MarkedPairs(list(right), [pair for pair in wrong if pair not in right])
 
 
 def _pictures(marks: Sequence[Mark]) -> Iterator[Mark]:

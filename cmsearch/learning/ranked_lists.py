@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cmsearch.errors import QueryError
 from cmsearch.learning.examples import Examples, Source
 from cmsearch.learning.ridge import Pairs
+from cmsearch.learning.stored_tokens import tokens_of, tokens_of_texts
 from cmsearch.learning.training.reranker import Lists, Material
 from cmsearch.models.rerankers.crossing import stacked
 from cmsearch.models.spaces import model_name
@@ -17,7 +20,6 @@ from cmsearch.search.rank.attention import Tokens, attend
 from cmsearch.search.rank.banks import SIZE
 from cmsearch.search.rank.second_stage import DEPTH
 from cmsearch.search.rank.stages import Hubness, StageSettings, Table
-from cmsearch.store.catalog import items
 from cmsearch.types import FloatArray, IdArray, Modality
 
 OTHER = {Modality.TEXT: Modality.IMAGE, Modality.IMAGE: Modality.TEXT}
@@ -27,7 +29,8 @@ _AT_ONCE = 256
 class Ranker:
     """Ranks the texts and pictures of pairs as a search by default does, without words.
 
-    `vectors (n, dim)` are those of the pictures, `table` says what runs after the first stage.
+    `vectors (n, dim)` are those of the pictures, `table` says what runs after the first stage, and
+    `wrong (w, 2)` which pairs of a picture's row and a text's are known to be none.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Ranker:
         vectors: FloatArray,
         material: Material,
         table: Table,
+        wrong: IdArray,
     ) -> None:
         self._vectors = {Modality.TEXT: pairs.texts, Modality.IMAGE: vectors}
         self._tokens: dict[Modality, list[Tokens]] = {
@@ -43,7 +47,9 @@ class Ranker:
             Modality.IMAGE: list(zip(material.cells, material.present, strict=True)),
         }
         self._table = table
-        self._codes = np.sort(pairs.links[:, 1] * len(vectors) + pairs.links[:, 0])
+        self._right, self._wrong = (
+            np.sort(links[:, 1] * len(vectors) + links[:, 0]) for links in (pairs.links, wrong)
+        )
 
     def lists(
         self, asked: Modality, queries: IdArray, among: IdArray, *, taught: bool = False
@@ -66,15 +72,16 @@ class Ranker:
             scores = scores - self._biases(asked, queries, candidates, run.hubness)
         order = np.argsort(-scores, axis=1, kind="stable")
         candidates, scores = (np.take_along_axis(one, order, 1) for one in (candidates, scores))
-        right = self._right(asked, queries[:, None], candidates)
-        return Lists(asked, queries, candidates, scores, right, beyond)
+        codes = self._codes(asked, queries[:, None], candidates)
+        right, wrong = (np.isin(codes, known) for known in (self._right, self._wrong))
+        return Lists(asked, queries, candidates, scores, right, beyond, wrong)
 
     def _first(
         self, asked: Modality, queries: IdArray, among: IdArray, taught: bool
     ) -> tuple[IdArray, FloatArray, NDArray[np.float64]]:
         """Candidates and cosines `(q, c)`, and the ranks `(q,)` of the best right ones."""
         cosines = self._vectors[asked][queries] @ self._vectors[OTHER[asked]][among].T
-        right = self._right(asked, queries[:, None], among[None])
+        right = np.isin(self._codes(asked, queries[:, None], among[None]), self._right)
         best = np.where(right, cosines, -np.inf)
         ranks = 1.0 + (cosines > best.max(1, keepdims=True)).sum(1)
         order = np.argsort(-cosines, axis=1, kind="stable")[:, :DEPTH]
@@ -83,12 +90,11 @@ class Ranker:
             order[missing, -1] = best[missing].argmax(1)
         return among[order], np.take_along_axis(cosines, order, 1), ranks
 
-    def _right(self, asked: Modality, queries: IdArray, candidates: IdArray) -> NDArray[np.bool_]:
+    def _codes(self, asked: Modality, queries: IdArray, candidates: IdArray) -> IdArray:
+        """A number for each pair of a text and a picture."""
         texts, pictures = (queries, candidates) if asked is Modality.TEXT else (candidates, queries)
-        codes = texts * len(self._vectors[Modality.IMAGE]) + pictures
-        places = np.searchsorted(self._codes, codes).clip(max=len(self._codes) - 1)
-        found: NDArray[np.bool_] = self._codes[places] == codes
-        return found
+        codes: IdArray = texts * len(self._vectors[Modality.IMAGE]) + pictures
+        return codes
 
     def _attended(
         self, asked: Modality, queries: IdArray, candidates: IdArray, temperature: float
@@ -119,15 +125,19 @@ class Ranker:
         return bias
 
 
-def material(source: Source, found: Examples) -> Material:
-    """The tokens that a store keeps of the pairs' texts and pictures; raises `QueryError` where
-    its encoder gives none.
+def material(
+    source: Source, found: Examples, others: Mapping[int, Tokens] | None = None
+) -> Material:
+    """The tokens that a store keeps of the pairs' captions and pictures, with those of `others` by
+    their rows, which are no captions. Raises `QueryError` where its encoder gives none.
     """
-    kinds = {}
-    for kind, ids in (("texts", found.texts), ("pictures", found.pictures)):
-        stored = items.contents(source.store.catalog, ids.tolist(), source.space.dim)
-        kinds[kind] = stacked([stored[one][1] for one in ids.tolist()])
-        if not kinds[kind][1].any():
+    tokens = {
+        "texts": tokens_of_texts(source, found, np.arange(len(found.texts)), others or {}),
+        "pictures": tokens_of(source, found.pictures),
+    }
+    kinds = {kind: stacked(own) for kind, own in tokens.items()}
+    for kind, (_, weights) in kinds.items():
+        if not weights.any():
             raise QueryError(
                 f"{model_name(source.base)} gives no tokens of {kind}, which a reranker learns "
                 "from, or they were imported without. Index with a model that gives some, as "

@@ -96,7 +96,7 @@ def fit(
         elif reranker:
             from cmsearch.learning.fit_reranker import fit_reranker
 
-            done = fit_reranker(opened, wish, tell=show)
+            done = fit_reranker(opened, wish, device=device, tell=show)
         else:
             from cmsearch.learning.fit_adapter import fit as fit_adapter
             from cmsearch.learning.fit_evidence import fit_evidence
@@ -150,13 +150,8 @@ def print_fit(done: Fit | Fusing | Reranking) -> None:
         f"{printable(done.base)}, {done.pictures} pictures with {done.captions} captions; "
         f"{_held_out(done)}"
     )
-    if isinstance(done, Fit) and done.marked:
-        click.echo(f"{done.marked} of these pairs are marks of what is right")
-    if isinstance(done, Fit) and done.wrong:
-        click.echo(
-            f"{done.wrong} marks of what is wrong have no part in it: a regression has no place "
-            "for them"
-        )
+    if isinstance(done, Fit | Reranking):
+        _print_marks(done)
     click.echo("among those held out, in per cent, with 95 % bootstrap intervals")
     for one in done.comparisons:
         click.echo(f"{one.direction}  {one.queries} queries")
@@ -178,6 +173,23 @@ def print_fit(done: Fit | Fusing | Reranking) -> None:
         click.echo(f"kept: {_kept(done)}")
     if done.exported is not None:
         click.echo(f"written: {printable(str(done.exported))}")
+
+
+def _print_marks(done: Fit | Reranking) -> None:
+    """Write how many marks were learned from."""
+    if done.marked:
+        click.echo(f"{done.marked} of these pairs are marks of what is right")
+    if isinstance(done, Fit) and done.wrong:
+        click.echo(
+            f"{done.wrong} marks of what is wrong have no part in it: a regression has no place "
+            "for them"
+        )
+    elif isinstance(done, Reranking) and done.wrong + done.passed_over:
+        passed_over = f"; {done.passed_over} of texts without a right picture are not"
+        click.echo(
+            f"{done.wrong} marks of what is wrong are learned from"
+            f"{passed_over if done.passed_over else ''}"
+        )
 
 
 def _print_weighing(found: Weighing | None) -> None:

@@ -45,6 +45,7 @@ class Lists:
     `queries (q,)` and `candidates (q, c)` are rows of texts and pictures, or the other way, by
     `asked`, the modality of the queries. `scores (q, c)` order the candidates, `right (q, c)` says
     which are right, and `beyond (q,)` which rank the best right one has where none is among them.
+    The others count as wrong; `wrong (q, c)` says of which that is known.
     """
 
     asked: Modality
@@ -53,6 +54,7 @@ class Lists:
     scores: FloatArray
     right: NDArray[np.bool_]
     beyond: NDArray[np.float64]
+    wrong: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,7 @@ class _Training:
         warm = min(1.0, (step + 1) / settings.warm_up)
         for group in self._optimiser.param_groups:
             group["lr"] = settings.rate * warm * 0.5 * (1 + np.cos(np.pi * step / steps))
-        columns, is_other = self._some(lists.right[rows])
+        columns, is_other = self._some(lists.right[rows], lists.wrong[rows])
         candidates = np.take_along_axis(lists.candidates[rows], columns, 1)
         scores = np.take_along_axis(lists.scores[rows], columns, 1)
         logits = torch.tensor(scores / self._temperatures[lists.asked], dtype=torch.float32)
@@ -189,13 +191,17 @@ class _Training:
         nn.utils.clip_grad_norm_(self._net.parameters(), _MOST_NORM)
         self._optimiser.step()
 
-    def _some(self, right: NDArray[np.bool_]) -> tuple[IdArray, NDArray[np.bool_]]:
-        """The columns `(b, k)` of a right candidate, which is the first, and of wrong ones, by
-        chance; and which of them are right as well, and are not to be learned from as wrong.
+    def _some(
+        self, right: NDArray[np.bool_], wrong: NDArray[np.bool_]
+    ) -> tuple[IdArray, NDArray[np.bool_]]:
+        """The columns `(b, k)` of a right candidate, which is the first, of those that are known to
+        be wrong, and of others by chance; and which of them are right as well, and are not to be
+        learned from as wrong.
         """
         keys = self._random.random(right.shape)
         first = np.where(right, keys, -1).argmax(1)
         keys[right] -= 1
+        keys[wrong] += 1
         keys[np.arange(len(right)), first] = 2
         columns = np.argsort(-keys, axis=1)[:, : self._settings.candidates]
         is_other = np.take_along_axis(right, columns, 1)

@@ -14,7 +14,7 @@ import cmsearch
 from cmsearch import Engine, Modality, Query, QueryError, QueryPart, Ranking
 from cmsearch.learning import marked
 from cmsearch.learning.fit_adapter import Fit, Wish, fit
-from cmsearch.learning.marked import evaluate_marks, right_pairs
+from cmsearch.learning.marked import evaluate_marks, marked_pairs
 from cmsearch.learning.metrics import bpref, ndcg
 from cmsearch.models.plugins import encoders
 from cmsearch.store.store import DIRECTORY, Store
@@ -175,7 +175,7 @@ def test_marks_join_captions(folder: Path) -> None:
         engine.mark("a ripe one", caption, right=True, target="caption")
         engine.mark("grass number", by_name(engine)["07.png"], right=True)
     with Store(folder / DIRECTORY) as store:
-        pairs, wrong = right_pairs(store)
+        pairs, wrong = marked_pairs(store)
         assert pairs[-2:] == [("00.png", "a ripe one"), ("07.png", "grass number")] and not wrong
     done = fitted(folder, Wish(dry_run=True))
     assert (done.pictures, done.captions, done.marked) == (48, 48 + 24 + 2, 50)
