@@ -55,6 +55,9 @@ class Provided:
     def get_providers(self) -> list[str]:
         return [self._provider, CPU]
 
+    def get_modelmeta(self) -> Any:
+        return self._session.get_modelmeta()
+
     def run(self, names: Sequence[str] | None, feeds: Any) -> list[NDArray[Any]]:
         time.sleep(self._seconds)
         first, *rest = self._session.run(names, feeds)

@@ -18,7 +18,7 @@ LEAST_COSINE = 0.99
 """The mean cosine with fp32 below which int8 isn't chosen by itself."""
 LEAST_GAIN = 1.2
 """How many times as fast as fp32 int8 has to be to be chosen by itself."""
-_MARK = " int8-v1"
+_MARK = " int8-v2"
 """How the recipe of a space ends whose model computes in 8 bits; raise it with the way to them."""
 
 

@@ -131,8 +131,9 @@ class LiteEncoder:
             return self._tokenizer_
 
     def _sentences(self, rows: Sequence[Sequence[int]]) -> FloatArray:
-        vectors: FloatArray = self._sessions.run("text", *pad(rows))[0]
-        return vectors
+        # Where a text is read by itself, its filling would be what is beside it.
+        pages = [[row] for row in rows] if self._sessions.takes_one("text") else [rows]
+        return np.concatenate([self._sessions.run("text", *pad(page))[0] for page in pages])
 
     def _prompted_at_once(
         self, pool: ThreadPoolExecutor, words: Sequence[tuple[int, ...]]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 CPU = "CPUExecutionProvider"
 """ONNX Runtime's name of what computes on the processor, which is always there."""
+ALONE = "one_at_a_time"
+"""The name in a graph's metadata by which it says that it is run with one content at a time."""
 _GPU = 1
 """ONNX Runtime's number of that kind of device; 0 is the processor, 2 an NPU."""
 _INLINE_BYTES = 1_500_000_000
@@ -84,7 +86,11 @@ class Sessions:
 
     def run(self, name: str, *inputs: np.ndarray[Any, Any]) -> list[Any]:
         """The outputs of the graph `NAME.onnx` for its inputs in order."""
-        return list(self.get(name).run(None, named(inputs)))
+        return run(self.get(name), inputs)
+
+    def takes_one(self, name: str) -> bool:
+        """Whether the graph `NAME.onnx` is run with one content after the other."""
+        return takes_one(self.get(name))
 
     def get(self, name: str) -> onnxruntime.InferenceSession:
         """The session of the graph `NAME.onnx`, opened at its first use."""
@@ -95,6 +101,24 @@ class Sessions:
                     import onnxruntime  # noqa: F401
                 self._open[name] = self._opened(path.result())
             return self._open[name]
+
+
+def run(opened: Any, inputs: Sequence[np.ndarray[Any, Any]]) -> list[Any]:
+    """The outputs of a session for its inputs in order."""
+    if len(inputs[0]) == 1 or not takes_one(opened):
+        return list(opened.run(None, named(inputs)))
+    rows = [
+        opened.run(None, named([one[at : at + 1] for one in inputs]))
+        for at in range(len(inputs[0]))
+    ]
+    return [np.concatenate(column) for column in zip(*rows, strict=True)]
+
+
+def takes_one(opened: Any) -> bool:
+    """Whether a session's graph says that it is run with one content after the other, since others
+    beside it would change what it gives.
+    """
+    return ALONE in opened.get_modelmeta().custom_metadata_map
 
 
 def named(inputs: Sequence[np.ndarray[Any, Any]]) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ from cmsearch.common.files import read_file, replace_file
 from cmsearch.common.processors import cpu_count
 from cmsearch.errors import ModelError, brief
 from cmsearch.models.encoders.exports import Export, cache_dir, export_key
-from cmsearch.models.encoders.onnx import CPU, named, session
+from cmsearch.models.encoders.onnx import CPU, run, session
 from cmsearch.models.encoders.probes import Batches
 from cmsearch.models.encoders.timing import rates
 
@@ -192,7 +192,7 @@ def _try(export: Export, batches: Batches, on: Machine) -> Trial:
 
 
 def _run(opened: onnxruntime.InferenceSession) -> Callable[..., Any]:
-    return lambda batch: opened.run(None, named(batch))
+    return lambda batch: run(opened, batch)
 
 
 def _vectors(export: Export, batches: Batches, opened: Callable[[Path], Any]) -> Any:
@@ -201,7 +201,7 @@ def _vectors(export: Export, batches: Batches, opened: Callable[[Path], Any]) ->
     for name, some in batches.items():
         graph = opened(export.file(f"{name}.onnx"))
         providers.append(graph.get_providers())
-        found += [graph.run(None, named(batch))[0] for batch in some]
+        found += [run(graph, batch)[0] for batch in some]
     return found, providers
 
 

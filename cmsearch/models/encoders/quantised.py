@@ -16,7 +16,7 @@ import numpy as np
 from cmsearch.common.files import create_file, read_file
 from cmsearch.errors import ModelError, brief
 from cmsearch.models.encoders.exports import Export
-from cmsearch.models.encoders.onnx import named, session
+from cmsearch.models.encoders.onnx import ALONE, named, run, session
 from cmsearch.models.encoders.probes import Batch, Batches
 from cmsearch.models.quiet import quiet
 
@@ -85,8 +85,20 @@ def _quantise(source: Path, target: Path, batches: Sequence[Batch]) -> None:
                     reduce_range=True,
                     **options,
                 )
+                _run_alone(target)
     except Exception as error:  # whatever a graph leads the library to
         raise ModelError(f"The model can't be brought to int8: {brief(error)}") from error
+
+
+def _run_alone(path: Path) -> None:
+    """Let a graph say that it is run with one content at a time: the ranges that are found at run
+    time are those of all numbers of a batch, so that a vector would depend on what is beside it.
+    """
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False)
+    graph.metadata_props.add(key=ALONE, value="1")
+    onnx.save(graph, path)
 
 
 def _after(nodes: Sequence[onnx.NodeProto], last: int) -> list[str]:
@@ -140,8 +152,5 @@ def _reader(batches: Sequence[Batch]) -> Any:
 def _cosine(floats: Path, integers: Path, batches: Sequence[Batch]) -> float:
     """The mean cosine of what two graphs give first."""
     one, other = (session(path) for path in (floats, integers))
-    found = [
-        (one.run(None, named(batch))[0] * other.run(None, named(batch))[0]).sum(-1)
-        for batch in batches
-    ]
+    found = [(run(one, batch)[0] * run(other, batch)[0]).sum(-1) for batch in batches]
     return round(float(np.concatenate(found).mean()), 4)

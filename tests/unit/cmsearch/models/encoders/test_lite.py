@@ -144,7 +144,9 @@ def test_int8_is_near_fp32_on_photographs_and_texts(encoder, photos) -> None:  #
             one.encode(batch, modality, Role.DOCUMENT).vectors for one in (small, encoder)
         )
         assert (found * right).sum(1).mean() >= 0.99
+        alone = small.encode(batch[:1], modality, Role.DOCUMENT).vectors
+        assert np.abs(found[:1] - alone).max() < 1e-5
     assert small.space == in_int8(encoder.space)
     assert lite.load("", space=small.space).space == small.space
     with pytest.raises(StoreMismatchError):
-        lite.load("", space=replace(small.space, recipe="other int8-v1"))
+        lite.load("", space=replace(small.space, recipe="other int8-v2"))

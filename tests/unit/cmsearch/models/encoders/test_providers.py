@@ -164,7 +164,7 @@ def test_int8_is_chosen_where_it_pays(
     export: Export, slow: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def opened(path: Path, provider: str) -> Any:
-        is_slow = path.parent.name.endswith("int8-v1") == (slow == INT8)
+        is_slow = path.parent.name.endswith("int8-v2") == (slow == INT8)
         return Provided(path, provider, seconds=0.02 if is_slow else 0.0)
 
     with caplog.at_level(logging.INFO, "cmsearch"):

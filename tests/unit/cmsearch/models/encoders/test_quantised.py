@@ -12,6 +12,7 @@ import pytest
 from cmsearch.errors import ModelError
 from cmsearch.models.encoders import quantised
 from cmsearch.models.encoders.exports import published
+from cmsearch.models.encoders.onnx import named, run, session, takes_one
 from cmsearch.models.encoders.probes import pictures, stacked
 from tests.graphs import batches, write_graphs
 
@@ -46,6 +47,27 @@ def test_each_graph_is_quantised_in_its_way(
     measured = json.loads((folder / quantised.COSINES).read_text())
     assert {*measured} == {"image", "text"} and min(measured.values()) > 0.99
     assert (folder / "tokenizer.json").is_file()
+
+
+def test_a_vector_in_8_bits_does_not_depend_on_what_is_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ranges that are found at run time are those of a whole batch."""
+    monkeypatch.setenv("CMSEARCH_CACHE", str(tmp_path))
+    folder = tmp_path / "own"
+    folder.mkdir()
+    quantised.write(published("graphs", write_graphs), folder, batches())
+    for name, at_once in (("image", True), ("text", False)):
+        opened = session(folder / f"{name}.onnx")
+        assert takes_one(opened) is not at_once
+        (content,) = batches()[name][0]
+        content[1:] *= 20
+        (alone,) = run(opened, [content[:1]])
+        (found,) = run(opened, [content])
+        assert np.abs(found[0] - alone[0]).max() < 1e-6
+        assert np.abs(found[1] - found[0]).max() > 1e-3
+        (whole,) = opened.run(None, named([content]))
+        assert bool(np.abs(whole[0] - alone[0]).max() < 1e-6) is at_once
 
 
 def test_what_can_not_be_quantised_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
