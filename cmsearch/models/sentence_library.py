@@ -18,8 +18,6 @@ from typing import Any
 from cmsearch.errors import ModelError, ModelUnavailableError, brief
 from cmsearch.models.quiet import quiet
 
-BACKENDS = ("onnx", "openvino")
-"""The library's runtimes besides torch, as devices."""
 _OLDEST = 6
 _LOADING = "transformers.modeling_utils"
 """The logger by which transformers says that it made weights up."""
@@ -30,26 +28,26 @@ def load(kind: str, model: str, folder: Path, device: str, spare: str | None = N
 
     On CUDA it computes in bfloat16. Weights whose names have `spare` in them may be missing. Raises
     `ModelUnavailableError`, also for weights that are missing otherwise, and `ModelError` for a
-    device or a runtime that isn't here.
+    device that isn't here or that torch doesn't know.
     """
     import torch
 
     of = getattr(_library(), kind)
-    backend = device if device in BACKENDS else "torch"
-    on_gpu = backend == "torch" and device.startswith("cuda")
-    weights: dict[str, Any] = {"use_safetensors": True}
-    if backend == "torch":
-        weights["dtype"] = torch.bfloat16 if on_gpu else torch.float32
-    else:
-        weights["export"] = True  # what a repository exported may be of other weights
+    try:
+        on_gpu = torch.device(device).type == "cuda"
+    except RuntimeError as error:
+        raise ModelError(
+            f"The device {device!r} can't be used: models of sentence-transformers run in torch. "
+            "Name cpu, cuda or mps, or leave --device out."
+        ) from error
+    dtype = torch.bfloat16 if on_gpu else torch.float32
     with _loading(model, device, spare):
         return of(
             str(folder),
-            device="cpu" if backend != "torch" else device,
-            backend=backend,
+            device=device,
             local_files_only=True,
             trust_remote_code=False,
-            model_kwargs=weights,
+            model_kwargs={"use_safetensors": True, "dtype": dtype},
         ).eval()
 
 
@@ -125,11 +123,6 @@ def _translated(model: str, device: str, error: Exception) -> ModelError:
         return ModelError(
             f"{model} needs code that its repository brings, and code from elsewhere is never run "
             "here. Take a model that the library knows by itself."
-        )
-    if device in BACKENDS and isinstance(error, ImportError):
-        return ModelError(
-            f"{model} can't run by {device}: {brief(error)} Install what that needs, pip install "
-            f"'sentence-transformers[{device}]', or leave --device out."
         )
     told = str(error).lower()
     of_device = any(word in told for word in ("cuda", "device", "nvidia"))

@@ -27,8 +27,8 @@ def load(
     """The encoder of a repository `ORG/NAME` of the model hub, or of the folder of a path.
 
     `@256` at the end takes the first 256 numbers of a Matryoshka model. `device` is torch's name of
-    one, or `onnx` or `openvino`; None takes a GPU where there is one. Raises `ModelError`, and
-    `StoreMismatchError` where the weights, or how they are used, aren't those of `space`.
+    one; None takes a GPU where there is one. Raises `ModelError`, and `StoreMismatchError` where
+    the weights, or how they are used, aren't those of `space`.
     """
     name, dim = with_dim(model)
     folder = folder_of(name, download=download, purpose=ENCODER)

@@ -77,8 +77,7 @@ class Form:
 def form(model: Any) -> Form:
     """What a model of the library says that it takes."""
     own = {one for one in model.modalities if isinstance(one, str)}
-    processor = getattr(model[0], "processor", None)
-    hears = getattr(processor, "feature_extractor", processor)
+    processor, hears = getattr(model[0], "processor", None), _hears(model)
     sees = getattr(processor, "image_processor", processor)
     rate = int(getattr(hears, "sampling_rate", 0) or _USUAL_RATE)
     longest = getattr(hears, "max_length_s", 0) or getattr(hears, "chunk_length", 0)
@@ -91,6 +90,23 @@ def form(model: Any) -> Form:
         min(float(longest or _USUAL_SECONDS), _MOST_SECONDS) if "audio" in own else 0.0,
         tuple(mark for mark in marks if isinstance(mark, str) and len(mark) > 1),
     )
+
+
+def hear_windows(model: Any) -> None:
+    """Let a CLAP that fuses parts of longer sounds know that none is longer than it takes.
+
+    Its feature extractor calls one sound of each batch so, by chance, and what it gives for that is
+    nothing like what it gives for the same one otherwise. It doesn't where longer ones are cut, but
+    then hears by other filters.
+    """
+    hears = _hears(model)
+    if getattr(hears, "truncation", None) == "fusion":
+        hears.truncation, hears.mel_filters_slaney = "rand_trunc", hears.mel_filters
+
+
+def _hears(model: Any) -> Any:
+    processor = getattr(model[0], "processor", None)
+    return getattr(processor, "feature_extractor", processor)
 
 
 def processing(model: Any) -> dict[str, dict[str, Any]]:

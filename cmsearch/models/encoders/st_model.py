@@ -48,6 +48,7 @@ class SentenceEncoder:
         )
         self._lock = threading.Lock()  # the tokenizers' padding is a state that threads would share
         self._room = Room(_batch_size(device), memory_of(device))
+        st_inputs.hear_windows(self._model)
         self._form = st_inputs.form(self._model)
         self._processing = st_inputs.processing(self._model)
         self._counting = copy.deepcopy(self._model.tokenizer)
@@ -161,7 +162,6 @@ class SentenceEncoder:
         return unit
 
     def _able(self, device: str) -> Capabilities:
-        backend = device if device in sentence_library.BACKENDS else f"torch {device}"
         return Capabilities(
             modalities=frozenset(self._form.modalities),
             image_size=self._form.image_size,
@@ -169,7 +169,7 @@ class SentenceEncoder:
             seconds=self._form.seconds,
             batch_size=_batch_size(device),
             workers=1,
-            runtime=f"sentence-transformers {backend}",
+            runtime=f"sentence-transformers torch {device}",
         )
 
     def _width(self, dim: int | None) -> int:

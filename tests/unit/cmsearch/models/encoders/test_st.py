@@ -9,6 +9,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,8 @@ from indexer.doctor import examine
 from indexer.report import Report
 from indexer.sounds import heard
 from tests import sounds
-from tests.checkpoints import write_cross, write_gemma2
-from tests.commands import python
+from tests.checkpoints import write_clap, write_cross, write_gemma2
+from tests.commands import called, python
 from tests.conftest import checkpoint, shared
 from tests.contract.test_encoder import (  # noqa: F401 - they are run here too
     test_a_vector_does_not_depend_on_its_batch,
@@ -365,9 +366,10 @@ def test_the_library_is_needed(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         load(str(folder))
 
 
-def test_devices_that_are_none_are_told(folder: Path) -> None:
-    with pytest.raises(ModelError, match="device 'abacus' can't be used"):
-        load(str(folder), device="abacus")
+@pytest.mark.parametrize("device", ["abacus", "openvino", "onnx"])
+def test_devices_that_torch_does_not_have_are_told(folder: Path, device: str) -> None:
+    with pytest.raises(ModelError, match=f"device '{device}' can't be used: .* run in torch"):
+        load(str(folder), device=device)
 
 
 def test_weights_of_modules_alone_are_fetched(tmp_path: Path, folder: Path) -> None:
@@ -377,12 +379,6 @@ def test_weights_of_modules_alone_are_fetched(tmp_path: Path, folder: Path) -> N
     wanted = wanted_weights(tmp_path / "model")
     assert {"model.safetensors", "1_Pooling/model.safetensors"} < set(wanted)
     assert not any(one.startswith(("*", "/", ".")) for one in wanted)
-
-
-@pytest.mark.parametrize("device", ["onnx", "openvino"])
-def test_runtimes_that_are_missing_are_told(folder: Path, device: str) -> None:
-    with pytest.raises(ModelError, match=rf"sentence-transformers\[{device}\]"):
-        load(str(folder), device=device)
 
 
 @pytest.mark.parametrize("kind", ["naflex", "gemma", "clip"])
@@ -418,6 +414,20 @@ def test_sound_gives_what_transformers_gives(tiny_clap: Path) -> None:
     assert np.abs(own - unit(theirs)).max() < CLOSE
     with pytest.raises(ModelError, match="but no image"):
         encoder.prepare(pictures()[0], Modality.IMAGE)
+
+
+def test_of_a_batch_no_sound_is_longer_by_chance() -> None:
+    """As the extractor of a CLAP that fuses parts of longer sounds would have it."""
+    folder = shared("tiny-clap-fused", partial(write_clap, fused=True))
+    some = contents(Modality.SOUND, 48_000) * 3
+    own = encoded(load(str(folder)), Modality.SOUND, some)
+    model = transformers.ClapModel.from_pretrained(folder).eval()
+    extractor = transformers.ClapFeatureExtractor.from_pretrained(folder)
+    mel = extractor(some, sampling_rate=48_000, return_tensors="pt")
+    mel["is_longer"] = torch.zeros_like(mel["is_longer"])
+    with torch.no_grad():
+        theirs = model.get_audio_features(**mel).pooler_output
+    assert np.abs(own - unit(theirs)).max() < CLOSE
 
 
 def run(media: Path, model: str, **options: Any) -> Report:
@@ -503,6 +513,24 @@ def test_pictures_recordings_and_films_are_asked_with_by_their_files(media: Path
             engine.search(Query((QueryPart(media / "1.png", Modality.SOUND),)))
         with pytest.raises(QueryError, match="a path, not bytes"):
             engine.search(Query((QueryPart(b"", Modality.SOUND),)))
+
+
+def test_the_command_line_asks_with_films_and_recordings(media: Path) -> None:
+    """Alone, and with a text."""
+    for asked in (
+        ("--image", "1.mkv"),
+        ("--image", "1.mkv", "--text", "a cat"),
+        ("--image", "1.wav", "--text", "2:a cat"),
+    ):
+        own = Path(asked[1]).suffix
+        for target, suffix in (("video", ".mkv"), ("sound", ".wav"), ("image", ".png")):
+            options = ("--for", target, "--format", "json", "-k", "9")
+            result = called("search", *asked, *options, cwd=media)
+            assert result.returncode == 0, result.stderr
+            sources = [json.loads(line)["source"] for line in result.stdout.splitlines()]
+            assert all("@" in one for one in sources) is (suffix != ".png")
+            names = {f"{number}{suffix}" for number in ((0, 2) if suffix == own else (0, 1, 2))}
+            assert {one.partition("@")[0] for one in sources} == names, (asked, target)
 
 
 def test_sound_is_passed_over_when_told(media: Path, tmp_path: Path, folder: Path) -> None:
