@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from huggingface_hub import constants
@@ -45,109 +45,113 @@ class Hub:
     """The names of the files whose bytes were asked for."""
 
 
+class Answers(BaseHTTPRequestHandler):
+    """What a hub answers to one request."""
+
+    hub: ClassVar[Hub]
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0].strip("/")
+        token = self.headers.get("Authorization", "")
+        self.hub.asked.append((path, self.headers.get("Range", ""), token))
+        owner, name, *rest = path.removeprefix("api/models/").split("/")
+        files = self.hub.repositories.get(f"{owner}/{name}")
+        if files is None:
+            self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
+        elif path.startswith("api/models/"):
+            self._list(f"{owner}/{name}", files)
+        else:
+            self._file(files, "/".join(rest[2:]))
+
+    def _list(self, name: str, files: dict[str, bytes]) -> None:
+        if self.hub.listing == "endless":
+            self._endless()
+        elif self.hub.listing == "broken":
+            self._send(500, b"oops")
+        elif self.hub.listing == "nonsense":
+            self._send(200, b"<html>")
+        else:
+            siblings = [self._sibling(one, data) for one, data in files.items()]
+            tags = [f"license:{self.hub.licence}"] if self.hub.licence else []
+            found = {"id": name, "sha": COMMIT, "siblings": siblings, "tags": tags}
+            self._send(200, json.dumps(found).encode())
+
+    def _sibling(self, name: str, data: bytes) -> dict[str, Any]:
+        digest = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        entry: dict[str, Any] = {"rfilename": name, "size": len(data), "blobId": digest}
+        if name.endswith((".safetensors", ".bin")):
+            entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+        return entry | self.hub.announced.get(name, {})
+
+    def _file(self, files: dict[str, bytes], name: str) -> None:
+        if self.command == "GET":
+            self.hub.fetched.add(name)
+        lies = self.hub.lies.get(name, ["whole"])
+        lie = lies.pop(0) if len(lies) > 1 else lies[0]
+        data = files.get(name)
+        if data is None or lie == "gone":
+            self._send(404, b"not here")
+        elif lie == "broken":
+            self._send(500, b"oops")
+        elif lie == "endless":
+            self._endless()
+        elif lie in ("elsewhere", "round", "unsafe"):
+            to = {"elsewhere": f"{self.hub.elsewhere}{self.path}", "round": self.path}
+            self._send(302, b"", {"Location": to.get(lie, "file:///etc/passwd")})
+        else:
+            self._body(data, lie)
+
+    def _body(self, data: bytes, lie: str) -> None:
+        start = int(self.headers.get("Range", "bytes=0-")[6:-1])
+        end = len(data) - 1
+        if start and lie != "deaf":
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{end}/{len(data)}")
+        else:
+            start = 0
+            self.send_response(200)
+        sent = data[start:] if lie != "other" else bytes(len(data) - start)
+        self.send_header("Content-Length", str(len(sent)))
+        self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if lie == "slow":
+            for at in range(len(sent)):
+                self.wfile.write(sent[at : at + 1])
+                time.sleep(0.05)
+        self.wfile.write(sent[: len(sent) // 2] if lie == "short" else sent)
+
+    def _endless(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        for _ in range(ENDLESS):
+            self.wfile.write(b" " * 2**16)
+
+    def _send(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for key, value in (headers or {}).items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(data)
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except OSError:  # who asked has left
+            return
+
+
 @contextmanager
 def running(hub: Hub) -> Iterator[Hub]:
     """Serve a hub on a free port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.do_GET()
-
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0].strip("/")
-            token = self.headers.get("Authorization", "")
-            hub.asked.append((path, self.headers.get("Range", ""), token))
-            owner, name, *rest = path.removeprefix("api/models/").split("/")
-            files = hub.repositories.get(f"{owner}/{name}")
-            if files is None:
-                self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
-            elif path.startswith("api/models/"):
-                self._list(f"{owner}/{name}", files)
-            else:
-                self._file(files, "/".join(rest[2:]))
-
-        def _list(self, name: str, files: dict[str, bytes]) -> None:
-            if hub.listing == "endless":
-                self._endless()
-            elif hub.listing == "broken":
-                self._send(500, b"oops")
-            elif hub.listing == "nonsense":
-                self._send(200, b"<html>")
-            else:
-                siblings = [self._sibling(one, data) for one, data in files.items()]
-                tags = [f"license:{hub.licence}"] if hub.licence else []
-                found = {"id": name, "sha": COMMIT, "siblings": siblings, "tags": tags}
-                self._send(200, json.dumps(found).encode())
-
-        def _sibling(self, name: str, data: bytes) -> dict[str, Any]:
-            digest = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-            entry: dict[str, Any] = {"rfilename": name, "size": len(data), "blobId": digest}
-            if name.endswith((".safetensors", ".bin")):
-                entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
-            return entry | hub.announced.get(name, {})
-
-        def _file(self, files: dict[str, bytes], name: str) -> None:
-            if self.command == "GET":
-                hub.fetched.add(name)
-            lies = hub.lies.get(name, ["whole"])
-            lie = lies.pop(0) if len(lies) > 1 else lies[0]
-            data = files.get(name)
-            if data is None or lie == "gone":
-                self._send(404, b"not here")
-            elif lie == "broken":
-                self._send(500, b"oops")
-            elif lie == "endless":
-                self._endless()
-            elif lie in ("elsewhere", "round", "unsafe"):
-                to = {"elsewhere": f"{hub.elsewhere}{self.path}", "round": self.path}
-                self._send(302, b"", {"Location": to.get(lie, "file:///etc/passwd")})
-            else:
-                self._body(data, lie)
-
-        def _body(self, data: bytes, lie: str) -> None:
-            start = int(self.headers.get("Range", "bytes=0-")[6:-1])
-            end = len(data) - 1
-            if start and lie != "deaf":
-                self.send_response(206)
-                self.send_header("Content-Range", f"bytes {start}-{end}/{len(data)}")
-            else:
-                start = 0
-                self.send_response(200)
-            sent = data[start:] if lie != "other" else bytes(len(data) - start)
-            self.send_header("Content-Length", str(len(sent)))
-            self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
-            self.send_header("X-Repo-Commit", COMMIT)
-            self.end_headers()
-            if self.command == "HEAD":
-                return
-            if lie == "slow":
-                for at in range(len(sent)):
-                    self.wfile.write(sent[at : at + 1])
-                    time.sleep(0.05)
-            self.wfile.write(sent[: len(sent) // 2] if lie == "short" else sent)
-
-        def _endless(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            for _ in range(ENDLESS):
-                self.wfile.write(b" " * 2**16)
-
-        def _send(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:
-            self.send_response(status)
-            for key, value in (headers or {}).items():
-                self.send_header(key, value)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(data)
-
-        def handle(self) -> None:
-            try:
-                super().handle()
-            except OSError:  # who asked has left
-                return
-
-    with serving(Handler) as address:
+    with serving(type("OwnAnswers", (Answers,), {"hub": hub})) as address:
         hub.address = address
         yield hub
 
