@@ -72,6 +72,15 @@ def empty(name: str | None = None) -> str:
     return url.render_as_string(hide_password=False)
 
 
+def drop_vectors() -> None:
+    """Delete all collections of vectors, which alone are tables of the schema `public`."""
+    run(
+        "DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables"
+        " WHERE schemaname = 'public' LOOP EXECUTE format('DROP TABLE public.%I', name);"
+        " END LOOP; END $$"
+    )
+
+
 def catalog(path: Path) -> Catalog:
     """A catalog on the server in place of the file at a path, with nothing in it."""
     made = Catalog(path, url=sa.make_url(_reused()))

@@ -12,7 +12,7 @@ from cmsearch.common.arguments import checked_path
 from cmsearch.common.files import create_file, creating, folder_beside, give_name, open_file
 from cmsearch.errors import StoreError
 from cmsearch.store import publication, remote
-from cmsearch.store.catalog import files, moving
+from cmsearch.store.catalog import files, health, moving
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.writer import Writer
 from cmsearch.store.index import plugins, snapshot
@@ -101,6 +101,7 @@ def copy_to_server(store: Store, to: Path, tell: Tell = lambda event: None) -> C
         )
         with catalog.writing() as writer:
             _leave_server(catalog, writer)
+        health.shrink(catalog)  # which counts what a server plans by
         count = sum(files.counts(catalog).values())
         return Copied(to, store.root.resolve(), count, catalog.stamp()[0])
     finally:

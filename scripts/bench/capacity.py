@@ -2,11 +2,12 @@
 
     python -m scripts.bench.capacity measure STORE [STORE …]    measures searches of local stores
     python -m scripts.bench.capacity index                      measures indexing with `lite`
+    python -m scripts.bench.capacity postgres STORE [STORE …]   measures copies in PostgreSQL
     python -m scripts.bench.capacity page                       makes docs/scaling.md's tables anew
 
 What is measured goes into scripts/bench/capacity.json, by backend and number of items; Milvus and
-Qdrant by `scripts.bench.engines --save`, PostgreSQL by hand. `null` is what nobody
-has measured; it shows as such, and nothing is computed from it.
+Qdrant by `scripts.bench.engines --save`, PostgreSQL by `scripts.bench.capacity_postgres`. `null` is
+what nobody has measured; it shows as such, and nothing is computed from it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil, log10, sqrt
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from typing import Any
 import numpy as np
 
 import cmsearch
+from cmsearch.store.index import manifest
 from cmsearch.store.store import DIRECTORY, Store
 from indexer import Indexer
+from scripts.bench import capacity_postgres
 from scripts.bench.scale_store import WAYS, WorldEncoder
 
 DATA = Path(__file__).with_suffix(".json")
@@ -42,25 +45,29 @@ PICTURES, SIDE = 200, 1000
 # What is measured.
 
 
-def searched(place: Path) -> dict[str, Any]:
-    """What a search of a store takes, and what the process holds besides mapped files."""
+def searched(place: Path, other: Callable[[], float] = lambda: 0.0) -> dict[str, Any]:
+    """What a search of a store takes, and what the process holds besides mapped files.
+
+    With what tells the processor time of `other` processes, that which a search takes of these too.
+    """
     with cmsearch.open(place) as engine:
         engine._models._encoder = WorldEncoder(engine.space)
         found: dict[str, Any] = {"items": sum(engine.sizes.values())}
         for name, ranking in WAYS.items():
             took = []
             for number in range(QUERIES):
+                if number == QUERIES // 5:
+                    before = other()
                 start = time.thread_time()
                 engine.search(f"text {number}", target="image", ranking=ranking)
                 took.append(1e3 * (time.thread_time() - start))
             found[f"{name} ms"] = round(float(np.median(took[QUERIES // 5 :])), 2)
+            if there := other() - before:
+                found[f"{name} ms there"] = round(1e3 * there / len(took[QUERIES // 5 :]), 2)
         status = Path("/proc/self/status").read_text()
         found["memory MB"] = int(status.split("RssAnon:")[1].split()[0]) // 1024
-        own = list(engine.store.path.iterdir())
-        files = {one.name: one for one in own if "catalog.db-" not in one.name}
-    sizes = {name: one.stat().st_size for name, one in files.items()}
-    found["catalog bytes"] = sizes["catalog.db"]
-    found["derived bytes"] = sum(sizes.values()) - sizes["catalog.db"]
+        found["catalog bytes"] = engine.store.catalog.stamp()[0]
+        found["derived bytes"] = manifest.derived_bytes(engine.store.path)
     return found
 
 
@@ -98,7 +105,8 @@ def fitted(points: Sequence[tuple[float, float]], power: float) -> tuple[float, 
 
 def tables(data: dict[str, Any]) -> str:
     """The tables of the page."""
-    return "\n\n".join((_measured(data), _backends(data), _needs(data)))
+    parts = (_measured(data), _backends(data), capacity_postgres.table(data), _needs(data))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _measured(data: dict[str, Any]) -> str:
@@ -292,26 +300,39 @@ def write(data: dict[str, Any]) -> None:
     PLOT.write_text(drawn(data), encoding="utf-8")
 
 
+def _apart(act: str, place: Path) -> dict[str, Any]:
+    """What an act measures of a store in a process of its own, with one thread."""
+    one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "scripts.bench.capacity", act, str(place)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, **one})
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+ACTS = ("measure", "index", "postgres", "page")
+
+
 def main() -> None:
     """Measure, or make the page."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("act", choices=["measure", "one", "index", "page"])
+    parser.add_argument("act", choices=[*ACTS, "one", "one-postgres"])
     parser.add_argument("stores", type=Path, nargs="*")
     asked = parser.parse_args()
     if asked.act == "one":
         print(json.dumps(searched(asked.stores[0])))
         return
+    if asked.act == "one-postgres":
+        print(json.dumps(capacity_postgres.measured(asked.stores[0], searched)))
+        return
     data = read()
     if asked.act == "measure":
-        one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         for place in asked.stores:  # each in a process of its own, for its memory
-            command = [sys.executable, "-m", "scripts.bench.capacity", "one", str(place)]
-            done = subprocess.run(
-                command, check=True, stdout=subprocess.PIPE, env={**os.environ, **one}
-            )
-            own = json.loads(done.stdout)
+            own = _apart("one", place)
             rest = [old for old in data["searches"] if old["items"] != own["items"]]
             data["searches"] = sorted([*rest, own], key=lambda row: row["items"])
+    elif asked.act == "postgres":
+        for place in asked.stores:  # each on a server of its own
+            capacity_postgres.add(data, _apart("one-postgres", place))
     elif asked.act == "index":
         with tempfile.TemporaryDirectory() as folder:
             data["indexing"] = indexed(Path(folder))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scripts.bench import capacity
+from scripts.bench import capacity, capacity_postgres
 
 
 def test_the_page_and_its_plot_are_those_of_the_data() -> None:
@@ -39,6 +39,20 @@ def test_what_nobody_measured_is_shown_as_such() -> None:
         "disk bytes": None, "memory bytes": None, "search": None, "at": ""
     }  # fmt: skip
     assert "| another | — | — | — | not measured yet |" in capacity.tables(data)
+
+
+def test_what_was_measured_in_postgresql_is_shown_and_its_row_is_that_of_most_items() -> None:
+    data = copy.deepcopy(capacity.read()) | {"postgres": []}
+    own = {"plain ms": 5.0, "plain ms there": 1.5, "default ms": 7.0, "default ms there": 2.5}
+    sizes = dict.fromkeys(("catalog", "vectors", "derived"), 2_000_000)
+    own |= {f"{name} bytes": size for name, size in sizes.items()} | {"graph bytes": 500_000}
+    for items in (2_000, 1_000):
+        capacity_postgres.add(data, own | {"items": items, "recall": 0.9876})
+    tables = capacity.tables(data)
+    assert "| 3,000 | 250 | CPU 5.0 + 1.5 plain, 7.0 + 2.5 default; 0.988 | 2,000 items |" in tables
+    rows = [line for line in tables.splitlines() if "| 0.9876 |" in line]
+    assert [row.split("|")[1].strip() for row in rows] == ["1,000", "2,000"]
+    assert "| 2,000 | 2,000 | 500 | 2,000 |" in rows[0]
 
 
 def number(text: str) -> float:

@@ -15,11 +15,12 @@ NEWEST_FOLD = """CREATE FUNCTION fold(text) RETURNS text LANGUAGE sql IMMUTABLE 
 OLDER_FOLD = """CREATE FUNCTION fold(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS
     $$ SELECT lower($1 COLLATE "und-x-icu") $$"""
 BEFORE = (
-    """CREATE FUNCTION each_text(text) RETURNS TABLE (key bigint, value text)
+    # Lists are short: for the thousand rows that are planned for else, whole tables are read.
+    """CREATE FUNCTION each_text(text) RETURNS TABLE (key bigint, value text) ROWS 40
     LANGUAGE sql IMMUTABLE STRICT AS $$
     SELECT place - 1, one COLLATE "C"
     FROM json_array_elements_text($1::json) WITH ORDINALITY AS rows(one, place) $$""",
-    """CREATE FUNCTION each_number(text) RETURNS TABLE (key bigint, value bigint)
+    """CREATE FUNCTION each_number(text) RETURNS TABLE (key bigint, value bigint) ROWS 40
     LANGUAGE sql IMMUTABLE STRICT AS $$
     SELECT place - 1, one::bigint
     FROM json_array_elements_text($1::json) WITH ORDINALITY AS rows(one, place) $$""",

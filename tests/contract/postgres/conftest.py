@@ -29,6 +29,8 @@ OF_FILES = {
     "test_words_that_disagree_are_made_anew",
 }
 """Tests that look into a file of SQLite, or damage it."""
+QUICK = {"test_file_items", "test_noted_filters", "test_notes"}
+"""Modules that run without `--services` too, in some seconds."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,7 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     gone = {item for item in own if item.originalname in OF_FILES}  # type: ignore[attr-defined]
     items[:] = [item for item in items if item not in gone]
     for item in own:
-        item.add_marker(pytest.mark.services)
+        if item.path.stem not in QUICK:
+            item.add_marker(pytest.mark.services)
 
 
 @pytest.fixture(autouse=True)
