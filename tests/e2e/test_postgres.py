@@ -25,7 +25,7 @@ from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from cmsearch.types import Filter
 from indexer import Indexer
 from indexer.doctor import examine
-from scripts.bench import random_filters
+from scripts.bench import capacity, capacity_postgres, random_filters
 from tests import kills, postgres, vector_servers
 from tests.builders import write_picture
 from tests.processes import ROOT, Process, faked
@@ -250,17 +250,36 @@ def sent(url: str) -> set[str]:
         }
 
 
+@pytest.fixture
+def pgvector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lets the server search vectors, and forgets them."""
+    monkeypatch.setenv("CMSEARCH_CONFIG", str(tmp_path / "settings"))
+    monkeypatch.setenv("PGUSER", "postgres")
+    yield
+    postgres.drop_vectors()
+
+
 @pytest.mark.parametrize("rows", [120, pytest.param(2_000, marks=pytest.mark.services)])
 def test_random_filters_pass_the_same_in_both(
-    cache: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+    cache: None, pgvector: None, tmp_path: Path, rows: int
 ) -> None:
     place, (before, after) = random_filters.both(tmp_path / "photos", rows, count=rows // 3, dim=32)
     assert (before.differing, after.differing) == (0, 0)
     assert before.passed and after.passed
-    monkeypatch.setenv("CMSEARCH_CONFIG", str(tmp_path / "settings"))
-    monkeypatch.setenv("PGUSER", "postgres")
     by_server = random_filters.by_pgvector(place, 20)
     assert by_server.clean == by_server.searches and by_server.recall > 0.9
+
+
+@pytest.mark.services
+def test_what_a_copy_takes_on_the_server_is_measured(
+    pgvector: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "QUERIES", 10)
+    random_filters.fill(tmp_path, 200, dim=32)
+    found = capacity_postgres.measured(tmp_path, capacity.searched)
+    assert found["items"] == 200 + 20 + 10 and found["recall"] > 0.9
+    assert found["default ms there"] > 0
+    assert 0 < found["graph bytes"] < found["vectors bytes"]
 
 
 def test_who_sends_vectors_waits_for_another_machine(
