@@ -23,12 +23,13 @@ OF_FILES = {
     "test_the_share_weighs_words_by_their_rarity",
     "test_the_version_changes_when_another_process_commits",
     "test_tokens_and_features_are_kept",
+    "test_tombstones_are_told_by_the_age_of_their_snapshot_and_forgotten",
     "test_what_fails_leaves_the_words_as_they_were",
     "test_words_are_found_where_nothing_can_be_written",
     "test_words_are_read_in_the_state_that_is_held",
     "test_words_that_disagree_are_made_anew",
 }
-"""Tests that look into a file of SQLite, or damage it."""
+"""Tests that look into a file of SQLite, damage it, or number publications as one machine does."""
 QUICK = {"test_file_items", "test_noted_filters", "test_notes"}
 """Modules that run without `--services` too, in some seconds."""
 
