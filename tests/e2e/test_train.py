@@ -6,16 +6,29 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.commands import called, cmsearch
 from tests.duals import SIDE, TOWER, coloured, coloured_pairs, write_text_tower
-from tests.processes import Process
 
-SECONDS = 120
+KILLED = """
+import os, signal
+from cmsearch.cli import main
+from cmsearch.learning.training.saving import Checkpoints
+
+save, saved = Checkpoints.save, []
+
+def killed(self, *arguments):
+    save(self, *arguments)
+    saved.append(arguments)
+    if len(saved) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Checkpoints.save = killed
+main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -41,21 +54,11 @@ def arguments(folder: Path, out: str, *more: str) -> list[str]:
 
 
 def killed(folder: Path, *command: str) -> None:
-    """Run a training and kill it when its second checkpoint is there."""
-    checkpoint = folder / "killed.safetensors.training" / "checkpoint.pt"
-    seen: set[int] = set()
-    end = time.monotonic() + SECONDS
-    with Process(
-        [sys.executable, "-m", "cmsearch", *command],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        while len(seen) < 2 and process.poll() is None and time.monotonic() < end:
-            if checkpoint.exists():
-                seen.add(checkpoint.stat().st_ino)
-            time.sleep(0.005)
-    assert process.returncode == -signal.SIGKILL, "it was over before it was killed"
+    """Run a training that is killed as its second checkpoint is there."""
+    line = [sys.executable, "-c", KILLED, *command]
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (folder / "killed.safetensors.training" / "checkpoint.pt").is_file()
 
 
 def test_a_killed_training_is_resumed_to_the_same_model(folder: Path) -> None:
