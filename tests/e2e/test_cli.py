@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -207,7 +208,8 @@ def test_models_all_lists_every_name_of_open_clip() -> None:
 
 
 def test_a_closed_pipe_is_no_error(sample: Path) -> None:
-    command = f"{sys.executable} -m cmsearch search 'a cat' --format json -k 50 | head -n 1"
+    search = [sys.executable, "-m", "cmsearch", "search", "a cat", "--format", "json", "-k", "50"]
+    command = f"{shlex.join(search)} | head -n 1"
     done = subprocess.run(
         command, shell=True, cwd=sample, capture_output=True, text=True, check=False
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -58,13 +59,13 @@ def test_bytes_of_all_kinds_end_no_session(folder: Path) -> None:
 
 
 def test_no_stdin_is_its_end(folder: Path) -> None:
-    command = " ".join(SHELL) + " <&-"
+    command = shlex.join(SHELL) + " <&-"
     done = subprocess.run(command, shell=True, cwd=folder, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_a_reader_that_leaves_is_no_error(folder: Path) -> None:
-    command = f"yes red | head -n 200 | {' '.join(SHELL)} | head -n 1"
+    command = f"yes red | head -n 200 | {shlex.join(SHELL)} | head -n 1"
     done = subprocess.run(command, shell=True, cwd=folder, capture_output=True, check=False)
     assert done.stdout.count(b"\n") == 1
     assert done.stderr == b""
