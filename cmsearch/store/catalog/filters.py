@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
+from glob import escape
 from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def lies_at(
 
 def has_camera(camera: sa.ColumnElement[str], part: str) -> sa.ColumnElement[bool]:
     """Whether the name of a camera has a part in it, in any case."""
-    return camera.icontains(part, autoescape=True)
+    return matches(camera, f"*{escape(part)}*")
 
 
 def rooted(wanted: Filter, root: Path) -> Filter:

@@ -54,5 +54,5 @@ def _matches(element: constructs.Matches, compiler: Any, **options: Any) -> str:
     other texts than ASCII.
     """
     text, glob = (compiler.process(one, **options) for one in [*element.clauses][:2])
-    is_plain = f"length({text}) = length(CAST({text} AS BLOB))"
-    return f"(CASE WHEN ({is_plain}) THEN lower({text}) ELSE caseless({text}) END GLOB {glob})"
+    is_other = f"length({text}) <> length(CAST({text} AS BLOB))"  # nor is NULL
+    return f"(CASE WHEN ({is_other}) THEN caseless({text}) ELSE lower({text}) END GLOB {glob})"

