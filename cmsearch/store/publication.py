@@ -179,14 +179,9 @@ def write(
         former = None
     last = embeddings.last_embedding(catalog)
     here = embeddings.modalities(catalog, number)
-    dead = np.sort(embeddings.tombstones(catalog))
     content = {}
-    goes_on = former and former.changes >= 0 and former.index == index_name(catalog)
     for modality in here:
-        stay = 0
-        if not whole and former is not None and goes_on:
-            came = embeddings.count(catalog, number, modality, former.last_embedding)
-            stay = segments.staying(place, former.of(modality), dead, came)
+        stay = 0 if whole else _staying(catalog, place, number, modality, former)
         own = _content(catalog, place, served, modality, former, stay)
         content[number, modality] = own._replace(pages=_told(own.pages, tell))
     changes = asset_rows.last_change(catalog)
@@ -220,6 +215,17 @@ def _serial(catalog: Catalog, place: Path) -> int:
     with catalog.reading() as moment:
         known = moment if catalog.url is not None else embeddings.last_deletion(catalog)
         return max(manifests.next_snapshot(place), known + 1)
+
+
+def _staying(
+    catalog: Catalog, place: Path, space: int, modality: Modality, former: Manifest | None
+) -> int:
+    """How many segments of the former publication stay as they are: the longest, hardly dead."""
+    if former is None or former.changes < 0 or former.index != index_name(catalog):
+        return 0
+    came = embeddings.count(catalog, space, modality, former.last_embedding)
+    dead = np.sort(embeddings.tombstones(catalog))
+    return segments.staying(place, former.of(modality), dead, came)
 
 
 def _background(

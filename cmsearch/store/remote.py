@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmsearch.common.files import open_file, replace_file
+from cmsearch.common.files import read_file, replace_file
 from cmsearch.errors import QueryError, StoreError
 from cmsearch.store.locating import CATALOG
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ROOT = "CMSEARCH_ROOT"
 """The variable that says where the indexed folder is on this machine."""
 _MARK = b"postgresql"
-_LONGEST = 4096
+_PAGE = 4096  # no catalog is shorter, but for one of which nothing is written yet
 _DRIVER = "postgresql+psycopg"
 _passwords: dict[Path, str] = {}
 
@@ -63,10 +63,15 @@ def as_place(path: str | Path) -> str | Path:
 def url_at(catalog: Path) -> sa.URL | None:
     """The URL, with the password if this process has one, that stands in place of a catalog; None
     for a catalog. Raises `StoreError` for one outside of the cache.
+
+    A catalog is never opened for that: where this process has it open, closing the file would end
+    the locks of SQLite, and what other processes commit would be lost or not be seen
+    (https://www.sqlite.org/howtocorrupt.html, 2.2).
     """
     try:
-        with open_file(catalog, follow=False) as file:
-            found = file.read(_LONGEST)
+        if not 0 < catalog.lstat().st_size < _PAGE:
+            return None
+        found = read_file(catalog, _PAGE, follow=False)
     except OSError:
         return None  # whoever opens it says so
     if not found.startswith(_MARK):
