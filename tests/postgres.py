@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import subprocess
 import tempfile
 import warnings
@@ -34,6 +36,7 @@ def _start() -> tuple[Any, str]:
     """The server, or why there is none: asked once, since it takes seconds to fail."""
     place = Path(tempfile.mkdtemp(prefix="cmsearch-postgres-"))
     place.chmod(0o755)  # as root it runs as another user
+    atexit.register(shutil.rmtree, place, ignore_errors=True)  # after the server has ended
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of folders that it looks for
