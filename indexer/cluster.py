@@ -240,9 +240,7 @@ class Working:
             except errors.ActorDiedError as error:  # for good
                 self._give_up({place}, brief(error))
                 break
-            except (
-                errors.RayActorError
-            ):  # not yet: whether its machine is there isn't known so soon
+            except errors.RayActorError:  # not yet: of its machine nothing is known so soon
                 time.sleep(AGAIN)
                 asked = actor.machine.remote()
             self._leave_those_gone()
