@@ -127,6 +127,24 @@ def test_words_find_what_those_of_a_file_do(catalog: Catalog, folder: Path, text
     first.close()
 
 
+def test_a_filter_that_passes_more_than_is_planned_for_looks_items_up(catalog: Catalog) -> None:
+    """Else each file that passes reads all items, which takes minutes among 100,000."""
+    asked = []
+
+    def explain(
+        connection: sa.Connection, cursor: object, statement: str, values: object, *_: object
+    ) -> None:
+        if not statement.startswith(("SET", "EXPLAIN")):
+            connection.exec_driver_sql("SET LOCAL enable_hashjoin = off")
+            connection.exec_driver_sql("SET LOCAL enable_mergejoin = off")
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            asked.append(str(connection.exec_driver_sql(f"EXPLAIN {statement}", values).fetchall()))
+
+    sa.event.listen(catalog._engine, "before_cursor_execute", explain)
+    items.embedding_ids(catalog, 1, Modality.IMAGE, "photo", Filter(keywords=("dogs",)))
+    assert len(asked) == 1 and "items_by_subject" in asked[0]
+
+
 def test_no_assets_are_asked_for_as_some_are(catalog: Catalog) -> None:
     some = asset_rows.some(catalog, np.array([1]))
     assert [row[0] for row in some] == [1]
