@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _GREETING = 2.0
 """Seconds in which a daemon greets; one that hangs isn't waited for."""
-_STARTING = 10.0
+_STARTING = 30.0
 """Seconds in which one that was started listens."""
 
 
