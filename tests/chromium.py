@@ -23,7 +23,7 @@ _OPTIONS = (
     *("--disable-sync", "--disable-default-apps", "--hide-scrollbars"),
     *("--disable-dev-shm-usage", "--force-color-profile=srgb"),
 )
-_SECONDS = 30.0
+_SECONDS = 60.0
 
 
 def found() -> str | None:

@@ -55,7 +55,7 @@ def test_an_idle_watch_compacts(
     stop = threading.Event()
 
     def wait() -> None:
-        for _ in range(250):
+        for _ in range(1_200):
             if stop.wait(0.1) or lying_apart(folder) == Apart(COUNT + 1, 1, 1, 0, 0, new=0):
                 break
         stop.set()

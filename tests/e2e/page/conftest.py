@@ -17,7 +17,7 @@ from tests.commands import called
 from tests.conftest import ROOT, indexed_sample, shared
 from tests.e2e.server.conftest import serving_within
 
-expect.set_options(timeout=30_000)  # a busy machine is no failure
+expect.set_options(timeout=60_000)  # a busy machine is no failure
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 
@@ -59,7 +59,7 @@ def service(sample: Path) -> Iterator[str]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-    made.set_default_timeout(20_000)
+    made.set_default_timeout(60_000)
     yield made
     made.close()
 
@@ -87,7 +87,7 @@ def until(page: Page, expression: str) -> None:
     """Wait until JavaScript finds something true; the page's policy lets Playwright's own way not
     run.
     """
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not page.evaluate(expression):
         assert time.monotonic() < end, f"never true: {expression}"
         page.wait_for_timeout(20)

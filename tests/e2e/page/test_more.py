@@ -55,7 +55,7 @@ def service(folder: Path) -> Iterator[str]:
             yield answering(process)
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
 
 
 @pytest.mark.skipif(not rapid.is_installed(), reason="the extra ocr isn't installed")

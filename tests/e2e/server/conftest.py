@@ -45,7 +45,7 @@ def serving(*places: Path) -> Iterator[str]:
             yield answering(service)
         finally:
             service.terminate()
-            service.communicate(timeout=30)
+            service.communicate(timeout=60)
 
 
 @contextmanager

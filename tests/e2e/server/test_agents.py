@@ -379,7 +379,7 @@ def test_nothing_but_the_protocol_is_printed(sample: Path) -> None:
         process.stdin.flush()
         answers = [json.loads(process.stdout.readline()) for _ in range(3)]
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     assert sorted(one["id"] for one in answers) == [0, 1, 2]
     assert [one["id"] for one in answers].index(2) < 2  # the loop answers while a thread searches
     assert process.returncode == 0
@@ -439,10 +439,11 @@ print("mcp" in sys.modules)
 
 
 def test_a_call_that_takes_too_long_is_stopped_and_told() -> None:
-    stopped = Event()
+    begun, stopped = Event(), Event()
 
     def slow() -> Annotated[CallToolResult, Result]:
         """Go on for ever."""
+        begun.set()
         try:
             while not stopped.wait(0.005):
                 stopping.check()
@@ -451,10 +452,11 @@ def test_a_call_that_takes_too_long_is_stopped_and_told() -> None:
         return answered(Result())
 
     work = Work(1, 0, 0.2)
-    answer = asyncio.run(make_server({"Slow": slow}, work).call_tool("slow", {}))
-    assert answer.is_error
-    assert "within 0.2 seconds" in answer.content[0].text
-    assert stopped.wait(30)
+    while not begun.is_set():  # on a busy machine it may be too late before it begins
+        answer = asyncio.run(make_server({"Slow": slow}, work).call_tool("slow", {}))
+        assert answer.is_error
+        assert "within 0.2 seconds" in answer.content[0].text
+    assert stopped.wait(60)
     work.close()
 
 

@@ -33,7 +33,7 @@ def client(folder: Path) -> Iterator[httpx.Client]:
                 yield client
         finally:
             service.terminate()
-            service.communicate(timeout=30)
+            service.communicate(timeout=60)
 
 
 @contextmanager

@@ -54,11 +54,11 @@ def test_browsers_are_told_what_may_run(client: httpx.Client) -> None:
 
 def test_bodies_are_bounded(address: str) -> None:
     host, port = address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         head = f"POST /v1/search HTTP/1.1\r\nHost: {host}\r\nContent-Length: {10**12}\r\n\r\n"
         connection.sendall(head.encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         head = f"POST /v1/search HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n"
         connection.sendall(head.encode())
         with contextlib.suppress(ConnectionError):  # it may close before all was sent

@@ -28,7 +28,7 @@ from tests.e2e.server.conftest import answering
 from tests.processes import faked, started
 
 SECRET = b"what-nobody-may-read"
-SECONDS = 20.0
+SECONDS = 60.0
 """For an answer; there is no bound that a request here should come near."""
 SCRIPT = "<html><script>alert(1)</script><body><p>A red house.</p></body></html>"
 LATER = {"swapped.png": "pictures/behind.png", "note.md": "secret.txt", "under": "deep"}

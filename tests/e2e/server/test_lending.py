@@ -27,6 +27,7 @@ def folder() -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CMSEARCH_STATE", str(scratch / "state"))
         patch.delenv("CMSEARCH_DAEMON")
+        patch.setattr("cmsearch.server.asking._GREETING", 60.0)  # a busy machine may greet late
         patch.setenv("PYTHONPATH", str(ROOT))  # as processes that are started have it
         for name in ("red", "green", "blue"):
             write_picture(scratch / "pictures" / f"{name}.png", name)

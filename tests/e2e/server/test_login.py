@@ -27,12 +27,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pro
     with started(*line) as process:
         yield answering(process), process
         process.terminate()
-        assert TOKEN not in "".join(process.communicate(timeout=30))
+        assert TOKEN not in "".join(process.communicate(timeout=60))
 
 
 @pytest.fixture
 def browser(service: tuple[str, Process]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=service[0], headers=PAGE, timeout=30) as client:
+    with httpx.Client(base_url=service[0], headers=PAGE, timeout=60) as client:
         yield client
 
 

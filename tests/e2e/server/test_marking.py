@@ -49,7 +49,7 @@ def client(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[h
                 yield client
         finally:
             service.terminate()
-            service.communicate(timeout=30)
+            service.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")

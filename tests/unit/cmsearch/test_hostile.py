@@ -283,7 +283,7 @@ def test_what_is_no_file_is_not_read(folder: Path, kind: str, what: str) -> None
     code = "import sys, cmsearch\nwith cmsearch.open(sys.argv[1]) as e: print(len(e.search('red')))"
     limited = f"import resource; resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30,) * 2)\n{code}"
     with script(limited, folder) as process:
-        stdout, stderr = process.communicate(timeout=10)
+        stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout.strip()) == (0, "10"), stderr
 
 

@@ -66,7 +66,7 @@ def test_work_is_done_ahead(pool: ThreadPoolExecutor) -> None:
     def work(number: int) -> bool:
         if number == 2:
             third.set()
-        return third.wait(timeout=10)
+        return third.wait(timeout=60)
 
     assert next(ordered_map(work, range(3), pool, 2)) is True
 
@@ -81,7 +81,7 @@ def worked_on(failing: int) -> list[int]:
         if number == failing:
             raise ValueError(number)
         if number > failing:
-            seen.wait(timeout=10)  # until the failure was seen
+            seen.wait(timeout=60)  # until the failure was seen
 
     with ThreadPoolExecutor(1) as pool:
         with pytest.raises(ValueError, match=str(failing)):
@@ -120,7 +120,7 @@ def test_leaving_early_cancels_what_waits() -> None:
     def work(number: int) -> None:
         worked.append(number)
         if number > 0:
-            left.wait(timeout=10)
+            left.wait(timeout=60)
 
     with ThreadPoolExecutor(1) as pool:
         results = ordered_map(work, range(20), pool, 5)
@@ -159,7 +159,7 @@ def test_a_clock_adds_up_the_time_of_each_stage() -> None:
             time.sleep(0.01)
     assert set(clock.seconds) == {"read", "write"}
     assert clock.seconds["read"] >= 2 * 0.01
-    assert 0.01 <= clock.seconds["write"] < 1
+    assert clock.seconds["write"] >= 0.01
 
 
 def test_a_clock_counts_what_failed() -> None:

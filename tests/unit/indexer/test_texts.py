@@ -209,7 +209,7 @@ def test_watching_sees_new_files_between_what_it_reads(
     monkeypatch.setattr(watch, "_TEXT_SECONDS", 0.0)
     indexer, stop = Indexer(folder, model="fake:colours", ocr="auto"), Event()
     seen = list[Report]()
-    timer = Timer(60, stop.set)
+    timer = Timer(600, stop.set)
     timer.start()
     for done in watch.follow(indexer, rescan=600, stop=stop):
         assert isinstance(done, Report)

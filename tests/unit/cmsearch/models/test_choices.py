@@ -17,7 +17,8 @@ from tests.commands import python
 from tests.servers import serving
 
 CHOOSE = (
-    "from cmsearch.models.choices import choose; c = choose(None, None); print(c.name, c.reason)"
+    "from cmsearch.models import choices; choices.HUB_SECONDS = {seconds}; "
+    "c = choices.choose(None, None); print(c.name, c.reason)"
 )
 
 
@@ -36,10 +37,10 @@ def hub(status: int = 200, seconds: float = 0.0) -> AbstractContextManager[str]:
     return serving(Handler)
 
 
-def chosen(tmp_path: Path, **env: str) -> str:
+def chosen(tmp_path: Path, patience: float = 60.0, **env: str) -> str:
     """What `auto` takes in a fresh process, with an empty hub cache."""
     settings = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"} | env
-    return python(CHOOSE, settings).strip()
+    return python(CHOOSE.format(seconds=patience), settings).strip()
 
 
 def test_the_recommended_model_is_taken_when_the_hub_has_it(tmp_path: Path) -> None:
@@ -49,12 +50,14 @@ def test_the_recommended_model_is_taken_when_the_hub_has_it(tmp_path: Path) -> N
     assert "605 MB" in reason
 
 
-@pytest.mark.parametrize(("status", "seconds"), [(404, 0.0), (200, 30.0)])
+@pytest.mark.parametrize(
+    ("status", "seconds", "patience"), [(404, 0.0, 60.0), (200, 30.0, 0.3)], ids=["no", "nothing"]
+)
 def test_lite_is_taken_when_the_hub_says_no_or_nothing(
-    tmp_path: Path, status: int, seconds: float
+    tmp_path: Path, status: int, seconds: float, patience: float
 ) -> None:
     with hub(status, seconds) as address:
-        assert chosen(tmp_path, HF_ENDPOINT=address).startswith("lite ")
+        assert chosen(tmp_path, patience, HF_ENDPOINT=address).startswith("lite ")
 
 
 def test_lite_is_taken_offline_and_says_how_to_get_better(tmp_path: Path) -> None:

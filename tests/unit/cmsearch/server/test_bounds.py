@@ -60,9 +60,9 @@ def test_what_fails_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> 
 
 def test_more_than_can_wait_is_turned_away() -> None:
     async def asked() -> None:
-        work, goes_on = Work(1, 1, 30), Event()
+        work, goes_on = Work(1, 1, 60), Event()
         held = [
-            asyncio.ensure_future(work.run(Request(SCOPE, never), lambda _: goes_on.wait(30)))
+            asyncio.ensure_future(work.run(Request(SCOPE, never), lambda _: goes_on.wait(60)))
             for _ in range(2)
         ]
         await asyncio.sleep(0)

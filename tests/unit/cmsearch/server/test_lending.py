@@ -33,6 +33,7 @@ def folder() -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CMSEARCH_STATE", str(scratch / "state"))
         patch.delenv("CMSEARCH_DAEMON")
+        patch.setattr(asking, "_GREETING", 60.0)  # a busy machine may greet late
         patch.setitem(encoders._rows, "fake", "tests.fakes:load")  # type: ignore[index]
         for name in ("red", "blue"):
             write_picture(scratch / "pictures" / f"{name}.png", name)

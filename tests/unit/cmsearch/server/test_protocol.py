@@ -51,11 +51,11 @@ def serving(own: type[protocol.Protocol]) -> Iterator[tuple[str, int]]:
         yield listener.getsockname()
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(60)
 
 
 def connected(place: tuple[str, int]) -> socket.socket:
-    return socket.create_connection(place, timeout=20)
+    return socket.create_connection(place, timeout=60)
 
 
 def is_closed(connection: socket.socket) -> bool:
@@ -73,31 +73,47 @@ def test_a_head_that_never_ends_is_not_waited_for(place: tuple[str, int], sent: 
 
 
 def test_drops_of_a_head_win_no_time(place: tuple[str, int]) -> None:
-    with connected(place) as connection:
-        begun = time.monotonic()
-        with contextlib.suppress(ConnectionError):
-            while time.monotonic() - begun < 10:
-                connection.sendall(b"G")
-                time.sleep(0.05)
-        assert time.monotonic() - begun < 10
+    with connected(place) as connection, pytest.raises(ConnectionError):
+        for _ in range(1_200):  # a minute
+            connection.sendall(b"G")
+            time.sleep(0.05)
+
+
+def is_answered(connection: socket.socket) -> bool:
+    """Whether a request is answered; a machine that was busy may have sent its head too late."""
+    answer = b""
+    with contextlib.suppress(ConnectionError):
+        connection.sendall(HEAD + b"\r\n")
+        while piece := connection.recv(1000):
+            answer += piece
+            if answer.endswith(b"ok"):
+                return True
+    return False
 
 
 def test_the_next_head_of_a_connection_neither(place: tuple[str, int]) -> None:
-    with connected(place) as connection:
-        for _ in range(2):
-            connection.sendall(HEAD + b"\r\n")
-            answer = b""
-            while not answer.endswith(b"ok"):
-                answer += connection.recv(1000)
-            time.sleep(0.4)  # what is idle is kept for longer
-        connection.sendall(HEAD)
-        assert is_closed(connection)
+    for _ in range(20):
+        with connected(place) as connection:
+            if is_answered(connection):
+                time.sleep(0.4)  # what is idle is kept for longer
+                if is_answered(connection):
+                    connection.sendall(HEAD)
+                    assert is_closed(connection)
+                    return
+    pytest.fail("what is idle isn't kept")
 
 
-def test_an_answer_that_nobody_reads_is_given_up(place: tuple[str, int]) -> None:
-    with connected(place) as connection:
+def test_an_answer_that_nobody_reads_is_given_up() -> None:
+    lost = threading.Event()
+
+    class Own(Impatient):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            lost.set()
+
+    with serving(Own) as place, connected(place) as connection:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(1)
+        assert lost.wait(60)
         size = 0
         with contextlib.suppress(ConnectionError):
             while piece := connection.recv(2**20):

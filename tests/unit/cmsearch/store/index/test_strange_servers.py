@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.server
-import os
+import random
 import socket
 import threading
 import time
@@ -123,7 +123,7 @@ def searched(kind: str, port: int) -> None:
         lambda: listening(b""),
         lambda: listening(None),
         lambda: listening(b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n<html></html>"),
-        lambda: listening(b"\x1b[31m" + os.urandom(999)),
+        lambda: listening(b"\x1b[31m" + random.Random(0).randbytes(999)),
     ],
     ids=["nobody", "hangs up", "silent", "a page", "noise"],
 )
@@ -140,7 +140,7 @@ def test_it_is_told_soon(
             StoreError, match=f"{kind}://127.0.0.1:{port} .*--vectors faiss"
         ) as told:
             searched(kind, port)
-        assert time.monotonic() - began < 30  # not for ever, however busy the machine is
+        assert time.monotonic() - began < 120  # not for ever, however busy the machine is
     assert str(told.value).isprintable()
 
 
