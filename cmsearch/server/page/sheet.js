@@ -13,7 +13,7 @@ const KEYS = [
 export function Help({ close }) {
   const dialog = useModal();
   return html`<dialog class="sheet" ref=${dialog} onClose=${close} aria-label=${t("keys")}>
-    <h2>${t("keys")}</h2>
+    <h2 tabindex="-1" autofocus>${t("keys")}</h2>
     <dl>${KEYS.map(([keys, words]) => html`<div class="row" key=${keys}><dt><kbd>${t("kbd", keys)}</kbd></dt><dd>${t(words)}</dd></div>`)}</dl>
     <button type="button" class="plain" onClick=${() => dialog.current.close()}>${t("close")}</button>
   </dialog>`;

@@ -32,6 +32,15 @@ def test_a_search_by_keys_alone(page: Page) -> None:
     expect(page.get_by_role("combobox", name="Order")).to_have_value("oldest")
 
 
+def test_the_sheet_of_keys_begins_at_its_top(page: Page) -> None:
+    page.set_viewport_size({"width": 700, "height": 320})
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys")).to_be_in_viewport()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("dialog", name="Keys").get_by_role("button")).to_be_focused()
+
+
 def test_what_is_chosen_is_saved(page: Page, sample: Path) -> None:
     page.get_by_role("checkbox", name="Choose tabby_cat.jpg").click()
     page.get_by_role("checkbox", name="Choose astronaut.jpg").click()
