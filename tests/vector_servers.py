@@ -15,6 +15,8 @@ collections: dict[str, tuple[dict[int, FloatArray], list[str]]] = {}
 """Rows and the marks of each collection, whoever is connected."""
 asked: list[tuple[str, str]] = []
 """What was done with which collection."""
+sent: list[tuple[str, int]] = []
+"""Which vectors were written to which collection."""
 unsettled: list[int] = []
 """What is not laid out yet, each time that it is asked."""
 _away = [0, False]
@@ -63,6 +65,7 @@ class FakeCollection:
         _answer("write", self.name)
         rows, marks = collections[self.name]
         rows.update(zip(ids.tolist(), vectors, strict=True))
+        sent.extend((self.name, number) for number in ids.tolist())
         for number in gone.tolist():
             rows.pop(number, None)
         if mark is not None:

@@ -176,20 +176,23 @@ def _send(
     ids, rows = laid
     dead = embeddings.tombstones(catalog)
     alive = np.flatnonzero(~np.isin(ids, dead))
-    empty, is_shared = np.empty((0, rows.size[1]), np.float32), catalog.url is not None
+    dim, is_shared = rows.size[1], catalog.url is not None
     if mark is None:
-        collection.begin(rows.size[1])
-        _mark_as(collection, replace(own, last=0), rows.size[1])
+        collection.begin(dim)
+        _mark_as(collection, replace(own, last=0), dim)
         fill(collection, laid, alive)
+        return len(alive)
+    # By it a catalog that is restored from a copy knows that what is sent now isn't its own.
+    _mark_as(collection, replace(mark, token=own.token), dim)
+    first = mark.last + 1
+    if mark.snapshot < (0 if is_shared else own.snapshot - 1):
+        first = 1  # some dead between are forgotten
     else:
-        if mark.snapshot < (0 if is_shared else own.snapshot - 1):
-            _compare(collection, laid, alive, mark.last)  # some dead between are forgotten
-        else:
-            gone = embeddings.tombstones(catalog, since=mark.snapshot)
-            collection.write(_NONE, empty, gone)
-        fill(collection, laid, alive[ids[alive] > mark.last])
-        if is_shared and collection.count() > len(alive):  # who compacted didn't tell the server
-            _compare(collection, laid, alive, own.last)
+        gone = embeddings.tombstones(catalog, since=mark.snapshot)
+        collection.write(_NONE, np.empty((0, dim), np.float32), gone)
+    _compare(collection, laid, alive, (first, own.last))
+    if is_shared and collection.count() > len(alive):  # who compacted didn't tell the server
+        _compare(collection, laid, alive, (1, own.last))
     return len(alive)
 
 
@@ -212,13 +215,20 @@ def _is_older(seen: Mark | None, mark: Mark) -> bool:
 
 
 def _compare(
-    collection: VectorCollection, laid: tuple[IdArray, VectorRows], alive: IdArray, last: int
+    collection: VectorCollection,
+    laid: tuple[IdArray, VectorRows],
+    alive: IdArray,
+    span: tuple[int, int],
 ) -> None:
-    """Delete what a collection has up to an id and shouldn't, and send what it lacks."""
+    """Delete what a collection has in a span of ids and shouldn't, and send what it lacks.
+
+    Nothing that is there is sent: Milvus would keep both in its graph, of which it shows one, and
+    misses some of what is near among rows and their copies.
+    """
     ids = laid[0][alive]
     empty = np.empty((0, laid[1].size[1]), np.float32)
-    for start in range(1, last + 1, _WINDOW):
-        end = min(start + _WINDOW, last + 1)
+    for start in range(span[0], span[1] + 1, _WINDOW):
+        end = min(start + _WINDOW, span[1] + 1)
         there, here = collection.ids(start, end), slice(*np.searchsorted(ids, (start, end)))
         gone = np.setdiff1d(there, ids[here])
         if len(gone):

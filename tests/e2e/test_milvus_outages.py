@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pymilvus.client.types import LoadedSegmentInfo
 
 from cmsearch.errors import StoreError
 from cmsearch.store import publication
@@ -27,7 +28,7 @@ from tests.proxies import Proxy
 pytestmark = pytest.mark.services
 DIM = 64
 ROWS = unit_vectors(np.random.default_rng(0), 7_000, DIM)
-QUERIES = unit_vectors(np.random.default_rng(1), 5, DIM)
+QUERIES = unit_vectors(np.random.default_rng(1), 100, DIM)
 
 
 class Server:
@@ -88,6 +89,12 @@ def fill(store: Store, start: int, end: int) -> None:
         )
 
 
+def segments(cable: Proxy, folder: Path) -> list[LoadedSegmentInfo]:
+    """The segments of the images that are loaded, by the server's own words."""
+    own = MilvusServer(parsed(address(cable, folder)))
+    return list(own.client.list_loaded_segments(f"{folder.name.replace('-', '_')}_1_image"))
+
+
 def agrees(store: Store) -> None:
     """A store that is opened anew finds what comparing all vectors of the catalog does."""
     with Store(store.path) as opened:
@@ -101,11 +108,11 @@ def agrees(store: Store) -> None:
             best = ids[np.argsort(-scores, axis=1, kind="stable")[:, :10]]
             found = index.search(QUERIES, 10, allow=allow)[1]
             shares = [np.isin(*pair).mean() for pair in zip(best, found, strict=True)]
-            assert np.mean(shares) >= 0.98
+            assert np.mean(shares) >= 0.99
 
 
-def test_cut_off_while_it_is_written(store: Store, cable: Proxy) -> None:
-    for cut_after in (0, 20_000, 700_000, 1_200_000):
+def test_cut_off_while_it_is_written(store: Store, cable: Proxy, tmp_path: Path) -> None:
+    for cut_after in (0, 20_000, 700_000, 700_000):
         cable.cut_after = cut_after
         began = time.monotonic()
         with pytest.raises(StoreError, match="Nothing is lost"):
@@ -113,6 +120,8 @@ def test_cut_off_while_it_is_written(store: Store, cable: Proxy) -> None:
         assert time.monotonic() - began < 60
         cable.mend()
     store.publish()
+    there = sum(one.num_rows for one in segments(cable, tmp_path))
+    assert 5_000 <= there < 5_010  # what was sent twice would lie there twice, and spoil the graph
     agrees(store)
     fill(store, 5_000, 6_000)
     remove(store.catalog, "0.jpg", snapshot=store.snapshot())
@@ -146,8 +155,7 @@ def test_a_publication_is_searched_by_graphs_as_soon_as_it_is_there(
     for count in (5_000, 7_000):
         fill(store, 5_000, count)
         store.publish()
-        own = MilvusServer(parsed(address(cable, tmp_path)))
-        loaded = own.client.list_loaded_segments(f"{tmp_path.name.replace('-', '_')}_1_image")
+        loaded = segments(cable, tmp_path)
         assert sum(one.num_rows for one in loaded if one.index_id) >= count
         agrees(store)
 

@@ -15,7 +15,7 @@ from cmsearch.errors import StoreError
 from cmsearch.store import contacts, publication
 from cmsearch.store.catalog import items
 from cmsearch.store.copying import copy
-from cmsearch.store.index import patient, servers
+from cmsearch.store.index import patient, served, servers
 from cmsearch.store.index.address import parsed
 from cmsearch.store.index.served import ServedIndex
 from cmsearch.store.store import DIRECTORY, Store
@@ -41,6 +41,7 @@ def _server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     fake.collections.clear()
     fake.asked.clear()
+    fake.sent.clear()
     fake.unsettled.clear()
 
 
@@ -149,6 +150,27 @@ def test_a_server_that_stops_between_any_two_writes(store: Store, answers: int) 
     store.publish()
     assert (held(), held(TEXTS)) == (30, 10)
     agrees(store)
+
+
+def test_what_a_server_has_of_a_sending_that_ended_early_is_not_sent_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served, "_AT_ONCE", 4)
+    begun = []
+    for start, end in ((0, 0), (30, 60)):
+        fill(store, start, end)
+        for answers in (8, 10, 11):
+            with fake.away(answers), pytest.raises(StoreError, match="Nothing is lost"):
+                store.publish()
+            begun.append(held())
+            agrees_somehow(store)
+        if end:  # what was sent and is deleted before there is a mark of it
+            remove(store.catalog, "31.jpg", "33.jpg", snapshot=store.snapshot())
+        store.publish()
+        agrees(store)
+    assert len(set(begun)) > 4
+    assert (held(), held(TEXTS)) == (58, 19)
+    assert len(fake.sent) == len(set(fake.sent))
 
 
 def agrees_somehow(store: Store) -> None:
@@ -265,16 +287,23 @@ def test_a_stale_collection_is_not_used_and_made_anew(
     agrees(store)
 
 
+@pytest.mark.parametrize("is_whole", [True, False], ids=["whole", "ended early"])
 def test_an_older_catalog_with_the_same_numbers_makes_the_collection_anew(
-    store: Store, tmp_path: Path
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_whole: bool
 ) -> None:
     store.publish()
     saved = tmp_path / "saved"
     store.catalog.copy(saved, lambda done, total: None)
     fill(store, 30, 50)
-    store.publish()
-    fill(store, 50, 60)
-    store.publish()
+    if is_whole:
+        store.publish()
+        fill(store, 50, 60)
+        store.publish()
+    else:
+        monkeypatch.setattr(served, "_AT_ONCE", 4)
+        with fake.away(10), pytest.raises(StoreError, match="Nothing is lost"):
+            store.publish()
+        assert 30 < held() < 50
     store.close()
     saved.replace(store.path / "catalog.db")
     for end in ("-wal", "-shm"):
