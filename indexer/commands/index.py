@@ -17,7 +17,7 @@ from cmsearch.common.text import printable
 from cmsearch.models.names import at_dim
 from cmsearch.store.remote import name_of
 from cmsearch.types import Skipped
-from indexer.cluster import Cluster
+from indexer.cluster import Cluster, hush
 from indexer.commands.options import (
     asr_option,
     cluster_option,
@@ -121,7 +121,10 @@ def _indexer(
     """What was asked for; the rest of it is as `Indexer` takes it."""
     if workers is not None and cluster is None:
         raise click.UsageError("--workers are those of a cluster: name one with --cluster.")
-    machines = None if cluster is None else Cluster(cluster, workers)
+    machines = None
+    if cluster is not None:
+        hush()
+        machines = Cluster(cluster, workers)
     return Indexer(folder, model=at_dim(model, dim), cluster=machines, **asked)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,11 @@ from cmsearch.media.readers import kind_at
 from cmsearch.store.catalog import files as indexed
 from cmsearch.store.store import CATALOG, DIRECTORY, Store
 from indexer import Indexer
-from indexer.cluster import ENDED, EXTRA, Cluster, Recipe, Worker, Working, working
+from indexer.cluster import EXTRA, Cluster, Recipe, Worker, by_token, working
+from indexer.portions import ENDED
 from indexer.scan import Found, Scan
 from indexer.stages import Given, Row
+from indexer.workers import APART, TOKEN
 from tests.builders import write_files, write_picture
 from tests.fakes import SPACE, FakeEncoder
 from tests.kills import content, content_at
@@ -92,25 +96,13 @@ def _fill(folder: Path) -> Path:
     return write_files(folder, {"captions.jsonl": captions, "notes.md": notes})
 
 
-def test_what_can_be_read_by_itself_goes_to_the_workers(tmp_path: Path) -> None:
-    _fill(tmp_path)
-    write_files(tmp_path, {"trip 0/IMG_0.txt": "a gate\n", "memo.wav": b"", "film.mp4": b""})
-    files = list(Scan(tmp_path))
-    sent, here = Working(None, [object()]).parted(files)
-    assert {kind_at(file.path) for file in sent} == {kind_at("a.png"), kind_at("a.md")}
-    assert len(sent) == PICTURES + 1
-    names = {"captions.jsonl", "trip 0/IMG_0.txt", "memo.wav", "film.mp4"}
-    assert {file.path for file in here} == names
-    assert Working(None, ()).parted(files) == ([], files)
-
-
 def test_a_worker_gives_what_is_written_of_files(tmp_path: Path, fake_model: str) -> None:
     _fill(tmp_path)
-    sent, _ = Working(None, [object()]).parted(sorted(Scan(tmp_path)))
+    pictures = [file for file in sorted(Scan(tmp_path)) if file.kind == kind_at("a.png")]
     rows = Worker(Recipe.of(tmp_path, FakeEncoder(SPACE), None)).rows(
-        [Given(file, frozenset(), {}) for file in sent[-5:]]
+        [Given(file, frozenset(), {}) for file in pictures[-5:]]
     )
-    assert [row.asset.path for row in rows] == [file.path for file in sent[-5:]]
+    assert [row.asset.path for row in rows] == [file.path for file in pictures[-5:]]
     assert all(row.item is not None and row.closed is not None for row in rows)
 
 
@@ -128,6 +120,22 @@ def test_what_is_missing_for_a_cluster_is_said(
         working(Cluster("local"), tmp_path, FakeEncoder(), None),
     ):
         pass
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("before", [None, "disabled", "token"])
+def test_whether_ray_goes_by_a_token_is_as_before_its_cluster(
+    monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    ray = pytest.importorskip("ray")
+    mode, modes = ray._raylet.get_authentication_mode, ray._raylet.AuthenticationMode
+    monkeypatch.delenv(TOKEN, raising=False)
+    if before is not None:
+        monkeypatch.setenv(TOKEN, before)
+    with by_token(ray):
+        assert mode() == (modes.DISABLED if before == "disabled" else modes.TOKEN)
+    assert os.environ.get(TOKEN) == before
+    assert mode() == (modes.TOKEN if before == "token" else modes.DISABLED)
 
 
 @pytest.fixture
@@ -221,38 +229,99 @@ def test_a_driver_that_is_killed_loses_nothing_and_nothing_written_is_done_again
 
 @pytest.mark.services
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("staying", "leaving", "coming"), [(1, 1, 0), (0, 2, 2)])
 def test_what_a_machine_had_that_leaves_is_done_by_the_others(
-    tmp_path: Path, fake_model: str, workers: Cluster, log: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    fake_model: str,
+    workers: Cluster,
+    log: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    staying: int,
+    leaving: int,
+    coming: int,
 ) -> None:
-    """Also where no machine has room for its worker."""
+    """Also where no machine has room for its worker, and where it had all workers, of those that
+    Ray starts anew elsewhere.
+    """
     machines = pytest.importorskip("ray.cluster_utils")
-    monkeypatch.setattr("indexer.cluster.PATIENCE", 1.0)
+    monkeypatch.setattr("indexer.workers.PATIENCE", 1.0)
     one, two = _fill_much(tmp_path / "one"), tmp_path / "two"
     shutil.copytree(one, two)
     Indexer(one, model=fake_model, ocr="none").run()
-    nodes = machines.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    nodes = machines.Cluster(initialize_head=True, head_node_args={"num_cpus": staying})
     try:
-        leaving = nodes.add_node(num_cpus=1)
+        machine = nodes.add_node(num_cpus=leaving)
         nodes.wait_for_nodes()
-        ends = threading.Thread(target=_leave, args=(nodes, leaving, log))
-        ends.start()
-        cluster = Cluster(nodes.address, 2, Noting)
-        report = Indexer(two, model=fake_model, ocr="none", cluster=cluster).run()
-        ends.join()
-        assert leaving not in nodes.worker_nodes
+        indexer = Indexer(
+            two, model=fake_model, ocr="none", cluster=Cluster(nodes.address, 2, Noting)
+        )
+        with ThreadPoolExecutor(1) as aside:  # machines are made on the main thread
+            indexing = aside.submit(indexer.run)
+            _waited(lambda: indexing.done() or len(log.read_text().splitlines()) >= MANY // 8)
+            if coming:
+                nodes.add_node(num_cpus=coming)
+            machine.kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
+            nodes.worker_nodes.discard(machine)
+            was_done = indexing.done()
+            report = indexing.result()
     finally:
-        ray = __import__("ray")
-        ray.shutdown()
         nodes.shutdown()
+    assert not was_done
     assert report.added == MANY and not report.skipped
     assert content(two) == content(one)
 
 
-def _leave(nodes: Any, leaving: Any, log: Path) -> None:
-    """End a machine when some files are done."""
-    _waited(lambda: len(log.read_text().splitlines()) >= MANY // 8)
-    leaving.kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
-    nodes.worker_nodes.discard(leaving)
+@pytest.mark.services
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_that_goes_by_no_token_can_follow_one_that_ray_started(
+    tmp_path: Path, fake_model: str, workers: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines = pytest.importorskip("ray.cluster_utils")
+    monkeypatch.delenv(TOKEN, raising=False)
+    stores = [tmp_path / "one", tmp_path / "two"]
+    folder = _fill(tmp_path / "folder")
+    asked: dict[str, Any] = {"model": fake_model, "ocr": "none"}
+    here = Cluster("local", 1, Alone)
+    Indexer(folder, store=stores[0], cluster=here, **asked).run()
+    assert TOKEN not in os.environ
+    nodes = machines.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        there = Cluster(nodes.address, 1, Alone)
+        report = Indexer(folder, store=stores[1], cluster=there, **asked).run()
+        assert report.added == PICTURES + 2
+        # With a token here and none there it is said what the matter is.
+        monkeypatch.setenv(TOKEN, "token")
+        __import__("ray")._raylet.Config.initialize("")
+        with pytest.raises(CmsearchError, match=APART):
+            Indexer(folder, store=tmp_path / "three", cluster=there, **asked).run()
+    finally:
+        nodes.shutdown()
+    assert content_at(stores[1]) == content_at(stores[0])
+
+
+@pytest.mark.services
+def test_ray_prints_nothing_of_a_worker_that_is_killed(tmp_path: Path) -> None:
+    for number in range(MANY):
+        write_picture(tmp_path / f"{number}.png", "red" if number % 2 else "blue")
+    asked = ["--model", "lite", "--ocr", "none", "--format", "json", "--progress", "json"]
+    command = [sys.executable, "-m", "cmsearch", "index", str(tmp_path), *asked]
+    cluster = ["--cluster", "local", "--workers", "1"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with Process([*command, *cluster], env=environment(), **pipes) as run:
+        _waited(lambda: _busy(run.pid))
+        _busy(run.pid)[0].kill()
+        said, told = run.communicate()
+    assert run.returncode == 0, told
+    assert json.loads(said)["added"] == MANY
+    words = [json.loads(line)["stage"] for line in told.splitlines() if line.startswith("{")]
+    others = [line for line in told.splitlines() if not line.startswith("{")]
+    assert "index" in words and others == ["Model lite: as asked."]
+
+
+def _busy(pid: int) -> list[psutil.Process]:
+    """The workers under a process that read files at the moment."""
+    below = psutil.Process(pid).children(recursive=True)
+    return [one for one in below if "ray::Worker.rows" in " ".join(one.cmdline())]
 
 
 @pytest.mark.services
