@@ -29,10 +29,10 @@ class Listener:
     def transcribe(self, audio: FloatArray) -> Iterator[Segment]:
         with _lock:
             heard.append(len(audio))
-        for second in range(-(-len(audio) // RATE)):
-            peak = float(np.abs(audio[second * RATE : (second + 1) * RATE]).max())
-            if peak > 0.05:
-                yield Segment(float(second), second + 1.0, f"{self._word} {round(10 * peak)}")
+        peaks = np.maximum.reduceat(np.abs(audio), np.arange(0, len(audio), RATE))
+        for second in np.flatnonzero(peaks > 0.05).tolist():
+            said = f"{self._word} {round(10 * float(peaks[second]))}"
+            yield Segment(float(second), second + 1.0, said)
 
 
 def load(model: str, *, device: str | None = None, download: bool = False) -> Listener:

@@ -154,22 +154,27 @@ def windows(
     """
     import numpy as np
 
-    held, start = np.zeros(0, np.float32), 0
+    held, count, start = list[FloatArray](), 0, 0
     error: MediaError | None = None
     blocks = iter(blocks)
     while error is None:
         try:
-            held = np.concatenate([held, next(blocks)])
+            held.append(next(blocks))
+            count += len(held[-1])
         except StopIteration:
             break
         except MediaError as found:
             error = found
-        while len(held) >= size:
-            cut = end(held[:size])
-            yield start, held[:cut]
-            held, start = held[cut:], start + cut
-    if len(held):
-        yield start, held
+        if count < size:
+            continue
+        sound = np.concatenate(held)
+        while len(sound) >= size:
+            cut = end(sound[:size])
+            yield start, sound[:cut]
+            sound, start = sound[cut:], start + cut
+        held, count = [sound], len(sound)
+    if count:
+        yield start, np.concatenate(held)
     if error is not None:
         raise error
 
