@@ -21,14 +21,21 @@ from cmsearch.protocols import Encoder
 from cmsearch.types import FloatArray, Modality, Role
 from tests.checkpoints import write_clap
 from tests.commands import python
+from tests.graphless import run_in_torch
 
 TEXTS = ["a cat", "two dogs bark", "köln & é", "8:25"]
 RATE = 48_000
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clap(tmp_path_factory.mktemp("clap"))
+@pytest.fixture
+def folder(tiny_clap: Path) -> Path:
+    return tiny_clap
+
+
+@pytest.fixture
+def graphless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Texts are run by torch: that a graph gives the same is tested once."""
+    run_in_torch(monkeypatch, tmp_path / "cache")
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +84,7 @@ def test_vectors_are_those_of_transformers(folder: Path) -> None:
         assert np.abs(own - theirs).max() < 1e-4
 
 
+@pytest.mark.usefixtures("graphless")
 def test_a_fused_model_gives_the_same_each_time(tmp_path: Path) -> None:
     """Its feature extractor calls one of the sounds longer than it is, by chance."""
     encoder = load(str(write_clap(tmp_path, fused=True)))
@@ -85,6 +93,7 @@ def test_a_fused_model_gives_the_same_each_time(tmp_path: Path) -> None:
     assert np.array_equal(own, encoded(encoder, Modality.SOUND))
 
 
+@pytest.mark.usefixtures("graphless")
 def test_what_its_own_processor_saved_is_read(tmp_path: Path, folder: Path) -> None:
     transformers.ClapProcessor(
         transformers.ClapFeatureExtractor.from_pretrained(folder),
@@ -132,6 +141,7 @@ def test_sounds_of_an_exported_model_are_those_of_its_weights(folder: Path) -> N
     assert np.array_equal(own, other)
 
 
+@pytest.mark.usefixtures("graphless")
 def test_changed_weights_are_noticed(tmp_path: Path, folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 
@@ -158,6 +168,7 @@ def rewritten(folder: Path, to: Path, name: str, **changes: Any) -> Path:
     return to
 
 
+@pytest.mark.usefixtures("graphless")
 def test_another_form_of_sounds_is_another_space(tmp_path: Path, folder: Path) -> None:
     changed = rewritten(folder, tmp_path / "a", "preprocessor_config.json", frequency_max=9000)
     one, other = load(str(folder)).space, load(str(changed)).space
