@@ -197,9 +197,10 @@ def test_searches_cause_no_run(tmp_path: Path, fake_model: str, ticks: threading
 
 
 def test_a_folder_that_goes_and_comes_back_is_followed_again(
-    tmp_path: Path, fake_model: str
+    tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a drive that is taken out: an error, no end, and a run once it is back."""
+    monkeypatch.setattr(watch, "_RETRY", 0.2)
     folder, away, place = tmp_path / "photos", tmp_path / "away", tmp_path / "store"
     write_picture(folder / "first.png")
     indexer = Indexer(folder, store=place, model=fake_model)
