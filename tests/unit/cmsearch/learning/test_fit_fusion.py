@@ -28,7 +28,7 @@ from tests import damage
 from tests.builders import caption, photo, put, serve
 from tests.unit.cmsearch.learning.test_fit_adapter import served, vectors, write_album
 
-FEW_STEPS = 40
+FEW_STEPS = 20
 SIDE = 6
 """Kinds, and colours, of the pictures in a store of made-up vectors."""
 
