@@ -1,4 +1,4 @@
-"""`cmsearch fit --reranker` in a process: kept, used, named, taken elsewhere, removed, refused."""
+"""`cmsearch fit --reranker`: kept, used, named, taken elsewhere, removed, refused."""
 
 from __future__ import annotations
 
@@ -8,23 +8,12 @@ from typing import Any
 
 import pytest
 
+from cmsearch.learning import fit_reranker
+from cmsearch.learning.training.reranker import Settings
 from tests.processes import faked, json_lines, script
 from tests.spots import write_spots
 
 MODEL = "fake:colours"
-FIT = """
-import sys
-from cmsearch.cli import main
-from cmsearch.learning.training.reranker import Settings
-from cmsearch.learning import fit_reranker
-
-steps, *sys.argv[1:] = sys.argv[1:]
-fit_reranker.FEW = 0  # two parts are held out
-fit_reranker.SETTINGS = Settings(
-    width=16, rate=1e-2, dropout=0.1, steps=(int(steps),) * 2, checks=4
-)
-main()
-"""
 ASKED = ("red above last", "--for", "image", "--match", "picture", "--expand")
 
 
@@ -39,11 +28,13 @@ finally:
 
 
 def fit(folder: Path, *arguments: object, steps: int = 100) -> tuple[int, str, str]:
-    """The command with fewer steps than it takes by default."""
-    with script(FIT, steps, "fit", folder, "--reranker", *arguments) as process:
-        told, error = process.communicate(timeout=600)
-    assert "Traceback" not in error, error
-    return process.returncode, told, error
+    """The command with fewer steps than it takes by default, and two parts held out."""
+    settings = Settings(width=16, rate=1e-2, dropout=0.1, steps=(steps, steps), checks=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit_reranker, "FEW", 0)
+        patch.setattr(fit_reranker, "SETTINGS", settings)
+        done = faked("fit", folder, "--reranker", *arguments, status=None)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def hits(folder: Path, *arguments: object) -> list[dict[str, Any]]:
