@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -343,6 +344,30 @@ def test_a_bucket_is_read_by_the_workers(
     assert report.added == PICTURES + 2 and not report.skipped
     assert content_at(stores[1]) == content_at(stores[0])
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.services
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_that_runs_is_reached_by_its_address(
+    tmp_path: Path, fake_model: str, workers: Cluster
+) -> None:
+    machines = pytest.importorskip("ray.cluster_utils")
+    one, two = _fill(tmp_path / "one"), tmp_path / "two"
+    write_picture(one / "poison.png", "blue")
+    shutil.copytree(one, two)
+    (one / "poison.png").unlink()
+    Indexer(one, model=fake_model, ocr="none").run()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    head = {"num_cpus": 1, "ray_client_server_port": port}
+    nodes = machines.Cluster(initialize_head=True, head_node_args=head)
+    try:
+        there = Cluster(f"ray://127.0.0.1:{port}", 1, Knowing)
+        report = Indexer(two, model=fake_model, ocr="none", cluster=there).run()
+    finally:
+        nodes.shutdown()
+    assert [(own.path, own.reason) for own in report.skipped] == [("poison.png", ENDED)]
+    assert content(two)["items"] == content(one)["items"]
 
 
 @pytest.mark.services
