@@ -13,7 +13,8 @@ from cmsearch.commands.places import unwritable
 from cmsearch.common.files import create_file, creating, open_file
 from cmsearch.errors import CmsearchError, QueryError
 from cmsearch.search.wire import as_json
-from cmsearch.store.object_places import address_of, check_here
+from cmsearch.store.object_files import bring
+from cmsearch.store.object_places import address_of
 from cmsearch.types import Hit
 
 KINDS = (
@@ -85,7 +86,7 @@ def _copied(paths: Sequence[Path], folder: Path) -> str:
 
 
 def _copy(path: Path, folder: Path) -> None:
-    check_here(path)
+    bring(path)
     with open_file(path) as source:
         for number in count(1):
             target = folder / (path.name if number == 1 else f"{path.stem}-{number}{path.suffix}")

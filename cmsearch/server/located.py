@@ -20,7 +20,7 @@ from cmsearch.server.errors import NotThereError
 from cmsearch.server.stores import Served
 from cmsearch.store.catalog import items
 from cmsearch.store.catalog.given import described, items_now
-from cmsearch.store.object_places import check_here
+from cmsearch.store.object_files import bring, is_let
 from cmsearch.types import Item, Modality, Place, Query
 
 
@@ -38,7 +38,8 @@ class Folder:
         return (os.path.realpath(path) + os.sep).startswith(self._root)
 
     def file_of(self, item: Item) -> Path:
-        """The file of what an item is of: its own, or that of the picture that it describes.
+        """The file of what an item is of: its own, or that of the picture that it describes. One in
+        object storage may have to be brought yet.
 
         Raises `NotThereError` for one that isn't there, or leads out of the folder, and
         `NotTrustedError` where that may be any folder.
@@ -46,11 +47,11 @@ class Folder:
         self._served.check_trusted()
         path = self._served.engine.store.absolute(item.about or item.path)
         try:
-            is_own = self.holds(path) and path.is_file()
+            is_own = self.holds(path) and (is_let(path) or path.is_file())
         except OSError:
             is_own = False
         if not is_own:
-            check_here(path)
+            bring(path)
             raise NotThereError(
                 f"The file of item {item.id} isn't there any more. Index the folder again."
             )
@@ -76,8 +77,12 @@ def item_of(served: Served, number: int) -> Item:
 
 
 def file_of(served: Served, item: Item) -> Path:
-    """The file of an item. Raises as `Folder.file_of`."""
-    return Folder(served).file_of(item)
+    """The file of an item, which is here. Raises as `Folder.file_of`, and `MediaError` for one that
+    can't be fetched.
+    """
+    path = Folder(served).file_of(item)
+    bring(path)
+    return path
 
 
 def files_of(served: Served, numbers: Sequence[int]) -> list[tuple[Item, Path]]:
@@ -87,13 +92,19 @@ def files_of(served: Served, numbers: Sequence[int]) -> list[tuple[Item, Path]]:
     folder, found = Folder(served), []
     for item in (known[number] for number in dict.fromkeys(numbers) if number in known):
         with suppress(CmsearchError):  # deleted meanwhile
-            found.append((item, folder.file_of(item)))
+            path = folder.file_of(item)
+            bring(path)
+            found.append((item, path))
     return found
 
 
 def located(served: Served, number: int) -> Place:
-    """Where the picture of an item is. Raises `NotThereError`, and `MediaError` if it has none."""
-    return Folder(served).picture_of(item_of(served, number))
+    """Where the picture of an item is, whose file is here. Raises `NotThereError`, and `MediaError`
+    if it has none, or can't be fetched.
+    """
+    place = Folder(served).picture_of(item_of(served, number))
+    bring(place.path)
+    return place
 
 
 def like(served: Served, item: Item, target: str | None = None) -> tuple[Query, str]:

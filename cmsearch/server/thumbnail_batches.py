@@ -22,6 +22,7 @@ from cmsearch.server.requests import NUMBERS
 from cmsearch.server.stores import Served
 from cmsearch.server.thumbnails import Thumbnails, key_of
 from cmsearch.store.catalog import items as catalog_items
+from cmsearch.store.object_files import begin, bring, is_let
 from cmsearch.types import Item, Place
 
 router = APIRouter(prefix="/v1", tags=["items"])
@@ -32,10 +33,9 @@ _HEAD = struct.Struct(">II")
 
 
 class _Found(NamedTuple):
-    """Where a picture is, what its thumbnail is known by, and that if it is kept."""
+    """Where a picture is, and its thumbnail if that is kept and the picture is here."""
 
     place: Place
-    key: str
     data: bytes | None
 
 
@@ -80,10 +80,12 @@ def _found(
 def _one(folder: Folder, item: Item, pixels: int, thumbnails: Thumbnails) -> _Found | None:
     try:
         place = folder.picture_of(item)
-        key = key_of(place, pixels)
+        if is_let(place.path):
+            begin(place.path)  # the first is there while the others come
+            return _Found(place, None)
+        return _Found(place, thumbnails.get(key_of(place, pixels)))
     except CmsearchError:
         return None
-    return _Found(place, key, thumbnails.get(key))
 
 
 async def _frames(
@@ -96,7 +98,7 @@ async def _frames(
         if one is None or one.data is not None:
             continue
         try:
-            made = await own.work.run(request, _making(own.thumbnails, one, pixels))
+            made = await own.work.run(request, _making(own.thumbnails, one.place, pixels))
         except (BusyError, LateError, LeftError):
             return
         except CmsearchError:
@@ -104,8 +106,13 @@ async def _frames(
         yield _frame(number, made)
 
 
-def _making(thumbnails: Thumbnails, one: _Found, pixels: int) -> Callable[[object], bytes]:
-    return lambda _: thumbnails.made(one.place, pixels, one.key)
+def _making(thumbnails: Thumbnails, place: Place, pixels: int) -> Callable[[object], bytes]:
+    def made(_: object) -> bytes:
+        bring(place.path)
+        key = key_of(place, pixels)
+        return thumbnails.get(key) or thumbnails.made(place, pixels, key)
+
+    return made
 
 
 def _frame(number: int, data: bytes) -> bytes:

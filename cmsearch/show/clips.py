@@ -16,7 +16,7 @@ from cmsearch.errors import CmsearchError, MediaError
 from cmsearch.media.containers import beginning, opened, packets, said, sound_stream
 from cmsearch.media.frames import Decoded, video_stream
 from cmsearch.media.readers import kind_at
-from cmsearch.store.object_places import check_here
+from cmsearch.store.object_files import bring
 
 if TYPE_CHECKING:
     import av
@@ -53,7 +53,7 @@ def cut_out(path: Path, start: float, end: float, folder: Path) -> Path:
     found: `film_00-01-23.mp4`. One whose name is taken gets a number; no file is replaced. Raises
     `MediaError` for a file that can't be read, `CmsearchError` for a folder that can't be written.
     """
-    check_here(path)
+    bring(path)
     first = max(0.0, start - AROUND)
     last = min(end + AROUND, first + MOST_SECONDS)
     with opened(path) as source:

@@ -15,7 +15,8 @@ from cmsearch.media.thumbnails import Thumbnail, each, place, read, webp
 from cmsearch.show.html_pages import check_place, data_uri, link, render, write_page
 from cmsearch.show.marks import marked
 from cmsearch.show.noted import noted
-from cmsearch.store.object_places import address_of, check_here, url_of
+from cmsearch.store.object_files import bring
+from cmsearch.store.object_places import address_of, url_of
 from cmsearch.types import Hit, Place, TextLine
 
 SIZES = ((60, 960), (300, 640), (1000, 400), (4000, 240))
@@ -86,7 +87,7 @@ def _shown(hit: Hit) -> _Shown | None:
 
 
 def _thumbnail(shown: _Shown, size: int) -> Thumbnail:
-    check_here(shown.place.path)
+    bring(shown.place.path)
     image = marked(read(shown.place.path, size, shown.place.locator), shown.lines)
     return Thumbnail(webp(image), image.width, image.height)
 

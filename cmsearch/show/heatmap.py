@@ -21,7 +21,7 @@ from cmsearch.search.looking import Word
 from cmsearch.search.regions import SIDE
 from cmsearch.search.wire import NO_REGIONS
 from cmsearch.show.marks import marked
-from cmsearch.store.object_places import check_here
+from cmsearch.store.object_files import bring
 from cmsearch.types import FloatArray
 
 SHOWN = 5
@@ -42,7 +42,7 @@ _FOR, _AGAINST = "#2563eb", "#d97706"
 
 def read(path: Path, locator: str = "") -> Image.Image:
     """The picture at `path`, or at a place in it, upright and RGB. Raises `MediaError`."""
-    check_here(path)
+    bring(path)
     try:
         return picture(path, 2 * SIZE, locator)
     except MediaError as error:

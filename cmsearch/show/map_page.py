@@ -21,7 +21,7 @@ from cmsearch.show.html_pages import data_uri, link, render
 from cmsearch.show.map_labels import regions
 from cmsearch.show.map_layout import WIDTH, Points, arrange
 from cmsearch.store.catalog import embeddings, items, pairs
-from cmsearch.store.object_places import check_here
+from cmsearch.store.object_files import bring
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray
 
@@ -159,7 +159,7 @@ def _tiles(found: Collection, tile: int, near: int, report: Report) -> _Tiles:
 
 def _tile(path: Path, *, tile: int, near: int) -> tuple[Image.Image, bytes]:
     """A picture within a square of `tile` pixels, and as a file within one of `near`."""
-    check_here(path)
+    bring(path)
     image = read(path, near or tile)
     data = webp(image) if near else b""
     image.thumbnail((tile, tile), Image.Resampling.LANCZOS)

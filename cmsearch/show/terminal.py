@@ -23,7 +23,7 @@ from cmsearch.common.text import printable
 from cmsearch.errors import MediaError, QueryError
 from cmsearch.media.thumbnails import each, read
 from cmsearch.show.marks import marked
-from cmsearch.store.object_places import check_here
+from cmsearch.store.object_files import bring
 from cmsearch.types import Place, TextLine
 
 COLUMNS, ROWS = 24, 8
@@ -281,5 +281,5 @@ def _xterm() -> Image.Image:
 
 
 def _picture(place: Place, size: int) -> Image.Image:
-    check_here(place.path)
+    bring(place.path)
     return read(place.path, size, place.locator)

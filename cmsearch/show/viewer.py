@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cmsearch.errors import CmsearchError, MediaError
 from cmsearch.media.readers import kind_at
-from cmsearch.store.object_places import check_here
+from cmsearch.store.object_files import bring
 
 PATIENCE = 3.0
 """Seconds in which the system says that it has no viewer; one that still runs is shown."""
@@ -27,7 +27,7 @@ def open_in_viewer(path: Path) -> None:
     `click.launch` doesn't do: on Linux it is content with any start of `xdg-open`, or waits until
     the viewer is closed.
     """
-    check_here(path)
+    bring(path)
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a zero byte

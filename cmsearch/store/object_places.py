@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from cmsearch.common.text import storable
-from cmsearch.errors import MediaError, QueryError
+from cmsearch.errors import QueryError
 
 SCHEMES = {"s3": "s3fs", "gs": "gcsfs", "memory": "fsspec"}
 """What a URL may begin with, and the package that reads it; `memory` is of this process."""
@@ -94,16 +94,6 @@ def path_at(text: str) -> Path:
         return place_of(text) if is_url(text) else Path(text)
     except QueryError:
         return Path(text)
-
-
-def check_here(path: Path) -> None:
-    """Raise `MediaError` for what is in object storage, where a file is needed."""
-    url = url_of(path)
-    if url is not None and not path.exists():
-        raise MediaError(
-            f"{url} is not on this machine. Mount the bucket, and name the place of the folder "
-            "that is indexed in the environment variable CMSEARCH_ROOT."
-        )
 
 
 def recorded(folder: Path) -> str:

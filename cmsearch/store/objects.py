@@ -130,6 +130,6 @@ def _told() -> Iterator[None]:
 
 def _reason(error: BaseException) -> str:
     said = brief(error).rstrip(".")
-    if isinstance(error, FileNotFoundError) and " " not in said:  # nothing but its name
+    if isinstance(error, FileNotFoundError) and (" " not in said or "/" in said):  # but its name
         said = os.strerror(errno.ENOENT)
     return said[:1].lower() + said[1:] if said[1:2].islower() else said

@@ -16,7 +16,7 @@ from cmsearch.errors import (
     StoreMismatchError,
     StoreReadOnlyError,
 )
-from cmsearch.store import locating, making, publication, remote, trust
+from cmsearch.store import locating, making, object_files, publication, remote, trust
 from cmsearch.store.catalog import postgres_locks
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import manifest as manifests
@@ -69,6 +69,8 @@ class Store:
         self.root = self._place.parent if self.is_beside else self._recorded_root(root)
         self._views = Views(self.catalog, self._place, path)
         self._is_fetched = not self.is_remote
+        if url_of(self.root) is not None and self.has_own_media:
+            object_files.let(self.root)
 
     @property
     def space(self) -> Space | None:

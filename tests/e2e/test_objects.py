@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from PIL import Image
 
 import cmsearch
 from cmsearch.errors import MediaError
 from cmsearch.server.errors import NotTrustedError
-from cmsearch.server.located import Folder
+from cmsearch.server.located import Folder, located
+from cmsearch.server.sizes import shapes_of
 from cmsearch.server.stores import open_stores
 from cmsearch.store.catalog import items
 from cmsearch.store.object_places import home
@@ -21,6 +25,8 @@ from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import UNKNOWN_CAPTURE
 from indexer.doctor import examine
 from tests.builders import write_files, write_picture
+from tests.e2e.server.conftest import serving_within
+from tests.e2e.server.test_thumbnail_batches import pieces
 from tests.kills import content_at
 from tests.object_storage import KEY, SECRET, Storage, new_bucket, serving
 from tests.processes import faked, json_lines
@@ -195,7 +201,7 @@ def test_a_mounted_bucket_is_shown_from_there(
     assert index(storage, store)["unchanged"] == len(COLOURS) + 3  # it is still of its bucket
 
 
-def test_what_needs_files_says_that_they_are_to_be_mounted(
+def test_nothing_is_fetched_for_an_index_that_is_not_trusted(
     storage: Storage, folder: Path, tmp_path: Path
 ) -> None:
     storage.put_all(folder, "photos/")
@@ -204,16 +210,65 @@ def test_what_needs_files_says_that_they_are_to_be_mounted(
     faked("search", "red", "--store", store, "--html", sheet)
     page = sheet.read_text()
     assert f"{storage.url}/photos/trip%200/red.png" in page and "data:image/webp" not in page
-    assert "red.png is not on this machine. Mount the bucket" in page
-    assert "CMSEARCH_ROOT" in errors("search", "red", "--store", store, "--open", status=1)
+    assert "red.png is not on this machine. If you trust this index" in page
+    told = errors("search", "red", "--store", store, "--open", status=1)
+    assert "--trust" in told and "CMSEARCH_ROOT" in told
     with open_stores([store]) as opened:
         (served,) = opened.all
         assert served.name == "photos"
         own = next(iter(items.numbered(served.engine.store.catalog, [1]).values()))
         with pytest.raises(NotTrustedError, match=f"is of {storage.url}/photos"):
             Folder(served).file_of(own)
-        with pytest.raises(MediaError, match="Mount the bucket"):
+        with pytest.raises(MediaError, match="--trust"):
             Folder(replace(served, has_own_media=True)).file_of(own)
+    assert not list(home().iterdir())
+
+
+def test_what_a_trusted_index_shows_is_fetched(
+    storage: Storage, folder: Path, tmp_path: Path
+) -> None:
+    storage.put_all(folder, "photos/")
+    store, sheet = tmp_path / "store", tmp_path / "hits.html"
+    index(storage, store)
+    faked("search", "red", "--store", store, "--html", sheet, "--trust")
+    assert "data:image/webp" in sheet.read_text()
+    shutil.rmtree(home())
+    with open_stores([store]) as opened:
+        (served,) = opened.all
+        hit = served.engine.search("red", target="image")[0]
+        assert hit.item is not None and not hit.path.exists()
+        assert shapes_of(served, [hit.item])["sizes"] == [None]  # which nothing is fetched for
+        assert located(served, hit.item).path.is_file()
+        width, height = Image.open(folder / hit.source).size
+        assert shapes_of(served, [hit.item])["sizes"] == [(width, height)]
+        assert served.engine.search(image=hit.path, k=1)  # like this one
+        storage.drop(f"photos/{hit.source}")
+        hit.path.unlink()
+        with pytest.raises(MediaError, match=r"\.png can't be fetched: no such file"):
+            located(served, hit.item)
+
+
+def test_a_service_shows_what_is_in_a_bucket(
+    storage: Storage, folder: Path, tmp_path: Path
+) -> None:
+    storage.put_all(folder, "photos/")
+    store = tmp_path / "store"
+    index(storage, store)
+    faked("info", "--store", store, "--trust")
+    storage.drop("photos/trip 0/blue.png")
+    with serving_within(store) as address, httpx.Client(base_url=address, timeout=60) as client:
+        found = client.get("/v1/items", params={"target": "image"}).json()["hits"]
+        numbers = {hit["path"].rpartition("/")[2]: hit["item"] for hit in found}
+        named = dict(enumerate(numbers))
+        asked = {"items": ",".join(map(str, numbers.values())), "size": 160}
+        for _ in range(2):  # fetched, and here
+            pictures = pieces(client.get("/v1/thumbnails", params=asked).content)
+            assert {named[place] for place, data in pictures.items() if not data} == {"blue.png"}
+        whole = client.get(f"/v1/items/{numbers['red.png']}/media")
+        assert whole.content == (folder / "trip 0/red.png").read_bytes()
+        gone = client.get(f"/v1/items/{numbers['blue.png']}/thumbnail")
+    assert len(named) == len(COLOURS) and gone.status_code == 422
+    assert "blue.png can't be fetched: no such file" in gone.json()["detail"]
 
 
 def test_what_can_t_be_done_is_said(

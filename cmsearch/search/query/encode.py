@@ -20,7 +20,7 @@ from cmsearch.errors import MediaError, QueryError
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Encoder
 from cmsearch.search.query.media import as_media, by_film, by_sound
-from cmsearch.store.object_places import check_here
+from cmsearch.store.object_files import bring
 from cmsearch.types import (
     ComposedQuery,
     EncodedQuery,
@@ -211,7 +211,7 @@ def _read_at(place: Place, size: int) -> PIL.Image.Image:
     """The page or the frame at a place."""
     from cmsearch.media.thumbnails import picture
 
-    check_here(place.path)
+    bring(place.path)
     try:
         return picture(place.path, 2 * size, place.locator)
     except MediaError as error:
@@ -220,7 +220,7 @@ def _read_at(place: Place, size: int) -> PIL.Image.Image:
 
 
 def _digest(path: Path) -> str:
-    check_here(path)
+    bring(path)
     try:
         if path.stat().st_size > MOST_BYTES:
             raise MediaError(f"{path} can't be searched with: {larger_than(MOST_BYTES)}.")
@@ -242,7 +242,7 @@ def _check_text(text: Any) -> None:
 
 
 def _bytes(path: Path) -> bytes:
-    check_here(path)
+    bring(path)
     try:
         return read_file(path, MOST_BYTES)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
