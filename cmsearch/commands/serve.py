@@ -27,6 +27,7 @@ from cmsearch.store.object_places import address_of
 if TYPE_CHECKING:
     from cmsearch.server.engines import Engines
     from cmsearch.server.settings import Settings
+    from cmsearch.server.stores import Served
 
 MISSING = "A service needs cmsearch[serve]: pip install 'cmsearch[serve]'."
 FEWEST = 16
@@ -109,13 +110,24 @@ def serve(places: Sequence[Path], device: str | None, **wished: Any) -> None:
         server = _server(make_app(stores, settings))
         sock = _listening(wish.host, wish.port)
         for one in stores.all:
-            click.echo(f"{one.name}: {address_of(one.root)}", err=True)
+            introduce(one)
         with _answering_commands(meeting, engines):
             _tell(wish, sock.getsockname()[1])
             # Before uvicorn sees to it, and after: what comes after this line is to be done, too.
             signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
             server.run(sockets=[sock])
     gc.freeze()  # the process ends, and has a second's worth of objects to look through in vain
+
+
+def introduce(served: Served) -> None:
+    """Say which folder a store is of, and that nothing of it is shown where that is so."""
+    from cmsearch.server.errors import NotTrustedError
+
+    click.echo(f"{served.name}: {address_of(served.root)}", err=True)
+    try:
+        served.check_trusted()
+    except NotTrustedError as error:
+        click.echo(f"No picture is shown. {error}", err=True)
 
 
 def _tell(wish: _Wish, port: int) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from cmsearch.commands.serve import introduce
 from cmsearch.server.errors import NotTrustedError
 from cmsearch.server.jobs import Jobs
 from cmsearch.server.located import file_of, item_of, located
@@ -53,6 +55,17 @@ def test_no_file_is_read_because_a_store_says_so(elsewhere: Path) -> None:
 
         with pytest.raises(NotTrustedError):
             asyncio.run(start())
+
+
+def test_who_starts_a_service_is_told_so(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served(elsewhere) as one:
+        introduce(one)
+        introduce(replace(one, has_own_media=True))
+    own, why, trusted = capsys.readouterr().err.splitlines()
+    assert own == trusted and own.endswith("/private")
+    assert why.startswith("No picture is shown. ") and "--trust" in why
 
 
 @pytest.mark.parametrize("action", ["sheet", "download"])
