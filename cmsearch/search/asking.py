@@ -84,7 +84,8 @@ class Asking:
     @property
     def spaces(self) -> tuple[Space, ...]:
         """The space of what is seen and read; none of an empty store."""
-        return () if self.store.space is None else (self.store.space,)
+        space = self.store.space
+        return () if space is None else (space,)
 
     @property
     def space(self) -> Space:

@@ -34,6 +34,14 @@ _LONGEST_SNAPSHOTS = 10_000  # characters of their tokens
 _SETTING = Prepared(
     sa.select(schema.settings.c.value).where(schema.settings.c.name == given("name"))
 )
+_GENERATIONS = Prepared(
+    sa.select(schema.generations.c.id, schema.generations.c.served, schema.generations.c.created)
+    .add_columns(schema.spaces.c.id, schema.spaces.c.description, schema.spaces.c.runtime)
+    .select_from(schema.generations)
+    .join(schema.spaces, schema.spaces.c.id == At(schema.generations.c.spaces, 0))
+    .order_by(schema.generations.c.id)
+    .limit(MOST_GENERATIONS + 1)
+)
 
 
 class Catalog:
@@ -227,17 +235,7 @@ class Catalog:
 
     def generations(self) -> list[Generation]:
         """Every generation, in the order in which they were made."""
-        table, spaces = schema.generations.c, schema.spaces.c
-        first = At(table.spaces, 0)
-        query = (
-            sa.select(table.id, table.served, table.created, spaces.id)
-            .add_columns(spaces.description, spaces.runtime)
-            .select_from(schema.generations)
-            .join(schema.spaces, spaces.id == first)
-            .order_by(table.id)
-            .limit(MOST_GENERATIONS + 1)
-        )
-        rows = self.rows(query)
+        rows = self.run(_GENERATIONS)
         if len(rows) > MOST_GENERATIONS:
             raise StoreError(
                 f"The catalog {self.path} lists more than {MOST_GENERATIONS} models, which none "
