@@ -25,7 +25,7 @@ from cmsearch.store.index import recall, snapshot
 from cmsearch.store.store import DIRECTORY, Store
 from cmsearch.types import Capabilities, Encoding, FloatArray, Modality, Role, Space
 from scripts.bench import big_store
-from scripts.bench.worlds import World
+from scripts.bench.worlds import world
 
 PLAIN = Ranking(rerank="none", correct=False, match="picture", fold=False)
 WAYS = {"plain": PLAIN, "default": Ranking()}
@@ -45,7 +45,7 @@ class WorldEncoder:
 
     def __init__(self, space: Space) -> None:
         self.space = space
-        self._texts = World(space.dim).texts(1_000, 4)
+        self._texts = world(space.dim).texts(1_000, 4)
 
     def split(self, text: str) -> list[str]:
         return [text]
@@ -139,7 +139,7 @@ def _recall(engine: Engine, options: dict[str, Any]) -> tuple[int, float]:
     """How many photographs pass a filter, and the share of the ten nearest of them that is found
     for texts, against a comparison with each.
     """
-    texts, where = World(engine.space.dim).texts(50, 5), options.get("where", Filter())
+    texts, where = world(engine.space.dim).texts(50, 5), options.get("where", Filter())
     with engine.store.reading() as view:
         index = view.indexes[Modality.IMAGE]
         catalog = engine.store.catalog
@@ -185,7 +185,7 @@ def _rate(engine: Engine, threads: int) -> float:
 def changed(folder: Path, rows: int) -> dict[str, Any]:
     """Add and delete photographs, and rename some, until an open store shows it."""
     count, moved = min(CHANGED, rows // 20), min(RENAMED, rows)
-    vectors, text = next(World().photos(count, 7)), World().texts(1, 5)
+    vectors, text = next(world().photos(count, 7)), world().texts(1, 5)
     found = {}
     with Store(folder / DIRECTORY) as shown, Store(folder / DIRECTORY) as store:
         _search(shown, text)

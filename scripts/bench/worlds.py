@@ -9,6 +9,7 @@ how fast these decrease is such that the local dimension is that of real ones.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 
@@ -66,6 +67,12 @@ class World:
         values = random.normal(size=(count, self._dim)).astype(np.float32)
         found: FloatArray = values @ self._shape
         return found
+
+
+@cache
+def world(dim: int = 512) -> World:
+    """The first one of a dimension, which takes a third of a second to make."""
+    return World(dim)
 
 
 def _unit(rows: np.ndarray) -> FloatArray:
