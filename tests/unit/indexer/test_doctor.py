@@ -21,6 +21,7 @@ from indexer.doctor import encode_missing, examine, repair
 from indexer.samples import Finding
 from tests import damage
 from tests.builders import write_files, write_picture
+from tests.processes import faked
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "cyan", "orange", "white")
 LONG = "One long caption that goes on and on, until it is far more than the twelve words that fit."
@@ -38,15 +39,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "list.csv": "image,caption\n01.png,some green\n02.png,some blue\n",
         "notes.md": "Green is a colour. " * 40,
     })  # fmt: skip
+    faked("index", folder, "--model", "fake:colours")
     return folder
 
 
 @pytest.fixture
 def folder(whole: Path, tmp_path: Path, fake_model: str) -> Path:
-    """A copy, indexed."""
-    folder = Path(shutil.copytree(whole, tmp_path / "photos"))
-    Indexer(folder, model=fake_model).run()
-    return folder
+    """A copy, to be damaged."""
+    return Path(shutil.copytree(whole, tmp_path / "photos"))
 
 
 def found(folder: Path, samples: int = 0) -> list[Finding]:

@@ -15,6 +15,7 @@ from cmsearch.annotate.annotation import Annotation, describe, label
 from indexer import Indexer
 from tests import damage
 from tests.builders import write_files, write_picture
+from tests.processes import faked
 
 COLOURS = ("red", "green", "blue")
 CAPTIONS = {
@@ -25,15 +26,22 @@ CAPTIONS = {
 }
 
 
-@pytest.fixture
-def folder(tmp_path: Path, fake_model: str) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three coloured pictures with captions, one more that is red, and one without any."""
+    folder = tmp_path_factory.mktemp("annotation")
     places = {"a/red.png": "red", "a/green.png": "green", "blue.png": "blue", "other.png": "red"}
     for place, colour in {**places, "plain.png": "red"}.items():
-        write_picture(tmp_path / place, colour, (8, 8 + len(place)))
-    write_files(tmp_path, CAPTIONS)
-    Indexer(tmp_path, model=fake_model).run()
-    return tmp_path
+        write_picture(folder / place, colour, (8, 8 + len(place)))
+    write_files(folder, CAPTIONS)
+    faked("index", folder, "--model", "fake:colours")
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path, fake_model: str) -> Path:
+    """A copy, to be changed."""
+    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,25 @@ from cmsearch import Engine, MediaError, QueryError
 from cmsearch.annotate.annotation import LEAST_LABEL, label
 from cmsearch.annotate.questions import NONE, TEMPERATURE, Classifier, classify, joint
 from cmsearch.annotate.zero_shot import Label, probabilities
-from indexer import Indexer
 from tests.builders import write_files, write_picture
+from tests.processes import faked
 
 COLOURS = ("red", "green", "blue")
 QUESTION = "Which colour?"
 
 
-@pytest.fixture
-def engine(tmp_path: Path, fake_model: str) -> Iterator[Engine]:
-    folder = tmp_path / "photos"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("questions") / "photos"
     for number in range(30):
         write_picture(folder / f"{number:02}.png", COLOURS[number % 3], (8, 8 + number))
-    Indexer(folder, model=fake_model).run()
-    with cmsearch.open(folder) as opened:
+    faked("index", folder, "--model", "fake:colours")
+    return folder
+
+
+@pytest.fixture
+def engine(made: Path, tmp_path: Path, fake_model: str) -> Iterator[Engine]:
+    with cmsearch.open(shutil.copytree(made, tmp_path / "photos")) as opened:
         yield opened
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from indexer import Indexer
 from tests.builders import write_files, write_picture
+from tests.processes import faked
 
 
 @pytest.fixture(autouse=True)
@@ -18,10 +19,10 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-@pytest.fixture
-def folder(tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: pictures in three colours, two of them the same with one caption."""
-    place = tmp_path / "pictures"
+@pytest.fixture(scope="package")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures in three colours, two of them the same with one caption."""
+    place = tmp_path_factory.mktemp("commands") / "pictures"
     for name in ("a", "b"):
         write_picture(place / "reds" / f"{name}.png", "red")
     write_picture(place / "green.png", "green")
@@ -36,6 +37,13 @@ def folder(tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch) -> 
             "note.md": "A red house.\n",
         },
     )
-    Indexer(place, model=fake_model).run()
+    faked("index", place, "--model", "fake:colours")
+    return place
+
+
+@pytest.fixture
+def folder(indexed: Path, tmp_path: Path, fake_model: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, a copy of that one."""
+    place = Path(shutil.copytree(indexed, tmp_path / "pictures"))
     monkeypatch.chdir(place)
     return place

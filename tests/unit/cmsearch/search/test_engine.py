@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import log
 from pathlib import Path
 
@@ -27,28 +28,36 @@ from cmsearch.search.rank.request import FEW
 from cmsearch.store.store import Store
 from indexer import Indexer
 from tests.builders import write_files, write_picture
+from tests.processes import faked
 
 EACH = cmsearch.Ranking(fold=False)
 """Of near-duplicates each is a hit."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path, fake_model: str) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures in three colours, two of them the same; captions, and a document."""
+    place = tmp_path_factory.mktemp("engine")
     for name in ("b", "a"):
-        write_picture(tmp_path / "reds" / f"{name}.png", "red")
-    write_picture(tmp_path / "green.png", "green")
-    write_picture(tmp_path / "blue.png", "blue")
+        write_picture(place / "reds" / f"{name}.png", "red")
+    write_picture(place / "green.png", "green")
+    write_picture(place / "blue.png", "blue")
     write_files(
-        tmp_path,
+        place,
         {
             "green.txt": "green green meadow\n\nthe sea is blue\n",
             "captions.jsonl": '{"image": "reds/a.png", "caption": "red"}\n',
             "note.md": "# Colours\n\nA red house. " + "green " * 20 + ".\n",
         },
     )
-    Indexer(tmp_path, model=fake_model).run()
-    return tmp_path
+    faked("index", place, "--model", "fake:colours")
+    return place
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path, fake_model: str) -> Path:
+    """A copy, to be changed."""
+    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
 
 
 @pytest.fixture
@@ -236,7 +245,7 @@ def test_a_folder_without_pictures_finds_no_pictures(tmp_path: Path, fake_model:
 
 def test_a_day_may_be_given_with_its_time(engine: Engine) -> None:
     now = datetime.now()
-    days = Filter(since=now, until=now)
+    days = Filter(since=now - timedelta(days=1), until=now)  # the files may be of yesterday
     assert len(engine.search("red", target="image", where=days, ranking=EACH)) == 4
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,7 @@ from cmsearch.search import pages as pages_module
 from cmsearch.search.pages import UNUSED, Page, PageRequest, Pages
 from indexer import Indexer
 from tests.builders import write_files, write_scene
+from tests.processes import faked
 
 PICTURES = 24
 
@@ -30,13 +32,14 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-def folder(tmp_path: Path, fake_model: str) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures that are unlike each other, half of them with a caption."""
+    place = tmp_path_factory.mktemp("pages")
     for number in range(PICTURES):
-        write_scene(tmp_path / f"p{number:02}.png", number)
+        write_scene(place / f"p{number:02}.png", number)
     write_files(
-        tmp_path,
+        place,
         {
             "captions.jsonl": "".join(
                 f'{{"image": "p{number:02}.png", "caption": "red thing {number}"}}\n'
@@ -45,8 +48,14 @@ def folder(tmp_path: Path, fake_model: str) -> Path:
             "note.md": "A red house.\n",
         },
     )
-    run(tmp_path, fake_model)
-    return tmp_path
+    faked("index", place, "--model", "fake:colours", "--asr", "none")
+    return place
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path, fake_model: str) -> Path:
+    """A copy, to be changed."""
+    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
 
 
 def run(folder: Path, model: str = "fake:colours") -> None:

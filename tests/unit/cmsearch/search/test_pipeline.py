@@ -18,6 +18,7 @@ from cmsearch.types import Item
 from indexer import Indexer
 from tests.builders import scene, write_files
 from tests.mosaics import chance, write_mosaics
+from tests.processes import faked
 
 LOOK = Ranking(match="picture", fold=False)
 PICTURES = {
@@ -30,11 +31,18 @@ PICTURES = {
 }
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("pipeline")
+    write_mosaics(place, PICTURES)
+    faked("index", place, "--model", "fake:colours")
+    return place
+
+
 @pytest.fixture
-def folder(tmp_path: Path, fake_model: str) -> Path:
-    write_mosaics(tmp_path, PICTURES)
-    Indexer(tmp_path, model=fake_model).run()
-    return tmp_path
+def folder(made: Path, tmp_path: Path, fake_model: str) -> Path:
+    """A copy, to be changed."""
+    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from indexer import Indexer
 from tests.builders import remove, write_files
 from tests.fakes import FakeEncoder
 from tests.mosaics import chance, mosaic, write_mosaics
+from tests.processes import faked
 
 TEXT, IMAGE = Modality.TEXT, Modality.IMAGE
 PICTURES = {
@@ -51,12 +53,19 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "MEASURED", {"fake": TABLE})
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("stages")
+    write_mosaics(place, PICTURES)
+    write_files(place, {"a-yellow.txt": CAPTIONS, "e-blue.txt": "blue\n\nred sea\n"})
+    faked("index", place, "--model", "fake:colours")
+    return place
+
+
 @pytest.fixture
-def folder(tmp_path: Path, fake_model: str) -> Path:
-    write_mosaics(tmp_path, PICTURES)
-    write_files(tmp_path, {"a-yellow.txt": CAPTIONS, "e-blue.txt": "blue\n\nred sea\n"})
-    Indexer(tmp_path, model=fake_model).run()
-    return tmp_path
+def folder(made: Path, tmp_path: Path, fake_model: str) -> Path:
+    """A copy, to be changed."""
+    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
 
 
 @pytest.fixture
