@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -24,16 +23,10 @@ KINDS = [(kind, suffix) for kind in readers.rows() for suffix in sorted(make_rea
 def test_a_file_that_is_too_large_is_refused_by_its_size(
     tmp_path: Path, kind: str, suffix: str
 ) -> None:
-    path = tmp_path / f"a{suffix}"
     reader = make_reader(kind)
     assert isinstance(reader, Sized)
-    with path.open("wb") as file:
-        file.truncate(reader.max_bytes + 1)  # of a sparse file nothing is stored
-    status = path.stat()
-    found = Found(path.name, kind, status.st_size, status.st_mtime_ns)
-    start = time.process_time()
+    found = Found(f"a{suffix}", kind, reader.max_bytes + 1, 1)  # there is none to be read
     loaded = Loader(tmp_path, FakeEncoder(), frozenset()).load(found, frozenset())
-    assert time.process_time() - start < 0.5
     assert loaded.error is not None and loaded.error.startswith("larger than")
     assert loaded.final, "it isn't looked at again until it changes"
 

@@ -97,7 +97,7 @@ def test_what_is_bad_is_told_soon(name: str) -> None:
             raise MediaError("there is no sound in it")
         assert max(map(len, sound.blocks), default=0) < (BLOCK_SECONDS + 1) * RATE
     assert reason in str(told.value)
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 20
 
 
 def test_there_are_enough_bad_ones() -> None:

@@ -271,7 +271,7 @@ def test_bad_films_are_reported_and_bounded(tmp_path: Path, name: str) -> None:
         reasons = [str(error)]
     assert any(reason in one for one in reasons), reasons
     assert str(path) not in " ".join(reasons)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 20
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -38,7 +38,7 @@ def test_what_is_no_file_of_its_kind_is_told_at_once(odd: Path, name: str, ask: 
         with pytest.raises(CmsearchError, match=r"can't be (read|searched with)"):
             asked = {"image": None, "audio": None} | {ask: given}
             encode_queries(FakeEncoder(), None, **asked)
-    assert time.process_time() - start < 5, "libraries are loaded meanwhile"
+    assert time.process_time() - start < 20, "libraries are loaded meanwhile"
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "pipe", "folder", "huge.jpg"])
