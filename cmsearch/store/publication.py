@@ -241,8 +241,8 @@ def _background(
         changed = last - former.judged + embeddings.tombstone_count(catalog)
         if changed <= sum(one.rows for one in former.indexes) // _MOVED:
             return former.background, former.judged
-    samples = {one: items.sample(catalog, number, one, space.dim, SAMPLE) for one in here}
-    return background(catalog, number, samples), last
+    content = {one: judging(catalog, number, one, space.dim, SAMPLE) for one in here}
+    return background(catalog, number, content), last
 
 
 def _content(
@@ -360,15 +360,24 @@ def is_judged(catalog: Catalog, space: int, manifest: Manifest, here: list[Modal
 
 
 def background(
-    catalog: Catalog, space: int, content: Mapping[Modality, tuple[IdArray, FloatArray]]
+    catalog: Catalog,
+    space: int,
+    content: Mapping[Modality, chance.Rows],
+    known: Background | None = None,
 ) -> Background:
-    """What chance does among `content`, also with the bank of captions in place of queries."""
-    dim = next((rows[1].shape[1] for rows in content.values()), 1)
-    rows_of = {
-        modality: chance.Rows(rows, pairs.subjects(catalog, ids))
-        for modality, (ids, rows) in content.items()
-    }
-    return chance.background(rows_of, bank(catalog, space, dim))
+    """What chance does among `content`, also with the bank of captions in place of queries; as it
+    is `known`, where it is.
+    """
+    dim = next((rows.vectors.shape[1] for rows in content.values()), 1)
+    return chance.background(content, bank(catalog, space, dim), known)
+
+
+def judging(
+    catalog: Catalog, space: int, modality: Modality, dim: int, count: int, last: int = items.LAST
+) -> chance.Rows:
+    """The embeddings of a modality by which it is judged: `count` at most, to the id `last`."""
+    ids, vectors = items.sample(catalog, space, modality, dim, count, last)
+    return chance.Rows(vectors, pairs.subjects(catalog, ids))
 
 
 def bank(catalog: Catalog, space: int, dim: int) -> chance.Rows:

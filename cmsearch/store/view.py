@@ -105,6 +105,7 @@ class Views:
         self._newest: _Moment | None = None
         self._own = threading.local()
         self._missing: dict[tuple[int, Modality], int] = {}
+        self._judged: dict[Modality, tuple[tuple[int, int, int], chance.Rows]] = {}
 
     def view(self) -> View:
         """What the store shows now, or in the `reading` that this thread is in."""
@@ -214,12 +215,10 @@ class Views:
         here = list(shown)
         background = manifest.background if manifest else {}
         if manifest is None or not publication.is_judged(self._catalog, news.space, manifest, here):
-            samples = {
-                one: items.sample(self._catalog, news.space, one, news.dim, publication.BETWEEN)
-                for one in here
-            }
-            found = publication.background(self._catalog, news.space, samples)
-            background = {one: {**own, **background.get(one, {})} for one, own in found.items()}
+            content = {one: self._judging(news, manifest, one, len(dead)) for one in here}
+            background = publication.background(self._catalog, news.space, content, background)
+        else:
+            self._judged = {}
         if manifest is None:
             return background, everything
         gone = embeddings.tombstone_count(self._catalog, since=snapshot)
@@ -227,6 +226,25 @@ class Views:
         is_most = 2 * left >= sum(map(len, shown.values()))
         basis = Basis(snapshot, manifest.last_embedding, gone) if is_most else everything
         return background, basis
+
+    def _judging(
+        self, news: _News, manifest: Manifest | None, modality: Modality, deleted: int
+    ) -> chance.Rows:
+        """What a modality is judged by. Of one that is published that is some of what is, which is
+        read once: the next states have it too, as long as nothing more is deleted.
+        """
+        is_published = manifest is not None and any(manifest.of(modality))
+        last = manifest.last_embedding if manifest and is_published else items.LAST
+        key = (news.space, manifest.snapshot if manifest else 0, deleted)
+        known = self._judged.get(modality)
+        if known is None or known[0] != key or not is_published:
+            rows = publication.judging(
+                self._catalog, news.space, modality, news.dim, publication.BETWEEN, last
+            )
+            known = key, rows
+        if is_published:
+            self._judged[modality] = known
+        return known[1]
 
     def _sounds(self, version: int, news: _News, former: _Moment | None) -> tuple[View | None, int]:
         """The sounds of another space as they are now. They have no files beside the catalog: what

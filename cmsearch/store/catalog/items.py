@@ -262,8 +262,14 @@ def sample(
 
     The same ones each time, as long as nothing changes among these.
     """
-    table = schema.embeddings.c
-    rows = _sampled(catalog, statements.SOME, space, modality, count, last)
+    table, given = schema.embeddings.c, {"space": space, "modality": str(modality)}
+    first = catalog.run(statements.FIRST_OF_MODALITY, **given, last=last, most=count + 1)
+    rows: Sequence[Any] | None
+    if len(first) <= count:  # few are found quickly where they are, and not among all ids
+        few = listing(row[0] for row in first)
+        rows = sorted(catalog.run(statements.SOME, **given, ids=few))
+    else:
+        rows = _sampled(catalog, statements.SOME, space, modality, count, last)
     if rows is None:
         wanted = (table.modality == modality) & (table.id <= last)
         rows = _lowest(catalog, wanted, space, count)

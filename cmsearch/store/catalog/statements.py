@@ -171,6 +171,14 @@ _some = (
     .where(embeddings.c.id.in_(listed("ids")), _in_space)
     .where(embeddings.c.modality == given("modality"))
 )
+FIRST_OF_MODALITY = Prepared(
+    sa.select(embeddings.c.id)
+    .where(embeddings.c.space == given("space"), embeddings.c.modality == given("modality"))
+    .where(embeddings.c.id <= given("last"))
+    .order_by(embeddings.c.id)
+    .limit(given("most"))
+)
+"""The ids of the first embeddings of a modality in a space, up to one."""
 SOME = Prepared(_some)
 """Those of some embeddings that are in a space and of a modality, with their vectors."""
 SOME_PHOTOS = Prepared(_some.where(items.c.kind != PAGE))

@@ -36,8 +36,11 @@ def banked(vectors: FloatArray) -> Rows:
     return Rows(vectors, -1 - np.arange(len(vectors)))
 
 
-def background(content: Mapping[Modality, Rows], bank: Rows) -> Background:
-    """By the modality of a query, or `BANK`, and that of the targets what chance does.
+def background(
+    content: Mapping[Modality, Rows], bank: Rows, known: Background | None = None
+) -> Background:
+    """By the modality of a query, or `BANK`, and that of the targets what chance does; as it is
+    `known`, where it is.
 
     A modality of few items is made up to `ENOUGH`: with what the same tower has encoded, then with
     the bank's captions, which are about nothing here in particular.
@@ -50,8 +53,10 @@ def background(content: Mapping[Modality, Rows], bank: Rows) -> Background:
     prior = _prior(targets, bank)
     found: dict[str, dict[str, Scale]] = {}
     for query, rows in asking.items():
-        found[query] = {}
+        found[query] = dict((known or {}).get(query, {}))
         for target, items in targets.items():
+            if target in found[query]:
+                continue
             own = unrelated(rows, items)
             if query in (Modality.IMAGE, Modality.SOUND, Modality.VIDEO):
                 own = _shrunk(own, len(rows.vectors), prior.get(TOWER[target]))

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -505,6 +506,42 @@ def test_what_a_publication_doesnt_know_is_taken_of_few(
     assert few.basis == before.basis
     assert few.background["bank"].keys() == few.background["text"].keys() == {"image", "text"}
     assert few.background["image"]["text"].mean != all_.background["image"]["text"].mean
+
+
+def test_what_is_published_is_read_once_to_judge_what_came_since(
+    opened: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open store has what a fresh one has, whatever comes and goes."""
+    with opened.catalog.writing() as writer:
+        writer.put_bank(1, rows(40, seed=5))
+    opened.publish()
+    opened.view()
+    read: list[Modality] = []
+    judging = publication.judging
+
+    def noted(catalog: Catalog, space: int, modality: Modality, *more: Any) -> Any:
+        read.append(modality)
+        return judging(catalog, space, modality, *more)
+
+    monkeypatch.setattr(publication, "judging", noted)
+    for number, vector in enumerate(unit_vectors(np.random.default_rng(6), 3, DIM)):
+        put(opened.catalog, 1, f"new {number}.jpg", photo(vector))
+        text = caption(f"Caption {number}", vector, f"new {number}.jpg")
+        put(opened.catalog, 1, f"{number}.jsonl", text, kind="captions")
+        found = opened.view().background
+        assert read == ([Modality.IMAGE, Modality.TEXT] if number == 0 else [Modality.TEXT])
+        with Store(opened.path) as fresh:
+            assert fresh.view().background == found
+        read.clear()
+    remove(opened.catalog, "005.jpg", snapshot=opened.snapshot())
+    found = opened.view().background
+    assert read == [Modality.IMAGE, Modality.TEXT]
+    with Store(opened.path) as fresh:
+        assert fresh.view().background == found
+    opened.publish()
+    read.clear()
+    opened.view()
+    assert read == []
 
 
 def view_with(opened: Store, count: int, monkeypatch: pytest.MonkeyPatch) -> View:
