@@ -17,7 +17,7 @@ from cmsearch.protocols import Encoder
 from cmsearch.search.engine import Engine
 from cmsearch.search.rank.hubness import nearest_neighbour_bias
 from cmsearch.search.rank.stages import defaults
-from cmsearch.store.catalog import items
+from cmsearch.store.catalog import items, samples
 from cmsearch.store.catalog.filters import rooted
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
@@ -215,7 +215,7 @@ class _Captions:
                 f"There is no caption in the index {store.name} to describe pictures with. Give "
                 "labels with --labels FILE, or index captions."
             )
-        _, self._pictures = items.photos(catalog, view.space_id, self._dim, SAMPLE)
+        _, self._pictures = samples.photos(catalog, view.space_id, self._dim, SAMPLE)
         kept = catalog.stages(view.space_id)
         stages = defaults(encoder.space.encoder, kept).get((Modality.IMAGE, Modality.TEXT))
         self._hubness = stages.hubness if stages else None

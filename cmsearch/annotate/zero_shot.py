@@ -20,7 +20,7 @@ from cmsearch.search.query import background_captions
 from cmsearch.search.query.encode import encode_queries
 from cmsearch.search.rank.attention import Tokens, attend
 from cmsearch.search.rank.hubness import nearest_neighbour_bias
-from cmsearch.store.catalog import items
+from cmsearch.store.catalog import samples
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
 from cmsearch.types import EncodedQuery, FloatArray
@@ -106,7 +106,7 @@ class Labeller:
         self.labels = list(labels)
         self.dim = encoder.space.dim
         self._store, self._view, self._encoder = store, view, encoder
-        _, self._pictures = items.photos(store.catalog, view.space_id, self.dim, SAMPLE)
+        _, self._pictures = samples.photos(store.catalog, view.space_id, self.dim, SAMPLE)
         if not len(self._pictures):
             raise QueryError(f"There is no picture in {store.name} to compare the labels with.")
         templates = (*TEMPLATES, f"{_escaped(context)} {{}}") if context.strip() else TEMPLATES

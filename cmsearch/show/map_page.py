@@ -20,7 +20,7 @@ from cmsearch.media.thumbnails import each, read, webp
 from cmsearch.show.html_pages import data_uri, link, render
 from cmsearch.show.map_labels import regions
 from cmsearch.show.map_layout import WIDTH, Points, arrange
-from cmsearch.store.catalog import embeddings, items, pairs
+from cmsearch.store.catalog import embeddings, items, pairs, samples
 from cmsearch.store.object_files import bring
 from cmsearch.store.store import Store
 from cmsearch.types import FloatArray
@@ -78,7 +78,7 @@ def gather(store: Store, limit: int = MOST) -> Collection:
         total = embeddings.photo_count(catalog, served[0]) if served else 0
         if served is None or not total:
             raise StoreError(f"No picture is indexed in {store.name}. Run `cmsearch index FOLDER`.")
-        ids, vectors = items.photos(catalog, served[0], served[1].dim, limit)
+        ids, vectors = samples.photos(catalog, served[0], served[1].dim, limit)
         photos = items.of_embeddings(catalog, ids.tolist())
         captions = pairs.captions_at(catalog, sorted({photo.path for photo in photos.values()}))
     rows = {photos[number].path: row for row, number in enumerate(ids.tolist()) if number in photos}

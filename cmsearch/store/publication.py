@@ -15,7 +15,7 @@ import numpy as np
 from cmsearch.errors import QueryError, StoreError
 from cmsearch.protocols import VectorIndex
 from cmsearch.store import tables
-from cmsearch.store.catalog import asset_rows, embeddings, items, pairs
+from cmsearch.store.catalog import asset_rows, embeddings, items, pairs, samples
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
 from cmsearch.store.index import manifest as manifests
@@ -308,7 +308,7 @@ def texts(catalog: Catalog, space: int, dim: int) -> FloatArray:
     and texts of the store, as many of each, if there are any.
     """
     random = np.random.default_rng(0)
-    _, own = items.sample(catalog, space, Modality.TEXT, dim, _QUERIES)
+    _, own = samples.sample(catalog, space, Modality.TEXT, dim, _QUERIES)
     some = [random.permutation(one)[:_QUERIES] for one in (catalog.bank(space, dim), own)]
     found: FloatArray = random.permutation(np.concatenate(some))
     return found
@@ -373,10 +373,10 @@ def background(
 
 
 def judging(
-    catalog: Catalog, space: int, modality: Modality, dim: int, count: int, last: int = items.LAST
+    catalog: Catalog, space: int, modality: Modality, dim: int, count: int, last: int = samples.LAST
 ) -> chance.Rows:
     """The embeddings of a modality by which it is judged: `count` at most, to the id `last`."""
-    ids, vectors = items.sample(catalog, space, modality, dim, count, last)
+    ids, vectors = samples.sample(catalog, space, modality, dim, count, last)
     return chance.Rows(vectors, pairs.subjects(catalog, ids))
 
 

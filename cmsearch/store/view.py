@@ -17,7 +17,7 @@ import numpy as np
 from cmsearch.errors import StoreError
 from cmsearch.protocols import VectorIndex
 from cmsearch.store import publication, remote
-from cmsearch.store.catalog import embeddings, items
+from cmsearch.store.catalog import embeddings, items, samples
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.index import background as chance
 from cmsearch.store.index import snapshot
@@ -234,7 +234,7 @@ class Views:
         read once: the next states have it too, as long as nothing more is deleted.
         """
         is_published = manifest is not None and any(manifest.of(modality))
-        last = manifest.last_embedding if manifest and is_published else items.LAST
+        last = manifest.last_embedding if manifest and is_published else samples.LAST
         key = (news.space, manifest.snapshot if manifest else 0, deleted)
         known = self._judged.get(modality)
         if known is None or known[0] != key or not is_published:
@@ -277,7 +277,7 @@ class Views:
 
     def _chance_of_sounds(self, number: int, space: Space) -> Background:
         """Of the bank of captions, in the sounds' own space, for any text."""
-        _, sample = items.sample(
+        _, sample = samples.sample(
             self._catalog, number, Modality.SOUND, space.dim, publication.SAMPLE
         )
         somebody = np.zeros(len(sample), np.int64)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cmsearch.media import phash
 from cmsearch.search.merge.alignment import overlap_correlation
 from cmsearch.search.merge.near_hashes import BLOCK, NEAR, Near, NearHashes
-from cmsearch.store.catalog import items
+from cmsearch.store.catalog import items, samples
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.types import RAW, FloatArray, IdArray
 
@@ -146,12 +146,12 @@ def least_cosine(hashes: Sequence[bytes | None], vectors: FloatArray) -> float:
     return float(np.quantile(cosines, _SHARE)) if len(cosines) else -1.0
 
 
-def store_least_cosine(catalog: Catalog, space: int, dim: int, last: int = items.LAST) -> float:
+def store_least_cosine(catalog: Catalog, space: int, dim: int, last: int = samples.LAST) -> float:
     """What `fold` needs to know of a store's embeddings up to `last`: see `least_cosine`.
 
     About 0.1 s.
     """
-    ids, vectors = items.photos(catalog, space, dim, _SAMPLE, last)
+    ids, vectors = samples.photos(catalog, space, dim, _SAMPLE, last)
     hashes = items.hashes(catalog, ids.tolist())
     return least_cosine([hashes.get(number) for number in ids.tolist()], vectors)
 

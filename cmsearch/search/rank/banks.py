@@ -13,7 +13,7 @@ import numpy as np
 from cmsearch.models.encoders.words import PROMPT
 from cmsearch.models.encodings import checked
 from cmsearch.protocols import Banked, Encoder
-from cmsearch.store.catalog import embeddings, items
+from cmsearch.store.catalog import embeddings, samples
 from cmsearch.store.store import Store
 from cmsearch.store.view import Basis, View
 from cmsearch.types import EncodedQuery, FloatArray, IdArray, Modality, Role, Space
@@ -75,7 +75,7 @@ class Banks:
         with self._lock:
             if key not in self._sampled:
                 last = view.basis.last
-                sample = items.sample(self._catalog, view.space_id, modality, dim, SIZE, last)
+                sample = samples.sample(self._catalog, view.space_id, modality, dim, SIZE, last)
                 kept = {old: rows for old, rows in self._sampled.items() if old[:2] == key[:2]}
                 self._sampled = {**kept, key: sample}
             return self._sampled[key]

@@ -12,7 +12,7 @@ from math import ceil
 import numpy as np
 
 from cmsearch.store import publication
-from cmsearch.store.catalog import items, pairs
+from cmsearch.store.catalog import pairs, samples
 from cmsearch.store.index import background as chance
 from cmsearch.store.store import Store
 from cmsearch.store.view import View
@@ -82,7 +82,7 @@ def _sample(shown: Shown, modality: Modality) -> chance.Rows:
         if not size:
             continue
         count = size if total <= publication.SAMPLE else ceil(publication.SAMPLE * size / total)
-        ids, rows = items.sample(
+        ids, rows = samples.sample(
             store.catalog, view.space_id, modality, view.space.dim, count, view.last_embedding
         )
         vectors.append(rows)

@@ -1,4 +1,4 @@
-"""Tokens as the bytes that a catalog keeps."""
+"""Vectors and tokens as the bytes that a catalog keeps."""
 
 # Tested by tests/unit/cmsearch/store/catalog/test_catalog.py
 
@@ -7,11 +7,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from cmsearch.common.numbers import are_unit
-from cmsearch.types import MAX_TOKENS, FloatArray
+from cmsearch.types import MAX_TOKENS, FloatArray, IdArray
 
 
 def pack_tokens(tokens: FloatArray, weights: FloatArray) -> bytes:
@@ -60,3 +61,17 @@ def unpack(text: str, dim: int) -> FloatArray:
         return np.empty((0, dim), np.float32)
     sound: FloatArray = vectors[are_unit(vectors)]
     return sound
+
+
+def shaped(rows: Sequence[Any], dim: int) -> list[Any]:
+    """The rows of which the vector is the bytes of `dim` numbers."""
+    return [row for row in rows if isinstance(row[1], bytes) and len(row[1]) == 2 * dim]
+
+
+def matrix(rows: Sequence[Any], dim: int) -> tuple[IdArray, FloatArray]:
+    """Rows of (id, vector's bytes) as ids `(n,)` and vectors `(n, dim)`, without damaged ones."""
+    ids = np.array([row[0] for row in rows], np.int64)
+    halves = np.frombuffer(b"".join(row[1] for row in rows), "<f2").reshape(len(ids), dim)
+    vectors = halves.astype(np.float32)
+    sound = are_unit(vectors)
+    return ids[sound], vectors[sound]

@@ -12,24 +12,18 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from cmsearch.common.numbers import are_unit
 from cmsearch.store.catalog import schema, statements
-from cmsearch.store.catalog.blobs import unpack_all_tokens
+from cmsearch.store.catalog.blobs import matrix, shaped, unpack_all_tokens
 from cmsearch.store.catalog.catalog import Catalog
-from cmsearch.store.catalog.columns import is_vector, of_photos
-from cmsearch.store.catalog.embeddings import last_embedding
+from cmsearch.store.catalog.columns import is_vector
 from cmsearch.store.catalog.filters import conditions, is_near
-from cmsearch.store.catalog.prepared import Prepared, listing
+from cmsearch.store.catalog.prepared import listing
 from cmsearch.store.catalog.schema import understood
 from cmsearch.types import MAX_TOKENS, Filter, FloatArray, IdArray, Item, Modality
 
 MAX_LOCATOR = 100
 _SHORT = 1000  # characters of a text up to which its item is kept for the next search
 _ON_A_PAGE = 10_000
-LAST = 2**63 - 1  # the highest id that there can be
-_KNUTH = 2654435761
-_TRIED = 8  # times as many ids as are wanted: most are of what is asked for
-_MOST_IDS = 2**24
 
 
 def of_embeddings(
@@ -79,8 +73,8 @@ def firsts(
         statements.WITH_VECTORS, items=listing(set(items)), space=space, dim=dim
     ):
         first.setdefault(row[1], row)
-    pairs = _shaped([(row[0], row[-1]) for row in first.values()], dim)
-    ids, vectors = _matrix(pairs, dim)
+    pairs = shaped([(row[0], row[-1]) for row in first.values()], dim)
+    ids, vectors = matrix(pairs, dim)
     sound = dict(zip(ids.tolist(), vectors, strict=True))
     rows = {row[0]: row for row in first.values() if row[0] in sound}
     described = _described(catalog, rows)
@@ -188,7 +182,7 @@ def embeddings(
         .where(is_vector(table.vector, dim))
         .order_by(table.id)
     )
-    return _matrix(catalog.rows(query), dim)
+    return matrix(catalog.rows(query), dim)
 
 
 def pages(
@@ -205,12 +199,12 @@ def pages(
     )
     while rows := catalog.rows(query.where(table.id > after)):
         after = int(rows[-1][0])
-        yield _matrix(rows, dim)
+        yield matrix(rows, dim)
 
 
 def vectors(catalog: Catalog, embeddings: Iterable[int], dim: int) -> dict[int, FloatArray]:
     """By id the vector `(dim,)` of embeddings; those that are damaged are missing."""
-    ids, rows = _matrix(catalog.run(statements.VECTORS, ids=listing(set(embeddings)), dim=dim), dim)
+    ids, rows = matrix(catalog.run(statements.VECTORS, ids=listing(set(embeddings)), dim=dim), dim)
     return dict(zip(ids.tolist(), rows, strict=True))
 
 
@@ -219,7 +213,7 @@ def item_pictures(
 ) -> dict[int, FloatArray]:
     """By item the vectors `(n, dim)` that it has in a space, without those that are damaged."""
     rows = catalog.run(statements.PICTURES, items=listing(set(items)), space=space, dim=dim)
-    numbers, vectors = _matrix(rows, dim)
+    numbers, vectors = matrix(rows, dim)
     found: dict[int, list[FloatArray]] = {}
     for number, vector in zip(numbers.tolist(), vectors, strict=True):
         found.setdefault(number, []).append(vector)
@@ -234,7 +228,7 @@ def captions_of(
     """
     rows = catalog.run(statements.CAPTIONS, items=listing(set(photos)), space=space, dim=dim)
     rows = [row for row in rows if row[3] not in left_out]
-    ids, vectors = _matrix(rows, dim)
+    ids, vectors = matrix(rows, dim)
     photo_of = {row[0]: row[2] for row in rows}
     return [photo_of[number] for number in ids.tolist()], ids, vectors
 
@@ -252,87 +246,6 @@ def contents(
         tokens = unpack_all_tokens([b"" if row[2] is None else row[2] for row in rows], dim)
     ids = (row[0] for row in rows)
     return dict(zip(ids, zip(vectors, tokens, strict=True), strict=True))
-
-
-def sample(
-    catalog: Catalog, space: int, modality: Modality, dim: int, count: int, last: int = LAST
-) -> tuple[IdArray, FloatArray]:
-    """Ids `(m,)` and vectors `(m, dim)` of at most `count` embeddings, spread by chance, with ids
-    up to `last`.
-
-    The same ones each time, as long as nothing changes among these.
-    """
-    table, given = schema.embeddings.c, {"space": space, "modality": str(modality)}
-    first = catalog.run(statements.FIRST_OF_MODALITY, **given, last=last, most=count + 1)
-    rows: Sequence[Any] | None
-    if len(first) <= count:  # few are found quickly where they are, and not among all ids
-        few = listing(row[0] for row in first)
-        rows = sorted(catalog.run(statements.SOME, **given, ids=few))
-    else:
-        rows = _sampled(catalog, statements.SOME, space, modality, count, last)
-    if rows is None:
-        wanted = (table.modality == modality) & (table.id <= last)
-        rows = _lowest(catalog, wanted, space, count)
-    return _matrix(_shaped(rows, dim), dim)
-
-
-def photos(
-    catalog: Catalog, space: int, dim: int, count: int, last: int = LAST
-) -> tuple[IdArray, FloatArray]:
-    """The same of photos."""
-    rows = _sampled(catalog, statements.SOME_PHOTOS, space, Modality.IMAGE, count, last)
-    if rows is None:
-        rows = _lowest(catalog, of_photos() & (schema.embeddings.c.id <= last), space, count)
-    return _matrix(_shaped(rows, dim), dim)
-
-
-def _sampled(
-    catalog: Catalog, some: Prepared, space: int, modality: Modality, count: int, last: int
-) -> Sequence[Any] | None:
-    """The embeddings of which Knuth's multiplicative hash of the id is the lowest, without a look
-    at all of them; None where too few ids are theirs.
-    """
-    last = min(last, last_embedding(catalog))
-    if last > _MOST_IDS:
-        return None
-    ids = np.arange(1, last + 1, dtype=np.uint64)
-    keys = (ids * np.uint64(_KNUTH)) % np.uint64(2**32)
-    ids = ids[np.argsort(keys, kind="stable")[: _TRIED * count]].astype(np.int64)
-    found: list[Any] = []
-    start, size = 0, count
-    while start < len(ids) and len(found) < count:
-        piece = ids[start : start + size].tolist()
-        rows = catalog.run(some, ids=listing(piece), space=space, modality=str(modality))
-        by_id = {row[0]: row for row in rows}
-        found += [by_id[one] for one in piece if one in by_id]
-        start, size = start + size, 2 * (count - len(found)) + _TRIED
-    if len(found) < count and len(ids) < last:
-        return None
-    return sorted(found[:count])
-
-
-def _lowest(
-    catalog: Catalog, wanted: sa.ColumnElement[bool], space: int, count: int
-) -> Sequence[Any]:
-    """The same by a look at all of them."""
-    own = schema.embeddings.c
-    chosen = sa.select(own.id).where(own.space == space, wanted).limit(count)
-    is_chosen = own.id.in_(chosen.order_by((own.id * _KNUTH) % 2**32))
-    return catalog.rows(sa.select(own.id, own.vector).where(is_chosen).order_by(own.id))
-
-
-def _shaped(rows: Sequence[Any], dim: int) -> list[Any]:
-    """The rows of which the vector is the bytes of `dim` numbers."""
-    return [row for row in rows if isinstance(row[1], bytes) and len(row[1]) == 2 * dim]
-
-
-def _matrix(rows: Sequence[Any], dim: int) -> tuple[IdArray, FloatArray]:
-    """Rows of (id, vector's bytes) as ids `(n,)` and vectors `(n, dim)`, without damaged ones."""
-    ids = np.array([row[0] for row in rows], np.int64)
-    halves = np.frombuffer(b"".join(row[1] for row in rows), "<f2").reshape(len(ids), dim)
-    vectors = halves.astype(np.float32)
-    sound = are_unit(vectors)
-    return ids[sound], vectors[sound]
 
 
 def _decoded(blobs: Sequence[Any], dim: int) -> FloatArray:

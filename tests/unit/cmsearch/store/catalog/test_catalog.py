@@ -13,7 +13,7 @@ import pytest
 
 from cmsearch.common.digest import content_digest
 from cmsearch.errors import StoreError
-from cmsearch.store.catalog import embeddings, files, fulltext, items, pairs
+from cmsearch.store.catalog import embeddings, files, fulltext, items, pairs, samples
 from cmsearch.store.catalog.blobs import pack_tokens
 from cmsearch.store.catalog.catalog import Catalog
 from cmsearch.store.catalog.fulltext import Scope
@@ -137,15 +137,15 @@ def test_a_sample_is_the_same_whether_ids_or_rows_are_looked_at(
     put(catalog, number, "a.pdf", page(AXES[1], 1), kind="pdf")
 
     def drawn() -> list[list[int]]:
-        samples = (
-            items.sample(catalog, number, Modality.IMAGE, DIM, count, last)[0].tolist()
+        found = (
+            samples.sample(catalog, number, Modality.IMAGE, DIM, count, last)[0].tolist()
             for count, last in ((3, 60), (3, 40), (100, 70), (2, 70))
         )
-        return [*samples, items.photos(catalog, number, DIM, 100)[0].tolist()]
+        return [*found, samples.photos(catalog, number, DIM, 100)[0].tolist()]
 
     by_ids = drawn()
     assert [len(one) for one in by_ids] == [3, 3, 16, 2, 15]
-    monkeypatch.setattr(items, "_MOST_IDS", 0)
+    monkeypatch.setattr(samples, "_MOST_IDS", 0)
     assert drawn() == by_ids
 
 
@@ -156,8 +156,8 @@ def test_pages_of_documents_are_no_photos(catalog: Catalog) -> None:
     ids, vectors = photos(catalog, number)
     assert vectors.tolist() == AXES[:3].tolist()
     assert embeddings.photo_count(catalog, number) == 1
-    assert items.photos(catalog, number, DIM, 10)[0].tolist() == ids[:1]
-    assert items.sample(catalog, number, Modality.IMAGE, DIM, 10)[0].tolist() == ids
+    assert samples.photos(catalog, number, DIM, 10)[0].tolist() == ids[:1]
+    assert samples.sample(catalog, number, Modality.IMAGE, DIM, 10)[0].tolist() == ids
     assert [row.path for row in pairs.pictures(catalog, number)] == ["a.jpg"]
     assert items.images_at(catalog, number, ["a.jpg", "a.pdf"]) == {"a.jpg": ids[0]}
     assert files.unhashed(catalog) == {"a.jpg"}
