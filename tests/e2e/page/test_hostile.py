@@ -96,8 +96,8 @@ def test_every_name_has_its_picture_and_is_shown_as_text(tab: Page, hostile: Pat
     tab.locator("aside.filters legend").first.wait_for()
     for tag in ("script", "s", "b", "i"):
         assert tab.locator(f"#app {tag}:not(.tile-words b):not(.evidence i)").count() == 0, tag
+    until(tab, f"document.querySelectorAll('.tile .there').length >= {len(NAMES)}")
     until(tab, "[...document.querySelectorAll('.tile canvas')].every((one) => one.width > 12)")
-    assert tab.locator(".tile .there").count() >= len(NAMES)
 
 
 def test_every_file_opens_and_is_given(tab: Page) -> None:
