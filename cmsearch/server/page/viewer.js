@@ -1,6 +1,6 @@
 // One result, large: a picture to zoom into, a film or a recording to play, a page to read.
 
-import { useEffect, useRef, useState } from "./vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef, useState } from "./vendor/hooks.js";
 import { Name } from "./bidi.js";
 import { heat, Legend } from "./heat.js";
 import { html } from "./html.js";
@@ -41,7 +41,7 @@ export function Viewer({ results, place, asked, go, close, change, selected, cho
   const show = (one) => setInstead(new Map(instead).set(place, one));
   const turnTo = (page) => show(page === own.page ? own : turned(own, page));
 
-  useEffect(() => {
+  useLayoutEffect(() => { // no key is to reach what is behind it
     dialog.current.showModal();
     swipe.current = makeSwipe(stage.current, { count: () => results.hits.length, hitAt: (at) => hitAt.current(at), place, asked, go });
     return () => swipe.current.destroy();
