@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
@@ -249,3 +249,17 @@ def _permissions(path: Path) -> int | None:
     except (OSError, ValueError):
         return None
     return stat.S_IMODE(found) & 0o777 if stat.S_ISREG(found) else None
+
+
+def drop_oldest(files: Iterable[tuple[float, int, Path]], most: int) -> None:
+    """Delete files, of which each is told when it was used last, its bytes and where it is, until
+    the others have `most` bytes; the one that was used longest ago goes first.
+    """
+    kept = sorted(files, key=lambda one: one[0])
+    over = sum(size for _, size, _ in kept) - most
+    for _, size, path in kept:
+        if over <= 0:
+            break
+        with suppress(OSError):  # another process was faster
+            path.unlink()
+        over -= size

@@ -18,7 +18,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
-from cmsearch.common.files import LEFT_OVER, read_file, replace_file
+from cmsearch.common.files import LEFT_OVER, drop_oldest, read_file, replace_file
 from cmsearch.common.version import __version__
 from cmsearch.errors import MediaError
 from cmsearch.media.thumbnails import thumbnail
@@ -111,14 +111,7 @@ class Thumbnails:
             if self._written <= self._most // _SHARE:
                 return
             self._written = size
-        kept = sorted(self._all(), key=lambda one: one[0])
-        over = sum(size for _, size, _ in kept) - (self._most - self._most // _SHARE)
-        for _, size, path in kept:
-            if over <= 0:
-                break
-            with suppress(OSError):  # another process was faster
-                path.unlink()
-            over -= size
+        drop_oldest(self._all(), self._most - self._most // _SHARE)
 
     def _all(self) -> Iterator[tuple[float, int, Path]]:
         """When each one was used last, its size on the disk, and where it is."""

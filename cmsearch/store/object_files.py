@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from threading import Lock
 
-from cmsearch.common.files import folder_beside
+from cmsearch.common.files import drop_oldest, folder_beside
 from cmsearch.errors import CmsearchError, MediaError
 from cmsearch.store.object_places import SCHEMES, home, url_of
 from cmsearch.store.objects import Object, Objects
@@ -145,14 +145,7 @@ class ObjectFiles:
             if self._fetched <= self._most // _SHARE:
                 return
             self._fetched = size
-        kept = sorted(self._kept())
-        over = sum(size for _, size, _ in kept) + size - self._most
-        for _, size, path in kept:
-            if over <= 0:
-                break
-            with suppress(OSError):  # another process was faster
-                path.unlink()
-            over -= size
+        drop_oldest(self._kept(), self._most - size)
 
     def _kept(self) -> Iterator[tuple[int, int, Path]]:
         """When each object was shown last, its size, and where it is."""
