@@ -180,9 +180,9 @@ def write(
     last = embeddings.last_embedding(catalog)
     here = embeddings.modalities(catalog, number)
     content = {}
+    staying = {} if whole else _staying(catalog, place, number, here, former)
     for modality in here:
-        stay = 0 if whole else _staying(catalog, place, number, modality, former)
-        own = _content(catalog, place, served, modality, former, stay)
+        own = _content(catalog, place, served, modality, former, staying.get(modality, 0))
         content[number, modality] = own._replace(pages=_told(own.pages, tell))
     changes = asset_rows.last_change(catalog)
     assets = tables.assets(catalog, place, None if whole else former)
@@ -218,14 +218,19 @@ def _serial(catalog: Catalog, place: Path) -> int:
 
 
 def _staying(
-    catalog: Catalog, place: Path, space: int, modality: Modality, former: Manifest | None
-) -> int:
-    """How many segments of the former publication stay as they are: the longest, hardly dead."""
+    catalog: Catalog, place: Path, space: int, here: Iterable[Modality], former: Manifest | None
+) -> dict[Modality, int]:
+    """How many segments of the former publication stay as they are, by modality: the longest,
+    hardly dead. None where it can't be gone on from.
+    """
     if former is None or former.changes < 0 or former.index != index_name(catalog):
-        return 0
-    came = embeddings.count(catalog, space, modality, former.last_embedding)
+        return {}
     dead = np.sort(embeddings.tombstones(catalog))
-    return segments.staying(place, former.of(modality), dead, came)
+    staying = {}
+    for modality in here:
+        came = embeddings.count(catalog, space, modality, former.last_embedding)
+        staying[modality] = segments.staying(place, former.of(modality), dead, came)
+    return staying
 
 
 def _background(
