@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -233,17 +234,16 @@ class Views:
         """What a modality is judged by. Of one that is published that is some of what is, which is
         read once: the next states have it too, as long as nothing more is deleted.
         """
-        is_published = manifest is not None and any(manifest.of(modality))
-        last = manifest.last_embedding if manifest and is_published else samples.LAST
-        key = (news.space, manifest.snapshot if manifest else 0, deleted)
+        few = partial(
+            publication.judging,
+            *(self._catalog, news.space, modality, news.dim, publication.BETWEEN),
+        )
+        if manifest is None or not manifest.of(modality):
+            return few()
+        key = (news.space, manifest.snapshot, deleted)
         known = self._judged.get(modality)
-        if known is None or known[0] != key or not is_published:
-            rows = publication.judging(
-                self._catalog, news.space, modality, news.dim, publication.BETWEEN, last
-            )
-            known = key, rows
-        if is_published:
-            self._judged[modality] = known
+        if known is None or known[0] != key:
+            known = self._judged[modality] = key, few(manifest.last_embedding)
         return known[1]
 
     def _sounds(self, version: int, news: _News, former: _Moment | None) -> tuple[View | None, int]:
