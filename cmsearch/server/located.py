@@ -57,6 +57,12 @@ class Folder:
             )
         return path
 
+    def here(self, item: Item) -> Path:
+        """The same, brought. Raises as `file_of`, and `MediaError` where it can't be fetched."""
+        path = self.file_of(item)
+        bring(path)
+        return path
+
     def picture_of(self, item: Item) -> Place:
         """Where the picture of an item is. Raises as `file_of`, and `MediaError` if it has none."""
         page, span = locators.page(item.locator), locators.span(item.locator)
@@ -77,12 +83,8 @@ def item_of(served: Served, number: int) -> Item:
 
 
 def file_of(served: Served, item: Item) -> Path:
-    """The file of an item, which is here. Raises as `Folder.file_of`, and `MediaError` for one that
-    can't be fetched.
-    """
-    path = Folder(served).file_of(item)
-    bring(path)
-    return path
+    """The file of an item, which is here. Raises as `Folder.here`."""
+    return Folder(served).here(item)
 
 
 def files_of(served: Served, numbers: Sequence[int]) -> list[tuple[Item, Path]]:
@@ -92,9 +94,7 @@ def files_of(served: Served, numbers: Sequence[int]) -> list[tuple[Item, Path]]:
     folder, found = Folder(served), []
     for item in (known[number] for number in dict.fromkeys(numbers) if number in known):
         with suppress(CmsearchError):  # deleted meanwhile
-            path = folder.file_of(item)
-            bring(path)
-            found.append((item, path))
+            found.append((item, folder.here(item)))
     return found
 
 
